@@ -1,0 +1,3 @@
+"""fidip: infant pose estimation with little data, by adversarial domain adaptation (FiDIP)."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,31 @@
+"""What a user can get wrong, one class per kind.
+
+Every message is one line: it names the file or the setting and the value, says what was expected
+and what to do. Entry points print it on stderr without a traceback and exit with status 2.
+"""
+
+from __future__ import annotations
+
+
+class FidipError(Exception):
+    """Base of everything that is the user's to mend. The message is one line."""
+
+
+class ConfigError(FidipError):
+    """A setting is unknown, missing or out of range."""
+
+
+class DataError(FidipError):
+    """A file of a data set is missing, unreadable or not what it should be."""
+
+
+class DatasetMissingError(DataError):
+    """There is no data set where the configuration points."""
+
+
+class CheckpointError(FidipError):
+    """Weights cannot be loaded, or do not belong to the network."""
+
+
+class RunError(FidipError):
+    """A run folder is missing, unfinished or cannot be compared."""

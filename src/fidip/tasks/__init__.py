@@ -1,0 +1,9 @@
+"""What is trained, and how: LightningModules that take networks, codecs and losses as they are."""
+
+from fidip.tasks.callbacks import ProgressBar
+from fidip.tasks.fidip import FidipTask
+from fidip.tasks.loggers import wandb_logger
+from fidip.tasks.pose import PoseTask
+from fidip.tasks.schedules import constant, step_decay
+
+__all__ = ["FidipTask", "PoseTask", "ProgressBar", "constant", "step_decay", "wandb_logger"]

@@ -1,0 +1,49 @@
+"""The progress of a run, for people at a terminal and for log files."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import Any
+
+import pytorch_lightning as pl
+from pytorch_lightning.callbacks import TQDMProgressBar
+
+SHOWN = {
+    "train/loss": "loss {:.5f}",
+    "train/domain_loss": "domain loss {:.3f}",
+    "train/domain_accuracy": "domain accuracy {:.3f}",
+    "val/loss": "val loss {:.5f}",
+    "val/AP": "val AP {:.3f}",
+    "val/OKS": "val OKS {:.3f}",
+}
+
+
+def epoch_line(epoch: int, epochs: int, metrics: dict[str, Any], seconds: float) -> str:
+    """One line about an epoch that has ended, with those of its metrics that are there."""
+    values = [text.format(float(metrics[name])) for name, text in SHOWN.items() if name in metrics]
+    return "  ".join([f"epoch {epoch:>3}/{epochs}", *values, f"{seconds:.0f} s"])
+
+
+class ProgressBar(TQDMProgressBar):
+    """A bar within the epoch where there is a terminal, and a line for every epoch that ended.
+
+    Args:
+        refresh_rate: batches between two refreshes of the bar.
+    """
+
+    def __init__(self, refresh_rate: int = 5) -> None:
+        super().__init__(refresh_rate=refresh_rate if sys.stdout.isatty() else 0, leave=False)
+        self._started = 0.0
+
+    def on_train_epoch_start(self, trainer: pl.Trainer, *args: Any) -> None:
+        super().on_train_epoch_start(trainer, *args)
+        self._started = time.monotonic()
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        super().on_train_epoch_end(trainer, pl_module)
+        if trainer.is_global_zero:
+            seconds = time.monotonic() - self._started
+            epochs = trainer.max_epochs or 0
+            print(epoch_line(trainer.current_epoch + 1, epochs, trainer.callback_metrics, seconds))
+            sys.stdout.flush()

@@ -1,0 +1,146 @@
+"""FiDIP: pose estimation on features that do not tell synthetic from real."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils.data import DataLoader
+
+from fidip.adapt.adversarial import confusion_loss, domain_accuracy, domain_loss, fixed
+from fidip.nn import PoseOutput
+from fidip.tasks.pose import OptimizerFactory, PoseTask
+from fidip.types import Batch
+
+DomainHeadFactory = Callable[[int], nn.Module]
+
+
+class FidipTask(PoseTask):
+    """Adversarial adaptation with two optimisers, in the two steps of the paper.
+
+    For ``domain_epochs`` epochs before training, only the domain head learns. Then, every batch:
+
+    - step I: the domain head learns to tell the domains of the features, which it cannot change;
+    - step II: the network learns poses and to fool the domain head, which is fixed.
+
+    Args:
+        domain_head: makes the head from the number of feature channels; its forward takes
+            (B, C, h, w) features to (B,) logits of "synthetic".
+        domain_optimizer: makes the optimiser of the domain head.
+        adversarial_weight: lambda of the paper; 0 is fine-tuning with an onlooker.
+        domain_epochs: epochs over the data module's ``domain_dataloader``.
+        pose_task: the arguments of ``PoseTask``.
+
+    Logs, beside what ``PoseTask`` does, ``train/pose_loss``, ``train/domain_loss`` and
+    ``train/domain_accuracy`` (before step I) and, of pretraining, ``domain/loss`` and
+    ``domain/accuracy``. Updates of the network are what ``global_step`` counts.
+    """
+
+    domain_epochs_done: Tensor
+
+    def __init__(
+        self,
+        *,
+        domain_head: DomainHeadFactory,
+        domain_optimizer: OptimizerFactory,
+        adversarial_weight: float = 0.0005,
+        domain_epochs: int = 10,
+        **pose_task: Any,
+    ) -> None:
+        super().__init__(**pose_task)
+        self.automatic_optimization = False
+        self.domain_head = domain_head(self.net.feature_channels)
+        self.domain_optimizer_factory = domain_optimizer
+        self.adversarial_weight = adversarial_weight
+        self.domain_epochs = domain_epochs
+        self.register_buffer("domain_epochs_done", torch.tensor(0))
+
+    def configure_optimizers(self) -> Any:
+        pose = super().configure_optimizers()
+        domain = self.domain_optimizer_factory(self.domain_head.parameters())
+        return [pose["optimizer"], domain], [pose["lr_scheduler"]]
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        output = self.net(self.net.normalize(batch.crops))
+        head_loss, accuracy = self._update_head(output.features.detach(), batch.is_synthetic)
+        loss, pose_loss = self._update_net(output, batch)
+        self.log_train(
+            {
+                "train/loss": loss,
+                "train/pose_loss": pose_loss,
+                "train/domain_loss": head_loss,
+                "train/domain_accuracy": accuracy,
+            },
+            batch,
+        )
+        return loss.detach()
+
+    def _update_head(self, features: Tensor, is_synthetic: Tensor) -> tuple[Tensor, Tensor]:
+        """Step I; returns the head's () loss and accuracy before the update."""
+        # Unwrapped: Lightning's wrapper would count its updates as steps of the run.
+        optimizer = self.optimizers(use_pl_optimizer=False)[1]
+        logits = self.domain_head(features)
+        loss = domain_loss(logits, is_synthetic)
+        optimizer.zero_grad()
+        self.manual_backward(loss)
+        self.trainer.strategy.optimizer_step(optimizer, lambda: None)
+        return loss, domain_accuracy(logits, is_synthetic)
+
+    def _update_net(self, output: PoseOutput, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Step II; returns its () loss and the pose loss within."""
+        pose_loss = self.pose_loss(output.heatmaps, batch)
+        with fixed(self.domain_head):
+            confusion = domain_loss(self.domain_head(output.features), batch.is_synthetic)
+        loss = confusion_loss(pose_loss, confusion, self.adversarial_weight)
+        optimizer = self.optimizers()[0]
+        optimizer.zero_grad()
+        self.manual_backward(loss)
+        optimizer.step()
+        self.lr_schedulers().step()
+        return loss, pose_loss
+
+    def on_train_start(self) -> None:
+        """Domain pretraining, unless a checkpoint says that it is done."""
+        epochs = range(int(self.domain_epochs_done), self.domain_epochs)
+        if not epochs:
+            return
+        loader = self.trainer.datamodule.domain_dataloader()
+        self.net.eval()
+        for epoch in epochs:
+            _set_epoch(loader, epoch)
+            self._log_domain_epoch(epoch, self._domain_epoch(loader))
+            self.domain_epochs_done += 1
+        self.net.train()
+
+    def _domain_epoch(self, loader: DataLoader[Any]) -> Tensor:
+        """One pass of the head alone; returns (2,) mean loss and accuracy over all processes."""
+        values = []
+        for batch in loader:
+            on_device = batch.to(self.device)
+            with self.trainer.precision_plugin.forward_context():
+                with torch.no_grad():
+                    features = self.net(self.net.normalize(on_device.crops)).features
+                scores = self._update_head(features, on_device.is_synthetic)
+            values.append(torch.stack(scores).detach())
+        mean: Tensor = self.trainer.strategy.reduce(torch.stack(values).mean(0), reduce_op="mean")
+        return mean
+
+    def _log_domain_epoch(self, epoch: int, mean: Tensor) -> None:
+        loss, accuracy = mean.tolist()
+        values = {"domain/epoch": epoch, "domain/loss": loss, "domain/accuracy": accuracy}
+        for logger in self.trainer.loggers:
+            logger.log_metrics(values, step=0)
+        self.print(
+            f"domain head {epoch + 1:>3}/{self.domain_epochs}"
+            f"  loss {loss:.3f}  accuracy {accuracy:.3f}",
+            flush=True,
+        )
+
+
+def _set_epoch(loader: DataLoader[Any], epoch: int) -> None:
+    """Tell the loader's sampler which pass this is, as Lightning does for its own loaders."""
+    for sampler in (loader.sampler, getattr(loader, "batch_sampler", None)):
+        if hasattr(sampler, "set_epoch"):
+            sampler.set_epoch(epoch)

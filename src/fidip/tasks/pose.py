@@ -1,0 +1,130 @@
+"""Supervised pose estimation: training from scratch, fine-tuning, and what every task shares."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import numpy as np
+import pytorch_lightning as pl
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from fidip.heatmap import HeatmapCodec
+from fidip.losses import heatmap_mse
+from fidip.metrics import score_poses
+from fidip.nn import PoseNet
+from fidip.skeleton import COCO17
+from fidip.tasks.predictions import gather_poses, to_poses
+from fidip.tasks.schedules import SchedulerFactory, constant
+from fidip.types import Annotation, Batch, Poses
+
+OptimizerFactory = Callable[[Iterable[nn.Parameter]], Optimizer]
+PoseLoss = Callable[[Tensor, Tensor, Tensor], Tensor]
+
+
+class PoseTask(pl.LightningModule):
+    """Fit heatmaps to labelled joints; validate and test by COCO AP.
+
+    Args:
+        net: the pose network; parameters that do not require gradients are left alone.
+        codec: key points to heatmaps and back.
+        optimizer: makes the optimiser of the network's parameters.
+        scheduler: makes its learning rate schedule, stepped once an update.
+        loss: (output, target, weight) -> () loss over (B, K, h, w) heatmaps.
+        flip_test: average predictions with those of the mirrored image.
+
+    Logs ``train/loss``, ``lr``, ``val/loss``, ``val/AP`` and ``val/OKS``. After validation and
+    test, ``predictions`` holds the poses of all processes.
+    """
+
+    def __init__(
+        self,
+        net: PoseNet,
+        codec: HeatmapCodec,
+        optimizer: OptimizerFactory,
+        scheduler: SchedulerFactory = constant,
+        loss: PoseLoss = heatmap_mse,
+        flip_test: bool = True,
+    ) -> None:
+        super().__init__()
+        self.net = net
+        self.codec = codec
+        self.optimizer_factory = optimizer
+        self.scheduler_factory = scheduler
+        self.loss = loss
+        self.flip_order = COCO17.flip_order if flip_test else None
+        self.predictions: Poses | None = None
+        self._parts: list[Poses] = []
+
+    def configure_optimizers(self) -> dict[str, Any]:
+        optimizer = self.optimizer_factory(p for p in self.net.parameters() if p.requires_grad)
+        scheduler = self.scheduler_factory(optimizer, total_steps=self._updates)
+        return {
+            "optimizer": optimizer,
+            "lr_scheduler": {"scheduler": scheduler, "interval": "step"},
+        }
+
+    @property
+    def _updates(self) -> int:
+        return int(self.trainer.estimated_stepping_batches)
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        output = self.net(self.net.normalize(batch.crops))
+        loss = self.pose_loss(output.heatmaps, batch)
+        self.log_train({"train/loss": loss, "train/pose_loss": loss}, batch)
+        return loss
+
+    def pose_loss(self, heatmaps: Tensor, batch: Batch) -> Tensor:
+        """() loss of (B, K, h, w) heatmaps against the batch's joints."""
+        target, weight = self.codec.encode(batch.joints_crop, batch.labelled)
+        return self.loss(heatmaps, target, weight)
+
+    def log_train(self, values: dict[str, Tensor], batch: Batch) -> None:
+        """Log means over the epoch; nothing is read from the device before its end."""
+        detached = {name: value.detach() for name, value in values.items()}
+        self.log_dict(detached, on_step=False, on_epoch=True, sync_dist=True, batch_size=len(batch))
+
+    def on_train_epoch_end(self) -> None:
+        self.log("lr", self.trainer.optimizers[0].param_groups[0]["lr"])
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+        heatmaps = self._predict(batch, self.trainer.datamodule.val_set.annotations)
+        loss = self.pose_loss(heatmaps, batch)
+        self.log("val/loss", loss, sync_dist=True, batch_size=len(batch))
+
+    def test_step(self, batch: Batch, batch_idx: int) -> None:
+        self._predict(batch, self.trainer.datamodule.test_set.annotations)
+
+    def _predict(self, batch: Batch, annotations: Sequence[Annotation]) -> Tensor:
+        """Keep the batch's poses for the end of the epoch; returns its (B, K, h, w) heatmaps."""
+        heatmaps = self.net.heatmaps(self.net.normalize(batch.crops), self.flip_order)
+        xy_crop, scores = self.codec.decode(heatmaps)
+        self._parts.append(to_poses(xy_crop, scores, batch, annotations))
+        return heatmaps
+
+    def on_validation_epoch_start(self) -> None:
+        self._parts.clear()
+
+    def on_test_epoch_start(self) -> None:
+        self._parts.clear()
+
+    def on_validation_epoch_end(self) -> None:
+        self.predictions = gather_poses(self._parts)
+        self.log_dict(self._validation_scores(self.predictions), rank_zero_only=False)
+
+    def on_test_epoch_end(self) -> None:
+        self.predictions = gather_poses(self._parts)
+
+    def _validation_scores(self, poses: Poses) -> dict[str, float]:
+        """AP and mean OKS, computed by the first process and told to the others."""
+        scores: dict[str, float] = {}
+        if self.trainer.is_global_zero:
+            scores = score_poses(poses, self.trainer.datamodule.val_set.annotations)
+        return self.trainer.strategy.broadcast(scores)
+
+    def transfer_batch_to_device(
+        self, batch: Batch, device: torch.device, dataloader_idx: int
+    ) -> Batch:
+        return batch.to(device)

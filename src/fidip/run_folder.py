@@ -1,0 +1,137 @@
+"""What a run leaves on disk, and how it is found again."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+import shlex
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from fidip.errors import CheckpointError, RunError
+
+PACKAGES = ("torch", "pytorch-lightning", "hydra-core", "timm", "albumentations", "numpy")
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """The files of one run below ``root``."""
+
+    root: Path
+
+    @property
+    def config(self) -> Path:
+        return self.root / "config.yaml"
+
+    @property
+    def environment(self) -> Path:
+        return self.root / "environment.json"
+
+    @property
+    def results(self) -> Path:
+        return self.root / "results.json"
+
+    @property
+    def predictions(self) -> Path:
+        return self.root / "predictions.json"
+
+    @property
+    def last(self) -> Path:
+        return self.root / "checkpoints" / "last.ckpt"
+
+    @property
+    def best(self) -> Path:
+        return self.root / "checkpoints" / "best.ckpt"
+
+    @property
+    def overlays(self) -> Path:
+        return self.root / "figures" / "overlays.png"
+
+    @classmethod
+    def of_checkpoint(cls, ckpt: str) -> RunFolder | None:
+        """The run that a run folder or a checkpoint inside one belongs to, if any."""
+        path = Path(ckpt)
+        for root in (path, path.parent, path.parent.parent):
+            if (root / "config.yaml").is_file():
+                return cls(root)
+        return None
+
+    def weights(self) -> Path:
+        """The checkpoint to test: the best on validation data, or the last."""
+        for path in (self.best, self.last):
+            if path.is_file():
+                return path
+        raise CheckpointError(f"{self.root}/checkpoints has neither best.ckpt nor last.ckpt")
+
+    def to_resume(self) -> Path:
+        """The checkpoint to continue from."""
+        if not self.last.is_file():
+            raise RunError(
+                f"resume={self.root}: no checkpoints/last.ckpt there; name the folder of a run "
+                "that has finished at least one epoch"
+            )
+        return self.last
+
+    def write_config(self, config: DictConfig) -> None:
+        """Save the configuration with every interpolation resolved."""
+        self.root.mkdir(parents=True, exist_ok=True)
+        self.config.write_text(OmegaConf.to_yaml(config, resolve=True), encoding="utf-8")
+
+    def read_config(self, overrides: Sequence[str]) -> DictConfig:
+        """The run's configuration with ``key=value`` overrides on top."""
+        try:
+            saved = OmegaConf.load(self.config)
+        except Exception as error:
+            raise RunError(f"{self.config} cannot be read ({error}); name a run folder") from error
+        merged = OmegaConf.merge(saved, OmegaConf.from_dotlist(list(overrides)))
+        assert isinstance(merged, DictConfig)
+        return merged
+
+    def write_environment(self, facts: dict[str, Any]) -> None:
+        """Save ``facts`` with what is known about software and machine."""
+        write_json(self.environment, {**_environment(), **facts})
+
+
+def _environment() -> dict[str, Any]:
+    return {
+        "command": shlex.join(["python", "-m", "fidip.train", *sys.argv[1:]]),
+        "commit": _commit(),
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "versions": {name: version(name) for name in PACKAGES},
+    }
+
+
+def _commit() -> str | None:
+    """The commit of the checkout that this package lies in; None when installed."""
+    checkout = Path(__file__).parents[2]
+    if not (checkout / ".git").exists():
+        return None
+    git = ["git", "-C", str(checkout), "describe", "--always", "--dirty"]
+    try:
+        done = subprocess.run(git, capture_output=True, text=True, check=False)
+    except OSError:
+        return None
+    return done.stdout.strip() or None
+
+
+def fingerprint(files: Sequence[Path]) -> str:
+    """SHA-256 over the bytes of files in the order given."""
+    digest = hashlib.sha256()
+    for file in files:
+        digest.update(file.read_bytes())
+    return digest.hexdigest()
+
+
+def write_json(path: Path, content: object) -> None:
+    """Write readable JSON, folders included."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")

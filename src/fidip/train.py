@@ -1,0 +1,107 @@
+"""``fidip train``: train one experiment, test it, and leave a run folder."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+from hydra.core.hydra_config import HydraConfig
+from hydra.utils import instantiate
+from omegaconf import DictConfig, OmegaConf
+
+from fidip.cli import command, config_dir
+from fidip.errors import ConfigError
+from fidip.nn.checkpoints import load_weights
+from fidip.run_folder import RunFolder, fingerprint
+from fidip.scoring import score_test, write_scores
+
+MISSING = {
+    "ckpt": "weights of a network pretrained on adults; ckpt=FILE takes a checkpoint of "
+    "experiment=pretrain_coco, ckpt=bundled:demo_adult fits the demo's net",
+    "data.root": "the folder of the data set, in SyRIP's layout",
+}
+
+
+def train(config: DictConfig) -> None:
+    """Fit, test with the best or last weights, and write the results."""
+    run = RunFolder(Path(config.run_dir))
+    resume_from = RunFolder(Path(config.resume)).to_resume() if config.resume else None
+    config = _resumed(config) if config.resume else config
+    check(config)
+    pl.seed_everything(config.seed, workers=True, verbose=False)
+
+    data = instantiate(config.data)
+    task = instantiate(config.task)
+    if config.ckpt and not resume_from:
+        print(load_weights(task.net, config.ckpt))
+    trainer = make_trainer(config)
+    if trainer.is_global_zero:
+        run.write_config(config)
+
+    started = time.monotonic()
+    trainer.fit(task, datamodule=data, ckpt_path=resume_from)
+    minutes = (time.monotonic() - started) / 60
+    trainer.test(task, datamodule=data, ckpt_path=run.weights(), verbose=False)
+    if trainer.is_global_zero:
+        run.write_environment(facts(config, data, trainer, minutes))
+        scores = score_test(task.predictions, data.test_set.annotations)
+        write_scores(run, scores, config, minutes=minutes, updates=trainer.global_step)
+        print(f"run folder: {run.root}")
+
+
+def check(config: DictConfig) -> None:
+    """Say everything that is missing at once.
+
+    Raises:
+        ConfigError: settings have no value.
+    """
+    if config.name == "unnamed":
+        names = sorted(path.stem for path in (config_dir() / "experiment").glob("*.yaml"))
+        raise ConfigError(f"experiment is not set; choose one: experiment={'|'.join(names)}")
+    missing = sorted(OmegaConf.missing_keys(config))
+    if missing:
+        needs = [f"{key} is not set: {MISSING.get(key, f'give {key}=VALUE')}" for key in missing]
+        raise ConfigError("; ".join(needs))
+
+
+def make_trainer(config: DictConfig) -> pl.Trainer:
+    """Lightning's trainer with the configured callbacks and loggers."""
+    callbacks = list(instantiate(config.callbacks).values())
+    loggers = list(instantiate(config.logger).values())
+    trainer: pl.Trainer = instantiate(config.trainer, callbacks=callbacks, logger=loggers)
+    return trainer
+
+
+def _resumed(config: DictConfig) -> DictConfig:
+    """The configuration of the run to continue, with this command line's keys on top."""
+    overrides = [o for o in HydraConfig.get().overrides.task if not o.startswith("experiment=")]
+    resumed = RunFolder(Path(config.resume)).read_config(overrides)
+    resumed.run_dir = config.run_dir
+    return resumed
+
+
+def facts(
+    config: DictConfig, data: pl.LightningDataModule, trainer: pl.Trainer, minutes: float
+) -> dict[str, Any]:
+    """What only this run knows of its environment."""
+    return {
+        "seed": config.seed,
+        "device": str(trainer.strategy.root_device),
+        "processes": trainer.world_size,
+        "minutes": round(minutes, 2),
+        "data_root": str(Path(config.data.root).resolve()),
+        "data_sha256": fingerprint([data.train_json, data.test_json]),
+        "test_json": str(data.test_json.resolve()),
+        "test_images": str(data.test_images.resolve()),
+    }
+
+
+@command("train")
+def main(config: DictConfig) -> None:
+    train(config)
+
+
+if __name__ == "__main__":
+    main()

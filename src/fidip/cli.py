@@ -98,7 +98,9 @@ def user_errors(config_name: str) -> Iterator[None]:
         raise SystemExit(130) from None
     except SystemExit as exit_:
         # Lightning ends an interrupted run by itself, with status 1.
-        raise SystemExit(130) if isinstance(exit_.__context__, KeyboardInterrupt) else exit_
+        if isinstance(exit_.__context__, KeyboardInterrupt):
+            raise SystemExit(130) from None
+        raise
     except Exception as error:
         message = explain(error, config_name)
         if message is None:

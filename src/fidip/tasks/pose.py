@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-import numpy as np
 import pytorch_lightning as pl
-import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
@@ -41,6 +39,7 @@ class PoseTask(pl.LightningModule):
 
     def __init__(
         self,
+        *,
         net: PoseNet,
         codec: HeatmapCodec,
         optimizer: OptimizerFactory,
@@ -123,8 +122,3 @@ class PoseTask(pl.LightningModule):
         if self.trainer.is_global_zero:
             scores = score_poses(poses, self.trainer.datamodule.val_set.annotations)
         return self.trainer.strategy.broadcast(scores)
-
-    def transfer_batch_to_device(
-        self, batch: Batch, device: torch.device, dataloader_idx: int
-    ) -> Batch:
-        return batch.to(device)

@@ -117,7 +117,7 @@ def explain(error: BaseException, config_name: str) -> str | None:
         if isinstance(cause, FidipError):
             return _without_worker_traceback(str(cause))
     if isinstance(error, (HydraException, OmegaConfBaseException)):
-        return _one_line(str(error)) + _near_match(str(error), config_name)
+        return _hydra_message(str(error), config_name)
     if type(error).__name__ == "MisconfigurationException":  # Lightning's; importing it takes 5 s
         return _one_line(str(error))
     return None
@@ -139,23 +139,24 @@ def _one_line(message: str) -> str:
     return " ".join(message.split())
 
 
-def _near_match(message: str, config_name: str) -> str:
-    """', did you mean ...' for a message about an unknown key or choice in quotes."""
-    found = re.search(r"Could not (?:override|find) '([^'@]+)'", message)
-    if not found:
-        return ""
-    name = found.group(1)
-    return _did_you_mean(name, _choices() if "/" in name else _keys(config_name, name))
+def _hydra_message(message: str, config_name: str) -> str:
+    """Hydra's message without its stage directions, and with the nearest name that exists."""
+    unknown = re.search(r"Could not override '([^'@]+)'", message)
+    if unknown:
+        key = unknown.group(1)
+        return f"unknown key '{key}'{_did_you_mean(key, _keys(config_name, key))}"
+    choice = re.search(r"Could not find '([^']+)'", message)
+    if choice:
+        group, _, name = choice.group(1).rpartition("/")
+        options = sorted(path.stem for path in (config_dir() / group).glob("*.yaml"))
+        near = _did_you_mean(name, options)
+        return f"no {group} '{name}'{near}; there are {', '.join(options)}"
+    return _one_line(message)
 
 
 def _did_you_mean(name: str, candidates: Sequence[str] | dict[str, str]) -> str:
     near = difflib.get_close_matches(name, list(candidates), n=1, cutoff=0.5)
-    return f"; did you mean '{near[0]}'?" if near else ""
-
-
-def _choices() -> list[str]:
-    root = config_dir()
-    return [str(path.relative_to(root).with_suffix("")) for path in root.glob("*/**/*.yaml")]
+    return f", did you mean '{near[0]}'?" if near else ""
 
 
 def _keys(config_name: str, unknown: str) -> list[str]:

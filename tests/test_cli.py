@@ -63,7 +63,8 @@ def test_mistakes_on_the_command_line(monkeypatch, capsys, tmp_path, argument, w
     monkeypatch.chdir(tmp_path)
     assert run_command(monkeypatch, lambda config: None, argument) == 2
     message = capsys.readouterr().err
-    assert message.startswith("error: ") and message.count("\n") == 1
+    assert message.startswith("error: ")
+    assert message.count("\n") == 1
     assert words in message
 
 
@@ -106,7 +107,10 @@ def test_help_lists_the_commands():
 
 def test_an_unknown_command_names_the_nearest():
     done = run_fidip("trian")
-    assert (done.returncode, done.stderr) == (2, "error: no command 'trian', did you mean 'train'?\n")
+    assert (done.returncode, done.stderr) == (
+        2,
+        "error: no command 'trian', did you mean 'train'?\n",
+    )
 
 
 @pytest.mark.parametrize("name", ["train", "evaluate"])

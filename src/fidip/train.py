@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -24,12 +25,21 @@ MISSING = {
 }
 
 
+HARMLESS = (
+    "Experiment logs directory .* exists and is not empty",  # it holds our config.yaml
+    ".*treespec, LeafSpec.*",  # Lightning 2.6 against the newest torch
+    "You defined a `validation_step` but have no `val_dataloader`",
+)
+
+
 def train(config: DictConfig) -> None:
     """Fit, test with the best or last weights, and write the results."""
     run = RunFolder(Path(config.run_dir))
     resume_from = RunFolder(Path(config.resume)).to_resume() if config.resume else None
     config = _resumed(config) if config.resume else config
     check(config)
+    for message in HARMLESS:
+        warnings.filterwarnings("ignore", message=message)
     pl.seed_everything(config.seed, workers=True, verbose=False)
 
     data = instantiate(config.data)

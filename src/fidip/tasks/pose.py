@@ -86,7 +86,7 @@ class PoseTask(pl.LightningModule):
         self.log_dict(detached, on_step=False, on_epoch=True, sync_dist=True, batch_size=len(batch))
 
     def on_train_epoch_end(self) -> None:
-        self.log("lr", self.trainer.optimizers[0].param_groups[0]["lr"])
+        self.log("lr", self.trainer.optimizers[0].param_groups[0]["lr"], sync_dist=True)
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         heatmaps = self._predict(batch, self.trainer.datamodule.val_set.annotations)
@@ -111,7 +111,7 @@ class PoseTask(pl.LightningModule):
 
     def on_validation_epoch_end(self) -> None:
         self.predictions = gather_poses(self._parts)
-        self.log_dict(self._validation_scores(self.predictions), rank_zero_only=False)
+        self.log_dict(self._validation_scores(self.predictions), sync_dist=True)
 
     def on_test_epoch_end(self) -> None:
         self.predictions = gather_poses(self._parts)

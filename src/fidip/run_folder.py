@@ -72,7 +72,16 @@ class RunFolder:
         raise CheckpointError(f"{self.root}/checkpoints has neither best.ckpt nor last.ckpt")
 
     def to_resume(self) -> Path:
-        """The checkpoint to continue from."""
+        """The checkpoint to continue from.
+
+        Raises:
+            RunError: the run is finished, or has not finished its first epoch.
+        """
+        if self.results.is_file():
+            raise RunError(
+                f"resume={self.root}: that run is finished; to train its weights further, start "
+                f"another with ckpt={self.weights()}"
+            )
         if not self.last.is_file():
             raise RunError(
                 f"resume={self.root}: no checkpoints/last.ckpt there; name the folder of a run "
@@ -86,12 +95,13 @@ class RunFolder:
         self.config.write_text(OmegaConf.to_yaml(config, resolve=True), encoding="utf-8")
 
     def read_config(self, overrides: Sequence[str]) -> DictConfig:
-        """The run's configuration with ``key=value`` overrides on top."""
+        """The run's configuration with the dotted ``a.b=value`` of ``overrides`` on top."""
         try:
             saved = OmegaConf.load(self.config)
         except Exception as error:
             raise RunError(f"{self.config} cannot be read ({error}); name a run folder") from error
-        merged = OmegaConf.merge(saved, OmegaConf.from_dotlist(list(overrides)))
+        dotted = [override for override in overrides if "." in override.partition("=")[0]]
+        merged = OmegaConf.merge(saved, OmegaConf.from_dotlist(dotted))
         assert isinstance(merged, DictConfig)
         return merged
 

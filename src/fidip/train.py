@@ -28,6 +28,7 @@ MISSING = {
 HARMLESS = (
     "Experiment logs directory .* exists and is not empty",  # it holds our config.yaml
     ".*treespec, LeafSpec.*",  # Lightning 2.6 against the newest torch
+    "Checkpoint directory .* exists and is not empty",
     "You defined a `validation_step` but have no `val_dataloader`",
 )
 
@@ -35,8 +36,10 @@ HARMLESS = (
 def train(config: DictConfig) -> None:
     """Fit, test with the best or last weights, and write the results."""
     run = RunFolder(Path(config.run_dir))
-    resume_from = RunFolder(Path(config.resume)).to_resume() if config.resume else None
-    config = _resumed(config) if config.resume else config
+    resume_from = None
+    if not OmegaConf.is_missing(config, "resume"):
+        resume_from = run.to_resume()
+        config = run.read_config(HydraConfig.get().overrides.task)
     check(config)
     for message in HARMLESS:
         warnings.filterwarnings("ignore", message=message)
@@ -70,7 +73,7 @@ def check(config: DictConfig) -> None:
     if config.name == "unnamed":
         names = sorted(path.stem for path in (config_dir() / "experiment").glob("*.yaml"))
         raise ConfigError(f"experiment is not set; choose one: experiment={'|'.join(names)}")
-    missing = sorted(OmegaConf.missing_keys(config))
+    missing = sorted(OmegaConf.missing_keys(config) - {"resume"})
     if missing:
         needs = [f"{key} is not set: {MISSING.get(key, f'give {key}=VALUE')}" for key in missing]
         raise ConfigError("; ".join(needs))
@@ -82,14 +85,6 @@ def make_trainer(config: DictConfig) -> pl.Trainer:
     loggers = list(instantiate(config.logger).values())
     trainer: pl.Trainer = instantiate(config.trainer, callbacks=callbacks, logger=loggers)
     return trainer
-
-
-def _resumed(config: DictConfig) -> DictConfig:
-    """The configuration of the run to continue, with this command line's keys on top."""
-    overrides = [o for o in HydraConfig.get().overrides.task if not o.startswith("experiment=")]
-    resumed = RunFolder(Path(config.resume)).read_config(overrides)
-    resumed.run_dir = config.run_dir
-    return resumed
 
 
 def facts(

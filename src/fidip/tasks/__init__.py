@@ -2,8 +2,16 @@
 
 from fidip.tasks.callbacks import ProgressBar
 from fidip.tasks.fidip import FidipTask
-from fidip.tasks.loggers import wandb_logger
+from fidip.tasks.loggers import csv_logger, wandb_logger
 from fidip.tasks.pose import PoseTask
 from fidip.tasks.schedules import constant, step_decay
 
-__all__ = ["FidipTask", "PoseTask", "ProgressBar", "constant", "step_decay", "wandb_logger"]
+__all__ = [
+    "FidipTask",
+    "PoseTask",
+    "ProgressBar",
+    "constant",
+    "csv_logger",
+    "step_decay",
+    "wandb_logger",
+]

@@ -2,11 +2,27 @@
 
 from __future__ import annotations
 
+import csv
 import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from pytorch_lightning.loggers import WandbLogger
+from pytorch_lightning.loggers import CSVLogger, WandbLogger
+
+
+def csv_logger(save_dir: str) -> CSVLogger:
+    """Writes ``save_dir/metrics.csv``; goes on after the rows that a resumed run left there."""
+    logger = CSVLogger(save_dir, name="", version="")
+    rows = _read_rows(Path(save_dir) / "metrics.csv")
+    logger.experiment.metrics = rows
+    return logger
+
+
+def _read_rows(path: Path) -> list[dict[str, str]]:
+    if not path.is_file():
+        return []
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
 
 
 def wandb_logger(save_dir: str, name: str, group: str, tags: Sequence[str]) -> WandbLogger:

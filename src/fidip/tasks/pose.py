@@ -89,12 +89,12 @@ class PoseTask(pl.LightningModule):
         self.log("lr", self.trainer.optimizers[0].param_groups[0]["lr"], sync_dist=True)
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
-        heatmaps = self._predict(batch, self.trainer.datamodule.val_set.annotations)
+        heatmaps = self._predict(batch, self.trainer.val_dataloaders.dataset.annotations)
         loss = self.pose_loss(heatmaps, batch)
         self.log("val/loss", loss, sync_dist=True, batch_size=len(batch))
 
     def test_step(self, batch: Batch, batch_idx: int) -> None:
-        self._predict(batch, self.trainer.datamodule.test_set.annotations)
+        self._predict(batch, self.trainer.test_dataloaders.dataset.annotations)
 
     def _predict(self, batch: Batch, annotations: Sequence[Annotation]) -> Tensor:
         """Keep the batch's poses for the end of the epoch; returns its (B, K, h, w) heatmaps."""
@@ -120,5 +120,5 @@ class PoseTask(pl.LightningModule):
         """AP and mean OKS, computed by the first process and told to the others."""
         scores: dict[str, float] = {}
         if self.trainer.is_global_zero:
-            scores = score_poses(poses, self.trainer.datamodule.val_set.annotations)
+            scores = score_poses(poses, self.trainer.val_dataloaders.dataset.annotations)
         return self.trainer.strategy.broadcast(scores)

@@ -1,0 +1,21 @@
+"""Data sets on disk to batches: annotations, crops, augmentation and order."""
+
+from fidip.data.annotations import AnnotationFile, read_annotations
+from fidip.data.augment import Augmentation
+from fidip.data.datamodule import SyripDataModule
+from fidip.data.dataset import PoseDataset, read_image
+from fidip.data.detections import read_detections
+from fidip.data.sampler import BalancedSampler, EvalSampler, ShuffledSampler
+
+__all__ = [
+    "AnnotationFile",
+    "Augmentation",
+    "BalancedSampler",
+    "EvalSampler",
+    "PoseDataset",
+    "ShuffledSampler",
+    "SyripDataModule",
+    "read_annotations",
+    "read_detections",
+    "read_image",
+]

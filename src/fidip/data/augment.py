@@ -1,0 +1,115 @@
+"""Random views of a person for training: where the crop looks, and how its colours change."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fidip.geometry import box_to_center_size, clip_box, crop_affine, half_body_box
+from fidip.skeleton import COCO17
+from fidip.types import Annotation, ImageSize
+
+if TYPE_CHECKING:
+    from albumentations import Compose
+
+
+@dataclass(frozen=True)
+class View:
+    """The part of an image that a crop shows.
+
+    Attributes:
+        center: (2,) centre in image px.
+        width: width of the crop's contents in image px, before rotation.
+        rotation_deg: rotation of the crop's window; positive is what OpenCV calls so.
+        mirrored: left and right are exchanged.
+    """
+
+    center: NDArray[np.float64]
+    width: float
+    rotation_deg: float = 0.0
+    mirrored: bool = False
+
+    @classmethod
+    def of_person(cls, person: Annotation, aspect_ratio: float) -> View:
+        """The padded box of a person: what validation and test see."""
+        box = clip_box(person.box_xywh, person.image_wh)
+        center, size_wh = box_to_center_size(box, aspect_ratio)
+        return cls(center, float(size_wh[0]))
+
+    def image_to_crop(self, crop_wh: ImageSize) -> NDArray[np.float64]:
+        """(2, 3) affine from image px to crop px."""
+        affine = crop_affine(self.center, self.width, crop_wh, self.rotation_deg)
+        if self.mirrored:
+            affine[0] *= -1  # x' = (w - 1) - x
+            affine[0, 2] += crop_wh[0] - 1
+        return affine
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """What FiDIP's recipe changes about a training sample; the defaults are its values.
+
+    Attributes:
+        flip_probability: of a mirror image.
+        scale_std, scale_limits: the crop's size is multiplied by N(1, std), clipped to the limits.
+        rotation_std, rotation_limit, rotation_probability: the crop is rotated by N(0, std)
+            degrees, clipped to +-limit, with this probability.
+        half_body_probability, half_body_min_joints: the crop shows the upper or the lower body
+            alone, with this probability, of people with more than so many labelled joints.
+        appearance: transforms of the (H, W, 3) uint8 RGB crop that move nothing in it.
+    """
+
+    flip_probability: float = 0.5
+    scale_std: float = 0.35
+    scale_limits: tuple[float, float] = (0.65, 1.35)
+    rotation_std: float = 45.0
+    rotation_limit: float = 90.0
+    rotation_probability: float = 0.6
+    half_body_probability: float = 0.3
+    half_body_min_joints: int = 8
+    appearance: Compose | None = None
+
+    def view(self, person: Annotation, aspect_ratio: float, rng: np.random.Generator) -> View:
+        """Draw a view of a person."""
+        view = self._half_body(person, aspect_ratio, rng) or View.of_person(person, aspect_ratio)
+        scale = np.clip(rng.normal(1, self.scale_std), *self.scale_limits)
+        return replace(
+            view,
+            width=float(view.width * scale),
+            rotation_deg=self._rotation(rng),
+            mirrored=bool(rng.random() < self.flip_probability),
+        )
+
+    def _half_body(
+        self, person: Annotation, aspect_ratio: float, rng: np.random.Generator
+    ) -> View | None:
+        labelled = person.keypoints[:, 2] > 0
+        if labelled.sum() <= self.half_body_min_joints:
+            return None
+        if rng.random() >= self.half_body_probability:
+            return None
+        upper = bool(rng.random() < 0.5)
+        half = half_body_box(
+            person.keypoints[:, :2], labelled, COCO17.upper_body, upper, aspect_ratio
+        )
+        return half and View(half[0], float(half[1][0]))
+
+    def _rotation(self, rng: np.random.Generator) -> float:
+        if rng.random() >= self.rotation_probability:
+            return 0.0
+        limit = self.rotation_limit
+        return float(np.clip(rng.normal(0, self.rotation_std), -limit, limit))
+
+    def recolour(self, crop: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
+        """Change the colours of a (H, W, 3) crop; the transform draws from ``rng`` alone."""
+        if self.appearance is None:
+            return crop
+        # albumentations draws from both kinds of generator; this is 4 times as fast as its
+        # set_random_seed, which makes a pair for every transform.
+        self.appearance.set_random_state(rng, random.Random(int(rng.integers(2**63))))
+        recoloured: NDArray[np.uint8] = self.appearance(image=crop)["image"]
+        return recoloured

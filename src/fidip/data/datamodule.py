@@ -1,0 +1,183 @@
+"""SyRIP, and whatever lies on disk like it, as the loaders of a training run."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from pathlib import Path
+
+import cv2
+import pytorch_lightning as pl
+import torch
+from torch.utils.data import DataLoader, Sampler
+
+from fidip.data.annotations import AnnotationFile, read_annotations, require_both_domains
+from fidip.data.augment import Augmentation
+from fidip.data.dataset import PoseDataset
+from fidip.data.sampler import BalancedSampler, EvalSampler, ShuffledSampler
+from fidip.data.splits import require_split, split_validation
+from fidip.types import Batch, ImageSize, Sample, SampleKey
+
+log = logging.getLogger(__name__)
+
+
+class SyripDataModule(pl.LightningDataModule):
+    """Loaders of a data set in SyRIP's layout.
+
+    ``root/annotations/person_keypoints_SPLIT.json`` and ``root/images/SPLIT/``; COCO's adults lie
+    the same way. The test split is only ever tested on: what training selects by is cut from the
+    training split.
+
+    Args:
+        root: folder of the data set.
+        input_wh: (width, height) of the crops in px.
+        batch_size: samples of one batch of one process; two processes take twice as many a step.
+        num_workers: processes that load for each process; 0 loads in the process itself.
+        augment: of the training samples; None for none.
+        balanced: training batches are half synthetic, half real.
+        train_split, test_split, domain_split: names of the splits.
+        val_fraction: part of the training images that validation takes; 0 for no validation.
+        seed: of the validation cut, the order and the augmentation.
+
+    Attributes, after ``setup``:
+        train_set, val_set, test_set: the PoseDatasets.
+        train_json, test_json, test_images: where they come from.
+    """
+
+    train_set: PoseDataset
+    val_set: PoseDataset
+    test_set: PoseDataset
+
+    def __init__(
+        self,
+        *,
+        root: str | Path,
+        input_wh: ImageSize,
+        batch_size: int = 20,
+        num_workers: int = 2,
+        augment: Augmentation | None = None,
+        balanced: bool = False,
+        train_split: str = "train_infant",
+        test_split: str = "validate_infant",
+        domain_split: str = "train_pre_infant",
+        val_fraction: float = 0.1,
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        self.root = Path(root)
+        self.input_wh = (input_wh[0], input_wh[1])
+        self.batch_size = batch_size
+        self.num_workers = num_workers
+        self.augment = augment
+        self.balanced = balanced
+        self.train_split = train_split
+        self.test_split = test_split
+        self.domain_split = domain_split
+        self.val_fraction = val_fraction
+        self.seed = seed
+
+    @property
+    def train_json(self) -> Path:
+        return self._json(self.train_split)
+
+    @property
+    def test_json(self) -> Path:
+        return self._json(self.test_split)
+
+    @property
+    def test_images(self) -> Path:
+        return self.root / "images" / self.test_split
+
+    @property
+    def content_hash(self) -> str:
+        """SHA-256 of the annotation files of training and test."""
+        digest = hashlib.sha256()
+        for file in (self.train_json, self.test_json):
+            digest.update(file.read_bytes())
+        return digest.hexdigest()
+
+    def setup(self, stage: str) -> None:
+        """Read and check the annotations.
+
+        The test split is read before training, too: its mistakes should show now, not hours later.
+
+        Raises:
+            DatasetMissingError: there is no data set at ``root``.
+            DataError: its files are not what they should be.
+            ConfigError: ``val_fraction`` leaves nothing to train on.
+        """
+        self.test_set = PoseDataset(self._read(self.test_split).people, self.input_wh)
+        if stage != "fit":
+            return
+        people = self._read(self.train_split).people
+        train, val = split_validation(people, self.val_fraction, self.seed)
+        if self.balanced:
+            require_both_domains(self.train_json, train)
+        self.train_set = PoseDataset(train, self.input_wh, self.augment, self.seed)
+        self.val_set = PoseDataset(val, self.input_wh)
+
+    def train_dataloader(self) -> DataLoader[Sample]:
+        return self._loader(self.train_set, self._train_sampler(self.train_set, self.balanced))
+
+    def val_dataloader(self) -> DataLoader[Sample] | list[DataLoader[Sample]]:
+        return self._eval_loader(self.val_set) if len(self.val_set) else []
+
+    def test_dataloader(self) -> DataLoader[Sample]:
+        return self._eval_loader(self.test_set)
+
+    def domain_dataloader(self) -> DataLoader[Sample]:
+        """Balanced batches of adults, on which the domain head learns before the adaptation.
+
+        Raises:
+            DataError: the split is missing or does not hold both domains.
+        """
+        people = self._read(self.domain_split).people
+        require_both_domains(self._json(self.domain_split), people)
+        dataset = PoseDataset(people, self.input_wh, self.augment, self.seed)
+        return self._loader(dataset, self._train_sampler(dataset, balanced=True))
+
+    def _json(self, split: str) -> Path:
+        return self.root / "annotations" / f"person_keypoints_{split}.json"
+
+    def _read(self, split: str) -> AnnotationFile:
+        """The annotations of a split; what was left out of them is logged by one process."""
+        require_split(self.root, self._json(split))
+        file = read_annotations(self._json(split), self.root / "images" / split)
+        if file.skipped and self._rank == 0:
+            log.warning(file)
+        return file
+
+    @property
+    def _rank(self) -> int:
+        return self.trainer.global_rank if self.trainer else 0
+
+    @property
+    def _world_size(self) -> int:
+        return self.trainer.world_size if self.trainer else 1
+
+    def _train_sampler(self, dataset: PoseDataset, balanced: bool) -> Sampler[SampleKey]:
+        options = (self.batch_size, self.seed, self._rank, self._world_size)
+        if balanced:
+            domains = [bool(person.is_synthetic) for person in dataset.annotations]
+            return BalancedSampler(domains, *options)
+        return ShuffledSampler(len(dataset), *options)
+
+    def _eval_loader(self, dataset: PoseDataset) -> DataLoader[Sample]:
+        return self._loader(dataset, EvalSampler(len(dataset), self._rank, self._world_size))
+
+    def _loader(self, dataset: PoseDataset, sampler: Sampler[SampleKey]) -> DataLoader[Sample]:
+        return DataLoader(
+            dataset,
+            batch_size=self.batch_size,
+            sampler=sampler,
+            num_workers=self.num_workers,
+            collate_fn=Batch.collate,
+            worker_init_fn=_one_thread,
+            pin_memory=torch.cuda.is_available(),
+            persistent_workers=self.num_workers > 0,
+        )
+
+
+def _one_thread(worker: int) -> None:
+    """Workers are many; OpenCV's threads in each would only get in one another's way."""
+    cv2.setNumThreads(0)

@@ -1,0 +1,104 @@
+"""People and their images, as crops that a network takes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from torch.utils.data import Dataset
+
+from fidip.data.augment import Augmentation, View
+from fidip.errors import DataError
+from fidip.geometry import apply_affine, invert_affine
+from fidip.skeleton import COCO17
+from fidip.types import Annotation, ImageSize, Sample, SampleKey
+
+
+class PoseDataset(Dataset[Sample]):
+    """Crops of labelled people.
+
+    Args:
+        annotations: the people; ``Sample.index`` points into them.
+        input_wh: (width, height) of the crops in px.
+        augment: how a ``SampleKey`` changes the crop; None for the padded box as it is.
+        seed: of the augmentation. A sample depends on it and on its key, on nothing else.
+    """
+
+    def __init__(
+        self,
+        annotations: Sequence[Annotation],
+        input_wh: ImageSize,
+        augment: Augmentation | None = None,
+        seed: int = 0,
+    ) -> None:
+        self.annotations = annotations
+        self.input_wh = input_wh
+        self.augment = augment
+        self.seed = seed
+
+    def __len__(self) -> int:
+        return len(self.annotations)
+
+    def __getitem__(self, key: SampleKey | int) -> Sample:
+        """The person of a key in the draw that it names; of a bare index without augmentation.
+
+        Raises:
+            DataError: the image is unreadable or of another size than its annotations say.
+        """
+        index = key if isinstance(key, int) else key.index
+        person = self.annotations[index]
+        aspect_ratio = self.input_wh[0] / self.input_wh[1]
+        if self.augment is None or isinstance(key, int):
+            return self._sample(index, View.of_person(person, aspect_ratio))
+        rng = np.random.default_rng((self.seed, key.epoch, key.index, key.repeat))
+        sample = self._sample(index, self.augment.view(person, aspect_ratio, rng))
+        return replace(sample, crop=self.augment.recolour(sample.crop, rng))
+
+    def _sample(self, index: int, view: View) -> Sample:
+        """What a view shows of a person's image."""
+        person = self.annotations[index]
+        image_to_crop = view.image_to_crop(self.input_wh)
+        image = read_image(person.image_path, person.image_wh)
+        # The mirror image of a left hand is a right hand.
+        keypoints = person.keypoints[COCO17.flip_order] if view.mirrored else person.keypoints
+        return Sample(
+            crop=cv2.warpAffine(image, image_to_crop, self.input_wh, flags=cv2.INTER_LINEAR),
+            joints_crop=apply_affine(image_to_crop, keypoints[:, :2]).astype(np.float32),
+            labelled=(keypoints[:, 2] > 0).astype(np.float32),
+            is_synthetic=math.nan if person.is_synthetic is None else float(person.is_synthetic),
+            crop_to_image=invert_affine(image_to_crop),
+            index=index,
+        )
+
+
+def read_image(path: Path, image_wh: ImageSize) -> NDArray[np.uint8]:
+    """Read an image as (H, W, 3) uint8 RGB, turned as its EXIF orientation says.
+
+    Grey images get three equal channels, alpha is dropped, 16 bits become 8.
+
+    Raises:
+        DataError: the file is missing, not an image, cut short, or of another size than
+            ``image_wh``, the size that its annotations were made on.
+    """
+    try:
+        data = np.frombuffer(path.read_bytes(), dtype=np.uint8)
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror})") from error
+    if not data.size:
+        raise DataError(f"{path}: the file is empty; copy it again")
+    image: NDArray[np.uint8] | None = cv2.imdecode(data, cv2.IMREAD_COLOR_RGB)
+    if image is None:
+        raise DataError(f"{path}: not an image, or cut short; copy it again")
+    height, width = image.shape[:2]
+    if (width, height) != image_wh:
+        raise DataError(
+            f"{path}: the image has {width}x{height} px, its annotations say "
+            f"{image_wh[0]}x{image_wh[1]}; labels would not fit: correct width and height, or "
+            "undo the resizing or rotation (EXIF orientation counts)"
+        )
+    return image

@@ -1,0 +1,150 @@
+"""JSON records of unknown quality: read, checked field by field, complained about in one line."""
+
+from __future__ import annotations
+
+import json
+import math
+import reprlib
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any, TypeGuard, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fidip.errors import DataError
+from fidip.types import ImageSize
+
+T = TypeVar("T")
+NAMED = 3
+"""How many of a file's problems its error spells out; the others are counted."""
+
+
+class RecordError(Exception):
+    """A record is not what it should be; the message says which field, and what was expected."""
+
+
+def read_json(path: Path) -> Any:
+    """The content of a JSON file.
+
+    Raises:
+        DataError: the file is missing, unreadable, empty or not JSON.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror})") from error
+    if not data.strip():
+        raise DataError(f"{path}: the file is empty; copy or export it again")
+    try:
+        return json.loads(data)
+    except ValueError as error:
+        raise DataError(f"{path}: not valid JSON ({error}); copy or export it again") from error
+
+
+def parse_records(
+    path: Path, kind: str, records: Iterable[Any], parse: Callable[[dict[str, Any]], T]
+) -> list[T]:
+    """Parse all records of a file; whatever is wrong with them comes out in one error.
+
+    Args:
+        path: the file, for the message.
+        kind: what a record is called in the message.
+        records: JSON values that should be objects with an ``id``.
+        parse: makes a value of a record, or raises RecordError.
+
+    Raises:
+        DataError: names the first problems and counts the others.
+    """
+    parsed, problems = [], []
+    for position, record in enumerate(records):
+        try:
+            parsed.append(parse(_as_object(record)))
+        except RecordError as problem:
+            problems.append(f"{kind} {_name(record, position)}: {problem}")
+    if problems:
+        raise DataError(f"{path}: {_listed(problems)}; correct the file")
+    return parsed
+
+
+def _as_object(record: Any) -> dict[str, Any]:
+    if not isinstance(record, dict):
+        raise RecordError(f"is {reprlib.repr(record)}, expected an object")
+    return record
+
+
+def _name(record: Any, position: int) -> str:
+    """The record's id, or where it stands in its list when it has none."""
+    if isinstance(record, dict) and "id" in record:
+        return reprlib.repr(record["id"])
+    return f"at position {position}"
+
+
+def _listed(problems: Sequence[str]) -> str:
+    more = len(problems) - NAMED
+    return "; ".join(problems[:NAMED]) + (f"; and {more} more problems" if more > 0 else "")
+
+
+def integer(record: dict[str, Any], field: str) -> int:
+    """A field that is a whole number."""
+    value = record.get(field)
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise RecordError(f"{field} is {_shown(record, field)}, expected an integer")
+    return value
+
+
+def number(record: dict[str, Any], field: str) -> float:
+    """A field that is a finite number."""
+    value = record.get(field)
+    if not _is_finite(value):
+        raise RecordError(f"{field} is {_shown(record, field)}, expected a finite number")
+    return float(value)
+
+
+def positive(record: dict[str, Any], field: str) -> float:
+    """A field that is a finite number above 0."""
+    value = number(record, field)
+    if value <= 0:
+        raise RecordError(f"{field} is {value:g}, expected a number above 0")
+    return value
+
+
+def text(record: dict[str, Any], field: str) -> str:
+    """A field that is a string with something in it."""
+    value = record.get(field)
+    if not isinstance(value, str) or not value:
+        raise RecordError(f"{field} is {_shown(record, field)}, expected a text")
+    return value
+
+
+def numbers(record: dict[str, Any], field: str, count: int) -> NDArray[np.float64]:
+    """A field that is a list of ``count`` finite numbers, as a (count,) array."""
+    values = record.get(field)
+    if not isinstance(values, list):
+        raise RecordError(f"{field} is {_shown(record, field)}, expected a list of numbers")
+    if len(values) != count:
+        raise RecordError(f"{field} has {len(values)} values, expected {count}")
+    for value in values:
+        if not _is_finite(value):
+            raise RecordError(f"{field} has {reprlib.repr(value)}, expected finite numbers")
+    return np.array(values, dtype=np.float64)
+
+
+def box(record: dict[str, Any], image_wh: ImageSize) -> NDArray[np.float64]:
+    """``bbox``, a (4,) box xywh in image px that has an area and meets the image."""
+    bbox = numbers(record, "bbox", 4)
+    left, top, width, height = bbox.tolist()
+    if width <= 0 or height <= 0:
+        raise RecordError(f"bbox {bbox.tolist()} has no area, expected width and height above 0")
+    if left >= image_wh[0] or top >= image_wh[1] or left + width <= 0 or top + height <= 0:
+        size = "x".join(map(str, image_wh))
+        raise RecordError(f"bbox {bbox.tolist()} lies outside its image of {size} px")
+    return bbox
+
+
+def _is_finite(value: Any) -> TypeGuard[float]:
+    return isinstance(value, (int, float)) and math.isfinite(value)
+
+
+def _shown(record: dict[str, Any], field: str) -> str:
+    return reprlib.repr(record[field]) if field in record else "missing"

@@ -1,0 +1,139 @@
+"""Which sample comes when, in every process of a run, decided by (seed, epoch) alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from torch.utils.data import Sampler
+
+from fidip.errors import ConfigError
+from fidip.types import SampleKey
+
+
+class _GroupSampler(Sampler[SampleKey]):
+    """Batches with an equal share of every group, reshuffled every epoch.
+
+    A global batch is what all processes take in one step. An epoch is one pass over the largest
+    group; smaller groups begin anew, in another order and with the next ``repeat``, as often as
+    it takes, and so does the largest to fill the last batch. Batches are thus all full and every
+    process has equally many. What is in a global batch does not depend on how many processes
+    share it.
+
+    Args:
+        groups: indices of the samples of each group.
+        batch_size: samples of one batch of one process.
+        seed: of the order.
+        rank, world_size: which process this is, of how many.
+
+    Raises:
+        ConfigError: a global batch cannot be divided equally between the groups.
+    """
+
+    def __init__(
+        self,
+        groups: Sequence[NDArray[np.int64]],
+        batch_size: int,
+        seed: int = 0,
+        rank: int = 0,
+        world_size: int = 1,
+    ) -> None:
+        self.groups = groups
+        self.batch_size = batch_size
+        self.seed = seed
+        self.rank = rank
+        self.world_size = world_size
+        self.epoch = 0
+        self._share, rest = divmod(batch_size * world_size, len(groups))
+        if rest:
+            raise ConfigError(
+                f"data.batch_size={batch_size} in {world_size} process(es) cannot be divided "
+                f"between {len(groups)} domains; choose an even number"
+            )
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the epoch that the next iteration is; Lightning calls this."""
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        """Samples of one process in an epoch."""
+        return self._steps * self.batch_size
+
+    def __iter__(self) -> Iterator[SampleKey]:
+        rng = np.random.default_rng((self.seed, self.epoch))
+        count = self._steps * self._share
+        draws = np.stack([_draw(group, count, rng) for group in self.groups], axis=1)
+        # Groups alternate, so that each process's part of a global batch is balanced, too.
+        batches = draws.reshape(self._steps, self.world_size, self.batch_size, 2)
+        for index, repeat in batches[:, self.rank].reshape(-1, 2).tolist():
+            yield SampleKey(index, self.epoch, repeat)
+
+    @property
+    def _steps(self) -> int:
+        return -(-max(len(group) for group in self.groups) // self._share)
+
+
+def _draw(group: NDArray[np.int64], count: int, rng: np.random.Generator) -> NDArray[np.int64]:
+    """(count, 2) members of a group in random order and the repeat, one pass after the other."""
+    passes = -(-count // len(group))
+    order = np.concatenate([rng.permutation(group) for _ in range(passes)])[:count]
+    return np.stack([order, np.arange(count) // len(group)], axis=1)
+
+
+class ShuffledSampler(_GroupSampler):
+    """Every sample once an epoch, in random order, and a few again to fill the last batch.
+
+    Args:
+        count: samples in the dataset.
+        batch_size, seed, rank, world_size: as for ``BalancedSampler``.
+    """
+
+    def __init__(
+        self, count: int, batch_size: int, seed: int = 0, rank: int = 0, world_size: int = 1
+    ) -> None:
+        super().__init__([np.arange(count)], batch_size, seed, rank, world_size)
+
+
+class BalancedSampler(_GroupSampler):
+    """Batches half synthetic, half real; an epoch is one pass over the larger domain.
+
+    Args:
+        is_synthetic: domain of every sample of the dataset; both must occur.
+        batch_size: samples of one batch of one process.
+        seed: of the order.
+        rank, world_size: which process this is, of how many.
+
+    Raises:
+        ConfigError: the samples that all processes take in one step are an odd number.
+    """
+
+    def __init__(
+        self,
+        is_synthetic: Sequence[bool],
+        batch_size: int,
+        seed: int = 0,
+        rank: int = 0,
+        world_size: int = 1,
+    ) -> None:
+        synthetic = np.asarray(is_synthetic, dtype=bool)
+        groups = [np.flatnonzero(synthetic), np.flatnonzero(~synthetic)]
+        super().__init__(groups, batch_size, seed, rank, world_size)
+
+
+class EvalSampler(Sampler[SampleKey]):
+    """Every sample exactly once over all processes, in order; nothing is repeated to fill up.
+
+    Args:
+        count: samples in the dataset.
+        rank, world_size: which process this is, of how many.
+    """
+
+    def __init__(self, count: int, rank: int = 0, world_size: int = 1) -> None:
+        self.indices = range(rank, count, world_size)
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def __iter__(self) -> Iterator[SampleKey]:
+        return map(SampleKey, self.indices)

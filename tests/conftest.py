@@ -1,0 +1,104 @@
+"""Fixtures of all tests: a data set small enough to be made in a second."""
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from fidip.skeleton import COCO17
+
+os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
+os.environ.setdefault("WANDB_MODE", "offline")
+
+SPLITS = {  # name: (first image id, domains; None where the split does not tell them)
+    "train_infant": (1, [False] * 4 + [True] * 8),
+    "validate_infant": (0, [None] * 5),
+    "train_pre_infant": (20001, [False, True] * 3),
+    "train_adult": (30001, [True] * 6),
+    "validate_adult": (40001, [True] * 4),
+}
+STANDING = np.array(
+    [
+        (0, -8), (1, -9), (-1, -9), (2, -8), (-2, -8), (4, -5), (-4, -5), (6, -2), (-6, -2),
+        (7, 1), (-7, 1), (3, 2), (-3, 2), (3, 6), (-3, 6), (4, 10), (-4, 10),
+    ],
+    dtype=float,
+)  # fmt: skip
+"""(17, 2) joints of a person 20 units tall, seen from the front."""
+
+
+@pytest.fixture(scope="session")
+def tiny_root(tmp_path_factory):
+    """A data set in SyRIP's layout; shared, so only to be read."""
+    root = tmp_path_factory.mktemp("tiny")
+    make_tiny_dataset(root)
+    return root
+
+
+@pytest.fixture
+def tiny_copy(tiny_root, tmp_path):
+    """A data set in SyRIP's layout that a test may damage."""
+    return Path(shutil.copytree(tiny_root, tmp_path / "tiny"))
+
+
+def make_tiny_dataset(root: Path) -> None:
+    """Stick figures in SyRIP's layout: the splits of ``SPLITS``, one person an image."""
+    rng = np.random.default_rng(0)
+    for split, (first_id, domains) in SPLITS.items():
+        (root / "images" / split).mkdir(parents=True)
+        (root / "annotations").mkdir(exist_ok=True)
+        content = {"images": [], "annotations": [], "categories": [category()]}
+        for image_id, is_synthetic in enumerate(domains, start=first_id):
+            stem = f"test{image_id}" if is_synthetic is None else f"train{image_id:05d}"
+            image, keypoints = stick_figure(rng, bool(is_synthetic))
+            record = image_record(image_id, f"{stem}.jpg", image, is_synthetic)
+            cv2.imwrite(str(root / "images" / split / record["file_name"]), image)
+            content["images"].append(record)
+            content["annotations"].append(annotation_record(image_id, keypoints))
+        file = root / "annotations" / f"person_keypoints_{split}.json"
+        file.write_text(json.dumps(content), encoding="utf-8")
+
+
+def category():
+    return {"id": 1, "name": "person", "keypoints": list(COCO17.joints)}
+
+
+def image_record(image_id, file_name, image, is_synthetic):
+    height, width = image.shape[:2]
+    record = {"id": image_id, "file_name": file_name, "width": width, "height": height}
+    return record if is_synthetic is None else {**record, "is_synthetic": is_synthetic}
+
+
+def annotation_record(image_id, keypoints):
+    low, high = keypoints[:, :2].min(0) - 4, keypoints[:, :2].max(0) + 4
+    width, height = (high - low).tolist()
+    return {
+        "id": 100 + image_id,
+        "image_id": image_id,
+        "category_id": 1,
+        "iscrowd": 0,
+        "bbox": [*low.tolist(), width, height],
+        "area": width * height / 2,
+        "num_keypoints": int((keypoints[:, 2] > 0).sum()),
+        "keypoints": keypoints.ravel().tolist(),
+    }
+
+
+def stick_figure(rng, is_synthetic):
+    """An image (H, W, 3) and the (17, 3) key points of the figure on it, one joint unlabelled."""
+    width, height = rng.integers(90, 130, 2).tolist()
+    angle, scale = rng.uniform(-1, 1), rng.uniform(2.5, 3.5)
+    turn = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    joints = STANDING @ turn.T + [width / 2, height / 2] + rng.normal(0, 1, (17, 2))
+    noise = 5 if is_synthetic else 40
+    image = rng.normal(90, noise, (height, width, 3)).clip(0, 255).astype(np.uint8)
+    for a, b in COCO17.limbs:
+        ends = joints[[a, b]].round().astype(int).tolist()
+        cv2.line(image, *ends, (200, 120, 40 + 10 * a), 3, cv2.LINE_AA)
+    keypoints = np.column_stack([joints.round(2), rng.integers(1, 3, 17)])
+    keypoints[rng.integers(17)] = 0
+    return image, keypoints

@@ -74,7 +74,8 @@ def image_record(image_id, file_name, image, is_synthetic):
 
 
 def annotation_record(image_id, keypoints):
-    low, high = keypoints[:, :2].min(0) - 4, keypoints[:, :2].max(0) + 4
+    labelled = keypoints[keypoints[:, 2] > 0, :2]
+    low, high = labelled.min(0) - 4, labelled.max(0) + 4
     width, height = (high - low).tolist()
     return {
         "id": 100 + image_id,

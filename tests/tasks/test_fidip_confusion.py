@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 from torch.utils.data import DataLoader
-from toy_fidip import ToyData, fit, half_square
+from toy_fidip import Rounds, ToyData, fit, half_square
 
 from fidip.nn import PoseOutput
 from fidip.tasks import FidipTask
@@ -48,7 +48,8 @@ class TwoDomains(ToyData):
     """Green is bright in synthetic images and dark in real ones; red is the pose."""
 
     def train_dataloader(self):
-        return DataLoader([self.batch(seed) for seed in range(self.batches)], batch_size=None)
+        batches = [self.batch(seed) for seed in range(self.batches)]
+        return DataLoader(batches, batch_size=None, sampler=Rounds(batches))
 
     def batch(self, seed):
         random = torch.Generator().manual_seed(seed)

@@ -12,7 +12,7 @@ import numpy as np
 import pytorch_lightning as pl
 import torch
 from torch import nn
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, SequentialSampler
 
 from fidip.nn import PoseOutput
 from fidip.tasks import FidipTask, step_decay
@@ -87,6 +87,13 @@ def make_batch(rows=slice(None)):
     )
 
 
+class Rounds(SequentialSampler):
+    """Knows which epoch it is, as the project's samplers do."""
+
+    def set_epoch(self, epoch):
+        self.epoch = epoch
+
+
 class ToyData(pl.LightningDataModule):
     """The same batch again and again; of two processes, each has one half of it."""
 
@@ -97,7 +104,8 @@ class ToyData(pl.LightningDataModule):
 
     def train_dataloader(self):
         rows = slice(self.trainer.global_rank, None, self.trainer.world_size)
-        return DataLoader([make_batch(rows)] * self.batches, batch_size=None)
+        batches = [make_batch(rows)] * self.batches
+        return DataLoader(batches, batch_size=None, sampler=Rounds(batches))
 
     def domain_dataloader(self):
         self.domain_passes += 1

@@ -109,7 +109,7 @@ class FidipTask(PoseTask):
         loader = self.trainer.datamodule.domain_dataloader()
         self.net.eval()
         for epoch in epochs:
-            _set_epoch(loader, epoch)
+            loader.sampler.set_epoch(epoch)
             self._log_domain_epoch(epoch, self._domain_epoch(loader))
             self.domain_epochs_done += 1
         self.net.train()
@@ -137,10 +137,3 @@ class FidipTask(PoseTask):
             f"  loss {loss:.3f}  accuracy {accuracy:.3f}",
             flush=True,
         )
-
-
-def _set_epoch(loader: DataLoader[Any], epoch: int) -> None:
-    """Tell the loader's sampler which pass this is, as Lightning does for its own loaders."""
-    for sampler in (loader.sampler, getattr(loader, "batch_sampler", None)):
-        if hasattr(sampler, "set_epoch"):
-            sampler.set_epoch(epoch)

@@ -14,7 +14,7 @@ from fidip.losses import heatmap_mse
 from fidip.metrics import score_poses
 from fidip.nn import PoseNet
 from fidip.skeleton import COCO17
-from fidip.tasks.predictions import gather_poses, to_poses
+from fidip.tasks.predictions import gather_poses, share_buffers, to_poses
 from fidip.tasks.schedules import SchedulerFactory, constant
 from fidip.types import Annotation, Batch, Poses
 
@@ -104,6 +104,7 @@ class PoseTask(pl.LightningModule):
         return heatmaps
 
     def on_validation_epoch_start(self) -> None:
+        share_buffers(self.net)
         self._parts.clear()
 
     def on_test_epoch_start(self) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import torch.distributed as dist
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from fidip.geometry import apply_affine
 from fidip.types import Annotation, Batch, Poses
@@ -38,7 +38,7 @@ def to_poses(
 def gather_poses(parts: Sequence[Poses]) -> Poses:
     """Join the parts of all batches and processes: each sample once, in the dataset's order.
 
-    Samples that a sampler repeated to give every process equally many are dropped here.
+    Samples that a sampler repeated, to give every process equally many, are dropped here.
     """
     if dist.is_available() and dist.is_initialized():
         shares: list[list[Poses]] = [[] for _ in range(dist.get_world_size())]
@@ -46,6 +46,13 @@ def gather_poses(parts: Sequence[Poses]) -> Poses:
         parts = [part for share in shares for part in share]
     poses = Poses.concatenate(parts)
     return poses[_first_rows(poses.index)]
+
+
+def share_buffers(module: nn.Module) -> None:
+    """Give every process the first one's BatchNorm statistics, which its checkpoint holds."""
+    if dist.is_available() and dist.is_initialized():
+        for buffer in module.buffers():
+            dist.broadcast(buffer, src=0)
 
 
 def _first_rows(index: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -1,0 +1,24 @@
+"""Networks: backbones, heads and weights."""
+
+from fidip.nn.backbone import HRNet, TimmPyramid
+from fidip.nn.checkpoints import LoadReport, load_weights, save_weights
+from fidip.nn.domain_head import DomainHead, HRNetDomainHead
+from fidip.nn.freeze import FrozenCounts
+from fidip.nn.pose_head import ConvHead, DeconvHead, PixelShuffleHead
+from fidip.nn.pose_net import PoseNet, PoseOutput
+
+__all__ = [
+    "ConvHead",
+    "DeconvHead",
+    "DomainHead",
+    "FrozenCounts",
+    "HRNet",
+    "HRNetDomainHead",
+    "LoadReport",
+    "PixelShuffleHead",
+    "PoseNet",
+    "PoseOutput",
+    "TimmPyramid",
+    "load_weights",
+    "save_weights",
+]

@@ -1,0 +1,101 @@
+"""Pose heads: features to one heatmap a joint.
+
+Every head is made from the number of feature channels, which the backbone tells.
+"""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+
+class ConvHead(nn.Module):
+    """A 1x1 convolution: for features that already have the heatmaps' resolution.
+
+    Args:
+        in_channels: channels of the feature.
+        joints: number of heatmaps.
+    """
+
+    def __init__(self, in_channels: int, joints: int = 17) -> None:
+        super().__init__()
+        self.final_layer = nn.Conv2d(in_channels, joints, 1)
+        start_near_zero(self.final_layer)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """(B, C, h, w) features to (B, K, h, w) heatmaps."""
+        heatmaps: Tensor = self.final_layer(features)
+        return heatmaps
+
+
+class DeconvHead(nn.Module):
+    """Transposed convolutions that double the resolution, then a 1x1 convolution.
+
+    With three of 256 channels it is the head of SimpleBaseline (Xiao et al., ECCV 2018).
+
+    Args:
+        in_channels: channels of the feature.
+        joints: number of heatmaps.
+        width: channels of every transposed convolution.
+        doublings: how many there are.
+    """
+
+    def __init__(
+        self, in_channels: int, joints: int = 17, width: int = 256, doublings: int = 3
+    ) -> None:
+        super().__init__()
+        layers: list[nn.Module] = []
+        for channels in [in_channels] + [width] * (doublings - 1):
+            layers += [
+                nn.ConvTranspose2d(channels, width, 4, stride=2, padding=1, bias=False),
+                nn.BatchNorm2d(width),
+                nn.ReLU(inplace=True),
+            ]
+        self.deconv_layers = nn.Sequential(*layers)
+        self.final_layer = nn.Conv2d(width, joints, 1)
+        start_near_zero(self.final_layer)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """(B, C, h, w) features to (B, K, h', w') heatmaps, h' = 2 ** doublings * h."""
+        heatmaps: Tensor = self.final_layer(self.deconv_layers(features))
+        return heatmaps
+
+
+class PixelShuffleHead(nn.Module):
+    """The MobileNetV2 head of the FiDIP paper: three enlarging blocks and a softmax over pixels.
+
+    Each block makes four times as many channels and lays them out as twice the resolution (dense
+    upsampling convolution), so 256 channels become 128, 64 and 32. Each heatmap sums to 1.
+
+    Args:
+        in_channels: channels of the feature.
+        joints: number of heatmaps.
+        width: channels that the feature is compressed to.
+    """
+
+    def __init__(self, in_channels: int, joints: int = 17, width: int = 256) -> None:
+        super().__init__()
+        self.compress = nn.Conv2d(in_channels, width, 1, bias=False)
+        self.enlarge = nn.Sequential(*(_enlarging(width // 2**i) for i in range(3)))
+        self.final_layer = nn.Conv2d(width // 8, joints, 1, bias=False)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """(B, C, h, w) features to (B, K, 8 h, 8 w) heatmaps."""
+        logits: Tensor = self.final_layer(self.enlarge(self.compress(features)))
+        return logits.flatten(2).softmax(-1).view_as(logits)
+
+
+def _enlarging(channels: int) -> nn.Sequential:
+    """(B, C, h, w) to (B, C/2, 2h, 2w)."""
+    return nn.Sequential(
+        nn.Conv2d(channels, channels * 2, 3, padding=1, bias=False),
+        nn.BatchNorm2d(channels * 2),
+        nn.ReLU(inplace=True),
+        nn.PixelShuffle(2),
+    )
+
+
+def start_near_zero(layer: nn.Conv2d) -> None:
+    """Begin where nearly every target pixel is: without it, the first updates only unlearn noise."""
+    nn.init.normal_(layer.weight, std=0.001)
+    assert layer.bias is not None
+    nn.init.zeros_(layer.bias)

@@ -1,0 +1,100 @@
+"""The pose network: normalise, backbone, head."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from fidip.heatmap import flip_back
+from fidip.nn.freeze import FrozenCounts, freeze, frozen_counts
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+
+
+class PoseOutput(NamedTuple):
+    """What the network says of B images.
+
+    Attributes:
+        features: (B, C, h, w) of the backbone; what a domain head looks at.
+        heatmaps: (B, K, h', w'), one for each joint.
+    """
+
+    features: Tensor
+    heatmaps: Tensor
+
+
+class PoseNet(nn.Module):
+    """A backbone and a head.
+
+    Args:
+        backbone: (B, 3, H, W) images to (B, C, h, w) features; tells C as ``num_features``.
+        head: makes the head from C; its forward takes features to (B, K, h', w') heatmaps.
+        mean: RGB mean of the images that the backbone expects, of values in 0..1.
+        std: their standard deviation.
+        frozen: names of modules that never learn, such as ``backbone.conv1``: no gradients, and
+            for ever in eval mode, so BatchNorm statistics stay as well.
+
+    Raises:
+        ConfigError: ``frozen`` names a module that does not exist.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(
+        self,
+        backbone: nn.Module,
+        head: Callable[[int], nn.Module],
+        mean: Sequence[float] = IMAGENET_MEAN,
+        std: Sequence[float] = IMAGENET_STD,
+        frozen: Sequence[str] = (),
+    ) -> None:
+        super().__init__()
+        self.feature_channels = int(backbone.num_features)  # type: ignore[arg-type]
+        self.backbone = backbone
+        self.head = head(self.feature_channels)
+        for name, values in (("mean", mean), ("std", std)):
+            per_channel = 255 * torch.tensor(values).view(3, 1, 1)
+            self.register_buffer(name, per_channel, persistent=False)
+        self._frozen = freeze(self, frozen)
+        # A quarter faster on CPUs, a third on GPUs with mixed precision.
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    def train(self, mode: bool = True) -> PoseNet:
+        super().train(mode)
+        for module in self._frozen:
+            module.eval()
+        return self
+
+    def normalize(self, crops: Tensor) -> Tensor:
+        """(B, 3, H, W) uint8 RGB crops to float images of zero mean and unit variance."""
+        return (crops - self.mean) / self.std
+
+    def forward(self, images: Tensor) -> PoseOutput:
+        """(B, 3, H, W) normalised images to features and heatmaps."""
+        features = self.backbone(images)
+        return PoseOutput(features, self.head(features))
+
+    def heatmaps(self, images: Tensor, flip_order: NDArray[np.int64] | None = None) -> Tensor:
+        """(B, K, h', w') heatmaps of (B, 3, H, W) normalised images.
+
+        Args:
+            images: normalised images.
+            flip_order: (K,) permutation that exchanges left and right joints. If given, the
+                heatmaps are the mean with those of the mirrored images.
+        """
+        heatmaps = self(images).heatmaps
+        if flip_order is None:
+            return heatmaps
+        mirrored = self(images.flip(-1)).heatmaps
+        return (heatmaps + flip_back(mirrored, flip_order)) / 2
+
+    def frozen_counts(self) -> FrozenCounts:
+        """How many parameter tensors and parameters do not learn."""
+        return frozen_counts(self)

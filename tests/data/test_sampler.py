@@ -1,6 +1,7 @@
 """Order is tested as sets of keys: what is in which global batch, on which process."""
 
 from collections import Counter
+from itertools import chain
 
 import pytest
 
@@ -25,7 +26,7 @@ def global_batches(make, world_size, batch_size, epoch=0):
         sampler = make(batch_size=batch_size, seed=3, rank=rank, world_size=world_size)
         sampler.set_epoch(epoch)
         ranks.append(batches(sampler))
-    return [sorted(sum(step, [])) for step in zip(*ranks, strict=True)]
+    return [sorted(chain.from_iterable(step)) for step in zip(*ranks, strict=True)]
 
 
 def balanced(**options):
@@ -68,7 +69,8 @@ def test_an_epoch_is_one_pass_over_the_larger_domain():
 
 
 def test_no_draw_comes_twice():
-    keys = [key for epoch in range(3) for key in sum(global_batches(balanced, 2, 4, epoch), [])]
+    epochs = chain.from_iterable(global_batches(balanced, 2, 4, epoch) for epoch in range(3))
+    keys = list(chain.from_iterable(epochs))
     assert len(set(keys)) == len(keys)
 
 

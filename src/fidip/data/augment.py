@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -76,13 +76,9 @@ class Augmentation:
     def view(self, person: Annotation, aspect_ratio: float, rng: np.random.Generator) -> View:
         """Draw a view of a person."""
         view = self._half_body(person, aspect_ratio, rng) or View.of_person(person, aspect_ratio)
-        scale = np.clip(rng.normal(1, self.scale_std), *self.scale_limits)
-        return replace(
-            view,
-            width=float(view.width * scale),
-            rotation_deg=self._rotation(rng),
-            mirrored=bool(rng.random() < self.flip_probability),
-        )
+        scale = _clip(rng.normal(1, self.scale_std), *self.scale_limits)
+        mirrored = rng.random() < self.flip_probability
+        return View(view.center, view.width * scale, self._rotation(rng), mirrored)
 
     def _half_body(
         self, person: Annotation, aspect_ratio: float, rng: np.random.Generator
@@ -92,7 +88,7 @@ class Augmentation:
             return None
         if rng.random() >= self.half_body_probability:
             return None
-        upper = bool(rng.random() < 0.5)
+        upper = rng.random() < 0.5
         half = half_body_box(
             person.keypoints[:, :2], labelled, COCO17.upper_body, upper, aspect_ratio
         )
@@ -101,8 +97,8 @@ class Augmentation:
     def _rotation(self, rng: np.random.Generator) -> float:
         if rng.random() >= self.rotation_probability:
             return 0.0
-        limit = self.rotation_limit
-        return float(np.clip(rng.normal(0, self.rotation_std), -limit, limit))
+        angle = rng.normal(0, self.rotation_std)
+        return _clip(angle, -self.rotation_limit, self.rotation_limit)
 
     def recolour(self, crop: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
         """Change the colours of a (H, W, 3) crop; the transform draws from ``rng`` alone."""
@@ -113,3 +109,8 @@ class Augmentation:
         self.appearance.set_random_state(rng, random.Random(int(rng.integers(2**63))))
         recoloured: NDArray[np.uint8] = self.appearance(image=crop)["image"]
         return recoloured
+
+
+def _clip(value: float, low: float, high: float) -> float:
+    """``np.clip`` of one number, 10 times as fast."""
+    return min(max(value, low), high)

@@ -59,7 +59,7 @@ def split_validation(
     real = {a.image_id for a in people if a.is_synthetic is False}
     candidates = np.array(sorted(real or {a.image_id for a in people}))
     count = max(1, round(fraction * len(candidates)))
-    if not 0 < count < len(candidates):
+    if fraction < 0 or count >= len(candidates):
         raise ConfigError(
             f"data.val_fraction={fraction} takes {count} of {len(candidates)} images for "
             "validation; expected at least 0, and something left for training"

@@ -1,0 +1,97 @@
+"""Augmentation is tested by its statistics; thresholds are four standard errors wide."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy.stats import norm
+
+from fidip.data.augment import Augmentation, View
+from fidip.skeleton import COCO17
+from fidip.types import Annotation
+
+GOLDEN = Path(__file__).parents[1] / "golden" / "a1_affine.npz"
+ASPECT = 288 / 384
+DRAWS = 4000
+
+
+def person(labelled=17):
+    rng = np.random.default_rng(0)
+    xy = rng.uniform([100, 100], [300, 400], (17, 2))
+    visibility = np.where(np.arange(17) < labelled, 2, 0)
+    keypoints = np.column_stack([xy, visibility])
+    box = np.array([90.0, 90, 220, 320])
+    return Annotation(1, 1, Path("a.jpg"), (640, 480), box, 1.0, keypoints)
+
+
+def draw(augmentation, someone, count=DRAWS):
+    rng = np.random.default_rng(0)
+    return [augmentation.view(someone, ASPECT, rng) for _ in range(count)]
+
+
+def assert_share(events, expected):
+    error = np.sqrt(expected * (1 - expected) / len(events))
+    assert abs(np.mean(events) - expected) <= 4 * error
+
+
+def test_the_upright_view_is_the_official_crop():
+    golden = np.load(GOLDEN)
+    for box, image_wh, input_wh, center, scale in zip(
+        *(golden[k] for k in ("bbox", "image_wh", "input_wh", "center_kernel", "scale_kernel")),
+        strict=True,
+    ):
+        wh = (int(image_wh[0]), int(image_wh[1]))
+        someone = Annotation(1, 1, Path("a.jpg"), wh, box, 1.0, np.zeros((17, 3)))
+        view = View.of_person(someone, input_wh[0] / input_wh[1])
+        np.testing.assert_allclose(view.center, center, rtol=1e-5)
+        np.testing.assert_allclose(view.width, 200 * scale[0], rtol=1e-5)
+
+
+def test_a_mirrored_affine_is_the_mirror_image_of_the_crop():
+    plain = View(np.array([200.0, 150]), 240.0, rotation_deg=30)
+    mirrored = View(plain.center, plain.width, plain.rotation_deg, mirrored=True)
+    point = np.array([180.0, 170, 1])
+    x, y = plain.image_to_crop((288, 384)) @ point
+    np.testing.assert_allclose(mirrored.image_to_crop((288, 384)) @ point, [287 - x, y])
+
+
+def test_half_are_mirrored():
+    assert_share([view.mirrored for view in draw(Augmentation(), person())], 0.5)
+
+
+def test_sizes_follow_the_clipped_normal():
+    someone = person(labelled=8)  # too few for half bodies
+    scales = np.array([v.width for v in draw(Augmentation(), someone)])
+    scales /= View.of_person(someone, ASPECT).width
+    assert scales.min() == pytest.approx(0.65)
+    assert scales.max() == pytest.approx(1.35)
+    assert_share(scales > 1.34999, 1 - norm.cdf(1))
+    assert_share(scales < 1.1, norm.cdf(0.1 / 0.35))
+
+
+def test_rotations_follow_the_clipped_normal():
+    turns = np.array([view.rotation_deg for view in draw(Augmentation(), person())])
+    assert_share(turns == 0, 0.4)
+    assert np.abs(turns).max() == 90
+    assert_share(np.abs(turns) == 90, 0.6 * 2 * (1 - norm.cdf(2)))
+    assert_share(turns[turns != 0] < 20, norm.cdf(20 / 45))
+
+
+@pytest.mark.parametrize(("labelled", "share"), [(8, 0), (17, 0.3)])
+def test_half_bodies_are_drawn_of_people_with_many_joints(labelled, share):
+    someone = person(labelled)
+    whole = View.of_person(someone, ASPECT).center
+    assert_share([(v.center != whole).any() for v in draw(Augmentation(), someone)], share)
+
+
+def test_half_bodies_are_as_often_upper_as_lower_ones():
+    someone = person()
+    upper = np.isin(np.arange(17), COCO17.upper_body)
+    someone.keypoints[upper, 1] -= 1000
+    views = draw(Augmentation(half_body_probability=1), someone)
+    assert_share([view.center[1] < 0 for view in views], 0.5)
+
+
+def test_without_appearance_the_crop_is_the_same_object():
+    crop = np.zeros((4, 3, 3), np.uint8)
+    assert Augmentation().recolour(crop, np.random.default_rng(0)) is crop

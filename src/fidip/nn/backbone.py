@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from fidip.errors import ConfigError
 
 
-class HRNet(HighResolutionNetFeatures):
+class HRNet(HighResolutionNetFeatures):  # type: ignore[misc]
     """The HRNet that pose estimation uses: the stride-4 branch of the last stage.
 
     timm's layers and parameter names are those of Sun et al., CVPR 2019.
@@ -68,7 +68,8 @@ class TimmPyramid(nn.Module):
         self.body = timm.create_model(name, features_only=True, **timm_args)
         info = self.body.feature_info
         self._first = _level_of_stride_4(name, info.reduction())
-        self.laterals = nn.ModuleList(nn.Conv2d(c, width, 1) for c in info.channels()[self._first :])
+        channels = info.channels()[self._first :]
+        self.laterals = nn.ModuleList(nn.Conv2d(c, width, 1) for c in channels)
         self.smooth = nn.Sequential(
             nn.Conv2d(width, width, 3, padding=1, bias=False),
             nn.BatchNorm2d(width),

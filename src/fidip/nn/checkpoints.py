@@ -65,7 +65,7 @@ def load_weights(net: nn.Module, ckpt: str | Path) -> LoadReport:
     report = LoadReport(
         path,
         loaded=tuple(name for name in own if name in weights),
-        unused=tuple(name for name in weights if name not in own),
+        unused=tuple(sorted(name for name in weights if name not in own)),
         missing=tuple(name for name in own if name not in weights),
     )
     _check_fit(report, own, weights)

@@ -46,9 +46,9 @@ def frozen_counts(net: nn.Module) -> FrozenCounts:
 
 
 def _find(net: nn.Module, name: str) -> nn.Module:
-    modules = dict(net.named_modules())
+    modules: dict[str, nn.Module] = dict(net.named_modules())
     del modules[""]
     if name not in modules:
         near = difflib.get_close_matches(name, modules) or [n for n, _ in net.named_children()]
-        raise ConfigError(f"net.frozen: the network has no module '{name}'; near: {', '.join(near)}")
+        raise ConfigError(f"net.frozen: there is no module '{name}'; near: {', '.join(near)}")
     return modules[name]

@@ -95,7 +95,7 @@ def _enlarging(channels: int) -> nn.Sequential:
 
 
 def start_near_zero(layer: nn.Conv2d) -> None:
-    """Begin where nearly every target pixel is: without it, the first updates only unlearn noise."""
+    """Begin where nearly every target pixel is, so that no update is spent on unlearning noise."""
     nn.init.normal_(layer.weight, std=0.001)
     assert layer.bias is not None
     nn.init.zeros_(layer.bias)

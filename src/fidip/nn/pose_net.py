@@ -63,8 +63,8 @@ class PoseNet(nn.Module):
             per_channel = 255 * torch.tensor(values).view(3, 1, 1)
             self.register_buffer(name, per_channel, persistent=False)
         self._frozen = freeze(self, frozen)
-        # A quarter faster on CPUs, a third on GPUs with mixed precision.
-        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        # Crops come channels last; convolutions that stay so are up to a third faster on a CPU.
+        self.to(memory_format=torch.channels_last)
 
     def train(self, mode: bool = True) -> PoseNet:
         super().train(mode)
@@ -89,10 +89,10 @@ class PoseNet(nn.Module):
             flip_order: (K,) permutation that exchanges left and right joints. If given, the
                 heatmaps are the mean with those of the mirrored images.
         """
-        heatmaps = self(images).heatmaps
+        heatmaps: Tensor = self(images).heatmaps
         if flip_order is None:
             return heatmaps
-        mirrored = self(images.flip(-1)).heatmaps
+        mirrored: Tensor = self(images.flip(-1)).heatmaps
         return (heatmaps + flip_back(mirrored, flip_order)) / 2
 
     def frozen_counts(self) -> FrozenCounts:

@@ -1,0 +1,69 @@
+from pathlib import Path
+
+import pytest
+import torch
+from golden_nets import official_parameters, parameters
+from hydra.utils import instantiate
+from omegaconf import OmegaConf
+
+CONF = Path(__file__).parents[2] / "conf" / "net"
+NAMES = sorted(path.stem for path in CONF.glob("*.yaml"))
+SMALL = ["demo", "hrnet_w18_small", "mobilenetv2"]
+
+
+def make(name, device="meta"):
+    with torch.device(device):
+        return instantiate(OmegaConf.load(CONF / f"{name}.yaml"))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_net_gives_heatmaps_of_stride_4(name):
+    net = make(name)
+    features, heatmaps = net(torch.zeros(2, 3, 128, 96, device="meta"))
+    assert heatmaps.shape == (2, 17, 32, 24)
+    assert features.shape[:2] == (2, net.feature_channels)
+
+
+@pytest.mark.parametrize(
+    ("name", "official", "parameter_count"),
+    [
+        ("hrnet_w48", "hrnet_w48", 63_595_745),
+        ("resnet50", "resnet50", 33_999_697),
+        ("mobilenetv2", "mobile", 4_102_176),
+    ],
+)
+def test_structure_is_the_official_one(name, official, parameter_count):
+    ours, theirs = parameters(make(name)), official_parameters(official)
+    assert list(ours.values()) == list(theirs.values())
+    assert sum(p.numel() for p in make(name).parameters()) == parameter_count
+
+
+@pytest.mark.parametrize("name", ["hrnet_w48", "resnet50"])
+def test_names_are_the_official_ones(name):
+    ours = [key.split(".", 1)[1] for key in parameters(make(name))]
+    assert ours == list(official_parameters(name))
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_every_parameter_gets_a_gradient(name):
+    torch.manual_seed(0)
+    net = make(name, "cpu")
+    output = net(torch.randn(2, 3, 64, 64))
+    output.heatmaps.square().mean().backward()
+    assert [name for name, p in net.named_parameters() if p.grad is None] == []
+
+
+def test_the_demo_net_is_small():
+    assert sum(4 * t.numel() for t in make("demo").state_dict().values()) < 5e6
+
+
+def test_the_papers_frozen_stages_of_hrnet():
+    config = OmegaConf.load(CONF / "hrnet_w48.yaml")
+    stages = ("conv1", "bn1", "conv2", "bn2", "layer1", "transition1", "stage2")
+    config.frozen = [f"backbone.{stage}" for stage in stages]
+    with torch.device("meta"):
+        net = instantiate(config)
+    learning = {name.split(".")[1] for name, p in net.named_parameters() if p.requires_grad}
+    assert learning == {"transition2", "stage3", "transition3", "stage4", "final_layer"}
+    official = official_parameters("hrnet_w48")
+    assert net.frozen_counts().tensors == sum(name.split(".")[0] in stages for name in official)

@@ -7,7 +7,7 @@ import math
 import reprlib
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any, TypeGuard, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -96,7 +96,7 @@ def integer(record: dict[str, Any], field: str) -> int:
 def number(record: dict[str, Any], field: str) -> float:
     """A field that is a finite number."""
     value = record.get(field)
-    if not _is_finite(value):
+    if not isinstance(value, (int, float)) or not math.isfinite(value):
         raise RecordError(f"{field} is {_shown(record, field)}, expected a finite number")
     return float(value)
 
@@ -124,10 +124,12 @@ def numbers(record: dict[str, Any], field: str, count: int) -> NDArray[np.float6
         raise RecordError(f"{field} is {_shown(record, field)}, expected a list of numbers")
     if len(values) != count:
         raise RecordError(f"{field} has {len(values)} values, expected {count}")
-    for value in values:
-        if not _is_finite(value):
-            raise RecordError(f"{field} has {reprlib.repr(value)}, expected finite numbers")
-    return np.array(values, dtype=np.float64)
+    odd = [value for value in values if not isinstance(value, (int, float))]
+    array = np.array([] if odd else values, dtype=np.float64)
+    odd += array[~np.isfinite(array)].tolist()
+    if odd:
+        raise RecordError(f"{field} has {reprlib.repr(odd[0])}, expected finite numbers")
+    return array
 
 
 def box(record: dict[str, Any], image_wh: ImageSize) -> NDArray[np.float64]:
@@ -140,10 +142,6 @@ def box(record: dict[str, Any], image_wh: ImageSize) -> NDArray[np.float64]:
         size = "x".join(map(str, image_wh))
         raise RecordError(f"bbox {bbox.tolist()} lies outside its image of {size} px")
     return bbox
-
-
-def _is_finite(value: Any) -> TypeGuard[float]:
-    return isinstance(value, (int, float)) and math.isfinite(value)
 
 
 def _shown(record: dict[str, Any], field: str) -> str:

@@ -29,6 +29,8 @@ HARMLESS = (
     "Experiment logs directory .* exists and is not empty",  # it holds our config.yaml
     ".*treespec, LeafSpec.*",  # Lightning 2.6 against the newest torch
     "Checkpoint directory .* exists and is not empty",
+    "Total length of `list` across ranks is zero",  # there is no validation split
+    r"`ModelCheckpoint\(monitor='val/AP'\)` could not find",
     "You defined a `validation_step` but have no `val_dataloader`",
 )
 

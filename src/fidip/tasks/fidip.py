@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import islice
 from typing import Any
 
 import torch
@@ -117,7 +118,8 @@ class FidipTask(PoseTask):
     def _domain_epoch(self, loader: DataLoader[Any]) -> Tensor:
         """One pass of the head alone; returns (2,) mean loss and accuracy over all processes."""
         values = []
-        for batch in loader:
+        limit = self.trainer.limit_train_batches
+        for batch in islice(loader, limit if isinstance(limit, int) else None):
             on_device = batch.to(self.device)
             with self.trainer.precision_plugin.forward_context():
                 with torch.no_grad():

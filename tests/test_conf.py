@@ -1,0 +1,70 @@
+"""Every YAML below conf composes, and everything that it names can be made."""
+
+import hydra
+import pytest
+from hydra.utils import instantiate
+from omegaconf import OmegaConf
+
+from fidip.cli import config_dir
+from fidip.tasks import FidipTask
+
+ROOT = config_dir()
+EXPERIMENTS = sorted(path.stem for path in (ROOT / "experiment").glob("*.yaml"))
+GROUPS = ("net", "codec", "task", "optimizer", "scheduler", "data", "callbacks", "trainer")
+CHOICES = [
+    f"{group}={path.stem}" for group in GROUPS for path in sorted((ROOT / group).glob("*.yaml"))
+]
+
+
+def compose(*overrides, name="train"):
+    with hydra.initialize_config_dir(str(ROOT), version_base="1.3"):
+        config = hydra.compose(name, [*overrides, "data.root=x", "ckpt=x", "run_dir=run"])
+    return config
+
+
+@pytest.mark.parametrize("experiment", EXPERIMENTS)
+def test_every_experiment_can_be_made(experiment, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    config = compose(f"experiment={experiment}")
+    assert config.name == experiment
+    assert OmegaConf.missing_keys(config) == {"resume"}
+    task, data = instantiate(config.task), instantiate(config.data)
+    assert tuple(task.codec.input_wh) == tuple(data.input_wh)
+    assert len(instantiate(config.callbacks)) >= 3
+    instantiate(config.logger)
+
+
+@pytest.mark.parametrize("choice", CHOICES)
+def test_every_choice_of_a_group_can_be_made(choice):
+    config = compose("experiment=finetune_demo", choice)
+    if choice not in ("trainer=gpu", "trainer=ddp"):
+        instantiate(config[choice.partition("=")[0]])
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in ROOT.glob("*.yaml")))
+def test_every_command_composes(name):
+    with hydra.initialize_config_dir(str(ROOT), version_base="1.3"):
+        assert hydra.compose(name)
+
+
+def test_the_paper_recipe():
+    config = compose("experiment=fidip_syrip")
+    task = instantiate(config.task)
+    assert isinstance(task, FidipTask)
+    assert (task.adversarial_weight, task.domain_epochs) == (0.0005, 10)
+    assert (task.codec.input_wh, task.codec.sigma) == ([288, 384], 3)
+    assert (config.trainer.max_epochs, config.data.batch_size, config.optimizer.lr) == (
+        20,
+        20,
+        1e-4,
+    )
+    assert config.data.balanced
+
+
+def test_the_three_demo_runs_differ_in_method_only():
+    """Same data, net, schedule: what is compared is the start and the domain head."""
+    finetune, fidip, scratch = (
+        compose(f"experiment={name}_demo") for name in ("finetune", "fidip", "scratch")
+    )
+    for group in ("data", "net", "codec", "optimizer", "scheduler", "trainer"):
+        assert finetune[group] == fidip[group] == scratch[group]

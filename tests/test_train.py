@@ -1,0 +1,171 @@
+"""``fidip train`` from the command line to the run folder, on stick figures."""
+
+import csv
+import json
+import subprocess
+import sys
+
+import pytest
+import pytorch_lightning as pl
+import torch
+
+from fidip import train
+
+TINY = ("data.num_workers=0", "data.batch_size=2", "data.val_fraction=0.5")
+
+
+def run_train(monkeypatch, *arguments):
+    monkeypatch.setattr(sys, "argv", ["fidip train", *arguments])
+    train.main()
+
+
+def only_run(folder):
+    (run,) = folder.glob("outputs/*/*")
+    return run
+
+
+def read_metrics(run):
+    with (run / "metrics.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.mark.parametrize("experiment", ["pretrain", "scratch", "fidip"])
+def test_an_experiment_leaves_a_complete_run_folder(experiment, monkeypatch, tmp_path, tiny_root):
+    monkeypatch.chdir(tmp_path)
+    arguments = [f"experiment={experiment}_demo", f"data.root={tiny_root}", "ckpt=null", *TINY]
+    run_train(monkeypatch, *arguments, "debug=smoke")
+    run = only_run(tmp_path)
+    left = {str(path.relative_to(run)) for path in run.rglob("*") if path.is_file()}
+    assert left >= {
+        "config.yaml",
+        "environment.json",
+        "metrics.csv",
+        "results.json",
+        "predictions.json",
+        "checkpoints/best.ckpt",
+        "checkpoints/last.ckpt",
+    }
+    results = json.loads((run / "results.json").read_text())
+    assert (results["experiment"], results["seed"], results["split"]) == (
+        f"{experiment}_demo",
+        0,
+        "test",
+    )
+    assert list(results["metrics"])[:3] == ["AP", "AP50", "AP75"]
+    environment = json.loads((run / "environment.json").read_text())
+    assert environment["seed"] == 0
+    assert "experiment=" in environment["command"]
+
+
+def test_the_curves_have_a_row_an_epoch_and_the_agreed_names(monkeypatch, tmp_path, tiny_root):
+    monkeypatch.chdir(tmp_path)
+    arguments = ["experiment=fidip_demo", f"data.root={tiny_root}", "ckpt=null", *TINY]
+    run_train(monkeypatch, *arguments, "trainer.max_epochs=2", "task.domain_epochs=3")
+    rows = read_metrics(only_run(tmp_path))
+    assert {
+        "epoch",
+        "step",
+        "lr",
+        "train/loss",
+        "train/pose_loss",
+        "train/domain_loss",
+        "train/domain_accuracy",
+        "val/AP",
+        "val/loss",
+        "val/OKS",
+        "domain/loss",
+        "domain/accuracy",
+    } <= set(rows[0])
+    for name, count in {"train/loss": 2, "val/AP": 2, "domain/loss": 3}.items():
+        assert sum(bool(row[name]) for row in rows) == count
+
+
+def test_without_validation_the_last_weights_are_tested(monkeypatch, tmp_path, tiny_root):
+    monkeypatch.chdir(tmp_path)
+    arguments = ["experiment=scratch_demo", f"data.root={tiny_root}", *TINY]
+    run_train(monkeypatch, *arguments, "debug=smoke", "data.val_fraction=0")
+    run = only_run(tmp_path)
+    assert not (run / "checkpoints" / "best.ckpt").exists()
+    assert (run / "results.json").exists()
+
+
+class Interrupt(pl.Callback):
+    """Ctrl-C in the second epoch."""
+
+    armed = True
+
+    def on_train_epoch_start(self, trainer, pl_module):
+        if self.armed and trainer.current_epoch == 1:
+            raise KeyboardInterrupt
+
+
+def test_an_interrupted_run_goes_on_where_it_stopped(monkeypatch, tmp_path, tiny_root):
+    monkeypatch.chdir(tmp_path)
+    arguments = ["experiment=fidip_demo", f"data.root={tiny_root}", "ckpt=null", *TINY]
+    stop = [f"+callbacks.stop={{_target_: {__name__}.Interrupt}}"]
+    with pytest.raises(SystemExit) as exit_:
+        run_train(monkeypatch, *arguments, *stop, "trainer.max_epochs=2", "task.domain_epochs=1")
+    assert exit_.value.code == 130
+    run = only_run(tmp_path)
+    monkeypatch.setattr(Interrupt, "armed", False)
+    run_train(monkeypatch, f"resume={run}")
+    rows = read_metrics(only_run(tmp_path))
+    assert [row["epoch"] for row in rows if row["train/loss"]] == ["0", "1"]
+    assert sum(bool(row["domain/loss"]) for row in rows) == 1
+    saved = torch.load(run / "checkpoints" / "last.ckpt", weights_only=False)
+    assert len(saved["optimizer_states"]) == 2
+    assert any(name.startswith("domain_head.") for name in saved["state_dict"])
+
+
+def test_a_finished_run_is_not_resumed(monkeypatch, tmp_path, tiny_root, capsys):
+    monkeypatch.chdir(tmp_path)
+    arguments = ["experiment=scratch_demo", f"data.root={tiny_root}", *TINY, "debug=smoke"]
+    run_train(monkeypatch, *arguments)
+    with pytest.raises(SystemExit) as exit_:
+        run_train(monkeypatch, f"resume={only_run(tmp_path)}")
+    assert exit_.value.code == 2
+    assert "that run is finished" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["experiment=fidip_syrip"], ["ckpt is not set", "data.root is not set"]),
+        ([], ["experiment is not set", "fidip_demo"]),
+        (["experiment=scratch_demo", "data.root=nowhere"], ["nowhere"]),
+        (["experiment=finetune_demo", "ckpt=nothing.pth"], ["nothing.pth"]),
+        (["resume=nowhere"], ["nowhere"]),
+    ],
+)
+def test_mistakes_are_one_line(monkeypatch, tmp_path, capsys, arguments, words):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as exit_:
+        run_train(monkeypatch, *arguments)
+    message = capsys.readouterr().err
+    assert exit_.value.code == 2
+    assert message.startswith("error: ")
+    assert message.count("\n") == 1
+    assert all(word in message for word in words)
+
+
+@pytest.mark.slow
+def test_two_processes_train_validate_unequally_and_test_each_sample_once(tmp_path, tiny_root):
+    arguments = [
+        *("experiment=fidip_demo", f"data.root={tiny_root}", "ckpt=null", "debug=smoke"),
+        *("data.num_workers=0", "data.batch_size=1", "data.val_fraction=0.75"),
+        *("trainer=ddp", "trainer.accelerator=cpu", "trainer.precision=32-true"),
+        *("trainer.limit_val_batches=9", "trainer.limit_test_batches=9"),
+    ]
+    done = subprocess.run(
+        [sys.executable, "-m", "fidip.train", *arguments],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    run = only_run(tmp_path)
+    assert json.loads((run / "environment.json").read_text())["processes"] == 2
+    predictions = json.loads((run / "predictions.json").read_text())
+    assert sorted(p["image_id"] for p in predictions) == [0, 1, 2, 3, 4]

@@ -1,0 +1,166 @@
+"""The posable body: a linear shape space, forward kinematics, skinning and COCO key points.
+
+Everything is in metres in body space: x to the body's left, y backwards, z up, the root at the origin;
+the rest pose stands with arms slanted down and faces -y. A pose is one world rotation per bone,
+away from that rest pose; a bone's head is carried by its parent (linear blend skinning).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from pathlib import Path
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+BODY_FILE = Path(__file__).parent / "assets" / "body.npz"
+_WEIGHT_STEPS = 255
+
+
+@dataclass(frozen=True, eq=False)
+class ShapeSpace:
+    """Rest vertices followed by rest bone heads, as a mean and principal components.
+
+    Attributes:
+        mean: (V + J, 3) metres.
+        components: (C, V + J, 3) displacement for one standard deviation of each component.
+    """
+
+    mean: Floats
+    components: Floats
+
+    def __call__(self, coefficients: Floats) -> Floats:
+        """(V + J, 3) rest shape for (C,) coefficients in standard deviations."""
+        return self.mean + np.tensordot(coefficients, self.components, axes=1)
+
+
+@dataclass(frozen=True, eq=False)
+class Body:
+    """One mesh topology with its skeleton and the shape spaces of infants and adults.
+
+    Attributes:
+        bones: J names; the first is the root.
+        parents: (J,) index of each bone's parent, before it in the list; -1 for the root.
+        faces: (F, 3) int32 vertex indices, counter-clockwise seen from outside.
+        skin_bones: (V, 4) uint8 bones that move a vertex.
+        skin_weights: (V, 4) their weights; every row sums to 1.
+        keypoint_weights: (17, V) COCO key points as weights of posed vertices; rows sum to 1.
+        eyes: (V,) True on the eyeballs.
+        shapes: shape space by group, "infant" and "adult".
+    """
+
+    bones: tuple[str, ...]
+    parents: NDArray[np.int64]
+    faces: NDArray[np.int32]
+    skin_bones: NDArray[np.uint8]
+    skin_weights: Floats
+    keypoint_weights: Floats
+    eyes: NDArray[np.bool_]
+    shapes: dict[str, ShapeSpace]
+
+    @cached_property
+    def index(self) -> dict[str, int]:
+        """Bone index by name."""
+        return {name: i for i, name in enumerate(self.bones)}
+
+    def rest(self, group: str, coefficients: Floats) -> tuple[Floats, Floats]:
+        """Rest vertices (V, 3) and bone heads (J, 3) of a shape."""
+        shape = self.shapes[group](coefficients)
+        return shape[: len(self.eyes)], shape[len(self.eyes) :]
+
+    def pose(self, vertices: Floats, heads: Floats, rotations: Floats) -> Floats:
+        """(V, 3) skinned vertices for (J, 3, 3) world rotations of the bones."""
+        return skin(vertices, self.skin_bones, self.skin_weights, *self.transforms(heads, rotations))
+
+    def transforms(self, heads: Floats, rotations: Floats) -> tuple[Floats, Floats]:
+        """Rotation (J, 3, 3) and translation (J, 3) of each bone from rest to pose."""
+        shifts = np.zeros_like(heads)
+        for bone, parent in enumerate(self.parents):
+            posed_head = heads[bone] if parent < 0 else rotations[parent] @ heads[bone] + shifts[parent]
+            shifts[bone] = posed_head - rotations[bone] @ heads[bone]
+        return rotations, shifts
+
+    def keypoints(self, vertices: Floats) -> Floats:
+        """(17, 3) COCO key points of posed vertices (V, 3)."""
+        return self.keypoint_weights @ vertices
+
+    def save(self, path: Path) -> None:
+        """Write the body as a compressed npz: 16-bit shapes, 8-bit skinning weights."""
+        arrays: dict[str, NDArray[np.generic]] = {
+            "bones": np.array(self.bones),
+            "parents": self.parents.astype(np.int8),
+            "faces": self.faces.astype(np.uint16),
+            "skin_bones": self.skin_bones,
+            "skin_weights": np.rint(self.skin_weights * _WEIGHT_STEPS).astype(np.uint8),
+            "eyes": self.eyes,
+        }
+        rows, columns = np.nonzero(self.keypoint_weights)
+        arrays["keypoint_rows"] = rows.astype(np.uint8)
+        arrays["keypoint_columns"] = columns.astype(np.uint16)
+        arrays["keypoint_values"] = self.keypoint_weights[rows, columns].astype(np.float32)
+        for group, space in self.shapes.items():
+            arrays[f"{group}_mean"], arrays[f"{group}_mean_step"] = _quantise(space.mean, 32767)
+            arrays[f"{group}_parts"], arrays[f"{group}_parts_step"] = _quantise(space.components, 127)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        np.savez_compressed(path, **arrays)  # type: ignore[arg-type]
+
+    @classmethod
+    def load(cls, path: Path = BODY_FILE) -> Body:
+        """Read what ``save`` wrote."""
+        with np.load(path, allow_pickle=False) as file:
+            weights = file["skin_weights"].astype(np.float64)
+            keypoints = np.zeros((int(file["keypoint_rows"].max()) + 1, len(weights)))
+            keypoints[file["keypoint_rows"], file["keypoint_columns"]] = file["keypoint_values"]
+            return cls(
+                bones=tuple(file["bones"].tolist()),
+                parents=file["parents"].astype(np.int64),
+                faces=file["faces"].astype(np.int32),
+                skin_bones=file["skin_bones"],
+                skin_weights=weights / weights.sum(1, keepdims=True),
+                keypoint_weights=keypoints / keypoints.sum(1, keepdims=True),
+                eyes=file["eyes"],
+                shapes={
+                    group: ShapeSpace(
+                        file[f"{group}_mean"] * file[f"{group}_mean_step"],
+                        file[f"{group}_parts"] * file[f"{group}_parts_step"],
+                    )
+                    for group in ("infant", "adult")
+                },
+            )
+
+
+@lru_cache(maxsize=1)
+def default_body() -> Body:
+    """The body that ships with the package."""
+    return Body.load()
+
+
+def _quantise(values: Floats, steps: int) -> tuple[NDArray[np.generic], Floats]:
+    """Signed integers in [-steps, steps] and the step, one per leading item of 3-d values."""
+    axes = tuple(range(1, values.ndim)) if values.ndim == 3 else None
+    step = np.abs(values).max(axis=axes, keepdims=True) / steps
+    kind = np.int8 if steps < 128 else np.int16
+    return np.rint(values / step).astype(kind), step
+
+
+@njit(cache=True)
+def skin(
+    vertices: Floats, bones: NDArray[np.uint8], weights: Floats, rotations: Floats, shifts: Floats
+) -> Floats:  # pragma: no cover - compiled
+    """Linear blend skinning of (V, 3) vertices with four bones each."""
+    out = np.zeros_like(vertices)
+    for v in range(vertices.shape[0]):
+        for k in range(bones.shape[1]):
+            bone, weight = bones[v, k], weights[v, k]
+            if weight == 0.0:
+                continue
+            for i in range(3):
+                moved = shifts[bone, i]
+                for j in range(3):
+                    moved += rotations[bone, i, j] * vertices[v, j]
+                out[v, i] += weight * moved
+    return out

@@ -1,0 +1,152 @@
+"""Solid textures: colour as a function of a point in space, so that nothing needs unwrapping."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Pixels = NDArray[np.float32]
+
+PATTERNS = ("plain", "mottled", "stripes", "checks", "dots", "planks", "patches")
+
+# Skin from light to dark, sRGB; equal steps along this list are about equal steps of lightness.
+_SKIN = np.array(
+    [(247, 217, 199), (228, 181, 151), (201, 146, 110), (160, 105, 73), (112, 71, 50), (72, 46, 36)]
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Material:
+    """Two colours and the pattern that mixes them.
+
+    Attributes:
+        base, second: (3,) linear RGB albedo.
+        pattern: one of ``PATTERNS``.
+        scale: size of the pattern's repeat, metres.
+        frame: (3, 3) rotation of the pattern.
+        grain: relative strength of fine mottling.
+    """
+
+    base: Floats
+    second: Floats
+    pattern: str = "plain"
+    scale: float = 0.05
+    frame: Floats | None = None
+    grain: float = 0.0
+
+    def albedo(self, points: Pixels) -> Pixels:
+        """(N, 3) linear RGB at (N, 3) texture points, metres."""
+        local = points if self.frame is None else points @ self.frame.T.astype(np.float32)
+        mix = _mix(local / np.float32(self.scale), PATTERNS.index(self.pattern))[:, None]
+        color = (self.base + (self.second - self.base) * mix).astype(np.float32)
+        if self.grain:
+            color *= 1 + self.grain * (2 * noise(local / np.float32(0.3 * self.scale), 2)[:, None] - 1)
+        return color
+
+
+def linear(srgb: NDArray[np.generic] | tuple[float, float, float]) -> Floats:
+    """Linear RGB of sRGB values in 0..255."""
+    return (np.asarray(srgb, dtype=np.float64) / 255) ** 2.2
+
+
+def skin_tone(rng: np.random.Generator) -> Floats:
+    """Linear RGB skin albedo, uniform from light to dark, with a little variation of hue."""
+    at = rng.uniform(0, len(_SKIN) - 1)
+    low = min(int(at), len(_SKIN) - 2)
+    tone = _SKIN[low] + (at - low) * (_SKIN[low + 1] - _SKIN[low])
+    return linear(np.clip(tone * rng.normal(1, 0.02, 3), 20, 255))
+
+
+def any_color(rng: np.random.Generator, saturation: tuple[float, float] = (0.05, 0.75)) -> Floats:
+    """Linear RGB of a random hue, saturation and brightness, as dyes and toys have them."""
+    hue, value = rng.uniform(0, 6), rng.uniform(0.15, 0.95)
+    ramp = np.clip(np.abs((hue + np.array([0, 4, 2])) % 6 - 3) - 1, 0, 1)
+    return linear(255 * value * (1 - rng.uniform(*saturation) * (1 - ramp)))
+
+
+def any_material(rng: np.random.Generator, patterned: float, scale: tuple[float, float]) -> Material:
+    """A random material; with probability ``patterned`` it is not plain."""
+    turn, _ = np.linalg.qr(rng.normal(size=(3, 3)))
+    pattern = str(rng.choice(PATTERNS[1:])) if rng.random() < patterned else "plain"
+    return Material(
+        base=any_color(rng),
+        second=any_color(rng),
+        pattern=pattern,
+        scale=float(np.exp(rng.uniform(*np.log(scale)))),
+        frame=turn,
+        grain=rng.uniform(0, 0.25) if rng.random() < patterned else 0.0,
+    )
+
+
+@njit(cache=True)
+def _hash(x, y, z):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
+    """A number in [0, 1) from a lattice point; integer arithmetic, equal on every machine."""
+    h = np.uint32(x * 374761393 + y * 668265263 + z * 2147483647)
+    h = np.uint32((h ^ (h >> np.uint32(13))) * np.uint32(1274126177))
+    return np.float32((h ^ (h >> np.uint32(16))) & np.uint32(0xFFFFFF)) / np.float32(16777216)
+
+
+@njit(cache=True)
+def _value_noise(x, y, z):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
+    fx, fy, fz = np.floor(x), np.floor(y), np.floor(z)
+    ix, iy, iz = int(fx), int(fy), int(fz)
+    # Quintic fades have no creases at the lattice, which linear ones show as a grid.
+    tx, ty, tz = x - fx, y - fy, z - fz
+    tx = tx * tx * tx * (tx * (tx * 6 - 15) + 10)
+    ty = ty * ty * ty * (ty * (ty * 6 - 15) + 10)
+    tz = tz * tz * tz * (tz * (tz * 6 - 15) + 10)
+    total = 0.0
+    for dz in range(2):
+        for dy in range(2):
+            for dx in range(2):
+                weight = (tx if dx else 1 - tx) * (ty if dy else 1 - ty) * (tz if dz else 1 - tz)
+                total += weight * _hash(ix + dx, iy + dy, iz + dz)
+    return total
+
+
+@njit(cache=True)
+def noise(points, octaves):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
+    """(N,) smooth noise in [0, 1] at (N, 3) points; the coarsest octave repeats with period about 1."""
+    out = np.empty(len(points), np.float32)
+    for n in range(len(points)):
+        total, reach, amplitude, frequency = 0.0, 0.0, 1.0, 1.0
+        for k in range(octaves):
+            shift = 17.3 * k
+            total += amplitude * _value_noise(
+                points[n, 0] * frequency + shift, points[n, 1] * frequency + shift, points[n, 2] * frequency
+            )
+            reach += amplitude
+            amplitude *= 0.5
+            frequency *= 2.0
+        out[n] = total / reach
+    return out
+
+
+@njit(cache=True)
+def _mix(points, pattern):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
+    """(N,) share of the second colour in [0, 1]; ``pattern`` indexes ``PATTERNS``."""
+    out = np.zeros(len(points), np.float32)
+    for n in range(len(points)):
+        x, y, z = points[n, 0], points[n, 1], points[n, 2]
+        if pattern == 1:  # mottled
+            value = _value_noise(x, y, z) + 0.5 * _value_noise(2 * x, 2 * y, 2 * z)
+            out[n] = min(1.0, max(0.0, (value / 1.5 - 0.5) * 2.2 + 0.5))
+        elif pattern == 2:  # stripes
+            out[n] = 1.0 if x - np.floor(x) < 0.45 else 0.0
+        elif pattern == 3:  # checks: where two sets of stripes cross, the dye is twice as strong
+            out[n] = 0.5 * (x - np.floor(x) < 0.5) + 0.5 * (y - np.floor(y) < 0.5)
+        elif pattern == 4:  # dots
+            u, v = x - np.floor(x) - 0.5, y - np.floor(y) - 0.5
+            out[n] = 1.0 if u * u + v * v < 0.08 else 0.0
+        elif pattern == 5:  # planks: boards of one shade each, dark joints
+            row = np.floor(y)
+            board = np.floor(0.22 * x + 0.37 * row)
+            joint = y - row < 0.05
+            out[n] = 1.0 if joint else 0.6 * _hash(int(board), int(row), 3)
+        elif pattern == 6:  # patches: blobs of random tint
+            out[n] = 1.0 if _value_noise(x, y, z) > 0.55 else 0.0
+    return out

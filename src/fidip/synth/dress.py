@@ -1,0 +1,205 @@
+"""What a body looks like: skin, face, hair and clothes, as layers over its rest shape.
+
+A layer is a signed cover per vertex in metres, positive where the garment is; interpolated in a triangle
+its zero line is a crisp hem. All measures come from the rest pose, so clothes move with the body.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fidip.synth.body import Body
+from fidip.synth.texture import Material, any_material, linear, noise, skin_tone
+
+Floats = NDArray[np.float64]
+Pixels = NDArray[np.float32]
+
+LOWER, UPPER, FEET, HEAD = range(4)
+_NOWHERE = -0.05
+
+
+@dataclass(frozen=True, eq=False)
+class Parts:
+    """Where a vertex is on the body, from skinning weights and the rest pose.
+
+    Attributes:
+        trunk, arm, leg, head: (V,) shares that sum to 1.
+        height: (V,) 0 at the hips, 1 at the neck.
+        along_arm, along_leg: (V,) 0 at shoulder or hip, 1 at wrist or ankle; more on hands and feet.
+        arm_length, leg_length, trunk_length: metres.
+    """
+
+    trunk: Floats
+    arm: Floats
+    leg: Floats
+    head: Floats
+    height: Floats
+    along_arm: Floats
+    along_leg: Floats
+    arm_length: float
+    leg_length: float
+    trunk_length: float
+
+
+def body_parts(body: Body, vertices: Floats, heads: Floats) -> Parts:
+    """Parts of a rest shape: vertices (V, 3), bone heads (J, 3)."""
+
+    def share(*stems: str) -> Floats:
+        mine = np.array([name.startswith(stems) for name in body.bones])
+        total: Floats = (mine[body.skin_bones] * body.skin_weights).sum(1)
+        return total
+
+    joint = {name: heads[i] for name, i in body.index.items()}
+    arm, leg = share("upperarm", "lowerarm", "wrist"), share("upperleg", "lowerleg", "foot")
+    head = share("neck02", "neck03", "head")
+    hip, neck = joint["upperleg01.L"][2], joint["neck01"][2]
+    along_arm, arm_length = _along(vertices, joint, "upperarm01", "lowerarm01", "wrist")
+    along_leg, leg_length = _along(vertices, joint, "upperleg01", "lowerleg01", "foot")
+    return Parts(
+        trunk=1 - arm - leg - head, arm=arm, leg=leg, head=head,
+        height=(vertices[:, 2] - hip) / (neck - hip),
+        along_arm=along_arm, along_leg=along_leg,
+        arm_length=arm_length, leg_length=leg_length, trunk_length=float(neck - hip),
+    )  # fmt: skip
+
+
+def _along(vertices: Floats, joint: dict[str, Floats], first: str, second: str, end: str) -> tuple[Floats, float]:
+    """Distance along the chain of two bones as a share of its length; left and right by the sign of x."""
+    mirrored = vertices * [1, 1, 1]
+    mirrored[:, 0] = np.abs(mirrored[:, 0])
+    start, middle, stop = (joint[f"{name}.L"] for name in (first, second, end))
+    upper, lower = np.linalg.norm(middle - start), np.linalg.norm(stop - middle)
+    on_first = (mirrored - start) @ (middle - start) / upper
+    on_second = (mirrored - middle) @ (stop - middle) / lower
+    distance = np.where(on_first < upper, np.minimum(on_first, upper), upper + np.maximum(on_second, 0))
+    return distance / (upper + lower), float(upper + lower)
+
+
+@dataclass(frozen=True, eq=False)
+class Outfit:
+    """The layers of one person and what they are made of.
+
+    Attributes:
+        cover: (V, 4) signed cover in metres of lower garment, upper garment, footwear, hair or hat.
+        thickness: (V,) how far cloth lifts the surface, metres.
+        skin: (3,) linear RGB.
+        materials: one per layer.
+        face: (3,) midpoint of the eyes and the distance between them, in rest metres.
+        eyes: (3,) iris colour, linear RGB; None when the eyes are shut.
+    """
+
+    cover: Floats
+    thickness: Floats
+    skin: Floats
+    materials: tuple[Material, Material, Material, Material]
+    eye_center: Floats
+    eye_distance: float
+    iris: Floats | None
+
+    def albedo(self, texture: Pixels, layers: Pixels) -> Pixels:
+        """(N, 3) linear RGB at (N, 3) rest coordinates with (N, 4) layer cover."""
+        color = self._skin(texture)
+        for layer in (LOWER, UPPER, FEET, HEAD):
+            on = layers[:, layer] > 0
+            if on.any():
+                color[on] = self.materials[layer].albedo(texture[on])
+        return color
+
+    def _skin(self, texture: Pixels) -> Pixels:
+        """Skin with a mottled blush, lips, brows and eyes."""
+        blush = noise(texture / np.float32(0.05), 2)[:, None] - np.float32(0.5)
+        color = (self.skin * (1 + blush * np.array([0.12, 0.2, 0.2]))).astype(np.float32)
+        x, y, z = ((texture - self.eye_center) / self.eye_distance).T
+        front = y < 0.55
+        lips = front & ((x / 0.42) ** 2 + ((z + 0.98) / 0.13) ** 2 < 1)
+        color[lips] *= np.array([0.85, 0.52, 0.52], np.float32)
+        cheeks = front & ((np.abs(x) - 0.75) ** 2 + (z + 0.7) ** 2 < 0.14)
+        color[cheeks] *= np.array([1.0, 0.86, 0.86], np.float32)
+        brows = front & (((np.abs(x) - 0.55) / 0.36) ** 2 + ((z - 0.36) / 0.055) ** 2 < 1)
+        color[brows] *= np.float32(0.55)
+        eye = front & (((np.abs(x) - 0.5) / 0.27) ** 2 + (z / 0.12) ** 2 < 1)
+        if self.iris is None:
+            color[eye & (np.abs(z + 0.06) < 0.05)] *= np.float32(0.35)
+        else:
+            color[eye] = linear((225, 220, 215)).astype(np.float32)
+            color[eye & ((np.abs(x) - 0.5) ** 2 + z**2 < 0.15**2)] = self.iris.astype(np.float32)
+        return color
+
+
+def dress(
+    body: Body, vertices: Floats, heads: Floats, group: str, patterned: float, rng: np.random.Generator
+) -> Outfit:
+    """Draw an outfit for a rest shape; ``patterned`` is the chance that a garment is not plain."""
+    parts, keypoints = body_parts(body, vertices, heads), body.keypoints(vertices)
+    center, distance = (keypoints[1] + keypoints[2]) / 2, float(np.linalg.norm(keypoints[1] - keypoints[2]))
+    wear = _infant_clothes if group == "infant" else _adult_clothes
+    cover = np.full((len(vertices), 4), _NOWHERE)
+    cover[:, LOWER], cover[:, UPPER], cover[:, FEET] = wear(parts, rng)
+    scalp = (vertices - center) / distance
+    hairline = scalp @ np.array([0.0, 0.62, 0.78]) - rng.uniform(1.25, 1.6)
+    bonnet = group == "infant" and rng.random() < 0.15
+    has_hair = bonnet or rng.random() < (0.75 if group == "infant" else 0.93)
+    cover[:, HEAD] = np.where(parts.head > 0.5, hairline * distance, _NOWHERE) if has_hair else _NOWHERE
+    skin = skin_tone(rng)
+    cloth = [any_material(rng, patterned, (0.012, 0.07)) for _ in range(3)]
+    scale = 1.0 if group == "infant" else 2.0
+    lift = np.array([0.010 if group == "infant" else 0.006, 0.004, 0.003, 0.003]) * scale
+    return Outfit(
+        cover=cover,
+        thickness=(np.clip(cover / (0.01 * scale), 0, 1) * lift).max(1),
+        skin=skin,
+        materials=(cloth[0], cloth[1], cloth[2], cloth[2] if bonnet else _hair(skin, group, rng)),
+        eye_center=center,
+        eye_distance=distance,
+        iris=None if rng.random() < 0.3 else linear(rng.choice([(62, 44, 34), (48, 66, 92), (40, 30, 28)])),
+    )
+
+
+def _garment(parts: Parts, low: float, high: float, sleeve: float, leg: float) -> Floats:
+    """(V,) cover of a garment from height ``low`` to ``high`` with sleeves and legs of a given share."""
+    trunk = np.minimum(parts.height - low, high - parts.height) * parts.trunk_length
+    arm = (sleeve - parts.along_arm) * parts.arm_length if sleeve > 0 else np.full_like(trunk, _NOWHERE)
+    legs = (leg - parts.along_leg) * parts.leg_length
+    cover: Floats = parts.trunk * trunk + parts.arm * arm + parts.leg * legs + parts.head * _NOWHERE
+    return cover
+
+
+def _bare(parts: Parts) -> Floats:
+    return np.full_like(parts.height, _NOWHERE)
+
+
+def _infant_clothes(parts: Parts, rng: np.random.Generator) -> tuple[Floats, Floats, Floats]:
+    """Nappy alone, bodysuit, sleepsuit, or shirt with trousers; socks now and then."""
+    kind = rng.choice(["nappy", "bodysuit", "sleepsuit", "set"], p=[0.35, 0.25, 0.22, 0.18])
+    socks = (parts.along_leg - rng.uniform(0.8, 0.95)) * parts.leg_length * parts.leg - (1 - parts.leg)
+    feet = socks if rng.random() < 0.25 else _bare(parts)
+    nappy = _garment(parts, -1.0, rng.uniform(0.22, 0.34), 0.0, rng.uniform(0.1, 0.16))
+    if kind == "nappy":
+        return nappy, _bare(parts), feet
+    if kind == "bodysuit":
+        return nappy, _garment(parts, -1.0, 0.97, rng.uniform(0.1, 0.35), rng.uniform(0.06, 0.12)), feet
+    if kind == "sleepsuit":
+        toes = 1.6 if rng.random() < 0.5 else rng.uniform(0.9, 1.0)
+        return nappy, _garment(parts, -1.0, 0.97, rng.uniform(0.8, 1.0), toes), feet
+    trousers = _garment(parts, -1.0, rng.uniform(0.25, 0.4), 0.0, rng.uniform(0.4, 0.98))
+    return trousers, _garment(parts, rng.uniform(0.1, 0.25), 0.97, rng.uniform(0.15, 0.95), -0.05), feet
+
+
+def _adult_clothes(parts: Parts, rng: np.random.Generator) -> tuple[Floats, Floats, Floats]:
+    """Shirt or vest, trousers or shorts, mostly shoes."""
+    trousers = _garment(parts, -1.0, rng.uniform(0.1, 0.3), 0.0, rng.choice([rng.uniform(0.2, 0.6), 1.02]))
+    sleeve = rng.choice([0.0, rng.uniform(0.15, 0.4), 1.0], p=[0.12, 0.45, 0.43])
+    shirt = _garment(parts, rng.uniform(-0.05, 0.2), 0.99, sleeve, rng.uniform(-0.05, 0.15))
+    shoes = (parts.along_leg - 0.96) * parts.leg_length * parts.leg - (1 - parts.leg)
+    return trousers, shirt if rng.random() < 0.93 else _bare(parts), shoes if rng.random() < 0.8 else _bare(parts)
+
+
+def _hair(skin: Floats, group: str, rng: np.random.Generator) -> Material:
+    """Hair colour; an infant's is thin and lets the skin through."""
+    color = linear(rng.choice([(28, 22, 20), (60, 42, 30), (105, 78, 50), (170, 140, 95), (120, 118, 116)]))
+    if group == "infant":
+        color = color + rng.uniform(0.2, 0.75) * (skin - color)
+    return Material(color, color * 0.6, "mottled", 0.012, None, 0.3)

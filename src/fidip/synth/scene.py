@@ -86,12 +86,12 @@ def render_person(body: Body, group: str, look: Look, size_wh: tuple[int, int], 
     person = Mesh(_on_floor(bare - offset), body.faces, rest, _BODY, outfit.cover)
     joints = body.keypoints(person.vertices)
     clothed = _inflated(person, outfit)
-    materials, props = _surroundings(person, posture, look, rng)
+    materials, props = _surroundings(person, joints, posture, look, rng)
     camera = _camera(person.vertices, group, posture, look, size_wh, rng)
     meshes = [clothed, *props]
     surface = draw(meshes, camera.scaled(_SUPERSAMPLING), _wall(camera, rng))
     light = _light(look, rng)
-    radiance = shade(surface, _albedo(surface, outfit, materials, look, rng), meshes, light)
+    radiance = shade(surface, _albedo(surface, outfit, materials), meshes, light)
     mask = silhouette(clothed, camera)
     return Picture(
         image=_photograph(cv2.resize(radiance, size_wh, interpolation=cv2.INTER_AREA), look, rng),
@@ -116,11 +116,10 @@ def _inflated(person: Mesh, outfit: Outfit) -> Mesh:
 
 
 def _surroundings(
-    person: Mesh, posture: str, look: Look, rng: np.random.Generator
+    person: Mesh, joints: Floats, posture: str, look: Look, rng: np.random.Generator
 ) -> tuple[list[Material], list[Mesh]]:
     """Props, and the materials by index; the last two are floor and wall."""
     below = person.vertices
-    size = np.ptp(below[:, :2], axis=0)
     length = float(np.linalg.norm(np.ptp(below, axis=0)))
     middle = (below.max(0) + below.min(0))[:2] / 2
     props: list[Mesh] = []
@@ -128,10 +127,11 @@ def _surroundings(
         extent = length * rng.uniform(0.9, 2.2, 2)
         props.append(mat(middle + rng.normal(0, 0.1 * length, 2), extent, rng.uniform(0, np.pi), _MAT))
     if rng.random() < look.blanket and POSTURES[posture].label in ("Supine", "Prone", "Unknown"):
-        # The feet end: from the root away from the head, or one side of the body at random.
-        shift = middle + rng.normal(0, 0.28, 2) * size
-        extent = length * rng.uniform(0.3, 0.75, 2)
-        props.append(blanket(below, shift, extent, rng.uniform(0, np.pi), _BLANKET, rng))
+        # Over the feet end: blankets are not pulled over an infant's face.
+        away = middle - joints[:5, :2].mean(0)
+        heading = np.arctan2(away[1], away[0]) + rng.normal(0, 0.4)
+        extent = length * np.array([rng.uniform(0.35, 0.6), rng.uniform(0.35, 0.8)])
+        props.append(blanket(below, middle + away * rng.uniform(0.35, 0.9), extent, heading, _BLANKET, rng))
     count = int(rng.integers(look.toys[0], look.toys[1] + 1))
     for toy in range(count):
         radius = length * rng.uniform(0.04, 0.13)
@@ -163,7 +163,8 @@ def _camera(
     distance = reach * focal / size_wh[0]
     for _ in range(3):
         seen = look_at(target, distance, *view).project(vertices)[:, :2]
-        distance *= float((np.ptp(seen, axis=0) / size_wh).max()) / fill
+        share = float((np.ptp(seen, axis=0) / size_wh).max())
+        distance = max(distance * share / fill, 0.8 * reach)
     camera = look_at(target, distance, *view)
     seen = camera.project(vertices)[:, :2]
     free = np.clip(1 - np.ptp(seen, axis=0) / size_wh, 0, None) * size_wh / 2
@@ -197,7 +198,7 @@ def _light(look: Look, rng: np.random.Generator) -> Light:
     )
 
 
-def _albedo(surface: Surface, outfit: Outfit, materials: list[Material], look: Look, rng: np.random.Generator) -> Pixels:
+def _albedo(surface: Surface, outfit: Outfit, materials: list[Material]) -> Pixels:
     """(H, W, 3) linear RGB of every pixel's material."""
     out = np.empty((*surface.material.shape, 3), np.float32)
     names = {FLOOR: len(materials) - 2, WALL: len(materials) - 1}

@@ -1,0 +1,166 @@
+"""Write rendered people as a data set in SyRIP's layout, in parallel, the same bytes for any number of workers."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import os
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from zlib import crc32
+
+import cv2
+import numpy as np
+
+from fidip.skeleton import COCO17
+from fidip.synth.body import default_body
+from fidip.synth.scene import Look, Picture, render_person
+
+Progress = Callable[[Iterable["Record"], int, str], Iterable["Record"]]
+"""Wraps an iterator to show progress; arguments: iterator, total, label."""
+
+NOTE = "free stand-in rendered by fidip from the anny body model; not SyRIP and not real people"
+
+
+@dataclass(frozen=True)
+class Group:
+    """A part of a split: so many images of one group of people in one look.
+
+    Attributes:
+        group: "infant" or "adult".
+        look: name of the look.
+        is_synthetic: the domain label that the images carry.
+        count: number of images.
+    """
+
+    group: str
+    look: str
+    is_synthetic: bool
+    count: int
+
+
+@dataclass(frozen=True)
+class Record:
+    """What the annotation file says of one image."""
+
+    image: dict[str, Any]
+    annotation: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class _Job:
+    path: Path
+    image_id: int
+    part: Group
+    look: Look
+    size_wh: tuple[int, int]
+    seed: tuple[int, ...]
+
+
+def write_split(
+    root: Path, split: str, parts: list[Group], looks: dict[str, Look], size_wh: tuple[int, int],
+    seed: int, workers: int, progress: Progress,
+) -> Path:  # fmt: skip
+    """Render a split and write its images and, last of all, its annotation file.
+
+    Images are named as SyRIP names them: real ``train00001.jpg``, synthetic ``train10001.jpg``, test
+    ``test0.jpg``. Pixels and labels depend on the seed, the split and the image's number only.
+
+    Returns:
+        The annotation file.
+    """
+    folder = root / "images" / split
+    folder.mkdir(parents=True, exist_ok=True)
+    jobs = _jobs(folder, split, parts, looks, size_wh, seed)
+    records = list(progress(_run(jobs, workers), len(jobs), split))
+    content = {
+        "info": {"description": NOTE, "seed": seed},
+        "categories": [_category()],
+        "images": [r.image for r in records],
+        "annotations": [r.annotation for r in records],
+    }
+    file = root / "annotations" / f"person_keypoints_{split}.json"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    partial = file.with_suffix(".part")
+    partial.write_text(json.dumps(content), encoding="utf-8")
+    partial.replace(file)
+    return file
+
+
+def _jobs(
+    folder: Path, split: str, parts: list[Group], looks: dict[str, Look], size_wh: tuple[int, int], seed: int
+) -> list[_Job]:
+    jobs = []
+    for number, part in enumerate(parts):
+        first = 0 if split.startswith("validate") else 10001 if part.is_synthetic else 1
+        stem = "test{}" if split.startswith("validate") else "train{:05d}"
+        for i in range(part.count):
+            jobs.append(
+                _Job(
+                    path=folder / f"{stem.format(first + i)}.jpg",
+                    image_id=first + i,
+                    part=part,
+                    look=looks[part.look],
+                    size_wh=size_wh,
+                    seed=(seed, crc32(split.encode()), number, i),
+                )
+            )
+    return jobs
+
+
+def _run(jobs: list[_Job], workers: int) -> Iterator[Record]:
+    if workers <= 1:
+        yield from map(_make, jobs)
+        return
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker) as pool:
+        yield from pool.map(_make, jobs, chunksize=8)
+
+
+def _start_worker() -> None:
+    cv2.setNumThreads(0)
+    os.environ["OMP_NUM_THREADS"] = "1"
+
+
+def _make(job: _Job) -> Record:
+    picture = render_person(
+        default_body(), job.part.group, job.look, job.size_wh, np.random.default_rng(job.seed)
+    )
+    cv2.imwrite(str(job.path), picture.image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, picture.quality])
+    return _record(job, picture)
+
+
+def _record(job: _Job, picture: Picture) -> Record:
+    width, height = job.size_wh
+    image = {
+        "id": job.image_id,
+        "file_name": job.path.name,
+        "width": width,
+        "height": height,
+        "is_synthetic": job.part.is_synthetic,
+        "posture": picture.posture,
+    }
+    keypoints = np.round(picture.keypoints, 3)
+    annotation = {
+        "id": job.image_id,
+        "image_id": job.image_id,
+        "category_id": 1,
+        "iscrowd": 0,
+        "bbox": list(picture.box_xywh),
+        "area": picture.area,
+        "num_keypoints": int((keypoints[:, 2] > 0).sum()),
+        "keypoints": keypoints.ravel().tolist(),
+    }
+    return Record(image, annotation)
+
+
+def _category() -> dict[str, Any]:
+    return {
+        "id": 1,
+        "name": "person",
+        "keypoints": list(COCO17.joints),
+        "skeleton": [[a + 1, b + 1] for a, b in COCO17.limbs],
+    }

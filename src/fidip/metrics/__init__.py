@@ -1,0 +1,20 @@
+"""How good poses are: COCO AP, OKS, PCK, intervals."""
+
+from fidip.metrics.coco import annotations_to_coco, area_source, to_coco_results
+from fidip.metrics.evaluation import describe_poses, score_poses
+from fidip.metrics.keypoint_ap import NAMES, Evaluation, evaluate_keypoints
+from fidip.metrics.oks import oks_nms, oks_per_joint, pck, pose_scores
+
+__all__ = [
+    "NAMES",
+    "Evaluation",
+    "annotations_to_coco",
+    "area_source",
+    "describe_poses",
+    "evaluate_keypoints",
+    "oks_nms",
+    "oks_per_joint",
+    "pck",
+    "pose_scores",
+    "score_poses",
+]

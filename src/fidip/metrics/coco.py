@@ -1,0 +1,60 @@
+"""To and from COCO's dictionaries."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from fidip.metrics.oks import pose_scores
+from fidip.skeleton import COCO17
+from fidip.types import Annotation, Poses
+
+
+def annotations_to_coco(annotations: Sequence[Annotation]) -> dict[str, Any]:
+    """A COCO key point ground truth of annotations, so that any part of a file can be scored."""
+    images = {a.image_id: a for a in annotations}
+    return {
+        "images": [
+            {"id": i, "file_name": a.image_path.name, "width": a.image_wh[0], "height": a.image_wh[1]}
+            for i, a in images.items()
+        ],
+        "annotations": [
+            {
+                "id": a.id,
+                "image_id": a.image_id,
+                "category_id": 1,
+                "iscrowd": 0,
+                "bbox": a.box_xywh.tolist(),
+                "area": a.area,
+                "num_keypoints": int((a.keypoints[:, 2] > 0).sum()),
+                "keypoints": a.keypoints.ravel().tolist(),
+            }
+            for a in annotations
+        ],
+        "categories": [{"id": 1, "name": "person", "keypoints": list(COCO17.joints)}],
+    }
+
+
+def to_coco_results(poses: Poses) -> list[dict[str, Any]]:
+    """COCO results entries of poses, scored by ``pose_scores``."""
+    triplets = np.concatenate([poses.xy, poses.scores[..., None]], axis=-1).round(4)
+    return [
+        {
+            "image_id": int(image_id),
+            "category_id": 1,
+            "keypoints": keypoints.ravel().tolist(),
+            "score": float(score),
+        }
+        for image_id, keypoints, score in zip(
+            poses.image_ids, triplets, pose_scores(poses), strict=True
+        )
+    ]
+
+
+def area_source(annotations: Sequence[Annotation]) -> str:
+    """What the labelled areas are, which OKS is relative to: box areas make it laxer."""
+    boxes = np.array([a.box_xywh[2] * a.box_xywh[3] for a in annotations])
+    areas = np.array([a.area for a in annotations])
+    return "box area" if np.allclose(areas, boxes, rtol=0.01) else "segment area"

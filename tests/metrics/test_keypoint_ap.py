@@ -1,0 +1,133 @@
+"""AP against pycocotools called by hand, OKS against its matrix, and the bootstrap's identity."""
+
+import contextlib
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+from pycocotools.coco import COCO
+from pycocotools.cocoeval import COCOeval
+
+from fidip.metrics import (
+    NAMES,
+    annotations_to_coco,
+    describe_poses,
+    evaluate_keypoints,
+    oks_nms,
+    oks_per_joint,
+    pose_scores,
+    to_coco_results,
+)
+from fidip.metrics.keypoint_ap import _Matches, _run
+from fidip.types import Annotation, Poses
+
+
+@pytest.fixture
+def people():
+    rng = np.random.default_rng(0)
+    out = []
+    for i in range(60):
+        keypoints = np.column_stack([rng.uniform(20, 200, (17, 2)), rng.integers(0, 3, 17)])
+        keypoints[keypoints[:, 2] == 0] = 0
+        keypoints[0, 2] = 2
+        area = float(rng.choice([3000.0, 20000.0]))
+        box = np.array([20.0, 20.0, 180.0, 180.0])
+        out.append(Annotation(i + 1, i // 2, Path(f"{i // 2}.jpg"), (220, 220), box, area, keypoints))
+    return out
+
+
+@pytest.fixture
+def poses(people):
+    rng = np.random.default_rng(1)
+    xy = np.stack([a.keypoints[:, :2] for a in people])
+    return Poses(
+        xy=xy + rng.normal(0, 1, xy.shape) * rng.uniform(0, 25, (60, 1, 1)),
+        scores=rng.uniform(0, 1, (60, 17)).astype(np.float32),
+        image_ids=np.array([a.image_id for a in people]),
+        boxes_xywh=np.stack([a.box_xywh for a in people]),
+        box_scores=np.ones(60, np.float32),
+        index=np.arange(60),
+    )
+
+
+def by_hand(truth, results):
+    with contextlib.redirect_stdout(io.StringIO()):
+        coco = COCO()
+        coco.dataset = truth
+        coco.createIndex()
+        evaluation = COCOeval(coco, coco.loadRes(results), "keypoints")
+        evaluation.evaluate()
+        evaluation.accumulate()
+        evaluation.summarize()
+    return evaluation
+
+
+def test_the_ten_numbers_are_those_of_pycocotools(people, poses):
+    truth, results = annotations_to_coco(people), to_coco_results(poses)
+    metrics = evaluate_keypoints(truth, results).metrics
+    assert list(metrics) == list(NAMES)
+    assert list(metrics.values()) == by_hand(truth, results).stats.tolist()
+    assert 0.1 < metrics["AP"] < 0.9
+
+
+def test_sizes_that_nobody_has_are_not_available(people, poses):
+    large = [Annotation(a.id, a.image_id, a.image_path, a.image_wh, a.box_xywh, 20000.0, a.keypoints) for a in people]
+    metrics = evaluate_keypoints(annotations_to_coco(large), to_coco_results(poses)).metrics
+    assert metrics["AP(M)"] is None
+    assert metrics["AR(M)"] is None
+    assert metrics["AP(L)"] == pytest.approx(metrics["AP"])
+
+
+def test_drawing_every_image_once_gives_the_plain_numbers(people, poses):
+    evaluated = _run(annotations_to_coco(people), to_coco_results(poses))
+    for area, (ap, ar) in enumerate([(0, 5), (3, 8), (4, 9)]):
+        average, recall = _Matches.of(evaluated, area).accumulate(np.ones(30, dtype=int))
+        assert average.mean() == pytest.approx(evaluated.stats[ap], abs=1e-12)
+        assert recall.mean() == pytest.approx(evaluated.stats[ar], abs=1e-12)
+
+
+def test_intervals_hold_the_value(people, poses):
+    evaluation = evaluate_keypoints(
+        annotations_to_coco(people), to_coco_results(poses), rounds=200
+    )
+    for name in NAMES:
+        low, high = evaluation.intervals[name]
+        assert low <= evaluation.metrics[name] <= high
+    assert evaluation.intervals["AP"][1] - evaluation.intervals["AP"][0] > 0.02
+
+
+def test_oks_is_pycocotools_oks(people, poses):
+    evaluation = by_hand(annotations_to_coco(people), to_coco_results(poses))
+    keypoints = np.stack([a.keypoints for a in people])
+    area = np.array([a.area for a in people])
+    ours = np.nanmean(oks_per_joint(poses.xy.round(4), keypoints, area), axis=1)
+    scores = pose_scores(poses)
+    for image in range(30):
+        rows = np.array([2 * image, 2 * image + 1])
+        order = rows[np.argsort(-scores[rows], kind="mergesort")]
+        theirs = evaluation.ious[image, 1]
+        for d, row in enumerate(order):
+            assert theirs[d, row - 2 * image] == pytest.approx(ours[row], abs=1e-9)
+
+
+def test_of_two_equal_poses_the_better_scored_one_stays(poses):
+    twice = Poses.concatenate([poses[:3], poses[:3]])
+    scores = np.array([0.1, 0.9, 0.5, 0.2, 0.8, 0.6])
+    kept = oks_nms(twice, scores, np.full(6, 30000.0))
+    assert kept.tolist() == [1, 3, 5]
+
+
+def test_scores_are_means_of_confident_joints(poses):
+    expected = [row[row > 0.2].mean() for row in poses.scores.astype(float)]
+    np.testing.assert_allclose(pose_scores(poses), expected, rtol=1e-6)
+
+
+def test_perfect_poses_are_described_as_perfect(people, poses):
+    xy = np.stack([a.keypoints[:, :2] for a in people])
+    perfect = Poses(xy, poses.scores, poses.image_ids, poses.boxes_xywh, poses.box_scores, poses.index)
+    content = describe_poses(perfect, people)
+    assert content["metrics"]["AP"] == pytest.approx(1.0)
+    assert content["oks"] == pytest.approx(1.0)
+    assert content["pck"]["pck@0.05"] == 1.0
+    assert content["per_joint"]["nose"]["count"] == 60

@@ -16,7 +16,7 @@ from fidip.cli import command, config_dir
 from fidip.errors import ConfigError
 from fidip.nn.checkpoints import load_weights
 from fidip.run_folder import RunFolder, fingerprint
-from fidip.scoring import score_test, write_scores
+from fidip.scoring import score_poses, write_scores
 
 MISSING = {
     "ckpt": "weights of a network pretrained on adults; ckpt=FILE takes a checkpoint of "
@@ -61,8 +61,9 @@ def train(config: DictConfig) -> None:
     trainer.test(task, datamodule=data, ckpt_path=run.weights(), verbose=False)
     if trainer.is_global_zero:
         run.write_environment(facts(config, data, trainer, minutes))
-        scores = score_test(task.predictions, data.test_set.annotations)
-        write_scores(run, scores, config, minutes=minutes, updates=trainer.global_step)
+        scores = score_poses(task.predictions, data.test_set.annotations)
+        facts_of_run = {"split": "test", "minutes": minutes, "updates": trainer.global_step}
+        write_scores(run, scores, task.predictions, config, **facts_of_run)
         print(f"run folder: {run.root}")
 
 

@@ -71,7 +71,7 @@ class SampleKey(NamedTuple):
     not depend on the number of workers or processes.
     """
 
-    index: int
+    index: int  # type: ignore[assignment]  # hides tuple.index, which no one needs
     epoch: int = 0
     repeat: int = 0
 

@@ -33,7 +33,9 @@ def people():
         keypoints[0, 2] = 2
         area = float(rng.choice([3000.0, 20000.0]))
         box = np.array([20.0, 20.0, 180.0, 180.0])
-        out.append(Annotation(i + 1, i // 2, Path(f"{i // 2}.jpg"), (220, 220), box, area, keypoints))
+        out.append(
+            Annotation(i + 1, i // 2, Path(f"{i // 2}.jpg"), (220, 220), box, area, keypoints)
+        )
     return out
 
 
@@ -72,7 +74,10 @@ def test_the_ten_numbers_are_those_of_pycocotools(people, poses):
 
 
 def test_sizes_that_nobody_has_are_not_available(people, poses):
-    large = [Annotation(a.id, a.image_id, a.image_path, a.image_wh, a.box_xywh, 20000.0, a.keypoints) for a in people]
+    large = [
+        Annotation(a.id, a.image_id, a.image_path, a.image_wh, a.box_xywh, 20000.0, a.keypoints)
+        for a in people
+    ]
     metrics = evaluate_keypoints(annotations_to_coco(large), to_coco_results(poses)).metrics
     assert metrics["AP(M)"] is None
     assert metrics["AR(M)"] is None
@@ -88,9 +93,7 @@ def test_drawing_every_image_once_gives_the_plain_numbers(people, poses):
 
 
 def test_intervals_hold_the_value(people, poses):
-    evaluation = evaluate_keypoints(
-        annotations_to_coco(people), to_coco_results(poses), rounds=200
-    )
+    evaluation = evaluate_keypoints(annotations_to_coco(people), to_coco_results(poses), rounds=200)
     for name in NAMES:
         low, high = evaluation.intervals[name]
         assert low <= evaluation.metrics[name] <= high
@@ -125,7 +128,9 @@ def test_scores_are_means_of_confident_joints(poses):
 
 def test_perfect_poses_are_described_as_perfect(people, poses):
     xy = np.stack([a.keypoints[:, :2] for a in people])
-    perfect = Poses(xy, poses.scores, poses.image_ids, poses.boxes_xywh, poses.box_scores, poses.index)
+    perfect = Poses(
+        xy, poses.scores, poses.image_ids, poses.boxes_xywh, poses.box_scores, poses.index
+    )
     content = describe_poses(perfect, people)
     assert content["metrics"]["AP"] == pytest.approx(1.0)
     assert content["oks"] == pytest.approx(1.0)

@@ -17,4 +17,5 @@ __all__ = [
     "pck",
     "pose_scores",
     "score_poses",
+    "to_coco_results",
 ]

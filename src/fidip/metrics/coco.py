@@ -17,7 +17,12 @@ def annotations_to_coco(annotations: Sequence[Annotation]) -> dict[str, Any]:
     images = {a.image_id: a for a in annotations}
     return {
         "images": [
-            {"id": i, "file_name": a.image_path.name, "width": a.image_wh[0], "height": a.image_wh[1]}
+            {
+                "id": i,
+                "file_name": a.image_path.name,
+                "width": a.image_wh[0],
+                "height": a.image_wh[1],
+            }
             for i, a in images.items()
         ],
         "annotations": [

@@ -66,7 +66,9 @@ def _number(value: float) -> Number:
     return None if value < 0 else float(value)
 
 
-def _bootstrap(evaluated: COCOeval, rounds: int, seed: int) -> dict[str, tuple[float, float] | None]:
+def _bootstrap(
+    evaluated: COCOeval, rounds: int, seed: int
+) -> dict[str, tuple[float, float] | None]:
     """Percentile intervals: images are drawn with replacement and their matches accumulated anew."""
     rng = np.random.default_rng(seed)
     images = len(evaluated.params.imgIds)
@@ -119,8 +121,10 @@ class _Matches:
         present = [(i, e) for i, e in enumerate(found) if e is not None]
         thresholds = len(evaluated.params.iouThrs)
         blank = np.zeros((thresholds, 0))
-        image = np.concatenate([np.full(len(e["dtScores"][:limit]), i) for i, e in present] or [[]])
-        score = np.concatenate([e["dtScores"][:limit] for _, e in present] or [[]])
+        image = np.concatenate(
+            [np.full(len(e["dtScores"][:limit]), i) for i, e in present] or [np.zeros(0)]
+        )
+        score = np.concatenate([e["dtScores"][:limit] for _, e in present] or [np.zeros(0)])
         matched = np.concatenate([blank, *(e["dtMatches"][:, :limit] for _, e in present)], axis=1)
         ignored = np.concatenate([blank, *(e["dtIgnore"][:, :limit] for _, e in present)], axis=1)
         order = np.argsort(-score, kind="mergesort")

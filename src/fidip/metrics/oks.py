@@ -11,7 +11,9 @@ from fidip.types import Annotation, Poses
 Floats = NDArray[np.float64]
 
 
-def oks_per_joint(xy: Floats, keypoints: Floats, area: Floats, skeleton: Skeleton = COCO17) -> Floats:
+def oks_per_joint(
+    xy: Floats, keypoints: Floats, area: Floats, skeleton: Skeleton = COCO17
+) -> Floats:
     """(N, K) similarity of predicted (N, K, 2) and labelled (N, K, 3) key points; NaN where unlabelled.
 
     exp(-d^2 / (2 s^2 k^2)) with s^2 the labelled area (N,) and k twice the joint's sigma (Ronchi and
@@ -40,7 +42,9 @@ def pose_scores(poses: Poses, threshold: float = 0.2) -> Floats:
     return poses.box_scores * total / np.maximum(sure.sum(1), 1)
 
 
-def oks_nms(poses: Poses, scores: Floats, areas: Floats, threshold: float = 0.9) -> NDArray[np.int64]:
+def oks_nms(
+    poses: Poses, scores: Floats, areas: Floats, threshold: float = 0.9
+) -> NDArray[np.int64]:
     """Rows that remain when, image by image, poses like a better scored one are left out.
 
     Args:
@@ -60,7 +64,9 @@ def oks_nms(poses: Poses, scores: Floats, areas: Floats, threshold: float = 0.9)
         while len(order):
             best, order = order[0], order[1:]
             kept.append(int(best))
-            labelled = np.concatenate([poses.xy[best], visible[best]], -1)[None].repeat(len(order), 0)
+            labelled = np.concatenate([poses.xy[best], visible[best]], -1)[None].repeat(
+                len(order), 0
+            )
             mean_area = (areas[best] + areas[order]) / 2
             like = oks_per_joint(poses.xy[order], labelled, mean_area).mean(1)
             order = order[like <= threshold]

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from fidip.errors import ConfigError
 
 
-class HRNet(HighResolutionNetFeatures):  # type: ignore[misc]
+class HRNet(HighResolutionNetFeatures):
     """The HRNet that pose estimation uses: the stride-4 branch of the last stage.
 
     timm's layers and parameter names are those of Sun et al., CVPR 2019.

@@ -49,6 +49,7 @@ PHENOTYPES: dict[str, dict[str, tuple[float, float]]] = {
 FINGER_CURL_DEG = {"infant": 52.0, "adult": 18.0}
 COMPONENTS = 8
 SAMPLES = 320
+FIXTURE_STRIDE = 25
 
 
 def _kept_bone(label: str) -> bool:
@@ -186,28 +187,30 @@ def bake(out: Path, seed: int = 0) -> Body:
 
 
 def record_fixture(out: Path, body: Body, seed: int = 1) -> None:
-    """anny's own vertices (every 20th) and key points for shapes and poses that a test repeats."""
+    """What anny itself makes of bodies and poses that a test repeats: vertices and key points."""
     from fidip.synth.pose import POSTURES, sample_pose
 
     anny_body, rng = AnnyBody(), np.random.default_rng(seed)
-    records: dict[str, list[Any]] = {"group": [], "rotations": [], "vertices": [], "keypoints": []}
-    records["shape"] = []
-    for posture in POSTURES:
-        group = "adult" if posture.startswith("adult") else "infant"
-        vertices, heads = anny_body.vertices(sample_phenotype(group, rng), FINGER_CURL_DEG[group])
-        rest = np.concatenate([vertices, heads])
-        rotations = sample_pose(body, heads, posture, rng)
-        phenotype_vertices, _ = vertices, heads
-        posed = body.pose(phenotype_vertices, heads, rotations)
-        del posed
-        records["group"].append(group)
-        records["shape"].append(rest)
-        records["rotations"].append(rotations)
-    np.savez_compressed(out, **{k: np.array(v) for k, v in records.items()})
+    rows: dict[str, list[Any]] = {
+        name: [] for name in ("group", "shape", "rotations", "vertices", "keypoints")
+    }
+    for name, posture in POSTURES.items():
+        phenotype, curl = sample_phenotype(posture.group, rng), FINGER_CURL_DEG[posture.group]
+        vertices, heads = anny_body.vertices(phenotype, curl)
+        rotations = sample_pose(body, heads, name, rng)
+        posed, _ = anny_body.vertices(phenotype, curl, rotations)
+        rows["group"].append(posture.group)
+        rows["shape"].append(body.shapes[posture.group].fit(np.concatenate([vertices, heads])))
+        rows["rotations"].append(rotations.astype(np.float32))
+        rows["vertices"].append(posed[::FIXTURE_STRIDE].astype(np.float32))
+        rows["keypoints"].append(anny_body.keypoints(posed).astype(np.float32))
+    np.savez_compressed(out, stride=FIXTURE_STRIDE, **{k: np.array(v) for k, v in rows.items()})  # type: ignore[arg-type]
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Bake the anny body model (needs the extra 'bake').")
+    parser = argparse.ArgumentParser(
+        description="Bake the anny body model (needs the extra 'bake')."
+    )
     parser.add_argument("--out", type=Path, default=BODY_FILE)
     parser.add_argument("--fixture", type=Path, help="also record anny's output for the tests")
     args = parser.parse_args()

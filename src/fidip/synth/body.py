@@ -37,6 +37,12 @@ class ShapeSpace:
         """(V + J, 3) rest shape for (C,) coefficients in standard deviations."""
         return self.mean + np.tensordot(coefficients, self.components, axes=1)
 
+    def fit(self, shape: Floats) -> Floats:
+        """(C,) coefficients of the nearest shape to (V + J, 3)."""
+        basis = self.components.reshape(len(self.components), -1).T
+        nearest = np.linalg.lstsq(basis, (shape - self.mean).ravel(), rcond=None)[0]
+        return nearest.astype(np.float64)
+
 
 @dataclass(frozen=True, eq=False)
 class Body:
@@ -74,13 +80,17 @@ class Body:
 
     def pose(self, vertices: Floats, heads: Floats, rotations: Floats) -> Floats:
         """(V, 3) skinned vertices for (J, 3, 3) world rotations of the bones."""
-        return skin(vertices, self.skin_bones, self.skin_weights, *self.transforms(heads, rotations))
+        return skin(
+            vertices, self.skin_bones, self.skin_weights, *self.transforms(heads, rotations)
+        )
 
     def transforms(self, heads: Floats, rotations: Floats) -> tuple[Floats, Floats]:
         """Rotation (J, 3, 3) and translation (J, 3) of each bone from rest to pose."""
         shifts = np.zeros_like(heads)
         for bone, parent in enumerate(self.parents):
-            posed_head = heads[bone] if parent < 0 else rotations[parent] @ heads[bone] + shifts[parent]
+            posed_head = (
+                heads[bone] if parent < 0 else rotations[parent] @ heads[bone] + shifts[parent]
+            )
             shifts[bone] = posed_head - rotations[bone] @ heads[bone]
         return rotations, shifts
 
@@ -104,7 +114,9 @@ class Body:
         arrays["keypoint_values"] = self.keypoint_weights[rows, columns].astype(np.float32)
         for group, space in self.shapes.items():
             arrays[f"{group}_mean"], arrays[f"{group}_mean_step"] = _quantise(space.mean, 32767)
-            arrays[f"{group}_parts"], arrays[f"{group}_parts_step"] = _quantise(space.components, 127)
+            arrays[f"{group}_parts"], arrays[f"{group}_parts_step"] = _quantise(
+                space.components, 127
+            )
         path.parent.mkdir(parents=True, exist_ok=True)
         np.savez_compressed(path, **arrays)  # type: ignore[arg-type]
 

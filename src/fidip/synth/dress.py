@@ -66,7 +66,9 @@ def body_parts(body: Body, vertices: Floats, heads: Floats) -> Parts:
     )  # fmt: skip
 
 
-def _along(vertices: Floats, joint: dict[str, Floats], first: str, second: str, end: str) -> tuple[Floats, float]:
+def _along(
+    vertices: Floats, joint: dict[str, Floats], first: str, second: str, end: str
+) -> tuple[Floats, float]:
     """Distance along the chain of two bones as a share of its length; left and right by the sign of x."""
     mirrored = vertices * [1, 1, 1]
     mirrored[:, 0] = np.abs(mirrored[:, 0])
@@ -74,7 +76,9 @@ def _along(vertices: Floats, joint: dict[str, Floats], first: str, second: str, 
     upper, lower = np.linalg.norm(middle - start), np.linalg.norm(stop - middle)
     on_first = (mirrored - start) @ (middle - start) / upper
     on_second = (mirrored - middle) @ (stop - middle) / lower
-    distance = np.where(on_first < upper, np.minimum(on_first, upper), upper + np.maximum(on_second, 0))
+    distance = np.where(
+        on_first < upper, np.minimum(on_first, upper), upper + np.maximum(on_second, 0)
+    )
     return distance / (upper + lower), float(upper + lower)
 
 
@@ -130,11 +134,19 @@ class Outfit:
 
 
 def dress(
-    body: Body, vertices: Floats, heads: Floats, group: str, patterned: float, rng: np.random.Generator
+    body: Body,
+    vertices: Floats,
+    heads: Floats,
+    group: str,
+    patterned: float,
+    rng: np.random.Generator,
 ) -> Outfit:
     """Draw an outfit for a rest shape; ``patterned`` is the chance that a garment is not plain."""
     parts, keypoints = body_parts(body, vertices, heads), body.keypoints(vertices)
-    center, distance = (keypoints[1] + keypoints[2]) / 2, float(np.linalg.norm(keypoints[1] - keypoints[2]))
+    center, distance = (
+        (keypoints[1] + keypoints[2]) / 2,
+        float(np.linalg.norm(keypoints[1] - keypoints[2])),
+    )
     wear = _infant_clothes if group == "infant" else _adult_clothes
     cover = np.full((len(vertices), 4), _NOWHERE)
     cover[:, LOWER], cover[:, UPPER], cover[:, FEET] = wear(parts, rng)
@@ -142,7 +154,9 @@ def dress(
     hairline = scalp @ np.array([0.0, 0.62, 0.78]) - rng.uniform(1.25, 1.6)
     bonnet = group == "infant" and rng.random() < 0.15
     has_hair = bonnet or rng.random() < (0.75 if group == "infant" else 0.93)
-    cover[:, HEAD] = np.where(parts.head > 0.5, hairline * distance, _NOWHERE) if has_hair else _NOWHERE
+    cover[:, HEAD] = (
+        np.where(parts.head > 0.5, hairline * distance, _NOWHERE) if has_hair else _NOWHERE
+    )
     skin = skin_tone(rng)
     cloth = [any_material(rng, patterned, (0.012, 0.07)) for _ in range(3)]
     scale = 1.0 if group == "infant" else 2.0
@@ -154,14 +168,20 @@ def dress(
         materials=(cloth[0], cloth[1], cloth[2], cloth[2] if bonnet else _hair(skin, group, rng)),
         eye_center=center,
         eye_distance=distance,
-        iris=None if rng.random() < 0.3 else linear(rng.choice([(62, 44, 34), (48, 66, 92), (40, 30, 28)])),
+        iris=None
+        if rng.random() < 0.3
+        else linear(rng.choice([(62, 44, 34), (48, 66, 92), (40, 30, 28)])),
     )
 
 
 def _garment(parts: Parts, low: float, high: float, sleeve: float, leg: float) -> Floats:
     """(V,) cover of a garment from height ``low`` to ``high`` with sleeves and legs of a given share."""
     trunk = np.minimum(parts.height - low, high - parts.height) * parts.trunk_length
-    arm = (sleeve - parts.along_arm) * parts.arm_length if sleeve > 0 else np.full_like(trunk, _NOWHERE)
+    arm = (
+        (sleeve - parts.along_arm) * parts.arm_length
+        if sleeve > 0
+        else np.full_like(trunk, _NOWHERE)
+    )
     legs = (leg - parts.along_leg) * parts.leg_length
     cover: Floats = parts.trunk * trunk + parts.arm * arm + parts.leg * legs + parts.head * _NOWHERE
     return cover
@@ -174,32 +194,50 @@ def _bare(parts: Parts) -> Floats:
 def _infant_clothes(parts: Parts, rng: np.random.Generator) -> tuple[Floats, Floats, Floats]:
     """Nappy alone, bodysuit, sleepsuit, or shirt with trousers; socks now and then."""
     kind = rng.choice(["nappy", "bodysuit", "sleepsuit", "set"], p=[0.35, 0.25, 0.22, 0.18])
-    socks = (parts.along_leg - rng.uniform(0.8, 0.95)) * parts.leg_length * parts.leg - (1 - parts.leg)
+    socks = (parts.along_leg - rng.uniform(0.8, 0.95)) * parts.leg_length * parts.leg - (
+        1 - parts.leg
+    )
     feet = socks if rng.random() < 0.25 else _bare(parts)
     nappy = _garment(parts, -1.0, rng.uniform(0.22, 0.34), 0.0, rng.uniform(0.1, 0.16))
     if kind == "nappy":
         return nappy, _bare(parts), feet
     if kind == "bodysuit":
-        return nappy, _garment(parts, -1.0, 0.97, rng.uniform(0.1, 0.35), rng.uniform(0.06, 0.12)), feet
+        return (
+            nappy,
+            _garment(parts, -1.0, 0.97, rng.uniform(0.1, 0.35), rng.uniform(0.06, 0.12)),
+            feet,
+        )
     if kind == "sleepsuit":
         toes = 1.6 if rng.random() < 0.5 else rng.uniform(0.9, 1.0)
         return nappy, _garment(parts, -1.0, 0.97, rng.uniform(0.8, 1.0), toes), feet
     trousers = _garment(parts, -1.0, rng.uniform(0.25, 0.4), 0.0, rng.uniform(0.4, 0.98))
-    return trousers, _garment(parts, rng.uniform(0.1, 0.25), 0.97, rng.uniform(0.15, 0.95), -0.05), feet
+    return (
+        trousers,
+        _garment(parts, rng.uniform(0.1, 0.25), 0.97, rng.uniform(0.15, 0.95), -0.05),
+        feet,
+    )
 
 
 def _adult_clothes(parts: Parts, rng: np.random.Generator) -> tuple[Floats, Floats, Floats]:
     """Shirt or vest, trousers or shorts, mostly shoes."""
-    trousers = _garment(parts, -1.0, rng.uniform(0.1, 0.3), 0.0, rng.choice([rng.uniform(0.2, 0.6), 1.02]))
+    trousers = _garment(
+        parts, -1.0, rng.uniform(0.1, 0.3), 0.0, rng.choice([rng.uniform(0.2, 0.6), 1.02])
+    )
     sleeve = rng.choice([0.0, rng.uniform(0.15, 0.4), 1.0], p=[0.12, 0.45, 0.43])
     shirt = _garment(parts, rng.uniform(-0.05, 0.2), 0.99, sleeve, rng.uniform(-0.05, 0.15))
     shoes = (parts.along_leg - 0.96) * parts.leg_length * parts.leg - (1 - parts.leg)
-    return trousers, shirt if rng.random() < 0.93 else _bare(parts), shoes if rng.random() < 0.8 else _bare(parts)
+    return (
+        trousers,
+        shirt if rng.random() < 0.93 else _bare(parts),
+        shoes if rng.random() < 0.8 else _bare(parts),
+    )
 
 
 def _hair(skin: Floats, group: str, rng: np.random.Generator) -> Material:
     """Hair colour; an infant's is thin and lets the skin through."""
-    color = linear(rng.choice([(28, 22, 20), (60, 42, 30), (105, 78, 50), (170, 140, 95), (120, 118, 116)]))
+    color = linear(
+        rng.choice([(28, 22, 20), (60, 42, 30), (105, 78, 50), (170, 140, 95), (120, 118, 116)])
+    )
     if group == "infant":
         color = color + rng.uniform(0.2, 0.75) * (skin - color)
     return Material(color, color * 0.6, "mottled", 0.012, None, 0.3)

@@ -229,7 +229,13 @@ def pose_rotations(body: Body, heads: Floats, root: Floats, drawn: _Drawn) -> Fl
 
 
 def _arm(
-    out: Floats, body: Body, heads: Floats, side: str, sign: float, chest: Floats, a: dict[str, float]
+    out: Floats,
+    body: Body,
+    heads: Floats,
+    side: str,
+    sign: float,
+    chest: Floats,
+    a: dict[str, float],
 ) -> None:
     shrug = _about(BACK, -sign * 0.3 * max(0.0, a["raise_"] - 50.0))
     _set(out, body, [f"clavicle.{side}"], chest @ shrug)
@@ -251,7 +257,13 @@ def _arm(
 
 
 def _leg(
-    out: Floats, body: Body, heads: Floats, side: str, sign: float, root: Floats, a: dict[str, float]
+    out: Floats,
+    body: Body,
+    heads: Floats,
+    side: str,
+    sign: float,
+    root: Floats,
+    a: dict[str, float],
 ) -> None:
     thigh = (
         _about(LEFT, -a["flex"])
@@ -268,7 +280,14 @@ def _leg(
 
 
 def _hinge(
-    body: Body, heads: Floats, first: str, second: str, end: str, aim: Floats, fold: Floats, flexion: float
+    body: Body,
+    heads: Floats,
+    first: str,
+    second: str,
+    end: str,
+    aim: Floats,
+    fold: Floats,
+    flexion: float,
 ) -> tuple[Floats, Floats]:
     """World rotations of two bones joined by a hinge.
 
@@ -278,7 +297,7 @@ def _hinge(
     rest_aim = _direction(body, heads, first, second)
     rest_second = _direction(body, heads, second, end)
     rest_fold = _perpendicular(rest_second, rest_aim)
-    rest_flexion = np.rad2deg(np.arccos(np.clip(rest_aim @ rest_second, -1, 1)))
+    rest_flexion = float(np.rad2deg(np.arccos(np.clip(rest_aim @ rest_second, -1, 1))))
     rest_frame, frame = _frame(rest_aim, rest_fold), _frame(aim, fold)
     folding = _about(UP, flexion - rest_flexion)  # the frame's third axis is the hinge
     return frame @ rest_frame.T, frame @ folding @ rest_frame.T
@@ -366,9 +385,7 @@ def _penetration(body: Body, heads: Floats, rotations: Floats) -> float:
     limbs, limb_radius = _spheres(body, joints, _LIMB_SPHERES)
     into_trunk = limb_radius[:, None] + trunk_radius - _distances(limbs, trunk)
     half = len(limbs) // 2
-    across = (
-        limb_radius[:half, None] + limb_radius[half:] - _distances(limbs[:half], limbs[half:])
-    )
+    across = limb_radius[:half, None] + limb_radius[half:] - _distances(limbs[:half], limbs[half:])
     return float(np.clip(into_trunk, 0, None).sum() + np.clip(across, 0, None).sum())
 
 

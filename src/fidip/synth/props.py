@@ -32,7 +32,12 @@ def solid(size: Floats, roundness: float, material: int, resolution: int = 20) -
 
     ones = np.ones_like(v)
     points = np.stack(
-        [bulge(np.cos(u)) * bulge(np.cos(v)), bulge(np.cos(u)) * bulge(np.sin(v)), bulge(np.sin(u)) * ones], -1
+        [
+            bulge(np.cos(u)) * bulge(np.cos(v)),
+            bulge(np.cos(u)) * bulge(np.sin(v)),
+            bulge(np.sin(u)) * ones,
+        ],
+        -1,
     )
     return grid(points * size, material)
 
@@ -42,7 +47,9 @@ def ring(radius: float, tube: float, material: int, resolution: int = 20) -> Mes
     u = np.linspace(0, 2 * np.pi, 2 * resolution)[:, None]
     v = np.linspace(0, 2 * np.pi, resolution)[None]
     around = radius + tube * np.cos(v)
-    return grid(np.stack([around * np.cos(u), around * np.sin(u), tube * np.sin(v) + 0 * u], -1), material)
+    return grid(
+        np.stack([around * np.cos(u), around * np.sin(u), tube * np.sin(v) + 0 * u], -1), material
+    )
 
 
 def any_toy(size: float, material: int, rng: np.random.Generator) -> Mesh:
@@ -61,7 +68,14 @@ def moved(mesh: Mesh, shift: Floats, turn: Floats | None = None) -> Mesh:
     return Mesh(vertices + shift, mesh.faces, mesh.texture, mesh.material, mesh.layers)
 
 
-def blanket(below: Floats, center: Floats, size: Floats, heading: float, material: int, rng: np.random.Generator) -> Mesh:
+def blanket(
+    below: Floats,
+    center: Floats,
+    size: Floats,
+    heading: float,
+    material: int,
+    rng: np.random.Generator,
+) -> Mesh:
     """A cloth laid over points (N, 3), metres: a rectangle of ``size`` (2,) at ``center`` (2,) turned by ``heading``.
 
     Each spot rests on the highest point near it; the cloth between is smooth, with some folds.

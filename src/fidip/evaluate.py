@@ -1,0 +1,101 @@
+"""``fidip evaluate``: score a checkpoint, or a file of COCO results, on a data set."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from hydra.core.hydra_config import HydraConfig
+from hydra.utils import instantiate
+from omegaconf import DictConfig
+from torch.utils.data import DataLoader
+
+from fidip.cli import command
+from fidip.data import EvalSampler, PoseDataset, read_detections
+from fidip.errors import ConfigError
+from fidip.metrics import to_coco_results
+from fidip.nn.checkpoints import load_weights
+from fidip.run_folder import RunFolder
+from fidip.scoring import read_results, score_poses, score_results, suppress, write_scores
+from fidip.types import Batch, Poses
+
+SPLITS = ("val", "test")
+
+
+def evaluate(config: DictConfig) -> None:
+    """Predict or read the poses of a split, score them, print and write the result."""
+    check(config)
+    trained = settings(config)
+    data = instantiate(trained.data)
+    data.setup("test" if config.split == "test" else "fit")
+    dataset: PoseDataset = data.test_set if config.split == "test" else data.val_set
+    people = dataset.annotations
+    if config.predictions:
+        poses = None
+        scores = score_results(read_results(Path(config.predictions)), people, "the file's own")
+    elif config.boxes == "gt":
+        poses = predict(config, trained, dataset)
+        scores = score_poses(poses, people)
+    else:
+        boxes = read_detections(Path(config.boxes), people, config.box_threshold)
+        poses = predict(config, trained, PoseDataset(boxes, dataset.input_wh))
+        poses = suppress(poses, config.oks_nms)
+        scores = score_results(to_coco_results(poses), people, f"detections: {config.boxes}")
+    write_scores(RunFolder(Path(config.out)), scores, poses, trained, split=config.split)
+
+
+def predict(config: DictConfig, trained: DictConfig, dataset: PoseDataset) -> Poses:
+    """Poses of every box of a data set."""
+    task = instantiate(trained.task)
+    run = RunFolder(Path(config.ckpt))
+    print(load_weights(task.net, str(run.weights()) if run.config.is_file() else config.ckpt))
+    trainer = instantiate(config.trainer, logger=False, enable_checkpointing=False)
+    loader = DataLoader(
+        dataset,
+        batch_size=trained.data.batch_size,
+        sampler=EvalSampler(len(dataset), trainer.global_rank, trainer.world_size),
+        num_workers=trained.data.num_workers,
+        collate_fn=Batch.collate,
+    )
+    trainer.test(task, loader, verbose=False)
+    poses: Poses = task.predictions
+    return poses
+
+
+def check(config: DictConfig) -> None:
+    """Raises ConfigError where the keys do not say what to score."""
+    if (config.ckpt is None) == (config.predictions is None):
+        raise ConfigError("give either ckpt=RUN_OR_CKPT or predictions=FILE")
+    if config.split not in SPLITS:
+        raise ConfigError(f"split={config.split} is not one of {', '.join(SPLITS)}")
+
+
+def settings(config: DictConfig) -> DictConfig:
+    """The configuration that a checkpoint was trained with, under this command line's keys.
+
+    It lies in the checkpoint's run folder; for other weights ``experiment=`` names it. Where to
+    compute is this command line's alone.
+
+    Raises:
+        ConfigError: neither is there.
+    """
+    run = RunFolder.of_checkpoint(config.ckpt) if config.ckpt else None
+    if run is not None:
+        trained = run.read_config(HydraConfig.get().overrides.task)
+        trained.trainer = config.trainer
+        return trained
+    if config.name == "unnamed":
+        source = config.ckpt or config.predictions
+        raise ConfigError(
+            f"{source} lies in no run folder; say with experiment=NAME which net and data it "
+            "belongs to"
+        )
+    return config
+
+
+@command("evaluate")
+def main(config: DictConfig) -> None:
+    evaluate(config)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,241 @@
+"""Key points to heatmaps and back: batched, on any device, in float32 under any autocast.
+
+A decoder takes (B, K, h, w) heatmaps to (B, K, 2) float32 xy in heatmap px and (B, K) float32
+scores, the heatmaps' maxima. Where a maximum is not positive there is no key point: its xy is
+(0, 0), and its score is still the maximum.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from fidip.errors import ConfigError
+from fidip.types import ImageSize
+
+Decoder = Callable[[Tensor], tuple[Tensor, Tensor]]
+
+CENTRAL_DIFFERENCES = (
+    (0.0, 0.0, 1.0, 0.0, 0.0),
+    (0.0, -0.5, 0.0, 0.5, 0.0),
+    (0.25, 0.0, -0.5, 0.0, 0.25),
+)
+"""Weights of five samples in a row that give the middle one's value, slope and curvature."""
+
+SINGULAR = 1e-6
+"""Determinants of a Hessian below this are rounding errors of float32, of ridges and plateaus."""
+
+
+@dataclass(frozen=True)
+class HeatmapCodec:
+    """Key points in crop px as Gaussians on heatmaps, and back.
+
+    Crop and heatmap differ by a similarity that maps centre to centre, (w - 1) / 2, and the crop's
+    width to the heatmap's.
+
+    Attributes:
+        input_wh: (width, height) of the crops in px.
+        heatmap_wh: (width, height) of the heatmaps in px, of the same aspect ratio.
+        sigma: standard deviation of the Gaussians in heatmap px.
+        decoder: finds the key points of heatmaps.
+
+    Raises:
+        ConfigError: the aspect ratios differ, or sigma is not positive.
+    """
+
+    input_wh: ImageSize
+    heatmap_wh: ImageSize
+    sigma: float
+    decoder: Decoder
+
+    def __post_init__(self) -> None:
+        (input_w, input_h), (heatmap_w, heatmap_h) = self.input_wh, self.heatmap_wh
+        if input_w * heatmap_h != input_h * heatmap_w:
+            raise ConfigError(
+                f"codec.heatmap_wh={heatmap_w}x{heatmap_h} has another aspect ratio than "
+                f"codec.input_wh={input_w}x{input_h}; divide both sides by the net's stride"
+            )
+        if self.sigma <= 0:
+            raise ConfigError(f"codec.sigma={self.sigma}, expected more than 0 heatmap px")
+
+    def encode(self, joints_crop: Tensor, labelled: Tensor) -> tuple[Tensor, Tensor]:
+        """Draw joints as Gaussians of height 1, neither cut off nor moved to whole pixels.
+
+        Args:
+            joints_crop: (B, K, 2) xy in crop px.
+            labelled: (B, K), 1 where the joint is labelled, else 0.
+
+        Returns:
+            (B, K, h, w) float32 heatmaps, zero where the weight is, and (B, K) float32 weights:
+            0 where a joint is not labelled or so far outside that nothing within three sigma of
+            it is on the map, else 1.
+        """
+        xy = self._to_heatmap(joints_crop.float())
+        size_wh = xy.new_tensor(list(self.heatmap_wh))
+        reach = 3 * self.sigma
+        on_map = ((xy - reach < size_wh) & (xy + reach + 1 >= 0)).all(dim=2)
+        weights = labelled.float() * on_map
+        columns, rows = (
+            self._gaussian(center, length)
+            for center, length in zip(xy.unbind(dim=2), self.heatmap_wh, strict=True)
+        )
+        return (rows * weights[..., None])[..., :, None] * columns[..., None, :], weights
+
+    def decode(self, heatmaps: Tensor) -> tuple[Tensor, Tensor]:
+        """The key points of (B, K, h, w) heatmaps.
+
+        Returns:
+            (B, K, 2) float32 xy in crop px and (B, K) float32 scores.
+        """
+        xy, scores = self.decoder(heatmaps)
+        return self._to_crop(xy), scores
+
+    def _gaussian(self, center: Tensor, length: int) -> Tensor:
+        """(B, K, length) samples of Gaussians around (B, K) centres."""
+        distance = torch.arange(length, device=center.device) - center[..., None]
+        return torch.exp(-distance.square() / (2 * self.sigma**2))
+
+    @property
+    def _crop_px(self) -> float:
+        """The distance of two heatmap pixels, in crop px."""
+        return (self.input_wh[0] - 1) / (self.heatmap_wh[0] - 1)
+
+    def _to_heatmap(self, xy_crop: Tensor) -> Tensor:
+        return (xy_crop - _middle(self.input_wh, xy_crop)) / self._crop_px + _middle(
+            self.heatmap_wh, xy_crop
+        )
+
+    def _to_crop(self, xy_heatmap: Tensor) -> Tensor:
+        return (xy_heatmap - _middle(self.heatmap_wh, xy_heatmap)) * self._crop_px + _middle(
+            self.input_wh, xy_heatmap
+        )
+
+
+def flip_back(heatmaps: Tensor, flip_order: NDArray[np.int64]) -> Tensor:
+    """Heatmaps of mirrored images as if the images were not: mirror them, exchange left and right.
+
+    Args:
+        heatmaps: (B, K, h, w) of mirrored images.
+        flip_order: (K,) permutation that exchanges left and right joints.
+    """
+    return heatmaps[:, torch.as_tensor(flip_order, device=heatmaps.device)].flip(-1)
+
+
+def argmax_decode(heatmaps: Tensor) -> tuple[Tensor, Tensor]:
+    """The pixel of each heatmap's maximum; of several, the first in reading order."""
+    # The best row, then the best pixel in it: twice as fast as one argmax over whole maps.
+    row_maxima = heatmaps.amax(dim=3)
+    y = row_maxima.argmax(dim=2, keepdim=True)
+    row = heatmaps.gather(2, y[..., None].expand(-1, -1, -1, heatmaps.shape[3]))
+    x = row.argmax(dim=3)
+    scores = row_maxima.gather(2, y).float()
+    return torch.cat([x, y], dim=2) * (scores > 0).float(), scores.squeeze(2)
+
+
+def quarter_decode(heatmaps: Tensor) -> tuple[Tensor, Tensor]:
+    """The maximum's pixel, moved a quarter of a pixel towards its higher neighbours.
+
+    From Newell et al., Stacked Hourglass Networks for Human Pose Estimation, ECCV 2016.
+    """
+    peaks, scores = argmax_decode(heatmaps)
+    around = _patches(heatmaps, peaks, radius=1)
+    right_left = around[..., 1, 2] - around[..., 1, 0]
+    down_up = around[..., 2, 1] - around[..., 0, 1]
+    step = torch.stack([right_left, down_up], dim=2).sign() / 4
+    return torch.where(_inside(heatmaps, peaks, 1), peaks + step, peaks), scores
+
+
+def dark_decode(heatmaps: Tensor, kernel: int = 11) -> tuple[Tensor, Tensor]:
+    """The maximum's pixel, moved to the top of a Gaussian through its neighbours.
+
+    From Zhang et al., Distribution-Aware Coordinate Representation for Human Pose Estimation,
+    CVPR 2020: one Newton step on the logarithm of the blurred heatmap, from the maximum of the
+    heatmap as it is. Maxima at the border, where differences would leave the map, do not move.
+
+    Only 5x5 px around a maximum are blurred. The paper also rescales the blurred map to the
+    maximum before blurring, but a factor does not change the derivatives of a logarithm.
+
+    Args:
+        heatmaps: (B, K, h, w).
+        kernel: width of the blur in heatmap px, odd; 11 for sigma 2, 17 for sigma 3.
+
+    Raises:
+        ConfigError: the kernel is not odd.
+    """
+    peaks, scores = argmax_decode(heatmaps)
+    with torch.autocast(heatmaps.device.type, enabled=False):
+        patches = _patches(heatmaps, peaks, radius=kernel // 2 + 2)
+        blur = patches.new_tensor(_blur_rows(kernel))
+        blurred = blur @ patches @ blur.mT
+        step = _newton_step(blurred.clamp(min=1e-10).log())
+    return torch.where(_inside(heatmaps, peaks, 2), peaks + step, peaks), scores
+
+
+def _newton_step(values: Tensor) -> Tensor:
+    """(B, K, 2) xy steps from the middle of (B, K, 5, 5) values to their extremum.
+
+    Zero where the Hessian is singular.
+    """
+    differences = values.new_tensor(CENTRAL_DIFFERENCES)
+    # [i, j]: differentiated i times along y and j times along x
+    derivatives = differences @ values @ differences.mT
+    (_, x, xx), (y, xy, _), (yy, _, _) = (row.unbind(-1) for row in derivatives.unbind(-2))
+    determinant = xx * yy - xy * xy
+    step = torch.stack([xy * y - yy * x, xy * x - xx * y], dim=-1) / determinant[..., None]
+    return torch.where(determinant[..., None].abs() > SINGULAR, step, 0)
+
+
+@lru_cache
+def _blur_rows(kernel: int) -> list[list[float]]:
+    """(5, kernel + 4) weights that blur a line of pixels at its five middle ones."""
+    if kernel < 3 or kernel % 2 == 0:
+        raise ConfigError(f"codec.decoder.kernel={kernel}, expected an odd number, 3 or more")
+    radius = kernel // 2
+    sigma = 0.3 * (radius - 1) + 0.8  # what OpenCV takes for a kernel of this width
+    distance = np.arange(kernel + 4) - np.arange(radius, radius + 5)[:, None]
+    weights = np.exp(-(distance**2) / (2 * sigma**2)) * (abs(distance) <= radius)
+    rows: list[list[float]] = (weights / weights.sum(axis=1, keepdims=True)).tolist()
+    return rows
+
+
+def _patches(heatmaps: Tensor, centers: Tensor, radius: int) -> Tensor:
+    """The float32 surroundings of one pixel of every heatmap; zero outside the map.
+
+    Args:
+        heatmaps: (B, K, h, w).
+        centers: (B, K, 2) xy of pixels.
+        radius: pixels on every side.
+
+    Returns:
+        (B, K, 2 radius + 1, 2 radius + 1).
+    """
+    height, width = heatmaps.shape[2:]
+    offsets = torch.arange(-radius, radius + 1, device=heatmaps.device)
+    columns, rows = (centers.long()[..., None] + offsets).unbind(dim=2)
+    on_map = ((rows >= 0) & (rows < height))[..., :, None]
+    on_map = on_map & ((columns >= 0) & (columns < width))[..., None, :]
+    index = rows[..., :, None] * width + columns[..., None, :]
+    index = index.clamp(0, height * width - 1)
+    patches = heatmaps.flatten(2).gather(2, index.flatten(2)).view_as(index)
+    return patches.float() * on_map
+
+
+def _inside(heatmaps: Tensor, xy: Tensor, margin: int) -> Tensor:
+    """(B, K, 1) whether pixels lie inside the border, as the papers' code draws it.
+
+    The border is two pixels wide on the left and the top, ``margin`` on the right and the bottom.
+    """
+    height, width = heatmaps.shape[2:]
+    x, y = xy.split(1, dim=2)
+    return (x > 1) & (x < width - margin) & (y > 1) & (y < height - margin)
+
+
+def _middle(size_wh: ImageSize, like: Tensor) -> Tensor:
+    """(2,) xy of the middle of a map of this size."""
+    return like.new_tensor([(size_wh[0] - 1) / 2, (size_wh[1] - 1) / 2])

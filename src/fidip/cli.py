@@ -13,6 +13,7 @@ import re
 import runpy
 import sys
 import traceback
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -30,6 +31,16 @@ COMMANDS = {
     "evaluate": "score a checkpoint or a COCO results file",
     "compare": "table and page from run folders",
 }
+
+
+HARMLESS = (
+    "Experiment logs directory .* exists and is not empty",  # it holds our config.yaml
+    ".*treespec, LeafSpec.*",  # Lightning 2.6 against the newest torch
+    "Checkpoint directory .* exists and is not empty",
+    "Total length of `list` across ranks is zero",  # there is no validation split
+    r"`ModelCheckpoint\(monitor='val/AP'\)` could not find",
+    "You defined a `validation_step` but have no `val_dataloader`",
+)
 
 
 def main() -> None:
@@ -71,6 +82,8 @@ def command(config_name: str) -> Callable[[Callable[[DictConfig], None]], Callab
     def decorate(task: Callable[[DictConfig], None]) -> Callable[[], None]:
         @functools.wraps(task)
         def run(config: DictConfig) -> None:
+            for message in HARMLESS:
+                warnings.filterwarnings("ignore", message=message)
             with user_errors(config_name):
                 task(config)
 

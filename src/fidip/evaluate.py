@@ -7,6 +7,7 @@ from pathlib import Path
 from hydra.core.hydra_config import HydraConfig
 from hydra.utils import instantiate
 from omegaconf import DictConfig
+from pytorch_lightning.utilities import rank_zero_only
 from torch.utils.data import DataLoader
 
 from fidip.cli import command
@@ -16,6 +17,7 @@ from fidip.metrics import to_coco_results
 from fidip.nn.checkpoints import load_weights
 from fidip.run_folder import RunFolder
 from fidip.scoring import read_results, score_poses, score_results, suppress, write_scores
+from fidip.tasks import ProgressBar
 from fidip.types import Batch, Poses
 
 SPLITS = ("val", "test")
@@ -40,15 +42,19 @@ def evaluate(config: DictConfig) -> None:
         poses = predict(config, trained, PoseDataset(boxes, dataset.input_wh))
         poses = suppress(poses, config.oks_nms)
         scores = score_results(to_coco_results(poses), people, f"detections: {config.boxes}")
-    write_scores(RunFolder(Path(config.out)), scores, poses, trained, split=config.split)
+    run = RunFolder(Path(config.out))
+    rank_zero_only(write_scores)(run, scores, poses, trained, split=config.split)
 
 
 def predict(config: DictConfig, trained: DictConfig, dataset: PoseDataset) -> Poses:
     """Poses of every box of a data set."""
     task = instantiate(trained.task)
     run = RunFolder(Path(config.ckpt))
-    print(load_weights(task.net, str(run.weights()) if run.config.is_file() else config.ckpt))
-    trainer = instantiate(config.trainer, logger=False, enable_checkpointing=False)
+    ckpt = run.weights() if run.config.is_file() else config.ckpt
+    trainer = instantiate(
+        config.trainer, logger=False, enable_checkpointing=False, callbacks=[ProgressBar()]
+    )
+    rank_zero_only(print)(load_weights(task.net, ckpt))
     loader = DataLoader(
         dataset,
         batch_size=trained.data.batch_size,

@@ -86,11 +86,14 @@ def write_scores(
 
 def print_table(scores: dict[str, Any]) -> None:
     """COCO's ten numbers with their intervals, under what they depend on."""
-    title = f"{scores['instances']} people, {scores['box_source']} boxes, OKS by {scores['area_source']}"
-    table = Table("", "value", "95 % interval over images", title=title, title_justify="left")
+    print(
+        f"{scores['instances']} people, {scores['box_source']} boxes, "
+        f"OKS by {scores['area_source']}"
+    )
+    table = Table("", "value", "95 % interval over images")
     for name, value in scores["metrics"].items():
         table.add_row(name, _number(value), _interval(scores["intervals"].get(name)))
-    Console().print(table)
+    Console(width=80).print(table)
 
 
 def _number(value: float | None) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ import pytorch_lightning as pl
 from hydra.core.hydra_config import HydraConfig
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
+from pytorch_lightning.utilities import rank_zero_only
 
 from fidip.cli import command, config_dir
 from fidip.errors import ConfigError
@@ -25,16 +25,6 @@ MISSING = {
 }
 
 
-HARMLESS = (
-    "Experiment logs directory .* exists and is not empty",  # it holds our config.yaml
-    ".*treespec, LeafSpec.*",  # Lightning 2.6 against the newest torch
-    "Checkpoint directory .* exists and is not empty",
-    "Total length of `list` across ranks is zero",  # there is no validation split
-    r"`ModelCheckpoint\(monitor='val/AP'\)` could not find",
-    "You defined a `validation_step` but have no `val_dataloader`",
-)
-
-
 def train(config: DictConfig) -> None:
     """Fit, test with the best or last weights, and write the results."""
     run = RunFolder(Path(config.run_dir))
@@ -43,15 +33,13 @@ def train(config: DictConfig) -> None:
         resume_from = run.to_resume()
         config = run.read_config(HydraConfig.get().overrides.task)
     check(config)
-    for message in HARMLESS:
-        warnings.filterwarnings("ignore", message=message)
     pl.seed_everything(config.seed, workers=True, verbose=False)
 
     data = instantiate(config.data)
     task = instantiate(config.task)
-    if config.ckpt and not resume_from:
-        print(load_weights(task.net, config.ckpt))
     trainer = make_trainer(config)
+    if config.ckpt and not resume_from:
+        rank_zero_only(print)(load_weights(task.net, config.ckpt))
     if trainer.is_global_zero:
         run.write_config(config)
 

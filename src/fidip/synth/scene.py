@@ -108,9 +108,7 @@ def render_person(
     mask = silhouette(clothed, camera)
     return Picture(
         image=_photograph(cv2.resize(radiance, size_wh, interpolation=cv2.INTER_AREA), look, rng),
-        keypoints=_label(
-            joints, camera, draw(meshes, camera, np.array([0.0, 1.0, 0.0, 60.0])), group
-        ),
+        keypoints=_label(joints, camera, surface, group),
         box_xywh=cv2.boundingRect(mask.astype(np.uint8)),
         area=int(mask.sum()),
         posture=POSTURES[posture].label,
@@ -187,8 +185,9 @@ def _camera(
     }[group]
     roll = rng.uniform(-180, 180) if group == "infant" and lying else rng.normal(0, 14)
     focal = size_wh[0] * np.exp(rng.uniform(np.log(0.85), np.log(2.2)))
-    target = (vertices.max(0) + vertices.min(0)) / 2
-    reach = float(np.linalg.norm(np.ptp(vertices, axis=0)))
+    vertices = vertices[::6]  # enough to frame a body
+    low, high = vertices.min(0), vertices.max(0)
+    target, reach = (low + high) / 2, float(np.linalg.norm(high - low))
     view = (max(rng.uniform(*overhead), 3.0), rng.uniform(-180, 180), roll, focal, size_wh)
     fill, drift = rng.uniform(*look.fill), rng.normal(0, 0.35, 2)
     distance = reach * focal / size_wh[0]
@@ -234,16 +233,18 @@ def _light(look: Look, rng: np.random.Generator) -> Light:
 
 def _albedo(surface: Surface, outfit: Outfit, materials: list[Material]) -> Pixels:
     """(H, W, 3) linear RGB of every pixel's material."""
-    out = np.empty((*surface.material.shape, 3), np.float32)
     names = {FLOOR: len(materials) - 2, WALL: len(materials) - 1}
-    for index in np.unique(surface.material):
-        here = surface.material == index
-        texture = surface.texture[here]
+    material, texture = surface.material.ravel(), surface.texture.reshape(-1, 3)
+    layers = surface.layers.reshape(-1, 4)
+    out = np.empty((len(material), 3), np.float32)
+    for index in range(WALL, len(materials) - 2):
+        here = np.flatnonzero(material == index)
         if index == _BODY:
-            out[here] = outfit.albedo(texture, surface.layers[here])
-        else:
-            out[here] = materials[names.get(int(index), int(index))].albedo(texture)
-    return out
+            out[here] = outfit.albedo(texture[here], layers[here])
+        elif len(here):
+            chosen = materials[names.get(index, index)]
+            out[here] = chosen.albedo(texture[here])
+    return out.reshape(*surface.material.shape, 3)
 
 
 def _label(joints: Floats, camera: Camera, surface: Surface, group: str) -> Floats:
@@ -251,9 +252,11 @@ def _label(joints: Floats, camera: Camera, surface: Surface, group: str) -> Floa
     flesh = _FLESH * (0.75 if group == "infant" else 2.0)
     xyz = camera.project(joints)
     width, height = camera.size_wh
-    pixel = np.rint(xyz[:, :2]).astype(int)
-    inside = (pixel >= 0).all(1) & (pixel < [width, height]).all(1) & (xyz[:, 2] > 0)
-    pixel = np.clip(pixel, 0, [width - 1, height - 1])
+    rounded = np.rint(xyz[:, :2])
+    inside = (rounded >= 0).all(1) & (rounded < [width, height]).all(1) & (xyz[:, 2] > 0)
+    fine = camera.scaled(_SUPERSAMPLING)
+    limit = np.array(fine.size_wh) - 1
+    pixel = np.clip(np.rint(fine.project(joints)[:, :2]), 0, limit).astype(int)
     gap = xyz[:, 2] - surface.depth[pixel[:, 1], pixel[:, 0]]
     out = np.concatenate([xyz[:, :2], np.where(gap < flesh, 2, 1)[:, None]], axis=1)
     out[~inside] = 0

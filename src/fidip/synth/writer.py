@@ -120,14 +120,13 @@ def _run(jobs: list[_Job], workers: int) -> Iterator[Record]:
     if workers <= 1:
         yield from map(_make, jobs)
         return
+    # One thread a process: the work is split by images, and BLAS threads would only wait for each other.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker) as pool:
+    with ProcessPoolExecutor(
+        workers, mp_context=context, initializer=cv2.setNumThreads, initargs=(0,)
+    ) as pool:
         yield from pool.map(_make, jobs, chunksize=8)
-
-
-def _start_worker() -> None:
-    cv2.setNumThreads(0)
-    os.environ["OMP_NUM_THREADS"] = "1"
 
 
 def _make(job: _Job) -> Record:

@@ -1,0 +1,148 @@
+"""``fidip evaluate`` of checkpoints, detections and results files, on stick figures."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from fidip import evaluate, train
+
+NAMES = ["AP", "AP50", "AP75", "AP(M)", "AP(L)", "AR", "AR50", "AR75", "AR(M)", "AR(L)"]
+TEST = "annotations/person_keypoints_validate_infant.json"
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory, tiny_root):
+    """The folder of a run that has seen two batches."""
+    folder = tmp_path_factory.mktemp("run")
+    arguments = ["experiment=scratch_demo", f"data.root={tiny_root}", "debug=smoke"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", ["fidip train", *arguments, f"hydra.run.dir={folder}"])
+        train.main()
+    return folder
+
+
+def run_evaluate(monkeypatch, folder, *arguments):
+    """The results of an evaluation, and its predictions where it made any."""
+    monkeypatch.setattr(sys, "argv", ["fidip evaluate", *map(str, arguments), f"out={folder}"])
+    evaluate.main()
+    predictions = folder / "predictions.json"
+    return (
+        json.loads((folder / "results.json").read_text()),
+        json.loads(predictions.read_text()) if predictions.exists() else None,
+    )
+
+
+def write_json(path, content):
+    path.write_text(json.dumps(content), encoding="utf-8")
+    return path
+
+
+def test_a_run_is_scored_as_at_its_end(run, monkeypatch, tmp_path):
+    results, predictions = run_evaluate(monkeypatch, tmp_path, f"ckpt={run}")
+    at_the_end = json.loads((run / "results.json").read_text())
+    assert results["box_source"] == "ground truth"
+    assert list(results["metrics"]) == NAMES
+    # debug=smoke tested four of the five people
+    assert predictions[:4] == json.loads((run / "predictions.json").read_text())
+    assert (results["experiment"], results["group"]) == (
+        at_the_end["experiment"],
+        at_the_end["group"],
+    )
+
+
+def test_the_command_line_overrides_the_settings_of_the_run(run, monkeypatch, tmp_path):
+    ckpt = f"ckpt={run}/checkpoints/last.ckpt"
+    _, flipped = run_evaluate(monkeypatch, tmp_path / "a", ckpt)
+    _, plain = run_evaluate(monkeypatch, tmp_path / "b", ckpt, "task.flip_test=false")
+    assert flipped != plain
+
+
+def test_the_validation_split_is_a_part_of_train(run, monkeypatch, tmp_path, tiny_root):
+    arguments = [f"ckpt={run}", "split=val", "data.val_fraction=0.5"]
+    results, predictions = run_evaluate(monkeypatch, tmp_path, *arguments)
+    truth = tiny_root / "annotations" / "person_keypoints_train_infant.json"
+    images = {image["id"] for image in json.loads(truth.read_text())["images"]}
+    assert results["split"] == "val"
+    assert {p["image_id"] for p in predictions} < images
+
+
+def test_a_perfect_results_file_has_ap_one(monkeypatch, tmp_path, tiny_root):
+    truth = json.loads((tiny_root / TEST).read_text())
+    perfect = [
+        {
+            "image_id": a["image_id"],
+            "category_id": 1,
+            "keypoints": a["keypoints"],
+            "score": 1.0,
+        }
+        for a in truth["annotations"]
+    ]
+    file = write_json(tmp_path / "perfect.json", perfect)
+    arguments = [f"predictions={file}", "experiment=scratch_demo", f"data.root={tiny_root}"]
+    results, predictions = run_evaluate(monkeypatch, tmp_path, *arguments)
+    assert results["metrics"]["AP"] == pytest.approx(1.0)
+    assert predictions is None
+
+
+def test_detections_replace_the_boxes_and_doubles_are_suppressed(
+    run, monkeypatch, tmp_path, tiny_root
+):
+    truth = json.loads((tiny_root / TEST).read_text())["annotations"]
+    boxes = [
+        {"image_id": a["image_id"], "category_id": 1, "bbox": a["bbox"], "score": score}
+        for a in truth
+        for score in (0.9, 0.8, 0.1)
+    ]
+    file = write_json(tmp_path / "boxes.json", boxes)
+    arguments = [f"ckpt={run}", f"boxes={file}", "box_threshold=0.5"]
+    results, predictions = run_evaluate(monkeypatch, tmp_path, *arguments)
+    assert results["box_source"] == f"detections: {file}"
+    assert sorted(p["image_id"] for p in predictions) == sorted(a["image_id"] for a in truth)
+    _, every = run_evaluate(monkeypatch, tmp_path, *arguments[:2], "oks_nms=1.1")
+    assert len(every) == 3 * len(truth)
+
+
+@pytest.mark.slow
+def test_two_processes_predict_what_one_does(run, monkeypatch, tmp_path):
+    one, poses_of_one = run_evaluate(monkeypatch, tmp_path / "one", f"ckpt={run}")
+    arguments = [f"ckpt={run}", "trainer=ddp", "trainer.accelerator=cpu", "out=two"]
+    done = subprocess.run(
+        [sys.executable, "-m", "fidip.evaluate", *arguments, "trainer.precision=32-true"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr
+    two = json.loads((tmp_path / "two" / "results.json").read_text())
+    poses_of_two = json.loads((tmp_path / "two" / "predictions.json").read_text())
+    assert [p["image_id"] for p in poses_of_two] == [p["image_id"] for p in poses_of_one]
+    assert two["metrics"] == one["metrics"]
+    for a, b in zip(poses_of_one, poses_of_two, strict=True):
+        assert a["keypoints"] == pytest.approx(b["keypoints"], abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ([], "either ckpt=RUN_OR_CKPT or predictions=FILE"),
+        (["ckpt=a", "predictions=b"], "either ckpt=RUN_OR_CKPT or predictions=FILE"),
+        (["ckpt=nothing.ckpt"], "experiment=NAME"),
+        (["ckpt={run}", "split=train"], "split=train is not one of val, test"),
+        (["ckpt={run}", "boxes=nowhere.json"], "nowhere.json"),
+        (["predictions=nowhere.json", "experiment=scratch_demo", "data.root={root}"], "nowhere"),
+    ],
+)
+def test_mistakes_are_one_line(arguments, words, run, tiny_root, monkeypatch, tmp_path, capsys):
+    monkeypatch.chdir(tmp_path)
+    filled = [argument.format(run=run, root=tiny_root) for argument in arguments]
+    with pytest.raises(SystemExit) as exit_:
+        run_evaluate(monkeypatch, tmp_path, *filled)
+    message = capsys.readouterr().err
+    assert exit_.value.code == 2
+    assert message.startswith("error: ")
+    assert message.count("\n") == 1
+    assert words in message

@@ -121,8 +121,9 @@ def test_two_processes_predict_what_one_does(run, monkeypatch, tmp_path):
     poses_of_two = json.loads((tmp_path / "two" / "predictions.json").read_text())
     assert [p["image_id"] for p in poses_of_two] == [p["image_id"] for p in poses_of_one]
     assert two["metrics"] == one["metrics"]
+    assert two["oks"] == pytest.approx(one["oks"], rel=1e-3)
     for a, b in zip(poses_of_one, poses_of_two, strict=True):
-        assert a["keypoints"] == pytest.approx(b["keypoints"], abs=1e-3)
+        assert a["keypoints"] == pytest.approx(b["keypoints"], abs=0.05)
 
 
 @pytest.mark.parametrize(

@@ -65,6 +65,7 @@ class PoseNet(nn.Module):
         self._frozen = freeze(self, frozen)
         # Crops come channels last; convolutions that stay so are up to a third faster on a CPU.
         self.to(memory_format=torch.channels_last)
+        self.train()  # and frozen modules in eval mode, from the start
 
     def train(self, mode: bool = True) -> PoseNet:
         super().train(mode)

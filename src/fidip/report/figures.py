@@ -1,0 +1,116 @@
+"""Figures of a comparison as inline SVG."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from typing import Any
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from fidip.report.runs import Run, by_experiment
+
+# Okabe and Ito's palette: told apart by every kind of colour vision.
+COLORS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00")
+
+STYLE: Any = {
+    "font.size": 11,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.color": "#e6e6e6",
+    "axes.axisbelow": True,
+    "svg.fonttype": "path",
+}
+
+
+def forest(runs: list[Run]) -> str:
+    """AP of every run with its interval over images."""
+
+    def draw(axes: Axes) -> None:
+        labels = []
+        for row, (run, color) in enumerate(_colored(runs)):
+            value, (low, high) = (
+                run.results["metrics"]["AP"] or 0.0,
+                run.results["intervals"].get("AP") or (0, 0),
+            )
+            axes.plot([low, high], [row, row], color=color, lw=3, solid_capstyle="round")
+            axes.plot(value, row, "o", color=color, ms=9)
+            axes.annotate(
+                f"{value:.3f}", (high, row), (8, 0), textcoords="offset points", va="center"
+            )
+            labels.append(f"{run.experiment}, seed {run.results['seed']}")
+        axes.set_yticks(range(len(labels)), labels)
+        axes.invert_yaxis()
+        axes.set_xlim(left=0)
+        axes.margins(x=0.15, y=0.15)
+        axes.set_xlabel("AP on the test images, 95 % interval over images")
+
+    return _svg(draw, 1.2 + 0.45 * len(runs), 9)
+
+
+def per_joint(runs: list[Run], measure: str = "pck@0.1") -> str:
+    """Share of joints found, by joint; mean over seeds."""
+
+    def draw(axes: Axes) -> None:
+        groups = by_experiment(runs)
+        joints = list(runs[0].results["per_joint"])
+        width = 0.8 / len(groups)
+        for i, (name, group) in enumerate(groups.items()):
+            heights = [
+                sum(r.results["per_joint"][j][measure] or 0 for r in group) / len(group)
+                for j in joints
+            ]
+            at = [x - 0.4 + width * (i + 0.5) for x in range(len(joints))]
+            axes.bar(at, heights, width, label=name, color=COLORS[i % len(COLORS)])
+        axes.set_xticks(
+            range(len(joints)), [j.replace("_", " ") for j in joints], rotation=45, ha="right"
+        )
+        axes.set_ylabel(measure.upper())
+        axes.set_ylim(0, 1)
+        axes.legend(frameon=False, ncols=len(groups), loc="lower center", bbox_to_anchor=(0.5, 1))
+
+    return _svg(draw, 4.2, 11)
+
+
+def curve(runs: list[Run], column: str, label: str, line: float | None = None) -> str:
+    """A column of metrics.csv over epochs, a line a run; empty where no run has it."""
+    if not any(column in run.curves for run in runs):
+        return ""
+
+    def draw(axes: Axes) -> None:
+        if line is not None:
+            axes.axhline(line, color="#888", lw=1, ls="--")
+        named: set[str] = set()
+        for run, color in _colored(runs):
+            if column in run.curves:
+                x, y = zip(*run.curves[column], strict=True)
+                axes.plot(
+                    x,
+                    y,
+                    color=color,
+                    lw=2,
+                    label=None if run.experiment in named else run.experiment,
+                )
+                named.add(run.experiment)
+        axes.set_xlabel("epoch")
+        axes.set_ylabel(label)
+        axes.legend(frameon=False)
+
+    return _svg(draw, 3.4, 5.5)
+
+
+def _colored(runs: list[Run]) -> list[tuple[Run, str]]:
+    names = list(by_experiment(runs))
+    return [(run, COLORS[names.index(run.experiment) % len(COLORS)]) for run in runs]
+
+
+def _svg(draw: Callable[[Axes], None], height: float, width: float) -> str:
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(width, height), layout="constrained")
+        draw(figure.subplots())
+        out = io.StringIO()
+        figure.savefig(out, format="svg", metadata={"Date": None})
+    return out.getvalue()[out.getvalue().index("<svg") :]

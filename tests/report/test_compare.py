@@ -1,0 +1,87 @@
+"""The page and the tables of runs, from run folders written by hand."""
+
+import csv
+import json
+import re
+
+import pytest
+
+from fidip.errors import RunError
+from fidip.report import read_runs, write_csv, write_markdown, write_page
+from fidip.report.tables import NAMES
+from fidip.skeleton import COCO17
+
+
+def make_run(root, experiment, seed, ap):
+    folder = root / f"{experiment}_{seed}"
+    folder.mkdir(parents=True)
+    joint = {"count": 4, "oks": ap, "pck@0.1": ap}
+    results = {
+        "experiment": experiment, "group": "demo", "seed": seed, "box_source": "ground truth",
+        "area_source": "segment area", "images": 4, "instances": 4, "minutes": 2.0,
+        "metrics": {name: None if "(" in name else ap for name in NAMES},
+        "intervals": {name: None if "(" in name else [ap - 0.1, ap + 0.1] for name in NAMES},
+        "per_joint": dict.fromkeys(COCO17.joints, joint),
+    }  # fmt: skip
+    (folder / "config.yaml").write_text("name: toy\n")
+    (folder / "results.json").write_text(json.dumps(results))
+    (folder / "environment.json").write_text(
+        json.dumps({"commit": "toy", "device": "cpu", "command": "toy"})
+    )
+    (folder / "predictions.json").write_text("[]")
+    (folder / "metrics.csv").write_text(
+        "epoch,step,val/AP,train/pose_loss\n0,1,,0.5\n0,1,0.1,\n1,2,,0.4\n1,2,0.2,\n"
+    )
+    return folder
+
+
+@pytest.fixture
+def runs(tmp_path):
+    for seed, ap in enumerate((0.30, 0.40)):
+        make_run(tmp_path, "finetune_demo", seed, ap)
+    make_run(tmp_path, "scratch_demo", 0, 0.1)
+    return read_runs(str(tmp_path / "*"))
+
+
+def test_seeds_are_put_together(runs, tmp_path):
+    write_markdown(tmp_path / "t.md", runs)
+    lines = (tmp_path / "t.md").read_text().splitlines()
+    assert lines[2].startswith("| finetune_demo | 2 | 0.350 ± 0.071 |")
+    assert lines[3].startswith("| scratch_demo | 1 | 0.100 |")
+    assert "ground truth boxes" in lines[-1]
+
+
+def test_the_csv_has_every_run_and_leaves_out_what_is_not_available(runs, tmp_path):
+    write_csv(tmp_path / "t.csv", runs)
+    with (tmp_path / "t.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [(r["experiment"], r["seed"], float(r["AP"])) for r in rows] == [
+        ("finetune_demo", "0", 0.3), ("finetune_demo", "1", 0.4), ("scratch_demo", "0", 0.1),
+    ]  # fmt: skip
+    assert rows[0]["AP(M)"] == ""
+
+
+def test_curves_skip_rows_without_a_value(runs):
+    assert runs[0].curves["val/AP"] == [(0.0, 0.1), (1.0, 0.2)]
+
+
+def test_the_page_needs_nothing_beside_it(runs, tmp_path):
+    write_page(tmp_path / "p.html", runs)
+    html = (tmp_path / "p.html").read_text()
+    links = re.findall(r'(?:src|href)="([^"#][^"]*)"', html)
+    assert all(link.startswith("data:") for link in links)
+    assert "finetune_demo" in html
+    assert "scratch_demo" in html
+    assert "<svg" in html
+
+
+@pytest.mark.parametrize("missing", ["results.json", "environment.json"])
+def test_an_unfinished_run_is_named(runs, tmp_path, missing):
+    (tmp_path / "scratch_demo_0" / missing).unlink()
+    with pytest.raises(RunError, match=rf"scratch_demo_0.*{missing}"):
+        read_runs(str(tmp_path / "*"))
+
+
+def test_nothing_to_compare_is_an_error(tmp_path):
+    with pytest.raises(RunError, match="no run folder matches"):
+        read_runs(str(tmp_path / "nothing*"))

@@ -8,7 +8,7 @@ TRAIN := $(BIN)/python -m fidip.train
 export NO_ALBUMENTATIONS_UPDATE := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format bench bake clean
+.PHONY: help setup demo test lint format bench bake
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -45,7 +45,8 @@ $(shell rm -rf $(DATA) $(RUNS))
 endif
 
 ADULTS := $(RUNS)/pretrain_demo/results.json
-demo: setup $(RUNS)/scratch_demo/results.json $(RUNS)/finetune_demo/results.json $(RUNS)/fidip_demo/results.json ## free data, adult weights, scratch / fine-tune / FiDIP
+demo: setup $(RUNS)/scratch_demo/results.json $(RUNS)/finetune_demo/results.json $(RUNS)/fidip_demo/results.json ## free data, adult weights, scratch / fine-tune / FiDIP, page
+	$(BIN)/fidip compare runs='$(RUNS)/*_demo' out=$(RUNS)/comparison
 
 $(DATA)/.done: | $(VENV)/.done
 	$(BIN)/python -m fidip.synthesize preset=demo out=$(DATA)

@@ -42,6 +42,7 @@ def test_an_experiment_leaves_a_complete_run_folder(experiment, monkeypatch, tmp
         "metrics.csv",
         "results.json",
         "predictions.json",
+        "figures/overlays.png",
         "checkpoints/best.ckpt",
         "checkpoints/last.ckpt",
     }
@@ -146,6 +147,22 @@ def test_mistakes_are_one_line(monkeypatch, tmp_path, capsys, arguments, words):
     assert message.startswith("error: ")
     assert message.count("\n") == 1
     assert all(word in message for word in words)
+
+
+@pytest.mark.slow
+def test_wandb_gets_curves_config_and_overlays_offline(monkeypatch, tmp_path, tiny_root):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("WANDB_API_KEY", raising=False)
+    arguments = ["experiment=fidip_demo", f"data.root={tiny_root}", "ckpt=null", "logger=wandb"]
+    run_train(monkeypatch, *arguments, "debug=smoke")
+    run = only_run(tmp_path)
+    (record,) = run.glob("wandb/offline-run-*/run-*.wandb")
+    content = record.read_bytes()
+    for name in (b"train/domain_accuracy", b"domain/accuracy", b"val/AP", b"test/AP", b"overlays"):
+        assert name in content
+    assert b"fidip_demo" in content
+    assert (run / "metrics.csv").exists()
 
 
 @pytest.mark.slow

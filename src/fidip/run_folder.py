@@ -14,6 +14,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import cv2
+import numpy as np
+from numpy.typing import NDArray
 from omegaconf import DictConfig, OmegaConf
 
 from fidip.errors import CheckpointError, RunError
@@ -145,3 +148,9 @@ def write_json(path: Path, content: object) -> None:
     """Write readable JSON, folders included."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+
+
+def write_image(path: Path, image: NDArray[np.uint8]) -> None:
+    """Write a (H, W, 3) RGB picture, folders included."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    cv2.imwrite(str(path), image[..., ::-1])

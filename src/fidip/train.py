@@ -15,8 +15,10 @@ from pytorch_lightning.utilities import rank_zero_only
 from fidip.cli import command, config_dir
 from fidip.errors import ConfigError
 from fidip.nn.checkpoints import load_weights
-from fidip.run_folder import RunFolder, fingerprint
+from fidip.report import contact_sheet
+from fidip.run_folder import RunFolder, fingerprint, write_image
 from fidip.scoring import score_poses, write_scores
+from fidip.tasks import publish
 
 MISSING = {
     "ckpt": "weights of a network pretrained on adults; ckpt=FILE takes a checkpoint of "
@@ -52,6 +54,9 @@ def train(config: DictConfig) -> None:
         scores = score_poses(task.predictions, data.test_set.annotations)
         facts_of_run = {"split": "test", "minutes": minutes, "updates": trainer.global_step}
         write_scores(run, scores, task.predictions, config, **facts_of_run)
+        write_image(run.overlays, contact_sheet(task.predictions, data.test_set.annotations))
+        settings: Any = OmegaConf.to_container(config, resolve=True)
+        publish(trainer.loggers, settings, scores["metrics"], run.overlays)
         print(f"run folder: {run.root}")
 
 

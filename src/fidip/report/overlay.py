@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 
 from fidip.report.runs import Run
 from fidip.skeleton import COCO17
+from fidip.types import Annotation, Poses
 
 SIDES = {"left": (0, 158, 115), "right": (213, 94, 0), "middle": (0, 114, 178)}
 
@@ -36,6 +38,29 @@ def draw_pose(
 def _color(a: int, b: int) -> tuple[int, int, int]:
     sides = {COCO17.joints[j].split("_")[0] for j in (a, b)} & {"left", "right"}
     return SIDES[sides.pop() if len(sides) == 1 else "middle"]
+
+
+def contact_sheet(
+    poses: Poses, people: Sequence[Annotation], count: int = 12, tile: int = 224, columns: int = 4
+) -> NDArray[np.uint8]:
+    """(H, W, 3) RGB: evenly chosen predictions on their images, shrunk to squares of ``tile`` px."""
+    rows = np.unique(np.linspace(0, len(poses) - 1, min(count, len(poses))).astype(int))
+    tiles = [_tile(poses, row, people[poses.index[row]], tile) for row in rows]
+    blank = np.full((tile, tile, 3), 255, dtype=np.uint8)
+    tiles += [blank] * (-len(tiles) % columns)
+    lines = [np.hstack(tiles[i : i + columns]) for i in range(0, len(tiles), columns)]
+    return np.vstack(lines)
+
+
+def _tile(poses: Poses, row: int, person: Annotation, tile: int) -> NDArray[np.uint8]:
+    image = cv2.imread(str(person.image_path), cv2.IMREAD_COLOR_RGB)
+    assert image is not None  # it was there to predict on
+    drawn = draw_pose(image, poses.xy[row], poses.scores[row] > 0.1)
+    scale = tile / max(image.shape[:2])
+    shrunk = cv2.resize(drawn, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)[:tile, :tile]
+    out = np.full((tile, tile, 3), 255, dtype=np.uint8)
+    out[: shrunk.shape[0], : shrunk.shape[1]] = shrunk
+    return out
 
 
 def side_by_side(runs: list[Run], count: int = 6) -> list[dict[str, Any]]:

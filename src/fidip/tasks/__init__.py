@@ -2,7 +2,7 @@
 
 from fidip.tasks.callbacks import ProgressBar
 from fidip.tasks.fidip import FidipTask
-from fidip.tasks.loggers import csv_logger, wandb_logger
+from fidip.tasks.loggers import csv_logger, publish, wandb_logger
 from fidip.tasks.pose import PoseTask
 from fidip.tasks.schedules import constant, step_decay
 
@@ -12,6 +12,7 @@ __all__ = [
     "ProgressBar",
     "constant",
     "csv_logger",
+    "publish",
     "step_decay",
     "wandb_logger",
 ]

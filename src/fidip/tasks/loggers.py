@@ -6,8 +6,9 @@ import csv
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-from pytorch_lightning.loggers import CSVLogger, WandbLogger
+from pytorch_lightning.loggers import CSVLogger, Logger, WandbLogger
 
 
 def csv_logger(save_dir: str) -> CSVLogger:
@@ -41,3 +42,15 @@ def wandb_logger(save_dir: str, name: str, group: str, tags: Sequence[str]) -> W
 def _netrc() -> str:
     path = Path.home() / ".netrc"
     return path.read_text(encoding="utf-8") if path.is_file() else ""
+
+
+def publish(
+    loggers: Sequence[Logger], config: dict[str, Any], metrics: dict[str, Any], picture: Path
+) -> None:
+    """Tell W&B, where it logs, what a run was and came to, and end it there."""
+    for logger in loggers:
+        if isinstance(logger, WandbLogger):
+            logger.experiment.config.update(config)
+            logger.experiment.summary.update({f"test/{name}": v for name, v in metrics.items()})
+            logger.log_image("test/overlays", [str(picture)])
+            logger.experiment.finish()

@@ -232,8 +232,8 @@ def _inside(heatmaps: Tensor, xy: Tensor, margin: int) -> Tensor:
     The border is two pixels wide on the left and the top, ``margin`` on the right and the bottom.
     """
     height, width = heatmaps.shape[2:]
-    x, y = xy.split(1, dim=2)
-    return (x > 1) & (x < width - margin) & (y > 1) & (y < height - margin)
+    end = xy.new_tensor([width - margin, height - margin])
+    return ((xy > 1) & (xy < end)).all(dim=2, keepdim=True)
 
 
 def _middle(size_wh: ImageSize, like: Tensor) -> Tensor:

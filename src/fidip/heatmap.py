@@ -73,13 +73,13 @@ class HeatmapCodec:
 
         Returns:
             (B, K, h, w) float32 heatmaps, zero where the weight is, and (B, K) float32 weights:
-            0 where a joint is not labelled or so far outside that nothing within three sigma of
-            it is on the map, else 1.
+            0 where a joint is not labelled or over three sigma outside the map, else 1.
         """
         xy = self._to_heatmap(joints_crop.float())
         size_wh = xy.new_tensor(list(self.heatmap_wh))
         reach = 3 * self.sigma
-        on_map = ((xy - reach < size_wh) & (xy + reach + 1 >= 0)).all(dim=2)
+        # FiDIP's code asks for int(xy + reach + 1) >= 0, and int rounds towards zero.
+        on_map = ((xy - reach < size_wh) & (xy + reach + 2 > 0)).all(dim=2)
         weights = labelled.float() * on_map
         columns, rows = (
             self._gaussian(center, length)

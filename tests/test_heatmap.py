@@ -200,6 +200,14 @@ def test_dark_stays_on_a_ridge(axis):
     assert (xy[0, 0] - torch.tensor([30, 40])).abs().max() < 1
 
 
+def test_dark_takes_the_logarithm_of_empty_surroundings():
+    heatmap = torch.zeros(1, 1, 20, 20)
+    heatmap[0, 0, 9, 9], heatmap[0, 0, 9, 10] = 1, 0.5
+    xy, _ = dark_decode(heatmap, kernel=3)  # leaves zeros two pixels from the maximum
+    assert 9 < xy[0, 0, 0] < 10
+    assert xy[0, 0, 1] == 9
+
+
 def test_dark_does_not_depend_on_a_factor():
     heatmaps = golden_heatmaps("96x72")[4:8]
     torch.testing.assert_close(dark_decode(heatmaps * 8)[0], dark_decode(heatmaps)[0])

@@ -75,7 +75,8 @@ class HeatmapCodec:
             (B, K, h, w) float32 heatmaps, zero where the weight is, and (B, K) float32 weights:
             0 where a joint is not labelled or over three sigma outside the map, else 1.
         """
-        xy = self._to_heatmap(joints_crop.float())
+        xy = joints_crop.float()
+        xy = (xy - xy.new_tensor(self._origin)) / self._crop_px
         size_wh = xy.new_tensor(list(self.heatmap_wh))
         reach = 3 * self.sigma
         # FiDIP's code asks for int(xy + reach + 1) >= 0, and int rounds towards zero.
@@ -94,7 +95,7 @@ class HeatmapCodec:
             (B, K, 2) float32 xy in crop px and (B, K) float32 scores.
         """
         xy, scores = self.decoder(heatmaps)
-        return self._to_crop(xy), scores
+        return xy * self._crop_px + xy.new_tensor(self._origin), scores
 
     def _gaussian(self, center: Tensor, length: int) -> Tensor:
         """(B, K, length) samples of Gaussians around (B, K) centres."""
@@ -106,15 +107,13 @@ class HeatmapCodec:
         """The distance of two heatmap pixels, in crop px."""
         return (self.input_wh[0] - 1) / (self.heatmap_wh[0] - 1)
 
-    def _to_heatmap(self, xy_crop: Tensor) -> Tensor:
-        return (xy_crop - _middle(self.input_wh, xy_crop)) / self._crop_px + _middle(
-            self.heatmap_wh, xy_crop
-        )
-
-    def _to_crop(self, xy_heatmap: Tensor) -> Tensor:
-        return (xy_heatmap - _middle(self.heatmap_wh, xy_heatmap)) * self._crop_px + _middle(
-            self.input_wh, xy_heatmap
-        )
+    @property
+    def _origin(self) -> list[float]:
+        """xy of the heatmap's first pixel, in crop px."""
+        return [
+            (crop - 1) / 2 - self._crop_px * (heatmap - 1) / 2
+            for crop, heatmap in zip(self.input_wh, self.heatmap_wh, strict=True)
+        ]
 
 
 def flip_back(heatmaps: Tensor, flip_order: NDArray[np.int64]) -> Tensor:
@@ -234,8 +233,3 @@ def _inside(heatmaps: Tensor, xy: Tensor, margin: int) -> Tensor:
     height, width = heatmaps.shape[2:]
     end = xy.new_tensor([width - margin, height - margin])
     return ((xy > 1) & (xy < end)).all(dim=2, keepdim=True)
-
-
-def _middle(size_wh: ImageSize, like: Tensor) -> Tensor:
-    """(2,) xy of the middle of a map of this size."""
-    return like.new_tensor([(size_wh[0] - 1) / 2, (size_wh[1] - 1) / 2])

@@ -44,20 +44,24 @@ ifdef FORCE
 $(shell rm -rf $(DATA) $(RUNS))
 endif
 
-ADULTS := $(RUNS)/pretrain_demo/results.json
-demo: setup $(RUNS)/scratch_demo/results.json $(RUNS)/finetune_demo/results.json $(RUNS)/fidip_demo/results.json ## free data, adult weights, scratch / fine-tune / FiDIP, page
+ifdef PRETRAIN
+ADULTS := $(RUNS)/pretrain_demo/checkpoints/best.ckpt
+endif
+CKPT := $(or $(ADULTS),bundled:demo_adult)
+
+demo: setup $(foreach name,scratch finetune fidip,$(RUNS)/$(name)_demo/results.json) ## free data, scratch / fine-tune / FiDIP, page; PRETRAIN=1 trains the adult weights too
 	$(BIN)/fidip compare runs='$(RUNS)/*_demo' out=$(RUNS)/comparison
 
 $(DATA)/.done: | $(VENV)/.done
-	$(BIN)/python -m fidip.synthesize preset=demo out=$(DATA)
-	$(BIN)/python -m fidip.synthesize preset=adults out=$(DATA)
+	$(BIN)/fidip synthesize preset=demo out=$(DATA)
 	touch $@
-
-$(RUNS)/pretrain_demo/results.json: $(DATA)/.done
-	$(TRAIN) experiment=pretrain_demo data.root=$(DATA) hydra.run.dir=$(dir $@)
 
 $(RUNS)/scratch_demo/results.json: $(DATA)/.done
 	$(TRAIN) experiment=scratch_demo data.root=$(DATA) hydra.run.dir=$(dir $@)
 
 $(RUNS)/%_demo/results.json: $(DATA)/.done $(ADULTS)
-	$(TRAIN) experiment=$*_demo data.root=$(DATA) ckpt=$(RUNS)/pretrain_demo/checkpoints/best.ckpt hydra.run.dir=$(dir $@)
+	$(TRAIN) experiment=$*_demo data.root=$(DATA) ckpt=$(CKPT) hydra.run.dir=$(dir $@)
+
+$(RUNS)/pretrain_demo/checkpoints/best.ckpt: | $(VENV)/.done
+	$(BIN)/fidip synthesize preset=adults out=data/adults
+	$(TRAIN) experiment=pretrain_demo data.root=data/adults hydra.run.dir=$(RUNS)/pretrain_demo

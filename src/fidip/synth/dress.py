@@ -115,8 +115,9 @@ class Outfit:
     def _skin(self, texture: Pixels) -> Pixels:
         """Skin with a mottled blush, lips, brows and eyes."""
         blush = noise(texture / np.float32(0.05), 2)[:, None] - np.float32(0.5)
-        color = (self.skin * (1 + blush * np.array([0.12, 0.2, 0.2]))).astype(np.float32)
-        x, y, z = ((texture - self.eye_center) / self.eye_distance).T
+        tint = np.array([0.12, 0.2, 0.2], np.float32)
+        color: Pixels = self.skin.astype(np.float32) * (1 + blush * tint)
+        x, y, z = (texture.T - self.eye_center[:, None].astype(np.float32)) / self.eye_distance
         front = y < 0.55
         lips = front & ((x / 0.42) ** 2 + ((z + 0.98) / 0.13) ** 2 < 1)
         color[lips] *= np.array([0.85, 0.52, 0.52], np.float32)

@@ -277,12 +277,12 @@ def _photograph(radiance: Pixels, look: Look, rng: np.random.Generator) -> NDArr
     if motion > 1:
         image = cv2.filter2D(image, -1, _streak(motion, rng.uniform(0, np.pi)))
     gain = 2 ** rng.normal(0, look.exposure) * np.clip(1 + look.tint * rng.normal(size=3), 0.6, 1.5)
-    image = np.clip(image * gain, 0, None)
+    image = np.clip(image * gain.astype(np.float32), 0, None)
     sigma = rng.uniform(0, look.noise)
     if sigma > 0:
         grain = rng.standard_normal(image.shape, dtype=np.float32)
-        image = image + grain * (sigma * np.sqrt(0.1 + 0.9 * np.clip(image, 0, 1)))
-    return np.rint(255 * np.clip(image, 0, 1) ** (1 / 2.2)).astype(np.uint8)
+        image += np.float32(sigma) * grain * np.sqrt(0.1 + 0.9 * np.minimum(image, 1))
+    return np.rint(255 * np.clip(image, 0, 1) ** np.float32(1 / 2.2)).astype(np.uint8)
 
 
 def _streak(length: float, angle: float) -> Pixels:

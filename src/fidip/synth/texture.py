@@ -40,13 +40,16 @@ class Material:
 
     def albedo(self, points: Pixels) -> Pixels:
         """(N, 3) linear RGB at (N, 3) texture points, metres."""
-        local = points if self.frame is None else points @ self.frame.T.astype(np.float32)
-        mix = _mix(local / np.float32(self.scale), PATTERNS.index(self.pattern))[:, None]
-        color = (self.base + (self.second - self.base) * mix).astype(np.float32)
+        base, second = self.base.astype(np.float32), self.second.astype(np.float32)
+        if self.pattern == "plain" and not self.grain:
+            return np.tile(base, (len(points), 1))
+        frame = np.eye(3) if self.frame is None else self.frame
+        local = points @ (frame.T / self.scale).astype(np.float32)
+        mix = _mix(local, PATTERNS.index(self.pattern))[:, None]
+        color: Pixels = base + (second - base) * mix
         if self.grain:
-            color *= 1 + self.grain * (
-                2 * noise(local / np.float32(0.3 * self.scale), 2)[:, None] - 1
-            )
+            mottle = noise(local / np.float32(0.3), 2)[:, None]
+            color *= 1 + np.float32(self.grain) * (2 * mottle - 1)
         return color
 
 

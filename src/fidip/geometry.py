@@ -138,25 +138,3 @@ def apply_affine(affine: FloatArray, xy: FloatArray) -> FloatArray:
     """Map (..., N, 2) points by (..., 2, 3) affines; leading dimensions broadcast."""
     moved: FloatArray = xy @ affine[..., :2].swapaxes(-1, -2) + affine[..., None, :, 2]
     return moved
-
-
-def flip_joints(
-    joints: FloatArray,
-    labelled: NDArray[np.bool_],
-    width: int,
-    flip_order: NDArray[np.int64],
-) -> tuple[FloatArray, NDArray[np.bool_]]:
-    """The joints of the mirror image, where a left hand is a right hand.
-
-    Args:
-        joints: (K, 2) in px of an image or crop.
-        labelled: (K,) which joints are known.
-        width: of that image or crop in px.
-        flip_order: (K,) permutation that exchanges left and right joints.
-
-    Returns:
-        (K, 2) joints, (0, 0) where not labelled, and (K,) labelled.
-    """
-    mirrored = np.column_stack([width - 1 - joints[:, 0], joints[:, 1]])[flip_order]
-    known = labelled[flip_order]
-    return mirrored * known[:, None], known

@@ -7,10 +7,12 @@ import pytest
 from scipy.stats import norm
 
 from fidip.data.augment import Augmentation, View
+from fidip.geometry import apply_affine
 from fidip.skeleton import COCO17
 from fidip.types import Annotation
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "a1_affine.npz"
+A5 = np.load(GOLDEN.with_name("a5_flip_accuracy.npz"))
 ASPECT = 288 / 384
 DRAWS = 4000
 
@@ -95,3 +97,13 @@ def test_half_bodies_are_as_often_upper_as_lower_ones():
 def test_without_appearance_the_crop_is_the_same_object():
     crop = np.zeros((4, 3, 3), np.uint8)
     assert Augmentation().recolour(crop, np.random.default_rng(0)) is crop
+
+
+@pytest.mark.parametrize("case", range(len(A5["width"])))
+def test_a_mirrored_view_flips_joints_as_the_official_code(case):
+    width, order = int(A5["width"][case]), COCO17.flip_order
+    view = View(np.array([(width - 1) / 2, 0.0]), width, mirrored=True)
+    flipped = apply_affine(view.image_to_crop((width, 1)), A5["joints"][case, order, :2])
+    known = A5["vis_flipped"][case, :, 0] > 0
+    np.testing.assert_array_equal(A5["joints_vis"][case, order, 0] > 0, known)
+    np.testing.assert_allclose(flipped[known], A5["joints_flipped"][case, known, :2], atol=1e-4)

@@ -106,6 +106,8 @@ WRONG_ANNOTATIONS = {
     "box outside": ({"bbox": [900, 0, 10, 10]}, "bbox [900.0, 0.0, 10.0, 10.0] lies outside"),
     "box left of it": ({"bbox": [-30, 0, 30, 10]}, "lies outside its image"),
     "flat box": ({"bbox": [5, 5, 0, 10]}, "bbox [5.0, 5.0, 0.0, 10.0] has no area"),
+    "speck": ({"bbox": [5, 5, 0.5, 1]}, "shows less than 4 px of a person"),
+    "speck left over": ({"bbox": [-98, 5, 101, 2]}, "shows less than 4 px of a person"),
     "no area": ({"area": None}, "area is None, expected a finite number"),
     "area 0": ({"area": 0}, "area is 0, expected a number above 0"),
     "unknown image": ({"image_id": 999}, "image_id 999 is not among the file's images"),

@@ -18,6 +18,8 @@ from fidip.types import ImageSize
 T = TypeVar("T")
 NAMED = 3
 """How many of a file's problems its error spells out; the others are counted."""
+SMALLEST_BOX = 4
+"""Longer side in px, within the image, from which every augmentation leaves something to crop."""
 
 
 class RecordError(Exception):
@@ -133,7 +135,7 @@ def numbers(record: dict[str, Any], field: str, count: int) -> NDArray[np.float6
 
 
 def box(record: dict[str, Any], image_wh: ImageSize) -> NDArray[np.float64]:
-    """``bbox``, a (4,) box xywh in image px that has an area and meets the image."""
+    """``bbox``, a (4,) box xywh in image px that is large enough to crop and meets the image."""
     bbox = numbers(record, "bbox", 4)
     left, top, width, height = bbox.tolist()
     if width <= 0 or height <= 0:
@@ -141,6 +143,9 @@ def box(record: dict[str, Any], image_wh: ImageSize) -> NDArray[np.float64]:
     if left >= image_wh[0] or top >= image_wh[1] or left + width <= 0 or top + height <= 0:
         size = "x".join(map(str, image_wh))
         raise RecordError(f"bbox {bbox.tolist()} lies outside its image of {size} px")
+    shown = np.minimum(bbox[:2] + bbox[2:], image_wh) - np.maximum(bbox[:2], 0)
+    if shown.max() < SMALLEST_BOX:
+        raise RecordError(f"bbox {bbox.tolist()} shows less than {SMALLEST_BOX} px of a person")
     return bbox
 
 

@@ -121,14 +121,6 @@ def test_whoever_is_left_out_is_logged(tiny_copy, caplog):
     assert "11 people, left out 1 crowds" in caplog.text
 
 
-def test_the_hash_tells_whether_annotations_changed(tiny_copy):
-    data = make_data(tiny_copy)
-    before = data.content_hash
-    assert before == make_data(tiny_copy).content_hash
-    edit(tiny_copy, "validate_infant", lambda c: c["annotations"][0].update(area=5))
-    assert data.content_hash != before
-
-
 class Recorder(pl.LightningModule):
     """Learns nothing; remembers which samples came in which epoch."""
 

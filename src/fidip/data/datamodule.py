@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 from pathlib import Path
 
@@ -87,14 +86,6 @@ class SyripDataModule(pl.LightningDataModule):
     @property
     def test_images(self) -> Path:
         return self.root / "images" / self.test_split
-
-    @property
-    def content_hash(self) -> str:
-        """SHA-256 of the annotation files of training and test."""
-        digest = hashlib.sha256()
-        for file in (self.train_json, self.test_json):
-            digest.update(file.read_bytes())
-        return digest.hexdigest()
 
     def setup(self, stage: str) -> None:
         """Read and check the annotations.

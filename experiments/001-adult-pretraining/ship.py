@@ -1,4 +1,4 @@
-"""Put a run's weights into the package: python experiments/001-adult-pretraining/ship.py RUN_DIR"""
+"""Put a run's weights into the package, its curves here: ship.py RUN_DIR"""
 
 import hashlib
 import sys
@@ -8,23 +8,23 @@ from hydra.utils import instantiate
 from omegaconf import OmegaConf
 
 from fidip.nn.checkpoints import load_weights, save_weights
+from fidip.report.figures import curve
+from fidip.report.runs import read_runs
 from fidip.run_folder import RunFolder
 
-OUT = Path(__file__).parents[2] / "src/fidip/weights/demo_adult.safetensors"
+HERE = Path(__file__).parent
+WEIGHTS = HERE.parents[1] / "src/fidip/weights/demo_adult.safetensors"
 
 run = RunFolder(Path(sys.argv[1]))
 config = OmegaConf.load(run.config)
 net = instantiate(config.net)
 print(load_weights(net, str(run.weights())))
-OUT.parent.mkdir(exist_ok=True)
-save_weights(
-    net,
-    OUT,
-    {"experiment": config.name, "seed": str(config.seed), "data": "fidip synthesize preset=adults"},
-)
-print(
-    OUT,
-    f"{OUT.stat().st_size / 1e6:.2f} MB",
-    "sha256",
-    hashlib.sha256(OUT.read_bytes()).hexdigest(),
-)
+about = {"experiment": config.name, "seed": config.seed, "data": "fidip synthesize preset=adults"}
+WEIGHTS.parent.mkdir(exist_ok=True)
+save_weights(net, WEIGHTS, {name: str(value) for name, value in about.items()})
+content = WEIGHTS.read_bytes()
+print(WEIGHTS.name, f"{len(content) / 1e6:.2f} MB", "sha256", hashlib.sha256(content).hexdigest())
+
+for column, name in (("val/AP", "ap"), ("train/loss", "loss")):
+    figure = curve(read_runs(str(run.root)), column, column)
+    (HERE / f"{name}.svg").write_text(figure, encoding="utf-8")

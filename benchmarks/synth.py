@@ -1,0 +1,58 @@
+"""How fast people are rendered: ``python benchmarks/synth.py``.
+
+Images of 256x256 a second and process, JPEG writing included, for every look and group, with one
+process and with one a core at once: what scales keeps its rate. Target: at least 15.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+from pathlib import Path
+
+os.environ["OMP_NUM_THREADS"] = "1"
+
+from hydra.utils import instantiate
+from omegaconf import OmegaConf
+
+from fidip.cli import config_dir
+from fidip.synth import Group, write_split
+
+IMAGES, SIZE_WH = 150, (256, 256)
+CASES = (("infant", "clean"), ("infant", "varied"), ("adult", "varied"))
+
+
+def rate(folder: Path, group: str, look: str, workers: int) -> float:
+    """Images a second and process; the processes' start does not count."""
+    looks = {look: instantiate(OmegaConf.load(Path(config_dir()) / "look" / f"{look}.yaml"))}
+    started = 0.0
+
+    def after_first(records, total, label):  # type: ignore[no-untyped-def]
+        nonlocal started
+        for number, record in enumerate(records):
+            if number == warm_up - 1:
+                started = time.perf_counter()
+            yield record
+
+    warm_up, count = 10 * workers, IMAGES * workers
+    parts = [Group(group, look, is_synthetic=False, count=warm_up + count)]
+    write_split(folder, f"{look}_{group}", parts, looks, SIZE_WH, 0, workers, after_first)
+    return count / (time.perf_counter() - started) / workers
+
+
+def main() -> None:
+    cores = len(os.sched_getaffinity(0))
+    print(f"images a second and process\n{'':<16}{'1 process':>12}{f'{cores} processes':>14}")
+    with tempfile.TemporaryDirectory() as folder:
+        for group, look in CASES:
+            alone, together = (
+                rate(Path(folder) / str(n), group, look, workers)
+                for n, workers in enumerate((1, cores))
+            )
+            print(f"{f'{group}, {look}':<16}{alone:12.1f}{together:14.1f}", flush=True)
+    print("target: at least 15")
+
+
+if __name__ == "__main__":
+    main()

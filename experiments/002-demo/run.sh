@@ -15,8 +15,8 @@ for seed in 0 1 2; do
   train finetune_$seed experiment=finetune_demo seed=$seed
   train fidip_$seed experiment=fidip_demo seed=$seed
 done
-# As many updates as 40 epochs of 12,000 adults and 14 of the infants.
+# As many updates as 40 epochs of 12,000 adults and 15 of the infants.
 train scratch_long_0 experiment=scratch_demo name=scratch_equal_compute seed=0 \
-  trainer.max_epochs=246 trainer.check_val_every_n_epoch=10
+  trainer.max_epochs=247 trainer.check_val_every_n_epoch=10
 .venv/bin/fidip compare runs="$runs/*" out="$runs/comparison"
 cp "$runs/comparison/results.csv" experiments/002-demo/results.csv

@@ -77,6 +77,9 @@ class Posture:
         side: the trunk about its own axis; 90 lies on the left side once pitched. Degrees.
         angles: ranges of the joint angles.
         weight: share of this posture in its group.
+        elevation: of the camera, from level (0) to overhead (90). Degrees.
+        facing: standard deviation of the camera's azimuth about the front, degrees; None for any
+            azimuth. Photographers look for the face.
     """
 
     label: str
@@ -85,41 +88,41 @@ class Posture:
     side: Range = (-8, 8)
     angles: Angles = field(default_factory=Angles)
     weight: float = 1.0
+    elevation: Range = (-2, 40)
+    facing: float | None = None
 
-
-_INFANT_ARMS = {"raise_": (15, 150), "reach": (-5, 85), "elbow": (15, 120)}
 
 POSTURES: dict[str, Posture] = {
     "supine": Posture(
-        "Supine", "infant", pitch=(-97, -83), side=(-22, 22), weight=5,
+        "Supine", "infant", pitch=(-97, -83), side=(-22, 22), weight=5, elevation=(38, 90),
         angles=Angles(
-            bend=(-4, 18), nod=(-12, 18), turn=(-65, 65), raise_=(15, 155), reach=(0, 85), roll=(-70, 60),
+            bend=(-4, 18), nod=(-12, 18), turn=(-50, 50), raise_=(15, 155), reach=(0, 85), roll=(-70, 60),
             elbow=(15, 120), flex=(15, 110), spread=(8, 55), rotate=(0, 50), knee=(10, 115),
         ),
     ),
     "prone": Posture(
-        "Prone", "infant", pitch=(78, 92), side=(-8, 8), weight=2.5,
+        "Prone", "infant", pitch=(78, 92), side=(-8, 8), weight=2.5, elevation=(15, 65), facing=60,
         angles=Angles(
             bend=(-22, 5), nod=(-50, -8), turn=(-55, 55), raise_=(60, 165), reach=(25, 85), roll=(-30, 60),
             elbow=(30, 115), flex=(-5, 40), spread=(8, 50), rotate=(10, 55), knee=(5, 80), ankle=(5, 45),
         ),
     ),
     "side": Posture(
-        "Unknown", "infant", pitch=(-98, -82), side=(60, 105), weight=2,
+        "Unknown", "infant", pitch=(-98, -82), side=(60, 105), weight=2, elevation=(38, 90),
         angles=Angles(
             bend=(0, 28), nod=(-20, 20), turn=(-35, 35), raise_=(35, 110), reach=(40, 110), roll=(-40, 40),
             elbow=(20, 120), flex=(25, 105), spread=(-8, 20), rotate=(-10, 25), knee=(25, 110),
         ),
     ),
     "sitting": Posture(
-        "Sitting", "infant", pitch=(-10, 22), weight=3,
+        "Sitting", "infant", pitch=(-10, 22), weight=3, elevation=(8, 55), facing=45,
         angles=Angles(
             bend=(5, 32), nod=(-18, 25), turn=(-55, 55), raise_=(10, 95), reach=(20, 95), roll=(-30, 40),
             elbow=(10, 100), flex=(75, 100), spread=(18, 52), rotate=(5, 50), knee=(4, 35),
         ),
     ),
     "all_fours": Posture(
-        "All Fours", "infant", pitch=(72, 98), weight=2,
+        "All Fours", "infant", pitch=(72, 98), weight=2, elevation=(8, 50), facing=60,
         angles=Angles(
             bend=(-8, 8), lean=(-8, 8), nod=(-48, -10), turn=(-35, 35), raise_=(70, 105), reach=(72, 95),
             roll=(-20, 30), elbow=(2, 30), flex=(65, 105), spread=(2, 25), rotate=(-5, 20), knee=(70, 112),
@@ -149,7 +152,7 @@ POSTURES: dict[str, Posture] = {
         ),
     ),
     "adult_lying": Posture(
-        "Unknown", "adult", pitch=(-100, -80), side=(-180, 180), weight=3,
+        "Unknown", "adult", pitch=(-100, -80), side=(-180, 180), weight=3, elevation=(20, 88),
         angles=Angles(
             raise_=(5, 170), reach=(0, 95), roll=(-60, 60), elbow=(0, 135), flex=(-5, 100), spread=(0, 50),
             rotate=(-5, 50), knee=(0, 125), turn=(-65, 65),

@@ -179,16 +179,15 @@ def _camera(
 ) -> Camera:
     """A view in which the person fills the wanted share of the image, somewhere near its middle."""
     lying = POSTURES[posture].label in ("Supine", "Prone", "Unknown")
-    overhead = {
-        "infant": (38, 90) if lying else (12, 65),
-        "adult": (20, 88) if lying else (-2, 40),
-    }[group]
+    elevation, facing = POSTURES[posture].elevation, POSTURES[posture].facing
     roll = rng.uniform(-180, 180) if group == "infant" and lying else rng.normal(0, 14)
     focal = size_wh[0] * np.exp(rng.uniform(np.log(0.85), np.log(2.2)))
     vertices = vertices[::6]  # enough to frame a body
     low, high = vertices.min(0), vertices.max(0)
     target, reach = (low + high) / 2, float(np.linalg.norm(high - low))
-    view = (max(rng.uniform(*overhead), 3.0), rng.uniform(-180, 180), roll, focal, size_wh)
+    height = max(rng.uniform(*elevation), 3.0)
+    azimuth = rng.uniform(-180, 180) if facing is None else rng.normal(0, facing)
+    view = (height, azimuth, roll, focal, size_wh)
     fill, drift = rng.uniform(*look.fill), rng.normal(0, 0.35, 2)
     distance = reach * focal / size_wh[0]
     for _ in range(3):

@@ -28,10 +28,15 @@ def compare(config: DictConfig) -> None:
     write_markdown(out / "compare.md", runs)
     write_csv(out / "results.csv", runs)
     write_page(out / "compare.html", runs)
-    table = Table(*HEADER, title=footnote(runs), title_justify="left")
+    table = Table(caption=footnote(runs), caption_justify="left")
+    for name in HEADER:
+        table.add_column(name, no_wrap=True)
     for row in summary_rows(runs):
         table.add_row(*row)
-    Console().print(table)
+    console = Console()
+    if not console.is_terminal:
+        console.width = 120  # nothing to fit into
+    console.print(table)
     print(f"page: {(out / 'compare.html').resolve()}")
 
 

@@ -21,7 +21,7 @@ def summary_rows(runs: list[Run]) -> list[list[str]]:
     return rows
 
 
-HEADER = ["experiment", "seeds", *COLUMNS, "95 % interval of AP over images", "minutes"]
+HEADER = ["experiment", "seeds", *COLUMNS, "AP, 95 % interval", "minutes"]
 
 
 def write_markdown(path: Path, runs: list[Run]) -> None:

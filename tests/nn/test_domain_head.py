@@ -3,22 +3,37 @@ import torch
 from golden_nets import official_parameters, parameters
 
 from fidip.errors import ConfigError
-from fidip.nn import DomainHead, HRNetDomainHead
+from fidip.nn import DomainHead, HRNetDomainHead, MobileNetDomainHead, ResNetDomainHead
+
+OFFICIAL = [  # and the feature at the official input size
+    (HRNetDomainHead, "hrnet_domain", 754_553, (48, 96, 72)),
+    (MobileNetDomainHead, "mobile_domain", 847_153, (1280, 7, 7)),
+    (ResNetDomainHead, "resnet_domain", 454_041_601, (2048, 12, 9)),
+]
 
 
-def test_hrnet_head_is_the_official_one():
-    ours = parameters(HRNetDomainHead())
-    assert list(ours.values()) == list(official_parameters("hrnet_domain").values())
-    assert sum(p.numel() for p in HRNetDomainHead().parameters()) == 754_553
+@pytest.mark.parametrize(("head", "official", "parameter_count", "feature"), OFFICIAL)
+def test_a_head_of_the_paper_is_the_official_one(head, official, parameter_count, feature):
+    with torch.device("meta"):
+        ours = head()
+    assert list(parameters(ours).values()) == list(official_parameters(official).values())
+    assert sum(p.numel() for p in ours.parameters()) == parameter_count
+    assert ours(torch.zeros(2, *feature, device="meta")).shape == (2,)
 
 
-def test_hrnet_head_takes_features_of_288x384():
-    assert HRNetDomainHead()(torch.randn(2, 48, 96, 72)).shape == (2,)
-
-
-def test_hrnet_head_refuses_other_sizes():
-    with pytest.raises(ConfigError, match=r"72x96 .*, got 64x48"):
-        HRNetDomainHead()(torch.randn(2, 48, 48, 64))
+@pytest.mark.parametrize(
+    ("head", "words"),
+    [
+        (HRNetDomainHead, "HRNetDomainHead needs features of 72x96 .*, got 64x48"),
+        (MobileNetDomainHead, "MobileNetDomainHead needs features of 7x7 .*, got 64x48"),
+        (ResNetDomainHead, "ResNetDomainHead needs features of 9x12 .*, got 64x48"),
+    ],
+)
+def test_a_head_of_the_paper_refuses_other_sizes(head, words):
+    with torch.device("meta"):
+        ours = head()
+    with pytest.raises(ConfigError, match=words):
+        ours(torch.zeros(2, 48, 48, 64, device="meta"))
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,12 @@
 
 from fidip.nn.backbone import HRNet, TimmPyramid
 from fidip.nn.checkpoints import LoadReport, load_weights, save_weights
-from fidip.nn.domain_head import DomainHead, HRNetDomainHead
+from fidip.nn.domain_head import (
+    DomainHead,
+    HRNetDomainHead,
+    MobileNetDomainHead,
+    ResNetDomainHead,
+)
 from fidip.nn.freeze import FrozenCounts
 from fidip.nn.pose_head import ConvHead, DeconvHead, PixelShuffleHead
 from fidip.nn.pose_net import PoseNet, PoseOutput
@@ -15,9 +20,11 @@ __all__ = [
     "HRNet",
     "HRNetDomainHead",
     "LoadReport",
+    "MobileNetDomainHead",
     "PixelShuffleHead",
     "PoseNet",
     "PoseOutput",
+    "ResNetDomainHead",
     "TimmPyramid",
     "load_weights",
     "save_weights",

@@ -6,6 +6,8 @@ batch of one domain alone would be shifted to look like any other.
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from torch import Tensor, nn
 
 from fidip.errors import ConfigError
@@ -55,25 +57,13 @@ class HRNetDomainHead(nn.Module):
     def __init__(self, in_channels: int = 48) -> None:
         super().__init__()
         self.convolutions = nn.Sequential(
-            nn.Conv2d(in_channels, 32, 3),
-            nn.BatchNorm2d(32),
-            nn.ReLU(inplace=True),
+            *_normalised(nn.Conv2d(in_channels, 32, 3), nn.BatchNorm2d(32)),
             nn.MaxPool2d(2),
-            nn.Conv2d(32, 8, 3),
-            nn.BatchNorm2d(8),
-            nn.ReLU(inplace=True),
+            *_normalised(nn.Conv2d(32, 8, 3), nn.BatchNorm2d(8)),
             nn.MaxPool2d(2),
             nn.Flatten(),
         )
-        self.decision = nn.Sequential(
-            nn.Linear(8 * 22 * 16, 256),
-            nn.BatchNorm1d(256),
-            nn.ReLU(inplace=True),
-            nn.Linear(256, 64),
-            nn.BatchNorm1d(64),
-            nn.ReLU(inplace=True),
-            nn.Linear(64, 1),
-        )
+        self.decision = _decision(8 * 22 * 16, 256, 64)
 
     def forward(self, features: Tensor) -> Tensor:
         """(B, C, 96, 72) features to (B,) logits of "synthetic".
@@ -81,11 +71,84 @@ class HRNetDomainHead(nn.Module):
         Raises:
             ConfigError: the feature has another size.
         """
-        height, width = features.shape[-2:]
-        if (height, width) != self.feature_hw:
-            raise ConfigError(
-                f"task.domain_head: HRNetDomainHead needs features of 72x96 (width x height), got "
-                f"{width}x{height}; fidip.nn.DomainHead takes any size"
-            )
+        _require_size(self, features, self.feature_hw)
         logits: Tensor = self.decision(self.convolutions(features))
         return logits.squeeze(1)
+
+
+class MobileNetDomainHead(nn.Module):
+    """The head of the FiDIP paper for MobileNetV2 at 224x224: 847,153 parameters.
+
+    Args:
+        in_channels: channels of the feature.
+    """
+
+    feature_hw = (7, 7)
+
+    def __init__(self, in_channels: int = 1280) -> None:
+        super().__init__()
+        self.convolutions = nn.Sequential(
+            *_normalised(nn.Conv2d(in_channels, 512, 1), nn.BatchNorm2d(512)),
+            *_normalised(nn.Conv2d(512, 256, 1), nn.BatchNorm2d(256)),
+            *_normalised(nn.Conv2d(256, 16, 1), nn.BatchNorm2d(16)),
+            nn.MaxPool2d(2),
+            nn.Flatten(),
+        )
+        self.decision = _decision(16 * 3 * 3, 256, 64)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """(B, C, 7, 7) features to (B,) logits of "synthetic".
+
+        Raises:
+            ConfigError: the feature has another size.
+        """
+        _require_size(self, features, self.feature_hw)
+        logits: Tensor = self.decision(self.convolutions(features))
+        return logits.squeeze(1)
+
+
+class ResNetDomainHead(nn.Module):
+    """The head of the FiDIP paper for ResNet-50 at 288x384: 454,041,601 parameters.
+
+    Args:
+        in_channels: channels of the feature.
+    """
+
+    feature_hw = (12, 9)
+
+    def __init__(self, in_channels: int = 2048) -> None:
+        super().__init__()
+        self.decision = _decision(in_channels * 12 * 9, 2048, 512)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """(B, C, 12, 9) features to (B,) logits of "synthetic".
+
+        Raises:
+            ConfigError: the feature has another size.
+        """
+        _require_size(self, features, self.feature_hw)
+        logits: Tensor = self.decision(features.flatten(1))
+        return logits.squeeze(1)
+
+
+def _decision(*widths: int) -> nn.Sequential:
+    """(B, widths[0]) to (B, 1), through fully connected layers of the other widths."""
+    layers: list[nn.Module] = []
+    for before, after in pairwise(widths):
+        layers += _normalised(nn.Linear(before, after), nn.BatchNorm1d(after))
+    return nn.Sequential(*layers, nn.Linear(widths[-1], 1))
+
+
+def _normalised(layer: nn.Module, norm: nn.Module) -> list[nn.Module]:
+    return [layer, norm, nn.ReLU(inplace=True)]
+
+
+def _require_size(head: nn.Module, features: Tensor, feature_hw: tuple[int, int]) -> None:
+    """Raises ConfigError unless the (B, C, h, w) features have the size that a head is made for."""
+    height, width = features.shape[-2:]
+    if (height, width) != feature_hw:
+        raise ConfigError(
+            f"task.domain_head: {type(head).__name__} needs features of "
+            f"{feature_hw[1]}x{feature_hw[0]} (width x height), got {width}x{height}; "
+            "fidip.nn.DomainHead takes any size"
+        )

@@ -1,30 +1,68 @@
 """Weights from and to files.
 
-Reads the checkpoints of ``fidip train`` and ``.safetensors`` files, and never runs code that a
-file contains. ``bundled:NAME`` stands for weights that ship with the package.
+Reads what PyTorch and safetensors write, under the names of ``fidip.nn.foreign``, and never runs
+code that a file contains. ``bundled:NAME`` stands for weights that ship with the package.
 """
 
 from __future__ import annotations
 
-import pickle
-import zipfile
-from collections.abc import Callable, Iterable, Mapping
+import re
+import warnings
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import torch
-from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
+from torch.serialization import safe_globals
 
 from fidip.errors import CheckpointError
+from fidip.nn.foreign import family_of
+from fidip.nn.recognize import net_of
 
 BUNDLED = "bundled:"
-NET = "net."
-"""Prefix of the network's tensors among those of a task."""
 
-Weights = dict[str, Tensor]
+STATES = ("best_state_dict", "state_dict")
+"""Entries of a checkpoint that hold the network; the first that is there is taken."""
+
+# Checkpoints keep scores and colours beside the weights as NumPy's numbers and arrays. Files from
+# before NumPy 2 name its module without the underscore.
+NUMBERS: list[Any] = [
+    np.ndarray,
+    np.dtype,
+    *{type(np.dtype(code)) for code in np.typecodes["AllInteger"] + "?efd"},
+    *(
+        (make, f"numpy.{module}.multiarray.{name}")
+        for name, value in (("scalar", np.float64()), ("_reconstruct", np.empty(0)))
+        for make in (value.__reduce__()[0],)
+        for module in ("core", "_core")
+    ),
+]
+
+Tensors = dict[str, Tensor]
+
+
+@dataclass(frozen=True)
+class Weights:
+    """What a file holds, under our names.
+
+    Attributes:
+        path: the file.
+        family: whose names it uses.
+        tensors: by the names they have in our networks.
+        names: the file's own names, by ours.
+        others: its other entries with tensors, such as ``domain_classifier.*``; not read.
+    """
+
+    path: Path
+    family: str
+    tensors: Tensors
+    names: dict[str, str]
+    others: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -33,43 +71,73 @@ class LoadReport:
 
     Attributes:
         path: the file.
-        loaded: names that both have.
-        unused: names that only the file has.
-        missing: names that only the network has.
+        family: whose names it uses.
+        loaded: the network's names of what was loaded.
+        unused: the file's names of what was not.
+        missing: the network's names of what the file does not have, or not in that shape.
     """
 
     path: Path
+    family: str
     loaded: tuple[str, ...]
     unused: tuple[str, ...]
     missing: tuple[str, ...]
 
     def __str__(self) -> str:
-        rest = f"; unused: {_some(self.unused)}" if self.unused else ""
-        return f"weights: {len(self.loaded)} tensors from {self.path}{rest}"
+        return (
+            f"{'warning: partial ' if self.missing else ''}weights: {len(self.loaded)} tensors "
+            f"loaded from {self.path} ({self.family}), "
+            f"{_counted('unused', self.unused)}, {_counted('missing', self.missing)}"
+        )
 
 
-def load_weights(net: nn.Module, ckpt: str | Path) -> LoadReport:
+def load_weights(net: nn.Module, ckpt: str | Path, allow_partial: bool = False) -> LoadReport:
     """Fill every tensor of ``net`` from a file.
 
     Args:
         net: the network.
-        ckpt: a ``.ckpt`` of ``fidip train``, a ``.safetensors`` file, or ``bundled:NAME``.
+        ckpt: a file of one of ``fidip.nn.foreign.FAMILIES``, or ``bundled:NAME``.
+        allow_partial: fill what the file has; the rest of ``net`` stays as it is.
 
     Raises:
         CheckpointError: the file is missing, unreadable, or does not fit the network. The
             network is then as it was.
     """
+    return fill(net, read_weights(ckpt), allow_partial)
+
+
+def read_weights(ckpt: str | Path) -> Weights:
+    """The tensors of a file under our names.
+
+    Raises:
+        CheckpointError: the file is missing, or holds no tensors.
+    """
     path = resolve(str(ckpt))
-    weights = READERS[path.suffix](path)
-    own = net.state_dict()
+    tensors, others = _split(_read(path))
+    if not tensors:
+        raise CheckpointError(
+            f"{path}: holds no tensors; they are looked for in {', '.join(STATES)} and outermost"
+        )
+    family = family_of(tensors)
+    names = {family.ours(name): name for name in tensors}
+    ours = {new: tensors[old] for new, old in names.items()}
+    return Weights(path, family.title, ours, names, others)
+
+
+def fill(net: nn.Module, weights: Weights, allow_partial: bool = False) -> LoadReport:
+    """Copy weights into ``net``; arguments and errors as of ``load_weights``."""
+    own, theirs = net.state_dict(), weights.tensors
+    fitting = {n: theirs[n] for n in own if n in theirs and theirs[n].shape == own[n].shape}
     report = LoadReport(
-        path,
-        loaded=tuple(name for name in own if name in weights),
-        unused=tuple(sorted(name for name in weights if name not in own)),
-        missing=tuple(name for name in own if name not in weights),
+        weights.path,
+        weights.family,
+        loaded=tuple(fitting),
+        unused=(*(weights.names[n] for n in theirs if n not in fitting), *weights.others),
+        missing=tuple(n for n in own if n not in fitting and not _is_count(n)),
     )
-    _check_fit(report, own, weights)
-    net.load_state_dict({name: weights[name] for name in report.loaded})
+    if report.missing and not (allow_partial and any(not _is_count(n) for n in fitting)):
+        raise CheckpointError(f"{report.path}: {_misfit(report, own, theirs)}")
+    net.load_state_dict({**own, **fitting})
     return report
 
 
@@ -80,16 +148,14 @@ def save_weights(net: nn.Module, path: Path, metadata: Mapping[str, str]) -> Non
 
 
 def resolve(ckpt: str) -> Path:
-    """The existing file that ``ckpt`` stands for, of a kind that can be read.
+    """The existing file that ``ckpt`` stands for.
 
     Raises:
         CheckpointError: there is none.
     """
     path = _bundled(ckpt.removeprefix(BUNDLED)) if ckpt.startswith(BUNDLED) else Path(ckpt)
     if not path.is_file():
-        raise CheckpointError(f"ckpt={ckpt}: there is no such file")
-    if path.suffix not in READERS:
-        raise CheckpointError(f"ckpt={ckpt}: weights are read from {' or '.join(READERS)} files")
+        raise CheckpointError(f"checkpoint {ckpt}: there is no such file")
     return path
 
 
@@ -102,62 +168,84 @@ def _bundled(name: str) -> Path:
     return path
 
 
-def read_lightning(path: Path) -> Weights:
-    """The network's tensors in a checkpoint of ``fidip train``.
+def _read(path: Path) -> object:
+    """What a file of PyTorch (zipped, or as before version 1.6) or of safetensors holds.
 
     Raises:
-        CheckpointError: it is not one, or it holds code.
+        CheckpointError: it is none, or needs more than numbers to be read.
     """
-    if not zipfile.is_zipfile(path):
-        raise CheckpointError(f"{path}: not a checkpoint, or cut short")
     try:
-        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
+        if _is_safetensors(path):
+            return load_file(path)
+        with warnings.catch_warnings(), safe_globals(NUMBERS):
+            warnings.simplefilter("ignore")  # about files that are then refused
+            return torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # of a damaged pickle, any
+        code = re.search(r"(?:GLOBAL |got <class ')([\w.]+)", str(error))
+        if code:
+            raise CheckpointError(
+                f"{path}: holds the Python object {code[1]}, which could run code; only weights "
+                "are read: save the state_dict alone where the file was made"
+            ) from error
         raise CheckpointError(
-            f"{path}: holds Python objects, which could run code; only weights are read"
+            f"{path}: not a checkpoint of PyTorch or safetensors, or cut short"
         ) from error
-    except (RuntimeError, EOFError, ValueError, KeyError) as error:
-        raise CheckpointError(f"{path}: not a checkpoint, or damaged") from error
-    state = checkpoint.get("state_dict") if isinstance(checkpoint, dict) else None
-    tensors = state if isinstance(state, dict) else {}
-    weights = {name.removeprefix(NET): t for name, t in tensors.items() if name.startswith(NET)}
-    if not weights:
-        raise CheckpointError(f"{path}: holds no tensors named state_dict.{NET}*, as fidip writes")
-    return weights
 
 
-def read_safetensors(path: Path) -> Weights:
-    """The tensors of a safetensors file.
-
-    Raises:
-        CheckpointError: it is not one.
-    """
-    try:
-        return dict(load_file(path))
-    except SafetensorError as error:
-        raise CheckpointError(f"{path}: not a safetensors file, or cut short ({error})") from error
+def _is_safetensors(path: Path) -> bool:
+    """Whether there is JSON after the eight bytes of its length."""
+    with path.open("rb") as file:
+        return file.read(9)[8:] == b"{"
 
 
-READERS: dict[str, Callable[[Path], Weights]] = {
-    ".ckpt": read_lightning,
-    ".safetensors": read_safetensors,
-}
+def _split(content: object) -> tuple[Tensors, tuple[str, ...]]:
+    """The network's tensors in what was read, and the names of other entries that hold some."""
+    if not isinstance(content, dict):
+        return {}, ()
+    states = [name for name in STATES if isinstance(content.get(name), dict)]
+    state = content[states[0]] if states else content
+    tensors = {
+        str(name).removeprefix("module."): value  # of DataParallel
+        for name, value in state.items()
+        if isinstance(value, Tensor)
+    }
+    others = (name for name, entry in content.items() if name not in states and _has_tensors(entry))
+    return tensors, tuple(f"{name}.*" for name in others)
 
 
-def _check_fit(report: LoadReport, own: Weights, weights: Weights) -> None:
-    """Raises CheckpointError unless every tensor of the network is there in its shape."""
-    if report.missing:
-        raise CheckpointError(
-            f"{report.path}: has no {_some(report.missing)}; these are another network's weights, "
-            "choose the net= that they were trained with"
-        )
+def _has_tensors(entry: object) -> bool:
+    return isinstance(entry, dict) and any(isinstance(value, Tensor) for value in entry.values())
+
+
+def _is_count(name: str) -> bool:
+    """Whether it only counts a BatchNorm's batches, which PyTorch before 0.4.1 did not."""
+    return name.endswith(".num_batches_tracked")
+
+
+def _misfit(report: LoadReport, own: Tensors, theirs: Tensors) -> str:
+    """Why a file does not fill a network, and what to do."""
+    net = net_of(theirs)
+    if net and net != net_of(own):
+        return f"weights of another net than the configured one ({report.family}); give net={net}"
     wrong = [
-        f"{name} {tuple(weights[name].shape)} instead of {tuple(own[name].shape)}"
-        for name in report.loaded
-        if weights[name].shape != own[name].shape
+        f"{name} {tuple(theirs[name].shape)} instead of {tuple(own[name].shape)}"
+        for name in report.missing
+        if name in theirs
     ]
-    if wrong:
-        raise CheckpointError(f"{report.path}: wrong shapes: {_some(wrong)}")
+    problem = f"wrong shapes: {_some(wrong)}" if wrong else f"has no {_some(report.missing)}"
+    if net:
+        return (
+            f"{problem}; train with allow_partial=true to start from the other "
+            f"{len(report.loaded)} tensors"
+        )
+    return (
+        f"{problem}; these are another network's weights, choose the net= that they were "
+        "trained with"
+    )
+
+
+def _counted(what: str, names: tuple[str, ...]) -> str:
+    return f"{len(names)} {what}" + (f" ({_some(names)})" if names else "")
 
 
 def _some(names: Iterable[str], most: int = 3) -> str:

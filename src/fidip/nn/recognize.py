@@ -1,0 +1,41 @@
+"""Which net weights are of, told from their names and shapes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from torch import Tensor
+
+HRNETS = {
+    (16, 2): "hrnet_w18_small",
+    (18, 4): "hrnet_w18",
+    (32, 4): "hrnet_w32",
+    (48, 4): "hrnet_w48",
+}
+"""By channels, and blocks in a row, of the finest branch."""
+
+RESNETS = {6: "resnet50", 23: "resnet101", 36: "resnet152"}
+"""By blocks, of three convolutions each, in the third stage."""
+
+
+def net_of(weights: Mapping[str, Tensor]) -> str | None:
+    """The name of the net in ``conf/net`` that weights under our names are of, if it is known.
+
+    Only a few telling tensors are looked at: whether all of them fit is seen when they are loaded.
+    """
+    if "backbone.stage4.0.branches.0.0.conv1.weight" in weights:
+        width = len(weights["backbone.stage4.0.branches.0.0.conv1.weight"])
+        return HRNETS.get((width, _count(weights, r"backbone\.stage4\.0\.branches\.0\.(\d+)\.")))
+    if "backbone.layer4.0.conv3.weight" in weights:
+        return RESNETS.get(_count(weights, r"backbone\.layer3\.(\d+)\."))
+    if "backbone.blocks.6.0.conv_pwl.weight" in weights:
+        deconvolves = "head.deconv_layers.0.weight" in weights
+        return "mobilenetv2_deconv" if deconvolves else "mobilenetv2"
+    return None
+
+
+def _count(names: Mapping[str, Tensor], pattern: str) -> int:
+    """One more than the highest number that the group of the pattern matches."""
+    matches = (re.match(pattern, name) for name in names)
+    return 1 + max((int(match[1]) for match in matches if match), default=-1)

@@ -54,7 +54,7 @@ def predict(config: DictConfig, trained: DictConfig, dataset: PoseDataset) -> Po
     trainer = instantiate(
         config.trainer, logger=False, enable_checkpointing=False, callbacks=[ProgressBar()]
     )
-    rank_zero_only(print)(load_weights(task.net, ckpt))
+    rank_zero_only(print)(load_weights(task.net, ckpt, config.allow_partial))
     loader = DataLoader(
         dataset,
         batch_size=trained.data.batch_size,

@@ -22,7 +22,8 @@ from fidip.tasks import publish
 
 MISSING = {
     "ckpt": "weights of a network pretrained on adults; ckpt=FILE takes a checkpoint of "
-    "experiment=pretrain_coco, ckpt=bundled:demo_adult fits the demo's net",
+    "experiment=pretrain_coco, of the HRNet zoo, DarkPose, SimpleBaseline or mmpose; "
+    "ckpt=bundled:demo_adult fits the demo's net",
     "data.root": "the folder of the data set, in SyRIP's layout",
 }
 
@@ -41,7 +42,7 @@ def train(config: DictConfig) -> None:
     task = instantiate(config.task)
     trainer = make_trainer(config)
     if config.ckpt and not resume_from:
-        rank_zero_only(print)(load_weights(task.net, config.ckpt))
+        rank_zero_only(print)(load_weights(task.net, config.ckpt, config.allow_partial))
     if trainer.is_global_zero:
         run.write_config(config)
 

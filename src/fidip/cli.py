@@ -30,6 +30,7 @@ COMMANDS = {
     "train": "train and test one experiment",
     "evaluate": "score a checkpoint or a COCO results file",
     "compare": "table and page from run folders",
+    "import": "turn a checkpoint of others into ours",
 }
 
 

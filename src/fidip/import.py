@@ -1,0 +1,62 @@
+# ruff: noqa: N999 - the command is named so
+"""``fidip import``: write the pose network of any known checkpoint as safetensors."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from hydra.core.hydra_config import HydraConfig
+from hydra.utils import instantiate
+from omegaconf import DictConfig, OmegaConf
+
+from fidip.cli import command, config_dir
+from fidip.errors import CheckpointError, ConfigError
+from fidip.nn.checkpoints import Weights, fill, read_weights, save_weights
+from fidip.nn.recognize import net_of
+from fidip.run_folder import fingerprint
+
+
+def import_(config: DictConfig) -> None:
+    """Read a checkpoint, fill the net that it is for, and write that."""
+    if OmegaConf.missing_keys(config):
+        raise ConfigError("give src=CHECKPOINT and out=FILE.safetensors")
+    out = Path(config.out)
+    if out.suffix != ".safetensors":
+        raise ConfigError(f"out={out}: weights are written as .safetensors; name such a file")
+    weights = read_weights(config.src)
+    name, net_config = choose_net(config, weights)
+    net = instantiate(net_config)
+    report = fill(net, weights)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    source = {"source": weights.path.name, "source_sha256": fingerprint([weights.path])}
+    save_weights(net, out, {"family": weights.family, "net": name, **source})
+    print(report)
+    print(f"written: {out}; use it with net={name} ckpt={out}")
+
+
+def choose_net(config: DictConfig, weights: Weights) -> tuple[str, DictConfig]:
+    """Name and configuration of the net: the command line's, or the one that the weights tell.
+
+    Raises:
+        CheckpointError: they tell none that there is.
+    """
+    if config.get("net"):
+        return HydraConfig.get().runtime.choices.net, config.net
+    name = net_of(weights.tensors)
+    if name is None:
+        raise CheckpointError(
+            f"{weights.path}: no net is known that these weights ({weights.family}) are of; "
+            "say which with net=NAME"
+        )
+    net_config = OmegaConf.load(config_dir() / "net" / f"{name}.yaml")
+    assert isinstance(net_config, DictConfig)
+    return name, net_config
+
+
+@command("import")
+def main(config: DictConfig) -> None:
+    import_(config)
+
+
+if __name__ == "__main__":
+    main()

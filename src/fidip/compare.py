@@ -35,7 +35,7 @@ def compare(config: DictConfig) -> None:
         table.add_row(*row)
     console = Console()
     if not console.is_terminal:
-        console.width = 120  # nothing to fit into
+        console.width = 160  # nothing to fit into
     console.print(table)
     print(f"page: {(out / 'compare.html').resolve()}")
 

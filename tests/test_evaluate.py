@@ -100,8 +100,10 @@ def test_detections_replace_the_boxes_and_doubles_are_suppressed(
     results, predictions = run_evaluate(monkeypatch, tmp_path, *arguments)
     assert results["box_source"] == f"detections: {file}"
     assert sorted(p["image_id"] for p in predictions) == sorted(a["image_id"] for a in truth)
-    _, every = run_evaluate(monkeypatch, tmp_path, *arguments[:2], "oks_nms=1.1")
+    _, every = run_evaluate(monkeypatch, tmp_path, *arguments[:2], "nms_threshold=1.1")
     assert len(every) == 3 * len(truth)
+    _, soft = run_evaluate(monkeypatch, tmp_path, *arguments[:2], "nms=soft")
+    assert len(soft) == 3 * len(truth)  # no image has more than 20
 
 
 @pytest.mark.slow

@@ -336,3 +336,11 @@ def test_flipped_back_twice_is_the_same():
     heatmaps = torch.rand(2, 17, 6, 5)
     twice = flip_back(flip_back(heatmaps, COCO17.flip_order), COCO17.flip_order)
     torch.testing.assert_close(twice, heatmaps, rtol=0, atol=0)
+
+
+def test_a_shifted_flip_back_moves_by_one_pixel_and_keeps_the_first_column():
+    heatmaps = torch.rand(2, 17, 4, 5)
+    plain = flip_back(heatmaps, COCO17.flip_order)
+    shifted = flip_back(heatmaps, COCO17.flip_order, shift=True)
+    assert torch.equal(shifted[..., 1:], plain[..., :-1])
+    assert torch.equal(shifted[..., 0], plain[..., 0])

@@ -16,7 +16,7 @@ from fidip.errors import ConfigError
 from fidip.metrics import to_coco_results
 from fidip.nn.checkpoints import load_weights
 from fidip.run_folder import RunFolder
-from fidip.scoring import read_results, score_poses, score_results, suppress, write_scores
+from fidip.scoring import NMS, read_results, score_poses, score_results, suppress, write_scores
 from fidip.tasks import ProgressBar
 from fidip.types import Batch, Poses
 
@@ -39,8 +39,9 @@ def evaluate(config: DictConfig) -> None:
         scores = score_poses(poses, people)
     else:
         boxes = read_detections(Path(config.boxes), people, config.box_threshold)
-        poses = predict(config, trained, PoseDataset(boxes, dataset.input_wh))
-        poses = suppress(poses, config.oks_nms)
+        found = PoseDataset(boxes, dataset.input_wh)
+        poses = predict(config, trained, found)
+        poses = suppress(poses, found, config.nms, config.nms_threshold)
         scores = score_results(to_coco_results(poses), people, f"detections: {config.boxes}")
     run = RunFolder(Path(config.out))
     rank_zero_only(write_scores)(run, scores, poses, trained, split=config.split)
@@ -73,6 +74,8 @@ def check(config: DictConfig) -> None:
         raise ConfigError("give either ckpt=RUN_OR_CKPT or predictions=FILE")
     if config.split not in SPLITS:
         raise ConfigError(f"split={config.split} is not one of {', '.join(SPLITS)}")
+    if config.nms not in NMS:
+        raise ConfigError(f"nms={config.nms} is not one of {', '.join(NMS)}")
 
 
 def settings(config: DictConfig) -> DictConfig:

@@ -116,14 +116,18 @@ class HeatmapCodec:
         ]
 
 
-def flip_back(heatmaps: Tensor, flip_order: NDArray[np.int64]) -> Tensor:
+def flip_back(heatmaps: Tensor, flip_order: NDArray[np.int64], shift: bool = False) -> Tensor:
     """Heatmaps of mirrored images as if the images were not: mirror them, exchange left and right.
 
     Args:
         heatmaps: (B, K, h, w) of mirrored images.
         flip_order: (K,) permutation that exchanges left and right joints.
+        shift: move the result one pixel to the right; the first column stays. It makes up for
+            coordinates that are not mirrored at (w - 1) / 2, as those of HRNet's first code are;
+            this package's are, so it does not shift unless told.
     """
-    return heatmaps[:, torch.as_tensor(flip_order, device=heatmaps.device)].flip(-1)
+    back = heatmaps[:, torch.as_tensor(flip_order, device=heatmaps.device)].flip(-1)
+    return torch.cat([back[..., :1], back[..., :-1]], dim=-1) if shift else back
 
 
 def argmax_decode(heatmaps: Tensor) -> tuple[Tensor, Tensor]:

@@ -7,10 +7,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from omegaconf import DictConfig
 from rich.console import Console
 from rich.table import Table
 
+from fidip.data import PoseDataset
+from fidip.data.augment import View
 from fidip.errors import DataError
 from fidip.metrics import (
     annotations_to_coco,
@@ -19,6 +22,7 @@ from fidip.metrics import (
     evaluate_keypoints,
     oks_nms,
     pose_scores,
+    soft_oks_nms,
     to_coco_results,
 )
 from fidip.run_folder import RunFolder, write_json
@@ -26,7 +30,7 @@ from fidip.types import Annotation, Poses
 
 GROUND_TRUTH = "ground truth"
 ROUNDS = 1000
-PADDING = 1.25**2  # of a box's area; the official code suppresses relative to padded boxes
+NMS = {"hard": oks_nms, "soft": soft_oks_nms}
 
 
 def score_poses(poses: Poses, people: Sequence[Annotation]) -> dict[str, Any]:
@@ -49,10 +53,19 @@ def score_results(
     }
 
 
-def suppress(poses: Poses, threshold: float) -> Poses:
-    """Leave out the lesser of poses that are the same person found twice."""
-    areas = poses.boxes_xywh[:, 2] * poses.boxes_xywh[:, 3] * PADDING
-    return poses[oks_nms(poses, pose_scores(poses), areas, threshold)]
+def suppress(poses: Poses, dataset: PoseDataset, kind: str, threshold: float) -> Poses:
+    """Leave out the lesser of poses that are the same person found twice.
+
+    Args:
+        poses: what was predicted of ``dataset``.
+        dataset: its crops' areas are what likeness is relative to, as in the official code.
+        kind: a key of ``NMS``.
+        threshold: of that kind.
+    """
+    width, height = dataset.input_wh
+    views = (View.of_person(dataset.annotations[i], width / height) for i in poses.index)
+    areas = np.array([view.width**2 * height / width for view in views])
+    return poses[NMS[kind](poses, pose_scores(poses), areas, threshold)]
 
 
 def read_results(path: Path) -> list[dict[str, Any]]:

@@ -168,7 +168,7 @@ class Poses:
         scores: (N, K) float32 key point confidences (heatmap peak values).
         image_ids: (N,) int64.
         boxes_xywh: (N, 4) float64 the boxes they were found in, image px.
-        box_scores: (N,) float32, 1 for ground-truth boxes.
+        box_scores: (N,) float64, 1 for ground-truth boxes.
         index: (N,) int64 position of the box's annotation in the dataset that was predicted.
     """
 
@@ -176,7 +176,7 @@ class Poses:
     scores: NDArray[np.float32]
     image_ids: NDArray[np.int64]
     boxes_xywh: NDArray[np.float64]
-    box_scores: NDArray[np.float32]
+    box_scores: NDArray[np.float64]
     index: NDArray[np.int64]
 
     def __post_init__(self) -> None:

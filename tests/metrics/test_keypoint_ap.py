@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from fidip.metrics import (
     oks_nms,
     oks_per_joint,
     pose_scores,
+    soft_oks_nms,
     to_coco_results,
 )
 from fidip.metrics.keypoint_ap import _Matches, _run
@@ -48,7 +50,7 @@ def poses(people):
         scores=rng.uniform(0, 1, (60, 17)).astype(np.float32),
         image_ids=np.array([a.image_id for a in people]),
         boxes_xywh=np.stack([a.box_xywh for a in people]),
-        box_scores=np.ones(60, np.float32),
+        box_scores=np.ones(60),
         index=np.arange(60),
     )
 
@@ -136,3 +138,42 @@ def test_perfect_poses_are_described_as_perfect(people, poses):
     assert content["oks"] == pytest.approx(1.0)
     assert content["pck"]["pck@0.05"] == 1.0
     assert content["per_joint"]["nose"]["count"] == 60
+
+
+def test_of_two_equal_scores_the_later_pose_stays(poses):
+    twice = Poses.concatenate([poses[:1], poses[:1]])
+    assert oks_nms(twice, np.array([0.5, 0.5]), np.full(2, 30000.0)).tolist() == [1]
+
+
+def moved_copies(poses, *shifts_px):
+    """The first pose, and copies of it moved along x."""
+    first = poses[:1]
+    return Poses.concatenate(
+        [replace(first, xy=first.xy + np.array([px, 0.0])) for px in (0, *shifts_px)]
+    )
+
+
+def test_soft_suppression_takes_others_before_doubles(poses):
+    # The second is the first again, the third is far from both and scored lower than the second.
+    three = moved_copies(poses, 0.5, 1000)
+    scores, areas = np.array([0.9, 0.8, 0.4]), np.full(3, 30000.0)
+    assert soft_oks_nms(three, scores, areas, limit=2).tolist() == [0, 2]
+    assert soft_oks_nms(three, scores, areas, limit=3).tolist() == [0, 1, 2]
+    # By hand: 0.8 falls by exp(-1 / threshold), which stays above 0.4 where the threshold is 2.
+    assert soft_oks_nms(three, scores, areas, threshold=2.0, limit=2).tolist() == [0, 1]
+
+
+def test_soft_suppression_keeps_twenty_an_image(poses):
+    many = moved_copies(poses, *range(100, 2500, 100))
+    scores = np.linspace(0.1, 1, len(many))
+    assert soft_oks_nms(many, scores, np.full(len(many), 100.0)).tolist() == list(range(5, 25))
+
+
+def test_scores_are_float64_in_the_order_of_the_official_code(poses):
+    row = poses.scores[0]
+    total, count = 0.0, 0
+    for score in row:  # one joint after the other
+        if score > 0.2:
+            total, count = total + float(score), count + 1
+    boxed = replace(poses[:1], box_scores=np.array([0.3]))
+    assert pose_scores(boxed)[0] == total / count * 0.3

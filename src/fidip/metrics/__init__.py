@@ -3,7 +3,7 @@
 from fidip.metrics.coco import annotations_to_coco, area_source, to_coco_results
 from fidip.metrics.evaluation import describe_poses, score_poses
 from fidip.metrics.keypoint_ap import NAMES, Evaluation, evaluate_keypoints
-from fidip.metrics.oks import oks_nms, oks_per_joint, pck, pose_scores
+from fidip.metrics.oks import oks_nms, oks_per_joint, pck, pose_scores, soft_oks_nms
 
 __all__ = [
     "NAMES",
@@ -17,5 +17,6 @@ __all__ = [
     "pck",
     "pose_scores",
     "score_poses",
+    "soft_oks_nms",
     "to_coco_results",
 ]

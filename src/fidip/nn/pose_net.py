@@ -82,19 +82,25 @@ class PoseNet(nn.Module):
         features = self.backbone(images)
         return PoseOutput(features, self.head(features))
 
-    def heatmaps(self, images: Tensor, flip_order: NDArray[np.int64] | None = None) -> Tensor:
+    def heatmaps(
+        self,
+        images: Tensor,
+        flip_order: NDArray[np.int64] | None = None,
+        flip_shift: bool = False,
+    ) -> Tensor:
         """(B, K, h', w') heatmaps of (B, 3, H, W) normalised images.
 
         Args:
             images: normalised images.
             flip_order: (K,) permutation that exchanges left and right joints. If given, the
                 heatmaps are the mean with those of the mirrored images.
+            flip_shift: move the latter by one pixel (see ``flip_back``).
         """
         heatmaps: Tensor = self(images).heatmaps
         if flip_order is None:
             return heatmaps
         mirrored: Tensor = self(images.flip(-1)).heatmaps
-        return (heatmaps + flip_back(mirrored, flip_order)) / 2
+        return (heatmaps + flip_back(mirrored, flip_order, flip_shift)) / 2
 
     def frozen_counts(self) -> FrozenCounts:
         """How many parameter tensors and parameters do not learn."""

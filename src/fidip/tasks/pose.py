@@ -32,6 +32,7 @@ class PoseTask(pl.LightningModule):
         scheduler: makes its learning rate schedule, stepped once an update.
         loss: (output, target, weight) -> () loss over (B, K, h, w) heatmaps.
         flip_test: average predictions with those of the mirrored image.
+        flip_shift: move the mirrored image's heatmaps by one pixel first (see ``flip_back``).
 
     Logs ``train/loss``, ``lr``, ``val/loss``, ``val/AP`` and ``val/OKS``. After validation and
     test, ``predictions`` holds the poses of all processes.
@@ -46,6 +47,7 @@ class PoseTask(pl.LightningModule):
         scheduler: SchedulerFactory = constant,
         loss: PoseLoss = heatmap_mse,
         flip_test: bool = True,
+        flip_shift: bool = False,
     ) -> None:
         super().__init__()
         self.net = net
@@ -54,6 +56,7 @@ class PoseTask(pl.LightningModule):
         self.scheduler_factory = scheduler
         self.loss = loss
         self.flip_order = COCO17.flip_order if flip_test else None
+        self.flip_shift = flip_shift
         self.predictions: Poses | None = None
         self._parts: list[Poses] = []
 
@@ -98,7 +101,8 @@ class PoseTask(pl.LightningModule):
 
     def _predict(self, batch: Batch, annotations: Sequence[Annotation]) -> Tensor:
         """Keep the batch's poses for the end of the epoch; returns its (B, K, h, w) heatmaps."""
-        heatmaps = self.net.heatmaps(self.net.normalize(batch.crops), self.flip_order)
+        images = self.net.normalize(batch.crops)
+        heatmaps = self.net.heatmaps(images, self.flip_order, self.flip_shift)
         xy_crop, scores = self.codec.decode(heatmaps)
         self._parts.append(to_poses(xy_crop, scores, batch, annotations))
         return heatmaps

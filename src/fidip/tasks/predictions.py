@@ -30,7 +30,7 @@ def to_poses(
         scores=scores.float().cpu().numpy(),
         image_ids=np.array([a.image_id for a in rows], dtype=np.int64),
         boxes_xywh=np.stack([a.box_xywh for a in rows]),
-        box_scores=np.array([a.box_score for a in rows], dtype=np.float32),
+        box_scores=np.array([a.box_score for a in rows]),
         index=batch.index.numpy(),
     )
 

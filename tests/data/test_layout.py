@@ -90,7 +90,7 @@ def test_file_names_are_honoured_wherever_the_images_are(tiny_copy):
 def test_a_folder_with_two_files_is_not_guessed_at(tmp_path):
     for name in ("train", "test"):
         touch(tmp_path / f"annotations/200R/person_keypoints_{name}.json")
-    with pytest.raises(DataError, match="holds 2 files person_keypoints_\\*.json .*expected one"):
+    with pytest.raises(DataError, match="holds 2 files person_keypoints_"):
         find_split(tmp_path, "200R")
 
 

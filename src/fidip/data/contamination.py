@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Set
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from fidip.data.records import read_bytes
 from fidip.errors import DataError
 
 THREADS = 4
@@ -33,10 +34,7 @@ def image_hashes(paths: Iterable[Path]) -> dict[Path, str]:
 
 
 def _hash_of(path: Path) -> str:
-    try:
-        return image_hash(path.read_bytes())
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror})") from error
+    return image_hash(read_bytes(path))
 
 
 def trained_on(test: Mapping[Path, str], training: Set[str], allowed: bool) -> list[Path]:

@@ -32,16 +32,25 @@ def read_json(path: Path) -> Any:
     Raises:
         DataError: the file is missing, unreadable, empty or not JSON.
     """
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror})") from error
+    data = read_bytes(path)
     if not data.strip():
         raise DataError(f"{path}: the file is empty; copy or export it again")
     try:
         return json.loads(data)
     except ValueError as error:
         raise DataError(f"{path}: not valid JSON ({error}); copy or export it again") from error
+
+
+def read_bytes(path: Path) -> bytes:
+    """The content of a file.
+
+    Raises:
+        DataError: it cannot be read.
+    """
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror})") from error
 
 
 def parse_records(

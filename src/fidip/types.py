@@ -67,9 +67,14 @@ class Annotation:
 
 
 class ImageInfo(NamedTuple):
-    """What an annotation file says of an image; the fields are those of ``Annotation``."""
+    """What an annotation file says of an image; the fields are those of ``Annotation``.
+
+    Attributes:
+        file_name: what the file calls it, relative to a folder of images.
+    """
 
     id: int
+    file_name: str
     path: Path
     wh: ImageSize
     is_synthetic: bool | None = None
@@ -111,7 +116,9 @@ class People(Sequence[Annotation]):
         if isinstance(people, People):
             return people
         images = {
-            a.image_id: ImageInfo(a.image_id, a.image_path, a.image_wh, a.is_synthetic, a.posture)
+            a.image_id: ImageInfo(
+                a.image_id, a.image_path.name, a.image_path, a.image_wh, a.is_synthetic, a.posture
+            )
             for a in people
         }
         return cls(people, (), tuple(images.values()))

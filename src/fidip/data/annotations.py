@@ -181,10 +181,11 @@ def _plain(names: Iterable[object]) -> list[str]:
 
 
 def _image(record: dict[str, Any], image_dirs: Sequence[Path], names: FileNames) -> ImageInfo:
-    posture = record.get("posture")
+    posture, file_name = record.get("posture"), text(record, "file_name")
     return ImageInfo(
         id=integer(record, "id"),
-        path=_locate(text(record, "file_name"), image_dirs, names),
+        file_name=file_name,
+        path=_locate(file_name, image_dirs, names),
         wh=(int(positive(record, "width")), int(positive(record, "height"))),
         is_synthetic=_is_synthetic(record),
         posture=None if posture is None else str(posture),
@@ -232,7 +233,7 @@ class _People:
             image_wh=image.wh,
             box_xywh=numbers(record, "bbox", 4),
             area=number(record, "area"),
-            keypoints=NO_JOINTS if is_crowd else _keypoints(record),
+            keypoints=NO_JOINTS if is_crowd and "keypoints" not in record else _keypoints(record),
             is_synthetic=image.is_synthetic,
             posture=image.posture,
             is_crowd=is_crowd,

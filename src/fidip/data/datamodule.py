@@ -20,7 +20,7 @@ from fidip.data.layout import find_split
 from fidip.data.sampler import BalancedSampler, EvalSampler, ShuffledSampler
 from fidip.data.splits import split_validation
 from fidip.nn.checkpoints import TRAINING_IMAGES
-from fidip.types import Annotation, Batch, ImageSize, Sample, SampleKey
+from fidip.types import Annotation, Batch, ImageSize, People, Sample, SampleKey
 
 log = logging.getLogger(__name__)
 
@@ -106,8 +106,8 @@ class SyripDataModule(pl.LightningDataModule):
     @property
     def test_images(self) -> Path:
         """The folder that the first test image's ``file_name`` is relative to."""
-        first, folders = self.test_set.annotations[0], find_split(self.root, self.test_split)
-        return next(f for f in folders.image_dirs if first.image_path.is_relative_to(f))
+        first = People.of(self.test_set.annotations).images[0]
+        return first.path.parents[len(Path(first.file_name).parts) - 1]
 
     def setup(self, stage: str) -> None:
         """Read and check the annotations.

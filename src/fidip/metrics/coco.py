@@ -24,7 +24,7 @@ def annotations_to_coco(annotations: Sequence[Annotation]) -> dict[str, Any]:
         "images": [
             {
                 "id": image.id,
-                "file_name": image.path.name,
+                "file_name": image.file_name,
                 "width": image.wh[0],
                 "height": image.wh[1],
             }

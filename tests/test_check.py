@@ -86,12 +86,16 @@ def test_everything_that_is_wrong_is_listed_and_nothing_ends_the_walk(
     image(tiny_copy, 7).write_bytes(image(tiny_copy, 7).read_bytes()[:-300])
     image(tiny_copy, 6).write_text("of nobody")
     (tiny_copy / "annotations/person_keypoints_train_adult.json").write_text("{")
+    for name in "ab":
+        twice = tiny_copy / f"annotations/200R/person_keypoints_{name}.json"
+        twice.parent.mkdir(exist_ok=True)
+        twice.write_text("{}")
     status, out, err, report = run_check(monkeypatch, capsys, tiny_copy)
     found, refused = cases(report)
     assert (status, report["usable"]) == (2, False)
     assert err.startswith("error: ")
     assert err.count("\n") == 1
-    assert "training would refuse 4 of the findings" in err
+    assert "training would refuse 5 of the findings" in err
     assert found["malformed annotation records"] == [
         f"annotation {id_}: area is -1, expected a number above 0" for id_ in range(101, 106)
     ]
@@ -107,7 +111,8 @@ def test_everything_that_is_wrong_is_listed_and_nothing_ends_the_walk(
     ]
     assert len(found["images without a labelled person"]) == 6
     assert refused == {"malformed annotation records", "missing images", "unreadable images"}
-    assert "not valid JSON" in cases(report, "train_adult")[0]["unusable file"][0]
+    assert "not valid JSON" in cases(report, "train_adult")[0]["unusable annotations"][0]
+    assert "holds 2 files" in cases(report, "200R")[0]["unusable annotations"][0]
     assert "and 2 more" in out
     assert report["splits"][TEST]["people"] == 5
 
@@ -154,8 +159,9 @@ def test_images_of_two_splits_are_found_by_content(tiny_copy, monkeypatch, capsy
 
 
 def test_some_splits_only(tiny_copy, monkeypatch, capsys):
-    report = run_check(monkeypatch, capsys, tiny_copy, f"splits=[{TEST}]")[3]
-    assert list(report["splits"]) == [TEST]
+    for choice in (f"splits=[{TEST}]", f"splits={TEST}"):
+        report = run_check(monkeypatch, capsys, tiny_copy, choice)[3]
+        assert list(report["splits"]) == [TEST]
 
 
 @pytest.mark.parametrize(

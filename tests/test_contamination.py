@@ -83,6 +83,12 @@ def test_the_record_is_plain_and_is_no_weight(runs):
     assert not any("training_images" in name for name in read_weights(path).others)
 
 
+@pytest.mark.parametrize("content", [{"data": {"training_images": 5}}, [1], {"epoch": 3}])
+def test_files_of_others_do_not_tell(content, tmp_path):
+    torch.save(content, tmp_path / "a.pth")
+    assert training_images(tmp_path / "a.pth") is None
+
+
 def test_a_clean_test_is_told_so(runs, monkeypatch, capfd, tmp_path):
     assert json.loads((runs / "fidip/results.json").read_text())["contaminated"] == 0
     status, out, _ = run(monkeypatch, capfd, evaluate, f"ckpt={runs}/fidip", f"out={tmp_path}")

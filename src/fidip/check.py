@@ -40,9 +40,12 @@ def check(config: DictConfig) -> None:
     if OmegaConf.is_missing(config.data, "root"):
         raise ConfigError("data.root is not set: give the folder of the data set")
     root, data = Path(config.data.root), config.data
-    names = config.splits or split_names(root) or [data.train_split]
-    splits = [find_split(root, name) for name in names]
-    found = [examine_split(split, _progress, data.skip_unusable) for split in splits]
+    there = split_names(root)
+    asked = [config.splits] if isinstance(config.splits, str) else config.splits or []
+    for name in asked or ([] if there else [data.train_split]):
+        find_split(root, name)  # says what there is instead
+    names = asked or there
+    found = [examine_split(root, name, _progress, data.skip_unusable) for name in names]
     overlaps = find_overlaps(found, [data.train_split, data.domain_split], data.test_split)
     show(root, found, overlaps)
     if config.out:

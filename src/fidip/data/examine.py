@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from fidip.data.annotations import UNLABELLED, AnnotationFile, inspect_annotations
 from fidip.data.contamination import image_hash
 from fidip.data.dataset import decode_image
-from fidip.data.layout import Split
+from fidip.data.layout import find_split
 from fidip.data.records import read_bytes
 from fidip.errors import DataError
 from fidip.metrics import area_source
@@ -98,18 +98,21 @@ class Overlap:
     refused: bool
 
 
-def examine_split(split: Split, progress: Progress, skip_unusable: bool = False) -> Examination:
-    """Look at every record and every image of a split."""
+def examine_split(
+    root: Path, name: str, progress: Progress, skip_unusable: bool = False
+) -> Examination:
+    """Look at every record and every image of a split of the data set at ``root``."""
     try:
+        split = find_split(root, name)
         file = inspect_annotations(split.json, *split.image_dirs, skip_unusable=skip_unusable)
     except DataError as error:
-        return Examination(split.name, findings=[Finding("unusable file", [str(error)], True)])
+        return Examination(name, findings=[Finding("unusable annotations", [str(error)], True)])
     people, images = file.people, file.people.images
     with ThreadPoolExecutor(THREADS) as pool:
-        looks = list(progress(pool.map(_look, images), len(images), split.name))
+        looks = list(progress(pool.map(_look, images), len(images), name))
     findings = [*_broken(file, looks), *_odd(file, looks)]
     return Examination(
-        name=split.name,
+        name=name,
         images=Counter(map(_domain, images)),
         people=len(people),
         postures=Counter(i.posture for i in images if i.posture is not None),

@@ -161,8 +161,8 @@ def training_images(ckpt: str | Path) -> frozenset[str] | None:
     """
     content = _read(resolve(str(ckpt)))
     entries = content.values() if isinstance(content, dict) else ()
-    found = [e[TRAINING_IMAGES] for e in entries if isinstance(e, dict) and TRAINING_IMAGES in e]
-    return frozenset(map(str, found[0])) if found else None
+    found = [entry.get(TRAINING_IMAGES) for entry in entries if isinstance(entry, dict)]
+    return next((frozenset(map(str, f)) for f in found if isinstance(f, list)), None)
 
 
 def resolve(ckpt: str) -> Path:

@@ -113,7 +113,7 @@ def test_an_unknown_command_names_the_nearest():
     )
 
 
-@pytest.mark.parametrize("name", ["train", "evaluate"])
+@pytest.mark.parametrize("name", ["check", "train", "evaluate"])
 def test_every_command_explains_its_keys_in_one_screen(name):
     done = run_fidip(name, "--help")
     assert done.returncode == 0, done.stderr

@@ -27,6 +27,7 @@ from fidip.errors import FidipError
 
 COMMANDS = {
     "synthesize": "write a free data set in SyRIP's layout",
+    "check": "look at all of a data set, and say what is odd",
     "train": "train and test one experiment",
     "evaluate": "score a checkpoint or a COCO results file",
     "compare": "table and page from run folders",

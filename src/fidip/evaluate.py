@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from hydra.core.hydra_config import HydraConfig
@@ -11,14 +12,14 @@ from pytorch_lightning.utilities import rank_zero_only
 from torch.utils.data import DataLoader
 
 from fidip.cli import command
-from fidip.data import EvalSampler, PoseDataset, read_detections
+from fidip.data import EvalSampler, PoseDataset, image_hashes, read_detections, trained_on
 from fidip.errors import ConfigError
 from fidip.metrics import to_coco_results
-from fidip.nn.checkpoints import load_weights
+from fidip.nn.checkpoints import load_weights, training_images
 from fidip.run_folder import RunFolder
 from fidip.scoring import NMS, read_results, score_poses, score_results, suppress, write_scores
 from fidip.tasks import ProgressBar
-from fidip.types import Batch, Poses
+from fidip.types import Annotation, Batch, Poses
 
 SPLITS = ("val", "test")
 
@@ -28,9 +29,10 @@ def evaluate(config: DictConfig) -> None:
     check(config)
     trained = settings(config)
     data = instantiate(trained.data)
-    data.setup("test" if config.split == "test" else "fit")
+    data.setup("test" if config.split == "test" else "validate")
     dataset: PoseDataset = data.test_set if config.split == "test" else data.val_set
     people = dataset.annotations
+    contaminated = count_trained_on(config, people)
     if config.predictions:
         poses = None
         scores = score_results(read_results(Path(config.predictions)), people, "the file's own")
@@ -43,6 +45,7 @@ def evaluate(config: DictConfig) -> None:
         poses = predict(config, trained, found)
         poses = suppress(poses, found, config.nms, config.nms_threshold)
         scores = score_results(to_coco_results(poses), people, f"detections: {config.boxes}")
+    scores["contaminated"] = contaminated
     run = RunFolder(Path(config.out))
     rank_zero_only(write_scores)(run, scores, poses, trained, split=config.split)
 
@@ -50,12 +53,10 @@ def evaluate(config: DictConfig) -> None:
 def predict(config: DictConfig, trained: DictConfig, dataset: PoseDataset) -> Poses:
     """Poses of every box of a data set."""
     task = instantiate(trained.task)
-    run = RunFolder(Path(config.ckpt))
-    ckpt = run.weights() if run.config.is_file() else config.ckpt
     trainer = instantiate(
         config.trainer, logger=False, enable_checkpointing=False, callbacks=[ProgressBar()]
     )
-    rank_zero_only(print)(load_weights(task.net, ckpt, config.allow_partial))
+    rank_zero_only(print)(load_weights(task.net, weights_file(config), config.allow_partial))
     loader = DataLoader(
         dataset,
         batch_size=trained.data.batch_size,
@@ -66,6 +67,29 @@ def predict(config: DictConfig, trained: DictConfig, dataset: PoseDataset) -> Po
     trainer.test(task, loader, verbose=False)
     poses: Poses = task.predictions
     return poses
+
+
+def weights_file(config: DictConfig) -> str | Path:
+    """The checkpoint that ``ckpt=`` means: of a run folder, the best or the last."""
+    run = RunFolder(Path(config.ckpt))
+    return run.weights() if run.config.is_file() else config.ckpt
+
+
+def count_trained_on(config: DictConfig, people: Sequence[Annotation]) -> int | None:
+    """How many images of the test split ``ckpt`` was trained on; None where it does not tell.
+
+    The validation split is a part of the training split, so it is not asked about.
+
+    Raises:
+        DataError: there are some, and ``allow_contaminated`` is not set.
+    """
+    if config.ckpt is None or config.split != "test":
+        return None
+    seen = training_images(weights_file(config))
+    if seen is None:
+        return None
+    hashes = image_hashes(person.image_path for person in people)
+    return len(trained_on(hashes, seen, config.allow_contaminated))
 
 
 def check(config: DictConfig) -> None:

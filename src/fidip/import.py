@@ -1,5 +1,8 @@
 # ruff: noqa: N999 - the command is named so
-"""``fidip import``: write the pose network of any known checkpoint as safetensors."""
+"""``fidip import``: write the pose network of any known checkpoint as safetensors.
+
+Weights alone: what a checkpoint of ours records of its training images stays behind.
+"""
 
 from __future__ import annotations
 

@@ -102,6 +102,11 @@ def print_table(scores: dict[str, Any]) -> None:
     print(
         f"{scores['instances']} people, {scores['box_source']} boxes, "
         f"OKS by {scores['area_source']}"
+        + (
+            f", CONTAMINATED: trained on {n} of the images"
+            if (n := scores.get("contaminated"))
+            else ""
+        )
     )
     table = Table("", "value", "95 % interval over images")
     for name, value in scores["metrics"].items():

@@ -14,7 +14,7 @@ from pytorch_lightning.utilities import rank_zero_only
 
 from fidip.cli import command, config_dir
 from fidip.errors import ConfigError
-from fidip.nn.checkpoints import load_weights
+from fidip.nn.checkpoints import load_weights, training_images
 from fidip.report import contact_sheet
 from fidip.run_folder import RunFolder, fingerprint, write_image
 from fidip.scoring import score_poses, write_scores
@@ -43,6 +43,7 @@ def train(config: DictConfig) -> None:
     trainer = make_trainer(config)
     if config.ckpt and not resume_from:
         rank_zero_only(print)(load_weights(task.net, config.ckpt, config.allow_partial))
+        data.training_images.update(training_images(config.ckpt) or ())
     if trainer.is_global_zero:
         run.write_config(config)
 
@@ -53,6 +54,7 @@ def train(config: DictConfig) -> None:
     if trainer.is_global_zero:
         run.write_environment(facts(config, data, trainer, minutes))
         scores = score_poses(task.predictions, data.test_set.annotations)
+        scores["contaminated"] = len(data.contaminated)
         facts_of_run = {"split": "test", "minutes": minutes, "updates": trainer.global_step}
         write_scores(run, scores, task.predictions, config, **facts_of_run)
         write_image(run.overlays, contact_sheet(task.predictions, data.test_set.annotations))

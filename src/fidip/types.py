@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, overload
 
 import numpy as np
 import torch
@@ -46,6 +46,7 @@ class Annotation:
         is_synthetic: domain of the image; None when the file does not tell.
         posture: posture label of the image (Supine, Prone, ...), where the file has one.
         box_score: confidence of the box; 1 for ground truth.
+        is_crowd: the box holds a crowd, which is not one person's pose.
     """
 
     id: int
@@ -58,10 +59,75 @@ class Annotation:
     is_synthetic: bool | None = None
     posture: str | None = None
     box_score: float = 1.0
+    is_crowd: bool = False
 
     def __post_init__(self) -> None:
         _check_shape(self, "box_xywh", (4,))
         _check_shape(self, "keypoints", ("K", 3))
+
+
+class ImageInfo(NamedTuple):
+    """What an annotation file says of an image; the fields are those of ``Annotation``.
+
+    Attributes:
+        file_name: what the file calls it, relative to a folder of images.
+    """
+
+    id: int
+    file_name: str
+    path: Path
+    wh: ImageSize
+    is_synthetic: bool | None = None
+    posture: str | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class People(Sequence[Annotation]):
+    """The labelled people of a data set, and what else poses on its images are scored against.
+
+    As a sequence it is the labelled people.
+
+    Attributes:
+        labelled: people with a pose to learn and a box to crop.
+        others: everyone else in the file, who makes no sample: crowds, people without a labelled
+            joint, and those whose box cannot be cropped. COCO's evaluation knows them.
+        images: all images, those without people included.
+    """
+
+    labelled: Sequence[Annotation]
+    others: Sequence[Annotation]
+    images: Sequence[ImageInfo]
+
+    def __len__(self) -> int:
+        return len(self.labelled)
+
+    @overload
+    def __getitem__(self, index: int) -> Annotation: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Annotation]: ...
+
+    def __getitem__(self, index: int | slice) -> Annotation | Sequence[Annotation]:
+        return self.labelled[index]
+
+    @classmethod
+    def of(cls, people: Sequence[Annotation]) -> People:
+        """``people`` themselves if they know their others and images; else what they tell."""
+        if isinstance(people, People):
+            return people
+        images = {
+            a.image_id: ImageInfo(
+                a.image_id, a.image_path.name, a.image_path, a.image_wh, a.is_synthetic, a.posture
+            )
+            for a in people
+        }
+        return cls(people, (), tuple(images.values()))
+
+    def part(self, labelled: Sequence[Annotation]) -> People:
+        """Some of the people, with what else there is on their images."""
+        ids = {a.image_id for a in labelled}
+        others = [a for a in self.others if a.image_id in ids]
+        return People(labelled, others, [image for image in self.images if image.id in ids])
 
 
 class SampleKey(NamedTuple):

@@ -84,6 +84,36 @@ def test_whoever_is_left_out_is_counted_with_the_reason(tiny_copy):
     assert "8 people, left out 1 crowds" in str(file)
 
 
+def test_whoever_is_left_out_is_kept_for_the_evaluation(tiny_copy):
+    def change(content):
+        content["annotations"][0].update(iscrowd=1)
+        content["annotations"][1].update(keypoints=[0] * 51, bbox=[0, 0, 0, 0], area=0)
+
+    edit(tiny_copy, change)
+    people = read(tiny_copy).people
+    assert [(a.id, a.is_crowd) for a in people.others] == [(101, True), (102, False)]
+    assert len(people.images) == 12
+    part = people.part(people[:1])
+    assert [image.id for image in part.images] == [3]
+    assert part.others == []
+
+
+def test_people_too_small_to_crop_are_left_out_where_that_is_asked_for(tiny_copy):
+    changes = [{"bbox": [5, 5, 0, 10]}, {"bbox": [900, 0, 10, 10]}, {"area": 0}]
+
+    def change(content):
+        for record, values in zip(content["annotations"], changes, strict=False):
+            record.update(values)
+
+    edit(tiny_copy, change)
+    file = read_annotations(json_of(tiny_copy), tiny_copy / "images" / SPLIT, skip_unusable=True)
+    assert file.skipped["with an area or a box too small to crop"] == 3
+    assert [a.id for a in file.people.others] == [101, 102, 103]
+    edit(tiny_copy, lambda c: c["annotations"][0].update(bbox=[5, 5, float("nan"), 10]))
+    with pytest.raises(DataError, match="bbox has nan"):
+        read_annotations(json_of(tiny_copy), tiny_copy / "images" / SPLIT, skip_unusable=True)
+
+
 def test_two_people_of_one_image_are_two_annotations(tiny_copy):
     edit(tiny_copy, lambda c: c["annotations"][1].update(image_id=1))
     people = read(tiny_copy).people

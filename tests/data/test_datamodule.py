@@ -109,6 +109,51 @@ def test_mistakes_of_the_test_split_show_before_training(tiny_copy):
         make_data(tiny_copy).setup("fit")
 
 
+def test_a_resumed_run_keeps_what_it_has_seen(tiny_root):
+    data = make_data(tiny_root)
+    data.load_state_dict({"training_images": ["seen before"]})
+    data.setup("fit")
+    seen = data.state_dict()["training_images"]
+    assert len(seen) == 12 + 1
+    data.domain_dataloader()
+    assert len(data.state_dict()["training_images"]) == 12 + 6 + 1
+
+
+def test_the_domain_head_sees_no_test_image(tiny_root):
+    data = make_data(tiny_root, test_split="train_pre_infant")
+    data.setup("fit")
+    with pytest.raises(DataError, match="6 of 6 test images are among the training images"):
+        data.domain_dataloader()
+
+
+def test_the_test_split_is_not_trained_on(tiny_root):
+    data = make_data(tiny_root, test_split="train_infant")
+    with pytest.raises(DataError, match="12 of 12 test images are among the training images"):
+        data.setup("fit")
+    allowed = make_data(tiny_root, test_split="train_infant", allow_contaminated=True)
+    allowed.setup("fit")
+    assert len(allowed.contaminated) == 12
+
+
+def test_splits_of_any_layout_can_be_chosen(tiny_copy):
+    folder = tiny_copy / "annotations"
+    (folder / "200R").mkdir()
+    (folder / "person_keypoints_train_infant.json").rename(folder / "200R/person_keypoints_a.json")
+    (folder / "person_keypoints_validate_infant.json").rename(folder / "validate100.json")
+    data = make_data(tiny_copy, train_split="200R", test_split="validate100", val_fraction=0)
+    data.setup("fit")
+    assert (len(data.train_set), len(data.test_set)) == (12, 5)
+    assert data.train_json == folder / "200R/person_keypoints_a.json"
+    assert data.test_images == tiny_copy / "images/validate_infant"
+    content = json.loads(data.test_json.read_text())
+    for record in content["images"]:
+        record["file_name"] = f"validate_infant/{record['file_name']}"
+    data.test_json.write_text(json.dumps(content))
+    data.setup("test")
+    assert (len(data.test_set), data.test_images) == (5, tiny_copy / "images")
+    assert next(iter(data.train_dataloader())).crops.shape[0] == 4
+
+
 def test_a_missing_data_set_is_told(tmp_path):
     with pytest.raises(DatasetMissingError, match="no data set there"):
         make_data(tmp_path).setup("fit")

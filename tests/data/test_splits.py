@@ -3,8 +3,8 @@ from dataclasses import replace
 import pytest
 
 from fidip.data.annotations import read_annotations
-from fidip.data.splits import require_split, split_validation
-from fidip.errors import ConfigError, DataError, DatasetMissingError
+from fidip.data.splits import split_validation
+from fidip.errors import ConfigError
 
 
 @pytest.fixture
@@ -62,27 +62,3 @@ def test_no_fraction_is_no_validation(people):
 def test_a_fraction_that_leaves_nothing_is_named(people, fraction):
     with pytest.raises(ConfigError, match=f"data.val_fraction={fraction} "):
         split_validation(people, fraction, seed=0)
-
-
-def test_a_missing_data_set_says_how_to_get_one(tmp_path):
-    root = tmp_path / "nowhere"
-    with pytest.raises(DatasetMissingError) as error:
-        require_split(root, root / "annotations" / "person_keypoints_train_infant.json")
-    message = str(error.value)
-    assert "\n" not in message
-    for words in (
-        f"data.root={root}: no data set there (no annotations/person_keypoints_train_infant.json)",
-        "SyRIP is had on request from its authors",
-        "Augmented Cognition Lab",
-        f"{root}/annotations and {root}/images",
-        f"fidip synthesize preset=demo out={root}",
-    ):
-        assert words in message
-
-
-def test_a_missing_split_names_those_that_are_there(tiny_root):
-    file = tiny_root / "annotations" / "person_keypoints_200R.json"
-    with pytest.raises(DataError) as error:
-        require_split(tiny_root, file)
-    assert not isinstance(error.value, DatasetMissingError)
-    assert "person_keypoints_validate_infant.json; set data.train_split" in str(error.value)

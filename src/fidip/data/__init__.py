@@ -2,6 +2,7 @@
 
 from fidip.data.annotations import AnnotationFile, read_annotations
 from fidip.data.augment import Augmentation
+from fidip.data.contamination import image_hashes, trained_on
 from fidip.data.datamodule import SyripDataModule
 from fidip.data.dataset import PoseDataset, read_image
 from fidip.data.detections import read_detections
@@ -15,7 +16,9 @@ __all__ = [
     "PoseDataset",
     "ShuffledSampler",
     "SyripDataModule",
+    "image_hashes",
     "read_annotations",
     "read_detections",
     "read_image",
+    "trained_on",
 ]

@@ -6,12 +6,13 @@ is left out of a data set is counted with the reason.
 
 from __future__ import annotations
 
+import functools
 import os
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,18 +21,41 @@ from fidip.data.records import (
     RecordError,
     box,
     integer,
+    listed,
+    number,
     numbers,
-    parse_records,
     positive,
     read_json,
     text,
+    try_records,
 )
 from fidip.errors import DataError
 from fidip.skeleton import COCO17
-from fidip.types import Annotation, ImageSize
+from fidip.types import Annotation, ImageInfo, People
 
 PERSON = 1
 """``category_id`` of people in COCO and SyRIP."""
+CROWDS = "crowds"
+UNLABELLED = "without a labelled joint"
+NO_JOINTS = np.zeros((len(COCO17), 3))
+
+FileNames = Callable[[Path], frozenset[str]]
+"""Names of the files in a folder; none where there is no such folder."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Something that breaks an annotation file.
+
+    Attributes:
+        kind: what it is, in a few words.
+        cases: every place where it is so.
+        line: what it means and what to do, without the file's name.
+    """
+
+    kind: str
+    cases: Sequence[str]
+    line: str
 
 
 @dataclass(frozen=True)
@@ -40,56 +64,75 @@ class AnnotationFile:
 
     Attributes:
         path: the file.
-        people: everyone with at least one labelled joint, in the order of the file.
-        skipped: how many records were left out, by reason.
+        people: everyone with at least one labelled joint, in the order of the file, and what else
+            the evaluation counts.
+        skipped: how many records make no sample, by reason.
+        problems: what forbids to use it.
     """
 
     path: Path
-    people: Sequence[Annotation]
+    people: People
     skipped: Counter[str]
+    problems: Sequence[Problem] = ()
 
     def __str__(self) -> str:
         reasons = "".join(f", left out {n} {reason}" for reason, n in self.skipped.items())
         return f"{self.path}: {len(self.people)} people{reasons}"
 
 
-class _Image(NamedTuple):
-    id: int
-    path: Path
-    wh: ImageSize
-    is_synthetic: bool | None
-    posture: str | None
-
-
-def read_annotations(path: Path, image_dir: Path) -> AnnotationFile:
+def read_annotations(path: Path, *image_dirs: Path, skip_unusable: bool = False) -> AnnotationFile:
     """Read and check one annotation file.
 
     Args:
         path: JSON file in COCO's key point format with 17 joints.
-        image_dir: folder that the ``file_name`` of every image is relative to.
+        image_dirs: folders that the ``file_name`` of an image may be relative to; the first that
+            holds the file counts.
+        skip_unusable: leave out, and count, people whose area or whose box within the image is
+            too small, as the loader of HRNet does for COCO; otherwise that is an error.
 
     Raises:
         DataError: the file cannot be read, a record is malformed, an image file is missing, or
             nobody has a labelled joint. One line; it names the first problems and counts the rest.
     """
+    file = inspect_annotations(path, *image_dirs, skip_unusable=skip_unusable)
+    if file.problems:
+        raise DataError(f"{path}: {file.problems[0].line}")
+    if not file.people:
+        raise DataError(f"{file}; expected at least one person with a labelled joint (v > 0)")
+    return file
+
+
+def inspect_annotations(
+    path: Path, *image_dirs: Path, skip_unusable: bool = False
+) -> AnnotationFile:
+    """Read one annotation file as far as it goes; arguments as of ``read_annotations``.
+
+    Raises:
+        DataError: it cannot be read, or is not in COCO's key point format at all.
+    """
     document = read_json(path)
     records = {name: _records(path, document, name) for name in ("images", "annotations")}
     _check_skeleton(path, document)
-    images = _read_images(path, records["images"], image_dir)
-    skipped: Counter[str] = Counter()
-    parsed = parse_records(
-        path, "annotation", records["annotations"], lambda r: _annotation(r, images, skipped)
+    # One listing a folder instead of one look a file: network drives answer slowly.
+    names = functools.cache(_file_names)
+    images, bad_images = try_records(
+        "image", records["images"], lambda record: _image(record, image_dirs, names)
     )
-    people = [person for person in parsed if person is not None]
-    _check_unique(path, "annotation", (person.id for person in people))
-    _check_files(path, people)
-    unseen = len(images) - len({person.image_id for person in people})
+    reader = _People({image.id: image for image in images}, skip_unusable)
+    found, bad_people = try_records("annotation", records["annotations"], reader.read)
+    labelled = [person for person in found if person is not None]
+    people = People(labelled, reader.others, images)
+    unseen = len(images) - len({person.image_id for person in labelled})
     if unseen:
-        skipped["images without a labelled person"] = unseen
-    file = AnnotationFile(path, people, skipped)
-    if not people:
-        raise DataError(f"{file}; expected at least one person with a labelled joint (v > 0)")
-    return file
+        reader.skipped["images without a labelled person"] = unseen
+    problems = (
+        _malformed("image", bad_images),
+        _repeated("image", (image.id for image in images)),
+        _malformed("annotation", bad_people),
+        _repeated("annotation", (person.id for person in (*labelled, *reader.others))),
+        _missing_files(labelled, names),
+    )
+    return AnnotationFile(path, people, reader.skipped, [p for p in problems if p.cases])
 
 
 def require_both_domains(path: Path, people: Sequence[Annotation]) -> None:
@@ -137,17 +180,12 @@ def _plain(names: Iterable[object]) -> list[str]:
     return ["".join(filter(str.isalnum, str(name).lower())) for name in names]
 
 
-def _read_images(path: Path, records: list[Any], image_dir: Path) -> dict[int, _Image]:
-    images = parse_records(path, "image", records, lambda record: _image(record, image_dir))
-    _check_unique(path, "image", (image.id for image in images))
-    return {image.id: image for image in images}
-
-
-def _image(record: dict[str, Any], image_dir: Path) -> _Image:
-    posture = record.get("posture")
-    return _Image(
+def _image(record: dict[str, Any], image_dirs: Sequence[Path], names: FileNames) -> ImageInfo:
+    posture, file_name = record.get("posture"), text(record, "file_name")
+    return ImageInfo(
         id=integer(record, "id"),
-        path=image_dir / text(record, "file_name"),
+        file_name=file_name,
+        path=_locate(file_name, image_dirs, names),
         wh=(int(positive(record, "width")), int(positive(record, "height"))),
         is_synthetic=_is_synthetic(record),
         posture=None if posture is None else str(posture),
@@ -161,36 +199,59 @@ def _is_synthetic(record: dict[str, Any]) -> bool | None:
     return None if value is None else bool(value)
 
 
-def _annotation(
-    record: dict[str, Any], images: dict[int, _Image], skipped: Counter[str]
-) -> Annotation | None:
-    """The person of a record; None, and counted, where there is nothing to learn from it."""
-    reason = _reason_to_skip(record)
-    if reason:
-        skipped[reason] += 1
+class _People:
+    """Reads annotation records; keeps whoever makes no sample, and counts them with the reason."""
+
+    def __init__(self, images: dict[int, ImageInfo], skip_unusable: bool) -> None:
+        self.images = images
+        self.skip_unusable = skip_unusable
+        self.others: list[Annotation] = []
+        self.skipped: Counter[str] = Counter()
+
+    def read(self, record: dict[str, Any]) -> Annotation | None:
+        """The person of a record; None where there is nothing to learn from it."""
+        if record.get("category_id", PERSON) != PERSON:
+            self.skipped["of another category"] += 1
+            return None
+        person = self._annotation(record)
+        reason = self._reason_to_skip(record, person)
+        if reason:
+            self.skipped[reason] += 1
+            self.others.append(person)
+            return None
+        return person
+
+    def _annotation(self, record: dict[str, Any]) -> Annotation:
+        image = self.images.get(integer(record, "image_id"))
+        if image is None:
+            raise RecordError(f"image_id {record['image_id']} is not among the file's images")
+        is_crowd = bool(record.get("iscrowd"))
+        return Annotation(
+            id=integer(record, "id"),
+            image_id=image.id,
+            image_path=image.path,
+            image_wh=image.wh,
+            box_xywh=numbers(record, "bbox", 4),
+            area=number(record, "area"),
+            keypoints=NO_JOINTS if is_crowd and "keypoints" not in record else _keypoints(record),
+            is_synthetic=image.is_synthetic,
+            posture=image.posture,
+            is_crowd=is_crowd,
+        )
+
+    def _reason_to_skip(self, record: dict[str, Any], person: Annotation) -> str | None:
+        if person.is_crowd:
+            return CROWDS
+        if not person.keypoints[:, 2].any():
+            return UNLABELLED
+        try:
+            box(record, person.image_wh)
+            positive(record, "area")
+        except RecordError:
+            if self.skip_unusable:
+                return "with an area or a box too small to crop"
+            raise
         return None
-    image = images.get(integer(record, "image_id"))
-    if image is None:
-        raise RecordError(f"image_id {record['image_id']} is not among the file's images")
-    return Annotation(
-        id=integer(record, "id"),
-        image_id=image.id,
-        image_path=image.path,
-        image_wh=image.wh,
-        box_xywh=box(record, image.wh),
-        area=positive(record, "area"),
-        keypoints=_keypoints(record),
-        is_synthetic=image.is_synthetic,
-        posture=image.posture,
-    )
-
-
-def _reason_to_skip(record: dict[str, Any]) -> str | None:
-    if record.get("category_id", PERSON) != PERSON:
-        return "of another category"
-    if record.get("iscrowd"):
-        return "crowds"
-    return None if _keypoints(record)[:, 2].any() else "without a labelled joint"
 
 
 def _keypoints(record: dict[str, Any]) -> NDArray[np.float64]:
@@ -201,26 +262,36 @@ def _keypoints(record: dict[str, Any]) -> NDArray[np.float64]:
     return keypoints
 
 
-def _check_unique(path: Path, kind: str, ids: Iterable[int]) -> None:
-    twice = [id_ for id_, count in Counter(ids).items() if count > 1]
-    if twice:
-        raise DataError(
-            f"{path}: {len(twice)} {kind} ids are used more than once (the first: {twice[0]}); "
-            "expected unique ids"
-        )
+def _malformed(kind: str, cases: Sequence[str]) -> Problem:
+    return Problem(f"malformed {kind} records", cases, f"{listed(cases)}; correct the file")
 
 
-def _check_files(path: Path, people: Sequence[Annotation]) -> None:
-    """One listing a folder instead of one look a file: network drives answer slowly."""
+def _repeated(kind: str, ids: Iterable[int]) -> Problem:
+    twice = [str(id_) for id_, count in Counter(ids).items() if count > 1]
+    return Problem(
+        f"{kind} ids used more than once",
+        twice,
+        f"{len(twice)} {kind} ids are used more than once (the first: {' '.join(twice[:1])}); "
+        "expected unique ids",
+    )
+
+
+def _missing_files(people: Sequence[Annotation], names: FileNames) -> Problem:
     wanted = dict.fromkeys(person.image_path for person in people)
-    listed = {folder: _file_names(folder) for folder in {file.parent for file in wanted}}
-    missing = [file for file in wanted if file.name not in listed[file.parent]]
-    if missing:
-        raise DataError(
-            f"{path}: {len(missing)} of {len(wanted)} image files are missing (the first: "
-            f"{missing[0]}); copy them there or correct file_name"
-        )
+    missing = [str(path) for path in wanted if path.name not in names(path.parent)]
+    return Problem(
+        "missing images",
+        missing,
+        f"{len(missing)} of {len(wanted)} image files are missing (the first: "
+        f"{' '.join(missing[:1])}); copy them there or correct file_name",
+    )
 
 
-def _file_names(folder: Path) -> set[str]:
-    return set(os.listdir(folder)) if folder.is_dir() else set()
+def _locate(file_name: str, image_dirs: Sequence[Path], names: FileNames) -> Path:
+    """The file in the first folder that holds it; where none does, in the first folder."""
+    paths = [folder / file_name for folder in image_dirs]
+    return next((path for path in paths if path.name in names(path.parent)), paths[0])
+
+
+def _file_names(folder: Path) -> frozenset[str]:
+    return frozenset(os.listdir(folder)) if folder.is_dir() else frozenset()

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import cv2
 import pytorch_lightning as pl
@@ -12,10 +14,13 @@ from torch.utils.data import DataLoader, Sampler
 
 from fidip.data.annotations import AnnotationFile, read_annotations, require_both_domains
 from fidip.data.augment import Augmentation
+from fidip.data.contamination import image_hashes, trained_on
 from fidip.data.dataset import PoseDataset
+from fidip.data.layout import find_split
 from fidip.data.sampler import BalancedSampler, EvalSampler, ShuffledSampler
-from fidip.data.splits import require_split, split_validation
-from fidip.types import Batch, ImageSize, Sample, SampleKey
+from fidip.data.splits import split_validation
+from fidip.nn.checkpoints import TRAINING_IMAGES
+from fidip.types import Annotation, Batch, ImageSize, People, Sample, SampleKey
 
 log = logging.getLogger(__name__)
 
@@ -23,9 +28,11 @@ log = logging.getLogger(__name__)
 class SyripDataModule(pl.LightningDataModule):
     """Loaders of a data set in SyRIP's layout.
 
-    ``root/annotations/person_keypoints_SPLIT.json`` and ``root/images/SPLIT/``; COCO's adults lie
-    the same way. The test split is only ever tested on: what training selects by is cut from the
-    training split.
+    COCO's adults lie the same way; ``fidip.data.layout`` tells where splits are looked for. The
+    test split is only ever tested on: what training selects by is cut from the training split.
+
+    Checkpoints keep the hashes of all images that were trained on, validated on, or shown to the
+    domain head. Training ends before it starts where a test image is among them.
 
     Args:
         root: folder of the data set.
@@ -37,10 +44,17 @@ class SyripDataModule(pl.LightningDataModule):
         train_split, test_split, domain_split: names of the splits.
         val_fraction: part of the training images that validation takes; 0 for no validation.
         seed: of the validation cut, the order and the augmentation.
+        skip_unusable: leave out, and count, people too small to crop, who are an error otherwise.
+        allow_contaminated: train even though test images are trained on.
+
+    Attributes:
+        training_images: hashes of what the network has seen; those that weights to start from
+            bring along may be added before ``setup``.
 
     Attributes, after ``setup``:
         train_set, val_set, test_set: the PoseDatasets.
         train_json, test_json, test_images: where they come from.
+        contaminated: test images that are trained on; of ``setup("fit")`` alone.
     """
 
     train_set: PoseDataset
@@ -61,6 +75,8 @@ class SyripDataModule(pl.LightningDataModule):
         domain_split: str = "train_pre_infant",
         val_fraction: float = 0.1,
         seed: int = 0,
+        skip_unusable: bool = False,
+        allow_contaminated: bool = False,
     ) -> None:
         super().__init__()
         self.root = Path(root)
@@ -74,38 +90,57 @@ class SyripDataModule(pl.LightningDataModule):
         self.domain_split = domain_split
         self.val_fraction = val_fraction
         self.seed = seed
+        self.skip_unusable = skip_unusable
+        self.allow_contaminated = allow_contaminated
+        self.training_images: set[str] = set()
+        self.contaminated: list[Path] = []
 
     @property
     def train_json(self) -> Path:
-        return self._json(self.train_split)
+        return find_split(self.root, self.train_split).json
 
     @property
     def test_json(self) -> Path:
-        return self._json(self.test_split)
+        return find_split(self.root, self.test_split).json
 
     @property
     def test_images(self) -> Path:
-        return self.root / "images" / self.test_split
+        """The folder that the first test image's ``file_name`` is relative to."""
+        first = People.of(self.test_set.annotations).images[0]
+        return first.path.parents[len(Path(first.file_name).parts) - 1]
 
     def setup(self, stage: str) -> None:
         """Read and check the annotations.
 
         The test split is read before training, too: its mistakes should show now, not hours later.
 
+        Args:
+            stage: ``test`` for the test split alone, ``validate`` for all splits, ``fit`` to train.
+
         Raises:
             DatasetMissingError: there is no data set at ``root``.
-            DataError: its files are not what they should be.
+            DataError: its files are not what they should be, or test images are trained on.
             ConfigError: ``val_fraction`` leaves nothing to train on.
         """
         self.test_set = PoseDataset(self._read(self.test_split).people, self.input_wh)
-        if stage != "fit":
+        if stage == "test":
             return
         people = self._read(self.train_split).people
         train, val = split_validation(people, self.val_fraction, self.seed)
         if self.balanced:
             require_both_domains(self.train_json, train)
         self.train_set = PoseDataset(train, self.input_wh, self.augment, self.seed)
-        self.val_set = PoseDataset(val, self.input_wh)
+        self.val_set = PoseDataset(people.part(val), self.input_wh)
+        if stage == "fit":
+            self._record(people)
+
+    def state_dict(self) -> dict[str, Any]:
+        """What a checkpoint keeps."""
+        return {TRAINING_IMAGES: sorted(self.training_images)}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take over what an interrupted run has seen."""
+        self.training_images.update(state_dict[TRAINING_IMAGES])
 
     def train_dataloader(self) -> DataLoader[Sample]:
         return self._loader(self.train_set, self._train_sampler(self.train_set, self.balanced))
@@ -123,17 +158,21 @@ class SyripDataModule(pl.LightningDataModule):
             DataError: the split is missing or does not hold both domains.
         """
         people = self._read(self.domain_split).people
-        require_both_domains(self._json(self.domain_split), people)
+        require_both_domains(find_split(self.root, self.domain_split).json, people)
+        self._record(people)
         dataset = PoseDataset(people, self.input_wh, self.augment, self.seed)
         return self._loader(dataset, self._train_sampler(dataset, balanced=True))
 
-    def _json(self, split: str) -> Path:
-        return self.root / "annotations" / f"person_keypoints_{split}.json"
+    def _record(self, people: Sequence[Annotation]) -> None:
+        """Remember the images of ``people``, and refuse to see those that are tested on."""
+        self.training_images.update(image_hashes(a.image_path for a in people).values())
+        test = image_hashes(a.image_path for a in self.test_set.annotations)
+        self.contaminated = trained_on(test, self.training_images, self.allow_contaminated)
 
-    def _read(self, split: str) -> AnnotationFile:
+    def _read(self, name: str) -> AnnotationFile:
         """The annotations of a split; what was left out of them is logged by one process."""
-        require_split(self.root, self._json(split))
-        file = read_annotations(self._json(split), self.root / "images" / split)
+        split = find_split(self.root, name)
+        file = read_annotations(split.json, *split.image_dirs, skip_unusable=self.skip_unusable)
         if file.skipped and self._rank == 0:
             log.warning(file)
         return file

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
 from fidip.data.augment import Augmentation, View
+from fidip.data.records import read_bytes
 from fidip.errors import DataError
 from fidip.geometry import apply_affine, invert_affine
 from fidip.skeleton import COCO17
@@ -85,13 +86,16 @@ def read_image(path: Path, image_wh: ImageSize) -> NDArray[np.uint8]:
         DataError: the file is missing, not an image, cut short, or of another size than
             ``image_wh``, the size that its annotations were made on.
     """
-    try:
-        data = np.frombuffer(path.read_bytes(), dtype=np.uint8)
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror})") from error
-    if not data.size:
+    return decode_image(read_bytes(path), path, image_wh)
+
+
+def decode_image(data: bytes, path: Path, image_wh: ImageSize) -> NDArray[np.uint8]:
+    """``read_image`` of the bytes of a file; its path is for the messages."""
+    if not data:
         raise DataError(f"{path}: the file is empty; copy it again")
-    image: NDArray[np.uint8] | None = cv2.imdecode(data, cv2.IMREAD_COLOR_RGB)
+    image: NDArray[np.uint8] | None = cv2.imdecode(
+        np.frombuffer(data, dtype=np.uint8), cv2.IMREAD_COLOR_RGB
+    )
     if image is None:
         raise DataError(f"{path}: not an image, or cut short; copy it again")
     height, width = image.shape[:2]

@@ -32,10 +32,7 @@ def read_json(path: Path) -> Any:
     Raises:
         DataError: the file is missing, unreadable, empty or not JSON.
     """
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror})") from error
+    data = read_bytes(path)
     if not data.strip():
         raise DataError(f"{path}: the file is empty; copy or export it again")
     try:
@@ -44,19 +41,44 @@ def read_json(path: Path) -> Any:
         raise DataError(f"{path}: not valid JSON ({error}); copy or export it again") from error
 
 
+def read_bytes(path: Path) -> bytes:
+    """The content of a file.
+
+    Raises:
+        DataError: it cannot be read.
+    """
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror})") from error
+
+
 def parse_records(
     path: Path, kind: str, records: Iterable[Any], parse: Callable[[dict[str, Any]], T]
 ) -> list[T]:
     """Parse all records of a file; whatever is wrong with them comes out in one error.
 
+    Raises:
+        DataError: names the first problems and counts the others.
+    """
+    parsed, problems = try_records(kind, records, parse)
+    if problems:
+        raise DataError(f"{path}: {listed(problems)}; correct the file")
+    return parsed
+
+
+def try_records(
+    kind: str, records: Iterable[Any], parse: Callable[[dict[str, Any]], T]
+) -> tuple[list[T], list[str]]:
+    """Parse the records that can be parsed.
+
     Args:
-        path: the file, for the message.
-        kind: what a record is called in the message.
+        kind: what a record is called in the messages.
         records: JSON values that should be objects with an ``id``.
         parse: makes a value of a record, or raises RecordError.
 
-    Raises:
-        DataError: names the first problems and counts the others.
+    Returns:
+        The values, and a message for every other record.
     """
     parsed, problems = [], []
     for position, record in enumerate(records):
@@ -64,9 +86,7 @@ def parse_records(
             parsed.append(parse(_as_object(record)))
         except RecordError as problem:
             problems.append(f"{kind} {_name(record, position)}: {problem}")
-    if problems:
-        raise DataError(f"{path}: {_listed(problems)}; correct the file")
-    return parsed
+    return parsed, problems
 
 
 def _as_object(record: Any) -> dict[str, Any]:
@@ -82,7 +102,8 @@ def _name(record: Any, position: int) -> str:
     return f"at position {position}"
 
 
-def _listed(problems: Sequence[str]) -> str:
+def listed(problems: Sequence[str]) -> str:
+    """The first problems in words, the others in number."""
     more = len(problems) - NAMED
     return "; ".join(problems[:NAMED]) + (f"; and {more} more problems" if more > 0 else "")
 

@@ -1,38 +1,13 @@
-"""Which parts a data set has, and the part of training that validation takes."""
+"""The part of the training images that validation takes."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 
-from fidip.errors import ConfigError, DataError, DatasetMissingError
+from fidip.errors import ConfigError
 from fidip.types import Annotation
-
-
-def require_split(root: Path, json_file: Path) -> None:
-    """Check that a data set, and this annotation file of it, is there.
-
-    Raises:
-        DatasetMissingError: there is no data set; says how to come by one.
-        DataError: there is one, with other splits.
-    """
-    if json_file.is_file():
-        return
-    there = sorted(file.name for file in json_file.parent.glob("person_keypoints_*.json"))
-    if there:
-        raise DataError(
-            f"{json_file}: no such file; there are {', '.join(there)}; set data.train_split, "
-            "data.test_split and data.domain_split to what follows person_keypoints_"
-        )
-    raise DatasetMissingError(
-        f"data.root={root}: no data set there (no {json_file.relative_to(root)}); SyRIP is had on "
-        "request from its authors, Northeastern University's Augmented Cognition Lab "
-        "(https://coe.northeastern.edu/Research/AClab/SyRIP/), and belongs into "
-        f"{root}/annotations and {root}/images; a free stand-in: fidip synthesize preset=demo "
-        f"out={root}"
-    )
 
 
 def split_validation(

@@ -9,34 +9,39 @@ import numpy as np
 
 from fidip.metrics.oks import pose_scores
 from fidip.skeleton import COCO17
-from fidip.types import Annotation, Poses
+from fidip.types import Annotation, People, Poses
 
 
 def annotations_to_coco(annotations: Sequence[Annotation]) -> dict[str, Any]:
-    """A COCO key point ground truth of annotations, so that any part of a file can be scored."""
-    images = {a.image_id: a for a in annotations}
+    """A COCO key point ground truth of annotations, so that any part of a file can be scored.
+
+    Of ``People`` it holds everyone in the file and all of its images: a pose that is found in a
+    crowd, or where someone has no labelled joint, does not count; one that is found on an image
+    without people is wrong.
+    """
+    people = People.of(annotations)
     return {
         "images": [
             {
-                "id": i,
-                "file_name": a.image_path.name,
-                "width": a.image_wh[0],
-                "height": a.image_wh[1],
+                "id": image.id,
+                "file_name": image.file_name,
+                "width": image.wh[0],
+                "height": image.wh[1],
             }
-            for i, a in images.items()
+            for image in people.images
         ],
         "annotations": [
             {
                 "id": a.id,
                 "image_id": a.image_id,
                 "category_id": 1,
-                "iscrowd": 0,
+                "iscrowd": int(a.is_crowd),
                 "bbox": a.box_xywh.tolist(),
                 "area": a.area,
                 "num_keypoints": int((a.keypoints[:, 2] > 0).sum()),
                 "keypoints": a.keypoints.ravel().tolist(),
             }
-            for a in annotations
+            for a in (*people.labelled, *people.others)
         ],
         "categories": [{"id": 1, "name": "person", "keypoints": list(COCO17.joints)}],
     }

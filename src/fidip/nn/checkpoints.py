@@ -26,6 +26,9 @@ from fidip.nn.recognize import net_of
 
 BUNDLED = "bundled:"
 
+TRAINING_IMAGES = "training_images"
+"""Name under which the data module's part of our checkpoints keeps image hashes."""
+
 STATES = ("best_state_dict", "state_dict")
 """Entries of a checkpoint that hold the network; the first that is there is taken."""
 
@@ -145,6 +148,21 @@ def save_weights(net: nn.Module, path: Path, metadata: Mapping[str, str]) -> Non
     """Write the tensors of ``net`` to a ``.safetensors`` file, with strings that tell of them."""
     weights = {name: tensor.detach().contiguous() for name, tensor in net.state_dict().items()}
     save_file(weights, path, dict(metadata))
+
+
+def training_images(ckpt: str | Path) -> frozenset[str] | None:
+    """Hashes of the images that weights were trained on; None where a file does not tell.
+
+    Checkpoints of ``fidip train`` tell, those of weights that they started from included; files of
+    others and exported ``.safetensors`` do not.
+
+    Raises:
+        CheckpointError: the file is missing or unreadable.
+    """
+    content = _read(resolve(str(ckpt)))
+    entries = content.values() if isinstance(content, dict) else ()
+    found = [entry.get(TRAINING_IMAGES) for entry in entries if isinstance(entry, dict)]
+    return next((frozenset(map(str, f)) for f in found if isinstance(f, list)), None)
 
 
 def resolve(ckpt: str) -> Path:

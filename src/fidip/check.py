@@ -1,0 +1,151 @@
+"""``fidip check``: look at all of a data set, and say what is there and what is odd."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import track
+from rich.table import Table
+
+from fidip.cli import command
+from fidip.data.examine import (
+    Examination,
+    Finding,
+    Look,
+    Overlap,
+    examine_split,
+    find_overlaps,
+)
+from fidip.data.layout import find_split, split_names
+from fidip.errors import ConfigError, DataError
+from fidip.run_folder import write_json
+
+DOMAINS = ("real", "synthetic", "unknown")
+SHOWN = 3
+"""How many cases of a finding are printed; ``out=`` has all."""
+
+
+def check(config: DictConfig) -> None:
+    """Examine every split, print and write what was found.
+
+    Raises:
+        DataError: training would refuse something of it.
+    """
+    if OmegaConf.is_missing(config.data, "root"):
+        raise ConfigError("data.root is not set: give the folder of the data set")
+    root, data = Path(config.data.root), config.data
+    there = split_names(root)
+    asked = [config.splits] if isinstance(config.splits, str) else config.splits or []
+    for name in asked or ([] if there else [data.train_split]):
+        find_split(root, name)  # says what there is instead
+    names = asked or there
+    found = [examine_split(root, name, _progress, data.skip_unusable) for name in names]
+    overlaps = find_overlaps(found, [data.train_split, data.domain_split], data.test_split)
+    show(root, found, overlaps)
+    if config.out:
+        write_json(Path(config.out), report(root, found, overlaps))
+        print(f"report: {config.out}")
+    refused = sum(_refused(found, overlaps))
+    if refused:
+        raise DataError(
+            f"{root}: training would refuse {refused} of the findings above, those marked "
+            "'refused'; mend or leave out the files that they name"
+        )
+    print(f"{root}: usable")
+
+
+def show(root: Path, found: Sequence[Examination], overlaps: Sequence[Overlap]) -> None:
+    """Print what there is, a row a split, and what was found, a row a kind of finding."""
+    console = Console()
+    if not console.is_terminal:
+        console.width = 160  # nothing to fit into
+    console.print(counts_table(found))
+    findings = findings_table(root, found, overlaps)
+    if findings.row_count:
+        console.print(findings)
+
+
+def counts_table(found: Sequence[Examination]) -> Table:
+    """What there is, a row a split."""
+    table = _table("split", "images", *DOMAINS, "people", "areas", "left out", "postures")
+    for split in found:
+        domains = [split.images.get(domain, 0) for domain in DOMAINS]
+        row = (split.name, sum(domains), *domains, split.people, split.areas)
+        table.add_row(*map(str, row), _counts(split.skipped), _counts(split.postures))
+    return table
+
+
+def findings_table(root: Path, found: Sequence[Examination], overlaps: Sequence[Overlap]) -> Table:
+    """What is wrong or odd, a row a kind of finding; files are told relative to ``root``."""
+    table = _table("split", "", "count", "what", "where")
+    rows = [(split.name, f.refused, f.kind, f.cases) for split in found for f in split.findings]
+    rows += [
+        (pair.first, pair.refused, f"images that {pair.second} has, too", pair.images)
+        for pair in overlaps
+    ]
+    for name, refused, kind, cases in rows:
+        verdict = "refused" if refused else "look"
+        table.add_row(name, verdict, str(len(cases)), kind, _first(cases, f"{root}/"))
+    return table
+
+
+def _table(*columns: str) -> Table:
+    table = Table()
+    for column in columns:
+        table.add_column(column, no_wrap=column not in ("where", "left out", "postures"))
+    return table
+
+
+def _counts(numbers: Mapping[str, int]) -> str:
+    return ", ".join(f"{count} {what}" for what, count in numbers.items())
+
+
+def report(root: Path, found: Sequence[Examination], overlaps: Sequence[Overlap]) -> dict[str, Any]:
+    """The content of the file that ``out=`` names: all cases of all findings."""
+    return {
+        "root": str(root),
+        "usable": not any(_refused(found, overlaps)),
+        "splits": {
+            split.name: {
+                "images": split.images,
+                "people": split.people,
+                "postures": split.postures,
+                "area_source": split.areas,
+                "left_out": split.skipped,
+                "findings": [asdict(finding) for finding in split.findings],
+            }
+            for split in found
+        },
+        "overlaps": [asdict(pair) for pair in overlaps],
+    }
+
+
+def _refused(found: Sequence[Examination], overlaps: Sequence[Overlap]) -> list[bool]:
+    findings: list[Finding] = [finding for split in found for finding in split.findings]
+    return [finding.refused for finding in findings] + [pair.refused for pair in overlaps]
+
+
+def _first(cases: Sequence[str], root: str) -> str:
+    more = len(cases) - SHOWN
+    shown = "\n".join(cases[:SHOWN]).replace(root, "")
+    return escape(shown + (f"\nand {more} more" if more > 0 else ""))
+
+
+def _progress(looks: Iterator[Look], total: int, label: str) -> Iterable[Look]:
+    console = Console(stderr=True)
+    return track(looks, label, total, console=console, disable=not console.is_terminal)
+
+
+@command("check")
+def main(config: DictConfig) -> None:
+    check(config)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,95 @@
+"""Where the annotations and images of a split lie, in the layouts SyRIP and COCO are had in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from fidip.errors import DataError, DatasetMissingError
+
+PREFIX = "person_keypoints_"
+OTHER_TASKS = ("captions_", "image_info_", "instances_", "panoptic_", "stuff_")
+"""How COCO's annotation files without key points begin."""
+BASES = ("train_infant", "validate_infant")
+"""Image folders that all splits of one SyRIP archive share."""
+
+
+@dataclass(frozen=True)
+class Split:
+    """One split of a data set on disk.
+
+    Attributes:
+        name: what ``data.train_split`` and its like call it.
+        json: its annotation file.
+        image_dirs: existing folders that a ``file_name`` may be relative to; the first that
+            holds the file counts. Where none exists, the one that should.
+    """
+
+    name: str
+    json: Path
+    image_dirs: tuple[Path, ...]
+
+
+def find_split(root: Path, name: str) -> Split:
+    """Find a split by its name.
+
+    Its annotations are ``annotations/person_keypoints_NAME.json``, ``annotations/NAME.json`` or
+    the one ``annotations/NAME/person_keypoints_*.json``. Its images are in a folder of its own,
+    ``images/NAME`` or ``NAME``, or in ``images``; where it has no folder of its own, also in those
+    of SyRIP's first release.
+
+    Raises:
+        DatasetMissingError: there is no data set at ``root``; says how to come by one.
+        DataError: there is one, without this split; says what was looked for, and what there is.
+    """
+    folder = root / "annotations"
+    nested = sorted((folder / name).glob(f"{PREFIX}*.json"))
+    found = [f for f in (folder / f"{PREFIX}{name}.json", folder / f"{name}.json") if f.is_file()]
+    if not found and len(nested) > 1:
+        raise DataError(
+            f"{folder / name}: holds {len(nested)} files {PREFIX}*.json "
+            f"({', '.join(f.name for f in nested)}); expected one: leave only the one to use"
+        )
+    if not (found or nested):
+        raise _missing(root, name)
+    json = (found or nested)[0]
+    return Split(name, json, _image_dirs(root, name, json.stem.removeprefix(PREFIX)))
+
+
+def split_names(root: Path) -> list[str]:
+    """Names of all splits that ``find_split`` may find, in order."""
+    folder = root / "annotations"
+    files = {f.stem.removeprefix(PREFIX) for f in folder.glob("*.json") if _has_joints(f)}
+    return sorted(files | {f.parent.name for f in folder.glob(f"*/{PREFIX}*.json")})
+
+
+def _has_joints(file: Path) -> bool:
+    return not file.name.startswith(OTHER_TASKS)
+
+
+def _image_dirs(root: Path, name: str, base: str) -> tuple[Path, ...]:
+    """``base`` is what the annotation file calls the split: train_infant in 200R, for instance."""
+    images = root / "images"
+    own = [folder for folder in (images / name, root / name) if folder.is_dir()]
+    bases = BASES[::-1] if name.lower().startswith(("val", "test")) else BASES
+    shared = [] if own else [images / folder for folder in dict.fromkeys((base, *bases))]
+    existing = [folder for folder in (*own, images, *shared) if folder.is_dir()]
+    return tuple(existing) or (images / name,)
+
+
+def _missing(root: Path, name: str) -> DataError:
+    there = split_names(root)
+    if there:
+        return DataError(
+            f"{root}: no split {name} (looked for annotations/{PREFIX}{name}.json, "
+            f"annotations/{name}.json and annotations/{name}/{PREFIX}*.json); there are "
+            f"{', '.join(there)}; choose with data.train_split, data.test_split and "
+            "data.domain_split"
+        )
+    return DatasetMissingError(
+        f"data.root={root}: no data set there (no annotations/{PREFIX}{name}.json); SyRIP is had "
+        "on request from its authors, Northeastern University's Augmented Cognition Lab "
+        "(https://coe.northeastern.edu/Research/AClab/SyRIP/), and belongs into "
+        f"{root}/annotations and {root}/images; a free stand-in: fidip synthesize preset=demo "
+        f"out={root}"
+    )

@@ -127,6 +127,13 @@ def test_a_draw_without_people_of_a_size_has_no_number(people, poses):
     assert [name for name, value in numbers.items() if np.isnan(value)] == ["AP(M)", "AR(M)"]
 
 
+def test_a_draw_in_which_nobody_was_found_is_zero(people, poses):
+    results = [r for r in to_coco_results(poses) if r["image_id"] != 7]
+    matches = match_keypoints(annotations_to_coco(people), results)
+    numbers = matches.numbers(np.eye(30, dtype=int)[7])
+    assert set(numbers[~np.isnan(numbers)]) == {0.0}
+
+
 def test_nothing_found_is_zero_and_sizes_that_nobody_has_are_not_available(people):
     large = [replace(a, area=20000.0) for a in people]
     evaluation = evaluate_keypoints(annotations_to_coco(large), [], rounds=10)

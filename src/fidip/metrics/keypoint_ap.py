@@ -207,14 +207,16 @@ class _Area:
 
     def accumulate(self, counts: Ints) -> tuple[Floats, Floats]:
         """(T,) average precision and recall when image i is there ``counts[i]`` times."""
-        thresholds, detections = self.hit.shape
-        total = int(self.people @ counts)
+        thresholds, total = len(self.hit), int(self.people @ counts)
         if total == 0:
             return np.full(thresholds, np.nan), np.full(thresholds, np.nan)
-        if detections == 0:
+        weight = counts[self.image].astype(np.int32)
+        there = np.flatnonzero(weight)
+        if not len(there):
             return np.zeros(thresholds), np.zeros(thresholds)
-        weight = counts[self.image]
-        hits, misses = (self.hit * weight).cumsum(1), (self.miss * weight).cumsum(1)
+        weight = weight[there]
+        hits = (self.hit[:, there] * weight).cumsum(1, dtype=np.int32)
+        misses = (self.miss[:, there] * weight).cumsum(1, dtype=np.int32)
         precision = hits / (hits + misses + np.spacing(1))
         envelope = np.maximum.accumulate(precision[:, ::-1], axis=1)[:, ::-1]
         # Precision is read where recall first reaches each of R levels: hits rise in every row, and

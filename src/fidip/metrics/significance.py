@@ -40,7 +40,6 @@ from fidip.metrics.keypoint_ap import (
     resample,
 )
 
-ROUNDS = 1000
 LEVEL = 0.05
 ROUNDING = 1e-12
 """Sums in another order differ by less; equal differences must count as equal."""
@@ -82,7 +81,7 @@ class Experiment:
     sampled: Floats
 
     @classmethod
-    def of(cls, seeds: Sequence[Matches], rounds: int = ROUNDS, seed: int = 0) -> Experiment:
+    def of(cls, seeds: Sequence[Matches], rounds: int, seed: int = 0) -> Experiment:
         """Draw images ``rounds`` times; the same ``seed`` draws the same images."""
         draws = draw_images(seeds[0].images, rounds, seed)
         return cls(seeds, np.stack([resample(matches, draws) for matches in seeds]))
@@ -93,7 +92,7 @@ class Experiment:
 
 
 def compare_experiments(
-    first: Experiment, second: Experiment, rounds: int = ROUNDS, seed: int = 0
+    first: Experiment, second: Experiment, rounds: int, seed: int = 0
 ) -> dict[str, Difference | None]:
     """The ten numbers of ``first`` less those of ``second``; None where either is not available.
 

@@ -1,43 +1,115 @@
-"""``fidip compare``: a table and a page from run folders."""
+"""``fidip compare``: tables, differences and a page from run folders."""
 
 from __future__ import annotations
 
+import functools
+import json
 from pathlib import Path
 
+import numpy as np
 from omegaconf import DictConfig
 from rich.console import Console
 from rich.table import Table
 
 from fidip.cli import command
+from fidip.data import read_annotations
+from fidip.errors import ConfigError, RunError
+from fidip.metrics import annotations_to_coco, by_name, match_keypoints
 from fidip.report import (
+    DIFFERENCE_HEADER,
     HEADER,
+    Run,
+    Tested,
+    compare_runs,
+    difference_rows,
     footnote,
     read_runs,
+    rule,
     summary_rows,
     write_csv,
+    write_differences,
     write_markdown,
     write_page,
 )
+from fidip.run_folder import RunFolder
+from fidip.scoring import read_results
+
+FEWEST_ROUNDS = 20
+"""With fewer no p value is below .05."""
+AGREEMENT = 1e-6
+"""Numbers of a run that are further from those that it reported are others."""
 
 
 def compare(config: DictConfig) -> None:
-    """Read the runs, print the table, write Markdown, CSV and the page."""
-    runs = read_runs(config.runs)
+    """Read and compare the runs, print the tables, write Markdown, CSV and the page."""
+    if not isinstance(config.rounds, int) or config.rounds < FEWEST_ROUNDS:
+        raise ConfigError(f"rounds={config.rounds}: expected a whole number from {FEWEST_ROUNDS}")
+    runs = read_runs(config.runs, config.data.root)
+    comparison = compare_runs(runs, match, config.against, config.rounds)
     out = Path(config.out)
     out.mkdir(parents=True, exist_ok=True)
-    write_markdown(out / "compare.md", runs)
+    write_markdown(out / "compare.md", runs, comparison)
     write_csv(out / "results.csv", runs)
-    write_page(out / "compare.html", runs)
-    table = Table(caption=footnote(runs), caption_justify="left")
-    for name in HEADER:
-        table.add_column(name, no_wrap=True)
-    for row in summary_rows(runs):
-        table.add_row(*row)
+    write_differences(out / "differences.csv", comparison)
+    write_page(out / "compare.html", runs, comparison)
     console = Console()
     if not console.is_terminal:
         console.width = 160  # nothing to fit into
-    console.print(table)
+    console.print(_table(HEADER, summary_rows(runs, comparison), footnote(runs)))
+    if comparison.differences:
+        differences = difference_rows(comparison)
+        console.print(_table(DIFFERENCE_HEADER, differences, rule(runs, comparison)))
+    for problem in comparison.problems:
+        print(problem)
     print(f"page: {(out / 'compare.html').resolve()}")
+
+
+def match(run: Run) -> Tested:
+    """A run's predictions against the labels that it was tested on.
+
+    Raises:
+        RunError: the labels are gone, or the numbers are not those that the run reported.
+        DataError: labels or predictions are not what they should be.
+    """
+    labels = _labels(run.test_json, run.test_images)
+    results = read_results(RunFolder(run.root).predictions)
+    truth = json.loads(labels)
+    unknown = {r["image_id"] for r in results} - {image["id"] for image in truth["images"]}
+    matches = match_keypoints(truth, [] if unknown else results)
+    found = by_name(matches.numbers(np.ones(matches.images, dtype=np.int64)))
+    if unknown or not _agree(found, run.results["metrics"]):
+        raise RunError(
+            f"{run.root}/predictions.json on {run.test_json} does not give the numbers of its "
+            "results.json; one of the three has changed: restore it, or train the run again"
+        )
+    return Tested(labels, matches)
+
+
+@functools.cache
+def _labels(file: Path, images: Path) -> str:
+    """A test set's people as JSON, as training and evaluation see them."""
+    if not file.is_file():
+        raise RunError(
+            f"the test labels {file} are gone; give the folder where the data lies now: "
+            "data.root=DIR"
+        )
+    return json.dumps(annotations_to_coco(read_annotations(file, images).people))
+
+
+def _agree(found: dict[str, float | None], told: dict[str, float | None]) -> bool:
+    pairs = [(value, told[name]) for name, value in found.items()]
+    return all(
+        a == b or (a is not None and b is not None and abs(a - b) < AGREEMENT) for a, b in pairs
+    )
+
+
+def _table(header: list[str], rows: list[list[str]], caption: str) -> Table:
+    table = Table(caption=caption, caption_justify="left")
+    for name in header:
+        table.add_column(name, no_wrap=True)
+    for row in rows:
+        table.add_row(*row)
+    return table
 
 
 @command("compare")

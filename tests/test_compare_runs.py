@@ -95,8 +95,9 @@ def line_of(text, *words):
 
 def test_what_differs_is_told_and_what_does_not(runs, monkeypatch, capsys):
     printed, rows = run_compare(monkeypatch, capsys, runs, "against=good")
-    assert "not distinguishable" in line_of(printed, "alike", "good")
-    assert "worse" in line_of(printed, "bad", "good")
+    assert "not distinguishable" in line_of(printed, "│ alike ", " to +")
+    assert "worse" in line_of(printed, "│ bad ", " to -")
+    assert "AP less that of good" in printed
     by_name = {(r["experiment"], r["number"]): r for r in rows}
     assert len(by_name) == 20
     results = [json.loads((runs / f"{name}/results.json").read_text()) for name in

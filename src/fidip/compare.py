@@ -16,11 +16,11 @@ from fidip.data import read_annotations
 from fidip.errors import ConfigError, RunError
 from fidip.metrics import annotations_to_coco, by_name, match_keypoints
 from fidip.report import (
-    DIFFERENCE_HEADER,
     HEADER,
     Run,
     Tested,
     compare_runs,
+    difference_header,
     difference_rows,
     footnote,
     read_runs,
@@ -57,8 +57,8 @@ def compare(config: DictConfig) -> None:
         console.width = 160  # nothing to fit into
     console.print(_table(HEADER, summary_rows(runs, comparison), footnote(runs)))
     if comparison.differences:
-        differences = difference_rows(comparison)
-        console.print(_table(DIFFERENCE_HEADER, differences, rule(runs, comparison)))
+        header, rows = difference_header(comparison), difference_rows(comparison)
+        console.print(_table(header, rows, rule(runs, comparison)))
     for problem in comparison.problems:
         print(problem)
     print(f"page: {(out / 'compare.html').resolve()}")
@@ -106,7 +106,7 @@ def _agree(found: dict[str, float | None], told: dict[str, float | None]) -> boo
 def _table(header: list[str], rows: list[list[str]], caption: str) -> Table:
     table = Table(caption=caption, caption_justify="left")
     for name in header:
-        table.add_column(name, no_wrap=True)
+        table.add_column(name, overflow="fold")  # a narrow window must not cut digits off
     for row in rows:
         table.add_row(*row)
     return table

@@ -160,6 +160,27 @@ def test_drawn_seeds_spread_like_the_standard_error_of_their_mean():
     assert means.std() == pytest.approx(values.std(ddof=1) / 2, rel=0.02)
 
 
+@pytest.mark.parametrize(
+    ("seeds", "luck", "least"), [(3, 0, 0.93), (3, 1, 0.93), (3, 3, 0.85), (5, 3, 0.9)]
+)
+def test_the_interval_covers_the_truth_as_often_as_the_docstring_says(seeds, luck, least):
+    """Experiments that do not differ; seeds' luck in standard errors of one run over the images."""
+    rng = np.random.default_rng(0)
+    trials, rounds, images = 200, 200, 40
+    covered = 0
+    for _ in range(trials):
+        counts = rng.multinomial(images, np.full(images, 1 / images), size=rounds)
+        difficulty = rng.normal(size=images)
+        means = []
+        for _ in range(2):
+            offset = luck / np.sqrt(images) * rng.normal(size=(seeds, 1))
+            values = offset + difficulty + rng.normal(size=(seeds, images))
+            means.append(_mean_of_drawn_seeds((values @ counts.T / images)[..., None], rng))
+        low, high = np.percentile(means[0] - means[1], [2.5, 97.5])
+        covered += low <= 0 <= high
+    assert covered / trials >= least
+
+
 def test_seeds_that_differ_widen_the_interval():
     truth = make_truth(30)
     alike = [match_keypoints(truth, make_results(truth, 15, 1))] * 3

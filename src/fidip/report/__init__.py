@@ -5,8 +5,8 @@ from fidip.report.overlay import contact_sheet
 from fidip.report.page import write_page
 from fidip.report.runs import Run, read_runs
 from fidip.report.tables import (
-    DIFFERENCE_HEADER,
     HEADER,
+    difference_header,
     difference_rows,
     footnote,
     rule,
@@ -17,13 +17,13 @@ from fidip.report.tables import (
 )
 
 __all__ = [
-    "DIFFERENCE_HEADER",
     "HEADER",
     "Comparison",
     "Run",
     "Tested",
     "compare_runs",
     "contact_sheet",
+    "difference_header",
     "difference_rows",
     "footnote",
     "read_runs",

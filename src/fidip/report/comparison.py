@@ -66,7 +66,7 @@ def compare_runs(
     experiments: dict[str, Experiment] = {}
     problems: dict[str, list[str]] = {}
     for name, group in groups.items():
-        bar.set_description(name)
+        bar.set_description(name, refresh=False)
         try:
             labels[name], experiments[name] = _read(group, match, rounds)
         except FidipError as error:
@@ -75,7 +75,7 @@ def compare_runs(
     differences = {}
     others = [name for name in experiments if name != against and against in experiments]
     for name in others:
-        bar.set_description(f"{name}, {against}")
+        bar.set_description(f"{name}, {against}", refresh=False)
         if labels[name] == labels[against]:
             differences[name] = compare_experiments(experiments[name], experiments[against], rounds)
         else:

@@ -11,8 +11,8 @@ from fidip.report.comparison import Comparison
 from fidip.report.overlay import side_by_side
 from fidip.report.runs import Run, by_experiment
 from fidip.report.tables import (
-    DIFFERENCE_HEADER,
     HEADER,
+    difference_header,
     difference_rows,
     footnote,
     rule,
@@ -29,7 +29,7 @@ def write_page(path: Path, runs: list[Run], comparison: Comparison) -> None:
         header=HEADER,
         rows=summary_rows(runs, comparison),
         footnote=footnote(runs),
-        difference_header=DIFFERENCE_HEADER,
+        difference_header=difference_header(comparison),
         difference_rows=difference_rows(comparison),
         rule=rule(runs, comparison),
         problems=comparison.problems,

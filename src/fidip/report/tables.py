@@ -30,17 +30,18 @@ def difference_rows(comparison: Comparison) -> list[list[str]]:
     """A row an experiment but the one compared with: AP's difference to it, and what that says."""
     rows = []
     for name, numbers in comparison.differences.items():
-        ap, names = numbers["AP"], [name, comparison.against]
+        ap = numbers["AP"]
         if ap is None:
-            rows.append([*names, "n/a", "n/a", "n/a", "nobody to compare on"])
+            rows.append([name, "n/a", "n/a", "n/a", "nobody to compare on"])
         else:
             low, high = ap.interval
             interval = f"{low:+.3f} to {high:+.3f}"
-            rows.append([*names, f"{ap.value:+.3f}", interval, f"{ap.p:.3f}", ap.verdict])
+            rows.append([name, f"{ap.value:+.3f}", interval, f"{ap.p:.3f}", ap.verdict])
     return rows
 
 
-DIFFERENCE_HEADER = ["experiment", "against", "difference of AP", "95 % interval", "p", ""]
+def difference_header(comparison: Comparison) -> list[str]:
+    return ["experiment", f"AP less that of {comparison.against}", "95 % interval", "p", ""]
 
 
 def rule(runs: list[Run], comparison: Comparison) -> str:
@@ -63,7 +64,7 @@ def write_markdown(path: Path, runs: list[Run], comparison: Comparison) -> None:
     """A table an experiment a row, what the numbers depend on, and the differences."""
     parts = [_markdown(HEADER, summary_rows(runs, comparison)), footnote(runs)]
     if comparison.differences:
-        parts += [_markdown(DIFFERENCE_HEADER, difference_rows(comparison))]
+        parts += [_markdown(difference_header(comparison), difference_rows(comparison))]
         parts += [rule(runs, comparison)]
     path.write_text("\n\n".join([*parts, *comparison.problems]) + "\n", encoding="utf-8")
 

@@ -62,7 +62,8 @@ def make_run(folder, data, experiment, error, seed=0):
     )  # fmt: skip
     places = {"data_root": data, "test_json": data / TEST, "test_images": data / IMAGES}
     write_json(run / "environment.json", {key: str(path) for key, path in places.items()})
-    (run / "config.yaml").touch()
+    module = {"_target_": "fidip.data.SyripDataModule", "root": "gone", "input_wh": [96, 96]}
+    write_json(run / "config.yaml", {"data": module})  # JSON is YAML, too
     return run
 
 
@@ -79,7 +80,6 @@ def runs(tmp_path, data):
 def run_compare(monkeypatch, capsys, runs, *arguments):
     """What is printed, and the rows of differences.csv."""
     monkeypatch.setenv("COLUMNS", "160")
-    compare._labels.cache_clear()
     out = runs.parent / "out"
     monkeypatch.setattr(
         sys, "argv", ["fidip compare", f"runs={runs}/*", f"out={out}", "rounds=100", *arguments]
@@ -151,7 +151,7 @@ def test_data_that_moved_are_found_where_they_are_now(runs, data, tmp_path, monk
     hide_labels(runs, data, tmp_path)
     printed, rows = run_compare(monkeypatch, capsys, runs)
     assert rows == []
-    problem = "alike, bad, good cannot be compared: the test labels /gone/annotations/"
+    problem = "alike, bad, good cannot be compared: the test data /gone are gone"
     assert len([line for line in printed.splitlines() if line.startswith(problem)]) == 1
     assert "data.root=DIR" in printed
     assert "n/a" in line_of(printed, "good")  # an interval over seeds cannot be had
@@ -187,6 +187,16 @@ PROBLEMS = {
         ),
         "does not give the numbers of its results.json",
     ),
+    "settings of another version": (
+        lambda runs, data, tmp_path: edit(
+            runs / "bad_0/config.yaml", lambda c: c["data"].update(colour="red")
+        ),
+        "bad_0/config.yaml: its data cannot be made",
+    ),
+    "no settings of data": (
+        lambda runs, data, tmp_path: (runs / "bad_0/config.yaml").write_text("name: bad"),
+        "bad_0/config.yaml: its data cannot be made",
+    ),
     "no predictions": (
         lambda runs, data, tmp_path: (runs / "bad_0/predictions.json").unlink(),
         "bad_0/predictions.json: cannot be read",
@@ -203,6 +213,7 @@ def test_what_cannot_be_compared_is_named_and_the_rest_is(
     printed, rows = run_compare(monkeypatch, capsys, runs, "against=good")
     assert {r["experiment"] for r in rows} == {"alike"}
     assert words in line_of(printed, "bad cannot be compared: ")
+    assert len(printed.split("cannot be compared: ")[1].splitlines()) == 2  # its line, the page's
     assert words in (runs.parent / "out" / "compare.md").read_text()
     assert words in (runs.parent / "out" / "compare.html").read_text()
     assert line_of(printed, "│ bad ", "│ 1 ")  # still in the table

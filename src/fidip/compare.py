@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import functools
 import json
 from pathlib import Path
 
 import numpy as np
+from hydra.errors import HydraException
+from hydra.utils import instantiate
 from omegaconf import DictConfig
+from omegaconf.errors import OmegaConfBaseException
 from rich.console import Console
 from rich.table import Table
 
 from fidip.cli import command
-from fidip.data import read_annotations
 from fidip.errors import ConfigError, RunError
 from fidip.metrics import annotations_to_coco, by_name, match_keypoints
 from fidip.report import (
@@ -68,10 +69,10 @@ def match(run: Run) -> Tested:
     """A run's predictions against the labels that it was tested on.
 
     Raises:
-        RunError: the labels are gone, or the numbers are not those that the run reported.
+        RunError: the data are gone, or the numbers are not those that the run reported.
         DataError: labels or predictions are not what they should be.
     """
-    labels = _labels(run.test_json, run.test_images)
+    labels = read_labels(run)
     results = read_results(RunFolder(run.root).predictions)
     truth = json.loads(labels)
     unknown = {r["image_id"] for r in results} - {image["id"] for image in truth["images"]}
@@ -85,15 +86,30 @@ def match(run: Run) -> Tested:
     return Tested(labels, matches)
 
 
-@functools.cache
-def _labels(file: Path, images: Path) -> str:
-    """A test set's people as JSON, as training and evaluation see them."""
-    if not file.is_file():
+def read_labels(run: Run) -> str:
+    """The people that a run was tested on, as JSON, by the run's own settings.
+
+    Raises:
+        RunError: the data are gone, or the settings are of another version.
+        DataError: the data are not what they should be.
+    """
+    if not run.data_root.is_dir():
         raise RunError(
-            f"the test labels {file} are gone; give the folder where the data lies now: "
+            f"the test data {run.data_root} are gone; give the folder where they lie now: "
             "data.root=DIR"
         )
-    return json.dumps(annotations_to_coco(read_annotations(file, images).people))
+    config = RunFolder(run.root).read_config([])
+    try:
+        config.data.root = str(run.data_root)
+        data = instantiate(config.data)
+    except (HydraException, OmegaConfBaseException) as error:
+        why = " ".join(str(error).split())
+        raise RunError(
+            f"{run.root}/config.yaml: its data cannot be made ({why}); compare it with the "
+            "version of fidip that made it, or train it again"
+        ) from error
+    data.setup("test")
+    return json.dumps(annotations_to_coco(data.test_set.annotations))
 
 
 def _agree(found: dict[str, float | None], told: dict[str, float | None]) -> bool:

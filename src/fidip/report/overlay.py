@@ -35,10 +35,13 @@ def side_by_side(runs: list[Run], count: int = 6) -> list[dict[str, Any]]:
     """The same test images for every run: rows of (label, JPEG data URI), ground truth first.
 
     Args:
-        runs: tested on the same images; none of them gives no rows.
+        runs: tested on the same images.
         count: of images.
+
+    Returns:
+        No rows where there are no runs, or the images are no longer where they saw them.
     """
-    if not runs:
+    if not runs or not runs[0].test_json.is_file():
         return []
     truth = json.loads(runs[0].test_json.read_text(encoding="utf-8"))
     people = {a["image_id"]: a for a in truth["annotations"]}

@@ -36,6 +36,11 @@ class Run:
         return str(self.results["experiment"])
 
     @property
+    def data_root(self) -> Path:
+        """The folder of its data set."""
+        return Path(self.environment.get("data_root", "unknown"))
+
+    @property
     def test_json(self) -> Path:
         """The labels that it was tested on."""
         return Path(self.environment.get("test_json", ""))
@@ -66,8 +71,8 @@ def read_runs(pattern: str, data_root: str | None = None) -> list[Run]:
 
 def _read(folder: Path, data_root: str | None) -> Run:
     results, environment = (_json(folder / f"{name}.json") for name in ("results", "environment"))
-    for key in ("test_json", "test_images"):
-        if data_root and key in environment:
+    if data_root is not None and "data_root" in environment:
+        for key in ("test_json", "test_images", "data_root"):
             inside = os.path.relpath(environment[key], environment["data_root"])
             environment[key] = str(Path(data_root) / inside)
     return Run(folder, results, environment, _curves(folder))

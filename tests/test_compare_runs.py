@@ -228,6 +228,13 @@ def test_seeds_of_one_experiment_on_different_labels_are_named(
     assert "bad_1 was tested on other people" in line_of(printed, "bad cannot be compared: ")
 
 
+def test_what_is_compared_with_must_be_comparable_itself(runs, monkeypatch, capsys):
+    (runs / "bad_0/predictions.json").unlink()
+    printed, rows = run_compare(monkeypatch, capsys, runs, "against=bad")
+    assert rows == []
+    assert "alike, good cannot be compared: bad cannot; choose another: against=NAME" in printed
+
+
 @pytest.mark.parametrize(
     ("argument", "words"),
     [

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -61,33 +61,33 @@ def compare_runs(
     against = against or next(iter(groups))
     if against not in groups:
         raise ConfigError(f"against={against}: no run of that name; there are {', '.join(groups)}")
-    bar = tqdm(total=2 * len(groups) - 1, delay=PATIENCE, disable=None, leave=False)
-    labels: dict[str, str] = {}
-    experiments: dict[str, Experiment] = {}
+    tested: dict[str, tuple[str, Experiment]] = {}
     problems: dict[str, list[str]] = {}
-    for name, group in groups.items():
-        bar.set_description(name, refresh=False)
+    for name in _bar(groups, "intervals"):
         try:
-            labels[name], experiments[name] = _read(group, match, rounds)
+            tested[name] = _read(groups[name], match, rounds)
         except FidipError as error:
             problems.setdefault(str(error), []).append(name)
-        bar.update()
     differences = {}
-    others = [name for name in experiments if name != against and against in experiments]
-    for name in others:
-        bar.set_description(f"{name}, {against}", refresh=False)
-        if labels[name] == labels[against]:
-            differences[name] = compare_experiments(experiments[name], experiments[against], rounds)
-        else:
+    labels, reference = tested.get(against, ("", None))
+    for name in _bar([name for name in tested if name != against], "differences"):
+        if reference is None:
+            problems.setdefault(f"{against} cannot; choose another: against=NAME", []).append(name)
+        elif tested[name][0] != labels:
             problems.setdefault(_other_labels(groups[name][0], groups[against][0]), []).append(name)
-        bar.update()
-    bar.close()
+        else:
+            differences[name] = compare_experiments(tested[name][1], reference, rounds)
     return Comparison(
         against,
-        {name: experiment.intervals() for name, experiment in experiments.items()},
+        {name: experiment.intervals() for name, (_, experiment) in tested.items()},
         differences,
         [f"{', '.join(names)} cannot be compared: {why}" for why, names in problems.items()],
     )
+
+
+def _bar(names: Iterable[str], label: str) -> Iterable[str]:
+    bar: Iterable[str] = tqdm(names, desc=label, delay=PATIENCE, disable=None, leave=False)
+    return bar
 
 
 def _read(group: list[Run], match: Callable[[Run], Tested], rounds: int) -> tuple[str, Experiment]:

@@ -1,43 +1,131 @@
-"""``fidip compare``: a table and a page from run folders."""
+"""``fidip compare``: tables, differences and a page from run folders."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
+import numpy as np
+from hydra.errors import HydraException
+from hydra.utils import instantiate
 from omegaconf import DictConfig
+from omegaconf.errors import OmegaConfBaseException
 from rich.console import Console
 from rich.table import Table
 
 from fidip.cli import command
+from fidip.errors import ConfigError, RunError
+from fidip.metrics import annotations_to_coco, by_name, match_keypoints
 from fidip.report import (
     HEADER,
+    Run,
+    Tested,
+    compare_runs,
+    difference_header,
+    difference_rows,
     footnote,
     read_runs,
+    rule,
     summary_rows,
     write_csv,
+    write_differences,
     write_markdown,
     write_page,
 )
+from fidip.run_folder import RunFolder
+from fidip.scoring import read_results
+
+FEWEST_ROUNDS = 20
+"""With fewer no p value is below .05."""
+AGREEMENT = 1e-6
+"""Numbers of a run that are further from those that it reported are others."""
 
 
 def compare(config: DictConfig) -> None:
-    """Read the runs, print the table, write Markdown, CSV and the page."""
-    runs = read_runs(config.runs)
+    """Read and compare the runs, print the tables, write Markdown, CSV and the page."""
+    if not isinstance(config.rounds, int) or config.rounds < FEWEST_ROUNDS:
+        raise ConfigError(f"rounds={config.rounds}: expected a whole number from {FEWEST_ROUNDS}")
+    runs = read_runs(config.runs, config.data.root)
+    comparison = compare_runs(runs, match, config.against, config.rounds)
     out = Path(config.out)
     out.mkdir(parents=True, exist_ok=True)
-    write_markdown(out / "compare.md", runs)
+    write_markdown(out / "compare.md", runs, comparison)
     write_csv(out / "results.csv", runs)
-    write_page(out / "compare.html", runs)
-    table = Table(caption=footnote(runs), caption_justify="left")
-    for name in HEADER:
-        table.add_column(name, no_wrap=True)
-    for row in summary_rows(runs):
-        table.add_row(*row)
+    write_differences(out / "differences.csv", comparison)
+    write_page(out / "compare.html", runs, comparison)
     console = Console()
     if not console.is_terminal:
         console.width = 160  # nothing to fit into
-    console.print(table)
+    console.print(_table(HEADER, summary_rows(runs, comparison), footnote(runs)))
+    if comparison.differences:
+        header, rows = difference_header(comparison), difference_rows(comparison)
+        console.print(_table(header, rows, rule(runs, comparison)))
+    for problem in comparison.problems:
+        print(problem)
     print(f"page: {(out / 'compare.html').resolve()}")
+
+
+def match(run: Run) -> Tested:
+    """A run's predictions against the labels that it was tested on.
+
+    Raises:
+        RunError: the data are gone, or the numbers are not those that the run reported.
+        DataError: labels or predictions are not what they should be.
+    """
+    labels = read_labels(run)
+    results = read_results(RunFolder(run.root).predictions)
+    truth = json.loads(labels)
+    unknown = {r["image_id"] for r in results} - {image["id"] for image in truth["images"]}
+    matches = match_keypoints(truth, [] if unknown else results)
+    found = by_name(matches.numbers(np.ones(matches.images, dtype=np.int64)))
+    if unknown or not _agree(found, run.results["metrics"]):
+        raise RunError(
+            f"{run.root}/predictions.json on {run.test_json} does not give the numbers of its "
+            "results.json; one of the three has changed: restore it, or train the run again"
+        )
+    return Tested(labels, matches)
+
+
+def read_labels(run: Run) -> str:
+    """The people that a run was tested on, as JSON, by the run's own settings.
+
+    Raises:
+        RunError: the data are gone, or the settings are of another version.
+        DataError: the data are not what they should be.
+    """
+    if not run.data_root.is_dir():
+        raise RunError(
+            f"the test data {run.data_root} are gone; give the folder where they lie now: "
+            "data.root=DIR"
+        )
+    config = RunFolder(run.root).read_config([])
+    try:
+        config.data.root = str(run.data_root)
+        data = instantiate(config.data)
+    except (HydraException, OmegaConfBaseException) as error:
+        why = " ".join(str(error).split())
+        raise RunError(
+            f"{run.root}/config.yaml: its data cannot be made ({why}); compare it with the "
+            "version of fidip that made it, or train it again"
+        ) from error
+    data.setup("test")
+    return json.dumps(annotations_to_coco(data.test_set.annotations))
+
+
+def _agree(found: dict[str, float | None], told: dict[str, float | None]) -> bool:
+    pairs = [(value, told[name]) for name, value in found.items()]
+    return all(
+        a == b or (a is not None and b is not None and abs(a - b) < AGREEMENT) for a, b in pairs
+    )
+
+
+def _table(header: list[str], rows: list[list[str]], caption: str) -> Table:
+    table = Table(caption=caption, caption_justify="left")
+    for name in header:
+        table.add_column(name, overflow="fold")  # a narrow window must not cut digits off
+    for row in rows:
+        table.add_row(*row)
+    return table
 
 
 @command("compare")

@@ -21,7 +21,7 @@ from fidip.metrics import (
     soft_oks_nms,
     to_coco_results,
 )
-from fidip.metrics.keypoint_ap import _Matches, _run
+from fidip.metrics.keypoint_ap import Matches, draw_images, match_keypoints, resample
 from fidip.types import Annotation, Poses
 
 
@@ -87,11 +87,61 @@ def test_sizes_that_nobody_has_are_not_available(people, poses):
 
 
 def test_drawing_every_image_once_gives_the_plain_numbers(people, poses):
-    evaluated = _run(annotations_to_coco(people), to_coco_results(poses))
-    for area, (ap, ar) in enumerate([(0, 5), (3, 8), (4, 9)]):
-        average, recall = _Matches.of(evaluated, area).accumulate(np.ones(30, dtype=int))
-        assert average.mean() == pytest.approx(evaluated.stats[ap], abs=1e-12)
-        assert recall.mean() == pytest.approx(evaluated.stats[ar], abs=1e-12)
+    evaluated = by_hand(annotations_to_coco(people), to_coco_results(poses))
+    numbers = Matches.of(evaluated).numbers(np.ones(30, dtype=int))
+    np.testing.assert_allclose(numbers, evaluated.stats, atol=1e-12)
+
+
+def repeated(truth, results, counts):
+    """A data set in which image i is there ``counts[i]`` times, and the results on it."""
+    found = {i: [r for r in results if r["image_id"] == i] for i in range(len(counts))}
+    labels = {i: [a for a in truth["annotations"] if a["image_id"] == i] for i in found}
+    images, annotations, repeats = [], [], []
+    for i in np.repeat(np.arange(len(counts)), counts).tolist():
+        new = {"image_id": len(images)}
+        images.append({**truth["images"][i], "id": len(images)})
+        annotations += [
+            {**a, **new, "id": len(annotations) + k} for k, a in enumerate(labels[i], 1)
+        ]
+        repeats += [{**r, **new} for r in found[i]]
+    return {**truth, "images": images, "annotations": annotations}, repeats
+
+
+def test_a_draw_is_what_pycocotools_says_of_the_repeated_images(people, poses):
+    truth, results = annotations_to_coco(people), to_coco_results(poses)
+    for i, result in enumerate(results):  # equal scores in many images, never within one
+        result["score"] = round(result["score"], 1) + 0.01 * (i % 2)
+    draws = draw_images(30, 5)
+    assert (draws.sum(1) == 30).all()
+    assert draws.max() > 1
+    ours = resample(match_keypoints(truth, results), draws)
+    for counts, numbers in zip(draws, ours, strict=True):
+        np.testing.assert_allclose(
+            numbers, by_hand(*repeated(truth, results, counts)).stats, atol=1e-12
+        )
+
+
+def test_a_draw_without_people_of_a_size_has_no_number(people, poses):
+    one_size = [replace(a, area=20000.0 if a.image_id else 3000.0) for a in people]
+    matches = match_keypoints(annotations_to_coco(one_size), to_coco_results(poses))
+    numbers = dict(zip(NAMES, matches.numbers(np.arange(30) % 30), strict=True))
+    assert [name for name, value in numbers.items() if np.isnan(value)] == ["AP(M)", "AR(M)"]
+
+
+def test_a_draw_in_which_nobody_was_found_is_zero(people, poses):
+    results = [r for r in to_coco_results(poses) if r["image_id"] != 7]
+    matches = match_keypoints(annotations_to_coco(people), results)
+    numbers = matches.numbers(np.eye(30, dtype=int)[7])
+    assert set(numbers[~np.isnan(numbers)]) == {0.0}
+
+
+def test_nothing_found_is_zero_and_sizes_that_nobody_has_are_not_available(people):
+    large = [replace(a, area=20000.0) for a in people]
+    evaluation = evaluate_keypoints(annotations_to_coco(large), [], rounds=10)
+    for name in NAMES:
+        nobody = name in ("AP(M)", "AR(M)")
+        assert evaluation.metrics[name] == (None if nobody else 0.0)
+        assert evaluation.intervals[name] == (None if nobody else (0.0, 0.0))
 
 
 def test_intervals_hold_the_value(people, poses):

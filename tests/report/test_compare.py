@@ -3,13 +3,17 @@
 import csv
 import json
 import re
+from dataclasses import replace
 
 import pytest
 
 from fidip.errors import RunError
-from fidip.report import read_runs, write_csv, write_markdown, write_page
-from fidip.report.tables import NAMES
+from fidip.metrics import NAMES
+from fidip.report import Comparison, read_runs, write_csv, write_markdown, write_page
 from fidip.skeleton import COCO17
+
+NOTHING = Comparison("finetune_demo", {}, {}, ["the labels are gone"])
+"""What is known of runs without their test labels."""
 
 
 def make_run(root, experiment, seed, ap):
@@ -44,11 +48,20 @@ def runs(tmp_path):
 
 
 def test_seeds_are_put_together(runs, tmp_path):
-    write_markdown(tmp_path / "t.md", runs)
+    write_markdown(tmp_path / "t.md", runs, NOTHING)
     lines = (tmp_path / "t.md").read_text().splitlines()
     assert lines[2].startswith("| finetune_demo | 2 | 0.350 ± 0.071 |")
     assert lines[3].startswith("| scratch_demo | 1 | 0.100 |")
-    assert "ground truth boxes" in lines[-1]
+    assert lines[2].endswith("| n/a | 2.0 |")
+    assert lines[3].endswith("| 0.000 to 0.200 | 2.0 |")  # of one seed, the run's own
+    assert "ground truth boxes" in lines[-3]
+    assert lines[-1] == "the labels are gone"
+
+
+def test_the_interval_of_several_seeds_is_theirs_together(runs, tmp_path):
+    known = replace(NOTHING, intervals={"finetune_demo": {"AP": (0.21, 0.52)}})
+    write_markdown(tmp_path / "t.md", runs, known)
+    assert "| 0.210 to 0.520 |" in (tmp_path / "t.md").read_text().splitlines()[2]
 
 
 def test_the_csv_has_every_run_and_leaves_out_what_is_not_available(runs, tmp_path):
@@ -66,7 +79,7 @@ def test_curves_skip_rows_without_a_value(runs):
 
 
 def test_the_page_needs_nothing_beside_it(runs, tmp_path):
-    write_page(tmp_path / "p.html", runs)
+    write_page(tmp_path / "p.html", runs, NOTHING)
     html = (tmp_path / "p.html").read_text()
     links = re.findall(r'(?:src|href)="([^"#][^"]*)"', html)
     assert all(link.startswith("data:") for link in links)

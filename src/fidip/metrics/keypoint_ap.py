@@ -14,7 +14,9 @@ from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
 Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
 Number = float | None
+Interval = tuple[float, float]
 
 NAMES = ("AP", "AP50", "AP75", "AP(M)", "AP(L)", "AR", "AR50", "AR75", "AR(M)", "AR(L)")
 
@@ -29,7 +31,7 @@ class Evaluation:
     """
 
     metrics: dict[str, Number]
-    intervals: dict[str, tuple[float, float] | None] = field(default_factory=dict)
+    intervals: dict[str, Interval | None] = field(default_factory=dict)
 
 
 def evaluate_keypoints(
@@ -43,77 +45,132 @@ def evaluate_keypoints(
         rounds: bootstrap rounds over images for the intervals; 0 for none.
         seed: of the bootstrap.
     """
-    if not results:
-        return Evaluation(dict.fromkeys(NAMES, 0.0))
     evaluated = _run(ground_truth, results)
-    metrics = dict(zip(NAMES, map(_number, evaluated.stats), strict=True))
-    return Evaluation(metrics, _bootstrap(evaluated, rounds, seed) if rounds else {})
+    metrics = by_name(evaluated.stats)
+    if not rounds:
+        return Evaluation(metrics)
+    matches = Matches.of(evaluated)
+    draws = draw_images(matches.images, rounds, seed)
+    return Evaluation(metrics, percentile_intervals(resample(matches, draws)))
 
 
-def _run(ground_truth: dict[str, Any], results: Sequence[dict[str, Any]]) -> COCOeval:
-    with contextlib.redirect_stdout(io.StringIO()):
-        truth = COCO()
-        truth.dataset = ground_truth
-        truth.createIndex()
-        evaluated = COCOeval(truth, truth.loadRes(list(results)), "keypoints")
-        evaluated.evaluate()
-        evaluated.accumulate()
-        evaluated.summarize()
-    return evaluated
+def match_keypoints(ground_truth: dict[str, Any], results: Sequence[dict[str, Any]]) -> Matches:
+    """Match COCO results to a COCO ground truth once; any draw of images follows from that."""
+    return Matches.of(_run(ground_truth, results))
 
 
-def _number(value: float) -> Number:
-    return None if value < 0 else float(value)
+def by_name(numbers: Sequence[float] | Floats) -> dict[str, Number]:
+    """The ten numbers by name; None where they are negative, as pycocotools has it, or NaN."""
+    return {
+        name: float(value) if value >= 0 else None
+        for name, value in zip(NAMES, numbers, strict=True)
+    }
 
 
-def _bootstrap(
-    evaluated: COCOeval, rounds: int, seed: int
-) -> dict[str, tuple[float, float] | None]:
-    """Percentile intervals: images are drawn with replacement and their matches accumulated anew."""
+def draw_images(images: int, rounds: int, seed: int = 0) -> Ints:
+    """(rounds, images) how often each image is in each draw with replacement."""
     rng = np.random.default_rng(seed)
-    images = len(evaluated.params.imgIds)
-    draws = rng.multinomial(images, np.full(images, 1 / images), size=rounds)
-    areas = {label: _Matches.of(evaluated, i) for i, label in enumerate(("all", "M", "L"))}
-    sampled: dict[str, list[float]] = {name: [] for name in NAMES}
-    for counts in draws:
-        ap, ar = areas["all"].accumulate(counts)
-        at = {"": slice(None), "50": slice(0, 1), "75": slice(5, 6)}
-        for suffix, rows in at.items():
-            sampled[f"AP{suffix}"].append(ap[rows].mean())
-            sampled[f"AR{suffix}"].append(ar[rows].mean())
-        for label in ("M", "L"):
-            ap, ar = areas[label].accumulate(counts)
-            sampled[f"AP({label})"].append(ap.mean())
-            sampled[f"AR({label})"].append(ar.mean())
-    return {name: _interval(np.array(values)) for name, values in sampled.items()}
+    return rng.multinomial(images, np.full(images, 1 / images), size=rounds)
 
 
-def _interval(values: Floats) -> tuple[float, float] | None:
+def resample(matches: Matches, draws: Ints) -> Floats:
+    """(R, 10) numbers of every one of (R, I) draws of the images."""
+    return np.stack([matches.numbers(counts) for counts in draws])
+
+
+def percentile_intervals(sampled: Floats) -> dict[str, Interval | None]:
+    """95 % percentile interval by name from (R, 10) numbers; None where every draw is NaN."""
+    return {name: _interval(values) for name, values in zip(NAMES, sampled.T, strict=True)}
+
+
+def _interval(values: Floats) -> Interval | None:
     if np.isnan(values).all():
         return None
     low, high = np.nanpercentile(values, [2.5, 97.5])
     return float(low), float(high)
 
 
+def _run(ground_truth: dict[str, Any], results: Sequence[dict[str, Any]]) -> COCOeval:
+    with contextlib.redirect_stdout(io.StringIO()):
+        truth = _coco(ground_truth)
+        # loadRes wants at least one entry
+        found = (
+            truth.loadRes(list(results)) if results else _coco({**ground_truth, "annotations": []})
+        )
+        evaluated = COCOeval(truth, found, "keypoints")
+        evaluated.evaluate()
+        evaluated.accumulate()
+        evaluated.summarize()
+    return evaluated
+
+
+def _coco(content: dict[str, Any]) -> COCO:
+    coco = COCO()
+    coco.dataset = content
+    coco.createIndex()
+    return coco
+
+
 @dataclass(frozen=True)
-class _Matches:
-    """What pycocotools matched, of all images, sorted by falling score.
+class Matches:
+    """What pycocotools matched image by image: the ten numbers of any images follow from it.
+
+    They are pycocotools' own on a data set with these images, but where an image that is there
+    twice holds two detections of exactly one score, whose order is arbitrary.
+
+    Attributes:
+        images: how many images there are.
+        areas: matches among people of all, medium and large size.
+    """
+
+    images: int
+    areas: tuple[_Area, ...]
+
+    @classmethod
+    def of(cls, evaluated: COCOeval) -> Matches:
+        return cls(len(evaluated.params.imgIds), tuple(_Area.of(evaluated, i) for i in range(3)))
+
+    def beside(self, other: Matches) -> Matches:
+        """Both runs on the same images: of 2 I images, the first I are this run's.
+
+        Detections of one score stay in the order of the true images, as pycocotools has it.
+        """
+        pairs = zip(self.areas, other.areas, strict=True)
+        return Matches(2 * self.images, tuple(a.beside(b) for a, b in pairs))
+
+    def numbers(self, counts: Ints) -> Floats:
+        """(10,) numbers when image i is there ``counts[i]`` times; NaN where nobody is of a size."""
+        measured = zip(*(area.accumulate(counts) for area in self.areas), strict=True)
+        return np.array(
+            [
+                number
+                for every, medium, large in measured  # precision, then recall
+                for number in (every.mean(), every[0], every[5], medium.mean(), large.mean())
+            ]
+        )
+
+
+@dataclass(frozen=True)
+class _Area:
+    """The matches of all images among people of a range of sizes, sorted by falling score.
 
     Attributes:
         image: (D,) image number of each detection.
+        score: (D,) its score.
         hit, miss: (T, D) true and false positives at each OKS threshold.
         people: (I,) labelled people that count, by image.
         recalls: (R,) recalls at which precision is read.
     """
 
-    image: NDArray[np.int64]
+    image: Ints
+    score: Floats
     hit: NDArray[np.bool_]
     miss: NDArray[np.bool_]
-    people: NDArray[np.int64]
+    people: Ints
     recalls: Floats
 
     @classmethod
-    def of(cls, evaluated: COCOeval, area: int) -> _Matches:
+    def of(cls, evaluated: COCOeval, area: int) -> _Area:
         images = len(evaluated.params.imgIds)
         found = [evaluated.evalImgs[area * images + i] for i in range(images)]
         limit = evaluated.params.maxDets[-1]
@@ -130,25 +187,43 @@ class _Matches:
         order = np.argsort(-score, kind="mergesort")
         matched, ignored = matched[:, order] != 0, ignored[:, order] != 0
         return cls(
-            image[order].astype(np.int64), matched & ~ignored, ~matched & ~ignored, people,
-            evaluated.params.recThrs,
+            image[order].astype(np.int64), score[order], matched & ~ignored, ~matched & ~ignored,
+            people, evaluated.params.recThrs,
         )  # fmt: skip
 
-    def accumulate(self, counts: NDArray[np.int64]) -> tuple[Floats, Floats]:
+    def beside(self, other: _Area) -> _Area:
+        image = np.concatenate([self.image, other.image])
+        score = np.concatenate([self.score, other.score])
+        order = np.lexsort((image, -score))
+        image = np.concatenate([self.image, other.image + len(self.people)])
+        return _Area(
+            image[order],
+            score[order],
+            np.concatenate([self.hit, other.hit], axis=1)[:, order],
+            np.concatenate([self.miss, other.miss], axis=1)[:, order],
+            np.concatenate([self.people, other.people]),
+            self.recalls,
+        )
+
+    def accumulate(self, counts: Ints) -> tuple[Floats, Floats]:
         """(T,) average precision and recall when image i is there ``counts[i]`` times."""
-        total = (self.people * counts).sum()
+        thresholds, total = len(self.hit), int(self.people @ counts)
         if total == 0:
-            nothing = np.full(len(self.hit), np.nan)
-            return nothing, nothing
-        weight = counts[self.image]
-        hits, misses = (self.hit * weight).cumsum(1), (self.miss * weight).cumsum(1)
-        recall = hits / total
+            return np.full(thresholds, np.nan), np.full(thresholds, np.nan)
+        weight = counts[self.image].astype(np.int32)
+        there = np.flatnonzero(weight)
+        if not len(there):
+            return np.zeros(thresholds), np.zeros(thresholds)
+        weight = weight[there]
+        hits = (self.hit[:, there] * weight).cumsum(1, dtype=np.int32)
+        misses = (self.miss[:, there] * weight).cumsum(1, dtype=np.int32)
         precision = hits / (hits + misses + np.spacing(1))
         envelope = np.maximum.accumulate(precision[:, ::-1], axis=1)[:, ::-1]
-        average = np.zeros(len(recall))
-        for t in range(len(recall)):
-            at = np.searchsorted(recall[t], self.recalls, side="left")
-            reached = at < recall.shape[1]
-            average[t] = envelope[t, at[reached]].sum() / len(self.recalls)
-        last = recall[:, -1] if recall.shape[1] else np.zeros(len(recall))
-        return average, last
+        # Precision is read where recall first reaches each of R levels: hits rise in every row, and
+        # with a step between the rows they rise from end to end, for one search instead of T.
+        needed = np.searchsorted(np.arange(total + 1) / total, self.recalls)
+        step = (total + 1) * np.arange(thresholds)[:, None]
+        first = np.searchsorted((hits + step).ravel(), (needed + step).ravel())
+        read = envelope.take(first, mode="clip").reshape(thresholds, -1)
+        average = (read * (needed <= hits[:, -1:])).sum(1) / len(self.recalls)
+        return average, hits[:, -1] / total

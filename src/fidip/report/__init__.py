@@ -1,18 +1,36 @@
 """Runs put side by side: tables, figures and a page."""
 
+from fidip.report.comparison import Comparison, Tested, compare_runs
 from fidip.report.overlay import contact_sheet
 from fidip.report.page import write_page
 from fidip.report.runs import Run, read_runs
-from fidip.report.tables import HEADER, footnote, summary_rows, write_csv, write_markdown
+from fidip.report.tables import (
+    HEADER,
+    difference_header,
+    difference_rows,
+    footnote,
+    rule,
+    summary_rows,
+    write_csv,
+    write_differences,
+    write_markdown,
+)
 
 __all__ = [
     "HEADER",
+    "Comparison",
     "Run",
+    "Tested",
+    "compare_runs",
     "contact_sheet",
+    "difference_header",
+    "difference_rows",
     "footnote",
     "read_runs",
+    "rule",
     "summary_rows",
     "write_csv",
+    "write_differences",
     "write_markdown",
     "write_page",
 ]

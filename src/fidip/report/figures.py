@@ -10,7 +10,9 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from fidip.report.comparison import Comparison
 from fidip.report.runs import Run, by_experiment
+from fidip.report.tables import interval_of
 
 # Okabe and Ito's palette: told apart by every kind of colour vision.
 COLORS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00")
@@ -26,29 +28,30 @@ STYLE: Any = {
 }
 
 
-def forest(runs: list[Run]) -> str:
-    """AP of every run with its interval over images."""
+def forest(runs: list[Run], comparison: Comparison) -> str:
+    """AP of every experiment with its interval, and of each seed where there are several."""
+    groups = by_experiment(runs)
 
     def draw(axes: Axes) -> None:
-        labels = []
-        for row, (run, color) in enumerate(_colored(runs)):
-            value, (low, high) = (
-                run.results["metrics"]["AP"] or 0.0,
-                run.results["intervals"].get("AP") or (0, 0),
-            )
+        for row, group in enumerate(groups.values()):
+            color = COLORS[row % len(COLORS)]
+            seeds = [run.results["metrics"]["AP"] or 0.0 for run in group]
+            value = sum(seeds) / len(seeds)
+            low, high = interval_of(group, comparison) or (value, value)
             axes.plot([low, high], [row, row], color=color, lw=3, solid_capstyle="round")
             axes.plot(value, row, "o", color=color, ms=9)
+            if len(seeds) > 1:
+                axes.plot(seeds, [row + 0.22] * len(seeds), "|", color=color, ms=8, mew=2)
             axes.annotate(
                 f"{value:.3f}", (high, row), (8, 0), textcoords="offset points", va="center"
             )
-            labels.append(f"{run.experiment}, seed {run.results['seed']}")
-        axes.set_yticks(range(len(labels)), labels)
+        axes.set_yticks(range(len(groups)), list(groups))
         axes.invert_yaxis()
-        axes.set_xlim(left=0)
         axes.margins(x=0.15, y=0.15)
-        axes.set_xlabel("AP on the test images, 95 % interval over images")
+        axes.set_xlim(left=0)
+        axes.set_xlabel("AP on the test images, 95 % interval; small strokes are seeds")
 
-    return _svg(draw, 1.2 + 0.45 * len(runs), 9)
+    return _svg(draw, 1.2 + 0.55 * len(groups), 9)
 
 
 def per_joint(runs: list[Run], measure: str = "pck@0.1") -> str:

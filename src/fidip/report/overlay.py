@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import cv2
@@ -35,19 +34,22 @@ def contact_sheet(
 def side_by_side(runs: list[Run], count: int = 6) -> list[dict[str, Any]]:
     """The same test images for every run: rows of (label, JPEG data URI), ground truth first.
 
-    Empty when the images are no longer where the runs saw them.
+    Args:
+        runs: tested on the same images.
+        count: of images.
+
+    Returns:
+        No rows where there are no runs, or the images are no longer where they saw them.
     """
-    about = runs[0].environment
-    truth_file, folder = Path(about.get("test_json", "")), Path(about.get("test_images", ""))
-    if not truth_file.is_file():
+    if not runs or not runs[0].test_json.is_file():
         return []
-    truth = json.loads(truth_file.read_text(encoding="utf-8"))
+    truth = json.loads(runs[0].test_json.read_text(encoding="utf-8"))
     people = {a["image_id"]: a for a in truth["annotations"]}
     predictions = [_best_by_image(run) for run in runs]
     chosen = [truth["images"][i] for i in spread(len(truth["images"]), count)]
     rows = []
     for record in chosen:
-        image = cv2.imread(str(folder / record["file_name"]), cv2.IMREAD_COLOR_RGB)
+        image = cv2.imread(str(runs[0].test_images / record["file_name"]), cv2.IMREAD_COLOR_RGB)
         if image is None or record["id"] not in people:
             continue
         entries = [("labelled", people[record["id"]]["keypoints"], 0.0)]

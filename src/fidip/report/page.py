@@ -7,22 +7,33 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader
 
 from fidip.report import figures
+from fidip.report.comparison import Comparison
 from fidip.report.overlay import side_by_side
-from fidip.report.runs import Run
-from fidip.report.tables import HEADER, footnote, summary_rows
+from fidip.report.runs import Run, by_experiment
+from fidip.report.tables import (
+    HEADER,
+    difference_header,
+    difference_rows,
+    footnote,
+    rule,
+    summary_rows,
+)
 
 
-def write_page(path: Path, runs: list[Run]) -> None:
-    """Table, AP with intervals, joints, learning curves, domain accuracy, overlays."""
+def write_page(path: Path, runs: list[Run], comparison: Comparison) -> None:
+    """Tables, AP with intervals, joints, learning curves, domain accuracy, overlays."""
     template = Environment(loader=PackageLoader("fidip.report"), autoescape=True)
-    first = [
-        run for i, run in enumerate(runs) if run.experiment not in {r.experiment for r in runs[:i]}
-    ]
+    same_images = {comparison.against} & set(comparison.intervals) | set(comparison.differences)
+    first = [group[0] for name, group in by_experiment(runs).items() if name in same_images]
     html = template.get_template("compare.html").render(
         header=HEADER,
-        rows=summary_rows(runs),
+        rows=summary_rows(runs, comparison),
         footnote=footnote(runs),
-        forest=figures.forest(runs),
+        difference_header=difference_header(comparison),
+        difference_rows=difference_rows(comparison),
+        rule=rule(runs, comparison),
+        problems=comparison.problems,
+        forest=figures.forest(runs, comparison),
         joints=figures.per_joint(runs),
         curves=[
             figures.curve(runs, "val/AP", "AP on validation images"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import glob
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,9 +35,28 @@ class Run:
     def experiment(self) -> str:
         return str(self.results["experiment"])
 
+    @property
+    def data_root(self) -> Path:
+        """The folder of its data set."""
+        return Path(self.environment.get("data_root", "unknown"))
 
-def read_runs(pattern: str) -> list[Run]:
+    @property
+    def test_json(self) -> Path:
+        """The labels that it was tested on."""
+        return Path(self.environment.get("test_json", ""))
+
+    @property
+    def test_images(self) -> Path:
+        """The folder of the images that it was tested on."""
+        return Path(self.environment.get("test_images", ""))
+
+
+def read_runs(pattern: str, data_root: str | None = None) -> list[Run]:
     """The runs whose folders match a glob, by experiment and seed.
+
+    Args:
+        pattern: of the run folders.
+        data_root: where the test data lies now; None for where the runs saw it.
 
     Raises:
         RunError: nothing matches, or a folder that matches holds no finished run.
@@ -45,14 +65,17 @@ def read_runs(pattern: str) -> list[Run]:
     folders = [f for f in folders if (f / "config.yaml").is_file()]
     if not folders:
         raise RunError(f"runs={pattern}: no run folder matches; a run folder holds config.yaml")
-    runs = [_read(folder) for folder in folders]
+    runs = [_read(folder, data_root) for folder in folders]
     return sorted(runs, key=lambda run: (run.experiment, run.results["seed"]))
 
 
-def _read(folder: Path) -> Run:
-    return Run(
-        folder, _json(folder / "results.json"), _json(folder / "environment.json"), _curves(folder)
-    )
+def _read(folder: Path, data_root: str | None) -> Run:
+    results, environment = (_json(folder / f"{name}.json") for name in ("results", "environment"))
+    if data_root is not None and "data_root" in environment:
+        for key in ("test_json", "test_images", "data_root"):
+            inside = os.path.relpath(environment[key], environment["data_root"])
+            environment[key] = str(Path(data_root) / inside)
+    return Run(folder, results, environment, _curves(folder))
 
 
 def _json(path: Path) -> dict[str, Any]:

@@ -1,0 +1,105 @@
+"""What can be said across the seeds of experiments, and between experiments."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from tqdm import tqdm
+
+from fidip.errors import ConfigError, FidipError, RunError
+from fidip.metrics import Difference, Experiment, Interval, Matches, compare_experiments
+from fidip.report.runs import Run, by_experiment
+
+PATIENCE = 2
+"""Seconds after which a progress bar shows."""
+
+
+class Tested(NamedTuple):
+    """A run's predictions, matched to its test labels; runs with equal labels can be compared."""
+
+    labels: str
+    matches: Matches
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Intervals and differences, as far as the runs allow.
+
+    Attributes:
+        against: the experiment that the others are compared with.
+        intervals: by experiment, of the ten numbers' means over seeds, over seeds and images.
+        differences: by experiment, of the ten numbers to those of ``against``.
+        problems: a line for each reason why something is missing.
+    """
+
+    against: str
+    intervals: dict[str, dict[str, Interval | None]]
+    differences: dict[str, dict[str, Difference | None]]
+    problems: list[str]
+
+
+def compare_runs(
+    runs: list[Run],
+    match: Callable[[Run], Tested],
+    against: str | None,
+    rounds: int,
+) -> Comparison:
+    """Compare experiments with one of them.
+
+    Args:
+        runs: one or more seeds of every experiment.
+        match: a run's predictions against its labels; raises FidipError where it cannot.
+        against: the experiment to compare with; None for the first.
+        rounds: of the bootstrap and of the permutation test.
+
+    Raises:
+        ConfigError: ``against`` is not among the experiments.
+    """
+    groups = by_experiment(runs)
+    against = against or next(iter(groups))
+    if against not in groups:
+        raise ConfigError(f"against={against}: no run of that name; there are {', '.join(groups)}")
+    tested: dict[str, tuple[str, Experiment]] = {}
+    problems: dict[str, list[str]] = {}
+    for name in _bar(groups, "intervals"):
+        try:
+            tested[name] = _read(groups[name], match, rounds)
+        except FidipError as error:
+            problems.setdefault(str(error), []).append(name)
+    differences = {}
+    labels, reference = tested.get(against, ("", None))
+    for name in _bar([name for name in tested if name != against], "differences"):
+        if reference is None:
+            problems.setdefault(f"{against} cannot; choose another: against=NAME", []).append(name)
+        elif tested[name][0] != labels:
+            problems.setdefault(_other_labels(groups[name][0], groups[against][0]), []).append(name)
+        else:
+            differences[name] = compare_experiments(tested[name][1], reference, rounds)
+    return Comparison(
+        against,
+        {name: experiment.intervals() for name, (_, experiment) in tested.items()},
+        differences,
+        [f"{', '.join(names)} cannot be compared: {why}" for why, names in problems.items()],
+    )
+
+
+def _bar(names: Iterable[str], label: str) -> Iterable[str]:
+    bar: Iterable[str] = tqdm(names, desc=label, delay=PATIENCE, disable=None, leave=False)
+    return bar
+
+
+def _read(group: list[Run], match: Callable[[Run], Tested], rounds: int) -> tuple[str, Experiment]:
+    tested = [match(run) for run in group]
+    for run, one in zip(group, tested, strict=True):
+        if one.labels != tested[0].labels:
+            raise RunError(_other_labels(run, group[0]))
+    return tested[0].labels, Experiment.of([one.matches for one in tested], rounds)
+
+
+def _other_labels(run: Run, other: Run) -> str:
+    return (
+        f"{run.root} was tested on other people ({run.test_json}) than {other.root} "
+        f"({other.test_json}); test both on the same"
+    )

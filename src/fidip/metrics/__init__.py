@@ -1,21 +1,34 @@
 """How good poses are: COCO AP, OKS, PCK, intervals."""
 
+from fidip.metrics.calibration import Calibration, fit_calibration, reliability
 from fidip.metrics.coco import annotations_to_coco, area_source, to_coco_results
-from fidip.metrics.evaluation import describe_poses, score_poses
+from fidip.metrics.errors import KINDS, error_kinds
+from fidip.metrics.evaluation import describe_poses, describe_results, score_poses
+from fidip.metrics.human import describe_second_labels
 from fidip.metrics.keypoint_ap import NAMES, Evaluation, evaluate_keypoints
-from fidip.metrics.oks import oks_nms, oks_per_joint, pck, pose_scores
+from fidip.metrics.matching import match_people
+from fidip.metrics.oks import instance_oks, oks_nms, oks_per_joint, pck, pose_scores
 
 __all__ = [
+    "KINDS",
     "NAMES",
+    "Calibration",
     "Evaluation",
     "annotations_to_coco",
     "area_source",
     "describe_poses",
+    "describe_results",
+    "describe_second_labels",
+    "error_kinds",
     "evaluate_keypoints",
+    "fit_calibration",
+    "instance_oks",
+    "match_people",
     "oks_nms",
     "oks_per_joint",
     "pck",
     "pose_scores",
+    "reliability",
     "score_poses",
     "to_coco_results",
 ]

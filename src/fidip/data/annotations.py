@@ -13,14 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
-
 from fidip.data.records import (
     RecordError,
     box,
     integer,
-    numbers,
+    keypoints,
     parse_records,
     positive,
     read_json,
@@ -179,7 +176,7 @@ def _annotation(
         image_wh=image.wh,
         box_xywh=box(record, image.wh),
         area=positive(record, "area"),
-        keypoints=_keypoints(record),
+        keypoints=keypoints(record),
         is_synthetic=image.is_synthetic,
         posture=image.posture,
     )
@@ -190,15 +187,7 @@ def _reason_to_skip(record: dict[str, Any]) -> str | None:
         return "of another category"
     if record.get("iscrowd"):
         return "crowds"
-    return None if _keypoints(record)[:, 2].any() else "without a labelled joint"
-
-
-def _keypoints(record: dict[str, Any]) -> NDArray[np.float64]:
-    keypoints = numbers(record, "keypoints", 3 * len(COCO17)).reshape(-1, 3)
-    odd = set(keypoints[:, 2].tolist()) - {0, 1, 2}
-    if odd:
-        raise RecordError(f"keypoints has visibility {min(odd):g}, expected 0, 1 or 2")
-    return keypoints
+    return None if keypoints(record)[:, 2].any() else "without a labelled joint"
 
 
 def _check_unique(path: Path, kind: str, ids: Iterable[int]) -> None:

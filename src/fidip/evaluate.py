@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from hydra.core.hydra_config import HydraConfig
@@ -11,14 +12,15 @@ from pytorch_lightning.utilities import rank_zero_only
 from torch.utils.data import DataLoader
 
 from fidip.cli import command
-from fidip.data import EvalSampler, PoseDataset, read_detections
+from fidip.data import EvalSampler, PoseDataset, read_detections, read_second_labels
 from fidip.errors import ConfigError
-from fidip.metrics import to_coco_results
+from fidip.metrics import Calibration, describe_second_labels, to_coco_results
 from fidip.nn.checkpoints import load_weights
+from fidip.run_calibration import fit_run, read_run
 from fidip.run_folder import RunFolder
 from fidip.scoring import read_results, score_poses, score_results, suppress, write_scores
 from fidip.tasks import ProgressBar
-from fidip.types import Batch, Poses
+from fidip.types import Annotation, Batch, Poses
 
 SPLITS = ("val", "test")
 
@@ -36,12 +38,15 @@ def evaluate(config: DictConfig) -> None:
         scores = score_results(read_results(Path(config.predictions)), people, "the file's own")
     elif config.boxes == "gt":
         poses = predict(config, trained, dataset)
-        scores = score_poses(poses, people)
+        scores = score_poses(poses, people, calibration(config, trained, poses, people))
     else:
         boxes = read_detections(Path(config.boxes), people, config.box_threshold)
         poses = predict(config, trained, PoseDataset(boxes, dataset.input_wh))
         poses = suppress(poses, config.oks_nms)
         scores = score_results(to_coco_results(poses), people, f"detections: {config.boxes}")
+    if config.human:
+        second = read_second_labels(Path(config.human), people)
+        scores["human"] = {"file": config.human, **describe_second_labels(second, people)}
     run = RunFolder(Path(config.out))
     rank_zero_only(write_scores)(run, scores, poses, trained, split=config.split)
 
@@ -49,12 +54,10 @@ def evaluate(config: DictConfig) -> None:
 def predict(config: DictConfig, trained: DictConfig, dataset: PoseDataset) -> Poses:
     """Poses of every box of a data set."""
     task = instantiate(trained.task)
-    run = RunFolder(Path(config.ckpt))
-    ckpt = run.weights() if run.config.is_file() else config.ckpt
     trainer = instantiate(
         config.trainer, logger=False, enable_checkpointing=False, callbacks=[ProgressBar()]
     )
-    rank_zero_only(print)(load_weights(task.net, ckpt, config.allow_partial))
+    rank_zero_only(print)(load_weights(task.net, weights(config.ckpt), config.allow_partial))
     loader = DataLoader(
         dataset,
         batch_size=trained.data.batch_size,
@@ -67,12 +70,43 @@ def predict(config: DictConfig, trained: DictConfig, dataset: PoseDataset) -> Po
     return poses
 
 
+def weights(ckpt: str) -> str:
+    """The checkpoint file, where a run folder is given."""
+    run = RunFolder(Path(ckpt))
+    return str(run.weights()) if run.config.is_file() else ckpt
+
+
+def calibration(
+    config: DictConfig, trained: DictConfig, poses: Poses, people: Sequence[Annotation]
+) -> Calibration | None:
+    """The calibration of a run's scores: fitted now, or read if there is one."""
+    run = RunFolder.of_checkpoint(config.ckpt)
+    if run is None:
+        return None
+    of = (run, Path(weights(config.ckpt)), trained.task)
+    return fit_run(*of, poses, people) if config.calibrate else read_run(*of)
+
+
 def check(config: DictConfig) -> None:
     """Raises ConfigError where the keys do not say what to score."""
     if (config.ckpt is None) == (config.predictions is None):
         raise ConfigError("give either ckpt=RUN_OR_CKPT or predictions=FILE")
     if config.split not in SPLITS:
         raise ConfigError(f"split={config.split} is not one of {', '.join(SPLITS)}")
+    if config.calibrate:
+        check_calibrate(config)
+
+
+def check_calibrate(config: DictConfig) -> None:
+    """Raises ConfigError where there is nothing to calibrate, or on the wrong data."""
+    if config.split != "val" or config.boxes != "gt" or config.predictions:
+        raise ConfigError(
+            "calibrate=true fits to validation images in labelled boxes; give ckpt=RUN split=val"
+        )
+    if RunFolder.of_checkpoint(config.ckpt) is None:
+        raise ConfigError(
+            f"calibrate=true: {config.ckpt} lies in no run folder, where calibration.json belongs"
+        )
 
 
 def settings(config: DictConfig) -> DictConfig:

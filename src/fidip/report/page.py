@@ -7,6 +7,7 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader
 
 from fidip.report import figures
+from fidip.report.diagnosis import diagnosis
 from fidip.report.overlay import side_by_side
 from fidip.report.runs import Run
 from fidip.report.tables import HEADER, footnote, summary_rows
@@ -30,6 +31,7 @@ def write_page(path: Path, runs: list[Run]) -> None:
             figures.curve(runs, "train/domain_accuracy", "domain accuracy", line=0.5),
         ],
         overlays=side_by_side(first),
+        diagnosis=diagnosis(runs),
         runs=runs,
     )
     path.write_text(html, encoding="utf-8")

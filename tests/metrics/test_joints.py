@@ -90,6 +90,7 @@ def test_joints_are_described_with_how_many_they_are():
 
 
 def test_predictions_of_nobody_have_scores_and_no_joints():
-    content = describe_results([entry(person(), GRID + 5000)], [person()])
+    cat = {**entry(person()), "category_id": 17}
+    content = describe_results([entry(person(), GRID + 5000), cat], [person()])
     assert (content["metrics"]["AP"], content["matched"]) == (0, 0)
     assert "per_joint" not in content

@@ -19,6 +19,7 @@ from fidip.metrics.slices import describe_slices
 from fidip.skeleton import COCO17
 from fidip.types import Annotation, Poses
 
+PERSON = 1
 PCK_SHARES = (0.05, 0.1, 0.2)
 ROUNDS = 1000
 SLICE_ROUNDS = 300
@@ -53,6 +54,7 @@ def describe_results(
     of error (``error_kinds``) and AP (``joint_ap``); and the reliability of their scores. Joint by joint
     ``count`` labelled joints were predicted, ``torso_count`` of them of people with a labelled torso.
     """
+    results = [entry for entry in results if entry["category_id"] == PERSON]
     xy, scores, image_ids = from_coco_results(results)
     return _describe(results, match_people(xy, image_ids, scores, annotations), annotations)
 

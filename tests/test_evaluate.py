@@ -1,12 +1,16 @@
 """``fidip evaluate`` of checkpoints, detections and results files, on stick figures."""
 
 import json
+import math
+import shutil
 import subprocess
 import sys
 
 import pytest
 
 from fidip import evaluate, train
+from fidip.errors import DataError
+from fidip.scoring import read_results
 
 NAMES = ["AP", "AP50", "AP75", "AP(M)", "AP(L)", "AR", "AR50", "AR75", "AR(M)", "AR(L)"]
 TEST = "annotations/person_keypoints_validate_infant.json"
@@ -84,6 +88,50 @@ def test_a_perfect_results_file_has_ap_one(monkeypatch, tmp_path, tiny_root):
     results, predictions = run_evaluate(monkeypatch, tmp_path, *arguments)
     assert results["metrics"]["AP"] == pytest.approx(1.0)
     assert predictions is None
+    assert results["kinds"]["good"] == 1
+    assert min(joint["ap"] for joint in results["per_joint"].values()) == pytest.approx(1.0)
+
+
+def test_a_second_annotator_is_a_line_of_the_table(run, monkeypatch, tmp_path, tiny_root, capsys):
+    second = json.loads((tiny_root / TEST).read_text())
+    second["annotations"].pop()
+    file = write_json(tmp_path / "second.json", second)
+    results, _ = run_evaluate(monkeypatch, tmp_path, f"ckpt={run}", f"human={file}")
+    assert results["human"]["people"] == results["instances"] - 1
+    assert results["human"]["oks"] == pytest.approx(1)
+    assert results["human"]["AP"] == pytest.approx(81 / 101)  # of 101 recalls those up to 4/5
+    assert "AP, human" in capsys.readouterr().out
+
+
+def test_scores_are_calibrated_on_validation_images_for_the_test(
+    run, monkeypatch, tmp_path, capsys
+):
+    copy = shutil.copytree(run, tmp_path / "run")
+    arguments = [f"ckpt={copy}", "split=val", "data.val_fraction=0.75", "calibrate=true"]
+    val, _ = run_evaluate(monkeypatch, tmp_path / "b", *arguments)
+    saved = json.loads((copy / "calibration.json").read_text())
+    assert saved["people"] == val["instances"] == 3
+    after, _ = run_evaluate(monkeypatch, tmp_path / "c", f"ckpt={copy}/checkpoints/best.ckpt")
+    calibrated = after["reliability"]["calibrated"]
+    raw = [row["score"] for row in after["reliability"]["bins"]]
+    logits = [math.log(max(s, 0.01) / (1 - max(s, 0.01))) for s in raw]
+    expected = [1 / (1 + math.exp(-saved["slope"] * x - saved["bias"])) for x in logits]
+    assert [row["score"] for row in calibrated["bins"]] == pytest.approx(expected, abs=1e-3)
+    assert "is of other weights" not in capsys.readouterr().out
+    other, _ = run_evaluate(monkeypatch, tmp_path / "d", f"ckpt={copy}", "task.flip_test=false")
+    assert "calibrated" not in other["reliability"]
+    assert "calibration.json is of other weights or settings: not used" in capsys.readouterr().out
+
+
+def test_a_broken_calibration_is_named(run, monkeypatch, tmp_path, capsys):
+    copy = shutil.copytree(run, tmp_path / "run")
+    write_json(copy / "calibration.json", {"slope": 1.0, "bias": "none"})
+    with pytest.raises(SystemExit) as exit_:
+        run_evaluate(monkeypatch, tmp_path, f"ckpt={copy}")
+    message = capsys.readouterr().err
+    assert exit_.value.code == 2
+    assert "calibration.json: bias is 'none', expected a finite number; delete it" in message
+    assert message.count("\n") == 1
 
 
 def test_detections_replace_the_boxes_and_doubles_are_suppressed(
@@ -136,6 +184,9 @@ def test_two_processes_predict_what_one_does(run, monkeypatch, tmp_path):
         (["ckpt=nothing.ckpt"], "experiment=NAME"),
         (["ckpt={run}", "split=train"], "split=train is not one of val, test"),
         (["ckpt={run}", "boxes=nowhere.json"], "nowhere.json"),
+        (["ckpt={run}", "calibrate=true"], "give ckpt=RUN split=val"),
+        (["ckpt=nothing.ckpt", "calibrate=true", "split=val"], "in no run folder"),
+        (["ckpt={run}", "human=nowhere.json"], "nowhere.json"),
         (["predictions=nowhere.json", "experiment=scratch_demo", "data.root={root}"], "nowhere"),
     ],
 )
@@ -149,3 +200,17 @@ def test_mistakes_are_one_line(arguments, words, run, tiny_root, monkeypatch, tm
     assert message.startswith("error: ")
     assert message.count("\n") == 1
     assert words in message
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ({}, "expected a list of results"),
+        ([{"image_id": 0}], "result at position 0: category_id is missing"),
+        ([{"image_id": 0, "category_id": 1, "keypoints": [1.0], "score": 1}], "expected 51"),
+    ],
+)
+def test_a_results_file_that_is_none_is_named(content, words, tmp_path):
+    file = write_json(tmp_path / "r.json", content)
+    with pytest.raises(DataError, match=words):
+        read_results(file)

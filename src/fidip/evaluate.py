@@ -12,10 +12,18 @@ from pytorch_lightning.utilities import rank_zero_only
 from torch.utils.data import DataLoader
 
 from fidip.cli import command
-from fidip.data import EvalSampler, PoseDataset, image_hashes, read_detections, trained_on
+from fidip.data import (
+    EvalSampler,
+    PoseDataset,
+    image_hashes,
+    read_detections,
+    read_second_labels,
+    trained_on,
+)
 from fidip.errors import ConfigError
-from fidip.metrics import to_coco_results
+from fidip.metrics import Calibration, describe_second_labels, to_coco_results
 from fidip.nn.checkpoints import load_weights, training_images
+from fidip.run_calibration import fit_run, read_run
 from fidip.run_folder import RunFolder
 from fidip.scoring import NMS, read_results, score_poses, score_results, suppress, write_scores
 from fidip.tasks import ProgressBar
@@ -38,7 +46,7 @@ def evaluate(config: DictConfig) -> None:
         scores = score_results(read_results(Path(config.predictions)), people, "the file's own")
     elif config.boxes == "gt":
         poses = predict(config, trained, dataset)
-        scores = score_poses(poses, people)
+        scores = score_poses(poses, people, calibration(config, trained, poses, people))
     else:
         boxes = read_detections(Path(config.boxes), people, config.box_threshold)
         found = PoseDataset(boxes, dataset.input_wh)
@@ -46,6 +54,9 @@ def evaluate(config: DictConfig) -> None:
         poses = suppress(poses, found, config.nms, config.nms_threshold)
         scores = score_results(to_coco_results(poses), people, f"detections: {config.boxes}")
     scores["contaminated"] = contaminated
+    if config.human:
+        second = read_second_labels(Path(config.human), people)
+        scores["human"] = {"file": config.human, **describe_second_labels(second, people)}
     run = RunFolder(Path(config.out))
     rank_zero_only(write_scores)(run, scores, poses, trained, split=config.split)
 
@@ -92,6 +103,17 @@ def count_trained_on(config: DictConfig, people: Sequence[Annotation]) -> int | 
     return len(trained_on(hashes, seen, config.allow_contaminated))
 
 
+def calibration(
+    config: DictConfig, trained: DictConfig, poses: Poses, people: Sequence[Annotation]
+) -> Calibration | None:
+    """The calibration of a run's scores: fitted now, or read if there is one."""
+    run = RunFolder.of_checkpoint(config.ckpt)
+    if run is None:
+        return None
+    of = (run, Path(weights_file(config)), trained.task)
+    return fit_run(*of, poses, people) if config.calibrate else read_run(*of)
+
+
 def check(config: DictConfig) -> None:
     """Raises ConfigError where the keys do not say what to score."""
     if (config.ckpt is None) == (config.predictions is None):
@@ -100,6 +122,20 @@ def check(config: DictConfig) -> None:
         raise ConfigError(f"split={config.split} is not one of {', '.join(SPLITS)}")
     if config.nms not in NMS:
         raise ConfigError(f"nms={config.nms} is not one of {', '.join(NMS)}")
+    if config.calibrate:
+        check_calibrate(config)
+
+
+def check_calibrate(config: DictConfig) -> None:
+    """Raises ConfigError where there is nothing to calibrate, or on the wrong data."""
+    if config.split != "val" or config.boxes != "gt" or config.predictions:
+        raise ConfigError(
+            "calibrate=true fits to validation images in labelled boxes; give ckpt=RUN split=val"
+        )
+    if RunFolder.of_checkpoint(config.ckpt) is None:
+        raise ConfigError(
+            f"calibrate=true: {config.ckpt} lies in no run folder, where calibration.json belongs"
+        )
 
 
 def settings(config: DictConfig) -> DictConfig:

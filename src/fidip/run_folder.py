@@ -47,6 +47,10 @@ class RunFolder:
         return self.root / "predictions.json"
 
     @property
+    def calibration(self) -> Path:
+        return self.root / "calibration.json"
+
+    @property
     def last(self) -> Path:
         return self.root / "checkpoints" / "last.ckpt"
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,43 +13,38 @@ from rich.table import Table
 
 from fidip.data import PoseDataset
 from fidip.data.augment import View
+from fidip.data.records import integer, number, numbers, parse_records, read_json
+from fidip.diagnosis import diagnosis, show_interval, show_number
 from fidip.errors import DataError
 from fidip.metrics import (
-    annotations_to_coco,
-    area_source,
+    Calibration,
     describe_poses,
-    evaluate_keypoints,
+    describe_results,
     oks_nms,
     pose_scores,
     soft_oks_nms,
     to_coco_results,
 )
 from fidip.run_folder import RunFolder, write_json
+from fidip.skeleton import COCO17
 from fidip.types import Annotation, Poses
 
 GROUND_TRUTH = "ground truth"
-ROUNDS = 1000
 NMS = {"hard": oks_nms, "soft": soft_oks_nms}
 
 
-def score_poses(poses: Poses, people: Sequence[Annotation]) -> dict[str, Any]:
+def score_poses(
+    poses: Poses, people: Sequence[Annotation], calibration: Calibration | None = None
+) -> dict[str, Any]:
     """Scores of poses in the boxes of labelled people."""
-    return {"box_source": GROUND_TRUTH, **describe_poses(poses, people)}
+    return {"box_source": GROUND_TRUTH, **describe_poses(poses, people, calibration)}
 
 
 def score_results(
     results: list[dict[str, Any]], people: Sequence[Annotation], source: str
 ) -> dict[str, Any]:
     """Scores of COCO results, whatever boxes they come from."""
-    evaluation = evaluate_keypoints(annotations_to_coco(people), results, rounds=ROUNDS)
-    return {
-        "box_source": source,
-        "area_source": area_source(people),
-        "images": len({a.image_id for a in people}),
-        "instances": len(people),
-        "metrics": evaluation.metrics,
-        "intervals": evaluation.intervals,
-    }
+    return {"box_source": source, **describe_results(results, people)}
 
 
 def suppress(poses: Poses, dataset: PoseDataset, kind: str, threshold: float) -> Poses:
@@ -74,16 +68,19 @@ def read_results(path: Path) -> list[dict[str, Any]]:
     Raises:
         DataError: the file is missing or something else.
     """
-    try:
-        results = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path}: cannot be read as JSON ({error}); give a results file") from error
-    needed = {"image_id", "category_id", "keypoints", "score"}
-    if not isinstance(results, list) or any(
-        not isinstance(entry, dict) or not needed <= set(entry) for entry in results
-    ):
-        raise DataError(f"{path}: expected a list of objects with {', '.join(sorted(needed))}")
-    return results
+    results = read_json(path)
+    if not isinstance(results, list):
+        raise DataError(f"{path}: expected a list of results in COCO's key point format")
+    return parse_records(path, "result", results, _result)
+
+
+def _result(record: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "image_id": integer(record, "image_id"),
+        "category_id": integer(record, "category_id"),
+        "keypoints": numbers(record, "keypoints", 3 * len(COCO17)).tolist(),
+        "score": number(record, "score"),
+    }
 
 
 def write_scores(
@@ -98,7 +95,7 @@ def write_scores(
 
 
 def print_table(scores: dict[str, Any]) -> None:
-    """COCO's ten numbers with their intervals, under what they depend on."""
+    """COCO's ten numbers with their intervals, under what they depend on; then what explains them."""
     print(
         f"{scores['instances']} people, {scores['box_source']} boxes, "
         f"OKS by {scores['area_source']}"
@@ -110,13 +107,11 @@ def print_table(scores: dict[str, Any]) -> None:
     )
     table = Table("", "value", "95 % interval over images")
     for name, value in scores["metrics"].items():
-        table.add_row(name, _number(value), _interval(scores["intervals"].get(name)))
-    Console(width=80).print(table)
-
-
-def _number(value: float | None) -> str:
-    return "n/a" if value is None else f"{value:.3f}"
-
-
-def _interval(interval: Sequence[float] | None) -> str:
-    return "" if interval is None else f"{interval[0]:.3f} to {interval[1]:.3f}"
+        table.add_row(name, show_number(value), show_interval(scores["intervals"].get(name)))
+    if "human" in scores:
+        human = scores["human"]
+        table.add_row("AP, human", show_number(human["AP"]), show_interval(human["interval"]))
+    console = Console(width=80)
+    console.print(table)
+    for part in diagnosis(scores):
+        console.print(part, highlight=False)

@@ -7,6 +7,7 @@ from fidip.data.datamodule import SyripDataModule
 from fidip.data.dataset import PoseDataset, read_image
 from fidip.data.detections import read_detections
 from fidip.data.sampler import BalancedSampler, EvalSampler, ShuffledSampler
+from fidip.data.second_labels import read_second_labels
 
 __all__ = [
     "AnnotationFile",
@@ -20,5 +21,6 @@ __all__ = [
     "read_annotations",
     "read_detections",
     "read_image",
+    "read_second_labels",
     "trained_on",
 ]

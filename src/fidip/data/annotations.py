@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from fidip.data.records import (
     RecordError,
     box,
     integer,
+    keypoints,
     listed,
     number,
     numbers,
@@ -233,7 +233,7 @@ class _People:
             image_wh=image.wh,
             box_xywh=numbers(record, "bbox", 4),
             area=number(record, "area"),
-            keypoints=NO_JOINTS if is_crowd and "keypoints" not in record else _keypoints(record),
+            keypoints=NO_JOINTS if is_crowd and "keypoints" not in record else keypoints(record),
             is_synthetic=image.is_synthetic,
             posture=image.posture,
             is_crowd=is_crowd,
@@ -252,14 +252,6 @@ class _People:
                 return "with an area or a box too small to crop"
             raise
         return None
-
-
-def _keypoints(record: dict[str, Any]) -> NDArray[np.float64]:
-    keypoints = numbers(record, "keypoints", 3 * len(COCO17)).reshape(-1, 3)
-    odd = set(keypoints[:, 2].tolist()) - {0, 1, 2}
-    if odd:
-        raise RecordError(f"keypoints has visibility {min(odd):g}, expected 0, 1 or 2")
-    return keypoints
 
 
 def _malformed(kind: str, cases: Sequence[str]) -> Problem:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fidip.errors import DataError
+from fidip.skeleton import COCO17
 from fidip.types import ImageSize
 
 T = TypeVar("T")
@@ -168,6 +169,15 @@ def box(record: dict[str, Any], image_wh: ImageSize) -> NDArray[np.float64]:
     if shown.max() < SMALLEST_BOX:
         raise RecordError(f"bbox {bbox.tolist()} shows less than {SMALLEST_BOX} px of a person")
     return bbox
+
+
+def keypoints(record: dict[str, Any]) -> NDArray[np.float64]:
+    """``keypoints``, a (K, 3) array of x and y in image px and visibility."""
+    triplets = numbers(record, "keypoints", 3 * len(COCO17)).reshape(-1, 3)
+    odd = set(triplets[:, 2].tolist()) - {0, 1, 2}
+    if odd:
+        raise RecordError(f"keypoints has visibility {min(odd):g}, expected 0, 1 or 2")
+    return triplets
 
 
 def _shown(record: dict[str, Any], field: str) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fidip.metrics.oks import pose_scores
 from fidip.skeleton import COCO17
@@ -61,6 +62,18 @@ def to_coco_results(poses: Poses) -> list[dict[str, Any]]:
             poses.image_ids, triplets, pose_scores(poses), strict=True
         )
     ]
+
+
+def from_coco_results(
+    results: Sequence[dict[str, Any]],
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]:
+    """(N, K, 2) key points in image px, (N,) scores and (N,) image ids of COCO results entries."""
+    keypoints = np.array([entry["keypoints"] for entry in results], dtype=np.float64)
+    return (
+        keypoints.reshape(-1, len(COCO17), 3)[..., :2],
+        np.array([entry["score"] for entry in results], dtype=np.float64),
+        np.array([entry["image_id"] for entry in results], dtype=np.int64),
+    )
 
 
 def area_source(annotations: Sequence[Annotation]) -> str:

@@ -6,15 +6,23 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from fidip.metrics.coco import annotations_to_coco, area_source, to_coco_results
+from fidip.metrics.calibration import Calibration, reliability
+from fidip.metrics.coco import annotations_to_coco, area_source, from_coco_results, to_coco_results
+from fidip.metrics.errors import KINDS, error_kinds
+from fidip.metrics.joints import joint_ap, torso_errors
 from fidip.metrics.keypoint_ap import evaluate_keypoints
-from fidip.metrics.oks import labels, oks_per_joint, pck
+from fidip.metrics.matching import UNMATCHED, match_people
+from fidip.metrics.oks import Floats, instance_oks, labels, oks_per_joint, pck
+from fidip.metrics.slices import describe_slices
 from fidip.skeleton import COCO17
 from fidip.types import Annotation, Poses
 
+PERSON = 1
 PCK_SHARES = (0.05, 0.1, 0.2)
 ROUNDS = 1000
+SLICE_ROUNDS = 300
 
 
 def score_poses(poses: Poses, annotations: Sequence[Annotation]) -> dict[str, float]:
@@ -28,36 +36,117 @@ def score_poses(poses: Poses, annotations: Sequence[Annotation]) -> dict[str, fl
     }
 
 
-def describe_poses(poses: Poses, annotations: Sequence[Annotation]) -> dict[str, Any]:
-    """The content of ``results.json`` that follows from poses in ground-truth boxes.
+def describe_poses(
+    poses: Poses, annotations: Sequence[Annotation], calibration: Calibration | None = None
+) -> dict[str, Any]:
+    """What ``describe_results`` says of poses in ground-truth boxes, which tell whom each is of."""
+    return _describe(to_coco_results(poses), poses.index, annotations, calibration)
 
-    The ten numbers with intervals over images, and OKS and PCK (relative to the longer side of the box) by
-    joint and over all labelled joints.
+
+def describe_results(
+    results: Sequence[dict[str, Any]], annotations: Sequence[Annotation]
+) -> dict[str, Any]:
+    """The content of ``results.json`` that follows from COCO results.
+
+    The ten numbers with intervals over images; AP by slice of people (``describe_slices``); and, of the
+    predictions that are of somebody (``match_people``), over all labelled joints and by joint: OKS, PCK
+    (relative to the longer side of the box), torso-normalised error (``torso_errors``), shares of the kinds
+    of error (``error_kinds``) and AP (``joint_ap``); and the reliability of their scores. Joint by joint
+    ``count`` labelled joints were predicted, ``torso_count`` of them of people with a labelled torso.
     """
-    evaluation = evaluate_keypoints(
-        annotations_to_coco(annotations), to_coco_results(poses), rounds=ROUNDS
-    )
-    keypoints, area, boxes = labels([annotations[i] for i in poses.index])
-    similarity, labelled = oks_per_joint(poses.xy, keypoints, area), keypoints[..., 2] > 0
-    correct = {share: pck(poses.xy, keypoints, boxes, share) for share in PCK_SHARES}
-    return {
+    results = [entry for entry in results if entry["category_id"] == PERSON]
+    xy, scores, image_ids = from_coco_results(results)
+    return _describe(results, match_people(xy, image_ids, scores, annotations), annotations)
+
+
+def _describe(
+    results: Sequence[dict[str, Any]],
+    index: NDArray[np.int64],
+    annotations: Sequence[Annotation],
+    calibration: Calibration | None = None,
+) -> dict[str, Any]:
+    evaluation = evaluate_keypoints(annotations_to_coco(annotations), results, rounds=ROUNDS)
+    xy, scores, _ = from_coco_results(results)
+    found = index != UNMATCHED
+    people = [annotations[i] for i in index[found]]
+    content = {
         "area_source": area_source(annotations),
         "images": len({a.image_id for a in annotations}),
         "instances": len(annotations),
+        "matched": len(people),
         "metrics": evaluation.metrics,
         "intervals": evaluation.intervals,
-        "oks": float(np.nanmean(similarity)),
-        "pck": {f"pck@{share}": float(right[labelled].mean()) for share, right in correct.items()},
+    }
+    if not people:
+        return content
+    return {
+        **content,
+        **_describe_joints(xy[found], index[found], annotations, joint_ap(results, annotations)),
+        "reliability": describe_reliability(
+            scores[found], instance_oks(xy[found], people), calibration
+        ),
+        "slices": describe_slices(results, index, annotations, SLICE_ROUNDS),
+    }
+
+
+def describe_reliability(
+    scores: Floats, oks: Floats, calibration: Calibration | None
+) -> dict[str, Any]:
+    """Reliability of scores as they are, and ``calibrated`` where there is a calibration."""
+    described = reliability(scores, oks)
+    if calibration is not None:
+        described["calibrated"] = reliability(calibration(scores), oks)
+    return described
+
+
+def _describe_joints(
+    xy: Floats, index: NDArray[np.int64], annotations: Sequence[Annotation], ap: dict[str, Any]
+) -> dict[str, Any]:
+    """Of (N, K, 2) predictions of the people that (N,) ``index`` points to: over all and by joint."""
+    keypoints, area, boxes = labels([annotations[i] for i in index])
+    labelled = keypoints[..., 2] > 0
+    kinds = error_kinds(xy, index, annotations)
+    values = {
+        "oks": oks_per_joint(xy, keypoints, area),
+        **{
+            f"pck@{share}": np.where(labelled, pck(xy, keypoints, boxes, share), np.nan)
+            for share in PCK_SHARES
+        },
+        "torso_error": torso_errors(xy, keypoints),
+    }
+    overall = {name: _mean(value) for name, value in values.items()}
+    return {
+        "oks": overall["oks"],
+        "pck": {name: value for name, value in overall.items() if name.startswith("pck")},
+        "torso_error": overall["torso_error"],
+        "torso_count": _count(values["torso_error"]),
+        "kinds": _shares(kinds),
         "per_joint": {
             joint: {
                 "count": int(labelled[:, k].sum()),
-                "oks": _mean(similarity[labelled[:, k], k]),
-                **{f"pck@{s}": _mean(right[labelled[:, k], k]) for s, right in correct.items()},
+                "ap": ap[joint],
+                **{name: _mean(value[:, k]) for name, value in values.items()},
+                "torso_count": _count(values["torso_error"][:, k]),
+                "kinds": _shares(kinds[:, k]),
             }
             for k, joint in enumerate(COCO17.joints)
         },
     }
 
 
-def _mean(values: np.ndarray[Any, Any]) -> float | None:
-    return float(values.mean()) if len(values) else None
+def _mean(values: Floats) -> float | None:
+    """The mean of what is known; None where nothing is."""
+    return float(np.nanmean(values)) if _count(values) else None
+
+
+def _count(values: Floats) -> int:
+    return int((~np.isnan(values)).sum())
+
+
+def _shares(kinds: NDArray[np.int64]) -> dict[str, float | None]:
+    """The share of each kind of error among labelled joints."""
+    known = kinds[kinds >= 0]
+    return {
+        kind: float((known == code).mean()) if len(known) else None
+        for code, kind in enumerate(KINDS)
+    }

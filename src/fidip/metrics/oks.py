@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -23,6 +25,13 @@ def oks_per_joint(
     variance = (2 * np.array(skeleton.sigmas)) ** 2
     similarity = np.exp(-squared / variance / (area[:, None] + np.spacing(1)) / 2)
     return np.where(keypoints[..., 2] > 0, similarity, np.nan)
+
+
+def instance_oks(xy: Floats, people: Sequence[Annotation]) -> Floats:
+    """(N,) OKS of key points (N, K, 2), or of (K, 2) with each person: the mean over labelled joints."""
+    keypoints, area, _ = labels(people)
+    oks: Floats = np.nanmean(oks_per_joint(xy, keypoints, area), axis=1)
+    return oks
 
 
 def pck(xy: Floats, keypoints: Floats, boxes_xywh: Floats, share: float) -> NDArray[np.bool_]:
@@ -119,7 +128,7 @@ def _likeness(poses: Poses, areas: Floats, one: np.int64, others: NDArray[np.int
     return likeness
 
 
-def labels(annotations: list[Annotation]) -> tuple[Floats, Floats, Floats]:
+def labels(annotations: Sequence[Annotation]) -> tuple[Floats, Floats, Floats]:
     """(N, K, 3) key points, (N,) areas and (N, 4) boxes of annotations."""
     return (
         np.stack([a.keypoints for a in annotations]),

@@ -8,6 +8,7 @@ from jinja2 import Environment, PackageLoader
 
 from fidip.report import figures
 from fidip.report.comparison import Comparison
+from fidip.report.diagnosis import diagnosis
 from fidip.report.overlay import side_by_side
 from fidip.report.runs import Run, by_experiment
 from fidip.report.tables import (
@@ -41,6 +42,7 @@ def write_page(path: Path, runs: list[Run], comparison: Comparison) -> None:
             figures.curve(runs, "train/domain_accuracy", "domain accuracy", line=0.5),
         ],
         overlays=side_by_side(first),
+        diagnosis=diagnosis(runs),
         runs=runs,
     )
     path.write_text(html, encoding="utf-8")

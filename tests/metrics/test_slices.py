@@ -1,0 +1,118 @@
+"""Slices of people: who is where, that counts add up, and AP against the people alone."""
+
+import numpy as np
+import pytest
+from made_people import GRID, entry, person
+
+from fidip.metrics import annotations_to_coco, evaluate_keypoints
+from fidip.metrics.slices import describe_slices, properties
+
+TORSO = np.array([(-10, -20), (10, -20), (-8, 20), (8, 20)])
+"""Shoulders above hips."""
+
+
+def turned(degrees):
+    """Joints of a person turned clockwise, as it looks in the image."""
+    a = np.radians(degrees)
+    joints = GRID.copy()
+    joints[[5, 6, 11, 12]] = TORSO @ np.array([[np.cos(a), np.sin(a)], [-np.sin(a), np.cos(a)]])
+    return joints
+
+
+@pytest.mark.parametrize(
+    ("degrees", "direction"),
+    [
+        (0, "head up"), (44, "head up"), (-44, "head up"), (46, "head right"), (90, "head right"),
+        (136, "head down"), (180, "head down"), (-134, "head left"), (-90, "head left"),
+    ],
+)  # fmt: skip
+def test_where_the_head_points(degrees, direction):
+    assert properties([person(joints=turned(degrees))])["rotation"] == [direction]
+
+
+def test_without_a_hip_nobody_knows():
+    flags = np.full(17, 2)
+    flags[11] = 0
+    assert properties([person(visibility=flags)])["rotation"] == ["unknown"]
+
+
+@pytest.mark.parametrize(
+    ("occluded", "unlabelled", "name"),
+    [
+        (0, 0, "none occluded"), (8, 0, "up to half"), (9, 0, "more than half"),
+        (8, 1, "up to half"), (8, 2, "more than half"), (0, 3, "none occluded"),
+    ],
+)  # fmt: skip
+def test_how_much_is_occluded(occluded, unlabelled, name):
+    flags = [1] * occluded + [0] * unlabelled + [2] * (17 - occluded - unlabelled)
+    assert properties([person(visibility=flags)])["occlusion"] == [name]
+
+
+@pytest.fixture
+def crowd():
+    """Forty people, two an image, and their predictions: some far off."""
+    rng = np.random.default_rng(0)
+    postures = ["Supine", "Prone", None]
+    people = [
+        person(
+            i + 1,
+            image=i // 2,
+            at=(1000.0 * (i % 2), 0),
+            joints=turned(90 * rng.integers(4)),
+            visibility=rng.integers(1, 3, 17),
+            posture=postures[i // 2 % 3],
+            is_synthetic=i // 2 % 2 == 0,
+        )
+        for i in range(40)
+    ]
+    noise = rng.uniform(0, 20, 40)
+    found = [
+        entry(p, p.keypoints[:, :2] + rng.normal(0, n, (17, 2)), score=rng.uniform())
+        for p, n in zip(people, noise, strict=True)
+    ]
+    return people, found
+
+
+def test_every_person_is_in_one_slice_of_each_property(crowd):
+    people, found = crowd
+    slices = describe_slices(found, np.arange(40), people, rounds=20)
+    assert set(slices) == {"posture", "rotation", "occlusion", "domain"}
+    for values in slices.values():
+        assert sum(row["people"] for row in values.values()) == 40
+    for name in ("posture", "domain"):  # of images
+        assert sum(row["images"] for row in slices[name].values()) == 20
+    assert set(slices["posture"]) == {"Supine", "Prone", "unknown"}
+
+
+def test_a_slice_is_scored_as_if_nobody_else_were_there(crowd):
+    people, found = crowd
+    values = properties(people)["rotation"]
+    for direction, row in describe_slices(found, np.arange(40), people, rounds=100)[
+        "rotation"
+    ].items():
+        inside = [i for i in range(40) if values[i] == direction]
+        alone = evaluate_keypoints(
+            annotations_to_coco([people[i] for i in inside]), [found[i] for i in inside]
+        )
+        assert row["AP"] == pytest.approx(alone.metrics["AP"])
+        assert row["interval"][0] <= row["AP"] <= row["interval"][1]
+        assert row["images"] == len({people[i].image_id for i in inside})
+
+
+def test_what_is_true_of_everybody_tells_nothing():
+    people = [person(i + 1, image=i, is_synthetic=False) for i in range(3)]
+    assert describe_slices([entry(p) for p in people], np.arange(3), people, rounds=10) == {}
+
+
+def test_predictions_of_nobody_are_wrong_in_every_slice_of_their_image():
+    people = [
+        person(1, visibility=1),
+        person(2, at=(900, 0)),
+        person(3, image=1),
+    ]
+    nobody = entry(people[0], GRID + 5000, score=2.0)
+    found = [entry(p) for p in people]
+    slices = describe_slices([*found, nobody], np.array([0, 1, 2, -1]), people, rounds=10)
+    occluded, visible = slices["occlusion"]["more than half"], slices["occlusion"]["none occluded"]
+    assert (occluded["people"], occluded["images"], occluded["AP"]) == (1, 1, pytest.approx(1 / 2))
+    assert (visible["people"], visible["images"], visible["AP"]) == (2, 2, pytest.approx(2 / 3))

@@ -214,3 +214,13 @@ def test_a_results_file_that_is_none_is_named(content, words, tmp_path):
     file = write_json(tmp_path / "r.json", content)
     with pytest.raises(DataError, match=words):
         read_results(file)
+
+
+def test_results_of_unknown_images_are_one_line(monkeypatch, tmp_path, tiny_root, capfd):
+    result = {"image_id": 987654, "category_id": 1, "keypoints": [1.0] * 51, "score": 1.0}
+    file = write_json(tmp_path / "strange.json", [result])
+    arguments = [f"predictions={file}", "experiment=scratch_demo", f"data.root={tiny_root}"]
+    with pytest.raises(SystemExit) as status:
+        run_evaluate(monkeypatch, tmp_path, *arguments)
+    assert status.value.code == 2
+    assert "image_id 987654" in capfd.readouterr().err

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fidip.errors import DataError
 from fidip.metrics.calibration import Calibration, reliability
 from fidip.metrics.coco import annotations_to_coco, area_source, from_coco_results, to_coco_results
 from fidip.metrics.errors import KINDS, error_kinds
@@ -17,7 +18,7 @@ from fidip.metrics.matching import UNMATCHED, match_people
 from fidip.metrics.oks import Floats, instance_oks, labels, oks_per_joint, pck
 from fidip.metrics.slices import describe_slices
 from fidip.skeleton import COCO17
-from fidip.types import Annotation, Poses
+from fidip.types import Annotation, People, Poses
 
 PERSON = 1
 PCK_SHARES = (0.05, 0.1, 0.2)
@@ -53,8 +54,18 @@ def describe_results(
     (relative to the longer side of the box), torso-normalised error (``torso_errors``), shares of the kinds
     of error (``error_kinds``) and AP (``joint_ap``); and the reliability of their scores. Joint by joint
     ``count`` labelled joints were predicted, ``torso_count`` of them of people with a labelled torso.
+
+    Raises:
+        DataError: results of images that the annotations' file does not have.
     """
     results = [entry for entry in results if entry["category_id"] == PERSON]
+    images = {image.id for image in People.of(annotations).images}
+    strange = [entry["image_id"] for entry in results if entry["image_id"] not in images]
+    if strange:
+        raise DataError(
+            f"predictions: {len(strange)} of {len(results)} results are of images that the split "
+            f"does not have (the first: image_id {strange[0]}); give results of this split alone"
+        )
     xy, scores, image_ids = from_coco_results(results)
     return _describe(results, match_people(xy, image_ids, scores, annotations), annotations)
 
@@ -71,7 +82,7 @@ def _describe(
     people = [annotations[i] for i in index[found]]
     content = {
         "area_source": area_source(annotations),
-        "images": len({a.image_id for a in annotations}),
+        "images": len(People.of(annotations).images),
         "instances": len(annotations),
         "matched": len(people),
         "metrics": evaluation.metrics,

@@ -19,8 +19,8 @@ for seed in 0 1 2; do
     train "${name}_$seed" experiment="${name}_demo" seed="$seed"
   done
 done
-scratch_for 45
-# 40 epochs of 366 updates on adults and 15 of 63 on infants are 247 of 63.
-[ -z "${EQUAL_COMPUTE:-}" ] || scratch_for 247
+scratch_for 54
+# 40 epochs of 366 updates on adults and 18 of 63 on infants are 250 of 63.
+[ -z "${EQUAL_COMPUTE:-}" ] || scratch_for 250
 .venv/bin/fidip compare runs="$runs/*" out="$runs/comparison"
 cp "$runs/comparison/results.csv" experiments/002-demo/results.csv

@@ -94,37 +94,37 @@ class Posture:
 
 POSTURES: dict[str, Posture] = {
     "supine": Posture(
-        "Supine", "infant", pitch=(-97, -83), side=(-22, 22), weight=5, elevation=(38, 90),
+        "Supine", "infant", pitch=(-97, -83), side=(-22, 22), weight=5, elevation=(52, 90),
         angles=Angles(
             bend=(-4, 18), nod=(-12, 18), turn=(-50, 50), raise_=(15, 155), reach=(0, 85), roll=(-70, 60),
             elbow=(15, 120), flex=(15, 110), spread=(8, 55), rotate=(0, 50), knee=(10, 115),
         ),
     ),
     "prone": Posture(
-        "Prone", "infant", pitch=(78, 92), side=(-8, 8), weight=2.5, elevation=(15, 65), facing=60,
+        "Prone", "infant", pitch=(78, 92), side=(-8, 8), weight=2.5, elevation=(10, 45), facing=35,
         angles=Angles(
-            bend=(-22, 5), nod=(-50, -8), turn=(-55, 55), raise_=(60, 165), reach=(25, 85), roll=(-30, 60),
+            bend=(-25, 0), nod=(-55, -25), turn=(-40, 40), raise_=(60, 165), reach=(25, 85), roll=(-30, 60),
             elbow=(30, 115), flex=(-5, 40), spread=(8, 50), rotate=(10, 55), knee=(5, 80), ankle=(5, 45),
         ),
     ),
     "side": Posture(
-        "Unknown", "infant", pitch=(-98, -82), side=(60, 105), weight=2, elevation=(38, 90),
+        "Unknown", "infant", pitch=(-98, -82), side=(60, 105), weight=2, elevation=(45, 90),
         angles=Angles(
             bend=(0, 28), nod=(-20, 20), turn=(-35, 35), raise_=(35, 110), reach=(40, 110), roll=(-40, 40),
             elbow=(20, 120), flex=(25, 105), spread=(-8, 20), rotate=(-10, 25), knee=(25, 110),
         ),
     ),
     "sitting": Posture(
-        "Sitting", "infant", pitch=(-10, 22), weight=3, elevation=(8, 55), facing=45,
+        "Sitting", "infant", pitch=(-10, 22), weight=3, elevation=(8, 45), facing=35,
         angles=Angles(
             bend=(5, 32), nod=(-18, 25), turn=(-55, 55), raise_=(10, 95), reach=(20, 95), roll=(-30, 40),
             elbow=(10, 100), flex=(75, 100), spread=(18, 52), rotate=(5, 50), knee=(4, 35),
         ),
     ),
     "all_fours": Posture(
-        "All Fours", "infant", pitch=(72, 98), weight=2, elevation=(8, 50), facing=60,
+        "All Fours", "infant", pitch=(72, 98), weight=2, elevation=(8, 40), facing=40,
         angles=Angles(
-            bend=(-8, 8), lean=(-8, 8), nod=(-48, -10), turn=(-35, 35), raise_=(70, 105), reach=(72, 95),
+            bend=(-8, 8), lean=(-8, 8), nod=(-52, -22), turn=(-35, 35), raise_=(70, 105), reach=(72, 95),
             roll=(-20, 30), elbow=(2, 30), flex=(65, 105), spread=(2, 25), rotate=(-5, 20), knee=(70, 112),
             ankle=(15, 45),
         ),

@@ -151,7 +151,7 @@ def _record(job: _Job, picture: Picture) -> Record:
     }
     keypoints = np.round(picture.keypoints, 3)
     annotation = {
-        "id": job.image_id,
+        "id": job.image_id + 1,  # pycocotools takes a match with id 0 for none
         "image_id": job.image_id,
         "category_id": 1,
         "iscrowd": 0,

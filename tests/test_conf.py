@@ -10,7 +10,16 @@ from fidip.tasks import FidipTask
 
 ROOT = config_dir()
 EXPERIMENTS = sorted(path.stem for path in (ROOT / "experiment").glob("*.yaml"))
-GROUPS = ("net", "codec", "task", "optimizer", "scheduler", "data", "callbacks", "trainer")
+GROUPS = (
+    "net",
+    "codec",
+    "task",
+    "optimizer",
+    "scheduler",
+    "data",
+    "callbacks",
+    "trainer",
+)
 CHOICES = [
     f"{group}={path.stem}" for group in GROUPS for path in sorted((ROOT / group).glob("*.yaml"))
 ]

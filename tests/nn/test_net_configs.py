@@ -1,8 +1,9 @@
+import json
 from pathlib import Path
 
 import pytest
 import torch
-from golden_nets import official_parameters, parameters
+from golden_nets import FILE, official_parameters, parameters
 from hydra.utils import instantiate
 from omegaconf import OmegaConf
 
@@ -57,13 +58,28 @@ def test_the_demo_net_is_small():
     assert sum(4 * t.numel() for t in make("demo").state_dict().values()) < 5e6
 
 
-def test_the_papers_frozen_stages_of_hrnet():
-    config = OmegaConf.load(CONF / "hrnet_w48.yaml")
-    stages = ("conv1", "bn1", "conv2", "bn2", "layer1", "transition1", "stage2")
-    config.frozen = [f"backbone.{stage}" for stage in stages]
+def frozen_hrnet(preset):
+    config = OmegaConf.merge(
+        OmegaConf.load(CONF / "hrnet_w48.yaml"),
+        OmegaConf.load(CONF.parent / f"frozen/{preset}.yaml"),
+    )
     with torch.device("meta"):
-        net = instantiate(config)
+        return instantiate(config)
+
+
+def test_the_papers_frozen_stages_of_hrnet():
+    net = frozen_hrnet("paper")
+    stages = ("conv1", "bn1", "conv2", "bn2", "layer1", "transition1", "stage2")
     learning = {name.split(".")[1] for name, p in net.named_parameters() if p.requires_grad}
     assert learning == {"transition2", "stage3", "transition3", "stage4", "final_layer"}
     official = official_parameters("hrnet_w48")
     assert net.frozen_counts().tensors == sum(name.split(".")[0] in stages for name in official)
+    assert not net.backbone.stage2.training
+
+
+def test_what_the_official_code_freezes_of_hrnet():
+    net = frozen_hrnet("official")
+    frozen = [name.split(".", 1)[1] for name, p in net.named_parameters() if not p.requires_grad]
+    record = json.loads(FILE.read_text())["hrnet_w48"]
+    assert frozen == record["frozen_by_train_script_idx_le_108"]
+    assert all(module.training for module in net.modules())

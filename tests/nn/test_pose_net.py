@@ -92,7 +92,9 @@ def test_frozen_counts():
     assert net.frozen_counts() == (1 + 2 + 2, 8 * 8 * 9 + 2 * 8 + 8 * 17 + 17)
 
 
-@pytest.mark.parametrize("name", ["backbone.body.layer11", "backbone.body.conv1.weight", ""])
+@pytest.mark.parametrize("name", ["backbone.body.layer11", "backbone.body.conv1.wait", ""])
 def test_unknown_frozen_name(name):
-    with pytest.raises(ConfigError, match=rf"net.frozen: there is no module '{name}'; near: \w+"):
+    with pytest.raises(
+        ConfigError, match=rf"net.frozen: there is no module or parameter '{name}'; near: \w+"
+    ):
         make_net(frozen=[name])

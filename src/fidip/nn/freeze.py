@@ -19,24 +19,24 @@ class FrozenCounts(NamedTuple):
 
 
 def freeze(net: nn.Module, names: Sequence[str]) -> tuple[nn.Module, ...]:
-    """Take gradients from the named modules of ``net``.
+    """Take gradients from the named modules and parameters of ``net``.
 
-    Their BatchNorm statistics still move in train mode: whoever calls keeps them in eval mode.
+    BatchNorm statistics still move in train mode: whoever calls keeps modules in eval mode.
 
     Args:
         net: the network.
-        names: full names of its modules, such as ``backbone.conv1``.
+        names: full names, such as ``backbone.conv1`` or ``backbone.conv1.weight``.
 
     Returns:
-        The modules, in the order of their names.
+        The modules among them, in the order of their names.
 
     Raises:
-        ConfigError: a module does not exist, or a name stands for the whole network.
+        ConfigError: a name does not exist, or stands for the whole network.
     """
-    modules = tuple(_find(net, name) for name in names)
-    for module in modules:
-        module.requires_grad_(False)
-    return modules
+    found = [_find(net, name) for name in names]
+    for part in found:
+        part.requires_grad_(False)
+    return tuple(part for part in found if isinstance(part, nn.Module))
 
 
 def frozen_counts(net: nn.Module) -> FrozenCounts:
@@ -45,10 +45,12 @@ def frozen_counts(net: nn.Module) -> FrozenCounts:
     return FrozenCounts(tensors=len(frozen), parameters=sum(frozen))
 
 
-def _find(net: nn.Module, name: str) -> nn.Module:
-    modules: dict[str, nn.Module] = dict(net.named_modules())
-    del modules[""]
-    if name not in modules:
-        near = difflib.get_close_matches(name, modules) or [n for n, _ in net.named_children()]
-        raise ConfigError(f"net.frozen: there is no module '{name}'; near: {', '.join(near)}")
-    return modules[name]
+def _find(net: nn.Module, name: str) -> nn.Module | nn.Parameter:
+    parts = {**dict(net.named_modules()), **dict(net.named_parameters())}
+    del parts[""]
+    if name not in parts:
+        near = difflib.get_close_matches(name, parts) or [n for n, _ in net.named_children()]
+        raise ConfigError(
+            f"net.frozen: there is no module or parameter '{name}'; near: {', '.join(near)}"
+        )
+    return parts[name]

@@ -37,11 +37,12 @@ class PoseNet(nn.Module):
         head: makes the head from C; its forward takes features to (B, K, h', w') heatmaps.
         mean: RGB mean of the images that the backbone expects, of values in 0..1.
         std: their standard deviation.
-        frozen: names of modules that never learn, such as ``backbone.conv1``: no gradients, and
-            for ever in eval mode, so BatchNorm statistics stay as well.
+        frozen: names of modules or parameters that never learn, such as ``backbone.conv1``.
+        frozen_statistics: frozen modules are for ever in eval mode, so that their BatchNorm
+            statistics stay as well.
 
     Raises:
-        ConfigError: ``frozen`` names a module that does not exist.
+        ConfigError: ``frozen`` names something that does not exist.
     """
 
     mean: Tensor
@@ -54,6 +55,7 @@ class PoseNet(nn.Module):
         mean: Sequence[float] = IMAGENET_MEAN,
         std: Sequence[float] = IMAGENET_STD,
         frozen: Sequence[str] = (),
+        frozen_statistics: bool = True,
     ) -> None:
         super().__init__()
         self.feature_channels = int(backbone.num_features)  # type: ignore[arg-type]
@@ -62,7 +64,8 @@ class PoseNet(nn.Module):
         for name, values in (("mean", mean), ("std", std)):
             per_channel = 255 * torch.tensor(values).view(3, 1, 1)
             self.register_buffer(name, per_channel, persistent=False)
-        self._frozen = freeze(self, frozen)
+        modules = freeze(self, frozen)
+        self._frozen = modules if frozen_statistics else ()
         # Crops come channels last; convolutions that stay so are up to a third faster on a CPU.
         self.to(memory_format=torch.channels_last)
         self.train()  # and frozen modules in eval mode, from the start

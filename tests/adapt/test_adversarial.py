@@ -6,7 +6,14 @@ import pytest
 import torch
 from torch import nn
 
-from fidip.adapt.adversarial import confusion_loss, domain_accuracy, domain_loss, fixed
+from fidip.adapt.adversarial import (
+    always,
+    confusion_loss,
+    domain_accuracy,
+    domain_loss,
+    fixed,
+    ramp,
+)
 
 
 def test_domain_loss_is_the_mean_negative_log_likelihood():
@@ -57,3 +64,11 @@ def test_a_module_learns_again_after_being_fixed_and_stays_frozen_where_it_was()
         raise RuntimeError
     assert [p.requires_grad for p in head.parameters()] == [False, True, True, True, True, True]
     assert head[1].track_running_stats
+
+
+def test_the_weight_is_whole_from_the_start_or_grows_to_it():
+    assert [always(p) for p in (0.0, 0.5, 1.0)] == [1.0, 1.0, 1.0]
+    # tanh(steepness * progress / 2), written otherwise
+    expected = [math.tanh(5 * p) for p in (0.0, 0.1, 0.5, 1.0)]
+    assert [ramp(p) for p in (0.0, 0.1, 0.5, 1.0)] == pytest.approx(expected)
+    assert ramp(0.0) == 0.0 < ramp(0.1, steepness=2) < ramp(0.1) < ramp(1.0) < 1

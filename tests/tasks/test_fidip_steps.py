@@ -1,5 +1,7 @@
 """FidipTask's two steps against the analytic gradients of a toy problem."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 import pytorch_lightning as pl
@@ -15,6 +17,8 @@ from toy_fidip import (
     sigmoid,
 )
 
+from fidip.tasks import step_decay
+
 
 @pytest.mark.parametrize("weight", [0.0, 0.0005, 2.0])
 @pytest.mark.parametrize("updates", [1, 5])
@@ -22,6 +26,20 @@ def test_both_steps_follow_their_analytic_gradients(weight, updates):
     task = make_task(weight)
     fit(task, batches=updates)
     w, d = expected_weights(weight, updates)
+    assert task.net.w.item() == pytest.approx(w, rel=1e-6)
+    assert task.domain_head.d.item() == pytest.approx(d, rel=1e-6)
+
+
+def test_the_weight_follows_its_schedule_and_the_heads_rate_its_own():
+    task = make_task(
+        2.0,
+        adversarial_schedule=lambda progress: progress**2,
+        domain_scheduler=partial(step_decay, milestones=[0.5], gamma=0.1),
+    )
+    fit(task, batches=4)
+    w, d = expected_weights(
+        2.0, 4, share=lambda update: (update / 4) ** 2, rate=lambda update: 1 if update < 2 else 0.1
+    )
     assert task.net.w.item() == pytest.approx(w, rel=1e-6)
     assert task.domain_head.d.item() == pytest.approx(d, rel=1e-6)
 

@@ -112,7 +112,7 @@ class ToyData(pl.LightningDataModule):
         return self.train_dataloader()
 
 
-def make_task(weight, head=ToyHead, domain_epochs=0):
+def make_task(weight, head=ToyHead, domain_epochs=0, **settings):
     sgd = partial(torch.optim.SGD, lr=LEARNING_RATE)
     return FidipTask(
         net=ToyNet(),
@@ -124,6 +124,7 @@ def make_task(weight, head=ToyHead, domain_epochs=0):
         domain_optimizer=sgd,
         adversarial_weight=weight,
         domain_epochs=domain_epochs,
+        **settings,
     )
 
 
@@ -155,11 +156,11 @@ def sigmoid(z):
     return 1 / (1 + np.exp(-z))
 
 
-def expected_weights(weight, updates, d=0.9):
+def expected_weights(weight, updates, d=0.9, share=lambda update: 1, rate=lambda update: 1):
     w, x = 0.7, np.round(255 * X) / 255
-    for _ in range(updates):
-        d = d - LEARNING_RATE * np.mean((sigmoid(d * w * x) - Y) * w * x)
+    for update in range(updates):
+        d = d - rate(update) * LEARNING_RATE * np.mean((sigmoid(d * w * x) - Y) * w * x)
         pose = np.mean((w * x - T) * x)
         domain = np.mean((sigmoid(d * w * x) - Y) * d * x)
-        w = w - LEARNING_RATE * (pose - weight * domain)
+        w = w - LEARNING_RATE * (pose - share(update) * weight * domain)
     return w, d

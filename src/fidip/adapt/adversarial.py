@@ -9,6 +9,7 @@ Estimation with Small Data", FG 2021.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -38,6 +39,20 @@ def domain_accuracy(logits: Tensor, is_synthetic: Tensor) -> Tensor:
 def confusion_loss(pose_loss: Tensor, domain_loss: Tensor, weight: float) -> Tensor:
     """What the pose network minimises in step II: good poses, and a domain head that errs."""
     return pose_loss - weight * domain_loss
+
+
+def always(progress: float) -> float:
+    """The whole weight from the first update to the last, as in FiDIP."""
+    return 1.0
+
+
+def ramp(progress: float, steepness: float = 10.0) -> float:
+    """The share of the weight at a share of the run: from 0 to nearly 1 along half a sigmoid.
+
+    While the domain head is young its gradients are noise. From Ganin et al., Domain-Adversarial
+    Training of Neural Networks, JMLR 2016, section 5.2.2.
+    """
+    return 2 / (1 + math.exp(-steepness * progress)) - 1
 
 
 @contextmanager

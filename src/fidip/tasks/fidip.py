@@ -10,9 +10,16 @@ import torch
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from fidip.adapt.adversarial import confusion_loss, domain_accuracy, domain_loss, fixed
+from fidip.adapt.adversarial import (
+    always,
+    confusion_loss,
+    domain_accuracy,
+    domain_loss,
+    fixed,
+)
 from fidip.nn import PoseOutput
 from fidip.tasks.pose import OptimizerFactory, PoseTask
+from fidip.tasks.schedules import SchedulerFactory, constant
 from fidip.types import Batch
 
 DomainHeadFactory = Callable[[int], nn.Module]
@@ -31,6 +38,9 @@ class FidipTask(PoseTask):
             (B, C, h, w) features to (B,) logits of "synthetic".
         domain_optimizer: makes the optimiser of the domain head.
         adversarial_weight: lambda of the paper; 0 is fine-tuning with an onlooker.
+        adversarial_schedule: share of that weight at a share of the run's updates, both 0 to 1.
+        domain_scheduler: makes the learning rate schedule of the domain head, stepped once an
+            update of the adaptation; before it, the rate is the optimiser's own.
         domain_epochs: epochs over the data module's ``domain_dataloader``.
         pose_task: the arguments of ``PoseTask``.
 
@@ -47,6 +57,8 @@ class FidipTask(PoseTask):
         domain_head: DomainHeadFactory,
         domain_optimizer: OptimizerFactory,
         adversarial_weight: float = 0.0005,
+        adversarial_schedule: Callable[[float], float] = always,
+        domain_scheduler: SchedulerFactory = constant,
         domain_epochs: int = 10,
         **pose_task: Any,
     ) -> None:
@@ -54,14 +66,20 @@ class FidipTask(PoseTask):
         self.automatic_optimization = False
         self.domain_head = domain_head(self.net.feature_channels)
         self.domain_optimizer_factory = domain_optimizer
+        self.domain_scheduler_factory = domain_scheduler
         self.adversarial_weight = adversarial_weight
+        self.adversarial_schedule = adversarial_schedule
         self.domain_epochs = domain_epochs
         self.register_buffer("domain_epochs_done", torch.tensor(0))
 
     def configure_optimizers(self) -> Any:
         pose = super().configure_optimizers()
         domain = self.domain_optimizer_factory(self.domain_head.parameters())
-        return [pose["optimizer"], domain], [pose["lr_scheduler"]]
+        scheduler = self.domain_scheduler_factory(domain, total_steps=self._updates)
+        return [pose["optimizer"], domain], [
+            pose["lr_scheduler"],
+            {"scheduler": scheduler, "interval": "step"},
+        ]
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         output = self.net(self.net.normalize(batch.crops))
@@ -94,12 +112,14 @@ class FidipTask(PoseTask):
         pose_loss = self.pose_loss(output.heatmaps, batch)
         with fixed(self.domain_head):
             confusion = domain_loss(self.domain_head(output.features), batch.is_synthetic)
-        loss = confusion_loss(pose_loss, confusion, self.adversarial_weight)
+        share = self.adversarial_schedule(self.global_step / self._updates)
+        loss = confusion_loss(pose_loss, confusion, self.adversarial_weight * share)
         optimizer = self.optimizers()[0]
         optimizer.zero_grad()
         self.manual_backward(loss)
         optimizer.step()
-        self.lr_schedulers().step()
+        for scheduler in self.lr_schedulers():
+            scheduler.step()
         return loss, pose_loss
 
     def on_train_start(self) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from fidip.metrics.coco import annotations_to_coco
-from fidip.metrics.keypoint_ap import Number, evaluate_keypoints
+from fidip.metrics.keypoint_ap import Number, average_precision
 from fidip.metrics.oks import Floats
 from fidip.skeleton import COCO17
 from fidip.types import Annotation
@@ -29,11 +29,13 @@ def joint_ap(results: Sequence[dict[str, Any]], people: Sequence[Annotation]) ->
 
 def _ap_of(k: int, results: Sequence[dict[str, Any]], people: Sequence[Annotation]) -> Number:
     truth = annotations_to_coco(people)
-    for annotation, person in zip(truth["annotations"], people, strict=True):
-        only = np.zeros_like(person.keypoints)
-        only[k] = person.keypoints[k]
-        annotation.update(keypoints=only.ravel().tolist(), num_keypoints=int(only[k, 2] > 0))
-    return evaluate_keypoints(truth, results).metrics["AP"]
+    for annotation in truth["annotations"]:
+        keypoints = np.zeros((len(COCO17), 3))
+        keypoints[k] = np.reshape(annotation["keypoints"], (-1, 3))[k]
+        annotation.update(
+            keypoints=keypoints.ravel().tolist(), num_keypoints=int(keypoints[k, 2] > 0)
+        )
+    return average_precision(truth, results)[0]
 
 
 def torsos(keypoints: Floats) -> Floats:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from fidip.metrics.coco import annotations_to_coco
 from fidip.metrics.joints import torsos
-from fidip.metrics.keypoint_ap import evaluate_keypoints
+from fidip.metrics.keypoint_ap import average_precision
 from fidip.metrics.matching import UNMATCHED
 from fidip.metrics.oks import labels
 from fidip.types import Annotation
@@ -94,10 +94,10 @@ def _describe(
         for entry, i in zip(results, index, strict=True)
         if entry["image_id"] in images and (i == UNMATCHED or inside[i])
     ]
-    evaluation = evaluate_keypoints(annotations_to_coco(chosen), found, rounds=rounds)
+    value, interval = average_precision(annotations_to_coco(chosen), found, rounds)
     return {
         "images": len(images),
         "people": len(chosen),
-        "AP": evaluation.metrics["AP"],
-        "interval": evaluation.intervals.get("AP"),
+        "AP": value,
+        "interval": interval,
     }

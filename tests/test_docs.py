@@ -15,7 +15,9 @@ COMMANDS = sorted(
     {
         command
         for page in PAGES
-        for command in re.findall(r"(?:`|^)fidip ([a-z]+ [^`\n#]*=[^`\n#]*)", page.read_text(), re.M)
+        for command in re.findall(
+            r"(?:`|^)fidip ([a-z]+ [^`\n#]*=[^`\n#]*)", page.read_text(), re.M
+        )
     }
 )
 

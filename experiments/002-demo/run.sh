@@ -22,5 +22,5 @@ done
 scratch_for 54
 # 40 epochs of 366 updates on adults and 18 of 63 on infants are 250 of 63.
 [ -z "${EQUAL_COMPUTE:-}" ] || scratch_for 250
-.venv/bin/fidip compare runs="$runs/*" out="$runs/comparison"
-cp "$runs/comparison/results.csv" experiments/002-demo/results.csv
+.venv/bin/fidip compare runs="$runs/*" against=finetune_demo out="$runs/comparison"
+cp "$runs"/comparison/{results,differences}.csv experiments/002-demo/

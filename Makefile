@@ -45,7 +45,7 @@ $(shell rm -rf $(DATA) $(RUNS))
 endif
 
 ifdef PRETRAIN
-ADULTS := $(RUNS)/pretrain_demo/checkpoints/best.ckpt
+ADULTS := $(RUNS)/pretrain_longer/checkpoints/best.ckpt
 endif
 CKPT := $(or $(ADULTS),bundled:demo_adult)
 
@@ -65,3 +65,6 @@ $(RUNS)/%_demo/results.json: $(DATA)/.done $(ADULTS)
 $(RUNS)/pretrain_demo/checkpoints/best.ckpt: | $(VENV)/.done
 	$(BIN)/fidip synthesize preset=adults out=data/adults
 	$(TRAIN) experiment=pretrain_demo data.root=data/adults hydra.run.dir=$(RUNS)/pretrain_demo
+
+$(RUNS)/pretrain_longer/checkpoints/best.ckpt: $(RUNS)/pretrain_demo/checkpoints/best.ckpt
+	$(TRAIN) experiment=pretrain_demo data.root=data/adults ckpt=$< trainer.max_epochs=45 optimizer.lr=3e-3 hydra.run.dir=$(RUNS)/pretrain_longer

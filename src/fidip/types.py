@@ -21,7 +21,7 @@ ImageSize = tuple[int, int]
 """(width, height) in px."""
 
 
-def _check_shape(owner: object, name: str, expected: tuple[int | str, ...]) -> None:
+def check_shape(owner: object, name: str, expected: tuple[int | str, ...]) -> None:
     shape = tuple(getattr(owner, name).shape)
     agrees = len(shape) == len(expected) and all(
         isinstance(want, str) or have == want for have, want in zip(shape, expected, strict=True)
@@ -62,8 +62,8 @@ class Annotation:
     is_crowd: bool = False
 
     def __post_init__(self) -> None:
-        _check_shape(self, "box_xywh", (4,))
-        _check_shape(self, "keypoints", ("K", 3))
+        check_shape(self, "box_xywh", (4,))
+        check_shape(self, "keypoints", ("K", 3))
 
 
 class ImageInfo(NamedTuple):
@@ -163,10 +163,10 @@ class Sample:
     index: int
 
     def __post_init__(self) -> None:
-        _check_shape(self, "crop", ("H", "W", 3))
-        _check_shape(self, "joints_crop", ("K", 2))
-        _check_shape(self, "labelled", ("K",))
-        _check_shape(self, "crop_to_image", (2, 3))
+        check_shape(self, "crop", ("H", "W", 3))
+        check_shape(self, "joints_crop", ("K", 2))
+        check_shape(self, "labelled", ("K",))
+        check_shape(self, "crop_to_image", (2, 3))
 
 
 @dataclass(frozen=True, eq=False)
@@ -190,12 +190,12 @@ class Batch:
     index: Tensor
 
     def __post_init__(self) -> None:
-        _check_shape(self, "crops", ("B", 3, "H", "W"))
-        _check_shape(self, "joints_crop", (len(self), "K", 2))
-        _check_shape(self, "labelled", (len(self), "K"))
-        _check_shape(self, "is_synthetic", (len(self),))
-        _check_shape(self, "crop_to_image", (len(self), 2, 3))
-        _check_shape(self, "index", (len(self),))
+        check_shape(self, "crops", ("B", 3, "H", "W"))
+        check_shape(self, "joints_crop", (len(self), "K", 2))
+        check_shape(self, "labelled", (len(self), "K"))
+        check_shape(self, "is_synthetic", (len(self),))
+        check_shape(self, "crop_to_image", (len(self), 2, 3))
+        check_shape(self, "index", (len(self),))
 
     def __len__(self) -> int:
         return int(self.crops.shape[0])
@@ -246,12 +246,12 @@ class Poses:
     index: NDArray[np.int64]
 
     def __post_init__(self) -> None:
-        _check_shape(self, "xy", ("N", "K", 2))
-        _check_shape(self, "scores", self.xy.shape[:2])
-        _check_shape(self, "image_ids", (len(self),))
-        _check_shape(self, "boxes_xywh", (len(self), 4))
-        _check_shape(self, "box_scores", (len(self),))
-        _check_shape(self, "index", (len(self),))
+        check_shape(self, "xy", ("N", "K", 2))
+        check_shape(self, "scores", self.xy.shape[:2])
+        check_shape(self, "image_ids", (len(self),))
+        check_shape(self, "boxes_xywh", (len(self), 4))
+        check_shape(self, "box_scores", (len(self),))
+        check_shape(self, "index", (len(self),))
 
     def __len__(self) -> int:
         return int(self.xy.shape[0])

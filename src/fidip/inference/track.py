@@ -43,4 +43,4 @@ class Track:
     @property
     def known(self) -> NDArray[np.bool_]:
         """(T, K) where there is a key point."""
-        return np.isfinite(self.xy).all(axis=2)
+        return np.asarray(np.isfinite(self.xy).all(axis=2))

@@ -77,7 +77,7 @@ def match(run: Run) -> Tested:
     truth = json.loads(labels)
     unknown = {r["image_id"] for r in results} - {image["id"] for image in truth["images"]}
     matches = match_keypoints(truth, [] if unknown else results)
-    found = by_name(matches.numbers(np.ones(matches.images, dtype=np.int64)))
+    found = by_name(matches.numbers(np.ones((1, matches.images), dtype=np.int64))[0])
     if unknown or not _agree(found, run.results["metrics"]):
         raise RunError(
             f"{run.root}/predictions.json on {run.test_json} does not give the numbers of its "

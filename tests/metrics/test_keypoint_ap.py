@@ -21,7 +21,8 @@ from fidip.metrics import (
     soft_oks_nms,
     to_coco_results,
 )
-from fidip.metrics.keypoint_ap import Matches, draw_images, match_keypoints, resample
+from fidip.metrics.keypoint_ap import match_keypoints
+from fidip.metrics.matches import Matches, draw_images
 from fidip.types import Annotation, Poses
 
 
@@ -88,7 +89,7 @@ def test_sizes_that_nobody_has_are_not_available(people, poses):
 
 def test_drawing_every_image_once_gives_the_plain_numbers(people, poses):
     evaluated = by_hand(annotations_to_coco(people), to_coco_results(poses))
-    numbers = Matches.of(evaluated).numbers(np.ones(30, dtype=int))
+    numbers = Matches.of(evaluated).numbers(np.ones((1, 30), dtype=int))[0]
     np.testing.assert_allclose(numbers, evaluated.stats, atol=1e-12)
 
 
@@ -114,7 +115,7 @@ def test_a_draw_is_what_pycocotools_says_of_the_repeated_images(people, poses):
     draws = draw_images(30, 5)
     assert (draws.sum(1) == 30).all()
     assert draws.max() > 1
-    ours = resample(match_keypoints(truth, results), draws)
+    ours = match_keypoints(truth, results).numbers(draws)
     for counts, numbers in zip(draws, ours, strict=True):
         np.testing.assert_allclose(
             numbers, by_hand(*repeated(truth, results, counts)).stats, atol=1e-12
@@ -124,14 +125,14 @@ def test_a_draw_is_what_pycocotools_says_of_the_repeated_images(people, poses):
 def test_a_draw_without_people_of_a_size_has_no_number(people, poses):
     one_size = [replace(a, area=20000.0 if a.image_id else 3000.0) for a in people]
     matches = match_keypoints(annotations_to_coco(one_size), to_coco_results(poses))
-    numbers = dict(zip(NAMES, matches.numbers(np.arange(30) % 30), strict=True))
+    numbers = dict(zip(NAMES, matches.numbers(np.arange(30)[None])[0], strict=True))
     assert [name for name, value in numbers.items() if np.isnan(value)] == ["AP(M)", "AR(M)"]
 
 
 def test_a_draw_in_which_nobody_was_found_is_zero(people, poses):
     results = [r for r in to_coco_results(poses) if r["image_id"] != 7]
     matches = match_keypoints(annotations_to_coco(people), results)
-    numbers = matches.numbers(np.eye(30, dtype=int)[7])
+    numbers = matches.numbers(np.eye(30, dtype=int)[[7]])[0]
     assert set(numbers[~np.isnan(numbers)]) == {0.0}
 
 

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from fidip.metrics import Experiment, compare_experiments, evaluate_keypoints, match_keypoints
-from fidip.metrics.keypoint_ap import NAMES, draw_images
+from fidip.metrics.keypoint_ap import NAMES
+from fidip.metrics.matches import draw_images
 from fidip.metrics.significance import (
     Difference,
     _mean_of_drawn_seeds,
@@ -202,9 +203,9 @@ def test_seeds_have_equal_weight_whatever_their_number():
         for error, count in ((10, 3), (20, 2))
     )
     nobody_swaps = np.zeros((1, 12), int)
-    once = np.ones(12, int)
-    expected = np.mean([m.numbers(once) for m in many], 0) - np.mean(
-        [m.numbers(once) for m in few], 0
+    once = np.ones((1, 12), int)
+    expected = np.mean([m.numbers(once)[0] for m in many], 0) - np.mean(
+        [m.numbers(once)[0] for m in few], 0
     )
     np.testing.assert_allclose(swapped_differences(many, few, nobody_swaps)[0], expected)
 

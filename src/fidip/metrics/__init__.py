@@ -9,11 +9,11 @@ from fidip.metrics.keypoint_ap import (
     NAMES,
     Evaluation,
     Interval,
-    Matches,
     by_name,
     evaluate_keypoints,
     match_keypoints,
 )
+from fidip.metrics.matches import Matches
 from fidip.metrics.matching import match_people
 from fidip.metrics.oks import (
     instance_oks,

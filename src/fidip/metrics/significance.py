@@ -30,16 +30,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fidip.metrics.keypoint_ap import (
-    NAMES,
-    Floats,
-    Interval,
-    Ints,
-    Matches,
-    draw_images,
-    percentile_intervals,
-    resample,
-)
+from fidip.metrics.keypoint_ap import NAMES, Interval, percentile_intervals
+from fidip.metrics.matches import Floats, Ints, Matches, draw_images
 
 LEVEL = 0.05
 ROUNDING = 1e-12
@@ -85,7 +77,7 @@ class Experiment:
     def of(cls, seeds: Sequence[Matches], rounds: int, seed: int = 0) -> Experiment:
         """Draw images ``rounds`` times; the same ``seed`` draws the same images."""
         draws = draw_images(seeds[0].images, rounds, seed)
-        return cls(seeds, np.stack([resample(matches, draws) for matches in seeds]))
+        return cls(seeds, np.stack([matches.numbers(draws) for matches in seeds]))
 
     def intervals(self, seed: int = 0) -> dict[str, Interval | None]:
         """95 % intervals of the mean over seeds, over seeds and images together, by name."""
@@ -133,7 +125,7 @@ def swapped_differences(first: Sequence[Matches], second: Sequence[Matches], swa
     for i in range(pairs):
         both = first[i % len(first)].beside(second[i % len(second)])
         kept, given = np.hstack([1 - swaps, swaps]), np.hstack([swaps, 1 - swaps])
-        total += resample(both, kept) - resample(both, given)
+        total += both.numbers(kept) - both.numbers(given)
     return total / pairs
 
 

@@ -8,7 +8,10 @@ import pytest
 
 from fidip.synth import Group, Look, render_person, write_split
 from fidip.synth.body import default_body
-from fidip.synth.render import Light, Mesh, draw, look_at, shade
+from fidip.synth.camera import look_at
+from fidip.synth.light import Light, shade
+from fidip.synth.mesh import Mesh
+from fidip.synth.raster import draw
 
 PARTS = [Group("infant", "clean", True, 3), Group("infant", "home", False, 2)]
 LOOKS = {

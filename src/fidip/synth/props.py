@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from fidip.synth.render import Mesh
+from fidip.synth.mesh import Mesh
 
 Floats = NDArray[np.float64]
 

@@ -17,7 +17,8 @@ import numpy as np
 
 from fidip.skeleton import COCO17
 from fidip.synth.body import default_body
-from fidip.synth.scene import Look, Picture, render_person
+from fidip.synth.look import Look
+from fidip.synth.scene import Picture, render_person
 
 Progress = Callable[[Iterable["Record"], int, str], Iterable["Record"]]
 """Wraps an iterator to show progress; arguments: iterator, total, label."""

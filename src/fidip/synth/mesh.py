@@ -1,0 +1,74 @@
+"""Triangles with what is needed to colour them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Mesh:
+    """Triangles with what the materials need to colour them.
+
+    Attributes:
+        vertices: (V, 3) world metres.
+        faces: (F, 3) int32.
+        texture: (V, 3) coordinates for solid textures, metres; they do not move with the pose.
+        layers: (V, 4) signed cover of up to four material layers; the last positive one is on top.
+        material: index of the mesh's material.
+    """
+
+    vertices: Floats
+    faces: NDArray[np.int32]
+    texture: Floats
+    material: int
+    layers: Floats = field(default_factory=lambda: np.zeros((0, 4)))
+
+    def normals(self) -> Floats:
+        """(V, 3) unit vertex normals, area weighted."""
+        return vertex_normals(self.vertices, self.faces)
+
+
+def join(meshes: list[Mesh]) -> tuple[Floats, NDArray[np.int32], NDArray[np.int32]]:
+    """All vertices, all faces, and the material of each face."""
+    starts = np.cumsum([0] + [len(m.vertices) for m in meshes[:-1]])
+    faces = np.concatenate([m.faces + s for m, s in zip(meshes, starts, strict=True)])
+    owner = np.repeat([m.material for m in meshes], [len(m.faces) for m in meshes])
+    return (
+        np.concatenate([m.vertices for m in meshes]),
+        faces.astype(np.int32),
+        owner.astype(np.int32),
+    )
+
+
+@njit(cache=True)
+def vertex_normals(vertices, faces):  # pragma: no cover - compiled
+    """(V, 3) area-weighted unit normals of (V, 3) vertices and (F, 3) faces."""
+    out = np.zeros_like(vertices)
+    for f in range(faces.shape[0]):
+        a, b, c = faces[f, 0], faces[f, 1], faces[f, 2]
+        ux, uy, uz = (
+            vertices[b, 0] - vertices[a, 0],
+            vertices[b, 1] - vertices[a, 1],
+            vertices[b, 2] - vertices[a, 2],
+        )
+        vx, vy, vz = (
+            vertices[c, 0] - vertices[a, 0],
+            vertices[c, 1] - vertices[a, 1],
+            vertices[c, 2] - vertices[a, 2],
+        )
+        nx, ny, nz = uy * vz - uz * vy, uz * vx - ux * vz, ux * vy - uy * vx
+        for k in (a, b, c):
+            out[k, 0] += nx
+            out[k, 1] += ny
+            out[k, 2] += nz
+    for v in range(out.shape[0]):
+        length = np.sqrt(out[v, 0] ** 2 + out[v, 1] ** 2 + out[v, 2] ** 2)
+        if length > 0:
+            out[v] /= length
+    return out

@@ -73,6 +73,17 @@ class Body:
         """Bone index by name."""
         return {name: i for i, name in enumerate(self.bones)}
 
+    @cached_property
+    def _shares(self) -> dict[tuple[str, ...], Floats]:
+        return {}
+
+    def share(self, *stems: str) -> Floats:
+        """(V,) share of each vertex that moves with the bones whose names start so; not to be written to."""
+        if stems not in self._shares:
+            mine = np.array([name.startswith(stems) for name in self.bones])
+            self._shares[stems] = (mine[self.skin_bones] * self.skin_weights).sum(1)
+        return self._shares[stems]
+
     def rest(self, group: str, coefficients: Floats) -> tuple[Floats, Floats]:
         """Rest vertices (V, 3) and bone heads (J, 3) of a shape."""
         shape = self.shapes[group](coefficients)

@@ -12,6 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fidip.synth.body import Body
+from fidip.synth.look import Look
+from fidip.synth.mesh import Mesh
+from fidip.synth.palette import any_skin
 from fidip.synth.texture import Material, any_material, linear, noise, skin_tone
 
 Floats = NDArray[np.float64]
@@ -47,14 +50,12 @@ class Parts:
 def body_parts(body: Body, vertices: Floats, heads: Floats) -> Parts:
     """Parts of a rest shape: vertices (V, 3), bone heads (J, 3)."""
 
-    def share(*stems: str) -> Floats:
-        mine = np.array([name.startswith(stems) for name in body.bones])
-        total: Floats = (mine[body.skin_bones] * body.skin_weights).sum(1)
-        return total
-
     joint = {name: heads[i] for name, i in body.index.items()}
-    arm, leg = share("upperarm", "lowerarm", "wrist"), share("upperleg", "lowerleg", "foot")
-    head = share("neck02", "neck03", "head")
+    arm, leg = (
+        body.share("upperarm", "lowerarm", "wrist"),
+        body.share("upperleg", "lowerleg", "foot"),
+    )
+    head = body.share("neck02", "neck03", "head")
     hip, neck = joint["upperleg01.L"][2], joint["neck01"][2]
     along_arm, arm_length = _along(vertices, joint, "upperarm01", "lowerarm01", "wrist")
     along_leg, leg_length = _along(vertices, joint, "upperleg01", "lowerleg01", "foot")
@@ -103,6 +104,11 @@ class Outfit:
     eye_distance: float
     iris: Floats | None
 
+    def worn(self, person: Mesh) -> Mesh:
+        """The body with its clothes' thickness."""
+        lifted = person.vertices + person.normals() * self.thickness[:, None]
+        return Mesh(lifted, person.faces, person.texture, person.material, person.layers)
+
     def albedo(self, texture: Pixels, layers: Pixels) -> Pixels:
         """(N, 3) linear RGB at (N, 3) rest coordinates with (N, 4) layer cover."""
         color = self._skin(texture)
@@ -139,10 +145,11 @@ def dress(
     vertices: Floats,
     heads: Floats,
     group: str,
-    patterned: float,
+    look: Look,
     rng: np.random.Generator,
+    style: np.random.Generator,
 ) -> Outfit:
-    """Draw an outfit for a rest shape; ``patterned`` is the chance that a garment is not plain."""
+    """Draw an outfit for a rest shape; ``style`` is the random stream of what later looks added."""
     parts, keypoints = body_parts(body, vertices, heads), body.keypoints(vertices)
     center, distance = (
         (keypoints[1] + keypoints[2]) / 2,
@@ -151,6 +158,9 @@ def dress(
     wear = _infant_clothes if group == "infant" else _adult_clothes
     cover = np.full((len(vertices), 4), _NOWHERE)
     cover[:, LOWER], cover[:, UPPER], cover[:, FEET] = wear(parts, rng)
+    if look.socks and style.random() < look.socks:
+        socks = (parts.along_leg - style.uniform(0.7, 0.95)) * parts.leg_length * parts.leg
+        cover[:, FEET] = np.maximum(cover[:, FEET], socks - (1 - parts.leg))
     scalp = (vertices - center) / distance
     hairline = scalp @ np.array([0.0, 0.62, 0.78]) - rng.uniform(1.25, 1.6)
     bonnet = group == "infant" and rng.random() < 0.15
@@ -158,15 +168,32 @@ def dress(
     cover[:, HEAD] = (
         np.where(parts.head > 0.5, hairline * distance, _NOWHERE) if has_hair else _NOWHERE
     )
+    hat = look.hat > 0 and style.random() < look.hat
+    if hat:
+        brim = scalp @ np.array([0.0, 0.5, 0.87]) - style.uniform(0.75, 1.0)
+        cover[:, HEAD] = np.where(parts.head > 0.5, brim * distance, _NOWHERE)
     skin = skin_tone(rng)
-    cloth = [any_material(rng, patterned, (0.012, 0.07)) for _ in range(3)]
+    if look.skin is not None:
+        skin = any_skin(look.skin, style)
+    cloth = [
+        any_material(rng, look.patterned, (0.012, 0.07), look.saturation, look.brightness)
+        for _ in range(3)
+    ]
     scale = 1.0 if group == "infant" else 2.0
-    lift = np.array([0.010 if group == "infant" else 0.006, 0.004, 0.003, 0.003]) * scale
+    lift = (
+        np.array([0.010 if group == "infant" else 0.006, 0.004, 0.003, 0.009 if hat else 0.003])
+        * scale
+    )
     return Outfit(
         cover=cover,
         thickness=(np.clip(cover / (0.01 * scale), 0, 1) * lift).max(1),
         skin=skin,
-        materials=(cloth[0], cloth[1], cloth[2], cloth[2] if bonnet else _hair(skin, group, rng)),
+        materials=(
+            cloth[0],
+            cloth[1],
+            cloth[2],
+            cloth[2] if bonnet or hat else _hair(skin, group, rng),
+        ),
         eye_center=center,
         eye_distance=distance,
         iris=None

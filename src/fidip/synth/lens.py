@@ -11,21 +11,72 @@ from fidip.synth.look import Look
 Pixels = NDArray[np.float32]
 
 
-def photograph(radiance: Pixels, look: Look, rng: np.random.Generator) -> NDArray[np.uint8]:
-    """What a camera makes of linear light: lens, sensor, white balance and tone curve."""
-    image = radiance
+def photograph(
+    radiance: Pixels, depth: Pixels, focus: float, look: Look, rng: np.random.Generator,
+    style: np.random.Generator,
+) -> NDArray[np.uint8]:  # fmt: skip
+    """(H, W, 3) sRGB of linear light.
+
+    Args:
+        radiance: (H, W, 3) linear RGB.
+        depth: (H, W) metres; ``focus`` is the depth that is sharp.
+        look: statistics of lens and sensor.
+        rng, style: random streams of the first looks' values and of those that came later.
+    """
+    image = _depth_of_field(radiance, depth, focus, style.uniform(0, look.depth_of_field))
     defocus, motion = rng.uniform(0, look.defocus), rng.uniform(0, look.motion)
     if defocus > 0.3:
         image = cv2.GaussianBlur(image, (0, 0), defocus)
     if motion > 1:
         image = cv2.filter2D(image, -1, _streak(motion, rng.uniform(0, np.pi)))
+    image = _vignette(image, style.uniform(0, look.vignette))
     gain = 2 ** rng.normal(0, look.exposure) * np.clip(1 + look.tint * rng.normal(size=3), 0.6, 1.5)
+    if look.infrared:
+        gain[:] = gain[1]
     image = np.clip(image * gain.astype(np.float32), 0, None)
+    small = style.uniform(look.resolution, 1)
+    height, width = image.shape[:2]
+    if small < 0.95:
+        sensor = (round(small * width), round(small * height))
+        image = cv2.resize(image, sensor, interpolation=cv2.INTER_AREA)
     sigma = rng.uniform(0, look.noise)
     if sigma > 0:
         grain = rng.standard_normal(image.shape, dtype=np.float32)
+        if look.infrared:
+            grain[:] = grain[..., :1]
         image += np.float32(sigma) * grain * np.sqrt(0.1 + 0.9 * np.minimum(image, 1))
-    return np.rint(255 * np.clip(image, 0, 1) ** np.float32(1 / 2.2)).astype(np.uint8)
+    tone = np.clip(image, 0, 1) ** np.float32(1 / 2.2)
+    if look.contrast > 0:
+        slope = np.float32(np.exp(style.normal(0, look.contrast)))
+        tone = np.clip(0.5 + slope * (tone - 0.5), 0, 1)
+    if small < 0.95:
+        tone = np.clip(cv2.resize(tone, (width, height), interpolation=cv2.INTER_CUBIC), 0, 1)
+    return np.rint(255 * tone).astype(np.uint8)
+
+
+def infrared(albedo: Pixels) -> Pixels:
+    """Reflectance near 850 nm, one grey: dyes and skin tones nearly vanish, everything is brighter."""
+    grey = albedo @ np.array([0.5, 0.3, 0.2], np.float32)
+    return np.repeat((0.16 + 0.62 * grey)[..., None], 3, axis=2)
+
+
+def _depth_of_field(image: Pixels, depth: Pixels, focus: float, radius: float) -> Pixels:
+    """Blur by distance from the plane of focus; ``radius`` px is reached at infinity."""
+    if radius < 0.5:
+        return image
+    share = np.clip(np.abs(1 - focus / np.maximum(depth, 0.1)) * 1.3 - 0.15, 0, 1)
+    far = cv2.GaussianBlur(image, (0, 0), radius)
+    share = cv2.GaussianBlur(share, (0, 0), 0.5 * radius)[..., None]
+    return image + share * (far - image)
+
+
+def _vignette(image: Pixels, loss: float) -> Pixels:
+    """Darken towards the corners, where ``loss`` of the light is gone."""
+    if loss == 0:
+        return image
+    height, width = image.shape[:2]
+    y, x = np.ogrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j]
+    return image * (1 - loss * (x**2 + y**2) / 2).astype(np.float32)[..., None]
 
 
 def _streak(length: float, angle: float) -> Pixels:

@@ -68,6 +68,11 @@ def moved(mesh: Mesh, shift: Floats, turn: Floats | None = None) -> Mesh:
     return Mesh(vertices + shift, mesh.faces, mesh.texture, mesh.material, mesh.layers)
 
 
+def faced_up(cloth: Mesh) -> Mesh:
+    """The cloth with its normals the other way."""
+    return Mesh(cloth.vertices, cloth.faces[:, ::-1], cloth.texture, cloth.material, cloth.layers)
+
+
 def blanket(
     below: Floats,
     center: Floats,

@@ -56,10 +56,20 @@ def draw(meshes: list[Mesh], camera: Camera, wall: Floats) -> Surface:
     )
 
 
-def silhouette(mesh: Mesh, camera: Camera) -> NDArray[np.bool_]:
-    """(H, W) True where the mesh alone would show, occluders left out."""
-    face, _ = nearest_faces(camera.project(mesh.vertices), mesh.faces, *camera.size_wh)
+def silhouette(meshes: list[Mesh], camera: Camera) -> NDArray[np.bool_]:
+    """(H, W) True where the meshes alone would show, occluders left out."""
+    vertices, faces, _ = join(meshes)
+    face, _ = nearest_faces(camera.project(vertices), faces, *camera.size_wh)
     return face >= 0
+
+
+def visible_share(meshes: list[Mesh], others: list[Mesh], camera: Camera) -> float:
+    """Share of the meshes' silhouette that others leave in sight, on a grid of 64 px."""
+    small = camera.scaled(64 / max(camera.size_wh))
+    vertices, faces, _ = join([*meshes, *others])
+    face, _ = nearest_faces(small.project(vertices), faces, *small.size_wh)
+    seen = (face >= 0) & (face < sum(len(mesh.faces) for mesh in meshes))
+    return float(seen.sum() / max(1, silhouette(meshes, small).sum()))
 
 
 def nearest_faces(

@@ -2,29 +2,39 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
 from fidip.synth.camera import Camera
+from fidip.synth.furniture import block, cot, placed
 from fidip.synth.light import Light
 from fidip.synth.look import Look
 from fidip.synth.mesh import Mesh
+from fidip.synth.palette import bedding, household_floor, household_wall
 from fidip.synth.pose import POSTURES
-from fidip.synth.props import any_toy, blanket, mat, moved
+from fidip.synth.props import any_toy, blanket, faced_up, mat, moved
+from fidip.synth.raster import FLOOR, WALL
 from fidip.synth.texture import Material, any_material
 
 Floats = NDArray[np.float64]
 
 _MAT, _BLANKET, _TOYS = 1, 2, 3
+Paints = dict[int, Material]
 
 
 def surroundings(
-    person: Mesh, joints: Floats, posture: str, look: Look, rng: np.random.Generator
-) -> tuple[list[Material], list[Mesh]]:
-    """Props, and the materials by index; the last two are floor and wall."""
+    person: Mesh,
+    joints: Floats,
+    posture: str,
+    look: Look,
+    rng: np.random.Generator,
+    style: np.random.Generator,
+) -> tuple[Paints, list[Mesh]]:
+    """What things are made of, by material index, and the things."""
     below = person.vertices
-    length = float(np.linalg.norm(np.ptp(below, axis=0)))
-    middle = (below.max(0) + below.min(0))[:2] / 2
+    middle, length = _extent(person)
     props: list[Mesh] = []
     if rng.random() < look.mat:
         extent = length * rng.uniform(0.9, 2.2, 2)
@@ -47,16 +57,64 @@ def surroundings(
         near = np.linalg.norm(below[:, :2] - place, axis=1) < radius
         height = (below[near, 2].max() if near.any() else 0.0) + 0.6 * radius
         props.append(moved(any_toy(radius, _TOYS + toy, rng), np.array([*place, height])))
-    scale = 0.25 * length
+    scale, dyes = 0.25 * length, (look.saturation, look.brightness)
     cloths = [
-        any_material(rng, look.patterned, (0.06 * length, scale)) for _ in range(_TOYS + count)
+        any_material(rng, look.patterned, (0.06 * length, scale), *dyes)
+        for _ in range(_TOYS + count)
     ]
-    room = [any_material(rng, look.patterned, (0.1 * length, 0.6 * length)) for _ in range(2)]
+    room = [
+        any_material(rng, look.patterned, (0.1 * length, 0.6 * length), *dyes) for _ in range(2)
+    ]
     flat = np.eye(3)
     floor = Material(
         room[0].base, room[0].second, room[0].pattern, room[0].scale, flat, room[0].grain
     )
-    return [*cloths, floor, room[1]], props
+    paints = {**dict(enumerate(cloths)), FLOOR: floor, WALL: room[1]}
+    _household(paints, look, style)
+    if look.lit_cloth:
+        props = [faced_up(p) if p.material in (_MAT, _BLANKET) else p for p in props]
+    return paints, props
+
+
+def _extent(person: Mesh) -> tuple[Floats, float]:
+    """Middle on the floor (2,) and diagonal of the body's box, metres."""
+    points = person.vertices
+    return (points.max(0) + points.min(0))[:2] / 2, float(np.linalg.norm(np.ptp(points, axis=0)))
+
+
+def _household(paints: Paints, look: Look, style: np.random.Generator) -> None:
+    """Replace colours that no home has, each with the look's chance."""
+    for index, choose in (
+        (FLOOR, bedding if style.random() < 0.5 else household_floor),
+        (WALL, household_wall),
+        (_MAT, bedding),
+        (_BLANKET, bedding),
+    ):
+        if style.random() < look.household:
+            paints[index] = choose(style)
+
+
+def large_things(
+    person: Mesh, joints: Floats, posture: str, look: Look, first: int,
+    style: np.random.Generator,
+) -> list[tuple[Mesh, Material]]:  # fmt: skip
+    """A cot around the person and furniture further away; materials are numbered from ``first``."""
+    out = []
+    middle, length = _extent(person)
+    along = joints[:5, :2].mean(0) - joints[15:, :2].mean(0)
+    heading = float(np.arctan2(-along[0], along[1]))
+    if POSTURES[posture].label != "All Fours" and style.random() < look.cot:
+        turned = heading + style.normal(0, 0.12)
+        here = placed(cot(0.75 * length, first, style), middle, turned)
+        wood = household_floor(style) if style.random() < 0.5 else household_wall(style)
+        out.append((here, replace(wood, pattern="plain")))
+    for number in range(int(style.integers(look.furniture[0], look.furniture[1] + 1))):
+        at, far = style.uniform(0, 2 * np.pi), length * style.uniform(1.4, 2.4)
+        place = middle + far * np.array([np.cos(at), np.sin(at)])
+        piece = block(length, first + 1 + number, style)
+        paint = household_floor(style) if style.random() < 0.5 else bedding(style)
+        out.append((placed(piece, place, style.uniform(0, np.pi)), paint))
+    return out
 
 
 def any_wall(camera: Camera, rng: np.random.Generator) -> Floats:
@@ -72,13 +130,38 @@ def any_wall(camera: Camera, rng: np.random.Generator) -> Floats:
     return np.array([*normal, 0.0, rng.uniform(0.8, 4.0)])
 
 
-def any_light(look: Look, rng: np.random.Generator) -> Light:
-    e, a = np.deg2rad(rng.uniform(30, 85)), rng.uniform(0, 2 * np.pi)
+def any_lights(
+    look: Look, camera: Camera, rng: np.random.Generator, style: np.random.Generator
+) -> list[Light]:
+    """The main light with the sky, then the weaker ones."""
+    key = _main_light(look, rng)
+    if look.headlamp:
+        axis = -camera.rotation[2] + style.normal(0, 0.08, 3)
+        direction = axis / np.linalg.norm(axis)
+        key = replace(key, direction=direction, sky=0.3 * key.sky, bounce=0.3 * key.bounce)
+    count = int(style.integers(look.lights[0], look.lights[1] + 1))
+    return [key, *(_further_light(look, style) for _ in range(count - 1))]
+
+
+def _further_light(look: Look, rng: np.random.Generator) -> Light:
+    tint = np.clip(1 + look.tint * rng.normal(size=3), 0.5, 1.6)
+    none = np.zeros(3)
+    color = rng.uniform(0.12, 0.45) * tint
+    return Light(_direction(rng, (15, 85)), color, none, none, float(rng.uniform(0.005, 0.08)))
+
+
+def _direction(rng: np.random.Generator, elevation: tuple[float, float]) -> Floats:
+    e, a = np.deg2rad(rng.uniform(*elevation)), rng.uniform(0, 2 * np.pi)
+    return np.array([np.cos(e) * np.cos(a), np.cos(e) * np.sin(a), np.sin(e)])
+
+
+def _main_light(look: Look, rng: np.random.Generator) -> Light:
+    direction = _direction(rng, (30, 85))
     strength = rng.uniform(*look.light)
     warm = np.clip(1 + look.tint * rng.normal(size=3), 0.5, 1.6)
     cool = np.clip(1 + look.tint * rng.normal(size=3), 0.5, 1.6)
     return Light(
-        direction=np.array([np.cos(e) * np.cos(a), np.cos(e) * np.sin(a), np.sin(e)]),
+        direction=direction,
         color=strength * warm,
         sky=(1.05 - 0.6 * strength) * cool,
         bounce=(0.5 - 0.3 * strength) * warm,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Protocol
 
 import cv2
 import numpy as np
@@ -10,15 +11,17 @@ from numpy.typing import NDArray
 
 from fidip.synth.body import Body
 from fidip.synth.camera import Camera
-from fidip.synth.dress import Outfit, dress
-from fidip.synth.lens import photograph
+from fidip.synth.companion import reaching_adult
+from fidip.synth.dress import dress
+from fidip.synth.furniture import sleep_sack
+from fidip.synth.lens import infrared, photograph
 from fidip.synth.light import Light, shade
 from fidip.synth.look import Look
 from fidip.synth.mesh import Mesh
+from fidip.synth.palette import bedding
 from fidip.synth.pose import POSTURES, choose_posture, sample_pose
-from fidip.synth.raster import FLOOR, WALL, Surface, draw, silhouette
-from fidip.synth.room import any_light, any_wall, surroundings
-from fidip.synth.texture import Material
+from fidip.synth.raster import Surface, draw, silhouette, visible_share
+from fidip.synth.room import any_lights, any_wall, large_things, surroundings
 from fidip.synth.view import frame_person
 
 Floats = NDArray[np.float64]
@@ -26,6 +29,15 @@ Pixels = NDArray[np.float32]
 
 _SUPERSAMPLING = 1.5
 _BODY = 0
+_LEAST_VISIBLE = 0.6  # of the person, behind furniture
+
+
+class Paint(Protocol):
+    """What gives a surface its colour."""
+
+    def albedo(self, texture: Pixels, layers: Pixels, /) -> Pixels:
+        """(N, 3) linear RGB at (N, 3) texture coordinates with (N, 4) layer cover."""
+        ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,25 +45,24 @@ class Stage:
     """Everything that is there before the picture is taken.
 
     Attributes:
-        posture: name of the posture.
+        group, posture: "infant" or "adult", and the name of the posture.
         joints: (17, 3) world metres.
-        person: the clothed body.
-        outfit: what the body's layers are made of.
-        props, materials: things around, and what they are made of by index; the last two are floor and wall.
-        camera, light: the view and the light.
+        worn: the clothed body, and a sleep sack where there is one; all that counts as the person.
+        props: things around, other people included.
+        paints: what everything is made of, by material index.
+        camera, lights: the view and the lights, the main one first.
         wall: (4,) the plane n . x = d behind the person.
     """
 
     group: str
     posture: str
     joints: Floats
-    person: Mesh
-    outfit: Outfit
+    worn: list[Mesh]
     props: list[Mesh]
-    materials: list[Material]
+    paints: dict[int, Paint]
     camera: Camera
     wall: Floats
-    light: Light
+    lights: list[Light]
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,43 +94,77 @@ def render_person(
 
 
 def set_stage(
-    body: Body, group: str, look: Look, size_wh: tuple[int, int], rng: np.random.Generator
+    body: Body,
+    group: str,
+    look: Look,
+    size_wh: tuple[int, int],
+    rng: np.random.Generator,
+    posture: str | None = None,
 ) -> Stage:
-    """Draw a person, what they wear, what surrounds them, the camera and the light."""
-    posture = choose_posture(group, rng)
+    """Draw a person, what they wear, what surrounds them, the camera and the light.
+
+    ``posture`` names one of ``POSTURES``; None draws one by weight.
+    """
+    wear, around, view, lamps, others = rng.spawn(5)
+    posture = posture or choose_posture(group, rng)
     rest, heads = body.rest(group, rng.normal(size=8).clip(-1.6, 1.6))
-    outfit = dress(body, rest, heads, group, look.patterned, rng)
+    outfit = dress(body, rest, heads, group, look, rng, wear)
     rotations = sample_pose(body, heads, posture, rng)
     bare = body.pose(rest, heads, rotations)
     offset = np.array([*bare[:, :2].mean(0), np.percentile(bare[:, 2], 0.5)])
     person = Mesh(_on_floor(bare - offset), body.faces, rest, _BODY, outfit.cover)
     joints = body.keypoints(person.vertices)
-    materials, props = surroundings(person, joints, posture, look, rng)
-    camera = frame_person(person.vertices, group, posture, look, size_wh, rng)
+    cloths, props = surroundings(person, joints, posture, look, rng, around)
+    camera = frame_person(person.vertices, group, posture, look, size_wh, rng, view)
+    paints: dict[int, Paint] = {**cloths, _BODY: outfit}
+    clothed = outfit.worn(person)
+    worn = [replace(clothed, vertices=_on_floor(clothed.vertices))]
+    if group == "infant" and _lies(posture) and wear.random() < look.sack:
+        index = max(paints) + 1
+        worn.append(_sleep_sack(body, worn[0], joints, index))
+        paints[index] = bedding(wear)
+    for mesh, paint in large_things(person, joints, posture, look, max(paints) + 1, around):
+        if visible_share(worn, [mesh], camera) >= _LEAST_VISIBLE:
+            props.append(mesh)
+            paints[mesh.material] = paint
+    if group == "infant" and others.random() < look.caregiver:
+        index = max(paints) + 1
+        adult = reaching_adult(body, worn[0], joints, camera, look, index, others)
+        if adult is not None:
+            props.append(adult.mesh)
+            paints[index] = adult.outfit
     return Stage(
         group=group,
         posture=posture,
         joints=joints,
-        person=_inflated(person, outfit),
-        outfit=outfit,
+        worn=worn,
         props=props,
-        materials=materials,
+        paints=paints,
         camera=camera,
         wall=any_wall(camera, rng),
-        light=any_light(look, rng),
+        lights=any_lights(look, camera, rng, lamps),
     )
 
 
 def capture(stage: Stage, look: Look, rng: np.random.Generator) -> Picture:
     """Take the picture of a stage and label it."""
-    meshes, camera = [stage.person, *stage.props], stage.camera
+    (film,) = rng.spawn(1)
+    meshes, camera = [*stage.worn, *stage.props], stage.camera
     surface = draw(meshes, camera.scaled(_SUPERSAMPLING), stage.wall)
-    radiance = shade(surface, _albedo(surface, stage.outfit, stage.materials), meshes, stage.light)
-    mask = silhouette(stage.person, camera)
+    albedo = _albedo(surface, stage.paints)
+    if look.infrared:
+        albedo = infrared(albedo)
+    radiance = shade(surface, albedo, meshes, stage.lights[0])
+    for light in stage.lights[1:]:
+        radiance += shade(surface, albedo, meshes, light)
+    small, depth = (
+        cv2.resize(whole, camera.size_wh, interpolation=cv2.INTER_AREA)
+        for whole in (radiance, surface.depth)
+    )
+    focus = float(np.median(camera.project(stage.joints)[:, 2]))
+    mask = silhouette(stage.worn, camera)
     return Picture(
-        image=photograph(
-            cv2.resize(radiance, camera.size_wh, interpolation=cv2.INTER_AREA), look, rng
-        ),
+        image=photograph(small, depth, focus, look, rng, film),
         keypoints=_label(stage.joints, camera, surface, stage.group),
         box_xywh=cv2.boundingRect(mask.astype(np.uint8)),
         area=int(mask.sum()),
@@ -135,24 +180,29 @@ def _on_floor(vertices: Floats) -> Floats:
     return vertices
 
 
-def _inflated(person: Mesh, outfit: Outfit) -> Mesh:
-    lifted = person.vertices + person.normals() * outfit.thickness[:, None]
-    return Mesh(_on_floor(lifted), person.faces, person.texture, _BODY, person.layers)
+def _lies(posture: str) -> bool:
+    return POSTURES[posture].label in ("Supine", "Prone", "Unknown")
 
 
-def _albedo(surface: Surface, outfit: Outfit, materials: list[Material]) -> Pixels:
+def _sleep_sack(body: Body, person: Mesh, joints: Floats, material: int) -> Mesh:
+    """A bag from the armpits over the feet."""
+    legs = body.share(
+        "upperleg", "lowerleg", "foot", "pelvis", "root", "spine05", "spine04", "spine03"
+    )
+    neck, hips = joints[5:7].mean(0), joints[11:13].mean(0)
+    inside = person.vertices[legs > 0.6]
+    return sleep_sack(inside, neck + 0.25 * (hips - neck), hips, material)
+
+
+def _albedo(surface: Surface, paints: dict[int, Paint]) -> Pixels:
     """(H, W, 3) linear RGB of every pixel's material."""
-    names = {FLOOR: len(materials) - 2, WALL: len(materials) - 1}
     material, texture = surface.material.ravel(), surface.texture.reshape(-1, 3)
     layers = surface.layers.reshape(-1, 4)
     out = np.empty((len(material), 3), np.float32)
-    for index in range(WALL, len(materials) - 2):
+    for index, paint in paints.items():
         here = np.flatnonzero(material == index)
-        if index == _BODY:
-            out[here] = outfit.albedo(texture[here], layers[here])
-        elif len(here):
-            chosen = materials[names.get(index, index)]
-            out[here] = chosen.albedo(texture[here])
+        if len(here):
+            out[here] = paint.albedo(texture[here], layers[here])
     return out.reshape(*surface.material.shape, 3)
 
 

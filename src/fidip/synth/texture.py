@@ -38,7 +38,7 @@ class Material:
     frame: Floats | None = None
     grain: float = 0.0
 
-    def albedo(self, points: Pixels) -> Pixels:
+    def albedo(self, points: Pixels, _layers: Pixels | None = None) -> Pixels:
         """(N, 3) linear RGB at (N, 3) texture points, metres."""
         base, second = self.base.astype(np.float32), self.second.astype(np.float32)
         if self.pattern == "plain" and not self.grain:
@@ -66,22 +66,28 @@ def skin_tone(rng: np.random.Generator) -> Floats:
     return linear(np.clip(tone * rng.normal(1, 0.02, 3), 20, 255))
 
 
-def any_color(rng: np.random.Generator, saturation: tuple[float, float] = (0.05, 0.75)) -> Floats:
+def any_color(
+    rng: np.random.Generator, saturation: tuple[float, float], brightness: tuple[float, float]
+) -> Floats:
     """Linear RGB of a random hue, saturation and brightness, as dyes and toys have them."""
-    hue, value = rng.uniform(0, 6), rng.uniform(0.15, 0.95)
+    hue, value = rng.uniform(0, 6), rng.uniform(*brightness)
     ramp = np.clip(np.abs((hue + np.array([0, 4, 2])) % 6 - 3) - 1, 0, 1)
     return linear(255 * value * (1 - rng.uniform(*saturation) * (1 - ramp)))
 
 
 def any_material(
-    rng: np.random.Generator, patterned: float, scale: tuple[float, float]
+    rng: np.random.Generator,
+    patterned: float,
+    scale: tuple[float, float],
+    saturation: tuple[float, float],
+    brightness: tuple[float, float],
 ) -> Material:
     """A random material; with probability ``patterned`` it is not plain."""
     turn, _ = np.linalg.qr(rng.normal(size=(3, 3)))
     pattern = str(rng.choice(PATTERNS[1:])) if rng.random() < patterned else "plain"
     return Material(
-        base=any_color(rng),
-        second=any_color(rng),
+        base=any_color(rng, saturation, brightness),
+        second=any_color(rng, saturation, brightness),
         pattern=pattern,
         scale=float(np.exp(rng.uniform(*np.log(scale)))),
         frame=turn,

@@ -11,6 +11,8 @@ from fidip.synth.pose import POSTURES
 
 Floats = NDArray[np.float64]
 
+_FILM_DIAGONAL_MM = 43.27
+
 
 def frame_person(
     vertices: Floats,
@@ -19,6 +21,7 @@ def frame_person(
     look: Look,
     size_wh: tuple[int, int],
     rng: np.random.Generator,
+    style: np.random.Generator,
 ) -> Camera:
     """A view in which the person fills the wanted share of the image, somewhere near its middle."""
     lying = POSTURES[posture].label in ("Supine", "Prone", "Unknown")
@@ -30,7 +33,11 @@ def frame_person(
     target, reach = (low + high) / 2, float(np.linalg.norm(high - low))
     height = max(rng.uniform(*elevation), 3.0)
     azimuth = rng.uniform(-180, 180) if facing is None else rng.normal(0, facing)
-    view = (height, azimuth, roll, focal, size_wh)
+    angles = _restyled((height, azimuth, roll), look, style)
+    if look.focal_mm is not None:
+        millimetres = np.exp(style.uniform(*np.log(look.focal_mm)))
+        focal = float(millimetres / _FILM_DIAGONAL_MM * np.hypot(*size_wh))
+    view = (*angles, focal, size_wh)
     fill, drift = rng.uniform(*look.fill), rng.normal(0, 0.35, 2)
     distance = reach * focal / size_wh[0]
     for _ in range(3):
@@ -44,3 +51,20 @@ def frame_person(
     pixels = (seen.max(0) + seen.min(0)) / 2 - wanted
     slide = camera.rotation.T @ np.array([*(pixels * distance / focal), 0.0])
     return Camera(camera.rotation, camera.position + slide, focal, size_wh)
+
+
+def _restyled(
+    angles: tuple[float, float, float], look: Look, style: np.random.Generator
+) -> tuple[float, float, float]:
+    """Elevation, azimuth and roll of the posture's habit, or of the look's; degrees."""
+    elevation, azimuth, roll = angles
+    choice = style.random()
+    if choice < look.overhead:
+        elevation, azimuth = style.uniform(72, 90), style.uniform(-180, 180)
+    elif choice < look.overhead + look.free_view:
+        # uniform over the half sphere, but for the lowest views, in which limbs hide each other
+        elevation = float(np.rad2deg(np.arcsin(style.uniform(0.08, 1))))
+        azimuth = style.uniform(-180, 180)
+    if look.roll is not None:
+        roll = style.uniform(-look.roll, look.roll)
+    return elevation, azimuth, roll

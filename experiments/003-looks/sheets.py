@@ -1,0 +1,45 @@
+"""Draw a contact sheet per look: a row per posture, key points drawn. ``python experiments/003-looks/sheets.py docs/looks``"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+from hydra.utils import instantiate
+from omegaconf import OmegaConf
+
+from fidip.cli import config_dir
+from fidip.drawing import draw_pose, sheet
+from fidip.synth.body import default_body
+from fidip.synth.pose import POSTURES
+from fidip.synth.scene import capture, set_stage
+
+SIZE_WH, COLUMNS, TILE = (256, 256), 7, 190
+LOOKS = ("clean", "varied", "home", "clinic", "night", "far")
+INFANTS = [name for name, posture in POSTURES.items() if posture.group == "infant"]
+
+
+def tile(look, posture, number):
+    """One image with its labels: left green, right orange, hidden joints hollow."""
+    rng = np.random.default_rng([3, INFANTS.index(posture), number])
+    stage = set_stage(default_body(), "infant", look, SIZE_WH, rng, posture)
+    picture = capture(stage, look, rng)
+    keypoints = picture.keypoints
+    large = cv2.resize(picture.image, None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC)
+    return draw_pose(large, 2 * keypoints[:, :2] + 0.5, keypoints[:, 2] > 0, keypoints[:, 2] == 1)
+
+
+def main(out: Path) -> None:
+    out.mkdir(parents=True, exist_ok=True)
+    for name in LOOKS:
+        look = instantiate(OmegaConf.load(Path(config_dir()) / "look" / f"{name}.yaml"))
+        tiles = [tile(look, posture, i) for posture in INFANTS for i in range(COLUMNS)]
+        page = sheet(tiles, TILE, COLUMNS)[..., ::-1]
+        cv2.imwrite(str(out / f"{name}.jpg"), page, [cv2.IMWRITE_JPEG_QUALITY, 68])
+        print(f"{name}: rows {', '.join(INFANTS)}")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

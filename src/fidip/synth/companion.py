@@ -1,0 +1,87 @@
+"""A second body: an adult whose hands reach for the infant, mostly outside the frame."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
+
+from fidip.synth.body import Body
+from fidip.synth.camera import Camera
+from fidip.synth.dress import Outfit, dress
+from fidip.synth.look import Look
+from fidip.synth.mesh import Mesh
+from fidip.synth.pose import Angles, draw_angles, pose_rotations
+from fidip.synth.raster import visible_share
+
+Floats = NDArray[np.float64]
+
+_KNEELING = Angles(
+    bend=(10, 40), lean=(-10, 10), twist=(-15, 15), nod=(0, 25), turn=(-20, 20), raise_=(48, 80), reach=(68, 98),
+    roll=(-30, 30), elbow=(5, 45), pronate=(-70, 70), flex=(70, 110), spread=(0, 20), knee=(90, 135),
+)  # fmt: skip
+_ATTEMPTS = 5
+_LEAST_VISIBLE = 0.6
+
+
+@dataclass(frozen=True, eq=False)
+class Companion:
+    """Another person: the clothed body and what it is made of."""
+
+    mesh: Mesh
+    outfit: Outfit
+
+
+def reaching_adult(
+    body: Body, person: Mesh, joints: Floats, camera: Camera, look: Look, material: int,
+    rng: np.random.Generator,
+) -> Companion | None:  # fmt: skip
+    """An adult who kneels beside an infant, a hand at it; None where they would hide too much of it.
+
+    Args:
+        person: the infant; joints: (17, 3) its key points, world metres.
+    """
+    rest, heads = body.rest("adult", rng.normal(size=8).clip(-1.6, 1.6))
+    outfit = dress(body, rest, heads, "adult", look, rng, rng)
+    for _ in range(_ATTEMPTS):
+        root = Rotation.from_euler("x", rng.uniform(15, 55), degrees=True).as_matrix()
+        posed = body.pose(
+            rest, heads, pose_rotations(body, heads, root, draw_angles(_KNEELING, rng))
+        )
+        side = str(rng.choice(["L", "R"]))
+        hand = posed[body.share(f"wrist.{side}") > 0.9]
+        palm = np.array([*hand[:, :2].mean(0), hand[:, 2].min()])
+        target = _touch_point(person, joints, rng)
+        heading = _heading(palm, target, camera, rng)
+        turn = Rotation.from_euler("z", heading).as_matrix()
+        vertices = (posed - palm) @ turn.T + target
+        mesh = outfit.worn(_above_floor(Mesh(vertices, body.faces, rest, material, outfit.cover)))
+        if visible_share([person], [mesh], camera) >= _LEAST_VISIBLE:
+            return Companion(mesh, outfit)
+    return None
+
+
+def _touch_point(person: Mesh, joints: Floats, rng: np.random.Generator) -> Floats:
+    """(3,) a spot a little above the body, near a shoulder, wrist, hip or ankle."""
+    joint = joints[rng.choice([5, 6, 9, 10, 11, 12, 15, 16])]
+    place = joint[:2] + rng.normal(0, 0.03, 2)
+    near = np.linalg.norm(person.vertices[:, :2] - place, axis=1) < 0.06
+    top = person.vertices[near, 2].max() if near.any() else 0.0
+    return np.array([*place, top + 0.005])
+
+
+def _heading(palm: Floats, target: Floats, camera: Camera, rng: np.random.Generator) -> float:
+    """Turn about z, radians, that keeps the adult from between the camera and the infant."""
+    toward = camera.position[:2] - target[:2]
+    wanted = np.arctan2(toward[1], toward[0]) + rng.choice([-1, 1]) * rng.uniform(0.9, np.pi)
+    return float(
+        wanted - np.arctan2(-palm[1], -palm[0])
+    )  # the root, at the origin, as seen from the palm
+
+
+def _above_floor(mesh: Mesh) -> Mesh:
+    """Without the faces below the floor: kneeling legs are not to be seen through it."""
+    above = (mesh.vertices[mesh.faces, 2] > 0.0).all(1)
+    return Mesh(mesh.vertices, mesh.faces[above], mesh.texture, mesh.material, mesh.layers)

@@ -146,7 +146,7 @@ def test_lenses_are_24_to_85_mm():
     assert 70 < max(focal) <= 85
 
 
-def test_a_caregiver_hides_at_most_two_fifths():
+def test_a_caregiver_leaves_about_half_of_the_infant_in_sight():
     look, hidden, adults = Look(caregiver=1.0), [], 0
     for seed in range(8):
         rng = np.random.default_rng(seed)
@@ -156,7 +156,7 @@ def test_a_caregiver_hides_at_most_two_fifths():
         alone = draw(stage.worn, stage.camera, stage.wall)
         hidden.append(1 - (surface.material == 0).sum() / (alone.material == 0).sum())
     assert adults >= 4
-    assert max(hidden) < 0.43
+    assert max(hidden) < 0.5
     assert max(hidden) > 0.005
 
 

@@ -58,7 +58,7 @@ def reaching_adult(
         turn = Rotation.from_euler("z", heading).as_matrix()
         vertices = (posed - palm) @ turn.T + target
         mesh = outfit.worn(_above_floor(Mesh(vertices, body.faces, rest, material, outfit.cover)))
-        if visible_share([person], [mesh], camera) >= _LEAST_VISIBLE:
+        if visible_share(person.vertices[::7], mesh, camera) >= _LEAST_VISIBLE:
             return Companion(mesh, outfit)
     return None
 

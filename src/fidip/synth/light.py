@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from fidip.synth.mesh import Mesh, join
+from fidip.synth.mesh import Mesh, bounds, join
 from fidip.synth.raster import Surface, depth_map
 
 Floats = NDArray[np.float64]
@@ -37,15 +38,17 @@ def shade(surface: Surface, albedo: Pixels, meshes: list[Mesh], light: Light) ->
     vertices, faces, _ = join(meshes)
     axes = _light_axes(light.direction)
     local = vertices @ axes.T
-    low, high = local.min(0) - 0.02, local.max(0) + 0.02
+    low, high = (bound + pad for bound, pad in zip(bounds(local), (-0.02, 0.02), strict=True))
     size = 256
     texel = float((high - low)[:2].max() / (size - 1))
     # Orthographic: depth grows away from the light; a constant far plane keeps the sign positive.
     screen = np.concatenate([(local[:, :2] - low[:2]) / texel, high[2:] + 1 - local[:, 2:]], axis=1)
     shadow = depth_map(screen, faces, size)
+    reach = max(1, int(light.softness / texel))
+    window = np.ones((2 * reach + 3, 2 * reach + 3), np.uint8)
     return _light_pixels(
         surface.material, surface.position, surface.normal, albedo, shadow, axes,
-        low[:2], texel, high[2] + 1, max(1, int(light.softness / texel)),
+        cv2.erode(shadow, window), cv2.dilate(shadow, window), low[:2], texel, high[2] + 1, reach,
         light.direction, light.color, light.sky, light.bounce,
     )  # fmt: skip
 
@@ -65,6 +68,8 @@ def _light_pixels(
     albedo,
     shadow,
     axes,
+    nearest,
+    farthest,
     low,
     texel,
     far,
@@ -88,13 +93,18 @@ def _light_pixels(
             v = (axes[1, 0] * px + axes[1, 1] * py + axes[1, 2] * pz - low[1]) / texel
             w = far - (axes[2, 0] * px + axes[2, 1] * py + axes[2, 2] * pz)
             bias = texel * (1.5 + 2.0 * reach * (1.0 - max(facing, 0.0)))
-            lit, taps = 0.0, 0
-            for j in range(-2, 3):
-                for i in range(-2, 3):
-                    s, t = int(np.rint(u + i * reach * 0.5)), int(np.rint(v + j * reach * 0.5))
-                    taps += 1
-                    if s < 0 or t < 0 or s >= size or t >= size or w - bias <= shadow[t, s]:
-                        lit += 1.0
+            # 25 taps make a soft edge; what nothing near shades, or everything near, needs none.
+            s0, t0, edge = int(np.rint(u)), int(np.rint(v)), reach + 1
+            inside = s0 >= edge and t0 >= edge and s0 < size - edge and t0 < size - edge
+            lit, taps = 0.0, 25
+            if inside and w - bias <= nearest[t0, s0]:
+                lit = 25.0
+            elif not inside or w - bias <= farthest[t0, s0]:
+                for j in range(-2, 3):
+                    for i in range(-2, 3):
+                        s, t = int(np.rint(u + i * reach * 0.5)), int(np.rint(v + j * reach * 0.5))
+                        if s < 0 or t < 0 or s >= size or t >= size or w - bias <= shadow[t, s]:
+                            lit += 1.0
             # Wrapped diffuse light stands in for light scattered under skin and in cloth.
             diffuse = max(0.0, (facing + 0.15) / 1.15) * lit / taps
             up = 0.5 + 0.5 * nz

@@ -63,13 +63,15 @@ def silhouette(meshes: list[Mesh], camera: Camera) -> NDArray[np.bool_]:
     return face >= 0
 
 
-def visible_share(meshes: list[Mesh], others: list[Mesh], camera: Camera) -> float:
-    """Share of the meshes' silhouette that others leave in sight, on a grid of 64 px."""
+def visible_share(points: Floats, others: Mesh, camera: Camera) -> float:
+    """Share of points (N, 3) that a mesh does not hide, on a grid of 64 px."""
     small = camera.scaled(64 / max(camera.size_wh))
-    vertices, faces, _ = join([*meshes, *others])
-    face, _ = nearest_faces(small.project(vertices), faces, *small.size_wh)
-    seen = (face >= 0) & (face < sum(len(mesh.faces) for mesh in meshes))
-    return float(seen.sum() / max(1, silhouette(meshes, small).sum()))
+    _, key, _ = _rasterize(
+        *_perspective(small.project(others.vertices)), others.faces, *small.size_wh
+    )
+    seen = small.project(points)
+    column, row = np.clip(np.rint(seen[:, :2]), 0, np.array(small.size_wh) - 1).astype(int).T
+    return float((1 / seen[:, 2] >= key[row, column]).mean())
 
 
 def nearest_faces(
@@ -85,11 +87,16 @@ def nearest_faces(
         face (H, W) int32, -1 for none; barycentric coordinates (H, W, 2) float32 of the second and third
         corner, perspective correct.
     """
+    face, _, bary = _rasterize(*_perspective(screen), faces, width, height)
+    return face, bary
+
+
+def _perspective(screen: Floats) -> tuple[Floats, Floats]:
+    """The points and their inverse depth, NaN behind the near plane."""
     depth = screen[:, 2]
     key = np.full(len(depth), np.nan)
     np.divide(1.0, depth, out=key, where=depth >= _NEAR)
-    face, _, bary = _rasterize(screen, key, faces, width, height)
-    return face, bary
+    return screen, key
 
 
 def depth_map(screen: Floats, faces: NDArray[np.int32], size: int) -> Pixels:

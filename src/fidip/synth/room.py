@@ -11,7 +11,7 @@ from fidip.synth.camera import Camera
 from fidip.synth.furniture import block, cot, placed
 from fidip.synth.light import Light
 from fidip.synth.look import Look
-from fidip.synth.mesh import Mesh
+from fidip.synth.mesh import Mesh, bounds
 from fidip.synth.palette import bedding, household_floor, household_wall
 from fidip.synth.pose import POSTURES
 from fidip.synth.props import any_toy, blanket, faced_up, mat, moved
@@ -78,8 +78,8 @@ def surroundings(
 
 def _extent(person: Mesh) -> tuple[Floats, float]:
     """Middle on the floor (2,) and diagonal of the body's box, metres."""
-    points = person.vertices
-    return (points.max(0) + points.min(0))[:2] / 2, float(np.linalg.norm(np.ptp(points, axis=0)))
+    low, high = bounds(person.vertices)
+    return (high + low)[:2] / 2, float(np.linalg.norm(high - low))
 
 
 def _household(paints: Paints, look: Look, style: np.random.Generator) -> None:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Protocol
 
 import cv2
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
 from fidip.synth.body import Body
 from fidip.synth.camera import Camera
 from fidip.synth.companion import reaching_adult
-from fidip.synth.dress import dress
+from fidip.synth.dress import Outfit, dress
 from fidip.synth.furniture import sleep_sack
 from fidip.synth.lens import infrared, photograph
 from fidip.synth.light import Light, shade
@@ -22,6 +22,7 @@ from fidip.synth.palette import bedding
 from fidip.synth.pose import POSTURES, choose_posture, sample_pose
 from fidip.synth.raster import Surface, draw, silhouette, visible_share
 from fidip.synth.room import any_lights, any_wall, large_things, surroundings
+from fidip.synth.texture import Material
 from fidip.synth.view import frame_person
 
 Floats = NDArray[np.float64]
@@ -32,12 +33,7 @@ _BODY = 0
 _LEAST_VISIBLE = 0.6  # of the person, behind furniture
 
 
-class Paint(Protocol):
-    """What gives a surface its colour."""
-
-    def albedo(self, texture: Pixels, layers: Pixels, /) -> Pixels:
-        """(N, 3) linear RGB at (N, 3) texture coordinates with (N, 4) layer cover."""
-        ...
+Paint = Material | Outfit
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,7 +120,7 @@ def set_stage(
         worn.append(_sleep_sack(body, worn[0], joints, index))
         paints[index] = bedding(wear)
     for mesh, paint in large_things(person, joints, posture, look, max(paints) + 1, around):
-        if visible_share(worn, [mesh], camera) >= _LEAST_VISIBLE:
+        if visible_share(person.vertices[::7], mesh, camera) >= _LEAST_VISIBLE:
             props.append(mesh)
             paints[mesh.material] = paint
     if group == "infant" and others.random() < look.caregiver:
@@ -201,9 +197,25 @@ def _albedo(surface: Surface, paints: dict[int, Paint]) -> Pixels:
     out = np.empty((len(material), 3), np.float32)
     for index, paint in paints.items():
         here = np.flatnonzero(material == index)
-        if len(here):
-            out[here] = paint.albedo(texture[here], layers[here])
+        if not len(here):
+            continue
+        if isinstance(paint, Outfit):
+            color = paint.albedo(texture.take(here, axis=0), layers.take(here, axis=0))
+        elif paint.is_plain:
+            color = paint.base[None].astype(np.float32)
+        else:
+            color = paint.albedo(texture.take(here, axis=0))
+        _put(out, here, color)
     return out.reshape(*surface.material.shape, 3)
+
+
+@njit(cache=True)
+def _put(out, rows, values):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
+    """``out[rows] = values`` for (N, 3), or the same (1, 3) for all; NumPy takes five times as long."""
+    single = values.shape[0] == 1
+    for n in range(len(rows)):
+        for i in range(3):
+            out[rows[n], i] = values[0 if single else n, i]
 
 
 def _label(joints: Floats, camera: Camera, surface: Surface, group: str) -> Floats:

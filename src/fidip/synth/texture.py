@@ -38,10 +38,15 @@ class Material:
     frame: Floats | None = None
     grain: float = 0.0
 
-    def albedo(self, points: Pixels, _layers: Pixels | None = None) -> Pixels:
+    @property
+    def is_plain(self) -> bool:
+        """One colour all over."""
+        return self.pattern == "plain" and not self.grain
+
+    def albedo(self, points: Pixels) -> Pixels:
         """(N, 3) linear RGB at (N, 3) texture points, metres."""
         base, second = self.base.astype(np.float32), self.second.astype(np.float32)
-        if self.pattern == "plain" and not self.grain:
+        if self.is_plain:
             return np.tile(base, (len(points), 1))
         frame = np.eye(3) if self.frame is None else self.frame
         local = points @ (frame.T / self.scale).astype(np.float32)

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from fidip.synth.camera import Camera, look_at
 from fidip.synth.look import Look
+from fidip.synth.mesh import bounds
 from fidip.synth.pose import POSTURES
 
 Floats = NDArray[np.float64]
@@ -29,7 +30,7 @@ def frame_person(
     roll = rng.uniform(-180, 180) if group == "infant" and lying else rng.normal(0, 14)
     focal = size_wh[0] * np.exp(rng.uniform(np.log(0.85), np.log(2.2)))
     vertices = vertices[::6]  # enough to frame a body
-    low, high = vertices.min(0), vertices.max(0)
+    low, high = bounds(vertices)
     target, reach = (low + high) / 2, float(np.linalg.norm(high - low))
     height = max(rng.uniform(*elevation), 3.0)
     azimuth = rng.uniform(-180, 180) if facing is None else rng.normal(0, facing)
@@ -41,14 +42,14 @@ def frame_person(
     fill, drift = rng.uniform(*look.fill), rng.normal(0, 0.35, 2)
     distance = reach * focal / size_wh[0]
     for _ in range(3):
-        seen = look_at(target, distance, *view).project(vertices)[:, :2]
-        share = float((np.ptp(seen, axis=0) / size_wh).max())
+        first, last = bounds(look_at(target, distance, *view).project(vertices))
+        share = float(((last - first)[:2] / size_wh).max())
         distance = max(distance * share / fill, 0.8 * reach)
     camera = look_at(target, distance, *view)
-    seen = camera.project(vertices)[:, :2]
-    free = np.clip(1 - np.ptp(seen, axis=0) / size_wh, 0, None) * size_wh / 2
+    first, last = (bound[:2] for bound in bounds(camera.project(vertices)))
+    free = np.clip(1 - (last - first) / size_wh, 0, None) * size_wh / 2
     wanted = (np.array(size_wh) - 1) / 2 + np.clip(drift, -1, 1) * free
-    pixels = (seen.max(0) + seen.min(0)) / 2 - wanted
+    pixels = (last + first) / 2 - wanted
     slide = camera.rotation.T @ np.array([*(pixels * distance / focal), 0.0])
     return Camera(camera.rotation, camera.position + slide, focal, size_wh)
 

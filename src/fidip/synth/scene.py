@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from fidip.synth.body import Body
 from fidip.synth.camera import Camera
 from fidip.synth.companion import reaching_adult
+from fidip.synth.contact import deepest_cut
 from fidip.synth.dress import Outfit, dress
 from fidip.synth.furniture import sleep_sack
 from fidip.synth.lens import infrared, photograph
@@ -30,6 +31,7 @@ Pixels = NDArray[np.float32]
 
 _SUPERSAMPLING = 1.5
 _BODY = 0
+_DEEPEST_CUT = 0.01  # metres
 _LEAST_VISIBLE = 0.6  # of the person, behind furniture
 
 
@@ -101,12 +103,12 @@ def set_stage(
 
     ``posture`` names one of ``POSTURES``; None draws one by weight.
     """
-    wear, around, view, lamps, others = rng.spawn(5)
+    wear, around, view, lamps, others, limbs = rng.spawn(6)
     posture = posture or choose_posture(group, rng)
     rest, heads = body.rest(group, rng.normal(size=8).clip(-1.6, 1.6))
     outfit = dress(body, rest, heads, group, look, rng, wear)
     rotations = sample_pose(body, heads, posture, rng)
-    bare = body.pose(rest, heads, rotations)
+    bare = untangled(body, rest, heads, body.pose(rest, heads, rotations), posture, look, limbs)
     offset = np.array([*bare[:, :2].mean(0), np.percentile(bare[:, 2], 0.5)])
     person = Mesh(_on_floor(bare - offset), body.faces, rest, _BODY, outfit.cover)
     joints = body.keypoints(person.vertices)
@@ -174,6 +176,27 @@ def _on_floor(vertices: Floats) -> Floats:
     vertices = vertices.copy()
     vertices[:, 2] = np.maximum(vertices[:, 2], 0.003)
     return vertices
+
+
+def untangled(
+    body: Body,
+    rest: Floats,
+    heads: Floats,
+    posed: Floats,
+    posture: str,
+    look: Look,
+    rng: np.random.Generator,
+) -> Floats:
+    """The posed body (V, 3), or of the look's redraws the one with the shallowest cuts."""
+    best, least = posed, np.inf
+    for _ in range(look.redraws):
+        cut = deepest_cut(body, rest, posed)
+        if cut < least:
+            best, least = posed, cut
+        if least < _DEEPEST_CUT:
+            break
+        posed = body.pose(rest, heads, sample_pose(body, heads, posture, rng))
+    return best
 
 
 def _lies(posture: str) -> bool:

@@ -45,7 +45,7 @@ $(shell rm -rf $(DATA) $(RUNS))
 endif
 
 ifdef PRETRAIN
-ADULTS := $(RUNS)/pretrain_longer/checkpoints/best.ckpt
+ADULTS := $(RUNS)/pretrain_3/checkpoints/best.ckpt
 endif
 CKPT := $(or $(ADULTS),bundled:demo_adult)
 
@@ -62,9 +62,12 @@ $(RUNS)/scratch_demo/results.json: $(DATA)/.done
 $(RUNS)/%_demo/results.json: $(DATA)/.done $(ADULTS)
 	$(TRAIN) experiment=$*_demo data.root=$(DATA) ckpt=$(CKPT) hydra.run.dir=$(dir $@)
 
-$(RUNS)/pretrain_demo/checkpoints/best.ckpt: | $(VENV)/.done
+$(RUNS)/pretrain_1/checkpoints/best.ckpt: | $(VENV)/.done
 	$(BIN)/fidip synthesize preset=adults out=data/adults
-	$(TRAIN) experiment=pretrain_demo data.root=data/adults hydra.run.dir=$(RUNS)/pretrain_demo
+	$(TRAIN) experiment=pretrain_demo data.root=data/adults hydra.run.dir=$(RUNS)/pretrain_1
 
-$(RUNS)/pretrain_longer/checkpoints/best.ckpt: $(RUNS)/pretrain_demo/checkpoints/best.ckpt
-	$(TRAIN) experiment=pretrain_demo data.root=data/adults ckpt=$< trainer.max_epochs=45 optimizer.lr=3e-3 hydra.run.dir=$(RUNS)/pretrain_longer
+# twice more from the weights before
+$(RUNS)/pretrain_2/checkpoints/best.ckpt: $(RUNS)/pretrain_1/checkpoints/best.ckpt
+$(RUNS)/pretrain_3/checkpoints/best.ckpt: $(RUNS)/pretrain_2/checkpoints/best.ckpt
+$(RUNS)/pretrain_2/checkpoints/best.ckpt $(RUNS)/pretrain_3/checkpoints/best.ckpt:
+	$(TRAIN) experiment=pretrain_demo data.root=data/adults ckpt=$< trainer.max_epochs=45 optimizer.lr=3e-3 hydra.run.dir=$(patsubst %/checkpoints/,%,$(dir $@))

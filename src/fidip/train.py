@@ -50,7 +50,9 @@ def train(config: DictConfig) -> None:
     started = time.monotonic()
     trainer.fit(task, datamodule=data, ckpt_path=resume_from)
     minutes = (time.monotonic() - started) / 60
-    trainer.test(task, datamodule=data, ckpt_path=run.weights(), verbose=False)
+    # By ourselves: of averaged weights Lightning would load the last before averaging.
+    load_weights(task.net, run.weights())
+    trainer.test(task, datamodule=data, verbose=False)
     if trainer.is_global_zero:
         run.write_environment(facts(config, data, trainer, minutes))
         scores = score_poses(task.predictions, data.test_set.annotations)

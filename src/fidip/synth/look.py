@@ -25,6 +25,7 @@ class Look:
         noise: largest standard deviation of sensor noise at middle grey, 0 to 1.
         jpeg: quality range of the file.
         fill: longest side of the person as a share of the image; over 1 is cut off.
+        months: range of infants' ages from term, -2 (32 weeks of gestation) to 12. None: about newborn to 6 months.
         redraws: how often a pose may be drawn anew while a limb cuts into the body by over a centimetre.
         skin: range of the individual typology angle of skin, degrees, drawn uniformly: 60 is very light,
             -55 very dark. None: a list of six tones.
@@ -61,6 +62,7 @@ class Look:
     noise: float = 0.0
     jpeg: tuple[int, int] = (92, 96)
     fill: Range = (0.6, 0.92)
+    months: Range | None = None
     redraws: int = 0
     skin: Range | None = None
     hat: float = 0.0

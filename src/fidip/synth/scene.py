@@ -15,6 +15,7 @@ from fidip.synth.companion import reaching_adult
 from fidip.synth.contact import deepest_cut
 from fidip.synth.dress import Outfit, dress
 from fidip.synth.furniture import sleep_sack
+from fidip.synth.growth import infant_shape
 from fidip.synth.lens import infrared, photograph
 from fidip.synth.light import Light, shade
 from fidip.synth.look import Look
@@ -105,7 +106,10 @@ def set_stage(
     """
     wear, around, view, lamps, others, limbs = rng.spawn(6)
     posture = posture or choose_posture(group, rng)
-    rest, heads = body.rest(group, rng.normal(size=8).clip(-1.6, 1.6))
+    shape = rng.normal(size=8).clip(-1.6, 1.6)
+    rest, heads = body.rest(group, shape)
+    if group == "infant" and look.months is not None:
+        rest, heads = infant_shape(body, shape, limbs.uniform(*look.months), limbs)
     outfit = dress(body, rest, heads, group, look, rng, wear)
     rotations = sample_pose(body, heads, posture, rng)
     bare = untangled(body, rest, heads, body.pose(rest, heads, rotations), posture, look, limbs)

@@ -30,6 +30,7 @@ COMMANDS = {
     "check": "look at all of a data set, and say what is odd",
     "train": "train and test one experiment",
     "evaluate": "score a checkpoint or a COCO results file",
+    "predict": "key points of photographs and videos",
     "compare": "table and page from run folders",
     "import": "turn a checkpoint of others into ours",
 }

@@ -16,6 +16,7 @@ from fidip.data.augment import Augmentation, View
 from fidip.data.records import read_bytes
 from fidip.errors import DataError
 from fidip.geometry import apply_affine, invert_affine
+from fidip.images import decode_rgb
 from fidip.skeleton import COCO17
 from fidip.types import Annotation, ImageSize, Sample, SampleKey
 
@@ -91,13 +92,7 @@ def read_image(path: Path, image_wh: ImageSize) -> NDArray[np.uint8]:
 
 def decode_image(data: bytes, path: Path, image_wh: ImageSize) -> NDArray[np.uint8]:
     """``read_image`` of the bytes of a file; its path is for the messages."""
-    if not data:
-        raise DataError(f"{path}: the file is empty; copy it again")
-    image: NDArray[np.uint8] | None = cv2.imdecode(
-        np.frombuffer(data, dtype=np.uint8), cv2.IMREAD_COLOR_RGB
-    )
-    if image is None:
-        raise DataError(f"{path}: not an image, or cut short; copy it again")
+    image = decode_rgb(data, path)
     height, width = image.shape[:2]
     if (width, height) != image_wh:
         raise DataError(

@@ -1,5 +1,20 @@
 """From photos and videos to key points that people can use: find, follow, smooth, draw, write."""
 
+from fidip.inference.finding import Finder, Pose, search
+from fidip.inference.media import Frame, Video, prefetch
+from fidip.inference.overlay import VideoWriter
+from fidip.inference.predictor import Predictor, Window
 from fidip.inference.track import Track
 
-__all__ = ["Track"]
+__all__ = [
+    "Finder",
+    "Frame",
+    "Pose",
+    "Predictor",
+    "Track",
+    "Video",
+    "VideoWriter",
+    "Window",
+    "prefetch",
+    "search",
+]

@@ -1,0 +1,152 @@
+"""Key points drawn on frames, and frames written as videos that browsers play."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+
+import av
+import cv2
+import matplotlib
+import numpy as np
+from numpy.typing import NDArray
+
+from fidip.drawing import draw_pose
+
+Image = NDArray[np.uint8]
+
+TICKS = 90_000
+"""Time stamps of written videos are multiples of 1/90,000 s, MPEG's clock."""
+
+LUT = (matplotlib.colormaps["plasma"](np.linspace(0, 1, 256))[:, :3] * 255).astype(np.uint8)
+WHITE, BLACK = (255, 255, 255), (0, 0, 0)
+
+
+def draw_confidence(
+    image: Image, xy: NDArray[np.float64], scores: NDArray[np.float32], threshold: float
+) -> Image:
+    """A copy of an (H, W, 3) RGB image with a skeleton, its joints coloured by confidence.
+
+    Args:
+        image: uint8 RGB.
+        xy: (K, 2) key points in image px, NaN where unknown.
+        scores: (K,) confidences; 0 is dark, 1 is light.
+        threshold: joints with a lower one are not drawn.
+    """
+    shown = (scores >= threshold) & np.isfinite(xy).all(axis=1)
+    points = np.where(shown[:, None], xy, 0)
+    out = draw_pose(image, points, shown)
+    radius = max(3, round(max(image.shape[:2]) / 110))
+    for (x, y), score in zip(points[shown], scores[shown], strict=True):
+        center = (round(float(x)), round(float(y)))
+        cv2.circle(out, center, radius + 1, WHITE, -1, cv2.LINE_AA)
+        cv2.circle(out, center, radius, _color(float(score)), -1, cv2.LINE_AA)
+    return out
+
+
+def draw_legend(image: Image, text: str) -> Image:
+    """Write a line of text and the scale of confidence into the lower left corner, in place."""
+    height, width = image.shape[:2]
+    size = max(0.35, min(width, height) / 900)
+    line = round(26 * size)
+    bar = round(width * 0.16)
+    top, left = height - 2 * line - 8, 8
+    ramp = np.linspace(0, 255, bar).astype(int)
+    image[top : top + line // 2, left : left + bar] = LUT[ramp]
+    captions = [(f"confidence 0 to 1  {text}".rstrip(), (left, height - 8))]
+    for caption, origin in captions:
+        for color, thickness in ((BLACK, 3), (WHITE, 1)):
+            cv2.putText(
+                image, caption, origin, cv2.FONT_HERSHEY_SIMPLEX, size, color, thickness,
+                cv2.LINE_AA,
+            )  # fmt: skip
+    return image
+
+
+def _color(score: float) -> tuple[int, int, int]:
+    red, green, blue = LUT[round(255 * min(max(score, 0.0), 1.0))].tolist()
+    return red, green, blue
+
+
+class VideoWriter:
+    """An H.264 mp4 that browsers play, frame by frame, with the times that it is given.
+
+    It becomes ``path`` when it is closed; until then, and where nothing was written, there is none.
+
+    Args:
+        path: of the mp4 file.
+        sound: a file whose first sound track is kept, if it has one.
+    """
+
+    def __init__(self, path: Path, sound: Path | None = None) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.path = path
+        self.sound = sound
+        self._part = path.with_name(f".{path.name}.part")
+        self._container = av.open(
+            str(self._part), "w", format="mp4", options={"movflags": "+faststart"}
+        )
+        self._video: av.VideoStream | None = None
+        self._pts = -1
+        self._sound_stream: av.AudioStream | None = None
+
+    def write(self, image: Image, time: float) -> None:
+        """Append an (H, W, 3) RGB image, shown from ``time`` s on; one px is cut off odd sides."""
+        even = image[: image.shape[0] // 2 * 2, : image.shape[1] // 2 * 2]
+        if self._video is None:
+            self._video = self._add_stream(even.shape[1], even.shape[0])
+        frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(even), format="rgb24")
+        frame.time_base = Fraction(1, TICKS)
+        self._pts = max(self._pts + 1, round(time * TICKS))
+        frame.pts = self._pts
+        self._container.mux(self._video.encode(frame))
+
+    def _add_stream(self, width: int, height: int) -> av.VideoStream:
+        stream = self._container.add_stream("libx264", options={"crf": "20", "preset": "veryfast"})
+        assert isinstance(stream, av.VideoStream)
+        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+        stream.time_base = stream.codec_context.time_base = Fraction(1, TICKS)
+        if self.sound is not None:
+            self._add_sound(self.sound)
+        return stream
+
+    def _add_sound(self, path: Path) -> None:
+        """Declare the sound track; its packets follow at the end."""
+        with av.open(str(path)) as source:
+            if source.streams.audio:
+                track = source.streams.audio[0]
+                self._sound_stream = self._container.add_stream_from_template(track)
+
+    def close(self) -> None:
+        """Finish the file and give it its name."""
+        if self._video is None:
+            self._container.close()
+            self._part.unlink(missing_ok=True)
+            return
+        self._container.mux(self._video.encode())
+        if self.sound is not None and self._sound_stream is not None:
+            self._mux_sound(self.sound, self._sound_stream)
+        self._container.close()
+        self._part.replace(self.path)
+
+    def _mux_sound(self, path: Path, stream: av.AudioStream) -> None:
+        end = self._pts / TICKS
+        with av.open(str(path)) as source:
+            for packet in source.demux(source.streams.audio[0]):
+                if packet.pts is None or packet.time_base is None:
+                    continue  # the empty one at the end
+                if packet.pts * packet.time_base <= end:
+                    packet.stream = stream
+                    self._container.mux(packet)
+
+    def __enter__(self) -> VideoWriter:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()

@@ -1,0 +1,82 @@
+"""From windows of an image to key points in it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from fidip.geometry import apply_affine, box_to_center_size, clip_box, crop_affine, invert_affine
+from fidip.heatmap import HeatmapCodec
+from fidip.nn import PoseNet
+from fidip.skeleton import COCO17
+from fidip.types import ImageSize
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Window:
+    """Where in an image a crop looks.
+
+    Attributes:
+        center: (2,) in image px.
+        width: in image px.
+        rotation_deg: positive turns the window clockwise on the screen.
+    """
+
+    center: Floats
+    width: float
+    rotation_deg: float = 0.0
+
+    @classmethod
+    def of_box(cls, box_xywh: Floats, image_wh: ImageSize, aspect_ratio: float) -> Window:
+        """The padded box, as validation and test see it."""
+        center, size_wh = box_to_center_size(clip_box(box_xywh, image_wh), aspect_ratio)
+        return cls(center, float(size_wh[0]))
+
+
+class Predictor:
+    """Key points of people in an image, given where to look.
+
+    Args:
+        net: the pose network, with its weights.
+        codec: reads its heatmaps.
+        device: where to compute; None for a GPU if there is one, else the CPU.
+        flip_test: average with the mirrored image: better, at twice the time.
+    """
+
+    def __init__(
+        self,
+        net: PoseNet,
+        codec: HeatmapCodec,
+        device: str | None = None,
+        flip_test: bool = True,
+    ) -> None:
+        self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        self.net = net.eval().to(self.device)
+        self.codec = codec
+        self.flip_order = COCO17.flip_order if flip_test else None
+
+    @property
+    def aspect_ratio(self) -> float:
+        """Width / height of a window."""
+        return self.codec.input_wh[0] / self.codec.input_wh[1]
+
+    @torch.inference_mode()
+    def __call__(
+        self, image: NDArray[np.uint8], windows: Sequence[Window]
+    ) -> tuple[Floats, NDArray[np.float32]]:
+        """(N, K, 2) key points in image px and (N, K) scores of N windows of an (H, W, 3) RGB image."""
+        wh = self.codec.input_wh
+        affines = np.stack([crop_affine(w.center, w.width, wh, w.rotation_deg) for w in windows])
+        crops = np.stack([cv2.warpAffine(image, affine, wh) for affine in affines])
+        batch = torch.from_numpy(crops).permute(0, 3, 1, 2).to(self.device)
+        heatmaps = self.net.heatmaps(self.net.normalize(batch), self.flip_order)
+        xy_crop, scores = self.codec.decode(heatmaps)
+        xy = apply_affine(invert_affine(affines), xy_crop.double().cpu().numpy())
+        return xy, scores.float().cpu().numpy()

@@ -1,0 +1,51 @@
+"""Windows that search an image and follow a person."""
+
+import numpy as np
+import pytest
+
+from fidip.geometry import apply_affine, crop_affine
+from fidip.inference.finding import HIPS, SHOULDERS, search_windows, window_around
+from fidip.skeleton import COCO17
+
+
+def person(turn_deg=0.0, center=(200.0, 150.0)):
+    """(17, 2) key points of someone upright, 60 px tall, turned clockwise on the screen."""
+    rng = np.random.default_rng(0)
+    xy = np.column_stack([rng.uniform(-8, 8, 17), rng.uniform(-30, 30, 17)])
+    xy[SHOULDERS], xy[HIPS] = [(-8, -15), (8, -15)], [(-6, 8), (6, 8)]
+    angle = np.deg2rad(turn_deg)
+    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    return xy @ turn.T + center
+
+
+@pytest.mark.parametrize("turn_deg", [0, 35, 90, 180, -120])
+def test_a_window_stands_a_turned_person_upright(turn_deg):
+    scores = np.ones(len(COCO17), np.float32)
+    window = window_around(person(turn_deg), scores, aspect_ratio=1.0)
+    crop = apply_affine(
+        crop_affine(window.center, window.width, (96, 96), window.rotation_deg), person(turn_deg)
+    )
+    upright = window_around(person(), scores, aspect_ratio=1.0)
+    expected = apply_affine(crop_affine(upright.center, upright.width, (96, 96)), person())
+    np.testing.assert_allclose(crop, expected, atol=1e-6)
+    assert crop.min() > 0
+    assert crop.max() < 95
+
+
+def test_unsure_key_points_far_away_do_not_widen_the_window():
+    xy, scores = person(), np.ones(len(COCO17), np.float32)
+    plain = window_around(xy, scores, 1.0)
+    xy[9], scores[9] = (900.0, 20.0), 0.05
+    assert window_around(xy, scores, 1.0).width <= plain.width
+
+
+@pytest.mark.parametrize("image_wh", [(640, 480), (480, 640), (1280, 300), (50, 50)])
+@pytest.mark.parametrize("aspect_ratio", [1.0, 0.75])
+def test_windows_of_every_size_cover_the_image(image_wh, aspect_ratio):
+    windows = search_windows(image_wh, aspect_ratio)
+    grid = np.stack(np.meshgrid(*(np.linspace(0, n - 1, 25) for n in image_wh)), -1).reshape(-1, 2)
+    for width in {w.width for w in windows}:
+        half = np.array([width, width / aspect_ratio]) / 2
+        upright = [w for w in windows if w.width == width and w.rotation_deg == 0]
+        inside = [(np.abs(grid - w.center) <= half + 1e-6).all(axis=1) for w in upright]
+        assert np.any(inside, axis=0).all()

@@ -10,22 +10,38 @@ from tqdm import tqdm
 
 from fidip.cli import command
 from fidip.synth import Group, write_split
+from fidip.synth.clip_writer import Clips, write_clips
 from fidip.synth.sheet import contact_sheet
 
 
 def synthesize(config: DictConfig) -> None:
     """Render every split that is not there yet, each with a contact sheet."""
     root = Path(config.out)
-    looks = instantiate(config.looks)
-    for split, parts in config.preset.splits.items():
-        if (root / "annotations" / f"person_keypoints_{split}.json").exists() and not config.force:
-            print(f"{split}: there already")
-            continue
-        groups = [Group(**part) for part in parts]
-        size_wh = tuple(config.preset.size_wh)
-        write_split(root, split, groups, looks, size_wh, config.seed, config.workers, _bar)
-        contact_sheet(root, split, root / "contact_sheets" / f"{split}.jpg")
+    looks = {name: instantiate(look, _convert_="all") for name, look in config.looks.items()}
+    rest = (looks, tuple(config.preset.size_wh), config.seed, config.workers, _bar)
+    for split, parts in config.preset.get("splits", {}).items():
+        if _is_wanted(root, split, config.force):
+            write_split(root, split, [Group(**part) for part in parts], *rest)
+            contact_sheet(root, split, root / "contact_sheets" / f"{split}.jpg")
+    for split, parts in config.preset.get("clips", {}).items():
+        if _is_wanted(root, split, config.force):
+            write_clips(root, split, [_clips(part) for part in parts], *rest)
     print(f"data set: {root}")
+
+
+def _is_wanted(root: Path, split: str, force: bool) -> bool:
+    file = root / "annotations" / f"person_keypoints_{split}.json"
+    if force:
+        file.unlink(missing_ok=True)
+    elif file.exists():
+        print(f"{split}: there already")
+        return False
+    return True
+
+
+def _clips(part: DictConfig) -> Clips:
+    fields = {str(key): value for key, value in part.items()}
+    return Clips(**{**fields, "postures": tuple(part.postures)})
 
 
 def _bar(records, total, label):  # type: ignore[no-untyped-def]

@@ -162,19 +162,19 @@ POSTURES: dict[str, Posture] = {
 
 
 @dataclass(frozen=True)
-class _Drawn:
+class Drawn:
     """One value for every angle; (left, right) for the limbs, equal for the trunk."""
 
     left: dict[str, float]
     right: dict[str, float]
 
 
-def draw_angles(angles: Angles, rng: np.random.Generator) -> _Drawn:
+def draw_angles(angles: Angles, rng: np.random.Generator) -> Drawn:
     """Uniform draws within the ranges, each side on its own."""
     names = [f.name for f in fields(Angles)]
     low, high = np.array([getattr(angles, name) for name in names], dtype=float).T
     left, right = rng.uniform(low, high), rng.uniform(low, high)
-    return _Drawn(dict(zip(names, left, strict=True)), dict(zip(names, right, strict=True)))
+    return Drawn(dict(zip(names, left, strict=True)), dict(zip(names, right, strict=True)))
 
 
 def choose_posture(group: str, rng: np.random.Generator) -> str:
@@ -197,7 +197,7 @@ def sample_pose(body: Body, heads: Floats, posture: str, rng: np.random.Generato
             root_rotation(POSTURES[posture], rng),
             draw_angles(POSTURES[posture].angles, rng),
         )
-        depth = _penetration(body, heads, rotations)
+        depth = penetration(body, heads, rotations)
         if depth < least:
             best, least = rotations, depth
         if least == 0.0:
@@ -209,10 +209,15 @@ def sample_pose(body: Body, heads: Floats, posture: str, rng: np.random.Generato
 def root_rotation(posture: Posture, rng: np.random.Generator) -> Floats:
     """(3, 3) rotation of the trunk; heading on the ground and view belong to the camera."""
     side, pitch = rng.uniform(*posture.side), rng.uniform(*posture.pitch)
+    return trunk_rotation(side, pitch)
+
+
+def trunk_rotation(side: float, pitch: float) -> Floats:
+    """(3, 3) rotation of a trunk turned about its own axis by ``side``, then tipped by ``pitch``, degrees."""
     return _about(LEFT, pitch) @ _about(UP, side)
 
 
-def pose_rotations(body: Body, heads: Floats, root: Floats, drawn: _Drawn) -> Floats:
+def pose_rotations(body: Body, heads: Floats, root: Floats, drawn: Drawn) -> Floats:
     """(J, 3, 3) world rotations of all bones for joint angles."""
     out = np.tile(np.eye(3), (len(body.bones), 1, 1))
     angle = drawn.left
@@ -380,7 +385,7 @@ def _spheres(
     return starts + share[:, None] * (ends - starts), radius * length
 
 
-def _penetration(body: Body, heads: Floats, rotations: Floats) -> float:
+def penetration(body: Body, heads: Floats, rotations: Floats) -> float:
     """How far (metres, summed) limb spheres cut into the trunk, the head and the limbs of the other side."""
     turn, shift = body.transforms(heads, rotations)
     joints = np.einsum("jik,jk->ji", turn, heads) + shift

@@ -40,11 +40,40 @@ Paint = Material | Outfit
 
 
 @dataclass(frozen=True, eq=False)
+class Figure:
+    """A person's body, dressed, and how it is posed.
+
+    Attributes:
+        rest, heads: (V, 3) vertices and (J, 3) bone heads of the rest pose, metres.
+        outfit: what is worn.
+        rotations: (J, 3, 3) world rotation of every bone away from rest.
+        offset: (3,) metres; what posed vertices are moved back by to stand in the room.
+    """
+
+    rest: Floats
+    heads: Floats
+    outfit: Outfit
+    rotations: Floats
+    offset: Floats
+
+    def bare(self, body: Body) -> Mesh:
+        """The naked body in the room, pressed flat where it would sink into the floor."""
+        posed = body.pose(self.rest, self.heads, self.rotations) - self.offset
+        return Mesh(_on_floor(posed), body.faces, self.rest, _BODY, self.outfit.cover)
+
+    def clothed(self, bare: Mesh) -> Mesh:
+        """The body with its clothes on."""
+        worn = self.outfit.worn(bare)
+        return replace(worn, vertices=_on_floor(worn.vertices))
+
+
+@dataclass(frozen=True, eq=False)
 class Stage:
     """Everything that is there before the picture is taken.
 
     Attributes:
         group, posture: "infant" or "adult", and the name of the posture.
+        figure: the person's body and pose.
         joints: (17, 3) world metres.
         worn: the clothed body, and a sleep sack where there is one; all that counts as the person.
         props: things around, other people included.
@@ -55,6 +84,7 @@ class Stage:
 
     group: str
     posture: str
+    figure: Figure
     joints: Floats
     worn: list[Mesh]
     props: list[Mesh]
@@ -112,15 +142,14 @@ def set_stage(
         rest, heads = infant_shape(body, shape, limbs.uniform(*look.months), limbs)
     outfit = dress(body, rest, heads, group, look, rng, wear)
     rotations = sample_pose(body, heads, posture, rng)
-    bare = untangled(body, rest, heads, body.pose(rest, heads, rotations), posture, look, limbs)
-    offset = np.array([*bare[:, :2].mean(0), np.percentile(bare[:, 2], 0.5)])
-    person = Mesh(_on_floor(bare - offset), body.faces, rest, _BODY, outfit.cover)
+    rotations = untangled(body, rest, heads, rotations, posture, look, limbs)
+    figure = Figure(rest, heads, outfit, rotations, ground(body.pose(rest, heads, rotations)))
+    person = figure.bare(body)
     joints = body.keypoints(person.vertices)
     cloths, props = surroundings(person, joints, posture, look, rng, around)
     camera = frame_person(person.vertices, group, posture, look, size_wh, rng, view)
     paints: dict[int, Paint] = {**cloths, _BODY: outfit}
-    clothed = outfit.worn(person)
-    worn = [replace(clothed, vertices=_on_floor(clothed.vertices))]
+    worn = [figure.clothed(person)]
     if group == "infant" and _lies(posture) and wear.random() < look.sack:
         index = max(paints) + 1
         worn.append(_sleep_sack(body, worn[0], joints, index))
@@ -138,6 +167,7 @@ def set_stage(
     return Stage(
         group=group,
         posture=posture,
+        figure=figure,
         joints=joints,
         worn=worn,
         props=props,
@@ -175,6 +205,11 @@ def capture(stage: Stage, look: Look, rng: np.random.Generator) -> Picture:
     )
 
 
+def ground(posed: Floats) -> Floats:
+    """(3,) metres: the middle of a posed body (V, 3) and the height that its lowest parts lie at."""
+    return np.array([*posed[:, :2].mean(0), np.percentile(posed[:, 2], 0.5)])
+
+
 def _on_floor(vertices: Floats) -> Floats:
     """What would sink into the floor is pressed flat on it, as soft tissue is."""
     vertices = vertices.copy()
@@ -186,20 +221,20 @@ def untangled(
     body: Body,
     rest: Floats,
     heads: Floats,
-    posed: Floats,
+    rotations: Floats,
     posture: str,
     look: Look,
     rng: np.random.Generator,
 ) -> Floats:
-    """The posed body (V, 3), or of the look's redraws the one with the shallowest cuts."""
-    best, least = posed, np.inf
+    """The bones' rotations (J, 3, 3), or of the look's redraws those with the shallowest cuts."""
+    best, least = rotations, np.inf
     for _ in range(look.redraws):
-        cut = deepest_cut(body, rest, posed)
+        cut = deepest_cut(body, rest, body.pose(rest, heads, rotations))
         if cut < least:
-            best, least = posed, cut
+            best, least = rotations, cut
         if least < _DEEPEST_CUT:
             break
-        posed = body.pose(rest, heads, sample_pose(body, heads, posture, rng))
+        rotations = sample_pose(body, heads, posture, rng)
     return best
 
 

@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import multiprocessing
-import os
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,12 +11,10 @@ import cv2
 import numpy as np
 
 from fidip.skeleton import COCO17
+from fidip.synth.batch import Progress, Record, finish, run_jobs
 from fidip.synth.body import default_body
 from fidip.synth.look import Look
 from fidip.synth.scene import Picture, render_person
-
-Progress = Callable[[Iterable["Record"], int, str], Iterable["Record"]]
-"""Wraps an iterator to show progress; arguments: iterator, total, label."""
 
 NOTE = "free stand-in rendered by fidip from the anny body model; not SyRIP and not real people"
 
@@ -41,14 +34,6 @@ class Group:
     look: str
     is_synthetic: bool
     count: int
-
-
-@dataclass(frozen=True)
-class Record:
-    """What the annotation file says of one image."""
-
-    image: dict[str, Any]
-    annotation: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -76,18 +61,15 @@ def write_split(
     folder = root / "images" / split
     folder.mkdir(parents=True, exist_ok=True)
     jobs = _jobs(folder, split, parts, looks, size_wh, seed)
-    records = list(progress(_run(jobs, workers), len(jobs), split))
+    file = root / "annotations" / f"person_keypoints_{split}.json"
+    records = run_jobs(make_image, jobs, workers, file, split, progress)
     content = {
         "info": {"description": NOTE, "seed": seed},
-        "categories": [_category()],
-        "images": [r.image for r in records],
-        "annotations": [r.annotation for r in records],
+        "categories": [person_category()],
+        "images": [r["image"] for r in records],
+        "annotations": [r["annotation"] for r in records],
     }
-    file = root / "annotations" / f"person_keypoints_{split}.json"
-    file.parent.mkdir(parents=True, exist_ok=True)
-    partial = file.with_suffix(".part")
-    partial.write_text(json.dumps(content), encoding="utf-8")
-    partial.replace(file)
+    finish(file, content)
     return file
 
 
@@ -117,20 +99,8 @@ def _jobs(
     return jobs
 
 
-def _run(jobs: list[_Job], workers: int) -> Iterator[Record]:
-    if workers <= 1:
-        yield from map(_make, jobs)
-        return
-    # One thread a process: the work is split by images, and BLAS threads would only wait for each other.
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(
-        workers, mp_context=context, initializer=cv2.setNumThreads, initargs=(0,)
-    ) as pool:
-        yield from pool.map(_make, jobs, chunksize=8)
-
-
-def _make(job: _Job) -> Record:
+def make_image(job: _Job) -> Record:
+    """Render one image, write it, and return what the annotation file says of it."""
     picture = render_person(
         default_body(), job.part.group, job.look, job.size_wh, np.random.default_rng(job.seed)
     )
@@ -161,10 +131,11 @@ def _record(job: _Job, picture: Picture) -> Record:
         "num_keypoints": int((keypoints[:, 2] > 0).sum()),
         "keypoints": keypoints.ravel().tolist(),
     }
-    return Record(image, annotation)
+    return {"image": image, "annotation": annotation}
 
 
-def _category() -> dict[str, Any]:
+def person_category() -> dict[str, Any]:
+    """The COCO category of a person with the 17 joints."""
     return {
         "id": 1,
         "name": "person",

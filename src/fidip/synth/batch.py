@@ -1,0 +1,92 @@
+"""Work split among processes that goes on where a killed run stopped, and ends in the same bytes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import multiprocessing
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, TypeVar
+
+import cv2
+
+Job = TypeVar("Job")
+Record = dict[str, Any]
+"""What a finished job leaves for the annotation file; JSON."""
+Progress = Callable[[Iterable[Record], int, str], Iterable[Record]]
+"""Wraps an iterator to show progress; arguments: iterator, total, label."""
+
+
+def run_jobs(
+    make: Callable[[Job], Record], jobs: Sequence[Job], workers: int, file: Path, label: str,
+    progress: Progress,
+) -> list[Record]:  # fmt: skip
+    """The records of all jobs in their order; those that an earlier, killed run finished are not made anew.
+
+    A journal beside ``file`` keeps the record of every finished job. It counts only for the same jobs and
+    the same version of this package; ``finish`` removes it.
+    """
+    journal = _journal(file)
+    journal.parent.mkdir(parents=True, exist_ok=True)
+    head = {"jobs": _fingerprint(jobs)}
+    done = _finished(journal, head)[: len(jobs)]
+    if done:
+        print(f"{label}: going on after {len(done)} of {len(jobs)}")
+    # Written anew: the last line of a killed run may be torn.
+    with journal.open("w", encoding="utf-8") as log:
+        log.writelines(json.dumps(line) + "\n" for line in (head, *done))
+
+        def noted() -> Iterator[Record]:
+            yield from done
+            for record in _parallel(make, jobs[len(done) :], workers):
+                log.write(json.dumps(record) + "\n")
+                log.flush()
+                yield record
+
+        return list(progress(noted(), len(jobs), label))
+
+
+def finish(file: Path, content: dict[str, Any]) -> None:
+    """Write an annotation file, all of it or nothing, and drop the journal of its jobs."""
+    partial = file.with_suffix(".part")
+    partial.write_text(json.dumps(content), encoding="utf-8")
+    partial.replace(file)
+    _journal(file).unlink()
+
+
+def _journal(file: Path) -> Path:
+    return file.with_suffix(".journal")
+
+
+def _fingerprint(jobs: Sequence[Job]) -> str:
+    text = "\n".join([version("fidip"), *map(repr, jobs)])
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _finished(journal: Path, head: Record) -> list[Record]:
+    """The records of a journal with this head, up to the first torn line."""
+    lines: list[Record] = []
+    if journal.exists():
+        for line in journal.read_text(encoding="utf-8", errors="replace").splitlines():
+            try:
+                lines.append(json.loads(line))
+            except json.JSONDecodeError:
+                break
+    return lines[1:] if lines[:1] == [head] else []
+
+
+def _parallel(make: Callable[[Job], Record], jobs: Sequence[Job], workers: int) -> Iterator[Record]:
+    if workers <= 1:
+        yield from map(make, jobs)
+        return
+    # One thread a process: the work is split by jobs, and BLAS threads would only wait for each other.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(
+        workers, mp_context=context, initializer=cv2.setNumThreads, initargs=(0,)
+    ) as pool:
+        yield from pool.map(make, jobs, chunksize=max(1, min(8, len(jobs) // workers)))

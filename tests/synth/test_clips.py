@@ -1,0 +1,117 @@
+"""Clips: what the file shows when, and what its labels say."""
+
+import json
+from dataclasses import replace
+from fractions import Fraction
+
+import av
+import numpy as np
+import pytest
+
+from fidip.errors import ConfigError
+from fidip.synth import Look
+from fidip.synth.body import default_body
+from fidip.synth.clip import draw_scene
+from fidip.synth.clip_writer import TIME_BASE, Clips, frame_ticks, write_clips
+
+KIND = Clips("infant", "clean", ("supine",), 1, 1.0, 12)
+SIZE = (96, 80)
+
+
+def silent(records, total, label):
+    return records
+
+
+def write(root, kinds, workers=1):
+    file = write_clips(root, "clips", kinds, {"clean": Look()}, SIZE, 5, workers, silent)
+    return json.loads(file.read_text())
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory):
+    root = tmp_path_factory.mktemp("clips")
+    return root, write(root, [KIND, replace(KIND, variable=True)])
+
+
+@pytest.mark.parametrize("number", [0, 1])
+def test_the_file_shows_every_frame_at_its_time(written, number):
+    root, content = written
+    video = content["videos"][number]
+    labelled = [i for i in content["images"] if i["video_id"] == video["id"]]
+    with av.open(str(root / "videos/clips" / video["file_name"])) as file:
+        assert file.streams.video[0].codec_context.name == "h264"
+        shown = [frame.pts * frame.time_base for frame in file.decode(video=0)]
+    assert shown == [Fraction(i["pts"]) * TIME_BASE for i in labelled]
+    assert [i["frame_index"] for i in labelled] == list(range(12))
+    assert [i["time"] for i in labelled] == [float(t) for t in shown]
+    steps = np.diff([i["time"] for i in labelled])
+    assert (steps.std() > 0.005) == video["variable_frame_rate"]
+
+
+def test_projected_joints_are_the_key_points(written):
+    """By the pinhole formula from the 3D joints and the camera's numbers alone."""
+    _, content = written
+    assert len({i["id"] for i in content["images"]}) == len(content["annotations"]) == 24
+    videos = {v["id"]: v for v in content["videos"]}
+    of_image = {i["id"]: videos[i["video_id"]] for i in content["images"]}
+    for annotation in content["annotations"]:
+        camera = of_image[annotation["image_id"]]["camera"]
+        x, y, z = np.array(annotation["keypoints_3d"]).reshape(17, 3).T
+        u = camera["focal_px"] * x / z + camera["center_px"][0]
+        v = camera["focal_px"] * y / z + camera["center_px"][1]
+        labelled = np.array(annotation["keypoints"]).reshape(17, 3)
+        inside = labelled[:, 2] > 0
+        assert inside.sum() >= 15
+        np.testing.assert_allclose(labelled[inside, 0], u[inside], atol=0.02)
+        np.testing.assert_allclose(labelled[inside, 1], v[inside], atol=0.02)
+
+
+def test_the_camera_and_the_light_stand_still(written):
+    """The corner of the picture, away from the person, is the same in every frame."""
+    look = Look(exposure=0.5, tint=0.2)
+    scene = draw_scene(default_body(), "infant", "supine", look, SIZE, 2, 2.0)
+    images = [f.picture.image[:4, :4] for f in scene.frames(default_body(), np.array([0.0, 1.0]))]
+    np.testing.assert_array_equal(*images)
+
+
+def test_bones_keep_their_length():
+    """Upper arm, thigh and shin by the 3D labels: skinned joints move a little, bones do not grow."""
+    body = default_body()
+    scene = draw_scene(body, "infant", "supine", Look(), SIZE, 4, 5.0)
+    joints = np.array([f.joints for f in scene.frames(body, np.arange(0, 5, 0.5))])
+    for a, b in [(5, 7), (6, 8), (11, 13), (12, 14), (13, 15), (14, 16)]:
+        length = np.linalg.norm(joints[:, a] - joints[:, b], axis=1)
+        assert length.std() < 0.1 * length.mean()
+
+
+def test_frame_rates_show_the_same_movement():
+    body = default_body()
+    scene = draw_scene(body, "infant", "supine", Look(), SIZE, 4, 5.0)
+    (alone,) = scene.frames(body, np.array([1.5]))
+    *_, last = scene.frames(body, np.array([0.2, 1.5]))
+    np.testing.assert_array_equal(alone.joints, last.joints)
+
+
+def test_workers_do_not_matter(written, tmp_path):
+    root, content = written
+    assert write(tmp_path, [KIND, replace(KIND, variable=True)], workers=2) == content
+    for video in content["videos"]:
+        name = f"videos/clips/{video['file_name']}"
+        assert (tmp_path / name).read_bytes() == (root / name).read_bytes()
+
+
+def test_uneven_time_stamps_keep_the_mean_rate():
+    ticks = frame_ticks(10, 30, True, 3)
+    assert len(ticks) == 300
+    assert (np.diff(ticks) > 0).all()
+    assert 9.8 < ticks[-1] * float(TIME_BASE) < 10
+    assert (np.diff(frame_ticks(10, 30, False, 3)) == 3000).all()
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [({"seconds": 90}, "seconds=90"), ({"fps": 0}, "fps=0"), ({"postures": ("lying",)}, "'lying'")],
+)
+def test_what_cannot_be_is_refused(change, named):
+    with pytest.raises(ConfigError, match=named):
+        replace(KIND, **change)

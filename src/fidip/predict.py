@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -23,13 +24,14 @@ from fidip.errors import ConfigError, DataError, FidipError
 from fidip.inference import Finder, Pose, Predictor, Video, VideoWriter, Window, prefetch
 from fidip.inference.finding import look
 from fidip.inference.media import find_media, is_photo, read_photo
-from fidip.inference.overlay import draw_confidence, draw_legend
+from fidip.inference.overlay import Person
+from fidip.inference.timeline import write_timeline
 from fidip.inference.track import Track
 from fidip.nn.checkpoints import BUNDLED, load_weights
 from fidip.run_folder import RunFolder, write_image, write_json
 from fidip.skeleton import COCO17
 
-SAVE = ("overlay", "coco", "csv")
+SAVE = ("overlay", "coco", "csv", "timeline")
 SOME_FAILED = 3
 """Exit status where some of the inputs failed."""
 
@@ -135,7 +137,7 @@ def predict_photos(
     failed: list[str] = []
     rows: list[dict[str, Any]] = []
     entries: list[dict[str, Any]] = []
-    out = Path(config.out)
+    out, overlay = Path(config.out), instantiate(config.overlay)
     try:
         for number, path in enumerate(tqdm(photos, unit="photo", disable=None), start=1):
             try:
@@ -149,9 +151,8 @@ def predict_photos(
                 rows += [{**place, **row} for row in joint_rows(pose.xy, pose.scores)]
                 entries.append({"file_name": path.name, **coco_entry(number, pose)})
             if "overlay" in config.save:
-                for pose in poses:
-                    image = draw_confidence(image, pose.xy, pose.scores, config.threshold)
-                write_image(out / "overlays" / f"{path.stem}.jpg", draw_legend(image, ""))
+                drawn = overlay(image, [(pose.xy, pose.scores) for pose in poses])
+                write_image(out / "overlays" / f"{path.stem}.jpg", drawn)
             if len(photos) == 1:
                 print_pose(path, poses)
     finally:  # Ctrl-C included: what was found is kept
@@ -177,6 +178,8 @@ def predict_video(predictor: Predictor, path: Path, config: DictConfig) -> str |
     times: list[float] = []
     poses: list[Pose] = []
     wh = (0, 0)
+    overlay = instantiate(config.overlay)
+    past: deque[Person] = deque(maxlen=max(1, config.overlay.ghosts))
     with ExitStack() as stack:
         writer = None
         if "overlay" in config.save:
@@ -194,11 +197,16 @@ def predict_video(predictor: Predictor, path: Path, config: DictConfig) -> str |
                 if writer:
                     rate = bar.format_dict["rate"]
                     text = f"{frame.time:.2f} s  {rate:.0f} FPS" if rate else f"{frame.time:.2f} s"
-                    drawn = draw_confidence(frame.image, pose.xy, pose.scores, config.threshold)
-                    writer.write(draw_legend(drawn, text), frame.time)
+                    writer.write(
+                        overlay(frame.image, [(pose.xy, pose.scores)], text, past), frame.time
+                    )
+                    past.append((pose.xy, pose.scores))
         finally:  # Ctrl-C included: what was found is kept
             if poses:
-                write_track(stem, as_track(times, poses, wh, config.lost), config.save)
+                track = as_track(times, poses, wh, config.lost)
+                write_track(stem, track, config.save)
+                if "timeline" in config.save:
+                    write_timeline(track, stem.with_name(f"{stem.name}.timeline.png"))
     return (
         f"{path}: broke off after {len(poses)} frames ({video.damage}); they are kept"
         if video.damage

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -13,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fidip.drawing import draw_pose
+from fidip.skeleton import COCO17
 
 Image = NDArray[np.uint8]
 
@@ -21,6 +24,91 @@ TICKS = 90_000
 
 LUT = (matplotlib.colormaps["plasma"](np.linspace(0, 1, 256))[:, :3] * 255).astype(np.uint8)
 WHITE, BLACK = (255, 255, 255), (0, 0, 0)
+
+
+GHOST = (150, 150, 150)
+HEAD = list(range(5))
+"""Nose, eyes and ears in COCO-17."""
+HEAD_SHARE = 0.16
+"""Radius of a blurred head relative to the extent of the key points; a newborn's head is a quarter of it long."""
+
+Person = tuple[NDArray[np.float64], NDArray[np.float32]]
+
+
+@dataclass(frozen=True)
+class Overlay:
+    """How the frames of a video, or photographs, are drawn.
+
+    Attributes:
+        threshold: joints with less confidence are not drawn.
+        blur_face: make the face unrecognisable.
+        on_black: key points alone, without the picture.
+        ghosts: how many earlier frames stay visible as thin grey skeletons.
+    """
+
+    threshold: float = 0.2
+    blur_face: bool = False
+    on_black: bool = False
+    ghosts: int = 0
+
+    def __call__(
+        self, image: Image, people: Sequence[Person], text: str = "", past: Sequence[Person] = ()
+    ) -> Image:
+        """A new (H, W, 3) RGB image with people, the scale of confidence and a line of text.
+
+        Args:
+            image: uint8 RGB.
+            people: (K, 2) key points in image px, NaN where unknown, and (K,) confidences, of each.
+            text: below the picture.
+            past: the person in earlier frames, oldest first; the last ``ghosts`` are drawn.
+        """
+        out = np.zeros_like(image) if self.on_black else image.copy()
+        if self.blur_face and not self.on_black:
+            for xy, _ in people:
+                blur_face(out, xy)
+        for xy, scores in list(past)[-self.ghosts :] if self.ghosts else ():
+            _draw_ghost(out, xy, (scores >= self.threshold) & np.isfinite(xy).all(axis=1))
+        for xy, scores in people:
+            out = draw_confidence(out, xy, scores, self.threshold)
+        return draw_legend(out, text)
+
+
+def _draw_ghost(out: Image, xy: NDArray[np.float64], shown: NDArray[np.bool_]) -> None:
+    for a, b in COCO17.limbs:
+        if shown[a] and shown[b]:
+            ends = np.rint(xy[[a, b]]).astype(int).tolist()
+            cv2.line(out, ends[0], ends[1], GHOST, 1, cv2.LINE_AA)
+
+
+def blur_face(out: Image, xy: NDArray[np.float64]) -> None:
+    """Replace the head in an (H, W, 3) RGB image, in place, by a few coarse colours.
+
+    A circle around the middle of the five key points of the face. It reaches as far as they do and
+    as the body's size asks for, whichever is more: where the face is seen from the side its key
+    points lie close together. Nothing is blurred where they are unknown.
+    """
+    face = xy[HEAD][np.isfinite(xy[HEAD]).all(axis=1)]
+    if not len(face):
+        return
+    center = np.median(face, axis=0)
+    reach = float(np.linalg.norm(face - center, axis=1).max())
+    body = float(np.ptp(xy[np.isfinite(xy).all(axis=1)], axis=0).max())
+    _pixelate(out, center, max(1.5 * reach, HEAD_SHARE * body))
+
+
+def _pixelate(out: Image, center: NDArray[np.float64], radius: float) -> None:
+    """Give a circle of an image the colours that it has when shrunk to 5 by 5 px, in place."""
+    limits = np.array([out.shape[1], out.shape[0]])
+    left, top = np.clip(np.floor(center - radius), 0, limits).astype(int).tolist()
+    right, bottom = np.clip(np.ceil(center + radius), 0, limits).astype(int).tolist()
+    if right - left < 2 or bottom - top < 2:
+        return
+    part = out[top:bottom, left:right]
+    coarse = cv2.resize(part, (5, 5), interpolation=cv2.INTER_AREA)
+    coarse = cv2.resize(coarse, (right - left, bottom - top), interpolation=cv2.INTER_LINEAR)
+    y, x = np.mgrid[top:bottom, left:right]
+    inside = (x - center[0]) ** 2 + (y - center[1]) ** 2 <= radius**2
+    part[inside] = coarse[inside]
 
 
 def draw_confidence(

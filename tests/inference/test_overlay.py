@@ -1,0 +1,87 @@
+"""What overlays show, and what they hide."""
+
+import numpy as np
+import pytest
+
+from fidip.inference.overlay import Overlay, blur_face
+from fidip.inference.timeline import median_speed, write_timeline
+from fidip.inference.track import Track
+
+
+def noise():
+    return np.random.default_rng(0).integers(0, 256, (200, 200, 3)).astype(np.uint8)
+
+
+def person():
+    """A body 120 px tall whose face is a small cluster at its top."""
+    xy = np.full((17, 2), 100.0)
+    xy[:5] = [(100, 50), (103, 47), (97, 47), (105, 50), (95, 50)]
+    xy[5:, 1] = np.linspace(70, 170, 12)
+    return xy
+
+
+def detail(image):
+    """Mean difference of neighbouring pixels."""
+    return np.abs(np.diff(image.astype(int), axis=1)).mean()
+
+
+def test_a_blurred_face_has_no_detail_and_the_rest_is_as_it_was():
+    image = noise()
+    out = image.copy()
+    blur_face(out, person())
+    assert detail(out[42:58, 92:108]) < detail(image[42:58, 92:108]) / 5
+    np.testing.assert_array_equal(out[90:], image[90:])
+
+
+@pytest.mark.parametrize("at", [(0, 0), (199, 100), (-300, 50)])
+def test_a_face_at_or_outside_the_border_can_be_blurred(at):
+    blur_face(noise(), person() - person()[0] + at)
+
+
+def test_without_a_face_nothing_is_blurred():
+    xy = person()
+    xy[:5] = np.nan
+    out = noise()
+    blur_face(out, xy)
+    np.testing.assert_array_equal(out, noise())
+
+
+def test_on_black_nothing_of_the_picture_is_left():
+    scores = np.zeros(17, np.float32)
+    out = Overlay(on_black=True)(noise(), [(person(), scores)])
+    assert not out[:150].any()  # no joint is sure enough; the legend is below
+
+
+def test_ghosts_are_drawn_where_the_body_was():
+    image, scores = np.zeros((200, 200, 3), np.uint8), np.ones(17, np.float32)
+    before = [(person() - [60, 0], scores), (person() - [80, 0], scores)]
+    plain = Overlay()(image, [(person(), scores)], past=before)
+    ghost = Overlay(ghosts=1)(image, [(person(), scores)], past=before)
+    changed = (plain != ghost).any(axis=(0, 2))
+    assert changed[15:30].any()
+    assert not changed[35:60].any()  # the older one is too old
+
+
+def test_the_picture_that_is_given_stays():
+    image = noise()
+    Overlay(blur_face=True, ghosts=2)(image, [(person(), np.ones(17, np.float32))])
+    np.testing.assert_array_equal(image, noise())
+
+
+def track():
+    """A body that moves 2 px a frame at uneven times, unknown in the third of five frames."""
+    times = np.array([0.0, 0.1, 0.3, 0.4, 0.5])
+    xy = person() + 2.0 * np.arange(5)[:, None, None] * [1, 0]
+    xy[2] = np.nan
+    scores = np.ones((5, 17), np.float32)
+    scores[2] = 0
+    return Track(times, xy, scores, np.ones((5, 4)), (200, 200))
+
+
+def test_speed_is_in_px_a_second_and_unknown_beside_gaps():
+    np.testing.assert_allclose(median_speed(track()), [20, np.nan, np.nan, 20])
+
+
+def test_a_timeline_is_drawn(tmp_path):
+    write_timeline(track(), tmp_path / "a" / "t.png")
+    assert (tmp_path / "a" / "t.png").read_bytes().startswith(b"\x89PNG")

@@ -76,7 +76,7 @@ class HeatmapCodec:
             0 where a joint is not labelled or over three sigma outside the map, else 1.
         """
         xy = joints_crop.float()
-        xy = (xy - xy.new_tensor(self._origin)) / self._crop_px
+        xy = (xy - xy.new_tensor(self._origin)) / xy.new_tensor(self._crop_px)
         size_wh = xy.new_tensor(list(self.heatmap_wh))
         reach = 3 * self.sigma
         # FiDIP's code asks for int(xy + reach + 1) >= 0, and int rounds towards zero.
@@ -95,7 +95,7 @@ class HeatmapCodec:
             (B, K, 2) float32 xy in crop px and (B, K) float32 scores.
         """
         xy, scores = self.decoder(heatmaps)
-        return xy * self._crop_px + xy.new_tensor(self._origin), scores
+        return xy * xy.new_tensor(self._crop_px) + xy.new_tensor(self._origin), scores
 
     def _gaussian(self, center: Tensor, length: int) -> Tensor:
         """(B, K, length) samples of Gaussians around (B, K) centres."""
@@ -103,16 +103,18 @@ class HeatmapCodec:
         return torch.exp(-distance.square() / (2 * self.sigma**2))
 
     @property
-    def _crop_px(self) -> float:
-        """The distance of two heatmap pixels, in crop px."""
-        return (self.input_wh[0] - 1) / (self.heatmap_wh[0] - 1)
+    def _crop_px(self) -> list[float]:
+        """The distance of two heatmap pixels along x and y, in crop px."""
+        return 2 * [(self.input_wh[0] - 1) / (self.heatmap_wh[0] - 1)]
 
     @property
     def _origin(self) -> list[float]:
         """xy of the heatmap's first pixel, in crop px."""
         return [
-            (crop - 1) / 2 - self._crop_px * (heatmap - 1) / 2
-            for crop, heatmap in zip(self.input_wh, self.heatmap_wh, strict=True)
+            (crop - 1) / 2 - px * (heatmap - 1) / 2
+            for crop, heatmap, px in zip(
+                self.input_wh, self.heatmap_wh, self._crop_px, strict=True
+            )
         ]
 
 

@@ -112,9 +112,7 @@ class HeatmapCodec:
         """xy of the heatmap's first pixel, in crop px."""
         return [
             (crop - 1) / 2 - px * (heatmap - 1) / 2
-            for crop, heatmap, px in zip(
-                self.input_wh, self.heatmap_wh, self._crop_px, strict=True
-            )
+            for crop, heatmap, px in zip(self.input_wh, self.heatmap_wh, self._crop_px, strict=True)
         ]
 
 

@@ -9,8 +9,9 @@ from fidip.nn.domain_head import (
     ResNetDomainHead,
 )
 from fidip.nn.freeze import FrozenCounts
-from fidip.nn.pose_head import ConvHead, DeconvHead, PixelShuffleHead
+from fidip.nn.pose_head import ConvHead, DeconvHead, PixelShuffleHead, UpsampleHead
 from fidip.nn.pose_net import PoseNet, PoseOutput
+from fidip.nn.vit import ViT
 
 __all__ = [
     "ConvHead",
@@ -26,6 +27,8 @@ __all__ = [
     "PoseOutput",
     "ResNetDomainHead",
     "TimmPyramid",
+    "UpsampleHead",
+    "ViT",
     "load_weights",
     "save_weights",
 ]

@@ -123,8 +123,8 @@ def read_weights(ckpt: str | Path) -> Weights:
         )
     family = family_of(tensors)
     names = {family.ours(name): name for name in tensors}
-    ours = {new: tensors[old] for new, old in names.items()}
-    return Weights(path, family.title, ours, names, others)
+    ours = family.join({new: tensors[old] for new, old in names.items()})
+    return Weights(path, family.title, ours, {name: names.get(name, name) for name in ours}, others)
 
 
 def fill(net: nn.Module, weights: Weights, allow_partial: bool = False) -> LoadReport:

@@ -8,10 +8,18 @@ what it has, and is reported as unused.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from torch import Tensor
+
+from fidip.nn.foreign_vit import MMPOSE_VIT, TRANSFORMERS_VIT, join_vit
+
 Renames = tuple[tuple[str, str], ...]
+
+
+def _as_they_are(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return tensors
 
 
 @dataclass(frozen=True)
@@ -22,11 +30,13 @@ class Family:
         title: whose files these are.
         mark: a regular expression that the beginning of at least one name matches.
         renames: regular expressions, and what takes the place of their matches.
+        join: makes renamed tensors those of ``PoseNet``, where the file cuts them otherwise.
     """
 
     title: str
     mark: str
     renames: Renames = ()
+    join: Callable[[dict[str, Tensor]], dict[str, Tensor]] = _as_they_are
 
     def ours(self, name: str) -> str:
         """The name that a tensor of such a file has in ``PoseNet``, or in a domain head."""
@@ -107,6 +117,8 @@ FAMILIES = (
     Family("a checkpoint of fidip train", r"net\.", ((r"^net\.", ""),)),
     Family("FiDIP's MobileNetV2", r"features\.0\.0\.", FIDIP_MOBILENET),
     Family("mmpose's MobileNetV2", r"backbone\.conv1\.conv\.", MMPOSE_MOBILENET),
+    Family("ViTPose of transformers", r"backbone\.embeddings\.", TRANSFORMERS_VIT, join_vit),
+    Family("ViTPose of mmpose", r"backbone\.last_norm\.", MMPOSE_VIT, join_vit),
     Family("mmpose 0.x", r"keypoint_head\.", MMPOSE_HEAD),
     Family("HRNet of the zoo, DarkPose or FiDIP", r"stage2\.", BACKBONE_AND_HEAD),
     Family("ResNet of SimpleBaseline or FiDIP", r"layer4\.", BACKBONE_AND_HEAD),

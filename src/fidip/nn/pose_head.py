@@ -5,6 +5,7 @@ Every head is made from the number of feature channels, which the backbone tells
 
 from __future__ import annotations
 
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 
@@ -57,6 +58,28 @@ class DeconvHead(nn.Module):
     def forward(self, features: Tensor) -> Tensor:
         """(B, C, h, w) features to (B, K, h', w') heatmaps, h' = 2 ** doublings * h."""
         heatmaps: Tensor = self.final_layer(self.deconv_layers(features))
+        return heatmaps
+
+
+class UpsampleHead(nn.Module):
+    """Bilinear enlargement and one 3x3 convolution: the simple head of ViTPose.
+
+    Args:
+        in_channels: channels of the feature.
+        joints: number of heatmaps.
+        scale: how much larger the heatmaps are.
+    """
+
+    def __init__(self, in_channels: int, joints: int = 17, scale: int = 4) -> None:
+        super().__init__()
+        self.scale = scale
+        self.final_layer = nn.Conv2d(in_channels, joints, 3, padding=1)
+        start_near_zero(self.final_layer)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """(B, C, h, w) features to (B, K, scale h, scale w) heatmaps."""
+        enlarged = F.interpolate(F.relu(features), scale_factor=self.scale, mode="bilinear")
+        heatmaps: Tensor = self.final_layer(enlarged)
         return heatmaps
 
 

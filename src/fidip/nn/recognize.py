@@ -18,6 +18,9 @@ HRNETS = {
 RESNETS = {6: "resnet50", 23: "resnet101", 36: "resnet152"}
 """By blocks, of three convolutions each, in the third stage."""
 
+VITS = {384: "vitpose_s", 768: "vitpose_b", 1024: "vitpose_l", 1280: "vitpose_h"}
+"""By channels."""
+
 
 def net_of(weights: Mapping[str, Tensor]) -> str | None:
     """The name of the net in ``conf/net`` that weights under our names are of, if it is known.
@@ -32,6 +35,10 @@ def net_of(weights: Mapping[str, Tensor]) -> str | None:
     if "backbone.blocks.6.0.conv_pwl.weight" in weights:
         deconvolves = "head.deconv_layers.0.weight" in weights
         return "mobilenetv2_deconv" if deconvolves else "mobilenetv2"
+    if "backbone.blocks.0.attn.qkv.weight" in weights:
+        name = VITS.get(weights["backbone.blocks.0.attn.qkv.weight"].shape[1])
+        simple = weights["head.final_layer.weight"].shape[-1] == 3
+        return f"{name}_simple" if name and simple else name
     return None
 
 

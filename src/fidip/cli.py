@@ -16,7 +16,6 @@ import traceback
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 
 import hydra
 from hydra.errors import HydraException
@@ -24,6 +23,7 @@ from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from fidip.errors import FidipError
+from fidip.places import config_dir
 
 COMMANDS = {
     "synthesize": "write a free data set in SyRIP's layout",
@@ -32,6 +32,7 @@ COMMANDS = {
     "evaluate": "score a checkpoint or a COCO results file",
     "predict": "key points of photographs and videos",
     "compare": "table and page from run folders",
+    "export": "write a network as ONNX or TorchScript, checked",
     "import": "turn a checkpoint of others into ours",
 }
 
@@ -71,12 +72,6 @@ def _usage() -> str:
             "fidip COMMAND --help explains its keys.",
         ]
     )
-
-
-def config_dir() -> Path:
-    """Where the YAML files are: inside an installed package, or at the root of the checkout."""
-    packaged = Path(__file__).parent / "conf"
-    return packaged if packaged.is_dir() else Path(__file__).parents[2] / "conf"
 
 
 def command(config_name: str) -> Callable[[Callable[[DictConfig], None]], Callable[[], None]]:

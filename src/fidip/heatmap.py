@@ -97,6 +97,10 @@ class HeatmapCodec:
         xy, scores = self.decoder(heatmaps)
         return xy * xy.new_tensor(self._crop_px) + xy.new_tensor(self._origin), scores
 
+    def sample_positions(self, axis: int) -> tuple[float, float]:
+        """Of the heatmap's pixels along x (0) or y (1): the first one's place, and their distance, in crop px."""
+        return self._origin[axis], self._crop_px[axis]
+
     def _gaussian(self, center: Tensor, length: int) -> Tensor:
         """(B, K, length) samples of Gaussians around (B, K) centres."""
         distance = torch.arange(length, device=center.device) - center[..., None]

@@ -12,10 +12,11 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
-from fidip.cli import command, config_dir
+from fidip.cli import command
 from fidip.errors import CheckpointError, ConfigError
 from fidip.nn.checkpoints import Weights, fill, read_weights, save_weights
 from fidip.nn.recognize import net_of
+from fidip.places import config_dir
 from fidip.run_folder import fingerprint
 
 

@@ -10,15 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from hydra import compose, initialize_config_dir
-from hydra.core.global_hydra import GlobalHydra
 from hydra.utils import instantiate
 from numpy.typing import NDArray
 from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 from tqdm import tqdm
 
-from fidip.cli import command, config_dir
+from fidip.cli import command
 from fidip.data import read_annotations
 from fidip.errors import ConfigError, DataError, FidipError
 from fidip.inference import Finder, Pose, Predictor, Video, VideoWriter, Window, prefetch
@@ -27,66 +25,27 @@ from fidip.inference.media import find_media, is_photo, read_photo
 from fidip.inference.overlay import Person
 from fidip.inference.timeline import write_timeline
 from fidip.inference.track import Track
-from fidip.nn.checkpoints import BUNDLED, load_weights
-from fidip.run_folder import RunFolder, write_image, write_json
+from fidip.nn.checkpoints import BUNDLED
+from fidip.run_folder import write_image, write_json
 from fidip.skeleton import COCO17
+from fidip.trained import load_predictor
 
 SAVE = ("overlay", "coco", "csv", "timeline")
 SOME_FAILED = 3
 """Exit status where some of the inputs failed."""
 
 
-def load_predictor(ckpt: str, **settings: Any) -> Predictor:
-    """A predictor with the weights, network and codec of a run, or the bundled ones.
-
-    Args:
-        ckpt: run folder, checkpoint inside one, or ``bundled:demo_adult``.
-        settings: ``device`` and ``flip_test`` of ``Predictor``.
-    """
-    config = _composed(f"ckpt='{ckpt}'")
-    return _predictor(config, settings_of(config), **settings)
-
-
-def settings_of(config: DictConfig) -> DictConfig:
-    """The configuration with the network and the codec that ``ckpt`` is of.
-
-    Raises:
-        ConfigError: it lies in no run folder, and no experiment is named.
-    """
-    run = RunFolder.of_checkpoint(config.ckpt)
-    if run is not None:
-        return run.read_config([])
-    if config.name != "unnamed":
-        return config
-    if str(config.ckpt).startswith(BUNDLED):
-        return _composed("experiment=pretrain_demo")
-    raise ConfigError(
-        f"ckpt={config.ckpt} lies in no run folder; say with experiment=NAME which net and codec "
-        "it is of"
-    )
-
-
-def _composed(override: str) -> DictConfig:
-    """The configuration of this command, inside Hydra's application and outside."""
-    if GlobalHydra.instance().is_initialized():
-        return compose("predict", [override])
-    with initialize_config_dir(str(config_dir()), version_base="1.3"):
-        return compose("predict", [override])
-
-
-def _predictor(config: DictConfig, trained: DictConfig, **settings: Any) -> Predictor:
-    net = instantiate(trained.net)
-    run = RunFolder(Path(config.ckpt))
-    load_weights(net, run.weights() if run.config.is_file() else config.ckpt, config.allow_partial)
-    return Predictor(net, instantiate(trained.codec), **settings)
-
-
 def predict(config: DictConfig) -> None:
     """Find people in everything that ``source`` names; write what ``save`` asks for."""
     check(config)
     media = find_media(str(config.source))
-    trained = settings_of(config)
-    predictor = _predictor(config, trained, device=config.device, flip_test=config.flip_test)
+    predictor = load_predictor(
+        str(config.ckpt),
+        runtime=config.runtime,
+        device=config.device,
+        flip_test=config.flip_test,
+        config=config,
+    )
     if str(config.ckpt).startswith(BUNDLED):
         Console(stderr=True, width=100).print(
             "warning: the bundled network has seen free rendered adults alone; on photographs of "

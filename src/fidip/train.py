@@ -12,9 +12,10 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.utilities import rank_zero_only
 
-from fidip.cli import command, config_dir
+from fidip.cli import command
 from fidip.errors import ConfigError
 from fidip.nn.checkpoints import load_weights, training_images
+from fidip.places import config_dir
 from fidip.report import contact_sheet
 from fidip.run_folder import RunFolder, fingerprint, write_image
 from fidip.scoring import score_poses, write_scores

@@ -9,10 +9,11 @@ import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from fidip.geometry import apply_affine, box_to_center_size, clip_box, crop_affine, invert_affine
-from fidip.heatmap import HeatmapCodec
-from fidip.nn import PoseNet
+from fidip.heatmap import HeatmapCodec, flip_back
+from fidip.inference.runtime import Runtime
 from fidip.skeleton import COCO17
 from fidip.types import ImageSize
 
@@ -44,21 +45,13 @@ class Predictor:
     """Key points of people in an image, given where to look.
 
     Args:
-        net: the pose network, with its weights.
-        codec: reads its heatmaps.
-        device: where to compute; None for a GPU if there is one, else the CPU.
+        runtime: computes heatmaps.
+        codec: reads them.
         flip_test: average with the mirrored image: better, at twice the time.
     """
 
-    def __init__(
-        self,
-        net: PoseNet,
-        codec: HeatmapCodec,
-        device: str | None = None,
-        flip_test: bool = True,
-    ) -> None:
-        self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
-        self.net = net.eval().to(self.device)
+    def __init__(self, runtime: Runtime, codec: HeatmapCodec, flip_test: bool = True) -> None:
+        self.runtime = runtime
         self.codec = codec
         self.flip_order = COCO17.flip_order if flip_test else None
 
@@ -75,8 +68,14 @@ class Predictor:
         wh = self.codec.input_wh
         affines = np.stack([crop_affine(w.center, w.width, wh, w.rotation_deg) for w in windows])
         crops = np.stack([cv2.warpAffine(image, affine, wh) for affine in affines])
-        batch = torch.from_numpy(crops).permute(0, 3, 1, 2).to(self.device)
-        heatmaps = self.net.heatmaps(self.net.normalize(batch), self.flip_order)
-        xy_crop, scores = self.codec.decode(heatmaps)
+        xy_crop, scores = self.codec.decode(self._heatmaps(crops))
         xy = apply_affine(invert_affine(affines), xy_crop.double().cpu().numpy())
         return xy, scores.float().cpu().numpy()
+
+    def _heatmaps(self, crops: NDArray[np.uint8]) -> Tensor:
+        """(N, K, h, w) heatmaps of (N, H, W, 3) crops."""
+        batch = torch.from_numpy(crops).permute(0, 3, 1, 2)
+        heatmaps = self.runtime(batch)
+        if self.flip_order is None:
+            return heatmaps
+        return (heatmaps + flip_back(self.runtime(batch.flip(-1)), self.flip_order)) / 2

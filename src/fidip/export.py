@@ -1,0 +1,98 @@
+"""``fidip export``: write the network of a checkpoint for other programs, and check what was written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import torch
+from omegaconf import DictConfig, OmegaConf
+from torch import Tensor
+
+from fidip.cli import command
+from fidip.errors import CheckpointError, ConfigError
+from fidip.nn.portable import INPUTS, Check, Portable, compare, write_onnx, write_torchscript
+from fidip.trained import load_net
+
+TOLERANCE = 1e-3
+"""The largest difference of a good file, relative to the largest output."""
+
+
+def write_openvino(model: Portable, path: Path) -> Check:
+    """Write OpenVINO's pair of an .xml and a .bin file, by way of ONNX.
+
+    Raises:
+        ConfigError: the package openvino is not installed.
+    """
+    if find_spec("openvino") is None:
+        raise ConfigError("format=openvino needs the package openvino: pip install openvino")
+    import openvino
+
+    with TemporaryDirectory() as folder:
+        write_onnx(model, Path(folder) / "net.onnx")
+        converted = openvino.convert_model(str(Path(folder) / "net.onnx"))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        openvino.save_model(converted, str(path), compress_to_fp16=False)
+    # "f32": some processors would compute in half precision otherwise
+    compiled = openvino.Core().compile_model(str(path), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+
+    def run(images: Tensor) -> list[Tensor]:
+        outputs = compiled(images.numpy())
+        return [torch.from_numpy(outputs[port]) for port in compiled.outputs]
+
+    return compare(model, run)
+
+
+FORMATS: dict[str, tuple[str, Callable[[Portable, Path], Check]]] = {
+    "onnx": (".onnx", write_onnx),
+    "torchscript": (".pt", write_torchscript),
+    "openvino": (".xml", write_openvino),
+}
+
+
+def export(config: DictConfig) -> None:
+    """Fill the network, write it, compare the file with it and say what the file expects."""
+    check(config)
+    path = Path(config.out)
+    net, codec = load_net(str(config.ckpt), config)
+    model = Portable(net, codec, config.input, config.decode)
+    found = FORMATS[config.format][1](model, path)
+    width, height = codec.input_wh
+    print(
+        f"written: {path} ({path.stat().st_size / 1e6:.1f} MB); takes images (N, 3, {height}, "
+        f"{width}), {str(INPUTS[config.input]).removeprefix('torch.')}, N any; "
+        f"gives {' and '.join(model.outputs)}"
+    )
+    print(
+        f"checked on random images, N = 1 and 3: largest error {found.error:.1e} "
+        f"of outputs up to {found.largest:.2g}"
+    )
+    if not found.error <= TOLERANCE * max(found.largest, TOLERANCE):
+        raise CheckpointError(
+            f"{path}: the file does not compute what the network does (error {found.error:.1e}); "
+            "do not use it, and report versions and command as a bug"
+        )
+
+
+def check(config: DictConfig) -> None:
+    """Raises ConfigError where keys are missing or wrong."""
+    missing = {"ckpt", "out"} & OmegaConf.missing_keys(config)
+    if missing:
+        raise ConfigError("give ckpt=RUN_OR_CKPT and out=FILE")
+    for key, known in (("format", FORMATS), ("input", INPUTS)):
+        if config[key] not in known:
+            raise ConfigError(f"{key}={config[key]} is not one of {', '.join(known)}")
+    suffix = FORMATS[config.format][0]
+    if Path(config.out).suffix != suffix:
+        raise ConfigError(f"out={config.out}: files of format={config.format} end in {suffix}")
+
+
+@command("export")
+def main(config: DictConfig) -> None:
+    export(config)
+
+
+if __name__ == "__main__":
+    main()

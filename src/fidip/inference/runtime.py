@@ -1,0 +1,120 @@
+"""What computes heatmaps: PyTorch, or ONNX Runtime, which is faster on most CPUs."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from fidip.errors import CheckpointError, ConfigError
+from fidip.heatmap import HeatmapCodec
+from fidip.nn import PoseNet
+from fidip.nn.portable import Portable, codec_of, write_onnx
+from fidip.nn.sessions import onnx_session, read_facts, run_onnx
+from fidip.places import cache_dir
+
+RUNTIMES = ("torch", "onnx")
+
+
+class Runtime(Protocol):
+    """(B, 3, H, W) uint8 RGB crops, on any device, to (B, K, h, w) float32 heatmaps."""
+
+    def __call__(self, crops: Tensor) -> Tensor: ...
+
+
+class TorchRuntime:
+    """The network itself.
+
+    Args:
+        net: with its weights.
+        device: where to compute; None for a GPU if there is one, else the CPU.
+    """
+
+    def __init__(self, net: PoseNet, device: str | None = None) -> None:
+        self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        self.net = net.eval().to(self.device)
+
+    @torch.inference_mode()
+    def __call__(self, crops: Tensor) -> Tensor:
+        images = self.net.normalize(crops.to(self.device))
+        heatmaps: Tensor = self.net(images).heatmaps
+        return heatmaps.float()
+
+
+class OnnxRuntime:
+    """A file of ``fidip export``.
+
+    Attributes:
+        codec: reads its heatmaps.
+
+    Args:
+        path: the file.
+        device: ``cpu`` or ``cuda``; None for the CPU.
+
+    Raises:
+        CheckpointError: it is none, or takes or gives something else than pixels and heatmaps.
+    """
+
+    def __init__(self, path: Path, device: str | None = None) -> None:
+        self._session = onnx_session(path, device or "cpu")
+        facts = read_facts(self._session, path)
+        if (facts.get("input"), facts.get("outputs")) != ("pixels", ["heatmaps"]):
+            raise CheckpointError(
+                f"{path}: takes {facts.get('input')} and gives {facts.get('outputs')}; to predict "
+                "with it, export it with input=pixels decode=false"
+            )
+        self.codec = codec_of(facts, path)
+
+    def __call__(self, crops: Tensor) -> Tensor:
+        return run_onnx(self._session, crops)[0]
+
+
+def make_runtime(
+    kind: str, net: PoseNet, codec: HeatmapCodec, device: str | None = None
+) -> Runtime:
+    """What computes the heatmaps of ``net``.
+
+    Args:
+        kind: one of ``RUNTIMES``; an ``onnx`` file is kept for the next time.
+        net: with its weights.
+        codec: says the size of its crops.
+        device: where to compute; None for the best there is.
+
+    Raises:
+        ConfigError: there is no such kind.
+    """
+    if kind not in RUNTIMES:
+        raise ConfigError(f"runtime={kind} is not one of {', '.join(RUNTIMES)}")
+    if kind == "torch":
+        return TorchRuntime(net, device)
+    return OnnxRuntime(cached_onnx(net, codec), device)
+
+
+def cached_onnx(net: PoseNet, codec: HeatmapCodec) -> Path:
+    """The ONNX file of a network, written where it is not there yet."""
+    model = Portable(net, codec)
+    folder = cache_dir() / "onnx" / _fingerprint(model)
+    path = folder / "net.onnx"
+    if not path.is_file():
+        # Beside it and renamed, so that no other process reads half a file.
+        part = folder.with_name(f"{folder.name}.{os.getpid()}")
+        write_onnx(model, part / path.name)
+        shutil.rmtree(folder, ignore_errors=True)
+        part.replace(folder)
+    return path
+
+
+def _fingerprint(model: Portable) -> str:
+    """A name for what the file depends on: weights, layers, sizes and the exporter's version."""
+    about = json.dumps([model.facts(), str(model.net), torch.__version__])
+    digest = hashlib.sha256(about.encode())
+    for name, tensor in sorted(model.net.state_dict().items()):
+        digest.update(name.encode())
+        digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()[:32]

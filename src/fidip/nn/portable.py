@@ -1,0 +1,235 @@
+"""A pose network as other programs run it: an ONNX or TorchScript file, checked against the original.
+
+What a file expects and gives is written into it, see ``Portable.facts``.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from scipy.interpolate import CubicSpline
+from torch import Tensor, nn
+
+from fidip.errors import CheckpointError, ConfigError
+from fidip.heatmap import HeatmapCodec, argmax_decode, dark_decode, quarter_decode
+from fidip.nn.pose_net import IMAGENET_MEAN, IMAGENET_STD, PoseNet
+from fidip.nn.sessions import FACTS, onnx_session, run_onnx
+from fidip.udp import UdpCodec, dark_udp_decode
+
+INPUTS = {
+    "pixels": torch.uint8,  # RGB of 0 to 255: normalisation is inside
+    "normalized": torch.float32,  # RGB as the network takes them: normalisation is outside
+    "rtmlib": torch.float32,  # BGR, normalised by the RGB statistics, as rtmlib's ViTPose feeds it
+}
+LARGEST = 1_900_000_000
+"""Bytes of weights that one ONNX file can hold, which is a message of at most 2 GiB."""
+
+
+class Portable(nn.Module):
+    """Images to heatmaps or key points, with nothing left for the caller to know of the network.
+
+    Args:
+        net: the network.
+        codec: its codec.
+        input: one of ``INPUTS``.
+        decode: give key points instead of heatmaps.
+    """
+
+    mean: Tensor
+    std: Tensor
+    columns: Tensor
+    rows: Tensor
+
+    def __init__(
+        self, net: PoseNet, codec: HeatmapCodec, input: str = "pixels", decode: bool = False
+    ) -> None:
+        super().__init__()
+        self.net = net.eval()
+        self.codec = codec
+        self.input = input
+        self.decode = decode
+        for name, values in (("mean", IMAGENET_MEAN), ("std", IMAGENET_STD)):
+            self.register_buffer(name, 255 * torch.tensor(values).view(3, 1, 1), persistent=False)
+        for name, axis in (("columns", 0), ("rows", 1)):
+            self.register_buffer(name, rtmlib_resampling(codec, axis), persistent=False)
+
+    def forward(self, images: Tensor) -> Tensor | tuple[Tensor, Tensor]:
+        """(B, 3, H, W) images to (B, K, h, w) heatmaps, or (B, K, 2) xy in crop px and (B, K) scores."""
+        if self.input == "pixels":
+            images = self.net.normalize(images.float())
+        elif self.input == "rtmlib":
+            images = self.net.normalize((images * self.std + self.mean).flip(1))
+        heatmaps = self.net(images).heatmaps
+        if self.input == "rtmlib" and not self.decode:
+            heatmaps = self.rows @ heatmaps @ self.columns.mT
+        return self.codec.decode(heatmaps) if self.decode else heatmaps
+
+    def example(self, count: int, seed: int = 0) -> Tensor:
+        """(count, 3, H, W) input of random soft blotches: in noise, peaks are ill defined."""
+        width, height = self.codec.input_wh
+        generator = torch.Generator().manual_seed(seed)
+        coarse = 64 + 128 * torch.rand(count, 3, height // 16, width // 16, generator=generator)
+        pixels = F.interpolate(coarse, (height, width), mode="bicubic", align_corners=True).round()
+        if self.input == "pixels":
+            return pixels.to(torch.uint8)
+        return ((pixels - self.mean.cpu()) / self.std.cpu()).float()
+
+    def facts(self) -> dict[str, Any]:
+        """What a reader of the file needs to know."""
+        return {
+            "input": self.input,
+            "outputs": self.outputs,
+            "codec": describe_codec(self.codec),
+        }
+
+    @property
+    def outputs(self) -> list[str]:
+        return ["xy", "scores"] if self.decode else ["heatmaps"]
+
+
+def rtmlib_resampling(codec: HeatmapCodec, axis: int) -> Tensor:
+    """(n, n) weights that move a heatmap's samples along x or y to where rtmlib takes them to be.
+
+    Its ViTPose class crops so that a crop of W px shows W px, and reads heatmaps as if their w px
+    lay from the crop's one end to the other: pixel k at W k / (w - 1), which is 3 % wider than the
+    crop's own pixels at 32 px. A cubic spline finds the values there.
+    """
+    crop, heatmap = codec.input_wh[axis], codec.heatmap_wh[axis]
+    pixels = np.arange(heatmap)
+    xy_crop = crop * pixels / (heatmap - 1)
+    origin, step = codec.sample_positions(axis)
+    spline = CubicSpline(pixels, np.eye(heatmap))
+    return torch.tensor(spline((xy_crop - origin) / step), dtype=torch.float32)
+
+
+CODECS = {codec.__name__: codec for codec in (HeatmapCodec, UdpCodec)}
+DECODERS = {f.__name__: f for f in (argmax_decode, quarter_decode, dark_decode, dark_udp_decode)}
+
+
+def describe_codec(codec: HeatmapCodec) -> dict[str, Any]:
+    """A codec as names and numbers."""
+    decoder = codec.decoder if isinstance(codec.decoder, partial) else partial(codec.decoder)
+    return {
+        "name": type(codec).__name__,
+        "input_wh": list(codec.input_wh),
+        "heatmap_wh": list(codec.heatmap_wh),
+        "sigma": codec.sigma,
+        "decoder": decoder.func.__name__,
+        "decoder_settings": decoder.keywords,
+    }
+
+
+def codec_of(facts: dict[str, Any], path: Path) -> HeatmapCodec:
+    """The codec that a file's facts describe.
+
+    Raises:
+        CheckpointError: they name none of ours.
+    """
+    try:
+        about = facts["codec"]
+        decoder = partial(DECODERS[about["decoder"]], **about["decoder_settings"])
+        (input_w, input_h), (heatmap_w, heatmap_h) = about["input_wh"], about["heatmap_wh"]
+        make = CODECS[about["name"]]
+        return make((input_w, input_h), (heatmap_w, heatmap_h), about["sigma"], decoder)
+    except (KeyError, TypeError, ValueError) as error:
+        raise CheckpointError(f"{path}: what it says of its codec cannot be read") from error
+
+
+@dataclass(frozen=True)
+class Check:
+    """How a written file differs from the network, on batches of 1 and 3 random images.
+
+    Attributes:
+        error: the largest absolute difference of an output.
+        largest: the largest absolute value of an output.
+    """
+
+    error: float
+    largest: float
+
+
+Run = Callable[[Tensor], list[Tensor]]
+
+
+def compare(model: Portable, run: Run) -> Check:
+    """Compare what ``run`` makes of random images with what ``model`` does."""
+    error = largest = 0.0
+    with torch.inference_mode():
+        for count in (1, 3):
+            images = model.example(count, seed=count)
+            expected = model(images)
+            wanted = list(expected) if isinstance(expected, tuple) else [expected]
+            for ours, theirs in zip(wanted, run(images), strict=True):
+                error = max(error, float((ours - theirs).abs().max()))
+                largest = max(largest, float(ours.abs().max()))
+    return Check(error, largest)
+
+
+def write_onnx(model: Portable, path: Path) -> Check:
+    """Write an ONNX file of any batch size, its input named ``images``.
+
+    Raises:
+        ConfigError: the package onnx is not installed.
+    """
+    try:
+        import onnx
+        import onnxscript  # noqa: F401 - the exporter needs it
+    except ModuleNotFoundError as error:
+        raise ConfigError(
+            f"ONNX needs the package {error.name}: pip install 'fidip[onnx]'"
+        ) from error
+    path.parent.mkdir(parents=True, exist_ok=True)
+    weights = sum(t.numel() * t.element_size() for t in model.state_dict().values())
+    with torch.no_grad(), _quiet():
+        torch.onnx.export(
+            model,
+            (model.example(2),),
+            str(path),
+            dynamo=True,
+            input_names=["images"],
+            output_names=model.outputs,
+            dynamic_shapes=({0: torch.export.Dim("batch")},),
+            external_data=weights > LARGEST,
+            verbose=False,
+        )
+    written = onnx.load(path, load_external_data=False)
+    written.metadata_props.add(key=FACTS, value=json.dumps(model.facts()))
+    onnx.save(written, path)
+    session = onnx_session(path)
+    return compare(model, lambda images: run_onnx(session, images))
+
+
+def write_torchscript(model: Portable, path: Path) -> Check:
+    """Write a TorchScript file of any batch size."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with torch.no_grad(), _quiet():
+        traced = torch.jit.trace(model, model.example(2), check_trace=False)
+        torch.jit.save(traced, str(path), _extra_files={FACTS: json.dumps(model.facts())})
+        loaded = torch.jit.load(str(path))
+
+    def run(images: Tensor) -> list[Tensor]:
+        outputs = loaded(images)
+        return list(outputs) if isinstance(outputs, tuple) else [outputs]
+
+    return compare(model, run)
+
+
+class _quiet(warnings.catch_warnings):  # noqa: N801 - used like a function
+    """The exporters' progress and their deprecations are not the user's."""
+
+    def __enter__(self) -> None:
+        super().__enter__()
+        warnings.simplefilter("ignore")
+        logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+        logging.getLogger("onnxscript").setLevel(logging.ERROR)
+        logging.getLogger("onnx_ir").setLevel(logging.ERROR)

@@ -1,0 +1,17 @@
+"""Where files of the package and of the user lie."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+
+def config_dir() -> Path:
+    """Where the YAML files are: inside an installed package, or at the root of the checkout."""
+    packaged = Path(__file__).parent / "conf"
+    return packaged if packaged.is_dir() else Path(__file__).parents[2] / "conf"
+
+
+def cache_dir() -> Path:
+    """Where downloaded weights and exported networks are kept: FIDIP_CACHE, or ~/.cache/fidip."""
+    return Path(os.environ.get("FIDIP_CACHE") or Path.home() / ".cache" / "fidip")

@@ -1,0 +1,81 @@
+"""PyTorch and ONNX Runtime give the same key points."""
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from fidip.errors import CheckpointError, ConfigError
+from fidip.inference import Window
+from fidip.inference.runtime import OnnxRuntime, TorchRuntime, cached_onnx, make_runtime
+from fidip.nn.portable import Portable, write_onnx
+from fidip.trained import load_net, load_predictor
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory):
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(autouse=True)
+def _cache(cache, monkeypatch):
+    monkeypatch.setenv("FIDIP_CACHE", str(cache))
+
+
+@pytest.fixture(scope="module")
+def bundled():
+    return load_net("bundled:demo_adult")
+
+
+def test_heatmaps_are_equal(bundled):
+    crops = torch.randint(0, 256, (3, 3, 96, 96), dtype=torch.uint8)
+    ours, theirs = (make_runtime(kind, *bundled)(crops) for kind in ("torch", "onnx"))
+    assert ours.dtype == torch.float32
+    torch.testing.assert_close(ours, theirs, atol=1e-5, rtol=1e-4)
+
+
+def test_the_file_is_written_once(bundled):
+    path = cached_onnx(*bundled)
+    written = path.stat().st_mtime_ns
+    assert cached_onnx(*bundled) == path
+    assert path.stat().st_mtime_ns == written
+    net, codec = bundled
+    bias = net.head.final_layer.bias
+    before = bias.detach().clone()
+    with torch.no_grad():
+        bias.add_(1)
+    assert cached_onnx(net, codec) != path
+    with torch.no_grad():
+        bias.copy_(before)
+
+
+def test_key_points_are_equal(bundled, tiny_root):
+    """By name, by runtime= and by an exported file, with and without the mirrored image."""
+    photo = next((tiny_root / "images" / "train_infant").glob("*.jpg"))
+    image = cv2.imread(str(photo), cv2.IMREAD_COLOR_RGB)
+    windows = [Window(np.array([50.0, 55.0]), 110.0, turn) for turn in (0.0, 90.0)]
+    file = str(cached_onnx(*bundled))
+    for flip_test in (True, False):
+        ours = load_predictor("bundled:demo_adult", flip_test=flip_test)(image, windows)
+        for ckpt, runtime in (("bundled:demo_adult", "onnx"), (file, "torch")):
+            theirs = load_predictor(ckpt, runtime=runtime, flip_test=flip_test)(image, windows)
+            np.testing.assert_allclose(ours[1], theirs[1], atol=1e-5)
+            np.testing.assert_allclose(ours[0], theirs[0], atol=0.05)
+
+
+def test_a_file_with_another_input_is_refused(bundled, tmp_path):
+    write_onnx(Portable(*bundled, "rtmlib"), tmp_path / "net.onnx")
+    with pytest.raises(CheckpointError, match="input=pixels decode=false"):
+        OnnxRuntime(tmp_path / "net.onnx")
+
+
+def test_there_is_no_such_runtime(bundled):
+    with pytest.raises(ConfigError, match="runtime=tensorrt is not one of torch, onnx"):
+        make_runtime("tensorrt", *bundled)
+
+
+def test_torch_leaves_crops_alone(bundled):
+    crops = torch.randint(0, 256, (2, 3, 96, 96), dtype=torch.uint8)
+    before = crops.clone()
+    TorchRuntime(bundled[0])(crops)
+    assert torch.equal(before, crops)

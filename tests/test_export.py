@@ -1,0 +1,65 @@
+"""``fidip export``, called as a user does."""
+
+import subprocess
+import sys
+
+import hydra
+import onnxruntime
+import pytest
+
+from fidip.cli import config_dir
+from fidip.errors import ConfigError
+from fidip.export import export
+
+
+def compose(*overrides):
+    with hydra.initialize_config_dir(str(config_dir()), version_base="1.3"):
+        return hydra.compose("export", overrides)
+
+
+def test_a_bundled_network_as_onnx(tmp_path):
+    out = tmp_path / "net.onnx"
+    command = ["fidip.export", "ckpt=bundled:demo_adult", f"out={out}", "decode=true"]
+    done = subprocess.run(
+        [sys.executable, "-m", *command], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "takes images (N, 3, 96, 96), uint8, N any; gives xy and scores" in done.stdout
+    assert "largest error" in done.stdout
+    assert done.stderr == ""
+    outputs = onnxruntime.InferenceSession(out).get_outputs()
+    assert [output.shape[1:] for output in outputs] == [[17, 2], [17]]
+
+
+def test_torchscript(tmp_path, capsys):
+    out = tmp_path / "net.pt"
+    export(compose("ckpt=bundled:demo_adult", f"out={out}", "format=torchscript"))
+    assert "largest error 0.0e+00" in capsys.readouterr().out
+    assert out.is_file()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["out=net.onnx"], "give ckpt=RUN_OR_CKPT and out=FILE"),
+        (["ckpt=x", "out=net.pt"], "files of format=onnx end in .onnx"),
+        (["ckpt=x", "out=net.onnx", "format=tflite"], "format=tflite is not one of onnx, torch"),
+        (["ckpt=x", "out=net.onnx", "input=bgr"], "input=bgr is not one of pixels"),
+        (["ckpt=x", "out=net.onnx"], "say with experiment=NAME"),
+    ],
+)
+def test_what_is_wrong_is_said(arguments, expected):
+    with pytest.raises(ConfigError, match=expected):
+        export(compose(*arguments))
+
+
+def test_openvino_is_named_where_it_is_missing(tmp_path):
+    arguments = ["ckpt=bundled:demo_adult", f"out={tmp_path / 'net.xml'}", "format=openvino"]
+    try:
+        import openvino  # noqa: F401
+    except ModuleNotFoundError:
+        with pytest.raises(ConfigError, match="pip install openvino"):
+            export(compose(*arguments))
+    else:
+        export(compose(*arguments))
+        assert (tmp_path / "net.bin").is_file()

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from fidip.metrics.coco import annotations_to_coco
-from fidip.metrics.keypoint_ap import Number, average_precision
+from fidip.metrics.keypoint_ap import Number, average_precisions
 from fidip.metrics.oks import Floats
 from fidip.skeleton import COCO17
 from fidip.types import Annotation
@@ -24,18 +24,11 @@ def joint_ap(results: Sequence[dict[str, Any]], people: Sequence[Annotation]) ->
     0.5, 0.55, ..., 0.95 of the average precision of people whose similarity is that of this joint, ranked by
     the score of the person. Who has the joint unlabelled is ignored, and so are the predictions in their box.
     """
-    return {joint: _ap_of(k, results, people) for k, joint in enumerate(COCO17.joints)}
-
-
-def _ap_of(k: int, results: Sequence[dict[str, Any]], people: Sequence[Annotation]) -> Number:
     truth = annotations_to_coco(people)
-    for annotation in truth["annotations"]:
-        keypoints = np.zeros((len(COCO17), 3))
-        keypoints[k] = np.reshape(annotation["keypoints"], (-1, 3))[k]
-        annotation.update(
-            keypoints=keypoints.ravel().tolist(), num_keypoints=int(keypoints[k, 2] > 0)
-        )
-    return average_precision(truth, results)[0]
+    flat = [person["keypoints"] for person in truth["annotations"]]
+    keypoints = np.array(flat, dtype=np.float64).reshape(-1, len(COCO17), 3)
+    alone = (np.where(row[:, None], keypoints, 0) for row in np.eye(len(COCO17), dtype=bool))
+    return dict(zip(COCO17.joints, average_precisions(truth, results, alone), strict=True))
 
 
 def torsos(keypoints: Floats) -> Floats:

@@ -19,9 +19,10 @@ def synthesize(config: DictConfig) -> None:
     root = Path(config.out)
     looks = {name: instantiate(look, _convert_="all") for name, look in config.looks.items()}
     rest = (looks, tuple(config.preset.size_wh), config.seed, config.workers, _bar)
+    labels = config.more_labels or config.preset.get("more_labels", "none")
     for split, parts in config.preset.get("splits", {}).items():
         if _is_wanted(root, split, config.force):
-            write_split(root, split, [Group(**part) for part in parts], *rest)
+            write_split(root, split, [Group(**part) for part in parts], *rest, labels)
             contact_sheet(root, split, root / "contact_sheets" / f"{split}.jpg")
     for split, parts in config.preset.get("clips", {}).items():
         if _is_wanted(root, split, config.force):

@@ -30,7 +30,7 @@ from fidip.synth.view import frame_person
 Floats = NDArray[np.float64]
 Pixels = NDArray[np.float32]
 
-_SUPERSAMPLING = 1.5
+SUPERSAMPLING = 1.5
 _BODY = 0
 _DEEPEST_CUT = 0.01  # metres
 _LEAST_VISIBLE = 0.6  # of the person, behind furniture
@@ -182,7 +182,7 @@ def capture(stage: Stage, look: Look, rng: np.random.Generator) -> Picture:
     """Take the picture of a stage and label it."""
     (film,) = rng.spawn(1)
     meshes, camera = [*stage.worn, *stage.props], stage.camera
-    surface = draw(meshes, camera.scaled(_SUPERSAMPLING), stage.wall)
+    surface = draw(meshes, camera.scaled(SUPERSAMPLING), stage.wall)
     albedo = _albedo(surface, stage.paints)
     if look.infrared:
         albedo = infrared(albedo)
@@ -287,7 +287,7 @@ def _label(joints: Floats, camera: Camera, surface: Surface, group: str) -> Floa
     width, height = camera.size_wh
     rounded = np.rint(xyz[:, :2])
     inside = (rounded >= 0).all(1) & (rounded < [width, height]).all(1) & (xyz[:, 2] > 0)
-    fine = camera.scaled(_SUPERSAMPLING)
+    fine = camera.scaled(SUPERSAMPLING)
     limit = np.array(fine.size_wh) - 1
     pixel = np.clip(np.rint(fine.project(joints)[:, :2]), 0, limit).astype(int)
     gap = xyz[:, 2] - surface.depth[pixel[:, 1], pixel[:, 0]]

@@ -10,13 +10,17 @@ from zlib import crc32
 import cv2
 import numpy as np
 
+from fidip.errors import ConfigError
 from fidip.skeleton import COCO17
 from fidip.synth.batch import Progress, Record, finish, run_jobs
 from fidip.synth.body import default_body
 from fidip.synth.look import Look
-from fidip.synth.scene import Picture, render_person
+from fidip.synth.scene import Picture, capture, set_stage
+from fidip.synth.sidecar import write_sidecar
 
 NOTE = "free stand-in rendered by fidip from the anny body model; not SyRIP and not real people"
+
+MORE_LABELS = ("none", "joints", "all")
 
 
 @dataclass(frozen=True)
@@ -44,23 +48,29 @@ class _Job:
     look: Look
     size_wh: tuple[int, int]
     seed: tuple[int, ...]
+    sidecar: Path | None
+    dense: bool
 
 
 def write_split(
     root: Path, split: str, parts: list[Group], looks: dict[str, Look], size_wh: tuple[int, int],
-    seed: int, workers: int, progress: Progress,
+    seed: int, workers: int, progress: Progress, more_labels: str = "none",
 ) -> Path:  # fmt: skip
     """Render a split and write its images and, last of all, its annotation file.
 
     Images are named as SyRIP names them: real ``train00001.jpg``, synthetic ``train10001.jpg``, test
     ``test0.jpg``. Pixels and labels depend on the seed, the split and the image's number only.
 
+    ``more_labels`` of ``MORE_LABELS`` also writes ``root/labels3d/split/train00001.npz`` and so on (see
+    ``fidip.synth.sidecar``): joints in 3D, or also masks and depth; and images tell their look.
+
     Returns:
         The annotation file.
     """
-    folder = root / "images" / split
-    folder.mkdir(parents=True, exist_ok=True)
-    jobs = _jobs(folder, split, parts, looks, size_wh, seed)
+    if more_labels not in MORE_LABELS:
+        raise ConfigError(f"more_labels={more_labels}: choose {', '.join(MORE_LABELS)}")
+    (root / "images" / split).mkdir(parents=True, exist_ok=True)
+    jobs = _jobs(root, split, parts, looks, size_wh, seed, more_labels)
     file = root / "annotations" / f"person_keypoints_{split}.json"
     records = run_jobs(make_image, jobs, workers, file, split, progress)
     content = {
@@ -74,26 +84,35 @@ def write_split(
 
 
 def _jobs(
-    folder: Path,
+    root: Path,
     split: str,
     parts: list[Group],
     looks: dict[str, Look],
     size_wh: tuple[int, int],
     seed: int,
+    more_labels: str,
 ) -> list[_Job]:
     jobs = []
+    is_test = split.startswith("validate")
+    following = {False: 0, True: 0} if is_test else {False: 1, True: 10001}
     for number, part in enumerate(parts):
-        first = 0 if split.startswith("validate") else 10001 if part.is_synthetic else 1
-        stem = "test{}" if split.startswith("validate") else "train{:05d}"
+        kind = part.is_synthetic and not is_test
         for i in range(part.count):
+            image_id = following[kind]
+            following[kind] += 1
+            stem = f"test{image_id}" if is_test else f"train{image_id:05d}"
             jobs.append(
                 _Job(
-                    path=folder / f"{stem.format(first + i)}.jpg",
-                    image_id=first + i,
+                    path=root / "images" / split / f"{stem}.jpg",
+                    image_id=image_id,
                     part=part,
                     look=looks[part.look],
                     size_wh=size_wh,
                     seed=(seed, crc32(split.encode()), number, i),
+                    sidecar=root / "labels3d" / split / f"{stem}.npz"
+                    if more_labels != "none"
+                    else None,
+                    dense=more_labels == "all",
                 )
             )
     return jobs
@@ -101,12 +120,15 @@ def _jobs(
 
 def make_image(job: _Job) -> Record:
     """Render one image, write it, and return what the annotation file says of it."""
-    picture = render_person(
-        default_body(), job.part.group, job.look, job.size_wh, np.random.default_rng(job.seed)
-    )
+    rng = np.random.default_rng(job.seed)
+    body = default_body()
+    stage = set_stage(body, job.part.group, job.look, job.size_wh, rng)
+    picture = capture(stage, job.look, rng)
     cv2.imwrite(
         str(job.path), picture.image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, picture.quality]
     )
+    if job.sidecar is not None:
+        write_sidecar(job.sidecar, body, stage, picture.keypoints, job.dense)
     return _record(job, picture)
 
 
@@ -120,6 +142,8 @@ def _record(job: _Job, picture: Picture) -> Record:
         "is_synthetic": job.part.is_synthetic,
         "posture": picture.posture,
     }
+    if job.sidecar is not None:
+        image["look"] = job.part.look
     keypoints = np.round(picture.keypoints, 3)
     annotation = {
         "id": job.image_id + 1,  # pycocotools takes a match with id 0 for none

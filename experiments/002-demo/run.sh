@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Three seeds of the demo's experiments, scratch for longer, and their table: bash experiments/002-demo/run.sh
-# With EQUAL_COMPUTE=1 scratch gets as many updates as pretraining and fine-tuning together: two hours more.
+# With EQUAL_COMPUTE=1 scratch gets as many updates as pretraining and fine-tuning together: three hours more.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 runs=outputs/002-demo
@@ -20,7 +20,7 @@ for seed in 0 1 2; do
   done
 done
 scratch_for 54
-# 85 epochs of 366 updates on adults and 18 of 63 on infants are 512 of 63.
-[ -z "${EQUAL_COMPUTE:-}" ] || scratch_for 512
+# 130 epochs of 366 updates on adults and 18 of 63 on infants are 773 of 63.
+[ -z "${EQUAL_COMPUTE:-}" ] || scratch_for 773
 .venv/bin/fidip compare runs="$runs/*" against=finetune_demo out="$runs/comparison"
 cp "$runs"/comparison/{results,differences}.csv experiments/002-demo/

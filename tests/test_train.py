@@ -10,6 +10,7 @@ import pytorch_lightning as pl
 import torch
 
 from fidip import train
+from wandb_file import finished, logged
 
 TINY = ("data.num_workers=0", "data.batch_size=2", "data.val_fraction=0.5")
 
@@ -157,11 +158,12 @@ def test_wandb_gets_curves_config_and_overlays_offline(monkeypatch, tmp_path, ti
     arguments = ["experiment=fidip_demo", f"data.root={tiny_root}", "ckpt=null", "logger=wandb"]
     run_train(monkeypatch, *arguments, "debug=smoke")
     run = only_run(tmp_path)
-    (record,) = run.glob("wandb/offline-run-*/run-*.wandb")
-    content = record.read_bytes()
-    for name in (b"train/domain_accuracy", b"domain/accuracy", b"val/AP", b"test/AP", b"overlays"):
-        assert name in content
-    assert b"fidip_demo" in content
+    (file,) = run.glob("wandb/offline-run-*/run-*.wandb")
+    found = finished(file)
+    names = {"train/domain_accuracy", "domain/accuracy", "val/AP", "test/AP", "test/overlays._type"}
+    assert logged(found).keys() >= names
+    (info, *_) = (record.run for record in found if record.HasField("run"))
+    assert info.display_name.startswith("fidip_demo")
     assert (run / "metrics.csv").exists()
 
 

@@ -40,6 +40,14 @@ def test_the_splits_are_disjoint_and_complete(tiny_root):
     assert len(data.test_set) == 5
 
 
+def test_what_is_not_trained_on_is_not_remembered(tiny_root):
+    data = make_data(tiny_root, val_fraction=0.25, real_images=2, synthetic_images=3)
+    data.setup("fit")
+    assert [a.is_synthetic for a in data.train_set.annotations].count(False) == 2
+    assert len(data.train_set) == 5
+    assert len(data.training_images) == 5 + len(data.val_set)
+
+
 def test_loaders_yield_batches(tiny_root):
     data = make_data(tiny_root)
     data.setup("fit")

@@ -1,9 +1,10 @@
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 
 from fidip.data.annotations import read_annotations
-from fidip.data.splits import split_validation
+from fidip.data.splits import split_validation, take_images
 from fidip.errors import ConfigError
 
 
@@ -62,3 +63,32 @@ def test_no_fraction_is_no_validation(people):
 def test_a_fraction_that_leaves_nothing_is_named(people, fraction):
     with pytest.raises(ConfigError, match=f"data.val_fraction={fraction} "):
         split_validation(people, fraction, seed=0)
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_fewer_images_are_a_part_of_more(people, seed):
+    kept = [set(ids(take_images(people, count, None, seed))) for count in (0, 1, 2, 4)]
+    assert all(fewer < more for fewer, more in pairwise(kept))
+    assert [len(part) for part in kept] == [8, 9, 10, 12]
+
+
+def test_synthetic_images_can_be_left_out(people):
+    assert {person.is_synthetic for person in take_images(people, None, 0, seed=0)} == {False}
+
+
+def test_another_seed_keeps_others(people):
+    draws = {tuple(ids(take_images(people, 2, 3, seed))) for seed in range(20)}
+    assert len(draws) > 5
+
+
+@pytest.mark.parametrize(
+    ("real", "synthetic", "words"),
+    [
+        (5, None, "data.real_images=5: expected 0 to 4"),
+        (None, -1, "data.synthetic_images=-1: expected 0 to 8"),
+        (0, 0, "leave nothing to train on"),
+    ],
+)
+def test_numbers_of_images_that_cannot_be(people, real, synthetic, words):
+    with pytest.raises(ConfigError, match=words):
+        take_images(people, real, synthetic, seed=0)

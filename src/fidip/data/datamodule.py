@@ -18,7 +18,7 @@ from fidip.data.contamination import image_hashes, trained_on
 from fidip.data.dataset import PoseDataset
 from fidip.data.layout import find_split
 from fidip.data.sampler import BalancedSampler, EvalSampler, ShuffledSampler
-from fidip.data.splits import split_validation
+from fidip.data.splits import split_validation, take_images
 from fidip.nn.checkpoints import TRAINING_IMAGES
 from fidip.types import Annotation, Batch, ImageSize, People, Sample, SampleKey
 
@@ -43,7 +43,9 @@ class SyripDataModule(pl.LightningDataModule):
         balanced: training batches are half synthetic, half real.
         train_split, test_split, domain_split: names of the splits.
         val_fraction: part of the training images that validation takes; 0 for no validation.
-        seed: of the validation cut, the order and the augmentation.
+        real_images, synthetic_images: how many of them to train on, drawn from what validation
+            leaves, see ``take_images``; None for all, 0 for none.
+        seed: of the validation cut, the draw, the order and the augmentation.
         skip_unusable: leave out, and count, people too small to crop, who are an error otherwise.
         allow_contaminated: train even though test images are trained on.
 
@@ -74,6 +76,8 @@ class SyripDataModule(pl.LightningDataModule):
         test_split: str = "validate_infant",
         domain_split: str = "train_pre_infant",
         val_fraction: float = 0.1,
+        real_images: int | None = None,
+        synthetic_images: int | None = None,
         seed: int = 0,
         skip_unusable: bool = False,
         allow_contaminated: bool = False,
@@ -89,6 +93,8 @@ class SyripDataModule(pl.LightningDataModule):
         self.test_split = test_split
         self.domain_split = domain_split
         self.val_fraction = val_fraction
+        self.real_images = real_images
+        self.synthetic_images = synthetic_images
         self.seed = seed
         self.skip_unusable = skip_unusable
         self.allow_contaminated = allow_contaminated
@@ -120,19 +126,20 @@ class SyripDataModule(pl.LightningDataModule):
         Raises:
             DatasetMissingError: there is no data set at ``root``.
             DataError: its files are not what they should be, or test images are trained on.
-            ConfigError: ``val_fraction`` leaves nothing to train on.
+            ConfigError: nothing is left to train on, or there are not as many images as asked for.
         """
         self.test_set = PoseDataset(self._read(self.test_split).people, self.input_wh)
         if stage == "test":
             return
         people = self._read(self.train_split).people
         train, val = split_validation(people, self.val_fraction, self.seed)
+        train = take_images(train, self.real_images, self.synthetic_images, self.seed)
         if self.balanced:
             require_both_domains(self.train_json, train)
         self.train_set = PoseDataset(train, self.input_wh, self.augment, self.seed)
         self.val_set = PoseDataset(people.part(val), self.input_wh)
         if stage == "fit":
-            self._record(people)
+            self._record([*train, *val])
 
     def state_dict(self) -> dict[str, Any]:
         """What a checkpoint keeps."""

@@ -1,4 +1,4 @@
-"""The part of the training images that validation takes."""
+"""The parts of the training images that validation takes, and that are trained on."""
 
 from __future__ import annotations
 
@@ -43,3 +43,39 @@ def split_validation(
     chosen = set(order[:count].tolist())
     train = [a for a in people if a.image_id not in chosen]
     return train, [a for a in people if a.image_id in chosen]
+
+
+def take_images(
+    people: Sequence[Annotation], real: int | None, synthetic: int | None, seed: int
+) -> list[Annotation]:
+    """Keep a number of real and of synthetic images, drawn at random.
+
+    With one seed, a smaller number keeps a part of what a larger one keeps.
+
+    Args:
+        people: what is left to train on.
+        real: how many real images to keep; None for all.
+        synthetic: how many synthetic images to keep; None for all.
+        seed: of the draw.
+
+    Raises:
+        ConfigError: there are not as many, images do not tell their domain, or none is left.
+    """
+    numbers = {False: ("real_images", real), True: ("synthetic_images", synthetic)}
+    for is_synthetic, (key, number) in numbers.items():
+        if number is None:
+            continue
+        ids = sorted({a.image_id for a in people if a.is_synthetic is is_synthetic})
+        if not 0 <= number <= len(ids):
+            raise ConfigError(
+                f"data.{key}={number}: expected 0 to {len(ids)}, as many as are left beside "
+                "validation and say is_synthetic; null takes all"
+            )
+        kept = set(np.random.default_rng(seed).permutation(ids)[:number].tolist())
+        people = [a for a in people if a.is_synthetic is not is_synthetic or a.image_id in kept]
+    if not people:
+        raise ConfigError(
+            f"data.real_images={real} and data.synthetic_images={synthetic} leave nothing to "
+            "train on"
+        )
+    return list(people)

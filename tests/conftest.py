@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import tempfile
 from pathlib import Path
 
 import cv2
@@ -13,6 +14,8 @@ from fidip.skeleton import COCO17
 
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
 os.environ.setdefault("WANDB_MODE", "offline")
+os.environ["HF_ENDPOINT"] = "http://127.0.0.1:9"  # nobody is there: no test downloads weights
+os.environ["FIDIP_CACHE"] = str(Path(tempfile.gettempdir()) / "fidip-tests")
 
 SPLITS = {  # name: (first image id, domains; None where the split does not tell them)
     "train_infant": (1, [False] * 4 + [True] * 8),

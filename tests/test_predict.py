@@ -113,7 +113,7 @@ def test_the_object_does_in_three_lines_what_the_command_does(photos, monkeypatc
         ((), "source is not set"),
         (("source=nowhere.mp4",), "no such file"),
         (("source={photos}", "save=[gif]"), "save: gif is none of"),
-        (("source={photos}", "ckpt=nowhere.ckpt"), "lies in no run folder"),
+        (("source={photos}", "ckpt=nowhere.ckpt"), "nowhere.ckpt: there is no such file"),
     ],
 )
 def test_mistakes_are_one_line(arguments, words, photos, monkeypatch, tmp_path, capsys):

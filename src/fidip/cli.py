@@ -33,6 +33,7 @@ COMMANDS = {
     "predict": "key points of photographs and videos",
     "compare": "table and page from run folders",
     "export": "write a network as ONNX or TorchScript, checked",
+    "zoo": "weights that have a name: their terms, and which are here",
     "import": "turn a checkpoint of others into ours",
 }
 

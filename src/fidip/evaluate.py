@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from hydra import compose
 from hydra.core.hydra_config import HydraConfig
 from hydra.utils import instantiate
 from omegaconf import DictConfig
@@ -27,6 +28,7 @@ from fidip.run_calibration import fit_run, read_run
 from fidip.run_folder import RunFolder
 from fidip.scoring import NMS, read_results, score_poses, score_results, suppress, write_scores
 from fidip.tasks import ProgressBar
+from fidip.trained import zoo_entry
 from fidip.types import Annotation, Batch, Poses
 
 SPLITS = ("val", "test")
@@ -141,8 +143,8 @@ def check_calibrate(config: DictConfig) -> None:
 def settings(config: DictConfig) -> DictConfig:
     """The configuration that a checkpoint was trained with, under this command line's keys.
 
-    It lies in the checkpoint's run folder; for other weights ``experiment=`` names it. Where to
-    compute is this command line's alone.
+    It lies in the checkpoint's run folder; the zoo tells net and codec of its own; for other weights
+    ``experiment=`` names it. Where to compute is this command line's alone.
 
     Raises:
         ConfigError: neither is there.
@@ -152,6 +154,12 @@ def settings(config: DictConfig) -> DictConfig:
         trained = run.read_config(HydraConfig.get().overrides.task)
         trained.trainer = config.trainer
         return trained
+    known = zoo_entry(config.ckpt) if config.ckpt else None
+    if known is not None and config.name == "unnamed":
+        given = HydraConfig.get().overrides.task
+        told = [f"net={known.net}", f"codec={known.codec}"]
+        unsaid = [t for t in told if not any(g.startswith(t[: t.index("=") + 1]) for g in given)]
+        return compose("evaluate", [*given, *unsaid])
     if config.name == "unnamed":
         source = config.ckpt or config.predictions
         raise ConfigError(

@@ -13,5 +13,6 @@ def config_dir() -> Path:
 
 
 def cache_dir() -> Path:
-    """Where downloaded weights and exported networks are kept: FIDIP_CACHE, or ~/.cache/fidip."""
-    return Path(os.environ.get("FIDIP_CACHE") or Path.home() / ".cache" / "fidip")
+    """Where downloaded weights and exported networks are kept: FIDIP_CACHE, or fidip in the user's caches."""
+    caches = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return Path(os.environ.get("FIDIP_CACHE") or caches / "fidip")

@@ -13,7 +13,6 @@ import numpy as np
 from hydra.utils import instantiate
 from numpy.typing import NDArray
 from omegaconf import DictConfig, OmegaConf
-from rich.console import Console
 from tqdm import tqdm
 
 from fidip.cli import command
@@ -25,7 +24,6 @@ from fidip.inference.media import find_media, is_photo, read_photo
 from fidip.inference.overlay import Person
 from fidip.inference.timeline import write_timeline
 from fidip.inference.track import Track
-from fidip.nn.checkpoints import BUNDLED
 from fidip.run_folder import write_image, write_json
 from fidip.skeleton import COCO17
 from fidip.trained import load_predictor
@@ -40,17 +38,12 @@ def predict(config: DictConfig) -> None:
     check(config)
     media = find_media(str(config.source))
     predictor = load_predictor(
-        str(config.ckpt),
+        config.ckpt and str(config.ckpt),
         runtime=config.runtime,
         device=config.device,
         flip_test=config.flip_test,
         config=config,
     )
-    if str(config.ckpt).startswith(BUNDLED):
-        Console(stderr=True, width=100).print(
-            "warning: the bundled network has seen free rendered adults alone; on photographs of "
-            "people it is wrong more often than right", highlight=False
-        )  # fmt: skip
     boxes = read_boxes(config.boxes, media) if config.boxes else None
     photos = [path for path in media if is_photo(path)]
     videos = [path for path in media if not is_photo(path)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,29 +11,34 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.utils import instantiate
 from omegaconf import DictConfig
 
-from fidip.errors import ConfigError
+from fidip.errors import CheckpointError, ConfigError
 from fidip.heatmap import HeatmapCodec
 from fidip.inference import Predictor
 from fidip.inference.runtime import OnnxRuntime, make_runtime
-from fidip.nn import PoseNet, load_weights
-from fidip.nn.checkpoints import BUNDLED
+from fidip.nn import PoseNet
+from fidip.nn.checkpoints import Weights, fill, read_weights
+from fidip.nn.recognize import net_of
+from fidip.nn.zoo import BUNDLED, ZOO, Entry, entries, entry_of, fetch
 from fidip.places import config_dir
 from fidip.run_folder import RunFolder
 
+DEFAULT, FALLBACK = "zoo:vitpose-b", "zoo:bundled"
+"""What predicts where no weights are named, and where those cannot be had."""
+
 
 def load_predictor(
-    ckpt: str,
+    ckpt: str | None = None,
     *,
     runtime: str = "torch",
     device: str | None = None,
     flip_test: bool = True,
     config: DictConfig | None = None,
 ) -> Predictor:
-    """A predictor with the weights, network and codec of a run, or the bundled ones.
+    """A predictor with the weights, network and codec of a run, of the zoo, or of a ViTPose file.
 
     Args:
-        ckpt: run folder, checkpoint inside one, ``bundled:demo_adult``, or an ONNX file of
-            ``fidip export``.
+        ckpt: run folder, checkpoint inside one, ``zoo:NAME``, file or folder of a ViTPose, or an
+            ONNX file of ``fidip export``; None for the best that can be had.
         runtime: ``torch`` or ``onnx``.
         device: ``cpu`` or ``cuda``; None for the best there is.
         flip_test: average with the mirrored image.
@@ -42,42 +48,78 @@ def load_predictor(
         ConfigError: it is not known which network the weights are of.
         CheckpointError: there are no such weights, or of another network.
     """
+    ckpt = ckpt or default_ckpt()
     if ckpt.endswith(".onnx"):
         exported = OnnxRuntime(Path(ckpt), device)
         return Predictor(exported, exported.codec, flip_test)
+    known = zoo_entry(ckpt)
+    if known and known.source.startswith(BUNDLED):
+        warn(
+            "the bundled network has seen free rendered adults alone; on photographs of people it is "
+            "wrong more often than right"
+        )
     net, codec = load_net(ckpt, config)
     return Predictor(make_runtime(runtime, net, codec, device), codec, flip_test)
 
 
+def default_ckpt() -> str:
+    """The weights to use where none are named: ``DEFAULT``, or what ships where there is no network."""
+    try:
+        fetch(entry_of(DEFAULT))
+    except CheckpointError as error:
+        warn(f"{error}; until then {FALLBACK} is used")
+        return FALLBACK
+    return DEFAULT
+
+
+def warn(message: str) -> None:
+    print(f"warning: {message}", file=sys.stderr)
+
+
 def load_net(ckpt: str, config: DictConfig | None = None) -> tuple[PoseNet, HeatmapCodec]:
     """The network that a checkpoint is of, filled, and its codec; see ``load_predictor``."""
-    trained = settings_of(ckpt, config)
+    run = RunFolder(Path(ckpt))
+    weights = read_weights(run.weights() if run.config.is_file() else ckpt)
+    trained = settings_of(ckpt, weights, config)
     net: PoseNet = instantiate(trained.net)
     codec: HeatmapCodec = instantiate(trained.codec)
-    run = RunFolder(Path(ckpt))
-    weights = run.weights() if run.config.is_file() else ckpt
-    report = load_weights(net, weights, bool(config and config.allow_partial))
+    report = fill(net, weights, bool(config and config.allow_partial))
     if report.missing:
         print(report)
     return net, codec
 
 
-def settings_of(ckpt: str, config: DictConfig | None = None) -> DictConfig:
+def settings_of(ckpt: str, weights: Weights, config: DictConfig | None = None) -> DictConfig:
     """The configuration with the network and the codec that ``ckpt`` is of.
 
     Raises:
-        ConfigError: it lies in no run folder, and no experiment is named.
+        ConfigError: it lies in no run folder, is not known, and no experiment is named.
     """
     run = RunFolder.of_checkpoint(ckpt)
     if run is not None:
         return run.read_config([])
     if config is not None and config.name != "unnamed":
         return config
-    if ckpt.startswith(BUNDLED):
-        return composed(["experiment=pretrain_demo"])
+    known = zoo_entry(ckpt) or vitpose_entry(weights)
+    if known is not None:
+        return composed([f"net={known.net}", f"codec={known.codec}"])
     raise ConfigError(
         f"ckpt={ckpt} lies in no run folder; say with experiment=NAME which net and codec it is of"
     )
+
+
+def zoo_entry(ckpt: str) -> Entry | None:
+    """What the zoo knows of ``zoo:NAME`` or ``bundled:NAME``; None of anything else."""
+    if ckpt.startswith(ZOO):
+        return entry_of(ckpt)
+    return next((entry for entry in entries().values() if entry.source == ckpt), None)
+
+
+def vitpose_entry(weights: Weights) -> Entry | None:
+    """An entry of the same net and codec as a ViTPose file: its learned positions fix the crops' size."""
+    net = net_of(weights.tensors) or ""
+    of_net = (entry for entry in entries().values() if entry.net == net)
+    return next(of_net, None) if net.startswith("vitpose") else None
 
 
 def composed(overrides: Sequence[str]) -> DictConfig:

@@ -8,7 +8,7 @@ from safetensors import safe_open
 from torch import nn
 
 from fidip.errors import CheckpointError
-from fidip.nn import checkpoints, load_weights, save_weights
+from fidip.nn import load_weights, save_weights, zoo
 
 
 def make_net(seed=0, width=3):
@@ -178,7 +178,7 @@ def test_files_from_before_batches_were_counted(tmp_path):
 def test_bundled_weights(saved, monkeypatch):
     (saved.parent / "weights").mkdir()
     saved.rename(saved.parent / "weights" / "tiny.safetensors")
-    monkeypatch.setattr(checkpoints, "files", lambda package: saved.parent)
+    monkeypatch.setattr(zoo, "files", lambda package: saved.parent)
     net = make_net(seed=1)
     load_weights(net, "bundled:tiny")
     assert same(net, make_net())

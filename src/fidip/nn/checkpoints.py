@@ -1,7 +1,7 @@
 """Weights from and to files.
 
 Reads what PyTorch and safetensors write, under the names of ``fidip.nn.foreign``, and never runs
-code that a file contains. ``bundled:NAME`` stands for weights that ship with the package.
+code that a file contains. ``zoo:NAME`` and ``bundled:NAME`` stand for files: see ``fidip.nn.zoo``.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import re
 import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +22,7 @@ from torch.serialization import safe_globals
 from fidip.errors import CheckpointError
 from fidip.nn.foreign import family_of
 from fidip.nn.recognize import net_of
-
-BUNDLED = "bundled:"
+from fidip.nn.zoo import BUNDLED, ZOO, bundled, entry_of, fetch
 
 TRAINING_IMAGES = "training_images"
 """Name under which the data module's part of our checkpoints keeps image hashes."""
@@ -45,6 +43,9 @@ NUMBERS: list[Any] = [
         for module in ("core", "_core")
     ),
 ]
+
+IN_FOLDERS = "model.safetensors"
+"""The weights in a folder of ``transformers``."""
 
 Tensors = dict[str, Tensor]
 
@@ -99,7 +100,8 @@ def load_weights(net: nn.Module, ckpt: str | Path, allow_partial: bool = False) 
 
     Args:
         net: the network.
-        ckpt: a file of one of ``fidip.nn.foreign.FAMILIES``, or ``bundled:NAME``.
+        ckpt: a file of one of ``fidip.nn.foreign.FAMILIES``, a folder of ``transformers``,
+            ``zoo:NAME`` or ``bundled:NAME``.
         allow_partial: fill what the file has; the rest of ``net`` stays as it is.
 
     Raises:
@@ -166,23 +168,21 @@ def training_images(ckpt: str | Path) -> frozenset[str] | None:
 
 
 def resolve(ckpt: str) -> Path:
-    """The existing file that ``ckpt`` stands for.
+    """The existing file that ``ckpt`` stands for; weights of the zoo are downloaded if need be.
 
     Raises:
         CheckpointError: there is none.
+        ConfigError: the zoo has no such name.
     """
-    path = _bundled(ckpt.removeprefix(BUNDLED)) if ckpt.startswith(BUNDLED) else Path(ckpt)
+    if ckpt.startswith(ZOO):
+        return fetch(entry_of(ckpt))
+    if ckpt.startswith(BUNDLED):
+        return bundled(ckpt.removeprefix(BUNDLED))
+    path = Path(ckpt)
+    if (path / IN_FOLDERS).is_file():
+        return path / IN_FOLDERS
     if not path.is_file():
         raise CheckpointError(f"checkpoint {ckpt}: there is no such file")
-    return path
-
-
-def _bundled(name: str) -> Path:
-    folder = Path(str(files("fidip") / "weights"))
-    path = folder / f"{name}.safetensors"
-    if not path.is_file():
-        names = ", ".join(sorted(p.stem for p in folder.glob("*.safetensors"))) or "none"
-        raise CheckpointError(f"ckpt={BUNDLED}{name}: the package ships no such weights ({names})")
     return path
 
 

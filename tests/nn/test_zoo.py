@@ -1,0 +1,104 @@
+"""Weights by name: from a hub once, from the cache afterwards, and never another file."""
+
+import dataclasses
+import hashlib
+import re
+
+import pytest
+from hub import serving
+from omegaconf import OmegaConf
+
+from fidip.cli import config_dir
+from fidip.errors import CheckpointError, ConfigError
+from fidip.nn.zoo import BUNDLED, HUB, entries, entry_of, fetch
+
+CONTENT = b"weights" * 1000
+SHA256 = hashlib.sha256(CONTENT).hexdigest()
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("FIDIP_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+@pytest.fixture
+def hub(monkeypatch):
+    with serving(CONTENT) as (address, requests):
+        monkeypatch.setenv("HF_ENDPOINT", address)
+        yield requests
+
+
+def made(**changes):
+    entry = dataclasses.replace(entries()["vitpose-s"], sha256=SHA256)
+    return dataclasses.replace(entry, **changes)
+
+
+@pytest.mark.parametrize("entry", entries().values(), ids=entries())
+def test_every_entry_is_whole(entry):
+    assert (config_dir() / "net" / f"{entry.net}.yaml").is_file()
+    codec = OmegaConf.load(config_dir() / "codec" / f"{entry.codec}.yaml")
+    assert tuple(codec.input_wh) == entry.input_wh
+    assert entry.sha256 is None or re.fullmatch("[0-9a-f]{64}", entry.sha256)
+    assert entry.source.startswith((HUB, BUNDLED, "https://"))
+    if entry.source.startswith(HUB):
+        assert re.fullmatch("[0-9a-f]{40}", entry.revision)
+        assert entry.licence == "Apache-2.0"
+
+
+def test_a_file_is_downloaded_once(hub):
+    entry = made()
+    path = fetch(entry)
+    assert path.read_bytes() == CONTENT
+    where = f"/usyd-community/vitpose-plus-small/resolve/{entry.revision}/model.safetensors"
+    assert f"GET {where}" in hub
+    assert {request.split()[1] for request in hub} == {where}
+    asked = len(hub)
+    assert fetch(entry) == path
+    assert len(hub) == asked
+    assert sorted(p.name for p in path.parent.iterdir()) == [path.name, f"{path.name}.sha256"]
+
+
+def test_another_file_than_expected_is_not_kept(hub):
+    entry = made(sha256="0" * 64)
+    with pytest.raises(CheckpointError, match=f"has SHA-256 {SHA256} instead of 0000"):
+        fetch(entry)
+    assert not any(path.is_file() for path in entry.path.parent.rglob("*"))
+
+
+def test_a_hash_that_is_not_known_is_recorded_and_kept_to(hub, capsys):
+    entry = made(sha256=None)
+    path = fetch(entry)
+    assert f"SHA-256 {SHA256} is recorded" in capsys.readouterr().err
+    path.write_bytes(b"another")
+    with pytest.raises(CheckpointError, match=f"instead of {SHA256}"):
+        fetch(entry)
+
+
+def test_without_network_it_says_what_to_copy_where(cache):
+    entry = made()
+    with pytest.raises(CheckpointError) as error:
+        fetch(entry)
+    assert "\n" not in str(error.value)
+    assert "run 'hf download usyd-community/vitpose-plus-small model.safeten" in str(error.value)
+    assert str(error.value).endswith(f"copy model.safetensors to {entry.path}")
+    entry.path.parent.mkdir(parents=True)
+    entry.path.write_bytes(CONTENT)
+    assert entry.state == "here"
+    assert fetch(entry) == entry.path
+
+
+def test_files_that_people_must_get_themselves():
+    entry = entries()["fidip-hrnet-w48"]
+    assert entry.state == "to be copied by hand"
+    with pytest.raises(CheckpointError, match=r"terms: non-commercial use only.*copy it to"):
+        fetch(entry)
+
+
+def test_the_bundled_net_is_there():
+    assert fetch(entry_of("zoo:bundled")).stat().st_size < 16e6
+
+
+def test_a_wrong_name_has_a_near_one():
+    with pytest.raises(ConfigError, match=r"did you mean 'vitpose-b'\?; there are bundled, "):
+        entry_of("zoo:vitpos-b")

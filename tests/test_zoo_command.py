@@ -1,0 +1,139 @@
+"""Weights of the zoo on the command line, and that they compute what transformers computes."""
+
+import hashlib
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from transformers import VitPoseImageProcessor
+
+from fidip import predict, zoo
+from fidip.geometry import apply_affine, crop_affine
+from fidip.inference import Window
+from fidip.nn import zoo as weights
+from fidip.trained import load_predictor
+
+sys.path.insert(0, str(Path(__file__).parent / "nn"))
+from hub import serving
+from vitpose_folder import write_vitpose
+
+SMALL = {"hidden_size": 384, "num_hidden_layers": 12, "num_attention_heads": 12}
+ENTRY = """
+title: a ViTPose-S with random weights
+source: huggingface:somebody/random
+revision: {revision}
+file: model.safetensors
+sha256: {sha256}
+size_mb: 100
+licence: Apache-2.0
+input_wh: [192, 256]
+net: vitpose_s
+codec: udp_192x256
+"""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A folder as transformers writes it, of ViTPose+ with random weights, and its own model."""
+    folder = tmp_path_factory.mktemp("vitpose")
+    return folder, write_vitpose(folder, experts=2, **SMALL)
+
+
+@pytest.fixture
+def random_zoo(folder, tmp_path, monkeypatch):
+    """The zoo with ``zoo:random``, on a hub on this computer."""
+    content = (folder[0] / "model.safetensors").read_bytes()
+    (tmp_path / "conf" / "zoo").mkdir(parents=True)
+    entry = ENTRY.format(revision="ab" * 20, sha256=hashlib.sha256(content).hexdigest())
+    (tmp_path / "conf" / "zoo" / "random.yaml").write_text(entry)
+    monkeypatch.setattr(weights, "config_dir", lambda: tmp_path / "conf")
+    monkeypatch.setenv("FIDIP_CACHE", str(tmp_path / "cache"))
+    with serving(content) as (address, _):
+        monkeypatch.setenv("HF_ENDPOINT", address)
+        yield
+
+
+def transformers_key_points(model, crop):
+    """Key points in px of a 192x256 crop, and scores, by transformers alone."""
+    processor = VitPoseImageProcessor(do_affine_transform=False)
+    pixels = processor(crop, boxes=[[[0, 0, 1, 1]]], return_tensors="pt").pixel_values
+    with torch.no_grad():
+        outputs = model(pixels, dataset_index=torch.zeros(1, dtype=torch.long))
+    # The box whose window, once padded, is the crop; its width comes out a quarter px too wide.
+    box = [95.5 - 50, 127.5 - 255 / 1.25 / 2, 100, 255 / 1.25]
+    found = processor.post_process_pose_estimation(outputs, boxes=[[box]])[0][0]
+    center = np.array([95.5, 127.5])
+    xy = (found["keypoints"].numpy() - center) * [191 / 191.25, 1] + center
+    return xy, found["scores"].numpy()
+
+
+def noise():
+    rng = np.random.default_rng(0)
+    return rng.integers(0, 256, (300, 400, 3)).astype(np.uint8)
+
+
+@pytest.mark.parametrize("by", ["zoo:random", "folder"])
+def test_key_points_are_those_of_transformers(by, folder, random_zoo):
+    import cv2
+
+    path, model = folder
+    predictor = load_predictor(by if by != "folder" else str(path), flip_test=False)
+    window = Window(np.array([180.0, 150.0]), 220.0)
+    affine = crop_affine(window.center, window.width, (192, 256))
+    expected, scores = transformers_key_points(model, cv2.warpAffine(noise(), affine, (192, 256)))
+    xy, ours = predictor(noise(), [window])
+    np.testing.assert_allclose(ours[0], scores, rtol=1e-3, atol=1e-3)
+    crop = apply_affine(affine, xy[0])
+    np.testing.assert_allclose(crop, expected, atol=0.05)
+
+
+def run(command, monkeypatch, *arguments):
+    monkeypatch.setattr(sys, "argv", [f"fidip {command.__name__}", *map(str, arguments)])
+    try:
+        command.main()
+    except SystemExit as exit_:
+        return exit_.code
+    return 0
+
+
+def test_the_list_has_all_with_their_terms(monkeypatch, capsys):
+    assert run(zoo, monkeypatch) == 0
+    printed = capsys.readouterr().out
+    for name in ("vitpose-s", "vitpose-b", "vitpose-l", "vitpose-h", "bundled", "hrnet-w48"):
+        assert f" {name} " in printed
+    assert "non-commercial use only" in printed
+    assert "downloaded at first use" in printed
+
+
+def test_fetch_downloads(random_zoo, monkeypatch, capsys, tmp_path):
+    assert run(zoo, monkeypatch, "fetch=random") == 0
+    path = Path(capsys.readouterr().out.strip().splitlines()[-1])
+    assert path == tmp_path / "cache" / "zoo" / "random" / "model.safetensors"
+    assert path.is_file()
+
+
+def test_without_network_it_is_one_line_and_status_2(monkeypatch, capsys, tmp_path):
+    monkeypatch.setenv("FIDIP_CACHE", str(tmp_path))
+    assert run(zoo, monkeypatch, "fetch=vitpose-b") == 2
+    (line,) = capsys.readouterr().err.strip().splitlines()
+    assert line.startswith("error: zoo:vitpose-b: cannot be downloaded")
+    assert line.endswith(f"copy model.safetensors to {tmp_path}/zoo/vitpose-b/model.safetensors")
+
+
+def test_without_network_the_bundled_net_predicts_and_a_warning_says_so(
+    tiny_root, monkeypatch, capsys, tmp_path
+):
+    monkeypatch.setenv("FIDIP_CACHE", str(tmp_path / "cache"))
+    photo = next((tiny_root / "images" / "train_infant").glob("*.jpg"))
+    arguments = [f"source={photo}", f"out={tmp_path}", "save=[csv]"]
+    assert run(predict, monkeypatch, *arguments) == 0
+    warnings = capsys.readouterr().err
+    assert "until then zoo:bundled is used" in warnings
+    assert "wrong more often than right" in warnings
+    by_name = run(predict, monkeypatch, *arguments[:1], "ckpt=zoo:bundled", "save=[csv]",
+                  f"out={tmp_path / 'named'}")  # fmt: skip
+    assert by_name == 0
+    table = (tmp_path / "keypoints.csv").read_text()
+    assert (tmp_path / "named" / "keypoints.csv").read_text() == table

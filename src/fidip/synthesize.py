@@ -11,6 +11,7 @@ from tqdm import tqdm
 from fidip.cli import command
 from fidip.synth import Group, write_split
 from fidip.synth.clip_writer import Clips, write_clips
+from fidip.synth.own_body import OwnBody
 from fidip.synth.sheet import contact_sheet
 
 
@@ -19,14 +20,15 @@ def synthesize(config: DictConfig) -> None:
     root = Path(config.out)
     looks = {name: instantiate(look, _convert_="all") for name, look in config.looks.items()}
     rest = (looks, tuple(config.preset.size_wh), config.seed, config.workers, _bar)
+    own = _own_body(config)
     labels = config.more_labels or config.preset.get("more_labels", "none")
     for split, parts in config.preset.get("splits", {}).items():
         if _is_wanted(root, split, config.force):
-            write_split(root, split, [Group(**part) for part in parts], *rest, labels)
+            write_split(root, split, [Group(**part) for part in parts], *rest, labels, own)
             contact_sheet(root, split, root / "contact_sheets" / f"{split}.jpg")
     for split, parts in config.preset.get("clips", {}).items():
         if _is_wanted(root, split, config.force):
-            write_clips(root, split, [_clips(part) for part in parts], *rest)
+            write_clips(root, split, [_clips(part) for part in parts], *rest, own)
     print(f"data set: {root}")
 
 
@@ -43,6 +45,13 @@ def _is_wanted(root: Path, split: str, force: bool) -> bool:
 def _clips(part: DictConfig) -> Clips:
     fields = {str(key): value for key, value in part.items()}
     return Clips(**{**fields, "postures": tuple(part.postures)})
+
+
+def _own_body(config: DictConfig) -> OwnBody | None:
+    if config.body is None:
+        return None
+    face = None if config.body_face is None else tuple(config.body_face)
+    return OwnBody.of(Path(config.body), config.body_group, face)
 
 
 def _bar(records, total, label):  # type: ignore[no-untyped-def]

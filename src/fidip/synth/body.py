@@ -7,7 +7,7 @@ away from that rest pose; a bone's head is carried by its parent (linear blend s
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from pathlib import Path
 
@@ -57,6 +57,8 @@ class Body:
         keypoint_weights: (17, V) COCO key points as weights of posed vertices; rows sum to 1.
         eyes: (V,) True on the eyeballs.
         shapes: shape space by group, "infant" and "adult".
+        is_straight: arms and legs are straight in the rest pose, so that it does not tell how they fold.
+        has_ages: the first infant component runs from short bodies with large heads to long ones with small heads.
     """
 
     bones: tuple[str, ...]
@@ -67,6 +69,8 @@ class Body:
     keypoint_weights: Floats
     eyes: NDArray[np.bool_]
     shapes: dict[str, ShapeSpace]
+    is_straight: bool = field(default=False, kw_only=True)
+    has_ages: bool = field(default=True, kw_only=True)
 
     @cached_property
     def index(self) -> dict[str, int]:

@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 
 from fidip.errors import ConfigError
 from fidip.synth.batch import Progress, Record, finish, run_jobs
-from fidip.synth.body import default_body
 from fidip.synth.clip import Frame, Scene, draw_scene
 from fidip.synth.look import Look
 from fidip.synth.motion import LONGEST
+from fidip.synth.own_body import OwnBody, body_of
 from fidip.synth.pose import POSTURES
-from fidip.synth.writer import NOTE, person_category
+from fidip.synth.writer import note, person_category
 
 Floats = NDArray[np.float64]
 Ticks = NDArray[np.int64]
@@ -71,6 +71,7 @@ class _Job:
     look: Look
     size_wh: tuple[int, int]
     seed: int
+    own: OwnBody | None
 
 
 def frame_ticks(seconds: float, fps: float, variable: bool, seed: int) -> Ticks:
@@ -90,22 +91,23 @@ def frame_ticks(seconds: float, fps: float, variable: bool, seed: int) -> Ticks:
 
 def write_clips(
     root: Path, split: str, parts: list[Clips], looks: dict[str, Look], size_wh: tuple[int, int],
-    seed: int, workers: int, progress: Progress,
+    seed: int, workers: int, progress: Progress, own: OwnBody | None = None,
 ) -> Path:  # fmt: skip
     """Render clips into ``root/videos/split`` and label them; returns the annotation file.
 
     ``images`` has one entry a frame (``frame_index``, ``pts``, ``time`` in seconds, ``video_id``);
     annotations carry ``keypoints`` and ``keypoints_3d`` (17 times x, y, z, metres in camera space).
+    ``own`` is a body to use instead of the one that ships.
     """
     if size_wh[0] % 2 or size_wh[1] % 2:
         raise ConfigError(f"preset.size_wh={list(size_wh)}: H.264 needs even numbers")
     folder = root / "videos" / split
     folder.mkdir(parents=True, exist_ok=True)
-    jobs = _jobs(folder, split, parts, looks, size_wh, seed)
+    jobs = _jobs(folder, split, parts, looks, size_wh, seed, own)
     file = root / "annotations" / f"person_keypoints_{split}.json"
     records = run_jobs(make_clip, jobs, workers, file, split, progress)
     content = {
-        "info": {"description": NOTE, "seed": seed},
+        "info": {"description": note(own), "seed": seed},
         "categories": [person_category()],
         "videos": [r["video"] for r in records],
         "images": [image for r in records for image in r["images"]],
@@ -118,7 +120,7 @@ def write_clips(
 def make_clip(job: _Job) -> Record:
     """Render and encode one clip; returns its part of the annotation file."""
     ticks = frame_ticks(job.kind.seconds, job.kind.fps, job.kind.variable, job.seed)
-    body = default_body()
+    body = body_of(job.kind.group, job.own)
     scene = draw_scene(
         body, job.kind.group, job.posture, job.look, job.size_wh, job.seed, job.kind.seconds
     )
@@ -158,7 +160,7 @@ def encode(
 
 def _jobs(
     folder: Path, split: str, parts: list[Clips], looks: dict[str, Look],
-    size_wh: tuple[int, int], seed: int,
+    size_wh: tuple[int, int], seed: int, own: OwnBody | None,
 ) -> list[_Job]:  # fmt: skip
     jobs: list[_Job] = []
     first = 1
@@ -175,6 +177,7 @@ def _jobs(
                     look=looks[kind.look],
                     size_wh=size_wh,
                     seed=crc32(f"{seed} {split} {number}".encode()),
+                    own=own,
                 )
             )
             first += len(frame_ticks(kind.seconds, kind.fps, False, 0))

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-from fidip.synth.body import Body
+from fidip.synth.body import Body, default_body
 from fidip.synth.camera import Camera
 from fidip.synth.dress import Outfit, dress
 from fidip.synth.look import Look
@@ -43,6 +43,7 @@ def reaching_adult(
     Args:
         person: the infant; joints: (17, 3) its key points, world metres.
     """
+    body = body if "adult" in body.shapes else default_body()
     rest, heads = body.rest("adult", rng.normal(size=8).clip(-1.6, 1.6))
     outfit = dress(body, rest, heads, "adult", look, rng, rng)
     for _ in range(_ATTEMPTS):

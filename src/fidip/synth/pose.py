@@ -254,7 +254,7 @@ def _arm(
     fold = Rotation.from_rotvec(np.deg2rad(sign * a["roll"]) * aim).apply(fold)
     upper, lower = _hinge(
         body, heads, f"upperarm01.{side}", f"lowerarm01.{side}", f"wrist.{side}",
-        chest @ aim, chest @ fold, a["elbow"],
+        chest @ aim, chest @ fold, a["elbow"], -BACK,
     )  # fmt: skip
     _set(out, body, [f"shoulder01.{side}"], _between(chest @ shrug, upper, 0.4))
     _set(out, body, [f"upperarm01.{side}", f"upperarm02.{side}"], upper)
@@ -280,7 +280,7 @@ def _leg(
     )
     upper, lower = _hinge(
         body, heads, f"upperleg01.{side}", f"lowerleg01.{side}", f"foot.{side}",
-        root @ thigh @ -UP, root @ thigh @ BACK, a["knee"],
+        root @ thigh @ -UP, root @ thigh @ BACK, a["knee"], BACK,
     )  # fmt: skip
     _set(out, body, [f"upperleg01.{side}", f"upperleg02.{side}"], upper)
     _set(out, body, [f"lowerleg01.{side}", f"lowerleg02.{side}"], lower)
@@ -296,16 +296,24 @@ def _hinge(
     aim: Floats,
     fold: Floats,
     flexion: float,
+    habit: Floats,
 ) -> tuple[Floats, Floats]:
     """World rotations of two bones joined by a hinge.
 
     The first points along ``aim``; the second is turned from it towards ``fold`` by ``flexion``
-    degrees. The rest pose gives the frame in which the joint already folds a little.
+    degrees. The rest pose gives the frame in which the joint already folds a little; where it is
+    straight, the joint folds towards ``habit``.
     """
     rest_aim = _direction(body, heads, first, second)
     rest_second = _direction(body, heads, second, end)
-    rest_fold = _perpendicular(rest_second, rest_aim)
-    rest_flexion = float(np.rad2deg(np.arccos(np.clip(rest_aim @ rest_second, -1, 1))))
+    if body.is_straight:
+        rest_fold = _perpendicular(habit, rest_aim)
+        rest_flexion = float(
+            np.rad2deg(np.arctan2(rest_second @ rest_fold, rest_second @ rest_aim))
+        )
+    else:
+        rest_fold = _perpendicular(rest_second, rest_aim)
+        rest_flexion = float(np.rad2deg(np.arccos(np.clip(rest_aim @ rest_second, -1, 1))))
     rest_frame, frame = _frame(rest_aim, rest_fold), _frame(aim, fold)
     folding = _about(UP, flexion - rest_flexion)  # the frame's third axis is the hinge
     return frame @ rest_frame.T, frame @ folding @ rest_frame.T

@@ -138,7 +138,7 @@ def set_stage(
     posture = posture or choose_posture(group, rng)
     shape = rng.normal(size=8).clip(-1.6, 1.6)
     rest, heads = body.rest(group, shape)
-    if group == "infant" and look.months is not None:
+    if group == "infant" and look.months is not None and body.has_ages:
         rest, heads = infant_shape(body, shape, limbs.uniform(*look.months), limbs)
     outfit = dress(body, rest, heads, group, look, rng, wear)
     rotations = sample_pose(body, heads, posture, rng)

@@ -13,14 +13,23 @@ import numpy as np
 from fidip.errors import ConfigError
 from fidip.skeleton import COCO17
 from fidip.synth.batch import Progress, Record, finish, run_jobs
-from fidip.synth.body import default_body
 from fidip.synth.look import Look
+from fidip.synth.own_body import OwnBody, body_of
 from fidip.synth.scene import Picture, capture, set_stage
 from fidip.synth.sidecar import write_sidecar
 
+MORE_LABELS = ("none", "joints", "all")
 NOTE = "free stand-in rendered by fidip from the anny body model; not SyRIP and not real people"
 
-MORE_LABELS = ("none", "joints", "all")
+
+def note(own: OwnBody | None) -> str:
+    """What the annotation file says of its images' origin and terms."""
+    if own is None:
+        return NOTE
+    return (
+        f"rendered by fidip; {own.group} bodies from the user's own {own.file.name} (SHA-256 {own.digest}), "
+        "whose licence holds for these images; not SyRIP and not real people"
+    )
 
 
 @dataclass(frozen=True)
@@ -50,11 +59,12 @@ class _Job:
     seed: tuple[int, ...]
     sidecar: Path | None
     dense: bool
+    own: OwnBody | None
 
 
 def write_split(
     root: Path, split: str, parts: list[Group], looks: dict[str, Look], size_wh: tuple[int, int],
-    seed: int, workers: int, progress: Progress, more_labels: str = "none",
+    seed: int, workers: int, progress: Progress, more_labels: str = "none", own: OwnBody | None = None,
 ) -> Path:  # fmt: skip
     """Render a split and write its images and, last of all, its annotation file.
 
@@ -62,7 +72,8 @@ def write_split(
     ``test0.jpg``. Pixels and labels depend on the seed, the split and the image's number only.
 
     ``more_labels`` of ``MORE_LABELS`` also writes ``root/labels3d/split/train00001.npz`` and so on (see
-    ``fidip.synth.sidecar``): joints in 3D, or also masks and depth; and images tell their look.
+    ``fidip.synth.sidecar``): joints in 3D, or also masks and depth; and images tell their look. ``own`` is a body to use
+    instead of the one that ships.
 
     Returns:
         The annotation file.
@@ -70,11 +81,11 @@ def write_split(
     if more_labels not in MORE_LABELS:
         raise ConfigError(f"more_labels={more_labels}: choose {', '.join(MORE_LABELS)}")
     (root / "images" / split).mkdir(parents=True, exist_ok=True)
-    jobs = _jobs(root, split, parts, looks, size_wh, seed, more_labels)
+    jobs = _jobs(root, split, parts, looks, size_wh, seed, more_labels, own)
     file = root / "annotations" / f"person_keypoints_{split}.json"
     records = run_jobs(make_image, jobs, workers, file, split, progress)
     content = {
-        "info": {"description": NOTE, "seed": seed},
+        "info": {"description": note(own), "seed": seed},
         "categories": [person_category()],
         "images": [r["image"] for r in records],
         "annotations": [r["annotation"] for r in records],
@@ -91,6 +102,7 @@ def _jobs(
     size_wh: tuple[int, int],
     seed: int,
     more_labels: str,
+    own: OwnBody | None,
 ) -> list[_Job]:
     jobs = []
     is_test = split.startswith("validate")
@@ -113,6 +125,7 @@ def _jobs(
                     if more_labels != "none"
                     else None,
                     dense=more_labels == "all",
+                    own=own,
                 )
             )
     return jobs
@@ -121,7 +134,7 @@ def _jobs(
 def make_image(job: _Job) -> Record:
     """Render one image, write it, and return what the annotation file says of it."""
     rng = np.random.default_rng(job.seed)
-    body = default_body()
+    body = body_of(job.part.group, job.own)
     stage = set_stage(body, job.part.group, job.look, job.size_wh, rng)
     picture = capture(stage, job.look, rng)
     cv2.imwrite(

@@ -1,0 +1,24 @@
+"""Filters of tracks over time: interchangeable, offline and, where they need no later frame, online."""
+
+from fidip.inference.smoothing.base import CausalFilter, Chain, Filter, Step, apply_step
+from fidip.inference.smoothing.gaps import FillGaps, short_gaps
+from fidip.inference.smoothing.kalman import Kalman
+from fidip.inference.smoothing.one_euro import OneEuro
+from fidip.inference.smoothing.outliers import Hampel
+from fidip.inference.smoothing.savgol import SavitzkyGolay
+from fidip.inference.smoothing.sides import SwapRepair
+
+__all__ = [
+    "CausalFilter",
+    "Chain",
+    "FillGaps",
+    "Filter",
+    "Hampel",
+    "Kalman",
+    "OneEuro",
+    "SavitzkyGolay",
+    "Step",
+    "SwapRepair",
+    "apply_step",
+    "short_gaps",
+]

@@ -1,0 +1,74 @@
+"""Key points that jump away for a moment, removed."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+
+from fidip.inference.smoothing.base import (
+    Floats,
+    Mask,
+    RunningSize,
+    Scores,
+    Step,
+    known_in,
+    usual_size,
+)
+from fidip.inference.track import Track
+
+MEDIAN_TO_STD = 0.849
+"""Standard deviation in x and in y by the median distance, of normal noise: 1 / sqrt(2 ln 2)."""
+
+
+@dataclass(frozen=True)
+class Hampel:
+    """Forget key points far from the median of the frames around them (Hampel 1974; Pearson 2002).
+
+    Attributes:
+        reach: frames before and after that the median is taken over; online twice as many before.
+        threshold: robust standard deviations from the median that are too far.
+        floor: that are never too far, in body sizes: a still joint has hardly any deviation.
+    """
+
+    reach: int = 3
+    threshold: float = 3.5
+    floor: float = 0.03
+
+    def __call__(self, track: Track) -> Track:
+        windows = _windows(track.xy, self.reach)
+        far = self._far(windows, track.xy, usual_size(track.xy))
+        return replace(
+            track,
+            xy=np.where(far[..., None], np.nan, track.xy),
+            scores=np.where(far, np.float32(0), track.scores),
+        )
+
+    def online(self) -> Step:
+        past: deque[Floats] = deque(maxlen=2 * self.reach + 1)
+        size = RunningSize()
+
+        def step(time: float, xy: Floats, scores: Scores) -> tuple[Floats, Scores]:
+            past.append(xy)
+            far = self._far(np.stack(past, axis=-1), xy, size(xy))
+            return np.where(far[:, None], np.nan, xy), np.where(far, np.float32(0), scores)
+
+        return step
+
+    def _far(self, windows: Floats, xy: Floats, size: float) -> Mask:
+        """(..., K) which key points (..., K, 2) are far from the median of windows (..., K, 2, W)."""
+        known = known_in(xy)
+        windows = np.where(known[..., None, None], windows, 0.0)
+        middle = np.nanmedian(windows, axis=-1)
+        distances = np.linalg.norm(windows - middle[..., None], axis=-2)
+        limit = self.threshold * MEDIAN_TO_STD * np.nanmedian(distances, axis=-1)
+        distance = np.linalg.norm(xy - middle, axis=-1)
+        return known & (distance > np.fmax(limit, self.floor * size))
+
+
+def _windows(xy: Floats, reach: int) -> Floats:
+    """(T, K, 2, 2 reach + 1) the frames around each, NaN beyond the ends."""
+    padded = np.pad(xy, ((reach, reach), (0, 0), (0, 0)), constant_values=np.nan)
+    return sliding_window_view(padded, 2 * reach + 1, axis=0)

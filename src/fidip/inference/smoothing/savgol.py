@@ -1,0 +1,47 @@
+"""Savitzky-Golay smoothing of tracks whose frames need not be evenly spaced."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy.interpolate import make_interp_spline
+from scipy.signal import savgol_filter
+
+from fidip.inference.smoothing.base import Floats
+from fidip.inference.smoothing.gaps import FillGaps
+from fidip.inference.track import Track
+
+
+@dataclass(frozen=True)
+class SavitzkyGolay:
+    """A polynomial through the frames around each (Savitzky and Golay 1964; ``scipy.signal``).
+
+    Gaps are bridged for the fit and are gaps again afterwards. Uneven frames are brought to even
+    ones and back by cubic splines.
+
+    Attributes:
+        window: frames, an odd number; shorter stretches stay as they are.
+        order: of the polynomial, below ``window``.
+    """
+
+    window: int = 11
+    order: int = 2
+
+    def __call__(self, track: Track) -> Track:
+        bridged = FillGaps(longest=np.inf)(track).xy
+        xy = np.full_like(track.xy, np.nan)
+        for joint in range(xy.shape[1]):
+            inside = np.flatnonzero(np.isfinite(bridged[:, joint]).all(axis=-1))
+            smooth = self._smooth(track.times[inside], bridged[inside, joint])
+            xy[inside, joint] = smooth
+        return replace(track, xy=np.where(track.known[..., None], xy, np.nan))
+
+    def _smooth(self, times: Floats, xy: Floats) -> Floats:
+        """(N, 2) of (N, 2) without gaps."""
+        if len(times) < self.window:
+            return xy
+        even = np.linspace(times[0], times[-1], len(times))
+        resampled = make_interp_spline(times, xy)(even)
+        smooth = savgol_filter(resampled, self.window, self.order, axis=0)
+        return np.asarray(make_interp_spline(even, smooth)(times))

@@ -43,7 +43,7 @@ HARMLESS = (
     ".*treespec, LeafSpec.*",  # Lightning 2.6 against the newest torch
     "Checkpoint directory .* exists and is not empty",
     "Total length of `list` across ranks is zero",  # there is no validation split
-    r"`ModelCheckpoint\(monitor='val/AP'\)` could not find",
+    r"`ModelCheckpoint\(monitor='val/OKS'\)` could not find",
     "You defined a `validation_step` but have no `val_dataloader`",
 )
 

@@ -9,7 +9,9 @@ from omegaconf import DictConfig
 from tqdm import tqdm
 
 from fidip.cli import command
+from fidip.errors import ConfigError
 from fidip.synth import Group, write_split
+from fidip.synth.clinical import extra_file
 from fidip.synth.clip_writer import Clips, write_clips
 from fidip.synth.own_body import OwnBody
 from fidip.synth.sheet import contact_sheet
@@ -20,11 +22,11 @@ def synthesize(config: DictConfig) -> None:
     root = Path(config.out)
     looks = {name: instantiate(look, _convert_="all") for name, look in config.looks.items()}
     rest = (looks, tuple(config.preset.size_wh), config.seed, config.workers, _bar)
-    own = _own_body(config)
+    own, extra = _own_body(config), tuple(config.extra_points)
     labels = config.more_labels or config.preset.get("more_labels", "none")
     for split, parts in config.preset.get("splits", {}).items():
-        if _is_wanted(root, split, config.force):
-            write_split(root, split, [Group(**part) for part in parts], *rest, labels, own)
+        if _is_wanted(root, split, config.force, extra):
+            write_split(root, split, [Group(**part) for part in parts], *rest, labels, own, extra)
             contact_sheet(root, split, root / "contact_sheets" / f"{split}.jpg")
     for split, parts in config.preset.get("clips", {}).items():
         if _is_wanted(root, split, config.force):
@@ -32,10 +34,14 @@ def synthesize(config: DictConfig) -> None:
     print(f"data set: {root}")
 
 
-def _is_wanted(root: Path, split: str, force: bool) -> bool:
+def _is_wanted(root: Path, split: str, force: bool, extra: tuple[str, ...] = ()) -> bool:
     file = root / "annotations" / f"person_keypoints_{split}.json"
     if force:
         file.unlink(missing_ok=True)
+    elif file.exists() and extra and not extra_file(root, split).exists():
+        raise ConfigError(
+            f"extra_points: {file} is there already; add force=true to render it anew"
+        )
     elif file.exists():
         print(f"{split}: there already")
         return False

@@ -52,10 +52,15 @@ def run_jobs(
 
 def finish(file: Path, content: dict[str, Any]) -> None:
     """Write an annotation file, all of it or nothing, and drop the journal of its jobs."""
+    write_json(file, content)
+    _journal(file).unlink()
+
+
+def write_json(file: Path, content: dict[str, Any]) -> None:
+    """Write a file, all of it or nothing."""
     partial = file.with_suffix(".part")
     partial.write_text(json.dumps(content), encoding="utf-8")
     partial.replace(file)
-    _journal(file).unlink()
 
 
 def _journal(file: Path) -> Path:

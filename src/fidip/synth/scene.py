@@ -197,7 +197,7 @@ def capture(stage: Stage, look: Look, rng: np.random.Generator) -> Picture:
     mask = silhouette(stage.worn, camera)
     return Picture(
         image=photograph(small, depth, focus, look, rng, film),
-        keypoints=_label(stage.joints, camera, surface, stage.group),
+        keypoints=label(stage.joints, camera, surface, _FLESH * flesh(stage.group)),
         box_xywh=cv2.boundingRect(mask.astype(np.uint8)),
         area=int(mask.sum()),
         posture=POSTURES[stage.posture].label,
@@ -280,9 +280,13 @@ def _put(out, rows, values):  # type: ignore[no-untyped-def]  # pragma: no cover
             out[rows[n], i] = values[0 if single else n, i]
 
 
-def _label(joints: Floats, camera: Camera, surface: Surface, group: str) -> Floats:
-    """(17, 3) key points; a joint is seen when nothing lies in front of it by more than the flesh around it."""
-    flesh = _FLESH * (0.75 if group == "infant" else 2.0)
+def flesh(group: str) -> float:
+    """Thickness of the flesh of a group's bodies, relative to one of 0.7 m."""
+    return 0.75 if group == "infant" else 2.0
+
+
+def label(joints: Floats, camera: Camera, surface: Surface, depth: Floats) -> Floats:
+    """(K, 3) key points; a joint is seen when nothing lies before it by more than its ``depth`` (K,), metres."""
     xyz = camera.project(joints)
     width, height = camera.size_wh
     rounded = np.rint(xyz[:, :2])
@@ -291,7 +295,7 @@ def _label(joints: Floats, camera: Camera, surface: Surface, group: str) -> Floa
     limit = np.array(fine.size_wh) - 1
     pixel = np.clip(np.rint(fine.project(joints)[:, :2]), 0, limit).astype(int)
     gap = xyz[:, 2] - surface.depth[pixel[:, 1], pixel[:, 0]]
-    out = np.concatenate([xyz[:, :2], np.where(gap < flesh, 2, 1)[:, None]], axis=1)
+    out = np.concatenate([xyz[:, :2], np.where(gap < depth, 2, 1)[:, None]], axis=1)
     out[~inside] = 0
     return out
 

@@ -12,7 +12,8 @@ import numpy as np
 
 from fidip.errors import ConfigError
 from fidip.skeleton import COCO17
-from fidip.synth.batch import Progress, Record, finish, run_jobs
+from fidip.synth.batch import Progress, Record, finish, run_jobs, write_json
+from fidip.synth.clinical import check_names, extra_file, extra_points, with_extra_points
 from fidip.synth.look import Look
 from fidip.synth.own_body import OwnBody, body_of
 from fidip.synth.scene import Picture, capture, set_stage
@@ -60,11 +61,13 @@ class _Job:
     sidecar: Path | None
     dense: bool
     own: OwnBody | None
+    extra: tuple[str, ...]
 
 
 def write_split(
     root: Path, split: str, parts: list[Group], looks: dict[str, Look], size_wh: tuple[int, int],
     seed: int, workers: int, progress: Progress, more_labels: str = "none", own: OwnBody | None = None,
+    extra: tuple[str, ...] = (),
 ) -> Path:  # fmt: skip
     """Render a split and write its images and, last of all, its annotation file.
 
@@ -73,15 +76,16 @@ def write_split(
 
     ``more_labels`` of ``MORE_LABELS`` also writes ``root/labels3d/split/train00001.npz`` and so on (see
     ``fidip.synth.sidecar``): joints in 3D, or also masks and depth; and images tell their look. ``own`` is a body to use
-    instead of the one that ships.
+    instead of the one that ships. ``extra`` of ``fidip.synth.clinical`` also writes a second annotation file with these points.
 
     Returns:
         The annotation file.
     """
     if more_labels not in MORE_LABELS:
         raise ConfigError(f"more_labels={more_labels}: choose {', '.join(MORE_LABELS)}")
+    check_names(extra)
     (root / "images" / split).mkdir(parents=True, exist_ok=True)
-    jobs = _jobs(root, split, parts, looks, size_wh, seed, more_labels, own)
+    jobs = _jobs(root, split, parts, looks, size_wh, seed, more_labels, own, extra)
     file = root / "annotations" / f"person_keypoints_{split}.json"
     records = run_jobs(make_image, jobs, workers, file, split, progress)
     content = {
@@ -90,6 +94,8 @@ def write_split(
         "images": [r["image"] for r in records],
         "annotations": [r["annotation"] for r in records],
     }
+    if extra:
+        write_json(extra_file(root, split), with_extra_points(content, records, extra))
     finish(file, content)
     return file
 
@@ -103,6 +109,7 @@ def _jobs(
     seed: int,
     more_labels: str,
     own: OwnBody | None,
+    extra: tuple[str, ...],
 ) -> list[_Job]:
     jobs = []
     is_test = split.startswith("validate")
@@ -126,6 +133,7 @@ def _jobs(
                     else None,
                     dense=more_labels == "all",
                     own=own,
+                    extra=extra,
                 )
             )
     return jobs
@@ -142,7 +150,10 @@ def make_image(job: _Job) -> Record:
     )
     if job.sidecar is not None:
         write_sidecar(job.sidecar, body, stage, picture.keypoints, job.dense)
-    return _record(job, picture)
+    record = _record(job, picture)
+    if job.extra:
+        record["extra"] = extra_points(body, stage, job.extra).round(3).ravel().tolist()
+    return record
 
 
 def _record(job: _Job, picture: Picture) -> Record:

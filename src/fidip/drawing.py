@@ -15,6 +15,9 @@ Image = NDArray[np.uint8]
 # Okabe and Ito's bluish green, vermillion and blue: told apart by every kind of colour vision.
 SIDES = {"left": (0, 158, 115), "right": (213, 94, 0), "middle": (0, 114, 178)}
 
+FAR = 30_000
+"""Key points further away than this, in px, are drawn here: OpenCV takes 16 bits."""
+
 
 def draw_pose(
     image: Image,
@@ -34,7 +37,7 @@ def draw_pose(
     """
     out = image.copy()
     width = max(1, round(max(image.shape[:2]) / 130))
-    points = np.rint(xy).astype(int).tolist()
+    points = np.rint(xy.clip(-FAR, FAR)).astype(int).tolist()
     for a, b in skeleton.limbs:
         if shown[a] and shown[b]:
             cv2.line(out, points[a], points[b], _color(skeleton, a, b), width, cv2.LINE_AA)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,17 @@ from tqdm import tqdm
 from fidip.cli import command
 from fidip.data import read_annotations
 from fidip.errors import ConfigError, DataError, FidipError
-from fidip.inference import Finder, Pose, Predictor, Video, VideoWriter, Window, prefetch
+from fidip.inference import (
+    Behind,
+    Finder,
+    Frame,
+    Pose,
+    Predictor,
+    Video,
+    VideoWriter,
+    Window,
+    prefetch,
+)
 from fidip.inference.finding import look
 from fidip.inference.media import find_media, is_photo, read_photo
 from fidip.inference.overlay import Person
@@ -123,21 +133,22 @@ def _poses(
 
 
 def predict_video(predictor: Predictor, path: Path, config: DictConfig) -> str | None:
-    """Write the track of a video's infant; returns a line about the video where it is damaged."""
+    """Write the track of a video's infant; returns a line about the video where it is damaged.
+
+    Decoding goes ahead and drawing and encoding lag behind, in threads of their own.
+    """
     video = Video(path)
     stem = Path(config.out) / path.stem
     finder = Finder(predictor, config.lost)
     times: list[float] = []
     poses: list[Pose] = []
     wh = (0, 0)
-    overlay = instantiate(config.overlay)
-    past: deque[Person] = deque(maxlen=max(1, config.overlay.ghosts))
     with ExitStack() as stack:
-        writer = None
+        behind = None
         if "overlay" in config.save:
-            writer = stack.enter_context(
-                VideoWriter(stem.with_name(f"{stem.name}.overlay.mp4"), path)
-            )
+            file = stem.with_name(f"{stem.name}.overlay.mp4")
+            writer = stack.enter_context(VideoWriter(file, path))
+            behind = stack.enter_context(Behind(drawing(writer, config)))
         bar = tqdm(prefetch(video), total=video.count or None, unit="frame", disable=None,
                    desc=path.name)  # fmt: skip
         try:
@@ -146,13 +157,8 @@ def predict_video(predictor: Predictor, path: Path, config: DictConfig) -> str |
                 times.append(frame.time)
                 poses.append(pose)
                 wh = (frame.image.shape[1], frame.image.shape[0])
-                if writer:
-                    rate = bar.format_dict["rate"]
-                    text = f"{frame.time:.2f} s  {rate:.0f} FPS" if rate else f"{frame.time:.2f} s"
-                    writer.write(
-                        overlay(frame.image, [(pose.xy, pose.scores)], text, past), frame.time
-                    )
-                    past.append((pose.xy, pose.scores))
+                if behind:
+                    behind.put((frame, pose, bar.format_dict["rate"]))
         finally:  # Ctrl-C included: what was found is kept
             if poses:
                 track = as_track(times, poses, wh, config.lost)
@@ -164,6 +170,23 @@ def predict_video(predictor: Predictor, path: Path, config: DictConfig) -> str |
         if video.damage
         else None
     )
+
+
+def drawing(
+    writer: VideoWriter, config: DictConfig
+) -> Callable[[tuple[Frame, Pose, float | None]], None]:
+    """What draws a frame with its pose and the frames per second so far, and appends it."""
+    overlay = instantiate(config.overlay)
+    past: deque[Person] = deque(maxlen=max(1, config.overlay.ghosts))
+
+    def draw(item: tuple[Frame, Pose, float | None]) -> None:
+        frame, pose, rate = item
+        text = f"{frame.time:.2f} s" + (f"  {rate:.0f} FPS" if rate else "")
+        person = (pose.xy, pose.scores)
+        writer.write(overlay(frame.image, [person], text, past), frame.time)
+        past.append(person)
+
+    return draw
 
 
 def as_track(

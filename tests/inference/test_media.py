@@ -1,14 +1,12 @@
 """Photographs and videos as people have them."""
 
-import collections
-
 import cv2
 import numpy as np
 import pytest
 from made_media import make_video, square, turn
 
 from fidip.errors import DataError
-from fidip.inference import Video, VideoWriter, prefetch
+from fidip.inference import Video, VideoWriter
 from fidip.inference.media import find_media, read_photo
 
 TIMES = (0.0, 0.04, 0.12, 0.13, 0.5)
@@ -104,14 +102,3 @@ def test_media_are_found_by_folder_and_pattern(tmp_path):
     assert [p.name for p in find_media(f"{tmp_path}/*.jpg")] == ["b.jpg"]
     with pytest.raises(DataError, match="nothing fits"):
         find_media(f"{tmp_path}/*.mov")
-
-
-def test_prefetched_items_come_in_order_and_errors_come_last():
-    def items():
-        yield from range(20)
-        raise DataError("broken")
-
-    seen = []
-    with pytest.raises(DataError, match="broken"):
-        collections.deque(map(seen.append, prefetch(items(), depth=2)))
-    assert seen == list(range(20))

@@ -52,6 +52,12 @@ def test_on_black_nothing_of_the_picture_is_left():
     assert not out[:150].any()  # no joint is sure enough; the legend is below
 
 
+def test_key_points_far_outside_are_no_error():
+    scores = np.ones(17, np.float32)
+    for far in (1e12, -1e12):
+        Overlay(ghosts=1)(noise(), [(person() + far, scores)], past=[(person() + far, scores)])
+
+
 def test_ghosts_are_drawn_where_the_body_was():
     image, scores = np.zeros((200, 200, 3), np.uint8), np.ones(17, np.float32)
     before = [(person() - [60, 0], scores), (person() - [80, 0], scores)]

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from queue import Full, Queue
-from threading import Event, Thread
-from typing import TypeVar, cast
 
 import av
 import numpy as np
@@ -18,7 +15,6 @@ from fidip.errors import DataError
 from fidip.images import decode_rgb
 
 Image = NDArray[np.uint8]
-T = TypeVar("T")
 
 PHOTOS = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"})
 VIDEOS = frozenset({".mp4", ".mov", ".m4v", ".avi", ".mkv", ".webm", ".mts", ".3gp", ".mpg"})
@@ -129,41 +125,3 @@ class Video:
                 self.damage = error.strerror or type(error).__name__
         if index == 0:
             raise DataError(f"{self.path}: the video has no frame that can be decoded")
-
-
-def prefetch(items: Iterable[T], depth: int = 8) -> Iterator[T]:
-    """The items, made up to ``depth`` ahead by a thread of their own; its error is raised here."""
-    queue: Queue[tuple[T | None, BaseException | None, bool]] = Queue(maxsize=depth)
-    stopped = Event()
-
-    def put(entry: tuple[T | None, BaseException | None, bool]) -> bool:
-        while not stopped.is_set():
-            try:
-                queue.put(entry, timeout=0.1)
-                return True
-            except Full:
-                continue
-        return False
-
-    def produce() -> None:
-        try:
-            for item in items:
-                if not put((item, None, False)):
-                    return
-            put((None, None, True))
-        except BaseException as error:
-            put((None, error, True))
-
-    thread = Thread(target=produce, daemon=True)
-    thread.start()
-    try:
-        while True:
-            item, error, is_last = queue.get()
-            if error is not None:
-                raise error
-            if is_last:
-                return
-            yield cast(T, item)
-    finally:
-        stopped.set()
-        thread.join()

@@ -14,7 +14,7 @@ import matplotlib
 import numpy as np
 from numpy.typing import NDArray
 
-from fidip.drawing import draw_pose
+from fidip.drawing import FAR, draw_pose
 from fidip.skeleton import COCO17
 
 Image = NDArray[np.uint8]
@@ -76,7 +76,7 @@ class Overlay:
 def _draw_ghost(out: Image, xy: NDArray[np.float64], shown: NDArray[np.bool_]) -> None:
     for a, b in COCO17.limbs:
         if shown[a] and shown[b]:
-            ends = np.rint(xy[[a, b]]).astype(int).tolist()
+            ends = np.rint(xy[[a, b]].clip(-FAR, FAR)).astype(int).tolist()
             cv2.line(out, ends[0], ends[1], GHOST, 1, cv2.LINE_AA)
 
 
@@ -123,7 +123,7 @@ def draw_confidence(
         threshold: joints with a lower one are not drawn.
     """
     shown = (scores >= threshold) & np.isfinite(xy).all(axis=1)
-    points = np.where(shown[:, None], xy, 0)
+    points = np.where(shown[:, None], xy, 0).clip(-FAR, FAR)
     out = draw_pose(image, points, shown)
     radius = max(3, round(max(image.shape[:2]) / 110))
     for (x, y), score in zip(points[shown], scores[shown], strict=True):

@@ -75,7 +75,8 @@ class Predictor:
     def _heatmaps(self, crops: NDArray[np.uint8]) -> Tensor:
         """(N, K, h, w) heatmaps of (N, H, W, 3) crops."""
         batch = torch.from_numpy(crops).permute(0, 3, 1, 2)
-        heatmaps = self.runtime(batch)
         if self.flip_order is None:
-            return heatmaps
-        return (heatmaps + flip_back(self.runtime(batch.flip(-1)), self.flip_order)) / 2
+            return self.runtime(batch)
+        # Both in one batch: half as many calls, and a batch of two is faster than twice one.
+        plain, mirrored = self.runtime(torch.cat([batch, batch.flip(-1)])).chunk(2)
+        return (plain + flip_back(mirrored, self.flip_order)) / 2

@@ -1,0 +1,102 @@
+"""Work before and behind the network, in threads of its own, through queues of a bounded length.
+
+Decoding, computing and encoding leave Python's lock to one another, so that a video costs what its
+slowest part costs. However long it is, no more than the queues' frames are held.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from queue import Full, Queue
+from threading import Event, Thread
+from types import TracebackType
+from typing import Generic, TypeVar, cast
+
+T = TypeVar("T")
+
+
+def prefetch(items: Iterable[T], depth: int = 8) -> Iterator[T]:
+    """The items, made up to ``depth`` ahead by a thread of their own; its error is raised here."""
+    queue: Queue[tuple[T | None, BaseException | None, bool]] = Queue(maxsize=depth)
+    stopped = Event()
+
+    def put(entry: tuple[T | None, BaseException | None, bool]) -> bool:
+        while not stopped.is_set():
+            try:
+                queue.put(entry, timeout=0.1)
+                return True
+            except Full:
+                continue
+        return False
+
+    def produce() -> None:
+        try:
+            for item in items:
+                if not put((item, None, False)):
+                    return
+            put((None, None, True))
+        except BaseException as error:
+            put((None, error, True))
+
+    thread = Thread(target=produce, daemon=True)
+    thread.start()
+    try:
+        while True:
+            item, error, is_last = queue.get()
+            if error is not None:
+                raise error
+            if is_last:
+                return
+            yield cast(T, item)
+    finally:
+        stopped.set()
+        thread.join()
+
+
+class Behind(Generic[T]):
+    """Calls a function with one item after another, in a thread that may lag ``depth`` behind.
+
+    Leaving the context waits for the last of them, interrupted or not.
+
+    Args:
+        function: what to do with an item.
+        depth: items that wait before ``put`` does.
+    """
+
+    def __init__(self, function: Callable[[T], object], depth: int = 8) -> None:
+        self._function = function
+        self._queue: Queue[tuple[T | None, bool]] = Queue(maxsize=depth)
+        self._error: BaseException | None = None
+        self._thread = Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def put(self, item: T) -> None:
+        """Hand an item over; raises what the function raised on an earlier one."""
+        if self._error is not None:
+            raise self._error
+        self._queue.put((item, False))
+
+    def _run(self) -> None:
+        while True:
+            item, is_last = self._queue.get()
+            if is_last:
+                return
+            if self._error is None:  # else the rest is emptied, so that nobody waits
+                try:
+                    self._function(cast(T, item))
+                except BaseException as error:
+                    self._error = error
+
+    def __enter__(self) -> Behind[T]:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._queue.put((None, True))
+        self._thread.join()
+        if error is None and self._error is not None:
+            raise self._error

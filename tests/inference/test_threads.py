@@ -1,0 +1,63 @@
+"""Queues between threads: order, bounds, errors."""
+
+import collections
+import time
+
+import pytest
+
+from fidip.errors import DataError
+from fidip.inference import Behind, prefetch
+
+
+def test_prefetched_items_come_in_order_and_errors_come_last():
+    def items():
+        yield from range(20)
+        raise DataError("broken")
+
+    seen = []
+    with pytest.raises(DataError, match="broken"):
+        collections.deque(map(seen.append, prefetch(items(), depth=2)))
+    assert seen == list(range(20))
+
+
+def test_no_more_is_made_ahead_than_told():
+    made = []
+    stream = prefetch((made.append(i) or i for i in range(100)), depth=3)
+    next(stream)
+    time.sleep(0.3)
+    assert len(made) <= 6  # taken, waiting, and in the hand
+    stream.close()
+
+
+def test_items_are_worked_on_in_order_and_all_of_them():
+    seen = []
+    with Behind(lambda item: (time.sleep(0.001), seen.append(item)), depth=2) as behind:
+        for item in range(30):
+            behind.put(item)
+    assert seen == list(range(30))
+
+
+def test_an_interrupt_leaves_what_was_handed_over_done():
+    seen = []
+
+    def interrupted():
+        with Behind(seen.append) as behind:
+            behind.put(1)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert seen == [1]
+
+
+def test_an_error_behind_comes_to_the_front():
+    def fail(item):
+        raise DataError("disk full")
+
+    def hand_over():
+        with Behind(fail, depth=1) as behind:
+            for item in range(50):
+                behind.put(item)
+
+    with pytest.raises(DataError, match="disk full"):
+        hand_over()

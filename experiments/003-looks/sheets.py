@@ -13,7 +13,7 @@ from omegaconf import OmegaConf
 from fidip.cli import config_dir
 from fidip.drawing import draw_pose, sheet
 from fidip.synth.body import default_body
-from fidip.synth.pose import POSTURES
+from fidip.synth.posture import POSTURES
 from fidip.synth.scene import capture, set_stage
 
 SIZE_WH, COLUMNS, TILE = (256, 256), 7, 190

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from fidip.synth.body import BODY_FILE, default_body
-from fidip.synth.pose import LIMITS, POSTURES, draw_angles, sample_pose
+from fidip.synth.pose import sample_pose
+from fidip.synth.posture import LIMITS, POSTURES, draw_angles
 
 RECORDED = np.load(Path(__file__).parent / "anny_fixture.npz")
 # Metres, for 99 % of vertices, for the worst and for key points: eight shape components do not say
@@ -61,7 +62,8 @@ def test_poses_turn_bones_without_stretching_them(name):
 
 def test_the_elbow_is_flexed_as_asked():
     """Angle between upper arm and forearm, measured on the joints, is the drawn flexion."""
-    from fidip.synth.pose import Angles, pose_rotations, root_rotation
+    from fidip.synth.pose import pose_rotations, root_rotation
+    from fidip.synth.posture import Angles
 
     body, rng = default_body(), np.random.default_rng(2)
     _, heads = body.rest("infant", np.zeros(8))

@@ -14,7 +14,8 @@ from fidip.synth import Look, render_person
 from fidip.synth.body import default_body
 from fidip.synth.contact import deepest_cut
 from fidip.synth.palette import any_skin, skin_of_angle
-from fidip.synth.pose import choose_posture, sample_pose
+from fidip.synth.pose import sample_pose
+from fidip.synth.posture import choose_posture
 from fidip.synth.raster import draw
 from fidip.synth.scene import capture, set_stage, untangled
 

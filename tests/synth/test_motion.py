@@ -7,7 +7,7 @@ import pytest
 
 from fidip.synth.body import default_body
 from fidip.synth.motion import draw_motion
-from fidip.synth.pose import LIMITS, POSTURES, Angles
+from fidip.synth.posture import LIMITS, POSTURES, Angles
 
 NAMES = [f.name for f in fields(Angles)]
 

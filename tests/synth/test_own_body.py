@@ -17,7 +17,8 @@ from fidip.synth import Group, Look, write_split
 from fidip.synth.body import default_body
 from fidip.synth.inert import read_pickle
 from fidip.synth.own_body import FACE_VERTICES, OwnBody, body_of, read_body
-from fidip.synth.pose import POSTURES, sample_pose
+from fidip.synth.pose import sample_pose
+from fidip.synth.posture import POSTURES
 
 TO_OURS = Rotation.from_euler("x", 90, degrees=True).as_matrix()
 

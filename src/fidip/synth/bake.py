@@ -188,7 +188,8 @@ def bake(out: Path, seed: int = 0) -> Body:
 
 def record_fixture(out: Path, body: Body, seed: int = 1) -> None:
     """What anny itself makes of bodies and poses that a test repeats: vertices and key points."""
-    from fidip.synth.pose import POSTURES, sample_pose
+    from fidip.synth.pose import sample_pose
+    from fidip.synth.posture import POSTURES
 
     anny_body, rng = AnnyBody(), np.random.default_rng(seed)
     rows: dict[str, list[Any]] = {

@@ -18,7 +18,7 @@ from fidip.synth.clip import Frame, Scene, draw_scene
 from fidip.synth.look import Look
 from fidip.synth.motion import LONGEST
 from fidip.synth.own_body import OwnBody, body_of
-from fidip.synth.pose import POSTURES
+from fidip.synth.posture import POSTURES
 from fidip.synth.writer import note, person_category
 
 Floats = NDArray[np.float64]

@@ -13,7 +13,8 @@ from fidip.synth.camera import Camera
 from fidip.synth.dress import Outfit, dress
 from fidip.synth.look import Look
 from fidip.synth.mesh import Mesh
-from fidip.synth.pose import Angles, draw_angles, pose_rotations
+from fidip.synth.pose import pose_rotations
+from fidip.synth.posture import Angles, draw_angles
 from fidip.synth.raster import visible_share
 
 Floats = NDArray[np.float64]

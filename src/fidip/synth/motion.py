@@ -14,14 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fidip.synth.body import Body
-from fidip.synth.pose import (
-    POSTURES,
-    Angles,
-    Drawn,
-    penetration,
-    pose_rotations,
-    trunk_rotation,
-)
+from fidip.synth.pose import penetration, pose_rotations, trunk_rotation
+from fidip.synth.posture import POSTURES, Angles, Drawn
 
 Floats = NDArray[np.float64]
 

@@ -13,7 +13,7 @@ from fidip.synth.light import Light
 from fidip.synth.look import Look
 from fidip.synth.mesh import Mesh, bounds
 from fidip.synth.palette import bedding, household_floor, household_wall
-from fidip.synth.pose import POSTURES
+from fidip.synth.posture import POSTURES
 from fidip.synth.props import any_toy, blanket, faced_up, mat, moved
 from fidip.synth.raster import FLOOR, WALL
 from fidip.synth.texture import Material, any_material

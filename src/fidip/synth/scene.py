@@ -21,7 +21,8 @@ from fidip.synth.light import Light, shade
 from fidip.synth.look import Look
 from fidip.synth.mesh import Mesh
 from fidip.synth.palette import bedding
-from fidip.synth.pose import POSTURES, choose_posture, sample_pose
+from fidip.synth.pose import sample_pose
+from fidip.synth.posture import POSTURES, choose_posture
 from fidip.synth.raster import Surface, draw, silhouette, visible_share
 from fidip.synth.room import any_lights, any_wall, large_things, surroundings
 from fidip.synth.texture import Material

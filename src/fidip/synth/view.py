@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from fidip.synth.camera import Camera, look_at
 from fidip.synth.look import Look
 from fidip.synth.mesh import bounds
-from fidip.synth.pose import POSTURES
+from fidip.synth.posture import POSTURES
 
 Floats = NDArray[np.float64]
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import csv
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from hydra.utils import instantiate
@@ -32,13 +30,13 @@ from fidip.inference import (
 from fidip.inference.finding import look
 from fidip.inference.media import find_media, is_photo, read_photo
 from fidip.inference.overlay import Person
-from fidip.inference.timeline import write_timeline
-from fidip.inference.track import Track
-from fidip.run_folder import write_image, write_json
+from fidip.inference.track import PhotoSet, Track
+from fidip.inference.writers import FORMATS, check_installed, write
+from fidip.run_folder import write_image
 from fidip.skeleton import COCO17
 from fidip.trained import load_predictor
 
-SAVE = ("overlay", "coco", "csv", "timeline")
+SAVE = ("overlay", *FORMATS)
 SOME_FAILED = 3
 """Exit status where some of the inputs failed."""
 
@@ -47,6 +45,9 @@ def predict(config: DictConfig) -> None:
     """Find people in everything that ``source`` names; write what ``save`` asks for."""
     check(config)
     media = find_media(str(config.source))
+    photos = [path for path in media if is_photo(path)]
+    videos = [path for path in media if not is_photo(path)]
+    check_photos(config, videos)
     predictor = load_predictor(
         config.ckpt and str(config.ckpt),
         runtime=config.runtime,
@@ -55,8 +56,6 @@ def predict(config: DictConfig) -> None:
         config=config,
     )
     boxes = read_boxes(config.boxes, media) if config.boxes else None
-    photos = [path for path in media if is_photo(path)]
-    videos = [path for path in media if not is_photo(path)]
     failed = predict_photos(predictor, photos, boxes, config) if photos else []
     for path in videos:
         try:
@@ -78,6 +77,21 @@ def check(config: DictConfig) -> None:
     unknown = sorted(set(config.save) - set(SAVE))
     if unknown:
         raise ConfigError(f"save: {', '.join(unknown)} is none of {', '.join(SAVE)}")
+    check_installed(formats(config))
+
+
+def formats(config: DictConfig) -> list[str]:
+    """What ``save`` asks for beside pictures."""
+    return [name for name in config.save if name in FORMATS]
+
+
+def check_photos(config: DictConfig, videos: Sequence[Path]) -> None:
+    """Raises ConfigError where formats about time are asked for and there is no video."""
+    timed = [name for name in formats(config) if not FORMATS[name].photos]
+    if timed and not videos:
+        raise ConfigError(
+            f"save: {', '.join(timed)} is for videos, and source names photographs alone"
+        )
 
 
 def read_boxes(file: str, media: Sequence[Path]) -> dict[str, list[NDArray[np.float64]]]:
@@ -97,8 +111,7 @@ def predict_photos(
 ) -> list[str]:
     """Write the poses of photographs; returns a line about each that failed."""
     failed: list[str] = []
-    rows: list[dict[str, Any]] = []
-    entries: list[dict[str, Any]] = []
+    found: list[tuple[str, int, Pose]] = []
     out, overlay = Path(config.out), instantiate(config.overlay)
     try:
         for number, path in enumerate(tqdm(photos, unit="photo", disable=None), start=1):
@@ -108,18 +121,26 @@ def predict_photos(
                 failed.append(str(error))
                 continue
             poses = _poses(predictor, image, None if boxes is None else boxes.get(path.name, []))
-            for person, pose in enumerate(poses):
-                place = {"image": path.name, "person": person}
-                rows += [{**place, **row} for row in joint_rows(pose.xy, pose.scores)]
-                entries.append({"file_name": path.name, **coco_entry(number, pose)})
+            found += [(path.name, number, pose) for pose in poses]
             if "overlay" in config.save:
                 drawn = overlay(image, [(pose.xy, pose.scores) for pose in poses])
                 write_image(out / "overlays" / f"{path.stem}.jpg", drawn)
             if len(photos) == 1:
                 print_pose(path, poses)
     finally:  # Ctrl-C included: what was found is kept
-        _write_tables(out / "keypoints", rows, entries, config.save)
+        write(as_photo_set(found), out / "keypoints", formats(config))
     return failed
+
+
+def as_photo_set(found: Sequence[tuple[str, int, Pose]]) -> PhotoSet:
+    """People by the name and the number of the photograph that they are in."""
+    joints = len(COCO17)
+    return PhotoSet(
+        file_names=[name for name, _, _ in found],
+        image_ids=np.array([number for _, number, _ in found], dtype=np.int64),
+        xy=np.array([pose.xy for _, _, pose in found]).reshape(-1, joints, 2),
+        scores=np.array([pose.scores for _, _, pose in found], np.float32).reshape(-1, joints),
+    )
 
 
 def _poses(
@@ -162,9 +183,7 @@ def predict_video(predictor: Predictor, path: Path, config: DictConfig) -> str |
         finally:  # Ctrl-C included: what was found is kept
             if poses:
                 track = as_track(times, poses, wh, config.lost)
-                write_track(stem, track, config.save)
-                if "timeline" in config.save:
-                    write_timeline(track, stem.with_name(f"{stem.name}.timeline.png"))
+                write(track, stem, formats(config))
     return (
         f"{path}: broke off after {len(poses)} frames ({video.damage}); they are kept"
         if video.damage
@@ -201,59 +220,6 @@ def as_track(
         boxes_xywh=np.where(found[:, None], np.stack([p.box_xywh() for p in poses]), np.nan),
         image_wh=image_wh,
     )
-
-
-def write_track(stem: Path, track: Track, save: Sequence[str]) -> None:
-    """Write a track as tables named ``stem``."""
-    rows, entries = [], []
-    for frame, (time, xy, scores) in enumerate(
-        zip(track.times.tolist(), track.xy, track.scores, strict=True)
-    ):
-        place = {"frame": frame, "time_s": round(time, 6)}
-        rows += [{**place, **row} for row in joint_rows(xy, scores)]
-        if np.isfinite(xy).all():
-            entries.append({"time_s": round(time, 6), **_entry(frame, xy, scores)})
-    _write_tables(stem, rows, entries, save)
-
-
-def joint_rows(xy: NDArray[np.float64], scores: NDArray[np.float32]) -> Iterator[dict[str, Any]]:
-    """A row a joint: its name, x and y in image px (empty where unknown) and score."""
-    for joint, (x, y), score in zip(COCO17.joints, xy.tolist(), scores.tolist(), strict=True):
-        known = np.isfinite(x)
-        yield {
-            "joint": joint,
-            "x": round(x, 3) if known else "",
-            "y": round(y, 3) if known else "",
-            "score": round(score, 4),
-        }
-
-
-def coco_entry(image_id: int, pose: Pose) -> dict[str, Any]:
-    """An entry of a COCO results file."""
-    return _entry(image_id, pose.xy, pose.scores)
-
-
-def _entry(image_id: int, xy: NDArray[np.float64], scores: NDArray[np.float32]) -> dict[str, Any]:
-    triplets = np.column_stack([xy, scores]).round(4)
-    return {
-        "image_id": image_id,
-        "category_id": 1,
-        "keypoints": triplets.ravel().tolist(),
-        "score": float(scores.mean()),
-    }
-
-
-def _write_tables(
-    stem: Path, rows: list[dict[str, Any]], entries: list[dict[str, Any]], save: Sequence[str]
-) -> None:
-    if "coco" in save:
-        write_json(stem.with_name(f"{stem.name}.json"), entries)
-    if "csv" in save and rows:
-        stem.parent.mkdir(parents=True, exist_ok=True)
-        with stem.with_name(f"{stem.name}.csv").open("w", newline="", encoding="utf-8") as file:
-            table = csv.DictWriter(file, rows[0])
-            table.writeheader()
-            table.writerows(rows)
 
 
 def print_pose(path: Path, poses: Sequence[Pose]) -> None:

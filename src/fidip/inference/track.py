@@ -1,8 +1,10 @@
-"""One person's key points over the frames of a video."""
+"""Key points as they leave the predictor: one person over a video, or people in photographs."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,3 +46,57 @@ class Track:
     def known(self) -> NDArray[np.bool_]:
         """(T, K) where there is a key point."""
         return np.asarray(np.isfinite(self.xy).all(axis=2))
+
+    @property
+    def fps(self) -> float:
+        """Frames per second, the usual one where they are unevenly spaced; 0 for a single frame."""
+        return float(1 / np.median(np.diff(self.times))) if len(self) > 1 else 0.0
+
+    @property
+    def image_ids(self) -> NDArray[np.int64]:
+        """(T,) numbers of the frames."""
+        return np.arange(len(self))
+
+    @property
+    def places(self) -> dict[str, NDArray[Any]]:
+        """What tells the rows of a table apart, by column."""
+        return {"frame": self.image_ids, "time_s": self.times.round(6)}
+
+
+@dataclass(frozen=True, eq=False)
+class PhotoSet:
+    """N people in photographs.
+
+    Attributes:
+        file_names: N names of the photographs that they are in.
+        image_ids: (N,) int64 numbers of those.
+        xy: (N, K, 2) float64 key points in image px.
+        scores: (N, K) float32 key point confidences.
+    """
+
+    file_names: Sequence[str]
+    image_ids: NDArray[np.int64]
+    xy: NDArray[np.float64]
+    scores: NDArray[np.float32]
+
+    def __post_init__(self) -> None:
+        check_shape(self, "image_ids", (len(self),))
+        check_shape(self, "xy", (len(self), "K", 2))
+        check_shape(self, "scores", self.xy.shape[:2])
+
+    def __len__(self) -> int:
+        return len(self.file_names)
+
+    @property
+    def known(self) -> NDArray[np.bool_]:
+        """(N, K) where there is a key point."""
+        return np.asarray(np.isfinite(self.xy).all(axis=2))
+
+    @property
+    def places(self) -> dict[str, NDArray[Any]]:
+        """What tells the rows of a table apart, by column; people of a photograph count from 0."""
+        first = np.searchsorted(self.image_ids, self.image_ids)
+        return {
+            "file_name": np.array(self.file_names, dtype=object),
+            "person": np.arange(len(self)) - first,
+        }

@@ -1,0 +1,96 @@
+"""Files of key points, each in the layout that the tools reading it expect.
+
+A writer takes a ``Track`` (or, where ``Format.photos`` says so, a ``PhotoSet``) and a path, and
+leaves that one file whole or not at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from fidip.errors import ConfigError
+from fidip.inference.timeline import write_timeline
+from fidip.inference.track import PhotoSet, Track
+from fidip.inference.writers.dlc import write_dlc_csv, write_dlc_h5
+from fidip.inference.writers.netcdf import write_netcdf
+from fidip.inference.writers.nwb import write_nwb
+from fidip.inference.writers.tables import write_coco, write_csv, write_parquet
+
+Writer = Callable[[Any, Path], None]
+"""From a ``Track`` (or ``PhotoSet``) to a file."""
+
+
+@dataclass(frozen=True)
+class Format:
+    """What one word of ``save=`` stands for.
+
+    Attributes:
+        files: the writer of each file, by what is put behind the name of the video.
+        needs: modules that are not always installed.
+        extra: of this package, that installs them.
+        photos: whether photographs can be written so, too; other formats are about time.
+    """
+
+    files: Mapping[str, Writer]
+    needs: Sequence[str] = ()
+    extra: str = "files"
+    photos: bool = False
+
+
+FORMATS: dict[str, Format] = {
+    "coco": Format({".json": write_coco}, photos=True),
+    "csv": Format({".csv": write_csv}, photos=True),
+    "parquet": Format({".parquet": write_parquet}, needs=("pyarrow",), photos=True),
+    "dlc": Format({".dlc.csv": write_dlc_csv, ".dlc.h5": write_dlc_h5}, needs=("pandas", "tables")),
+    "nwb": Format({".nwb": write_nwb}, needs=("pynwb", "ndx_pose")),
+    "netcdf": Format({".nc": write_netcdf}, needs=("xarray", "netCDF4")),
+    "timeline": Format({".timeline.png": write_timeline}),
+}
+
+
+def check_installed(save: Sequence[str]) -> None:
+    """Raises ConfigError where a format of ``FORMATS`` cannot be written here."""
+    for name in save:
+        missing = [module for module in FORMATS[name].needs if find_spec(module) is None]
+        if missing:
+            raise ConfigError(
+                f"save: {name} needs {', '.join(missing)}; pip install 'fidip[{FORMATS[name].extra}]'"
+            )
+
+
+def write(found: Track | PhotoSet, stem: Path, save: Sequence[str]) -> list[Path]:
+    """Write key points in every format asked for, folders included.
+
+    Args:
+        found: the key points.
+        stem: path of the files without what tells the formats apart.
+        save: words of ``FORMATS``; those about time are passed over for photographs.
+
+    Returns:
+        The files.
+    """
+    formats = [FORMATS[name] for name in save]
+    paths = []
+    for format_ in formats:
+        if isinstance(found, Track) or format_.photos:
+            for suffix, writer in format_.files.items():
+                paths.append(stem.with_name(f"{stem.name}{suffix}"))
+                with whole(paths[-1]) as part:
+                    writer(found, part)
+    return paths
+
+
+@contextmanager
+def whole(path: Path) -> Iterator[Path]:
+    """A path of the same name to write to; the file comes to ``path`` if all goes well."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(prefix=".", dir=path.parent) as folder:
+        part = Path(folder) / path.name
+        yield part
+        part.replace(path)

@@ -1,0 +1,37 @@
+"""The layout of ``movement``'s pose data sets (neuroinformatics.dev, movement), as netCDF."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from fidip.inference.track import Track
+from fidip.skeleton import COCO17
+
+
+def write_netcdf(track: Track, path: Path) -> None:
+    """``position`` (time, space, keypoints, individuals) in image px and ``confidence``.
+
+    Times are those of the frames, also where they are unevenly spaced; ``fps`` is their usual rate.
+    """
+    import xarray as xr
+
+    dims = ("time", "space", "keypoints", "individuals")
+    data = xr.Dataset(
+        data_vars={
+            "position": (dims, track.xy.transpose(0, 2, 1)[..., None]),
+            "confidence": ((dims[0], *dims[2:]), track.scores[..., None]),
+        },
+        coords={
+            "time": track.times,
+            "space": ["x", "y"],
+            "keypoints": list(COCO17.joints),
+            "individuals": ["infant"],
+        },
+        attrs={
+            "source_software": "fidip",
+            "ds_type": "poses",
+            "time_unit": "seconds",
+            **({"fps": track.fps} if len(track) > 1 else {}),
+        },
+    )
+    data.to_netcdf(path, engine="netcdf4")

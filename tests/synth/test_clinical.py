@@ -31,7 +31,7 @@ def written(tmp_path_factory):
 
 
 def extra(root):
-    return json.loads((root / "annotations/extra_keypoints_train_x.json").read_text())
+    return json.loads((root / "annotations_extra/person_keypoints_train_x.json").read_text())
 
 
 @pytest.mark.parametrize("group", ["infant", "adult"])
@@ -94,13 +94,14 @@ def test_seen_points_lie_at_the_surface(written):
 def test_coco_reads_both_files_and_the_17_points_are_the_same(written, tmp_path):
     plain = write(tmp_path, ())
     assert (written / "annotations" / plain.name).read_bytes() == plain.read_bytes()
-    assert not list(tmp_path.glob("annotations/extra*"))
+    assert not (tmp_path / "annotations_extra").exists()
+    assert [file.name for file in (written / "annotations").iterdir()] == [plain.name]
     seventeen = json.loads(plain.read_text())
     for old, new in zip(seventeen["annotations"], extra(written)["annotations"], strict=True):
         assert new["keypoints"][:51] == old["keypoints"]
         assert len(new["keypoints"]) == 3 * 22
         assert new["num_keypoints"] == sum(v > 0 for v in new["keypoints"][2::3])
-    person = COCO(str(written / "annotations/extra_keypoints_train_x.json")).loadCats(1)[0]
+    person = COCO(str(written / "annotations_extra/person_keypoints_train_x.json")).loadCats(1)[0]
     names = [tuple(person["keypoints"][i - 1] for i in limb) for limb in person["skeleton"][-5:]]
     assert names == [
         ("left_wrist", "left_palm"), ("right_wrist", "right_palm"), ("left_ankle", "left_sole"),

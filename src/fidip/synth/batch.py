@@ -58,6 +58,7 @@ def finish(file: Path, content: dict[str, Any]) -> None:
 
 def write_json(file: Path, content: dict[str, Any]) -> None:
     """Write a file, all of it or nothing."""
+    file.parent.mkdir(parents=True, exist_ok=True)
     partial = file.with_suffix(".part")
     partial.write_text(json.dumps(content), encoding="utf-8")
     partial.replace(file)

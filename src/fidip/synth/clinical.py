@@ -42,8 +42,8 @@ def check_names(names: tuple[str, ...]) -> None:
 
 
 def extra_file(root: Path, split: str) -> Path:
-    """The second annotation file of a split."""
-    return root / "annotations" / f"extra_keypoints_{split}.json"
+    """The second annotation file of a split, in a folder that readers of the first do not look at."""
+    return root / "annotations_extra" / f"person_keypoints_{split}.json"
 
 
 def extra_points(body: Body, stage: Stage, names: tuple[str, ...]) -> Floats:

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from fidip import predict
+from fidip.inference import Finder, Video
 from fidip.skeleton import COCO17
 
 sys.path.insert(0, str(__import__("pathlib").Path(__file__).parent / "inference"))
@@ -90,6 +91,24 @@ def test_frames_without_the_infant_stay_as_empty_rows(monkeypatch, tmp_path):
     assert json.loads((tmp_path / "v.json").read_text()) == []
 
 
+def test_a_video_is_smoothed_unless_told(monkeypatch, tmp_path):
+    """Raw rows are what the finder says; smoothed ones tremble less, in every row and in the overlay."""
+    video = make_video(tmp_path / "v.mp4", [i / 25 for i in range(12)])
+    finder = Finder(predict.load_predictor("bundled:demo_adult"), lost=0)
+    found = np.stack([finder(frame.image).xy for frame in Video(video)])
+    xy = {}
+    for name in ("none", "kalman"):
+        out = tmp_path / name
+        arguments = [f"source={video}", f"out={out}", "ckpt=bundled:demo_adult", "lost=0"]
+        assert run_predict(monkeypatch, *arguments, f"smoothing={name}") == 0
+        rows = [(float(row["x"]), float(row["y"])) for row in read_csv(out / "v.csv")]
+        xy[name] = np.reshape(rows, (12, 17, 2))
+        assert Video(out / "v.overlay.mp4").count == 12
+    np.testing.assert_allclose(xy["none"], found, atol=1e-3)
+    tremble = {name: np.abs(np.diff(xy[name], 2, axis=0)).mean() for name in xy}
+    assert tremble["kalman"] < tremble["none"] / 3
+
+
 def test_a_single_photograph_prints_its_confidences(photos, monkeypatch, tmp_path, capsys):
     photo = next(p for p in sorted(photos.iterdir()) if p.name != "broken.jpg")
     assert run_predict(monkeypatch, f"source={photo}", f"out={tmp_path}") == 0
@@ -112,6 +131,7 @@ def test_the_object_does_in_three_lines_what_the_command_does(photos, monkeypatc
     [
         ((), "source is not set"),
         (("source=nowhere.mp4",), "no such file"),
+        (("source=x.mp4", "smoothing=wavelets"), "no smoothing 'wavelets'; there are hampel"),
         (("source={photos}", "save=[gif]"), "save: gif is none of"),
         (("source={photos}", "ckpt=nowhere.ckpt"), "nowhere.ckpt: there is no such file"),
     ],

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from time import perf_counter
 
 import numpy as np
 from hydra.utils import instantiate
@@ -17,9 +17,7 @@ from fidip.cli import command
 from fidip.data import read_annotations
 from fidip.errors import ConfigError, DataError, FidipError
 from fidip.inference import (
-    Behind,
     Finder,
-    Frame,
     Pose,
     Predictor,
     Video,
@@ -29,7 +27,7 @@ from fidip.inference import (
 )
 from fidip.inference.finding import look
 from fidip.inference.media import find_media, is_photo, read_photo
-from fidip.inference.overlay import Person
+from fidip.inference.replay import draw_track
 from fidip.inference.track import PhotoSet, Track
 from fidip.inference.writers import FORMATS, check_installed, write
 from fidip.run_folder import write_image
@@ -156,56 +154,42 @@ def _poses(
 def predict_video(predictor: Predictor, path: Path, config: DictConfig) -> str | None:
     """Write the track of a video's infant; returns a line about the video where it is damaged.
 
-    Decoding goes ahead and drawing and encoding lag behind, in threads of their own.
+    Decoding goes ahead in a thread of its own. Overlays are drawn in a second pass, once the key
+    points are smoothed.
     """
     video = Video(path)
     stem = Path(config.out) / path.stem
+    smooth, overlay = instantiate(config.smoothing), instantiate(config.overlay)
     finder = Finder(predictor, config.lost)
     times: list[float] = []
     poses: list[Pose] = []
     wh = (0, 0)
     with ExitStack() as stack:
-        behind = None
+        writer = None
         if "overlay" in config.save:
             file = stem.with_name(f"{stem.name}.overlay.mp4")
             writer = stack.enter_context(VideoWriter(file, path))
-            behind = stack.enter_context(Behind(drawing(writer, config)))
         bar = tqdm(prefetch(video), total=video.count or None, unit="frame", disable=None,
                    desc=path.name)  # fmt: skip
+        start = perf_counter()
         try:
             for frame in bar:
+                wh = (frame.image.shape[1], frame.image.shape[0])
                 pose = finder(frame.image)
                 times.append(frame.time)
                 poses.append(pose)
-                wh = (frame.image.shape[1], frame.image.shape[0])
-                if behind:
-                    behind.put((frame, pose, bar.format_dict["rate"]))
         finally:  # Ctrl-C included: what was found is kept
+            fps = len(poses) / (perf_counter() - start)
             if poses:
-                track = as_track(times, poses, wh, config.lost)
+                track = smooth(as_track(times[: len(poses)], poses, wh, config.lost))
                 write(track, stem, formats(config))
+                if writer:
+                    draw_track(path, track, overlay, writer, fps)
     return (
         f"{path}: broke off after {len(poses)} frames ({video.damage}); they are kept"
         if video.damage
         else None
     )
-
-
-def drawing(
-    writer: VideoWriter, config: DictConfig
-) -> Callable[[tuple[Frame, Pose, float | None]], None]:
-    """What draws a frame with its pose and the frames per second so far, and appends it."""
-    overlay = instantiate(config.overlay)
-    past: deque[Person] = deque(maxlen=max(1, config.overlay.ghosts))
-
-    def draw(item: tuple[Frame, Pose, float | None]) -> None:
-        frame, pose, rate = item
-        text = f"{frame.time:.2f} s" + (f"  {rate:.0f} FPS" if rate else "")
-        person = (pose.xy, pose.scores)
-        writer.write(overlay(frame.image, [person], text, past), frame.time)
-        past.append(person)
-
-    return draw
 
 
 def as_track(

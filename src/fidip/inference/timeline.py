@@ -14,7 +14,7 @@ def write_timeline(track: Track, path: Path) -> None:
     """Draw the mean confidence and the median speed of the joints over time, gaps in grey."""
     figure = Figure(figsize=(9, 4), layout="constrained")
     upper, lower = figure.subplots(2, 1, sharex=True)
-    seen = track.known.any(axis=1)
+    seen = (track.scores > 0).any(axis=1)  # not where a gap was filled
     upper.plot(track.times, np.where(seen, track.scores.mean(axis=1), np.nan), color="#0072B2")
     upper.set(ylabel="mean confidence", ylim=(0, 1))
     lower.plot(track.times[1:], median_speed(track), color="#D55E00")

@@ -34,6 +34,12 @@ def figures(filter_, times, seed):
     )
 
 
+@pytest.mark.parametrize("name", sorted(p.stem for p in (config_dir() / "smoothing").iterdir()))
+def test_every_choice_can_be_made_and_keeps_the_frames(name):
+    times = even(1)
+    assert len(chosen(name)(observed(times, movement(times)))) == len(times)
+
+
 @pytest.mark.parametrize("sampling", SAMPLINGS)
 @pytest.mark.parametrize("seed", [0, 1])
 def test_the_default_trembles_a_third_as_much_and_is_nowhere_worse(sampling, seed):

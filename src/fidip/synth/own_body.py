@@ -13,22 +13,19 @@ import hashlib
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fidip.errors import ConfigError, DataError
 from fidip.synth.body import Body, ShapeSpace, default_body
-from fidip.synth.inert import read_pickle
+from fidip.synth.smpl_file import PARENTS, SHARED, read_smpl
 
 Floats = NDArray[np.float64]
 Indices = NDArray[np.int64]
 
 GROUPS = ("infant", "adult")
 COMPONENTS = 8
-_SHARED = 22
-_PARENTS = (-1, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 9, 9, 12, 13, 14, 16, 17, 18, 19)
 _BONES = (
     "root", "upperleg01.L", "upperleg01.R", "spine05", "lowerleg01.L", "lowerleg01.R", "spine03", "foot.L", "foot.R",
     "spine01", "foot.L", "foot.R", "neck01", "clavicle.L", "clavicle.R", "head", "upperarm01.L", "upperarm01.R",
@@ -47,7 +44,6 @@ _KEYPOINT_JOINTS = (16, 17, 18, 19, 20, 21, 1, 2, 4, 5, 7, 8)
 """The joints that stand for COCO's shoulders, elbows, wrists, hips, knees and ankles, left before right."""
 FACE_VERTICES = {6890: (332, 2800, 6260, 583, 4071), 10475: (9120, 9448, 9929, 6, 616)}
 """Nose, left and right eye, left and right ear by number of vertices: SMPL, SMIL, SMPL+H; SMPL-X."""
-_KEYS = ("v_template", "shapedirs", "J_regressor", "weights", "kintree_table", "f")
 _TO_OURS = np.array([(1.0, 0.0, 0.0), (0.0, 0.0, -1.0), (0.0, 1.0, 0.0)])
 
 
@@ -103,7 +99,7 @@ class SmplBody(Body):
     def _chain(self) -> tuple[Indices, Indices]:
         """Our bones of joints 1 to 21 and of their parents."""
         bones = np.array([self.index[name] for name in _BONES])
-        return bones[1:], bones[np.array(_PARENTS[1:])]
+        return bones[1:], bones[np.array(PARENTS[1:])]
 
     def pose(self, vertices: Floats, heads: Floats, rotations: Floats) -> Floats:
         """(V, 3) skinned vertices, corrected for the pose, for (J, 3, 3) world rotations of the bones."""
@@ -121,26 +117,13 @@ def read_body(own: OwnBody) -> Body:
     Raises:
         DataError: the file is not of the layout, or is no file of arrays.
     """
-    return smpl_body(_arrays(own.file), own.group, own.face, own.file)
-
-
-def _arrays(file: Path) -> dict[str, NDArray[np.generic]]:
-    if file.suffix != ".npz":
-        return read_pickle(file)
-    try:
-        with np.load(file, allow_pickle=False) as content:
-            return {key: content[key] for key in (*_KEYS, "posedirs") if key in content}
-    except (ValueError, OSError, BadZipFile) as error:
-        raise DataError(
-            f"{file}: not read, {error}; expected an npz of plain arrays, dense J_regressor included"
-        ) from None
+    return smpl_body(read_smpl(own.file), own.group, own.face, own.file)
 
 
 def smpl_body(
     arrays: dict[str, NDArray[np.generic]], group: str, face: tuple[int, ...] | None, file: Path
 ) -> Body:
-    """A body of arrays of SMPL's layout; ``file`` is named in errors."""
-    _check(arrays, file)
+    """A body of arrays of ``read_smpl``; ``file`` is named in errors."""
     template, regressor = arrays["v_template"].astype(float), arrays["J_regressor"].astype(float)
     count = len(template)
     directions = arrays["shapedirs"].astype(float).reshape(count, 3, -1)[..., :COMPONENTS]
@@ -156,56 +139,11 @@ def smpl_body(
         skin_weights=weights,
         keypoint_weights=_keypoints(regressor, _face(face, template, file)),
         eyes=np.zeros(count, bool),
-        shapes={group: _shapes(rest, regressor[:_SHARED], skeleton)},
+        shapes={group: _shapes(rest, regressor[:SHARED], skeleton)},
         is_straight=True,
         has_ages=False,
         corrections=_corrections(arrays, count),
     )
-
-
-def _check(arrays: dict[str, NDArray[np.generic]], file: Path) -> None:
-    missing = [key for key in _KEYS if key not in arrays]
-    if missing:
-        raise DataError(f"{file}: no {', '.join(missing)}; expected an SMPL-family model")
-    count, joints = len(np.atleast_1d(arrays["v_template"])), arrays["weights"].shape[-1:]
-    wanted: dict[str, tuple[int | None, ...]] = {
-        "v_template": (count, 3),
-        "shapedirs": (count, 3, None),
-        "weights": (count, *joints),
-        "J_regressor": (*joints, count),
-        "kintree_table": (2, *joints),
-        "f": (None, 3),
-    }
-    if "posedirs" in arrays:
-        wanted["posedirs"] = (count, 3, *(9 * (j - 1) for j in joints))
-    for key, shape in wanted.items():
-        _check_array(arrays[key], shape, f"{file}: {key}")
-    _check_joints(arrays["kintree_table"][0].astype(np.int64), file)
-    faces = arrays["f"].astype(np.int64)
-    if faces.min() < 0 or faces.max() >= count:
-        raise DataError(f"{file}: f names vertex {faces.max()}, expected 0 to {count - 1}")
-    height = float(np.ptp(arrays["v_template"][:, 1].astype(float)))
-    if not 0.25 < height < 2.5:
-        raise DataError(f"{file}: v_template is {height:.3g} high, expected metres with y up")
-
-
-def _check_array(array: NDArray[np.generic], shape: tuple[int | None, ...], name: str) -> None:
-    fits = array.ndim == len(shape) and all(
-        b in (None, a) for a, b in zip(array.shape, shape, strict=True)
-    )
-    if not fits or array.size == 0:
-        told = ", ".join("any" if n is None else str(n) for n in shape)
-        raise DataError(f"{name} is {array.shape}, expected ({told})")
-    if not np.isfinite(array.astype(float)).all():
-        raise DataError(f"{name} holds values that are not finite")
-
-
-def _check_joints(parents: Indices, file: Path) -> None:
-    known = tuple(parents[1:_SHARED].tolist()) == _PARENTS[1:]
-    if not known or (parents[_SHARED:] >= np.arange(len(parents))[_SHARED:]).any():
-        raise DataError(
-            f"{file}: kintree_table is not SMPL's; expected the first {_SHARED} joints of SMPL"
-        )
 
 
 def _skinning(
@@ -216,7 +154,7 @@ def _skinning(
     ours = np.zeros((len(weights), len(skeleton.bones)))
     for joint in range(weights.shape[1]):
         owner = joint
-        while owner >= _SHARED:
+        while owner >= SHARED:
             owner = int(parents[owner])
         ours[:, skeleton.index[_BONES[owner]]] += weights[:, joint]
     columns = int((ours > 0).sum(1).max())
@@ -236,9 +174,7 @@ def _shapes(rest: Floats, regressor: Floats, skeleton: Body) -> ShapeSpace:
 
 def _parents(skeleton: Body) -> Indices:
     """Parents of our bones as SMPL's joints are linked; the bones between them carry nothing."""
-    links = {
-        _BONES[j]: _BONES[_PARENTS[j]] for j in reversed(range(1, _SHARED)) if j not in (10, 11)
-    }
+    links = {_BONES[j]: _BONES[PARENTS[j]] for j in reversed(range(1, SHARED)) if j not in (10, 11)}
     for name in skeleton.bones[1:]:
         stem, dot, side = name.partition(".")
         if stem in _BETWEEN:
@@ -288,7 +224,7 @@ def _keypoints(regressor: Floats, face: list[int]) -> Floats:
 
 
 def _corrections(arrays: dict[str, NDArray[np.generic]], count: int) -> NDArray[np.float32]:
-    entries = 9 * (_SHARED - 1)
+    entries = 9 * (SHARED - 1)
     if "posedirs" not in arrays:
         return np.zeros((3 * count, entries), np.float32)
     moved = arrays["posedirs"].astype(np.float32).reshape(count, 3, -1)[..., :entries]

@@ -16,6 +16,7 @@ import traceback
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import hydra
 from hydra.errors import HydraException
@@ -44,6 +45,7 @@ HARMLESS = (
     "Checkpoint directory .* exists and is not empty",
     "Total length of `list` across ranks is zero",  # there is no validation split
     r"`ModelCheckpoint\(monitor='val/OKS'\)` could not find",
+    "The `srun` command is available on your system but is not used",  # a run by hand there
     "You defined a `validation_step` but have no `val_dataloader`",
 )
 
@@ -75,16 +77,16 @@ def _usage() -> str:
     )
 
 
-def command(config_name: str) -> Callable[[Callable[[DictConfig], None]], Callable[[], None]]:
+def command(config_name: str) -> Callable[[Callable[[DictConfig], Any]], Callable[[], None]]:
     """Make a function of a config a command that composes ``conf/<config_name>.yaml``."""
 
-    def decorate(task: Callable[[DictConfig], None]) -> Callable[[], None]:
+    def decorate(task: Callable[[DictConfig], Any]) -> Callable[[], None]:
         @functools.wraps(task)
-        def run(config: DictConfig) -> None:
+        def run(config: DictConfig) -> Any:
             for message in HARMLESS:
                 warnings.filterwarnings("ignore", message=message)
             with user_errors(config_name):
-                task(config)
+                return task(config)
 
         application = hydra.main(
             config_path=str(config_dir()), config_name=config_name, version_base="1.3"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import json
 import platform
@@ -43,6 +44,20 @@ class RunFolder:
         return self.root / "results.json"
 
     @property
+    def job(self) -> Path:
+        """There when the run is one of a sweep."""
+        return self.root / "job.json"
+
+    @property
+    def failed(self) -> Path:
+        """There when a run of a sweep ended with an error."""
+        return self.root / "failed.json"
+
+    @property
+    def metrics(self) -> Path:
+        return self.root / "metrics.csv"
+
+    @property
     def predictions(self) -> Path:
         return self.root / "predictions.json"
 
@@ -77,6 +92,14 @@ class RunFolder:
             if path.is_file():
                 return path
         raise CheckpointError(f"{self.root}/checkpoints has neither best.ckpt nor last.ckpt")
+
+    def best_score(self) -> float | None:
+        """The highest validation AP so far; None without validation."""
+        if not self.metrics.is_file():
+            return None
+        with self.metrics.open(newline="", encoding="utf-8") as file:
+            scores = [float(row["val/AP"]) for row in csv.DictReader(file) if row.get("val/AP")]
+        return max(scores, default=None)
 
     def to_resume(self) -> Path:
         """The checkpoint to continue from.

@@ -19,6 +19,7 @@ from fidip.places import config_dir
 from fidip.report import contact_sheet
 from fidip.run_folder import RunFolder, fingerprint, write_image
 from fidip.scoring import score_poses, write_scores
+from fidip.sweep import run_job
 from fidip.tasks import publish
 
 MISSING = {
@@ -106,8 +107,8 @@ def facts(
 
 
 @command("train")
-def main(config: DictConfig) -> None:
-    train(config)
+def main(config: DictConfig) -> Any:
+    return run_job(train, config)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,156 @@
+"""The runs of a sweep: which there are, how each of them stands, and which are still to do.
+
+Every job has its run folder before it starts, with ``job.json`` in it. A run with ``results.json``
+is finished, one with ``failed.json`` failed; one with neither waits, runs, or was cancelled.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf
+from rich.console import Console
+from rich.table import Table
+
+from fidip.cli import explain
+from fidip.errors import ConfigError
+from fidip.run_folder import RunFolder, write_json
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run of a sweep.
+
+    Attributes:
+        run: its folder.
+        overrides: what it sets, as on the command line.
+    """
+
+    run: RunFolder
+    overrides: tuple[str, ...]
+
+    @property
+    def key(self) -> list[str]:
+        """What makes it this run and no other: its settings, in any order."""
+        return sorted(o for o in self.overrides if o.split("=")[0].split(".")[0] != "sweep")
+
+    @property
+    def state(self) -> str:
+        """``finished``, ``failed``, or ``unfinished``: waits, runs, or was cancelled."""
+        if self.run.results.is_file():
+            return "finished"
+        return "failed" if self.run.failed.is_file() else "unfinished"
+
+    @property
+    def reason(self) -> str:
+        """Why it failed."""
+        if self.state != "failed":
+            return ""
+        return str(json.loads(self.run.failed.read_text(encoding="utf-8"))["error"])
+
+    def register(self) -> None:
+        """Make the folder, so that a job that never starts is known, too."""
+        write_json(self.run.job, {"overrides": list(self.overrides)})
+
+
+def earlier(job: Job, outputs: Path, name: str) -> Job | None:
+    """The last job of the same settings that an earlier sweep left below ``outputs/name``."""
+    for file in sorted((outputs / name).glob("*/*/job.json"), reverse=True):
+        overrides = json.loads(file.read_text(encoding="utf-8"))["overrides"]
+        found = Job(RunFolder(file.parent), tuple(overrides))
+        if found.key == job.key:
+            return found
+    return None
+
+
+def run_job(task: Callable[[DictConfig], Any], config: DictConfig) -> Any:
+    """Run ``task``, alone or as a job of a sweep, whose other jobs go on when it fails.
+
+    A job that finds a checkpoint in its own folder, because SLURM put it back into the queue or
+    because of ``sweep.resume=true``, goes on from there.
+
+    Returns:
+        The best validation AP of the run, where there is validation; what a search maximises.
+    """
+    run = RunFolder(Path(config.run_dir))
+    if HydraConfig.get().mode != RunMode.MULTIRUN:
+        task(config)
+        return None
+    run.failed.unlink(missing_ok=True)
+    if run.last.is_file():
+        config.resume = str(run.root)
+    try:
+        task(config)
+    except Exception as error:
+        message = explain(error, "train")
+        if message is None:
+            traceback.print_exc()
+            message = f"{type(error).__name__}: {' '.join(str(error).split())}"
+        print(f"error: {message}", file=sys.stderr)
+        write_json(run.failed, {"error": message})
+        if int(os.environ.get("SLURM_NTASKS", "1")) > 1:
+            raise  # so that SLURM ends the processes that wait for this one
+        return None
+    return run.best_score()
+
+
+def check_processes(config: DictConfig, launcher: Mapping[str, Any]) -> None:
+    """SLURM must start a process for every device of the trainer, and give it the GPUs.
+
+    Args:
+        config: of a run.
+        launcher: settings of ``conf/hydra/launcher/slurm.yaml``.
+
+    Raises:
+        ConfigError: it would not.
+    """
+    trainer = config.trainer
+    devices, nodes = trainer.devices, OmegaConf.select(config, "trainer.num_nodes", default=1)
+    wanted = devices if isinstance(devices, int) else len(devices)
+    started = (launcher["nodes"], launcher["tasks_per_node"])
+    if (nodes, wanted) != started:
+        raise ConfigError(
+            f"trainer.devices={wanted} on trainer.num_nodes={nodes}, but SLURM would start "
+            f"hydra.launcher.tasks_per_node={started[1]} on hydra.launcher.nodes={started[0]}; "
+            "make them equal, one task a device"
+        )
+    gpus = launcher["gpus_per_node"] or 0
+    if trainer.accelerator == "gpu" and gpus < wanted:
+        raise ConfigError(
+            f"trainer.devices={wanted} on GPUs, but hydra.launcher.gpus_per_node={gpus}; "
+            f"ask for {wanted}"
+        )
+
+
+def differing(jobs: Sequence[Sequence[str]]) -> list[list[str]]:
+    """The settings of each job without those that all of them have."""
+    common = set.intersection(*(set(job) for job in jobs)) if len(jobs) > 1 else set()
+    return [[setting for setting in job if setting not in common] for job in jobs]
+
+
+def report(jobs: Sequence[Job]) -> int:
+    """Print how every job stands; returns how many are not finished."""
+    table = Table("state", "settings", "folder")
+    for job, settings in zip(jobs, differing([job.key for job in jobs]), strict=True):
+        state = f"{job.state}: {job.reason}" if job.reason else job.state
+        table.add_row(state, " ".join(settings), str(job.run.root))
+    console = Console()
+    if not console.is_terminal:
+        console.width = 200  # nothing to fit into
+    console.print(table)
+    open_jobs = sum(job.state != "finished" for job in jobs)
+    if open_jobs:
+        print(
+            f"{open_jobs} of {len(jobs)} runs are not finished; the same command with "
+            "sweep.resume=true runs these alone"
+        )
+    return open_jobs

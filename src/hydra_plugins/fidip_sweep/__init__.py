@@ -1,0 +1,145 @@
+"""Hydra's plugins for sweeps, in the one place where Hydra looks for plugins.
+
+Imported at the start of every command, so they import what is heavy in functions.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.singleton import Singleton
+from hydra.core.utils import JobReturn, JobStatus, filter_overrides
+
+try:
+    from hydra_plugins.hydra_submitit_launcher.submitit_launcher import (  # type: ignore[import-untyped]
+        BaseSubmititLauncher,
+    )
+except ImportError:  # no extra 'cluster': Hydra will say that it knows no such launcher
+    BaseSubmititLauncher = None
+
+SUBMITITS = frozenset(
+    ["name", "nodes", "tasks_per_node", "cpus_per_task", "gpus_per_node", "mem_gb", "timeout_min"]
+)
+"""Settings that submitit knows by these names on every kind of cluster."""
+
+SECONDS_BETWEEN_QUESTIONS = 15
+"""To sacct, which on a large cluster has others to answer, too."""
+
+
+class Sweep(BasicSweeper):
+    """Every combination, each in a folder that is known beforehand; ends with a table of states.
+
+    With ``sweep.resume=true`` jobs that an earlier sweep finished are left out, and the others go
+    on in the folders that they have.
+    """
+
+    def sweep(self, arguments: list[str]) -> Any:
+        from fidip.sweep import report
+
+        parser = OverridesParser.create(config_loader=self.hydra_context.config_loader)
+        overrides = parser.parse_overrides([*self._parse_config(), *arguments])
+        (combinations,) = self.split_arguments(overrides, None)
+        jobs = [self._job(number, job) for number, job in enumerate(combinations)]
+        todo = [job for job in jobs if job.state != "finished"]
+        if len(todo) < len(jobs):
+            print(f"{len(jobs) - len(todo)} of {len(jobs)} runs are finished already")
+        for job in todo:
+            job.register()
+        size = self.max_batch_size or len(todo) or 1
+        for first in range(0, len(todo), size):
+            batch = [self._arguments(job) for job in todo[first : first + size]]
+            self.launcher.launch(batch, initial_job_idx=first)
+        if report(jobs):
+            sys.exit(3)
+
+    def _job(self, number: int, overrides: list[str]) -> Any:
+        """The job with its folder: a new one, or that of an earlier sweep."""
+        from fidip.run_folder import RunFolder
+        from fidip.sweep import Job, earlier
+
+        config = self.hydra_context.config_loader.load_sweep_config(self.config, overrides)
+        root = Path(self.config.hydra.sweep.dir)
+        # Chosen here once for all: processes of one job, or a job that SLURM starts again, must
+        # not each look at the clock.
+        folder = root / config.name / self.config.sweep.started / str(number)
+        job = Job(RunFolder(folder), tuple(overrides))
+        before = earlier(job, root, config.name) if self.config.sweep.resume else None
+        return Job(before.run, job.overrides) if before else job
+
+    def _arguments(self, job: Any) -> list[str]:
+        subdir = job.run.root.relative_to(self.config.hydra.sweep.dir)
+        return [*job.overrides, f"hydra.sweep.subdir='{subdir}'"]
+
+
+if BaseSubmititLauncher is not None:
+
+    class SlurmArray(BaseSubmititLauncher):
+        """A sweep as one SLURM job array. Jobs that are lost are told, and the others waited for."""
+
+        _EXECUTOR = "slurm"
+
+        def launch(
+            self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int
+        ) -> list[JobReturn]:
+            from fidip.sweep import check_processes
+
+            loader = self.hydra_context.config_loader
+            for overrides in job_overrides:
+                config = loader.load_sweep_config(self.config, list(overrides))
+                check_processes(config, self.params)
+            self.config.sweep.started  # noqa: B018 read once here, not by every job
+            jobs = self._submit(job_overrides, initial_job_idx)
+            print(f"{len(jobs)} jobs in SLURM's array {jobs[0].job_id.split('_')[0]}", flush=True)
+            self._wait(jobs, job_overrides)
+            return [_result(job, list(o)) for job, o in zip(jobs, job_overrides, strict=True)]
+
+        def _submit(self, job_overrides: Sequence[Sequence[str]], first: int) -> list[Any]:
+            import submitit
+
+            params = {k: v for k, v in self.params.items() if k != "submitit_folder"}
+            executor = submitit.AutoExecutor(self.params["submitit_folder"], cluster="slurm")
+            executor.update_parameters(
+                **{k if k in SUBMITITS else f"slurm_{k}": v for k, v in params.items()}
+            )
+            rows = [
+                (list(o), "hydra.sweep.dir", n, f"job_{n}", Singleton.get_state())
+                for n, o in enumerate(job_overrides, start=first)
+            ]
+            return list(executor.map_array(self, *zip(*rows, strict=True)))
+
+        @staticmethod
+        def _wait(jobs: list[Any], job_overrides: Sequence[Sequence[str]]) -> None:
+            """Until all have ended, with a line for each."""
+            from fidip.sweep import differing
+
+            labels = differing([filter_overrides(list(o)) for o in job_overrides])
+            waiting = dict(enumerate(jobs))
+            asked = time.monotonic()
+            while waiting:
+                force = time.monotonic() - asked > SECONDS_BETWEEN_QUESTIONS
+                asked = time.monotonic() if force else asked
+                for number, job in list(waiting.items()):
+                    if job.done(force_check=force):
+                        del waiting[number]
+                        settings = " ".join(labels[number])
+                        done = f"{len(jobs) - len(waiting)}/{len(jobs)}"
+                        print(f"{done} ended: job {job.job_id}  {settings}", flush=True)
+                    force = False  # one question is about all jobs
+                time.sleep(1)
+
+
+def _result(job: Any, overrides: list[str]) -> JobReturn:
+    """What a job returned; None where it was cancelled, killed or failed."""
+    result = JobReturn(overrides=overrides, status=JobStatus.COMPLETED)
+    try:
+        result.return_value = job.results()[0].return_value
+    except Exception as error:
+        last = str(error).strip().splitlines()[-1]
+        print(f"job {job.job_id} was lost ({job.state}): {last}; log: {job.paths.stderr}")
+    return result

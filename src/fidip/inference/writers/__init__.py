@@ -15,6 +15,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from fidip.errors import ConfigError
+from fidip.inference.movement import write_movement_csv, write_movement_figure
 from fidip.inference.timeline import write_timeline
 from fidip.inference.track import PhotoSet, Track
 from fidip.inference.writers.dlc import write_dlc_csv, write_dlc_h5
@@ -51,6 +52,9 @@ FORMATS: dict[str, Format] = {
     "nwb": Format({".nwb": write_nwb}, needs=("pynwb", "ndx_pose")),
     "netcdf": Format({".nc": write_netcdf}, needs=("xarray", "netCDF4")),
     "timeline": Format({".timeline.png": write_timeline}),
+    "movement": Format(
+        {".movement.csv": write_movement_csv, ".movement.png": write_movement_figure}
+    ),
 }
 
 

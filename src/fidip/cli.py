@@ -32,6 +32,7 @@ COMMANDS = {
     "train": "train and test one experiment",
     "evaluate": "score a checkpoint or a COCO results file",
     "predict": "key points of photographs and videos",
+    "app": "the same on a web page on this computer",
     "compare": "table and page from run folders",
     "export": "write a network as ONNX or TorchScript, checked",
     "zoo": "weights that have a name: their terms, and which are here",

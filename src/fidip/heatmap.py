@@ -21,23 +21,12 @@ from fidip.types import ImageSize
 
 Decoder = Callable[[Tensor], tuple[Tensor, Tensor]]
 
-_LEVEL = np.array([0, 0, 1, 0, 0])
-_SLOPE = np.array([0, -0.5, 0, 0.5, 0])
-_CURVATURE = np.array([0.25, 0, -0.5, 0, 0.25])
-CENTRAL_DIFFERENCES = np.stack(
-    [
-        np.outer(along_y, along_x).ravel()
-        for along_y, along_x in (
-            (_LEVEL, _SLOPE),
-            (_SLOPE, _LEVEL),
-            (_LEVEL, _CURVATURE),
-            (_SLOPE, _SLOPE),
-            (_CURVATURE, _LEVEL),
-        )
-    ],
-    axis=1,
-).astype(np.float32)
-"""(25, 5) weights of 5x5 samples, row by row, that give the middle one's derivatives x, y, xx, xy, yy."""
+CENTRAL_DIFFERENCES = (
+    (0.0, 0.0, 1.0, 0.0, 0.0),
+    (0.0, -0.5, 0.0, 0.5, 0.0),
+    (0.25, 0.0, -0.5, 0.0, 0.25),
+)
+"""Weights of five samples in a row that give the middle one's value, slope and curvature."""
 
 SINGULAR = 1e-6
 """Determinants of a Hessian below this are rounding errors of float32, of ridges and plateaus."""
@@ -189,7 +178,7 @@ def dark_decode(heatmaps: Tensor, kernel: int = 11) -> tuple[Tensor, Tensor]:
     peaks, scores = argmax_decode(heatmaps)
     with torch.autocast(heatmaps.device.type, enabled=False):
         patches = _patches(heatmaps, peaks, radius=kernel // 2 + 2)
-        blur = torch.from_numpy(_blur_rows(kernel)).to(patches.device)
+        blur = patches.new_tensor(_blur_rows(kernel))
         blurred = blur @ patches @ blur.mT
         step = _newton_step(blurred.clamp(min=1e-10).log())
     return torch.where(_inside(heatmaps, peaks, 2), peaks + step, peaks), scores
@@ -200,15 +189,17 @@ def _newton_step(values: Tensor) -> Tensor:
 
     Zero where the Hessian is singular.
     """
-    differences = torch.from_numpy(CENTRAL_DIFFERENCES).to(values.device)
-    x, y, xx, xy, yy = (values.flatten(-2) @ differences).unbind(-1)
+    differences = values.new_tensor(CENTRAL_DIFFERENCES)
+    # [i, j]: differentiated i times along y and j times along x
+    derivatives = differences @ values @ differences.mT
+    (_, x, xx), (y, xy, _), (yy, _, _) = (row.unbind(-1) for row in derivatives.unbind(-2))
     determinant = xx * yy - xy * xy
     step = torch.stack([xy * y - yy * x, xy * x - xx * y], dim=-1) / determinant[..., None]
     return torch.where(determinant[..., None].abs() > SINGULAR, step, 0)
 
 
 @lru_cache
-def _blur_rows(kernel: int) -> NDArray[np.float32]:
+def _blur_rows(kernel: int) -> list[list[float]]:
     """(5, kernel + 4) weights that blur a line of pixels at its five middle ones."""
     if kernel < 3 or kernel % 2 == 0:
         raise ConfigError(f"codec.decoder.kernel={kernel}, expected an odd number, 3 or more")
@@ -216,7 +207,8 @@ def _blur_rows(kernel: int) -> NDArray[np.float32]:
     sigma = 0.3 * (radius - 1) + 0.8  # what OpenCV takes for a kernel of this width
     distance = np.arange(kernel + 4) - np.arange(radius, radius + 5)[:, None]
     weights = np.exp(-(distance**2) / (2 * sigma**2)) * (abs(distance) <= radius)
-    return (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
+    rows: list[list[float]] = (weights / weights.sum(axis=1, keepdims=True)).tolist()
+    return rows
 
 
 def _patches(heatmaps: Tensor, centers: Tensor, radius: int) -> Tensor:
@@ -233,9 +225,10 @@ def _patches(heatmaps: Tensor, centers: Tensor, radius: int) -> Tensor:
     height, width = heatmaps.shape[2:]
     offsets = torch.arange(-radius, radius + 1, device=heatmaps.device)
     columns, rows = (centers.long()[..., None] + offsets).unbind(dim=2)
-    near_columns, near_rows = columns.clamp(0, width - 1), rows.clamp(0, height - 1)
-    on_map = (rows == near_rows)[..., :, None] & (columns == near_columns)[..., None, :]
-    index = near_rows[..., :, None] * width + near_columns[..., None, :]
+    on_map = ((rows >= 0) & (rows < height))[..., :, None]
+    on_map = on_map & ((columns >= 0) & (columns < width))[..., None, :]
+    index = rows[..., :, None] * width + columns[..., None, :]
+    index = index.clamp(0, height * width - 1)
     patches = heatmaps.flatten(2).gather(2, index.flatten(2)).view_as(index)
     return patches.float() * on_map
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from time import perf_counter
@@ -106,13 +106,14 @@ def predict_photos(
     photos: Sequence[Path],
     boxes: dict[str, list[NDArray[np.float64]]] | None,
     config: DictConfig,
+    progress: Callable[..., tqdm] = tqdm,
 ) -> list[str]:
     """Write the poses of photographs; returns a line about each that failed."""
     failed: list[str] = []
     found: list[tuple[str, int, Pose]] = []
     out, overlay = Path(config.out), instantiate(config.overlay)
     try:
-        for number, path in enumerate(tqdm(photos, unit="photo", disable=None), start=1):
+        for number, path in enumerate(progress(photos, unit="photo", disable=None), start=1):
             try:
                 image = read_photo(path)
             except DataError as error:
@@ -151,7 +152,9 @@ def _poses(
     return look(predictor, image, windows) if windows else []
 
 
-def predict_video(predictor: Predictor, path: Path, config: DictConfig) -> str | None:
+def predict_video(
+    predictor: Predictor, path: Path, config: DictConfig, progress: Callable[..., tqdm] = tqdm
+) -> str | None:
     """Write the track of a video's infant; returns a line about the video where it is damaged.
 
     Decoding goes ahead in a thread of its own. Overlays are drawn in a second pass, once the key
@@ -169,8 +172,8 @@ def predict_video(predictor: Predictor, path: Path, config: DictConfig) -> str |
         if "overlay" in config.save:
             file = stem.with_name(f"{stem.name}.overlay.mp4")
             writer = stack.enter_context(VideoWriter(file, path))
-        bar = tqdm(prefetch(video), total=video.count or None, unit="frame", disable=None,
-                   desc=path.name)  # fmt: skip
+        bar = progress(prefetch(video), total=video.count or None, unit="frame", disable=None,
+                       desc=path.name)  # fmt: skip
         start = perf_counter()
         try:
             for frame in bar:
@@ -184,7 +187,7 @@ def predict_video(predictor: Predictor, path: Path, config: DictConfig) -> str |
                 track = smooth(as_track(times[: len(poses)], poses, wh, config.lost))
                 write(track, stem, formats(config))
                 if writer:
-                    draw_track(path, track, overlay, writer, fps)
+                    draw_track(path, track, overlay, writer, fps, progress)
     return (
         f"{path}: broke off after {len(poses)} frames ({video.damage}); they are kept"
         if video.damage

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from pathlib import Path
 
 from tqdm import tqdm
@@ -13,7 +14,10 @@ from fidip.inference.threads import Behind, prefetch
 from fidip.inference.track import Track
 
 
-def draw_track(path: Path, track: Track, overlay: Overlay, writer: VideoWriter, fps: float) -> None:
+def draw_track(
+    path: Path, track: Track, overlay: Overlay, writer: VideoWriter, fps: float,
+    progress: Callable[..., tqdm] = tqdm,
+) -> None:  # fmt: skip
     """Append the frames of a video with the person of each, as many as the track has.
 
     A second pass: smoothed key points are known only once all frames have been looked at, and a
@@ -25,10 +29,11 @@ def draw_track(path: Path, track: Track, overlay: Overlay, writer: VideoWriter, 
         overlay: how they are drawn.
         writer: takes them.
         fps: frames a second that the search for the person went through, told below the picture.
+        progress: makes the progress bar.
     """
     past: deque[Person] = deque(maxlen=max(1, overlay.ghosts))
     people = zip(track.times.tolist(), track.xy, track.scores, strict=True)
-    bar = tqdm(people, total=len(track), unit="frame", disable=None, desc="drawing")
+    bar = progress(people, total=len(track), unit="frame", disable=None, desc="drawing")
     with Behind[tuple[Image, float]](lambda item: writer.write(*item)) as encoding:
         for (time, xy, scores), frame in zip(bar, prefetch(Video(path)), strict=False):
             text = f"{time:.2f} s  {fps:.0f} FPS"

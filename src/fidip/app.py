@@ -1,0 +1,183 @@
+"""``fidip app``: a web page on this computer, for photographs and videos."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+import socket
+import sys
+import webbrowser
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from omegaconf import DictConfig, OmegaConf
+from tqdm import tqdm
+
+from fidip.cli import command
+from fidip.errors import ConfigError, DataError
+from fidip.inference import Predictor
+from fidip.inference.media import is_photo
+from fidip.inference.writers import FORMATS
+from fidip.nn.zoo import BUNDLED
+from fidip.predict import predict_photos, predict_video
+from fidip.skeleton import COCO17
+from fidip.trained import default_ckpt, load_predictor, zoo_entry
+
+if TYPE_CHECKING:
+    from fidip.web.tabs import Job, Message, Report, Work
+
+SURE = 0.5
+"""Confidence from which the page counts a joint as tracked surely."""
+ALWAYS = ("overlay", "csv", "coco", "timeline")
+ALLOWED = ("dlc", "nwb", "netcdf", "parquet", "blur_face", "on_black")
+"""What the page may ask for beside ``ALWAYS``."""
+
+
+def app(config: DictConfig) -> None:
+    """Serve the page until Ctrl-C."""
+    missing = [name for name in ("fastapi", "uvicorn", "websockets") if find_spec(name) is None]
+    if missing:
+        raise ConfigError(f"fidip app needs {', '.join(missing)}; pip install 'fidip[app]'")
+    import uvicorn
+
+    from fidip.web.server import LOCAL, make_server
+    from fidip.web.tabs import Tabs
+
+    door = listen(str(config.host), int(config.port))
+    url = f"http://{config.host}:{door.getsockname()[1]}"
+    ckpt = str(config.ckpt or default_ckpt())
+    predictor = load_predictor(
+        ckpt,
+        runtime=config.runtime,
+        device=config.device,
+        flip_test=config.flip_test,
+        config=config,
+    )
+    with folder(config.keep) as root:
+        tabs = Tabs(root, bool(config.keep), worker(predictor, config))
+        server = make_server(
+            tabs, about(ckpt, config.keep), LOCAL if config.host in LOCAL else ("*",)
+        )
+        print(f"fidip is at {url} (Ctrl-C ends it)", flush=True)
+        if config.open_browser and has_display():
+            webbrowser.open(url)
+        uvicorn.Server(uvicorn.Config(server, log_level="warning")).run(sockets=[door])
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Raises ConfigError where that cannot be had."""
+    try:
+        return socket.create_server((host, port))
+    except OSError as error:
+        raise ConfigError(
+            f"host={host} port={port}: {error.strerror}; try another, or port=0 for any free port"
+        ) from error
+
+
+def has_display() -> bool:
+    """Whether a browser would be a window; in a terminal it would take that over."""
+    windows = ("DISPLAY", "WAYLAND_DISPLAY")
+    return sys.platform in ("darwin", "win32") or any(name in os.environ for name in windows)
+
+
+@contextmanager
+def folder(keep: str | None) -> Iterator[Path]:
+    """The folder of all files: the one to keep them in, or one that goes when the server does."""
+    if keep:
+        yield Path(keep).resolve()
+        return
+    with TemporaryDirectory(prefix="fidip-app-") as temporary:
+        yield Path(temporary).resolve()
+
+
+def about(ckpt: str, keep: str | None) -> dict[str, Any]:
+    """What the page shows before anything has been done."""
+    known = zoo_entry(ckpt)
+    return {
+        "weights": known.title if known else Path(ckpt).name,
+        "only_a_demonstration": bool(known and known.source.startswith(BUNDLED)),
+        "kept_in": str(Path(keep).resolve()) if keep else None,
+        "cannot": [name for name in ALLOWED if name in FORMATS and not installed(name)],
+    }
+
+
+def installed(name: str) -> bool:
+    return all(find_spec(module) for module in FORMATS[name].needs)
+
+
+def worker(predictor: Predictor, config: DictConfig) -> Work:
+    """What looks at one file as ``fidip predict`` does."""
+
+    def work(job: Job, report: Report) -> Message:
+        wanted = job.options & set(ALLOWED)
+        changes = {
+            "out": str(job.out),
+            "save": [*ALWAYS, *sorted(name for name in wanted if name in FORMATS)],
+            "blur_face": "blur_face" in wanted,
+            "on_black": "on_black" in wanted,
+        }
+        changed = OmegaConf.merge(config, changes)
+        assert isinstance(changed, DictConfig)
+        photo = is_photo(job.source)
+        if photo:
+            failed = predict_photos(predictor, [job.source], None, changed, bar(report))
+            if failed:
+                raise DataError(failed[0])
+            note = None
+        else:
+            note = predict_video(predictor, job.source, changed, bar(report))
+        return {
+            "photo": photo,
+            "note": note and note.replace(f"{job.source.parent}/", ""),
+            "files": sorted(str(p.relative_to(job.out)) for p in job.out.rglob("*") if p.is_file()),
+            **summary(job.out / f"{'keypoints' if photo else job.source.stem}.csv"),
+        }
+
+    return work
+
+
+def bar(report: Report) -> Callable[..., Any]:
+    """A progress bar that reports instead of drawing itself."""
+
+    class Bar(tqdm):
+        def __init__(self, *arguments: Any, **settings: Any) -> None:
+            super().__init__(*arguments, **{**settings, "disable": False, "file": io.StringIO()})
+
+        def display(self, msg: str | None = None, pos: int | None = None) -> None:
+            report(self.desc, self.n, self.total or 0, self.format_dict["rate"] or 0.0)
+
+    return Bar
+
+
+def summary(table: Path) -> dict[str, Any]:
+    """Of a tidy table: pictures in all and with somebody, and every joint's confidence in those."""
+    with table.open(newline="", encoding="utf-8") as file:
+        rows = [(row["x"] != "", float(row["score"])) for row in csv.DictReader(file)]
+    values = np.array(rows, dtype=np.float64).reshape(-1, len(COCO17), 2)
+    found = values[..., 0].any(axis=1)
+    scores = values[found, :, 1]
+    return {
+        "pictures": len(values),
+        "found": int(found.sum()),
+        "joints": [
+            {"name": name, "score": float(column.mean()), "sure": float((column >= SURE).mean())}
+            for name, column in zip(COCO17.joints, scores.T, strict=True)
+        ]
+        if found.any()
+        else [],
+    }
+
+
+@command("app")
+def main(config: DictConfig) -> None:
+    app(config)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""The local web page: one static file, and the server that runs what it asks for."""

@@ -1,0 +1,136 @@
+"""``fidip app`` as a person uses it: a real browser, a real server, real files."""
+
+import csv
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from fidip.skeleton import COCO17
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "inference"))
+from made_media import make_video
+
+pytestmark = pytest.mark.slow
+WAIT = 120_000
+"""ms that anything may take on a busy machine."""
+CAMERA = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    """Address of a running server, and the folder that it writes to."""
+    folder = tmp_path_factory.mktemp("served")
+    command = [sys.executable, "-m", "fidip.app", "port=0", "ckpt=bundled:demo_adult", "lost=0",
+               "flip_test=false", "open_browser=false"]  # fmt: skip
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, text=True, env={**os.environ, "TMPDIR": str(folder)}
+    )
+    line = process.stdout.readline()
+    yield re.search(r"http://127\.0\.0\.1:\d+", line)[0], folder
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=60) == 130
+    assert list(folder.glob("fidip-app-*")) == []
+
+
+@pytest.fixture(scope="module")
+def browser():
+    playwright = pytest.importorskip("playwright.sync_api")
+    there = shutil.which("chromium") or shutil.which("google-chrome")
+    if there is None:
+        pytest.skip("no Chromium here: apt-get install chromium")
+    with playwright.sync_playwright() as started:
+        opened = started.chromium.launch(executable_path=there, args=["--no-sandbox", *CAMERA])
+        yield opened
+        opened.close()
+
+
+@pytest.fixture
+def page(server, browser):
+    page = browser.new_page()
+    page.goto(server[0])
+    page.wait_for_selector("body[data-ready]")
+    yield page
+    page.close()
+
+
+def tabs(server):
+    return [path for root in server[1].glob("fidip-app-*") for path in root.iterdir()]
+
+
+def test_a_video_is_watched_and_downloaded_and_gone_when_the_page_closes(page, server, tmp_path):
+    video = make_video(tmp_path / "baby.mp4", [i / 10 for i in range(12)], wh=(160, 120))
+    assert "demonstration" in page.locator("#warning").inner_text()
+    page.set_input_files("#file", video)
+    page.wait_for_selector("#result:not([hidden])", timeout=WAIT)
+    assert page.locator("#title").inner_text() == "Found in 12 of 12 pictures"
+    page.evaluate("document.getElementById('player').play()")
+    page.wait_for_function("document.getElementById('player').currentTime > 0.2", timeout=WAIT)
+    assert page.evaluate("document.getElementById('player').videoWidth") == 160
+    assert page.evaluate("document.getElementById('timeline').naturalWidth") > 500
+    assert page.locator("#joints tr").count() == 9  # the nose and eight pairs
+
+    with page.expect_download() as download:
+        page.get_by_text("Table (CSV)", exact=True).click()
+    with Path(download.value.path()).open(newline="") as file:
+        assert len(list(csv.DictReader(file))) == 12 * len(COCO17)
+
+    assert len(tabs(server)) == 1
+    page.close()
+    deadline = time.monotonic() + 30
+    while tabs(server) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert tabs(server) == []
+
+
+def test_what_cannot_be_read_is_said_in_a_line_and_the_next_file_works(page, tiny_root, tmp_path):
+    (tmp_path / "letter.mp4").write_text("not a video")
+    page.set_input_files("#file", tmp_path / "letter.mp4")
+    page.wait_for_selector("#error:not([hidden])", timeout=WAIT)
+    assert page.locator("#error").inner_text().startswith("letter.mp4: cannot be opened as a video")
+
+    photo = next((tiny_root / "images" / "validate_infant").iterdir())
+    page.set_input_files("#file", photo)
+    page.wait_for_selector("#result:not([hidden])", timeout=WAIT)
+    assert page.locator("#error").is_hidden()
+    page.wait_for_function("document.getElementById('picture').naturalWidth > 0", timeout=WAIT)
+    assert page.locator("#player").is_hidden()
+
+
+def test_the_webcam_is_recorded(page):
+    page.click("#webcam")
+    page.click("#record")
+    page.wait_for_timeout(1500)
+    page.click("#record")
+    page.wait_for_selector("#result:not([hidden])", timeout=WAIT)
+    found = re.fullmatch(r"Found in (\d+) of \1 pictures", page.locator("#title").inner_text())
+    assert int(found[1]) > 1
+
+
+def test_other_pages_are_not_let_in(server):
+    import http.client
+
+    host, port = server[0].removeprefix("http://").split(":")
+    connection = http.client.HTTPConnection(host, int(port))
+    connection.request("GET", "/about", headers={"Host": "elsewhere.example"})
+    assert connection.getresponse().status == 400
+
+    from websockets.exceptions import InvalidStatus
+    from websockets.sync.client import connect
+
+    with pytest.raises(InvalidStatus, match="403"):
+        connect(f"ws://{host}:{port}/tab", origin="http://elsewhere.example")
+
+
+def test_a_port_that_is_taken_is_a_line(server):
+    port = server[0].rpartition(":")[2]
+    command = [sys.executable, "-m", "fidip.app", f"port={port}"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr.strip().startswith(f"error: host=127.0.0.1 port={port}: ")

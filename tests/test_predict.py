@@ -120,8 +120,7 @@ def test_the_object_does_in_three_lines_what_the_command_does(photos, monkeypatc
 
     photo = next(p for p in sorted(photos.iterdir()) if p.name != "broken.jpg")
     run_predict(monkeypatch, f"source={photo}", f"out={tmp_path}")
-    predictor = predict.load_predictor("bundled:demo_adult")
-    pose = search(predictor, cv2.imread(str(photo), cv2.IMREAD_COLOR_RGB))
+    pose = search(predict.load_predictor(), cv2.imread(str(photo), cv2.IMREAD_COLOR_RGB))
     rows = read_csv(tmp_path / "keypoints.csv")
     np.testing.assert_allclose(pose.xy[:, 0], [float(r["x"]) for r in rows], atol=1e-3)
 

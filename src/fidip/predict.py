@@ -24,6 +24,7 @@ from fidip.inference import (
     VideoWriter,
     Window,
     prefetch,
+    search,
 )
 from fidip.inference.finding import look
 from fidip.inference.media import find_media, is_photo, read_photo
@@ -119,7 +120,8 @@ def predict_photos(
             except DataError as error:
                 failed.append(str(error))
                 continue
-            poses = _poses(predictor, image, None if boxes is None else boxes.get(path.name, []))
+            labelled = None if boxes is None else boxes.get(path.name, [])
+            poses = _poses(predictor, image, labelled, config.rotations)
             found += [(path.name, number, pose) for pose in poses]
             if "overlay" in config.save:
                 drawn = overlay(image, [(pose.xy, pose.scores) for pose in poses])
@@ -143,10 +145,13 @@ def as_photo_set(found: Sequence[tuple[str, int, Pose]]) -> PhotoSet:
 
 
 def _poses(
-    predictor: Predictor, image: NDArray[np.uint8], boxes: list[NDArray[np.float64]] | None
+    predictor: Predictor,
+    image: NDArray[np.uint8],
+    boxes: list[NDArray[np.float64]] | None,
+    rotations: Sequence[float],
 ) -> list[Pose]:
     if boxes is None:
-        return [Finder(predictor)(image)]
+        return [search(predictor, image, rotations)]
     wh = (image.shape[1], image.shape[0])
     windows = [Window.of_box(box, wh, predictor.aspect_ratio) for box in boxes]
     return look(predictor, image, windows) if windows else []
@@ -163,7 +168,7 @@ def predict_video(
     video = Video(path)
     stem = Path(config.out) / path.stem
     smooth, overlay = instantiate(config.smoothing), instantiate(config.overlay)
-    finder = Finder(predictor, config.lost)
+    finder = Finder(predictor, config.lost, config.rotations)
     times: list[float] = []
     poses: list[Pose] = []
     wh = (0, 0)

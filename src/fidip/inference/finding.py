@@ -7,6 +7,7 @@ windows around the key points that it found there, until it is surest of them.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -68,10 +69,14 @@ class Finder:
     Args:
         predictor: of key points.
         lost: mean confidence below which a followed infant is searched for anew.
+        rotations: of the windows that search, in degrees.
     """
 
-    def __init__(self, predictor: Predictor, lost: float = 0.2) -> None:
+    def __init__(
+        self, predictor: Predictor, lost: float = 0.2, rotations: Sequence[float] = ROTATIONS
+    ) -> None:
         self.predictor = predictor
+        self.rotations = rotations
         self.lost = lost
         self._last: Pose | None = None
         self._velocity: Floats | float = 0.0
@@ -82,7 +87,7 @@ class Finder:
         """The pose in the next image of a video."""
         pose, followed = self._follow(image), True
         if pose is None or self._doubts(pose):
-            found = search(self.predictor, image)
+            found = search(self.predictor, image, self.rotations)
             self._rest = REST
             if pose is None or found.score > pose.score:
                 pose, followed = found, False
@@ -110,9 +115,9 @@ class Finder:
         self._last = pose if pose.score >= self.lost else None
 
 
-def search(predictor: Predictor, image: Image) -> Pose:
+def search(predictor: Predictor, image: Image, rotations: Sequence[float] = ROTATIONS) -> Pose:
     """The pose that the network is surest of, anywhere in an (H, W, 3) RGB image, at any rotation."""
-    windows = search_windows((image.shape[1], image.shape[0]), predictor.aspect_ratio)
+    windows = search_windows((image.shape[1], image.shape[0]), predictor.aspect_ratio, rotations)
     poses = sorted(look(predictor, image, windows), key=lambda p: -p.score)[:CANDIDATES]
     best = poses[0]
     for _ in range(REFINEMENTS):
@@ -127,8 +132,10 @@ def look(predictor: Predictor, image: Image, windows: list[Window]) -> list[Pose
     return [Pose(*found) for found in zip(*predictor(image, windows), windows, strict=True)]
 
 
-def search_windows(image_wh: ImageSize, aspect_ratio: float) -> list[Window]:
-    """Windows all over an image, at ``SCALES`` and ``ROTATIONS``; smaller ones overlap by half."""
+def search_windows(
+    image_wh: ImageSize, aspect_ratio: float, rotations: Sequence[float] = ROTATIONS
+) -> list[Window]:
+    """Windows all over an image, at ``SCALES`` and rotations in degrees; smaller ones overlap by half."""
     size = max(image_wh[0], image_wh[1] * aspect_ratio)
     windows = []
     for scale in SCALES:
@@ -138,7 +145,7 @@ def search_windows(image_wh: ImageSize, aspect_ratio: float) -> list[Window]:
         for y in _centers(image_wh[1], width / aspect_ratio, steps[1]):
             for x in _centers(image_wh[0], width, steps[0]):
                 center = np.array([x, y])
-                windows += [Window(center, width, rotation) for rotation in ROTATIONS]
+                windows += [Window(center, width, rotation) for rotation in rotations]
     return windows
 
 

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from omegaconf import DictConfig, OmegaConf
 
 from fidip.errors import CheckpointError, RunError
+from fidip.files import is_whole, write_whole
 
 PACKAGES = ("torch", "pytorch-lightning", "hydra-core", "timm", "albumentations", "numpy")
 
@@ -70,6 +71,10 @@ class RunFolder:
         return self.root / "checkpoints" / "last.ckpt"
 
     @property
+    def previous(self) -> Path:
+        return self.root / "checkpoints" / "previous.ckpt"
+
+    @property
     def best(self) -> Path:
         return self.root / "checkpoints" / "best.ckpt"
 
@@ -101,23 +106,27 @@ class RunFolder:
             scores = [float(row["val/AP"]) for row in csv.DictReader(file) if row.get("val/AP")]
         return max(scores, default=None)
 
-    def to_resume(self) -> Path:
-        """The checkpoint to continue from.
+    def to_resume(self) -> Path | None:
+        """The last whole checkpoint to continue from; None where the run has not come to one.
 
         Raises:
-            RunError: the run is finished, or has not finished its first epoch.
+            RunError: there is no run, it is finished, or both of its checkpoints are torn.
         """
         if self.results.is_file():
             raise RunError(
                 f"resume={self.root}: that run is finished; to train its weights further, start "
                 f"another with ckpt={self.weights()}"
             )
-        if not self.last.is_file():
-            raise RunError(
-                f"resume={self.root}: no checkpoints/last.ckpt there; name the folder of a run "
-                "that has finished at least one epoch"
-            )
-        return self.last
+        if not self.config.is_file():
+            raise RunError(f"resume={self.root}: no config.yaml there; name a run folder")
+        found = [path for path in (self.last, self.previous) if path.is_file()]
+        for path in found:
+            if is_whole(path):
+                return path
+            print(f"{path} is torn, as after a crash of the machine: not used", file=sys.stderr)
+        if found:
+            raise RunError(f"resume={self.root}: no whole checkpoint there; start the run again")
+        return None
 
     def write_config(self, config: DictConfig) -> None:
         """Save the configuration with every interpolation resolved."""
@@ -173,8 +182,8 @@ def fingerprint(files: Sequence[Path]) -> str:
 
 def write_json(path: Path, content: object) -> None:
     """Write readable JSON, folders included."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    text = json.dumps(content, indent=2) + "\n"
+    write_whole(path, lambda file: file.write(text.encode()))
 
 
 def write_image(path: Path, image: NDArray[np.uint8]) -> None:

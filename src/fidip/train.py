@@ -10,6 +10,7 @@ import pytorch_lightning as pl
 from hydra.core.hydra_config import HydraConfig
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
+from pytorch_lightning.plugins.environments import SLURMEnvironment
 from pytorch_lightning.utilities import rank_zero_only
 
 from fidip.cli import command
@@ -20,7 +21,7 @@ from fidip.report import contact_sheet
 from fidip.run_folder import RunFolder, fingerprint, write_image
 from fidip.scoring import score_poses, write_scores
 from fidip.sweep import run_job
-from fidip.tasks import publish
+from fidip.tasks import WholeCheckpoints, publish
 
 MISSING = {
     "ckpt": "weights of a network pretrained on adults; ckpt=FILE takes a checkpoint of "
@@ -50,7 +51,7 @@ def train(config: DictConfig) -> None:
         run.write_config(config)
 
     started = time.monotonic()
-    trainer.fit(task, datamodule=data, ckpt_path=resume_from)
+    trainer.fit(task, datamodule=data, ckpt_path=resume_from, weights_only=True)
     minutes = (time.monotonic() - started) / 60
     # By ourselves: of averaged weights Lightning would load the last before averaging.
     load_weights(task.net, run.weights())
@@ -86,7 +87,12 @@ def make_trainer(config: DictConfig) -> pl.Trainer:
     """Lightning's trainer with the configured callbacks and loggers."""
     callbacks = list(instantiate(config.callbacks).values())
     loggers = list(instantiate(config.logger).values())
-    trainer: pl.Trainer = instantiate(config.trainer, callbacks=callbacks, logger=loggers)
+    plugins: list[Any] = [WholeCheckpoints()]
+    if SLURMEnvironment.detect():  # our own callback requeues
+        plugins.append(SLURMEnvironment(auto_requeue=False))
+    trainer: pl.Trainer = instantiate(
+        config.trainer, callbacks=callbacks, logger=loggers, plugins=plugins
+    )
     return trainer
 
 

@@ -150,7 +150,11 @@ class SyripDataModule(pl.LightningDataModule):
         self.training_images.update(state_dict[TRAINING_IMAGES])
 
     def train_dataloader(self) -> DataLoader[Sample]:
-        return self._loader(self.train_set, self._train_sampler(self.train_set, self.balanced))
+        sampler = self._train_sampler(self.train_set, self.balanced)
+        if self.trainer:
+            done = self.trainer.fit_loop.epoch_loop.batch_progress.current.completed
+            sampler.set_position(self.trainer.current_epoch, done)
+        return self._loader(self.train_set, sampler)
 
     def val_dataloader(self) -> DataLoader[Sample] | list[DataLoader[Sample]]:
         return self._eval_loader(self.val_set) if len(self.val_set) else []
@@ -192,7 +196,9 @@ class SyripDataModule(pl.LightningDataModule):
     def _world_size(self) -> int:
         return self.trainer.world_size if self.trainer else 1
 
-    def _train_sampler(self, dataset: PoseDataset, balanced: bool) -> Sampler[SampleKey]:
+    def _train_sampler(
+        self, dataset: PoseDataset, balanced: bool
+    ) -> BalancedSampler | ShuffledSampler:
         options = (self.batch_size, self.seed, self._rank, self._world_size)
         if balanced:
             domains = [bool(person.is_synthetic) for person in dataset.annotations]
@@ -212,6 +218,8 @@ class SyripDataModule(pl.LightningDataModule):
             worker_init_fn=_one_thread,
             pin_memory=torch.cuda.is_available(),
             persistent_workers=self.num_workers > 0,
+            # A loader that draws from PyTorch's generator would move it once more after a resume.
+            generator=torch.Generator().manual_seed(self.seed),
         )
 
 

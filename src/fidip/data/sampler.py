@@ -45,6 +45,7 @@ class _GroupSampler(Sampler[SampleKey]):
         self.rank = rank
         self.world_size = world_size
         self.epoch = 0
+        self._done = (0, 0)
         self._share, rest = divmod(batch_size * world_size, len(groups))
         if rest:
             raise ConfigError(
@@ -56,6 +57,10 @@ class _GroupSampler(Sampler[SampleKey]):
         """Choose the epoch that the next iteration is; Lightning calls this."""
         self.epoch = epoch
 
+    def set_position(self, epoch: int, batches: int) -> None:
+        """Leave out the first batches of an epoch, which an interrupted run has taken already."""
+        self._done = (epoch, batches)
+
     def __len__(self) -> int:
         """Samples of one process in an epoch."""
         return self._steps * self.batch_size
@@ -66,7 +71,8 @@ class _GroupSampler(Sampler[SampleKey]):
         draws = np.stack([_draw(group, count, rng) for group in self.groups], axis=1)
         # Groups alternate, so that each process's part of a global batch is balanced, too.
         batches = draws.reshape(self._steps, self.world_size, self.batch_size, 2)
-        for index, repeat in batches[:, self.rank].reshape(-1, 2).tolist():
+        done = self._done[1] if self.epoch == self._done[0] else 0
+        for index, repeat in batches[done:, self.rank].reshape(-1, 2).tolist():
             yield SampleKey(index, self.epoch, repeat)
 
     @property

@@ -18,6 +18,7 @@ from fidip.adapt.adversarial import (
     fixed,
 )
 from fidip.nn import PoseOutput
+from fidip.tasks.checkpoints import Checkpoints
 from fidip.tasks.pose import OptimizerFactory, PoseTask
 from fidip.tasks.schedules import SchedulerFactory, constant
 from fidip.types import Batch
@@ -133,6 +134,9 @@ class FidipTask(PoseTask):
             loader.sampler.set_epoch(epoch)
             self._log_domain_epoch(epoch, self._domain_epoch(loader))
             self.domain_epochs_done += 1
+            for callback in self.trainer.checkpoint_callbacks:
+                if isinstance(callback, Checkpoints):
+                    callback.on_domain_epoch_end(self.trainer)
         self.net.train()
 
     def _domain_epoch(self, loader: DataLoader[Any]) -> Tensor:

@@ -4,26 +4,67 @@ from __future__ import annotations
 
 import csv
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pytorch_lightning.loggers import CSVLogger, Logger, WandbLogger
+from pytorch_lightning.loggers import Logger, WandbLogger
+from pytorch_lightning.utilities import rank_zero_only
 
 
-def csv_logger(save_dir: str) -> CSVLogger:
-    """Writes ``save_dir/metrics.csv``; goes on after the rows that a resumed run left there."""
-    logger = CSVLogger(save_dir, name="", version="")
-    rows = _read_rows(Path(save_dir) / "metrics.csv")
-    logger.experiment.metrics = rows
-    return logger
+class CurveFile(Logger):
+    """Writes ``save_dir/metrics.csv``, a row for every call.
 
+    The rows are a part of the checkpoint, so that a run that goes on from it neither repeats nor
+    misses one.
 
-def _read_rows(path: Path) -> list[dict[str, str]]:
-    if not path.is_file():
-        return []
-    with path.open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
+    Args:
+        save_dir: the run folder.
+    """
+
+    def __init__(self, save_dir: str) -> None:
+        super().__init__()
+        self.path = Path(save_dir) / "metrics.csv"
+        self.rows: list[dict[str, float]] = []
+
+    @property
+    def name(self) -> str:
+        return ""
+
+    @property
+    def version(self) -> str:
+        return ""
+
+    def log_hyperparams(self, *args: Any, **kwargs: Any) -> None:
+        """They are in ``config.yaml``."""
+
+    @rank_zero_only
+    def log_metrics(self, metrics: Mapping[str, Any], step: int | None = None) -> None:
+        known = set(self._columns())
+        row = {name: float(value) for name, value in metrics.items()}
+        self.rows.append({**row, "epoch": int(row["epoch"])} if "epoch" in row else row)
+        self.rows[-1]["step"] = len(self.rows) - 1 if step is None else step
+        if known.issuperset(self.rows[-1]):
+            self._write("a", self.rows[-1:])
+        else:
+            self._write("w", self.rows)
+
+    @rank_zero_only
+    def restore(self, rows: list[dict[str, float]]) -> None:
+        """Go on after these rows, whatever the file holds."""
+        self.rows = list(rows)
+        self._write("w", self.rows)
+
+    def _columns(self) -> list[str]:
+        return sorted({name for row in self.rows for name in row})
+
+    def _write(self, mode: str, rows: list[dict[str, float]]) -> None:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with self.path.open(mode, newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, self._columns())
+            if mode == "w":
+                writer.writeheader()
+            writer.writerows(rows)
 
 
 def wandb_logger(save_dir: str, name: str, group: str, tags: Sequence[str]) -> WandbLogger:

@@ -15,6 +15,7 @@ from fidip.metrics import score_poses
 from fidip.nn import PoseNet
 from fidip.skeleton import COCO17
 from fidip.tasks.predictions import gather_poses, share_buffers, to_poses
+from fidip.tasks.running_means import RunningMeans
 from fidip.tasks.schedules import SchedulerFactory, constant
 from fidip.types import Annotation, Batch, Poses
 
@@ -59,6 +60,7 @@ class PoseTask(pl.LightningModule):
         self.flip_shift = flip_shift
         self.predictions: Poses | None = None
         self._parts: list[Poses] = []
+        self.curves = RunningMeans()
 
     def configure_optimizers(self) -> dict[str, Any]:
         optimizer = self.optimizer_factory(p for p in self.net.parameters() if p.requires_grad)
@@ -85,8 +87,10 @@ class PoseTask(pl.LightningModule):
 
     def log_train(self, values: dict[str, Tensor], batch: Batch) -> None:
         """Log means over the epoch; nothing is read from the device before its end."""
-        detached = {name: value.detach() for name, value in values.items()}
-        self.log_dict(detached, on_step=False, on_epoch=True, sync_dist=True, batch_size=len(batch))
+        self.curves.add(values, len(batch))
+        if self.trainer.is_last_batch:
+            means = self.curves.pop()
+            self.log_dict(means, on_step=False, on_epoch=True, sync_dist=True, batch_size=1)
 
     def on_train_epoch_end(self) -> None:
         self.log("lr", self.trainer.optimizers[0].param_groups[0]["lr"], sync_dist=True)

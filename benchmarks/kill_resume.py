@@ -1,0 +1,112 @@
+"""Kill runs of a tiny experiment with SIGKILL at random moments, go on, and compare with a whole run.
+
+    python benchmarks/kill_resume.py DATA_ROOT [RUNS=20]
+
+DATA_ROOT is what ``fidip synthesize preset=tiny out=DATA_ROOT`` makes. Prints for every run how
+often it was killed, and how many of all ended with the same weights, bit by bit, and curves.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import torch
+
+from fidip import train
+
+TINY = (
+    "experiment=fidip_demo",
+    "ckpt=null",
+    "callbacks=ema",
+    "callbacks.checkpoints.every_minutes=0.001",
+    "codec.input_wh=[32,32]",
+    "codec.heatmap_wh=[8,8]",
+    "data.batch_size=2",
+    "data.num_workers=0",
+    "data.val_fraction=0.4",
+    "net.backbone.width=8",
+    "net.backbone.channels=[8,8,8,8]",
+    "trainer.max_epochs=3",
+    "task.domain_epochs=2",
+)
+
+
+def start(arguments: list[str], log: Path) -> int:
+    """Train in a process of its own, which need not import anything again; returns its id."""
+    child = os.fork()
+    if child:
+        return child
+    status = 1
+    try:
+        out = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+        os.dup2(out, 1)
+        os.dup2(out, 2)
+        sys.argv = ["fidip train", *arguments]
+        train.main()
+        status = 0
+    finally:
+        os._exit(status)
+
+
+def run_with_kills(root: Path, folder: Path, moments: list[float]) -> None:
+    """Start a run, kill it after so many seconds each time, and let the last one end."""
+    fresh = [*TINY, f"data.root={root}", f"hydra.run.dir={folder}"]
+    for seconds in [*moments, None]:
+        arguments = [f"resume={folder}"] if (folder / "config.yaml").is_file() else fresh
+        child = start(arguments, folder.with_suffix(".log"))
+        if seconds is not None:
+            time.sleep(seconds)
+            os.kill(child, signal.SIGKILL)
+        status = os.waitpid(child, 0)[1]
+        if (folder / "results.json").is_file():
+            return
+        if seconds is None:
+            log = folder.with_suffix(".log").read_text(encoding="utf-8")
+            raise SystemExit(f"{folder} ended with status {status}\n{log[-2000:]}")
+
+
+def left(folder: Path) -> tuple[dict[str, torch.Tensor], str]:
+    """The last state of everything that learns, and the curves."""
+    saved = torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)
+    weights = {**saved["state_dict"], **saved["averaging_state"]}
+    weights |= {f"now.{name}": value for name, value in saved["current_model_state"].items()}
+    return weights, (folder / "metrics.csv").read_text(encoding="utf-8")
+
+
+def same(one: Path, other: Path) -> bool:
+    """Whether two runs left equal weights, bit by bit, and equal curves."""
+    (weights, curves), (others, other_curves) = left(one), left(other)
+    equal = all(torch.equal(weights[name], others[name]) for name in weights)
+    return weights.keys() == others.keys() and equal and curves == other_curves
+
+
+def main() -> None:
+    root, runs = Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 20
+    torch.set_num_threads(1)
+    rng, equal = random.Random(0), 0
+    with tempfile.TemporaryDirectory() as place:
+        whole = Path(place) / "whole"
+        began = time.monotonic()
+        run_with_kills(root, whole, [])
+        length = time.monotonic() - began
+        print(f"uninterrupted: {length:.1f} s", flush=True)
+        for number in range(runs):
+            killed = Path(place) / f"killed{number}"
+            moments = [rng.uniform(0, length) for _ in range(rng.randint(1, 3))]
+            run_with_kills(root, killed, moments)
+            found = same(whole, killed)
+            equal += found
+            kills = ", ".join(f"{moment:.1f}" for moment in moments)
+            print(f"run {number + 1:>2}: killed after {kills} s: {'equal' if found else 'DIFFERS'}", flush=True)
+    print(f"{equal} of {runs} runs equal the uninterrupted one")
+    raise SystemExit(equal != runs)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,68 @@
+"""Being asked to stop: signals that are noticed between two batches, and SLURM's queue."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from types import FrameType
+from typing import Any
+
+REQUEUED_AT = (signal.SIGUSR1, signal.SIGUSR2)
+"""Signals that announce a time limit or a pre-emption: the job goes back into the queue."""
+
+NOTICED = (signal.SIGTERM, signal.SIGINT, *REQUEUED_AT)
+
+
+class StopSignals:
+    """Notices signals and does nothing else; a second Ctrl-C stops at once."""
+
+    def __init__(self) -> None:
+        self.received: signal.Signals | None = None
+        self._before: dict[signal.Signals, Any] = {}
+
+    def install(self) -> None:
+        """Notice signals from now on, in the place of whoever did so before."""
+        for number in NOTICED:
+            handler = signal.signal(number, self._notice)
+            self._before.setdefault(number, handler)
+
+    def remove(self) -> None:
+        """Give the signals back."""
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+        self._before = {}
+
+    def _notice(self, number: int, frame: FrameType | None) -> None:
+        if number == signal.SIGINT:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+            print("stopping after this batch; Ctrl-C again stops at once", file=sys.stderr)
+        self.received = signal.Signals(number)
+
+
+def requeue(max_requeues: int) -> bool:
+    """Put this SLURM job back into the queue; False outside of SLURM, or often enough.
+
+    Args:
+        max_requeues: how often a job may start again; SLURM counts.
+    """
+    job = _job_id()
+    if job is None:
+        return False
+    if int(os.environ.get("SLURM_RESTART_COUNT", "0")) >= max_requeues:
+        print(f"job {job} has been requeued {max_requeues} times (max_requeues): not again")
+        return False
+    try:
+        done = subprocess.run(["scontrol", "requeue", job], check=False)
+    except OSError as error:
+        print(f"job {job} cannot be requeued: scontrol: {error.strerror}", file=sys.stderr)
+        return False
+    return done.returncode == 0
+
+
+def _job_id() -> str | None:
+    """Of an array, ``ARRAY_TASK``: its tasks are requeued alone."""
+    if "SLURM_ARRAY_JOB_ID" in os.environ:
+        return f"{os.environ['SLURM_ARRAY_JOB_ID']}_{os.environ['SLURM_ARRAY_TASK_ID']}"
+    return os.environ.get("SLURM_JOB_ID")

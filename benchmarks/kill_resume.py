@@ -103,7 +103,10 @@ def main() -> None:
             found = same(whole, killed)
             equal += found
             kills = ", ".join(f"{moment:.1f}" for moment in moments)
-            print(f"run {number + 1:>2}: killed after {kills} s: {'equal' if found else 'DIFFERS'}", flush=True)
+            print(
+                f"run {number + 1:>2}: killed after {kills} s: {'equal' if found else 'DIFFERS'}",
+                flush=True,
+            )
     print(f"{equal} of {runs} runs equal the uninterrupted one")
     raise SystemExit(equal != runs)
 

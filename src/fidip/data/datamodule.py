@@ -150,11 +150,7 @@ class SyripDataModule(pl.LightningDataModule):
         self.training_images.update(state_dict[TRAINING_IMAGES])
 
     def train_dataloader(self) -> DataLoader[Sample]:
-        sampler = self._train_sampler(self.train_set, self.balanced)
-        if self.trainer:
-            done = self.trainer.fit_loop.epoch_loop.batch_progress.current.completed
-            sampler.set_position(self.trainer.current_epoch, done)
-        return self._loader(self.train_set, sampler)
+        return self._loader(self.train_set, self._train_sampler(self.train_set, self.balanced))
 
     def val_dataloader(self) -> DataLoader[Sample] | list[DataLoader[Sample]]:
         return self._eval_loader(self.val_set) if len(self.val_set) else []

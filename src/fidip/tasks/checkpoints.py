@@ -195,7 +195,12 @@ class Checkpoints(Checkpoint):
             return
         pl_module.curves.load_state_dict(self._restored["curves"])
         set_random_state(self._restored["random"])
-        if not trainer.fit_loop.epoch_loop.batch_progress.current.ready:
+        batch = trainer.fit_loop.epoch_loop.batch_progress.current.completed
+        sampler = trainer.train_dataloader.sampler
+        sampler.set_epoch(trainer.current_epoch)
+        sampler.set_position(trainer.current_epoch, batch)
+        iter(trainer.fit_loop._data_fetcher)  # the loader began before the counters were restored
+        if not batch:
             # At the start of an epoch nothing is left of the one before to be gone over again.
             trainer.fit_loop.restarting = False
 

@@ -38,7 +38,7 @@ class CurveFile(Logger):
     def log_hyperparams(self, *args: Any, **kwargs: Any) -> None:
         """They are in ``config.yaml``."""
 
-    @rank_zero_only
+    @rank_zero_only  # type: ignore[untyped-decorator]
     def log_metrics(self, metrics: Mapping[str, Any], step: int | None = None) -> None:
         known = set(self._columns())
         row = {name: float(value) for name, value in metrics.items()}
@@ -49,7 +49,7 @@ class CurveFile(Logger):
         else:
             self._write("w", self.rows)
 
-    @rank_zero_only
+    @rank_zero_only  # type: ignore[untyped-decorator]
     def restore(self, rows: list[dict[str, float]]) -> None:
         """Go on after these rows, whatever the file holds."""
         self.rows = list(rows)

@@ -79,17 +79,17 @@ def left(folder: Path) -> tuple[dict[str, torch.Tensor], str]:
     return weights, (folder / "metrics.csv").read_text(encoding="utf-8")
 
 
-def same(one: Path, other: Path) -> bool:
+def same(one: Path, other: Path) -> tuple[bool, bool]:
     """Whether two runs left equal weights, bit by bit, and equal curves."""
     (weights, curves), (others, other_curves) = left(one), left(other)
     equal = all(torch.equal(weights[name], others[name]) for name in weights)
-    return weights.keys() == others.keys() and equal and curves == other_curves
+    return weights.keys() == others.keys() and equal, curves == other_curves
 
 
 def main() -> None:
     root, runs = Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 20
     torch.set_num_threads(1)
-    rng, equal = random.Random(0), 0
+    rng, equal, curves = random.Random(0), 0, 0
     with tempfile.TemporaryDirectory() as place:
         whole = Path(place) / "whole"
         began = time.monotonic()
@@ -100,14 +100,12 @@ def main() -> None:
             killed = Path(place) / f"killed{number}"
             moments = [rng.uniform(0, length) for _ in range(rng.randint(1, 3))]
             run_with_kills(root, killed, moments)
-            found = same(whole, killed)
-            equal += found
+            weights_equal, curves_equal = same(whole, killed)
+            equal, curves = equal + weights_equal, curves + curves_equal
             kills = ", ".join(f"{moment:.1f}" for moment in moments)
-            print(
-                f"run {number + 1:>2}: killed after {kills} s: {'equal' if found else 'DIFFERS'}",
-                flush=True,
-            )
-    print(f"{equal} of {runs} runs equal the uninterrupted one")
+            found = f"weights {weights_equal}, curves {curves_equal}"
+            print(f"run {number + 1:>2}: killed after {kills} s: equal {found}", flush=True)
+    print(f"of {runs} runs, {equal} ended with equal weights and {curves} with equal curves")
     raise SystemExit(equal != runs)
 
 

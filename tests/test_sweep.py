@@ -3,6 +3,7 @@
 import sys
 
 import hydra
+import optuna
 import pytest
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -11,10 +12,11 @@ from omegaconf import OmegaConf
 from fidip import train
 from fidip.cli import config_dir
 from fidip.errors import ConfigError
+from fidip.run_folder import RunFolder
 from fidip.sweep import check_processes, differing
 
 SWEEPS = sorted(path.stem for path in (config_dir() / "sweep").glob("*.yaml"))
-GRIDS = [name for name in SWEEPS if name != "optuna"]
+GRIDS = [name for name in SWEEPS if name not in ("grid", "optuna")]
 TINY = ("data.num_workers=0", "data.batch_size=2", "data.val_fraction=0.5", "debug=smoke")
 
 
@@ -75,6 +77,20 @@ def test_a_failed_run_is_told_and_runs_again_alone(monkeypatch, tmp_path, tiny_r
     assert (good / "results.json").stat().st_mtime_ns == first
     assert (bad / "results.json").is_file()
     assert not (bad / "failed.json").exists()
+
+
+@pytest.mark.slow
+def test_a_search_maximises_validation_ap_and_goes_on(monkeypatch, tmp_path, tiny_root):
+    monkeypatch.chdir(tmp_path)
+    command = ["-m", "sweep=optuna", "experiment=fidip_demo", "ckpt=null", f"data.root={tiny_root}"]
+    one = ["hydra.sweeper.n_trials=1", "hydra.sweeper.n_jobs=1"]
+    for _ in range(2):
+        assert run_train(monkeypatch, *command, *TINY, *one) == 0
+    study = optuna.load_study(study_name="fidip_demo", storage="sqlite:///fidip_demo.optuna.db")
+    told = sorted(trial.value for trial in study.trials)
+    runs = tmp_path.glob("outputs/fidip_demo/*/0")
+    assert told == sorted(RunFolder(run).best_score() for run in runs)
+    assert len(told) == 2
 
 
 @pytest.mark.slow

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import hydra
 import pytest
+from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from fidip.cli import config_dir
 
@@ -29,6 +31,7 @@ def test_there_are_commands():
 @pytest.mark.parametrize("command", COMMANDS)
 def test_its_keys_exist(command):
     name, *arguments = shlex.split(command)
-    overrides = [argument for argument in arguments if argument != "-m"]
+    parsed = OverridesParser.create().parse_overrides([a for a in arguments if a[0] != "-"])
+    overrides = BasicSweeper.split_arguments(parsed, None)[0][0]  # the first of a sweep
     with hydra.initialize_config_dir(str(config_dir()), version_base="1.3"):
         hydra.compose(name, overrides, return_hydra_config=True)

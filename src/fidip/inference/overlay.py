@@ -172,6 +172,7 @@ class VideoWriter:
         self.path = path
         self.sound = sound
         self._part = path.with_name(f".{path.name}.part")
+        self._part.touch()  # PyAV makes the file with the first frame; a folder that cannot be written to is told now
         self._container = av.open(
             str(self._part), "w", format="mp4", options={"movflags": "+faststart"}
         )

@@ -36,6 +36,7 @@ COMMANDS = {
     "compare": "table and page from run folders",
     "export": "write a network as ONNX or TorchScript, checked",
     "zoo": "weights that have a name: their terms, and which are here",
+    "labels": "labels of other programs as a data set",
     "import": "turn a checkpoint of others into ours",
 }
 

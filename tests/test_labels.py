@@ -1,0 +1,140 @@
+"""``fidip labels``: what was labelled elsewhere is found again by the loader that trains."""
+
+import json
+import sys
+
+import cv2
+import numpy as np
+import pandas as pd
+import pytest
+
+from fidip import labels
+from fidip.data import read_annotations
+from fidip.skeleton import COCO17
+
+WH = (200, 100)
+
+
+def run(monkeypatch, *arguments):
+    monkeypatch.setattr(sys, "argv", ["fidip labels", *map(str, arguments)])
+    try:
+        labels.main()
+    except SystemExit as exit_:
+        return exit_.code
+    return 0
+
+
+def image(path):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    cv2.imwrite(str(path), np.zeros((WH[1], WH[0], 3), np.uint8))
+    return path
+
+
+def people_of(out):
+    file = out / "annotations" / "person_keypoints_train.json"
+    return read_annotations(file, out / "images" / "train").people
+
+
+def dlc_project(folder, index):
+    """Two videos with an image of the same name, written by pandas as DeepLabCut does."""
+    xy = np.random.default_rng(0).uniform(20, 80, (2, 3, 2))
+    xy[1, 1] = np.nan
+    columns = pd.MultiIndex.from_product(
+        [["me"], ["Nose", "leftWrist", "tail"], ["x", "y"]], names=["scorer", "bodyparts", "coords"]
+    )
+    for video in ("a", "b"):
+        image(folder / "labeled-data" / video / "img01.png")
+    table = pd.DataFrame(xy.reshape(2, 6), columns=columns, index=index)
+    table.to_csv(folder / "CollectedData_me.csv")
+    return folder / "CollectedData_me.csv", xy
+
+
+NAMES = [("labeled-data", video, "img01.png") for video in ("a", "b")]
+
+
+@pytest.mark.parametrize("index", [pd.MultiIndex.from_tuples(NAMES), ["/".join(n) for n in NAMES]])
+def test_deeplabcut(index, monkeypatch, tmp_path, capsys):
+    source, xy = dlc_project(tmp_path / "project", index)
+    out = tmp_path / "data"
+    assert run(monkeypatch, f"source={source}", f"out={out}") == 0
+    assert "left out, none of the 17: tail" in capsys.readouterr().out
+    first, second = people_of(out)
+    np.testing.assert_allclose(first.keypoints[0], [*xy[0, 0], 2], atol=1e-3)
+    np.testing.assert_allclose(first.keypoints[9], [*xy[0, 1], 2], atol=1e-3)
+    assert second.keypoints[9].tolist() == [0, 0, 0]
+    assert first.keypoints[:, 2].sum() == 4
+    assert first.image_path != second.image_path
+    assert first.image_wh == WH
+
+
+def task(name, *points, box=None):
+    size = {"original_width": WH[0], "original_height": WH[1]}
+    result = [
+        {**size, "type": "keypointlabels", "value": {"x": x, "y": y, "keypointlabels": [joint]}}
+        for joint, x, y in points
+    ]
+    if box:
+        value = dict(zip(("x", "y", "width", "height"), box, strict=True))
+        result.append({**size, "type": "rectanglelabels", "value": value})
+    return {
+        "id": 1,
+        "data": {"image": f"/data/upload/1/{name}"},
+        "annotations": [{"result": result}],
+    }
+
+
+def test_label_studio(monkeypatch, tmp_path):
+    image(tmp_path / "baby.png")
+    content = [
+        task("0a1b2c3d-baby.png", ("Nose", 50, 50), ("left knee", 25, 10), box=(10, 0, 50, 80))
+    ]
+    (tmp_path / "export.json").write_text(json.dumps(content))
+    out = tmp_path / "data"
+    assert run(monkeypatch, f"source={tmp_path / 'export.json'}", f"out={out}") == 0
+    (person,) = people_of(out)
+    assert person.keypoints[0].tolist() == [99.5, 49.5, 2]  # the middle, of 200 x 100 pixels
+    assert person.keypoints[13].tolist() == [49.5, 9.5, 2]
+    assert person.box_xywh.tolist() == [19.5, -0.5, 100, 80]
+
+
+def test_coco(tiny_root, monkeypatch, tmp_path):
+    images = tiny_root / "images" / "validate_infant"
+    source = tiny_root / "annotations" / "person_keypoints_validate_infant.json"
+    assert run(monkeypatch, f"source={source}", f"images={images}", f"out={tmp_path}") == 0
+    for ours, theirs in zip(
+        people_of(tmp_path), read_annotations(source, images).people, strict=True
+    ):
+        np.testing.assert_allclose(ours.keypoints, theirs.keypoints, atol=1e-3)
+        np.testing.assert_allclose(ours.box_xywh, theirs.box_xywh, atol=1e-3)
+        assert ours.image_path.read_bytes() == theirs.image_path.read_bytes()
+
+
+def test_names_can_be_told(monkeypatch, tmp_path):
+    source, xy = dlc_project(tmp_path / "project", ["/".join(n) for n in NAMES])
+    out = tmp_path / "data"
+    assert run(monkeypatch, f"source={source}", f"out={out}", "joints={tail: left_hip}") == 0
+    hip = COCO17.joints.index("left_hip")
+    np.testing.assert_allclose(people_of(out)[0].keypoints[hip, :2], xy[0, 2], atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("content", "name", "words"),
+    [
+        ("frame,x\n1,2\n", "a.csv", "expected rows scorer, bodyparts, coords"),
+        (json.dumps([task("gone.png", ("nose", 1, 1))]), "a.json", "1 of 1 images are missing"),
+        (
+            json.dumps([task("a.png", ("nose", 1, 1), ("nose", 2, 2))]),
+            "a.json",
+            "nose is there twice",
+        ),
+        (json.dumps([task("a.png", ("nose", None, 1))]), "a.json", "expected finite numbers"),
+        (json.dumps([task("a.png", ("snout", 1, 1))]), "a.json", "names that are none: snout"),
+    ],
+)
+def test_mistakes_are_a_line_and_leave_nothing(content, name, words, monkeypatch, tmp_path, capsys):
+    (tmp_path / name).write_text(content)
+    assert run(monkeypatch, f"source={tmp_path / name}", f"out={tmp_path / 'data'}") == 2
+    lines = capsys.readouterr().err.strip().splitlines()
+    assert len(lines) == 1
+    assert words in lines[0]
+    assert not (tmp_path / "data").exists()

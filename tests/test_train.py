@@ -10,7 +10,6 @@ import pytorch_lightning as pl
 import torch
 
 from fidip import train
-from wandb_file import finished, logged
 
 TINY = ("data.num_workers=0", "data.batch_size=2", "data.val_fraction=0.5")
 
@@ -148,23 +147,6 @@ def test_mistakes_are_one_line(monkeypatch, tmp_path, capsys, arguments, words):
     assert message.startswith("error: ")
     assert message.count("\n") == 1
     assert all(word in message for word in words)
-
-
-@pytest.mark.slow
-def test_wandb_gets_curves_config_and_overlays_offline(monkeypatch, tmp_path, tiny_root):
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("HOME", str(tmp_path))
-    monkeypatch.delenv("WANDB_API_KEY", raising=False)
-    arguments = ["experiment=fidip_demo", f"data.root={tiny_root}", "ckpt=null", "logger=wandb"]
-    run_train(monkeypatch, *arguments, "debug=smoke")
-    run = only_run(tmp_path)
-    (file,) = run.glob("wandb/offline-run-*/run-*.wandb")
-    found = finished(file)
-    names = {"train/domain_accuracy", "domain/accuracy", "val/AP", "test/AP", "test/overlays._type"}
-    assert logged(found).keys() >= names
-    (info, *_) = (record.run for record in found if record.HasField("run"))
-    assert info.display_name.startswith("fidip_demo")
-    assert (run / "metrics.csv").exists()
 
 
 @pytest.mark.slow

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from hydra import compose
 from hydra.core.hydra_config import HydraConfig
 from hydra.utils import instantiate
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.utilities import rank_zero_only
 from torch.utils.data import DataLoader
 
@@ -27,7 +28,7 @@ from fidip.nn.checkpoints import load_weights, training_images
 from fidip.run_calibration import fit_run, read_run
 from fidip.run_folder import RunFolder
 from fidip.scoring import NMS, read_results, score_poses, score_results, suppress, write_scores
-from fidip.tasks import ProgressBar
+from fidip.tasks import ProgressBar, announce, publish
 from fidip.trained import zoo_entry
 from fidip.types import Annotation, Batch, Poses
 
@@ -61,6 +62,18 @@ def evaluate(config: DictConfig) -> None:
         scores["human"] = {"file": config.human, **describe_second_labels(second, people)}
     run = RunFolder(Path(config.out))
     rank_zero_only(write_scores)(run, scores, poses, trained, split=config.split)
+    if "wandb" in config.logger:
+        tell_wandb(config, trained, scores)
+
+
+@rank_zero_only  # type: ignore[untyped-decorator]
+def tell_wandb(config: DictConfig, trained: DictConfig, scores: dict[str, Any]) -> None:
+    """Log the scores as a run of their own, beside the run that they are of."""
+    config.name, config.group, config.seed = trained.name, trained.group, trained.seed
+    logger = instantiate(config.logger.wandb)
+    settings: Any = OmegaConf.to_container(trained, resolve=True)
+    announce([logger], {**settings, "split": config.split, "boxes": Path(config.boxes).name})
+    publish([logger], scores)
 
 
 def predict(config: DictConfig, trained: DictConfig, dataset: PoseDataset) -> Poses:

@@ -63,6 +63,10 @@ class RunFolder:
         return self.root / "predictions.json"
 
     @property
+    def card(self) -> Path:
+        return self.root / "model_card.md"
+
+    @property
     def calibration(self) -> Path:
         return self.root / "calibration.json"
 
@@ -144,9 +148,11 @@ class RunFolder:
         assert isinstance(merged, DictConfig)
         return merged
 
-    def write_environment(self, facts: dict[str, Any]) -> None:
+    def write_environment(self, facts: dict[str, Any]) -> dict[str, Any]:
         """Save ``facts`` with what is known about software and machine."""
-        write_json(self.environment, {**_environment(), **facts})
+        known = {**_environment(), **facts}
+        write_json(self.environment, known)
+        return known
 
 
 def _environment() -> dict[str, Any]:

@@ -85,13 +85,19 @@ def _result(record: dict[str, Any]) -> dict[str, Any]:
 
 def write_scores(
     run: RunFolder, scores: dict[str, Any], poses: Poses | None, config: DictConfig, **facts: Any
-) -> None:
-    """Write ``results.json`` and, of poses, ``predictions.json``; print the table."""
+) -> dict[str, Any]:
+    """Write ``results.json`` and, of poses, ``predictions.json``; print the table.
+
+    Returns:
+        The content of ``results.json``.
+    """
     about = {"experiment": config.name, "group": config.group, "seed": config.seed}
-    write_json(run.results, {**about, **facts, **scores})
+    results = {**about, **facts, **scores}
+    write_json(run.results, results)
     if poses is not None:
         write_json(run.predictions, to_coco_results(poses))
     print_table(scores)
+    return results
 
 
 def print_table(scores: dict[str, Any]) -> None:

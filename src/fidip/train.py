@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import time
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import pytorch_lightning as pl
 from hydra.core.hydra_config import HydraConfig
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
+from pytorch_lightning.loggers import Logger
 from pytorch_lightning.plugins.environments import SLURMEnvironment
 from pytorch_lightning.utilities import rank_zero_only
 
@@ -17,11 +19,11 @@ from fidip.cli import command
 from fidip.errors import ConfigError
 from fidip.nn.checkpoints import load_weights, training_images
 from fidip.places import config_dir
-from fidip.report import contact_sheet
+from fidip.report import contact_sheet, model_card
 from fidip.run_folder import RunFolder, fingerprint, write_image
 from fidip.scoring import score_poses, write_scores
 from fidip.sweep import run_job
-from fidip.tasks import WholeCheckpoints, publish
+from fidip.tasks import WholeCheckpoints, announce, publish
 
 MISSING = {
     "ckpt": "weights of a network pretrained on adults; ckpt=FILE takes a checkpoint of "
@@ -39,6 +41,7 @@ def train(config: DictConfig) -> None:
         resume_from = run.to_resume()
         config = run.read_config(HydraConfig.get().overrides.task)
     check(config)
+    name_wandb_run(config)
     pl.seed_everything(config.seed, workers=True, verbose=False)
 
     data = instantiate(config.data)
@@ -49,6 +52,8 @@ def train(config: DictConfig) -> None:
         data.training_images.update(training_images(config.ckpt) or ())
     if trainer.is_global_zero:
         run.write_config(config)
+        settings: Any = OmegaConf.to_container(config, resolve=True)
+        announce(trainer.loggers, settings)
 
     started = time.monotonic()
     trainer.fit(task, datamodule=data, ckpt_path=resume_from, weights_only=True)
@@ -57,14 +62,14 @@ def train(config: DictConfig) -> None:
     load_weights(task.net, run.weights())
     trainer.test(task, datamodule=data, verbose=False)
     if trainer.is_global_zero:
-        run.write_environment(facts(config, data, trainer, minutes))
+        environment = run.write_environment(facts(config, data, trainer, minutes))
         scores = score_poses(task.predictions, data.test_set.annotations)
         scores["contaminated"] = len(data.contaminated)
         facts_of_run = {"split": "test", "minutes": minutes, "updates": trainer.global_step}
-        write_scores(run, scores, task.predictions, config, **facts_of_run)
+        results = write_scores(run, scores, task.predictions, config, **facts_of_run)
+        run.card.write_text(model_card(settings, environment, results), encoding="utf-8")
         write_image(run.overlays, contact_sheet(task.predictions, data.test_set.annotations))
-        settings: Any = OmegaConf.to_container(config, resolve=True)
-        publish(trainer.loggers, settings, scores["metrics"], run.overlays)
+        publish(trainer.loggers, results, run.card, run.overlays)
         print(f"run folder: {run.root}")
 
 
@@ -83,10 +88,16 @@ def check(config: DictConfig) -> None:
         raise ConfigError("; ".join(needs))
 
 
+def name_wandb_run(config: DictConfig) -> None:
+    """Give a new run an id of its own; a resumed one has it in its ``config.yaml``."""
+    if "wandb" in config.logger and config.logger.wandb.id is None:
+        config.logger.wandb.id = secrets.token_hex(4)
+
+
 def make_trainer(config: DictConfig) -> pl.Trainer:
     """Lightning's trainer with the configured callbacks and loggers."""
     callbacks = list(instantiate(config.callbacks).values())
-    loggers = list(instantiate(config.logger).values())
+    loggers = [one for one in instantiate(config.logger).values() if isinstance(one, Logger)]
     plugins: list[Any] = [WholeCheckpoints()]
     if SLURMEnvironment.detect():  # our own callback requeues
         plugins.append(SLURMEnvironment(auto_requeue=False))

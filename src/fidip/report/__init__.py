@@ -1,5 +1,6 @@
 """Runs put side by side: tables, figures and a page."""
 
+from fidip.report.card import model_card
 from fidip.report.comparison import Comparison, Tested, compare_runs
 from fidip.report.overlay import contact_sheet
 from fidip.report.page import write_page
@@ -26,6 +27,7 @@ __all__ = [
     "difference_header",
     "difference_rows",
     "footnote",
+    "model_card",
     "read_runs",
     "rule",
     "summary_rows",

@@ -3,9 +3,10 @@
 from fidip.tasks.callbacks import ProgressBar
 from fidip.tasks.checkpoints import Checkpoints, WholeCheckpoints
 from fidip.tasks.fidip import FidipTask
-from fidip.tasks.loggers import CurveFile, publish, wandb_logger
+from fidip.tasks.loggers import CurveFile
 from fidip.tasks.pose import PoseTask
 from fidip.tasks.schedules import constant, step_decay
+from fidip.tasks.wandb_run import WandbRun, announce, publish
 
 __all__ = [
     "Checkpoints",
@@ -13,9 +14,10 @@ __all__ = [
     "FidipTask",
     "PoseTask",
     "ProgressBar",
+    "WandbRun",
     "WholeCheckpoints",
+    "announce",
     "constant",
     "publish",
     "step_decay",
-    "wandb_logger",
 ]

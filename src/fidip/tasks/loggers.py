@@ -1,14 +1,13 @@
-"""Loggers that need more than their constructor."""
+"""The curves of a run in a file."""
 
 from __future__ import annotations
 
 import csv
-import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pytorch_lightning.loggers import Logger, WandbLogger
+from pytorch_lightning.loggers import Logger
 from pytorch_lightning.utilities import rank_zero_only
 
 
@@ -65,33 +64,3 @@ class CurveFile(Logger):
             if mode == "w":
                 writer.writeheader()
             writer.writerows(rows)
-
-
-def wandb_logger(save_dir: str, name: str, group: str, tags: Sequence[str]) -> WandbLogger:
-    """A W&B run; offline (``wandb sync`` sends it later) where no API key is known."""
-    online = "WANDB_API_KEY" in os.environ or "api.wandb.ai" in _netrc()
-    return WandbLogger(
-        project="fidip",
-        save_dir=save_dir,
-        name=name,
-        group=group,
-        tags=list(tags),
-        offline=not online,
-    )
-
-
-def _netrc() -> str:
-    path = Path.home() / ".netrc"
-    return path.read_text(encoding="utf-8") if path.is_file() else ""
-
-
-def publish(
-    loggers: Sequence[Logger], config: dict[str, Any], metrics: dict[str, Any], picture: Path
-) -> None:
-    """Tell W&B, where it logs, what a run was and came to, and end it there."""
-    for logger in loggers:
-        if isinstance(logger, WandbLogger):
-            logger.experiment.config.update(config)
-            logger.experiment.summary.update({f"test/{name}": v for name, v in metrics.items()})
-            logger.log_image("test/overlays", [str(picture)])
-            logger.experiment.finish()

@@ -1,0 +1,51 @@
+"""A model card: what a run was trained on, how, what it came to, and what it is not for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader
+
+from fidip.report.tables import show_interval
+
+
+def model_card(
+    config: Mapping[str, Any], environment: Mapping[str, Any], results: Mapping[str, Any]
+) -> str:
+    """Markdown of a run's settings and the content of its ``environment.json`` and ``results.json``."""
+    start = config.get("ckpt")
+    template = Environment(loader=PackageLoader("fidip.report"), autoescape=False, trim_blocks=True)
+    return template.get_template("model_card.md").render(
+        config=config,
+        environment=environment,
+        results=results,
+        data_name=Path(str(config["data"]["root"])).name,
+        start=Path(str(start)).name if start else None,
+        recipe=_recipe(config, environment, results),
+        number=lambda value: "n/a" if value is None else f"{value:.3f}",
+        interval=show_interval,
+    )
+
+
+def _recipe(
+    config: Mapping[str, Any], environment: Mapping[str, Any], results: Mapping[str, Any]
+) -> dict[str, Any]:
+    task, trainer, optimizer = config["task"], config["trainer"], config["optimizer"]
+    backbone = config["net"]["backbone"]
+    facts = {
+        "method": str(task["_target_"]).rpartition(".")[2],
+        "adversarial weight": task.get("adversarial_weight"),
+        "backbone": backbone.get("name", str(backbone["_target_"]).rpartition(".")[2]),
+        "crop, width x height": " x ".join(map(str, config["codec"]["input_wh"])),
+        "frozen": ", ".join(config["net"].get("frozen") or ()) or "nothing",
+        "optimiser": f"{str(optimizer['_target_']).rpartition('.')[2]}, lr {optimizer['lr']}",
+        "batch size": config["data"]["batch_size"],
+        "epochs": trainer["max_epochs"],
+        "updates": results.get("updates"),
+        "precision": trainer["precision"],
+        "device": f"{environment['device']}, {environment['processes']} process(es)",
+        "minutes": environment["minutes"],
+    }
+    return {name: value for name, value in facts.items() if value is not None}

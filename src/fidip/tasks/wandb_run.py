@@ -1,0 +1,164 @@
+"""A run as W&B sees it: a name, settings without noise, curves, tables, and images only when asked."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pytorch_lightning.loggers import Logger, WandbLogger
+
+LONGEST_NAME, LONGEST_TAG = 128, 64
+"""Of W&B, in characters."""
+NOISE = ("callbacks", "logger", "resume", "run_dir", "sweep")
+"""Settings that say where and how a run writes."""
+COPIES = ("net", "codec", "optimizer", "scheduler")
+"""Settings of the task that the configuration has by themselves, too."""
+CURVES = {"val/AP": "max", "val/OKS": "max", "val/loss": "min", "train/loss": "min"}
+"""What W&B's tables show of a curve: its best value, not its last."""
+
+
+class WandbRun(WandbLogger):
+    """A W&B run; offline (``wandb sync`` sends it later) where no API key is known.
+
+    Args:
+        save_dir: the run folder; W&B writes into ``wandb/`` there.
+        name: of the run.
+        id: of the run; W&B continues the run that has it.
+        job_type: ``train`` or ``evaluate``.
+        group: runs that differ in the seed and in swept settings alone.
+        tags: to filter by.
+        project: of W&B.
+        entity: the W&B user or team; None for the user's default.
+        images: send overlays, which show the infants.
+    """
+
+    def __init__(
+        self,
+        save_dir: str,
+        *,
+        name: str,
+        id: str | None,
+        job_type: str,
+        group: str,
+        tags: Sequence[str],
+        project: str = "fidip",
+        entity: str | None = None,
+        images: bool = False,
+    ) -> None:
+        import wandb
+
+        if wandb.run is not None:  # of an earlier job of this process, which ended with an error
+            wandb.finish(exit_code=1)
+        self.images = images
+        offline = not _has_key()
+        super().__init__(
+            project=project,
+            entity=entity,
+            save_dir=save_dir,
+            name=name.strip("-")[:LONGEST_NAME],
+            id=id,
+            job_type=job_type,
+            group=group,
+            tags=sorted({tag[:LONGEST_TAG] for tag in tags if tag}),
+            offline=offline,
+            settings=wandb.Settings(
+                console="off", save_code=False, disable_git=True, silent=offline
+            ),
+        )
+
+
+def _has_key() -> bool:
+    netrc = Path.home() / ".netrc"
+    return "WANDB_API_KEY" in os.environ or (
+        netrc.is_file() and "api.wandb.ai" in netrc.read_text(encoding="utf-8")
+    )
+
+
+def wandb_settings(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings that make a run what it is: no targets, no folders but the data set's name."""
+    kept = {key: _quiet(value) for key, value in config.items() if key not in NOISE}
+    kept["task"] = {k: v for k, v in kept["task"].items() if k not in COPIES}
+    kept["data"]["root"] = Path(str(kept["data"]["root"])).name
+    return kept
+
+
+def _quiet(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {k: _quiet(v) for k, v in value.items() if not str(k).startswith("_")}
+    if isinstance(value, list):
+        return [_named(one) for one in value]
+    return value
+
+
+def _named(value: Any) -> Any:
+    """In a list, the class is all that tells one thing from another."""
+    if isinstance(value, Mapping) and "_target_" in value:
+        return {"class": str(value["_target_"]).rpartition(".")[2], **_quiet(value)}
+    return _quiet(value)
+
+
+def announce(loggers: Sequence[Logger], config: Mapping[str, Any]) -> None:
+    """Tell W&B, where it logs, the settings and which value of a curve counts."""
+    for logger in loggers:
+        if isinstance(logger, WandbRun):
+            logger.experiment.config.update(wandb_settings(config), allow_val_change=True)
+            for name, best in CURVES.items():
+                logger.experiment.define_metric(name, step_metric="epoch", summary=best)
+
+
+def publish(
+    loggers: Sequence[Logger],
+    scores: Mapping[str, Any],
+    card: Path | None = None,
+    picture: Path | None = None,
+) -> None:
+    """Tell W&B, where it logs, what a run came to, and end it there.
+
+    Args:
+        loggers: of the run.
+        scores: content of ``results.json``.
+        card: the model card, where there is one.
+        picture: the overlays; they are sent where the logger may send images.
+    """
+    for logger in loggers:
+        if isinstance(logger, WandbRun):
+            _publish(logger, scores, card, picture)
+
+
+def _publish(
+    logger: WandbRun, scores: Mapping[str, Any], card: Path | None, picture: Path | None
+) -> None:
+    import wandb
+
+    run = logger.experiment
+    run.summary.update({f"test/{name}": value for name, value in scores["metrics"].items()})
+    columns, rows = joint_table(scores["per_joint"])
+    run.log({"test/joints": wandb.Table(columns=columns, data=rows)})
+    if logger.images and picture is not None:
+        logger.log_image("test/overlays", [str(picture)])
+    if card is not None:
+        artifact = wandb.Artifact(f"card-{run.id}", type="model-card")
+        artifact.add_file(str(card))
+        run.log_artifact(artifact)
+    folder = Path(run.dir).parent
+    run.finish()
+    if folder.name.startswith("offline-"):
+        print(f"W&B: kept here; to send it: {sync_command(folder)}")
+
+
+def sync_command(folder: Path) -> str:
+    """What sends an offline run, with the parts that were logged before it was resumed."""
+    run_id = folder.name.rpartition("-")[2]
+    parts = sorted(folder.parent.glob(f"offline-run-*-{run_id}"))
+    shown = " ".join(os.path.relpath(part) for part in parts)
+    return f"wandb sync {f'--id {run_id} ' if len(parts) > 1 else ''}{shown}"
+
+
+def joint_table(per_joint: Mapping[str, Mapping[str, Any]]) -> tuple[list[str], list[list[Any]]]:
+    """Columns and a row a joint of what ``results.json`` tells of joints."""
+    first = next(iter(per_joint.values()), {})
+    names = [name for name, value in first.items() if not isinstance(value, Mapping)]
+    rows = [[joint, *(values.get(name) for name in names)] for joint, values in per_joint.items()]
+    return ["joint", *names], rows

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +30,7 @@ from fidip.report import (
     summary_rows,
     write_csv,
     write_differences,
+    write_latex,
     write_markdown,
     write_page,
 )
@@ -45,14 +47,15 @@ def compare(config: DictConfig) -> None:
     """Read and compare the runs, print the tables, write Markdown, CSV and the page."""
     if not isinstance(config.rounds, int) or config.rounds < FEWEST_ROUNDS:
         raise ConfigError(f"rounds={config.rounds}: expected a whole number from {FEWEST_ROUNDS}")
-    runs = read_runs(config.runs, config.data.root)
+    runs, gaps = read_runs(config.runs, config.data.root)
     comparison = compare_runs(runs, match, config.against, config.rounds)
     out = Path(config.out)
     out.mkdir(parents=True, exist_ok=True)
     write_markdown(out / "compare.md", runs, comparison)
     write_csv(out / "results.csv", runs)
     write_differences(out / "differences.csv", comparison)
-    write_page(out / "compare.html", runs, comparison)
+    write_latex(out / "table.tex", runs, comparison)
+    write_page(out / "compare.html", runs, comparison, gaps)
     console = Console()
     if not console.is_terminal:
         console.width = 160  # nothing to fit into
@@ -60,8 +63,8 @@ def compare(config: DictConfig) -> None:
     if comparison.differences:
         header, rows = difference_header(comparison), difference_rows(comparison)
         console.print(_table(header, rows, rule(runs, comparison)))
-    for problem in comparison.problems:
-        print(problem)
+    for line in (*comparison.problems, *gaps):
+        print(line)
     print(f"page: {(out / 'compare.html').resolve()}")
 
 
@@ -133,5 +136,12 @@ def main(config: DictConfig) -> None:
     compare(config)
 
 
-if __name__ == "__main__":
+def entry() -> None:
+    """Take the runs as ``runs=GLOB`` or as the only word without a ``=``."""
+    words = sys.argv[1:]
+    sys.argv[1:] = [w if "=" in w or w.startswith("-") else f"runs='{w}'" for w in words]
     main()
+
+
+if __name__ == "__main__":
+    entry()

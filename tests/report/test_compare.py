@@ -44,7 +44,7 @@ def runs(tmp_path):
     for seed, ap in enumerate((0.30, 0.40)):
         make_run(tmp_path, "finetune_demo", seed, ap)
     make_run(tmp_path, "scratch_demo", 0, 0.1)
-    return read_runs(str(tmp_path / "*"))
+    return read_runs(str(tmp_path / "*")).runs
 
 
 def test_seeds_are_put_together(runs, tmp_path):
@@ -89,10 +89,13 @@ def test_the_page_needs_nothing_beside_it(runs, tmp_path):
 
 
 @pytest.mark.parametrize("missing", ["results.json", "environment.json"])
-def test_an_unfinished_run_is_named(runs, tmp_path, missing):
+def test_an_unfinished_run_is_named_and_the_others_are_compared(runs, tmp_path, missing):
     (tmp_path / "scratch_demo_0" / missing).unlink()
-    with pytest.raises(RunError, match=rf"scratch_demo_0.*{missing}"):
-        read_runs(str(tmp_path / "*"))
+    (tmp_path / "scratch_demo_0" / "config.yaml").write_text("name: scratch_demo\nseed: 0\n")
+    found = read_runs(str(tmp_path / "*"))
+    assert {run.experiment for run in found.runs} == {"finetune_demo"}
+    (gap,) = found.gaps
+    assert re.match(rf"scratch_demo, seed 0: not finished, .*scratch_demo_0 has no {missing}", gap)
 
 
 def test_nothing_to_compare_is_an_error(tmp_path):

@@ -2,9 +2,10 @@
 
 from fidip.report.card import model_card
 from fidip.report.comparison import Comparison, Tested, compare_runs
+from fidip.report.latex import latex_table, write_latex
 from fidip.report.overlay import contact_sheet
 from fidip.report.page import write_page
-from fidip.report.runs import Run, read_runs
+from fidip.report.runs import Found, Run, read_runs
 from fidip.report.tables import (
     HEADER,
     difference_header,
@@ -20,6 +21,7 @@ from fidip.report.tables import (
 __all__ = [
     "HEADER",
     "Comparison",
+    "Found",
     "Run",
     "Tested",
     "compare_runs",
@@ -27,12 +29,14 @@ __all__ = [
     "difference_header",
     "difference_rows",
     "footnote",
+    "latex_table",
     "model_card",
     "read_runs",
     "rule",
     "summary_rows",
     "write_csv",
     "write_differences",
+    "write_latex",
     "write_markdown",
     "write_page",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from jinja2 import Environment, PackageLoader
@@ -11,6 +12,7 @@ from fidip.report.comparison import Comparison
 from fidip.report.diagnosis import diagnosis
 from fidip.report.overlay import side_by_side
 from fidip.report.runs import Run, by_experiment
+from fidip.report.sweeps import sweep_curves
 from fidip.report.tables import (
     HEADER,
     difference_header,
@@ -21,8 +23,17 @@ from fidip.report.tables import (
 )
 
 
-def write_page(path: Path, runs: list[Run], comparison: Comparison) -> None:
-    """Tables, AP with intervals, joints, learning curves, domain accuracy, overlays."""
+def write_page(
+    path: Path, runs: list[Run], comparison: Comparison, gaps: Sequence[str] = ()
+) -> None:
+    """Tables, AP with intervals and over swept numbers, joints, learning curves, overlays.
+
+    Args:
+        path: of the page.
+        runs: the finished ones.
+        comparison: of them.
+        gaps: a line for every run that failed or is missing.
+    """
     template = Environment(loader=PackageLoader("fidip.report"), autoescape=True)
     same_images = {comparison.against} & set(comparison.intervals) | set(comparison.differences)
     first = [group[0] for name, group in by_experiment(runs).items() if name in same_images]
@@ -34,6 +45,8 @@ def write_page(path: Path, runs: list[Run], comparison: Comparison) -> None:
         difference_rows=difference_rows(comparison),
         rule=rule(runs, comparison),
         problems=comparison.problems,
+        gaps=gaps,
+        sweeps=sweep_curves(runs, comparison),
         forest=figures.forest(runs, comparison),
         joints=figures.per_joint(runs),
         curves=[

@@ -1,0 +1,131 @@
+"""Runs as cells of a grid: experiment by what was swept, and seeds in every cell."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import product
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from omegaconf import OmegaConf
+
+from fidip.errors import RunError
+
+NOISE = [
+    "name",
+    "group",
+    "seed",
+    "data.seed",
+    "run_dir",
+    "resume",
+    "data.root",
+    "data.num_workers",
+    "allow_contaminated",
+    "allow_partial",
+]
+"""Settings that tell where, how and which of the seeds."""
+NOISY_GROUPS = ("logger.", "callbacks.", "sweep.", "hydra.")
+FULL = 0.5
+"""A grid with fewer cells was searched, not swept: its other cells are not missing."""
+
+Cell = tuple[Any, ...]
+
+
+class Place(NamedTuple):
+    """Where a run belongs.
+
+    Attributes:
+        name: of its experiment.
+        seed: of it.
+        settings: by dotted key.
+        state: ``finished``, or why it is not.
+    """
+
+    name: str
+    seed: int
+    settings: dict[str, Any]
+    state: str = "finished"
+
+
+def read_settings(config: Path) -> dict[str, Any]:
+    """The settings of a ``config.yaml`` that can make a difference, by dotted key.
+
+    Raises:
+        RunError: the file cannot be read.
+    """
+    try:
+        content = OmegaConf.to_container(OmegaConf.load(config))
+    except Exception as error:
+        why = " ".join(str(error).split())
+        raise RunError(f"{config}: cannot be read ({why}); train the run again") from error
+    flat = _flatten(content) if isinstance(content, dict) else {}
+    return {k: v for k, v in flat.items() if k not in NOISE and not k.startswith(NOISY_GROUPS)}
+
+
+def _flatten(node: Mapping[Any, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in node.items():
+        if isinstance(value, Mapping):
+            flat.update(_flatten(value, f"{prefix}{key}."))
+        else:
+            flat[f"{prefix}{key}"] = tuple(value) if isinstance(value, list) else value
+    return flat
+
+
+def swept(settings: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Keys whose values differ, one for all that differ together, by their shortest name.
+
+    ``optimizer.lr=`` changes ``scheduler.max_lr`` and ``task.optimizer.lr``, too; ``net=`` changes many.
+    """
+    keys = sorted({key for one in settings for key in one}, key=lambda k: (k.count("."), len(k), k))
+    axes: dict[tuple[int, ...], str] = {}
+    for key in keys:
+        values = [repr(one.get(key)) for one in settings]
+        pattern = tuple(values.index(value) for value in values)
+        if len(set(values)) > 1:
+            axes.setdefault(pattern, key)
+    return list(axes.values())
+
+
+def axes_of(places: Sequence[Place]) -> dict[str, list[str]]:
+    """By experiment, the settings that were swept."""
+    names = dict.fromkeys(place.name for place in places)
+    return {name: swept([p.settings for p in places if p.name == name]) for name in names}
+
+
+def label(name: str, axes: Mapping[str, Any]) -> str:
+    """An experiment and its place on the axes: ``fidip_demo, adversarial_weight=0.001``."""
+    parts = [f"{axis.rpartition('.')[2]}={show(value)}" for axis, value in axes.items()]
+    return ", ".join([name, *parts])
+
+
+def show(value: Any) -> str:
+    """A setting as on the command line."""
+    return "null" if value is None else str(value)
+
+
+def gaps(places: Sequence[Place]) -> list[str]:
+    """A line for every run of the grid that failed, is not finished, or is not there."""
+    lines = []
+    for name, axes in axes_of(places).items():
+        mine = [place for place in places if place.name == name]
+        known: dict[tuple[Cell, int], str] = {}
+        for place in mine:
+            key = (tuple(place.settings.get(axis) for axis in axes), place.seed)
+            if known.get(key) != "finished":  # run again with success counts
+                known[key] = place.state
+        seeds = sorted({place.seed for place in mine})
+        for key in product(_cells([cell for cell, _ in known]), seeds):
+            state = known.get(key, "no run")
+            if state != "finished":
+                cell, seed = key
+                named = dict(zip(axes, cell, strict=True))
+                lines.append(f"{label(name, named)}, seed {seed}: {state}")
+    return lines
+
+
+def _cells(found: list[Cell]) -> list[Cell]:
+    found = list(dict.fromkeys(found))
+    columns = [list(dict.fromkeys(column)) for column in zip(*found, strict=True)]
+    grid = list(product(*columns))
+    return grid if len(found) >= FULL * len(grid) else found

@@ -26,7 +26,7 @@ def run_train(monkeypatch, tmp_path, tiny_root):
     monkeypatch.delenv("WANDB_RUN_ID", raising=False)
 
     def run(*arguments):
-        given = [f"data.root={tiny_root}", "ckpt=null", *TINY, *arguments]
+        given = [*arguments, f"data.root={tiny_root}", "ckpt=null", *TINY]
         given += [] if "logger=csv" in given else ["logger=wandb"]
         monkeypatch.setattr(sys, "argv", ["fidip train", *given])
         train.main()

@@ -86,7 +86,7 @@ def run_job(task: Callable[[DictConfig], Any], config: DictConfig) -> Any:
         task(config)
         return None
     run.failed.unlink(missing_ok=True)
-    if run.last.is_file():
+    if run.last.is_file() or run.previous.is_file():
         config.resume = str(run.root)
     try:
         task(config)

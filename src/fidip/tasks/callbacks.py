@@ -34,7 +34,7 @@ class ProgressBar(TQDMProgressBar):
 
     def __init__(self, refresh_rate: int = 5) -> None:
         super().__init__(refresh_rate=refresh_rate if sys.stdout.isatty() else 0, leave=False)
-        self._started = 0.0
+        self._started = time.monotonic()  # of a run that goes on in mid-epoch
 
     def on_train_epoch_start(self, trainer: pl.Trainer, *args: Any) -> None:
         super().on_train_epoch_start(trainer, *args)

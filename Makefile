@@ -46,7 +46,7 @@ $(shell rm -rf $(DATA) $(RUNS))
 endif
 
 ifdef PRETRAIN
-ADULTS := $(RUNS)/pretrain_3/checkpoints/best.ckpt
+ADULTS := $(RUNS)/pretrain_4/checkpoints/best.ckpt
 endif
 CKPT := $(or $(ADULTS),bundled:demo_adult)
 
@@ -72,3 +72,8 @@ $(RUNS)/pretrain_2/checkpoints/best.ckpt: $(RUNS)/pretrain_1/checkpoints/best.ck
 $(RUNS)/pretrain_3/checkpoints/best.ckpt: $(RUNS)/pretrain_2/checkpoints/best.ckpt
 $(RUNS)/pretrain_2/checkpoints/best.ckpt $(RUNS)/pretrain_3/checkpoints/best.ckpt:
 	$(TRAIN) experiment=pretrain_demo data.root=data/adults ckpt=$< trainer.max_epochs=45 optimizer.lr=3e-3 hydra.run.dir=$(patsubst %/checkpoints/,%,$(dir $@))
+
+# and once more, on other adults
+$(RUNS)/pretrain_4/checkpoints/best.ckpt: $(RUNS)/pretrain_3/checkpoints/best.ckpt
+	$(BIN)/fidip synthesize preset=adults seed=1 out=data/adults_1
+	$(TRAIN) experiment=pretrain_demo data.root=data/adults_1 ckpt=$< trainer.max_epochs=20 optimizer.lr=3e-3 hydra.run.dir=$(patsubst %/checkpoints/,%,$(dir $@))

@@ -31,6 +31,8 @@ def test_there_are_commands():
 @pytest.mark.parametrize("command", COMMANDS)
 def test_its_keys_exist(command):
     name, *arguments = shlex.split(command)
+    if any(argument.startswith("--config-dir") for argument in arguments):
+        pytest.skip("has files of the reader's own")
     parsed = OverridesParser.create().parse_overrides([a for a in arguments if a[0] != "-"])
     overrides = BasicSweeper.split_arguments(parsed, None)[0][0]  # the first of a sweep
     with hydra.initialize_config_dir(str(config_dir()), version_base="1.3"):

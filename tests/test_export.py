@@ -8,7 +8,7 @@ import onnxruntime
 import pytest
 
 from fidip.cli import config_dir
-from fidip.errors import ConfigError
+from fidip.errors import FidipError
 from fidip.export import export
 
 
@@ -45,11 +45,11 @@ def test_torchscript(tmp_path, capsys):
         (["ckpt=x", "out=net.pt"], "files of format=onnx end in .onnx"),
         (["ckpt=x", "out=net.onnx", "format=tflite"], "format=tflite is not one of onnx, torch"),
         (["ckpt=x", "out=net.onnx", "input=bgr"], "input=bgr is not one of pixels"),
-        (["ckpt=x", "out=net.onnx"], "say with experiment=NAME"),
+        (["ckpt=x", "out=net.onnx"], "checkpoint x: there is no such file"),
     ],
 )
 def test_what_is_wrong_is_said(arguments, expected):
-    with pytest.raises(ConfigError, match=expected):
+    with pytest.raises(FidipError, match=expected):
         export(compose(*arguments))
 
 
@@ -58,7 +58,7 @@ def test_openvino_is_named_where_it_is_missing(tmp_path):
     try:
         import openvino  # noqa: F401
     except ModuleNotFoundError:
-        with pytest.raises(ConfigError, match="pip install openvino"):
+        with pytest.raises(FidipError, match="pip install openvino"):
             export(compose(*arguments))
     else:
         export(compose(*arguments))

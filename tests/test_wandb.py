@@ -1,12 +1,13 @@
 """What W&B is told of a run, read back from the files of offline runs."""
 
 import json
+import subprocess
 import sys
 
 import pytest
 import yaml
 
-from fidip import evaluate, train
+from fidip import train
 from fidip.errors import FidipError
 from fidip.tasks.wandb_run import joint_table, sync_command
 from wandb_file import finished, logged
@@ -35,8 +36,9 @@ def run_train(monkeypatch, tmp_path, tiny_root):
 
 
 def offline(folder):
-    """Records of the W&B runs below a folder, in order of their files."""
-    return [finished(file) for file in sorted(folder.rglob("run-*.wandb"))]
+    """Records of the W&B runs below a folder, in order of their start."""
+    runs = sorted(folder.rglob("offline-run-*-*"))
+    return [finished(run / f"run-{run.name.rsplit('-', 1)[1]}.wandb") for run in runs]
 
 
 def about(found):
@@ -158,12 +160,11 @@ def test_a_resumed_run_is_the_same_run(run_train, tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
-def test_an_evaluation_is_a_run_of_its_own(run_train, tmp_path, tiny_root, monkeypatch):
+def test_an_evaluation_is_a_run_of_its_own(run_train, tmp_path, tiny_root):
     run_train("experiment=scratch_demo", "logger=csv")
     (folder,) = tmp_path.glob("outputs/*/*")
     given = [f"ckpt={folder}", f"data.root={tiny_root}", "logger=wandb", "out=scored"]
-    monkeypatch.setattr(sys, "argv", ["fidip evaluate", *given])
-    evaluate.main()
+    subprocess.run([sys.executable, "-m", "fidip.evaluate", *given], check=True)
     (found,) = offline(tmp_path)
     run = about(found)
     assert (run.display_name, run.job_type) == ("scratch_demo-seed0", "evaluate")

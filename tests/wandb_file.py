@@ -12,7 +12,7 @@ WHOLE, LAST = 1, 4
 def records(path: Path) -> list[Record]:
     """All complete records of an offline run; a record that crosses blocks comes in chunks."""
     content, at, whole, found = path.read_bytes(), FILE_HEADER, b"", []
-    assert content[:4] == b":W&B"
+    assert content[:4] in (b"", b":W&B")
     while at + CHUNK_HEADER <= len(content):
         if BLOCK - at % BLOCK < CHUNK_HEADER:  # no room for another chunk: zeros
             at += BLOCK - at % BLOCK
@@ -31,10 +31,12 @@ def records(path: Path) -> list[Record]:
 def finished(path: Path, timeout_s: float = 60) -> list[Record]:
     """All records of a run that has ended: W&B's own process writes the last after ours went on."""
     end = time.monotonic() + timeout_s
-    while not any(record.HasField("exit") for record in records(path)):
+    while True:
+        found = records(path) if path.exists() else []
+        if any(record.HasField("exit") for record in found):
+            return found
         assert time.monotonic() < end, f"{path}: no end of the run within {timeout_s} s"
         time.sleep(0.1)
-    return records(path)
 
 
 def logged(found: list[Record]) -> dict[str, list[str]]:

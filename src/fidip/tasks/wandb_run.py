@@ -56,7 +56,7 @@ class WandbRun(WandbLogger):
         super().__init__(
             project=project,
             entity=entity,
-            save_dir=save_dir,
+            save_dir=str(Path(save_dir).resolve()),  # W&B's process may have another working folder
             name=name.strip("-")[:LONGEST_NAME],
             id=id,
             job_type=job_type,

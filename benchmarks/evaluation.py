@@ -9,6 +9,7 @@ inside the net.
 from __future__ import annotations
 
 import os
+import statistics
 import sys
 import tempfile
 import time
@@ -26,6 +27,7 @@ from fidip.cli import config_dir
 from fidip.nn import PoseNet
 
 PEOPLE = 200
+ROUNDS = 5
 INFANTS = f"[{{group: infant, look: varied, is_synthetic: false, count: {PEOPLE}}}]"
 SPLITS = f"{{validate_infant: {INFANTS}}}"
 EXPERIMENT = "experiment=finetune_mobilenet_syrip"
@@ -82,12 +84,17 @@ def main() -> None:
         make_weights(folder / "net.safetensors")
         arguments = [f"ckpt={folder}/net.safetensors", EXPERIMENT, f"data.root={folder}/data"]
         run(evaluate, *arguments, f"out={folder}/warm")
-        watch = Stopwatch()
-        start = time.perf_counter()
-        run(evaluate, *arguments, f"out={folder}/out")
-        total = time.perf_counter() - start
-    print(f"{PEOPLE} images: {total:.2f} s, {watch.seconds:.2f} s inside the net")
-    print(f"inside the net: {watch.seconds / total:.0%} (target: at least 85 %)")
+        watch, shares = Stopwatch(), []
+        for number in range(ROUNDS):
+            watch.seconds, start = 0.0, time.perf_counter()
+            run(evaluate, *arguments, f"out={folder}/{number}")
+            total = time.perf_counter() - start
+            shares.append(watch.seconds / total)
+            print(f"{PEOPLE} images: {total:.2f} s, {watch.seconds:.2f} s inside the net")
+    low, high = min(shares), max(shares)
+    print(
+        f"inside the net: {statistics.median(shares):.0%} ({low:.0%} to {high:.0%}; target: at least 85 %)"
+    )
 
 
 if __name__ == "__main__":

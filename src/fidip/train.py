@@ -23,7 +23,7 @@ from fidip.report import contact_sheet, model_card
 from fidip.run_folder import RunFolder, fingerprint, write_image
 from fidip.scoring import score_poses, write_scores
 from fidip.sweep import run_job
-from fidip.tasks import WholeCheckpoints, announce, publish
+from fidip.tasks import Float64, SyncedBatchNorms, WholeCheckpoints, announce, publish
 
 MISSING = {
     "ckpt": "weights of a network pretrained on adults; ckpt=FILE takes a checkpoint of "
@@ -101,8 +101,14 @@ def make_trainer(config: DictConfig) -> pl.Trainer:
     plugins: list[Any] = [WholeCheckpoints()]
     if SLURMEnvironment.detect():  # our own callback requeues
         plugins.append(SLURMEnvironment(auto_requeue=False))
+    if config.trainer.get("sync_batchnorm"):
+        plugins.append(SyncedBatchNorms())
+    precision = config.trainer.precision
+    if precision == "64-true":
+        plugins.append(Float64())
+        precision = None  # Lightning takes one of the two
     trainer: pl.Trainer = instantiate(
-        config.trainer, callbacks=callbacks, logger=loggers, plugins=plugins
+        config.trainer, callbacks=callbacks, logger=loggers, plugins=plugins, precision=precision
     )
     return trainer
 

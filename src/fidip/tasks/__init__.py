@@ -5,6 +5,8 @@ from fidip.tasks.checkpoints import Checkpoints, WholeCheckpoints
 from fidip.tasks.fidip import FidipTask
 from fidip.tasks.loggers import CurveFile
 from fidip.tasks.pose import PoseTask
+from fidip.tasks.precision import Float64
+from fidip.tasks.processes import SyncedBatchNorms
 from fidip.tasks.schedules import constant, step_decay
 from fidip.tasks.wandb_run import WandbRun, announce, publish
 
@@ -12,8 +14,10 @@ __all__ = [
     "Checkpoints",
     "CurveFile",
     "FidipTask",
+    "Float64",
     "PoseTask",
     "ProgressBar",
+    "SyncedBatchNorms",
     "WandbRun",
     "WholeCheckpoints",
     "announce",

@@ -20,6 +20,7 @@ from fidip.adapt.adversarial import (
 from fidip.nn import PoseOutput
 from fidip.tasks.checkpoints import Checkpoints
 from fidip.tasks.pose import OptimizerFactory, PoseTask
+from fidip.tasks.processes import average_gradients, keep_out_of_ddp, share, without_ddp
 from fidip.tasks.schedules import SchedulerFactory, constant
 from fidip.types import Batch
 
@@ -66,6 +67,7 @@ class FidipTask(PoseTask):
         super().__init__(**pose_task)
         self.automatic_optimization = False
         self.domain_head = domain_head(self.net.feature_channels)
+        keep_out_of_ddp(self, "domain_head")
         self.domain_optimizer_factory = domain_optimizer
         self.domain_scheduler_factory = domain_scheduler
         self.adversarial_weight = adversarial_weight
@@ -104,7 +106,9 @@ class FidipTask(PoseTask):
         logits = self.domain_head(features)
         loss = domain_loss(logits, is_synthetic)
         optimizer.zero_grad()
-        self.manual_backward(loss)
+        with without_ddp(self.trainer.strategy):
+            self.manual_backward(loss)
+        average_gradients(self.domain_head.parameters())
         self.trainer.strategy.optimizer_step(optimizer, lambda: None)
         return loss, domain_accuracy(logits, is_synthetic)
 
@@ -125,6 +129,7 @@ class FidipTask(PoseTask):
 
     def on_train_start(self) -> None:
         """Domain pretraining, unless a checkpoint says that it is done."""
+        share(self.domain_head.state_dict().values())
         epochs = range(int(self.domain_epochs_done), self.domain_epochs)
         if not epochs:
             return

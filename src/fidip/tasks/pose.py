@@ -14,7 +14,8 @@ from fidip.losses import heatmap_mse
 from fidip.metrics import score_poses
 from fidip.nn import PoseNet
 from fidip.skeleton import COCO17
-from fidip.tasks.predictions import gather_poses, share_buffers, to_poses
+from fidip.tasks.predictions import gather_poses, to_poses
+from fidip.tasks.processes import share
 from fidip.tasks.running_means import RunningMeans
 from fidip.tasks.schedules import SchedulerFactory, constant
 from fidip.types import Annotation, Batch, Poses
@@ -112,7 +113,7 @@ class PoseTask(pl.LightningModule):
         return heatmaps
 
     def on_validation_epoch_start(self) -> None:
-        share_buffers(self.net)
+        share(self.net.buffers())  # BatchNorm statistics: checkpoints hold the first process's
         self._parts.clear()
 
     def on_test_epoch_start(self) -> None:

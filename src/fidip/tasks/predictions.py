@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import torch.distributed as dist
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from fidip.geometry import apply_affine
 from fidip.types import Annotation, Batch, Poses
@@ -46,13 +46,6 @@ def gather_poses(parts: Sequence[Poses]) -> Poses:
         parts = [part for share in shares for part in share]
     poses = Poses.concatenate(parts)
     return poses[_first_rows(poses.index)]
-
-
-def share_buffers(module: nn.Module) -> None:
-    """Give every process the first one's BatchNorm statistics, which its checkpoint holds."""
-    if dist.is_available() and dist.is_initialized():
-        for buffer in module.buffers():
-            dist.broadcast(buffer, src=0)
 
 
 def _first_rows(index: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -21,14 +21,19 @@ from fidip.report import (
     HEADER,
     Run,
     Tested,
+    check_installed,
     compare_runs,
     difference_header,
     difference_rows,
     footnote,
     read_runs,
+    report,
     rule,
+    send_dashboard,
     summary_rows,
+    workspace,
     write_csv,
+    write_dashboard,
     write_differences,
     write_latex,
     write_markdown,
@@ -39,6 +44,7 @@ from fidip.scoring import read_results
 
 FEWEST_ROUNDS = 20
 """With fewer no p value is below .05."""
+TARGETS = ("html", "wandb")
 AGREEMENT = 1e-6
 """Numbers of a run that are further from those that it reported are others."""
 
@@ -47,6 +53,10 @@ def compare(config: DictConfig) -> None:
     """Read and compare the runs, print the tables, write Markdown, CSV and the page."""
     if not isinstance(config.rounds, int) or config.rounds < FEWEST_ROUNDS:
         raise ConfigError(f"rounds={config.rounds}: expected a whole number from {FEWEST_ROUNDS}")
+    if config.to not in TARGETS:
+        raise ConfigError(f"to={config.to}: expected {' or '.join(TARGETS)}")
+    if config.to == "wandb":
+        check_installed()
     runs, gaps = read_runs(config.runs, config.data.root)
     comparison = compare_runs(runs, match, config.against, config.rounds)
     out = Path(config.out)
@@ -65,7 +75,24 @@ def compare(config: DictConfig) -> None:
         console.print(_table(header, rows, rule(runs, comparison)))
     for line in (*comparison.problems, *gaps):
         print(line)
+    if config.to == "wandb":
+        show_at_wandb(runs, config.project, config.entity, out / "dashboard.json")
     print(f"page: {(out / 'compare.html').resolve()}")
+
+
+def show_at_wandb(runs: list[Run], project: str, entity: str | None, file: Path) -> None:
+    """Keep the dashboard of these runs in a file, and send it where an API key is known."""
+    from fidip.tasks import has_key
+
+    write_dashboard(file, [make(runs, project, entity or "") for make in (workspace, report)])
+    why = "no API key, see wandb login"
+    if has_key():
+        try:
+            print(*send_dashboard(runs, project, entity), sep="\n")
+            return
+        except OSError as error:
+            why = str(error)
+    print(f"W&B: not sent ({why}), kept in {file}; the same command sends it later")
 
 
 def match(run: Run) -> Tested:

@@ -2,6 +2,13 @@
 
 from fidip.report.card import model_card
 from fidip.report.comparison import Comparison, Tested, compare_runs
+from fidip.report.dashboard import (
+    check_installed,
+    report,
+    send_dashboard,
+    workspace,
+    write_dashboard,
+)
 from fidip.report.latex import latex_table, write_latex
 from fidip.report.overlay import contact_sheet
 from fidip.report.page import write_page
@@ -24,6 +31,7 @@ __all__ = [
     "Found",
     "Run",
     "Tested",
+    "check_installed",
     "compare_runs",
     "contact_sheet",
     "difference_header",
@@ -32,9 +40,13 @@ __all__ = [
     "latex_table",
     "model_card",
     "read_runs",
+    "report",
     "rule",
+    "send_dashboard",
     "summary_rows",
+    "workspace",
     "write_csv",
+    "write_dashboard",
     "write_differences",
     "write_latex",
     "write_markdown",

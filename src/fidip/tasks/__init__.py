@@ -8,7 +8,7 @@ from fidip.tasks.pose import PoseTask
 from fidip.tasks.precision import Float64
 from fidip.tasks.processes import SyncedBatchNorms
 from fidip.tasks.schedules import constant, step_decay
-from fidip.tasks.wandb_run import WandbRun, announce, publish
+from fidip.tasks.wandb_run import WandbRun, announce, has_key, publish
 
 __all__ = [
     "Checkpoints",
@@ -22,6 +22,7 @@ __all__ = [
     "WholeCheckpoints",
     "announce",
     "constant",
+    "has_key",
     "publish",
     "step_decay",
 ]

@@ -52,7 +52,7 @@ class WandbRun(WandbLogger):
         if wandb.run is not None:  # of an earlier job of this process, which ended with an error
             wandb.finish(exit_code=1)
         self.images = images
-        offline = not _has_key()
+        offline = not has_key()
         super().__init__(
             project=project,
             entity=entity,
@@ -69,7 +69,8 @@ class WandbRun(WandbLogger):
         )
 
 
-def _has_key() -> bool:
+def has_key() -> bool:
+    """Whether an API key of W&B is known here."""
     netrc = Path.home() / ".netrc"
     return "WANDB_API_KEY" in os.environ or (
         netrc.is_file() and "api.wandb.ai" in netrc.read_text(encoding="utf-8")

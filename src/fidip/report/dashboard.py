@@ -26,8 +26,8 @@ HALF_WIDTH, HEIGHT = 12, 8
 
 def workspace(runs: Sequence[Run], project: str, entity: str) -> Any:
     """The ``Workspace``: the panels beside W&B's own list of runs."""
-    import wandb_workspaces.expr as expr
     import wandb_workspaces.workspaces as ws
+    from wandb_workspaces import expr
 
     panels = _panels()
     return ws.Workspace(
@@ -72,7 +72,10 @@ def report(runs: Sequence[Run], project: str, entity: str) -> Any:
 def write_dashboard(path: Path, views: Sequence[Any]) -> None:
     """Write what would be sent, by kind of view, as JSON that W&B's models read back."""
     models = {type(view).__name__.lower(): view._to_model() for view in views}
-    content = {kind: json.loads(m.model_dump_json(by_alias=True, exclude_none=True)) for kind, m in models.items()}
+    content = {
+        kind: json.loads(m.model_dump_json(by_alias=True, exclude_none=True))
+        for kind, m in models.items()
+    }
     path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
 
@@ -94,7 +97,8 @@ def send_dashboard(runs: Sequence[Run], project: str, entity: str | None) -> lis
     import wandb
 
     try:
-        owner = entity or wandb.Api().default_entity
+        api = wandb.Api()  # asks whether the key is valid, before anything is sent
+        owner = entity or api.default_entity
         views = [report(runs, project, owner), workspace(runs, project, owner)]
         return [view.save().url for view in views]
     except (wandb.Error, requests.RequestException, ValueError) as error:
@@ -116,7 +120,7 @@ def _axes(runs: Sequence[Run]) -> list[str]:
 
 
 def _filters(runs: Sequence[Run]) -> list[Any]:
-    import wandb_workspaces.expr as expr
+    from wandb_workspaces import expr
 
     names = list(dict.fromkeys(run.name for run in runs))
     return [expr.Metric("Group").isin(names), expr.Metric("JobType") == "train"]

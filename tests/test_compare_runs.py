@@ -248,3 +248,17 @@ def test_mistakes_are_one_line(argument, words, runs, monkeypatch, capsys):
         run_compare(monkeypatch, capsys, runs, argument)
     assert exit_.value.code == 2
     assert capsys.readouterr().err == f"error: {argument}: {words}\n"
+
+
+def test_the_dashboard_is_kept_where_nobody_is_logged_in(runs, monkeypatch, capsys):
+    monkeypatch.setenv("HOME", str(runs.parent))
+    monkeypatch.delenv("WANDB_API_KEY", raising=False)
+    printed, _ = run_compare(monkeypatch, capsys, runs, "to=wandb")
+    assert "W&B: not sent" in line_of(printed, "dashboard.json")
+    assert set(json.loads((runs.parent / "out/dashboard.json").read_text())) == {
+        "workspace", "report",
+    }  # fmt: skip
+    with pytest.raises(SystemExit) as exit_:
+        run_compare(monkeypatch, capsys, runs, "to=paper")
+    assert exit_.value.code == 2
+    assert "to=paper: expected html or wandb" in capsys.readouterr().err

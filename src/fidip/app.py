@@ -25,7 +25,7 @@ from fidip.inference import Predictor
 from fidip.inference.media import is_photo
 from fidip.inference.writers import FORMATS
 from fidip.nn.zoo import BUNDLED
-from fidip.predict import predict_photos, predict_video
+from fidip.predict import make_detector, predict_photos, predict_video
 from fidip.skeleton import COCO17
 from fidip.trained import default_ckpt, load_predictor, zoo_entry
 
@@ -113,6 +113,7 @@ def installed(name: str) -> bool:
 
 def worker(predictor: Predictor, config: DictConfig) -> Work:
     """What looks at one file as ``fidip predict`` does."""
+    detector = make_detector(config)
 
     def work(job: Job, report: Report) -> Message:
         wanted = job.options & set(ALLOWED)
@@ -126,12 +127,12 @@ def worker(predictor: Predictor, config: DictConfig) -> Work:
         assert isinstance(changed, DictConfig)
         photo = is_photo(job.source)
         if photo:
-            failed = predict_photos(predictor, [job.source], None, changed, bar(report))
+            failed = predict_photos(predictor, [job.source], None, detector, changed, bar(report))
             if failed:
                 raise DataError(failed[0])
             note = None
         else:
-            note = predict_video(predictor, job.source, changed, bar(report))
+            note = predict_video(predictor, job.source, detector, changed, bar(report))
         return {
             "photo": photo,
             "note": note and note.replace(f"{job.source.parent}/", ""),

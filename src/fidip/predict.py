@@ -26,6 +26,7 @@ from fidip.inference import (
     prefetch,
     search,
 )
+from fidip.inference.detectors import Detector
 from fidip.inference.finding import look
 from fidip.inference.media import find_media, is_photo, read_photo
 from fidip.inference.replay import draw_track
@@ -54,11 +55,12 @@ def predict(config: DictConfig) -> None:
         flip_test=config.flip_test,
         config=config,
     )
+    detector = make_detector(config)
     boxes = read_boxes(config.boxes, media) if config.boxes else None
-    failed = predict_photos(predictor, photos, boxes, config) if photos else []
+    failed = predict_photos(predictor, photos, boxes, detector, config) if photos else []
     for path in videos:
         try:
-            problem = predict_video(predictor, path, config)
+            problem = predict_video(predictor, path, detector, config)
         except FidipError as error:
             problem = str(error)
         failed += [problem] if problem else []
@@ -77,6 +79,14 @@ def check(config: DictConfig) -> None:
     if unknown:
         raise ConfigError(f"save: {', '.join(unknown)} is none of {', '.join(SAVE)}")
     check_installed(formats(config))
+
+
+def make_detector(config: DictConfig) -> Detector:
+    """Raises ConfigError where its file is not told."""
+    if OmegaConf.is_missing(config.detector, "path"):
+        raise ConfigError("detector.path is not set: give detector.path=FILE.onnx")
+    detector: Detector = instantiate(config.detector)
+    return detector
 
 
 def formats(config: DictConfig) -> list[str]:
@@ -106,6 +116,7 @@ def predict_photos(
     predictor: Predictor,
     photos: Sequence[Path],
     boxes: dict[str, list[NDArray[np.float64]]] | None,
+    detector: Detector,
     config: DictConfig,
     progress: Callable[..., tqdm] = tqdm,
 ) -> list[str]:
@@ -121,7 +132,7 @@ def predict_photos(
                 failed.append(str(error))
                 continue
             labelled = None if boxes is None else boxes.get(path.name, [])
-            poses = _poses(predictor, image, labelled, config.rotations)
+            poses = _poses(predictor, image, labelled, config.rotations, detector)
             found += [(path.name, number, pose) for pose in poses]
             if "overlay" in config.save:
                 drawn = overlay(image, [(pose.xy, pose.scores) for pose in poses])
@@ -149,16 +160,21 @@ def _poses(
     image: NDArray[np.uint8],
     boxes: list[NDArray[np.float64]] | None,
     rotations: Sequence[float],
+    detector: Detector,
 ) -> list[Pose]:
     if boxes is None:
-        return [search(predictor, image, rotations)]
+        return [search(predictor, image, rotations, detector)]
     wh = (image.shape[1], image.shape[0])
     windows = [Window.of_box(box, wh, predictor.aspect_ratio) for box in boxes]
     return look(predictor, image, windows) if windows else []
 
 
 def predict_video(
-    predictor: Predictor, path: Path, config: DictConfig, progress: Callable[..., tqdm] = tqdm
+    predictor: Predictor,
+    path: Path,
+    detector: Detector,
+    config: DictConfig,
+    progress: Callable[..., tqdm] = tqdm,
 ) -> str | None:
     """Write the track of a video's infant; returns a line about the video where it is damaged.
 
@@ -168,7 +184,7 @@ def predict_video(
     video = Video(path)
     stem = Path(config.out) / path.stem
     smooth, overlay = instantiate(config.smoothing), instantiate(config.overlay)
-    finder = Finder(predictor, config.lost, config.rotations)
+    finder = Finder(predictor, config.lost, config.rotations, detector)
     times: list[float] = []
     poses: list[Pose] = []
     wh = (0, 0)

@@ -1,7 +1,7 @@
 """Finding one infant in an image without a box, and following it through a video.
 
-Nothing but the pose network looks: over the whole image at several sizes and rotations, then in
-windows around the key points that it found there, until it is surest of them.
+The pose network looks over the whole image at several sizes and rotations, or where a detector found
+people, then in windows around the key points that it found there, until it is surest of them.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from fidip.inference.detectors import Detector, NoDetector
 from fidip.inference.predictor import Floats, Predictor, Window
 from fidip.skeleton import COCO17
 from fidip.types import ImageSize
@@ -70,13 +71,19 @@ class Finder:
         predictor: of key points.
         lost: mean confidence below which a followed infant is searched for anew.
         rotations: of the windows that search, in degrees.
+        detector: of people, where a search begins.
     """
 
     def __init__(
-        self, predictor: Predictor, lost: float = 0.2, rotations: Sequence[float] = ROTATIONS
+        self,
+        predictor: Predictor,
+        lost: float = 0.2,
+        rotations: Sequence[float] = ROTATIONS,
+        detector: Detector | None = None,
     ) -> None:
         self.predictor = predictor
         self.rotations = rotations
+        self.detector = detector or NoDetector()
         self.lost = lost
         self._last: Pose | None = None
         self._velocity: Floats | float = 0.0
@@ -87,7 +94,7 @@ class Finder:
         """The pose in the next image of a video."""
         pose, followed = self._follow(image), True
         if pose is None or self._doubts(pose):
-            found = search(self.predictor, image, self.rotations)
+            found = search(self.predictor, image, self.rotations, self.detector)
             self._rest = REST
             if pose is None or found.score > pose.score:
                 pose, followed = found, False
@@ -115,9 +122,23 @@ class Finder:
         self._last = pose if pose.score >= self.lost else None
 
 
-def search(predictor: Predictor, image: Image, rotations: Sequence[float] = ROTATIONS) -> Pose:
-    """The pose that the network is surest of, anywhere in an (H, W, 3) RGB image, at any rotation."""
-    windows = search_windows((image.shape[1], image.shape[0]), predictor.aspect_ratio, rotations)
+def search(
+    predictor: Predictor,
+    image: Image,
+    rotations: Sequence[float] = ROTATIONS,
+    detector: Detector | None = None,
+) -> Pose:
+    """The pose that the network is surest of in an (H, W, 3) RGB image, at any rotation.
+
+    Where a detector finds people, only they are looked at; else it is searched for anywhere.
+    """
+    wh = (image.shape[1], image.shape[0])
+    boxes_xywh = detector(image)[0] if detector else []
+    windows = [
+        window
+        for box in boxes_xywh
+        for window in box_windows(box, predictor.aspect_ratio, rotations)
+    ] or search_windows(wh, predictor.aspect_ratio, rotations)
     poses = sorted(look(predictor, image, windows), key=lambda p: -p.score)[:CANDIDATES]
     best = poses[0]
     for _ in range(REFINEMENTS):
@@ -146,6 +167,19 @@ def search_windows(
             for x in _centers(image_wh[0], width, steps[0]):
                 center = np.array([x, y])
                 windows += [Window(center, width, rotation) for rotation in rotations]
+    return windows
+
+
+def box_windows(
+    box_xywh: Floats, aspect_ratio: float, rotations: Sequence[float] = ROTATIONS
+) -> list[Window]:
+    """Windows around a person's box in image px, each as large as the box that it sees turned."""
+    center = box_xywh[:2] + (box_xywh[2:] - 1) / 2
+    windows = []
+    for rotation in rotations:
+        cos, sin = abs(math.cos(math.radians(rotation))), abs(math.sin(math.radians(rotation)))
+        width, height = np.array([[cos, sin], [sin, cos]]) @ box_xywh[2:]
+        windows.append(Window(center, float(max(width, height * aspect_ratio, 2)) * 1.25, rotation))
     return windows
 
 

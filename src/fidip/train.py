@@ -82,6 +82,11 @@ def check(config: DictConfig) -> None:
     if config.name == "unnamed":
         names = sorted(path.stem for path in (config_dir() / "experiment").glob("*.yaml"))
         raise ConfigError(f"experiment is not set; choose one: experiment={'|'.join(names)}")
+    if "accumulate" in config.task and config.trainer.get("accumulate_grad_batches", 1) != 1:
+        raise ConfigError(
+            f"trainer.accumulate_grad_batches={config.trainer.accumulate_grad_batches}: this task "
+            "has two optimisers and accumulates by itself; set task.accumulate instead"
+        )
     missing = sorted(OmegaConf.missing_keys(config) - {"resume"})
     if missing:
         needs = [f"{key} is not set: {MISSING.get(key, f'give {key}=VALUE')}" for key in missing]

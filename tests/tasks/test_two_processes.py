@@ -7,20 +7,10 @@ import pytest
 import pytorch_lightning as pl
 import torch
 from hydra.utils import instantiate
-from pytorch_lightning.strategies import DDPStrategy
-from toy_fidip import expected_weights, fit, make_task, pretrained_head
+from toy_fidip import expected_weights, fit, make_task, pretrained_head, two_processes
 
 from fidip.cli import config_dir
 from fidip.train import make_trainer
-
-
-def two_processes():
-    return {
-        "strategy": DDPStrategy(
-            start_method="fork", process_group_backend="gloo", broadcast_buffers=False
-        ),
-        "devices": 2,
-    }
 
 
 def test_two_processes_take_the_steps_of_one():

@@ -11,6 +11,7 @@ from functools import partial
 import numpy as np
 import pytorch_lightning as pl
 import torch
+from pytorch_lightning.strategies import DDPStrategy
 from torch import nn
 from torch.utils.data import DataLoader, SequentialSampler
 
@@ -142,6 +143,12 @@ def fit(task, batches=1, epochs=1, callbacks=(), data=None, **settings):
     )
     trainer.fit(task, datamodule=data or ToyData(batches))
     return trainer
+
+
+def two_processes():
+    """Settings of ``fit``: this process and a fork of it."""
+    ddp = DDPStrategy(start_method="fork", process_group_backend="gloo", broadcast_buffers=False)
+    return {"strategy": ddp, "devices": 2}
 
 
 def pretrained_head(updates):

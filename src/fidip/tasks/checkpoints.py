@@ -93,12 +93,12 @@ class Checkpoints(Checkpoint):
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, *args: Any
     ) -> None:
-        loop = trainer.fit_loop.epoch_loop
-        if trainer.is_last_batch or loop._should_accumulate():
+        if trainer.is_last_batch or pl_module.within_group:
             return
         decision = self._decide(trainer)
         if decision:
-            self._save(trainer, trainer.current_epoch, loop.batch_progress.current.processed)
+            batches = trainer.fit_loop.epoch_loop.batch_progress.current
+            self._save(trainer, trainer.current_epoch, batches.processed)
         if decision == STOP:
             self._leave(trainer)
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import nullcontext
 from itertools import islice
 from typing import Any
 
@@ -44,6 +46,9 @@ class FidipTask(PoseTask):
         domain_scheduler: makes the learning rate schedule of the domain head, stepped once an
             update of the adaptation; before it, the rate is the optimiser's own.
         domain_epochs: epochs over the data module's ``domain_dataloader``.
+        accumulate: batches of one process that make one update; what is left at the end of an
+            epoch makes one, too. Step I takes all of them before step II takes any, so the
+            network goes over each twice.
         pose_task: the arguments of ``PoseTask``.
 
     Logs, beside what ``PoseTask`` does, ``train/pose_loss``, ``train/domain_loss`` and
@@ -62,6 +67,7 @@ class FidipTask(PoseTask):
         adversarial_schedule: Callable[[float], float] = always,
         domain_scheduler: SchedulerFactory = constant,
         domain_epochs: int = 10,
+        accumulate: int = 1,
         **pose_task: Any,
     ) -> None:
         super().__init__(**pose_task)
@@ -73,6 +79,8 @@ class FidipTask(PoseTask):
         self.adversarial_weight = adversarial_weight
         self.adversarial_schedule = adversarial_schedule
         self.domain_epochs = domain_epochs
+        self.accumulate = accumulate
+        self._group: list[Batch] = []
         self.register_buffer("domain_epochs_done", torch.tensor(0))
 
     def configure_optimizers(self) -> Any:
@@ -84,10 +92,30 @@ class FidipTask(PoseTask):
             {"scheduler": scheduler, "interval": "step"},
         ]
 
-    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        output = self.net(self.net.normalize(batch.crops))
-        head_loss, accuracy = self._update_head(output.features.detach(), batch.is_synthetic)
-        loss, pose_loss = self._update_net(output, batch)
+    @property
+    def _updates(self) -> int:
+        at_most = super()._updates
+        an_epoch = math.ceil(self.trainer.num_training_batches / self.accumulate)
+        return min(at_most, self.trainer.max_epochs * an_epoch)
+
+    @property
+    def within_group(self) -> bool:
+        return bool(self._group)
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor | None:
+        self._group.append(batch)
+        if len(self._group) < self.accumulate and not self.trainer.is_last_batch:
+            return None
+        group, self._group = self._group, []
+        outputs: Iterable[PoseOutput]
+        features: Iterable[Tensor]
+        if len(group) == 1:
+            outputs = [self._look(batch)]
+            features = [output.features.detach() for output in outputs]
+        else:  # when their turn comes, so that no more than one is in memory
+            outputs, features = map(self._look, group), map(self._features, group)
+        head_loss, accuracy = self._update_head(features, group)
+        loss, pose_loss = self._update_net(outputs, group)
         self.log_train(
             {
                 "train/loss": loss,
@@ -95,37 +123,54 @@ class FidipTask(PoseTask):
                 "train/domain_loss": head_loss,
                 "train/domain_accuracy": accuracy,
             },
-            batch,
+            sum(map(len, group)),
         )
-        return loss.detach()
+        return loss
 
-    def _update_head(self, features: Tensor, is_synthetic: Tensor) -> tuple[Tensor, Tensor]:
-        """Step I; returns the head's () loss and accuracy before the update."""
+    def _look(self, batch: Batch) -> PoseOutput:
+        output: PoseOutput = self.net(self.net.normalize(batch.crops))
+        return output
+
+    def _features(self, batch: Batch) -> Tensor:
+        """(B, C, h, w) as ``_look`` finds them, leaving no trace in the network."""
+        with torch.no_grad(), fixed(self.net):
+            return self._look(batch).features
+
+    def _update_head(self, features: Iterable[Tensor], group: Sequence[Batch]) -> Tensor:
+        """Step I, on each batch's features; returns (2,) loss and accuracy before the update."""
         # Unwrapped: Lightning's wrapper would count its updates as steps of the run.
         optimizer = self.optimizers(use_pl_optimizer=False)[1]
-        logits = self.domain_head(features)
-        loss = domain_loss(logits, is_synthetic)
         optimizer.zero_grad()
-        with without_ddp(self.trainer.strategy):
-            self.manual_backward(loss)
+        scores = []
+        for seen, batch in zip(features, group, strict=True):
+            logits = self.domain_head(seen)
+            loss = domain_loss(logits, batch.is_synthetic)
+            with without_ddp(self.trainer.strategy):
+                self.manual_backward(loss / len(group))
+            scores.append(torch.stack([loss.detach(), domain_accuracy(logits, batch.is_synthetic)]))
         average_gradients(self.domain_head.parameters())
         self.trainer.strategy.optimizer_step(optimizer, lambda: None)
-        return loss, domain_accuracy(logits, is_synthetic)
+        return torch.stack(scores).mean(0)
 
-    def _update_net(self, output: PoseOutput, batch: Batch) -> tuple[Tensor, Tensor]:
-        """Step II; returns its () loss and the pose loss within."""
-        pose_loss = self.pose_loss(output.heatmaps, batch)
-        with fixed(self.domain_head):
-            confusion = domain_loss(self.domain_head(output.features), batch.is_synthetic)
+    def _update_net(self, outputs: Iterable[PoseOutput], group: Sequence[Batch]) -> Tensor:
+        """Step II; returns its (2,) loss and the pose loss within."""
         share = self.adversarial_schedule(self.global_step / self._updates)
-        loss = confusion_loss(pose_loss, confusion, self.adversarial_weight * share)
         optimizer = self.optimizers()[0]
         optimizer.zero_grad()
-        self.manual_backward(loss)
+        losses: list[Tensor] = []
+        for output, batch in zip(outputs, group, strict=True):
+            pose_loss = self.pose_loss(output.heatmaps, batch)
+            with fixed(self.domain_head):
+                confusion = domain_loss(self.domain_head(output.features), batch.is_synthetic)
+            loss = confusion_loss(pose_loss, confusion, self.adversarial_weight * share)
+            losses.append(torch.stack([loss, pose_loss]).detach())
+            last = len(losses) == len(group)  # and DDP takes the mean of all that has come together
+            with nullcontext() if last else without_ddp(self.trainer.strategy):
+                self.manual_backward(loss / len(group))
         optimizer.step()
         for scheduler in self.lr_schedulers():
             scheduler.step()
-        return loss, pose_loss
+        return torch.stack(losses).mean(0)
 
     def on_train_start(self) -> None:
         """Domain pretraining, unless a checkpoint says that it is done."""
@@ -148,13 +193,10 @@ class FidipTask(PoseTask):
         """One pass of the head alone; returns (2,) mean loss and accuracy over all processes."""
         values = []
         limit = self.trainer.limit_train_batches
-        for batch in islice(loader, limit if isinstance(limit, int) else None):
-            on_device = batch.to(self.device)
+        batches = islice(loader, limit if isinstance(limit, int) else None)
+        while group := [batch.to(self.device) for batch in islice(batches, self.accumulate)]:
             with self.trainer.precision_plugin.forward_context():
-                with torch.no_grad():
-                    features = self.net(self.net.normalize(on_device.crops)).features
-                scores = self._update_head(features, on_device.is_synthetic)
-            values.append(torch.stack(scores).detach())
+                values.append(self._update_head(map(self._features, group), group))
         mean: Tensor = self.trainer.strategy.reduce(torch.stack(values).mean(0), reduce_op="mean")
         return mean
 

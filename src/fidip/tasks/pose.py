@@ -75,10 +75,15 @@ class PoseTask(pl.LightningModule):
     def _updates(self) -> int:
         return int(self.trainer.estimated_stepping_batches)
 
-    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+    @property
+    def within_group(self) -> bool:
+        """Batches have been taken of which no update has been made: not a time to be saved."""
+        return bool(self.trainer.fit_loop.epoch_loop._should_accumulate())
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor | None:
         output = self.net(self.net.normalize(batch.crops))
         loss = self.pose_loss(output.heatmaps, batch)
-        self.log_train({"train/loss": loss, "train/pose_loss": loss}, batch)
+        self.log_train({"train/loss": loss, "train/pose_loss": loss}, len(batch))
         return loss
 
     def pose_loss(self, heatmaps: Tensor, batch: Batch) -> Tensor:
@@ -86,9 +91,9 @@ class PoseTask(pl.LightningModule):
         target, weight = self.codec.encode(batch.joints_crop, batch.labelled)
         return self.loss(heatmaps, target, weight)
 
-    def log_train(self, values: dict[str, Tensor], batch: Batch) -> None:
+    def log_train(self, values: dict[str, Tensor], batch_size: int) -> None:
         """Log means over the epoch; nothing is read from the device before its end."""
-        self.curves.add(values, len(batch))
+        self.curves.add(values, batch_size)
         if self.trainer.is_last_batch:
             means = self.curves.pop()
             self.log_dict(means, on_step=False, on_epoch=True, sync_dist=True, batch_size=1)

@@ -133,7 +133,7 @@ def search(
     Where a detector finds people, only they are looked at; else it is searched for anywhere.
     """
     wh = (image.shape[1], image.shape[0])
-    boxes_xywh = detector(image)[0] if detector else []
+    boxes_xywh = detector(image)[0] if detector else np.zeros((0, 4))
     windows = [
         window
         for box in boxes_xywh

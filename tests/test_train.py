@@ -100,7 +100,9 @@ class Interrupt(pl.Callback):
             raise KeyboardInterrupt
 
 
-def test_an_interrupted_run_goes_on_where_it_stopped(monkeypatch, tmp_path, tiny_root):
+def test_an_interrupted_run_goes_on_where_it_stopped_and_where_it_has_been_moved(
+    monkeypatch, tmp_path, tiny_root
+):
     monkeypatch.chdir(tmp_path)
     arguments = ["experiment=fidip_demo", f"data.root={tiny_root}", "ckpt=null", *TINY]
     stop = [f"+callbacks.stop={{_target_: {__name__}.Interrupt}}"]
@@ -108,6 +110,7 @@ def test_an_interrupted_run_goes_on_where_it_stopped(monkeypatch, tmp_path, tiny
         run_train(monkeypatch, *arguments, *stop, "trainer.max_epochs=2", "task.domain_epochs=1")
     assert exit_.value.code == 130
     run = only_run(tmp_path)
+    run = run.rename(run.with_name("moved"))
     monkeypatch.setattr(Interrupt, "armed", False)
     run_train(monkeypatch, f"resume={run}")
     rows = read_metrics(only_run(tmp_path))

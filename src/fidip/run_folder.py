@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+import os
 import platform
 import shlex
 import subprocess
@@ -138,13 +139,17 @@ class RunFolder:
         self.config.write_text(OmegaConf.to_yaml(config, resolve=True), encoding="utf-8")
 
     def read_config(self, overrides: Sequence[str]) -> DictConfig:
-        """The run's configuration with the dotted ``a.b=value`` of ``overrides`` on top."""
+        """The run's configuration with the dotted ``a.b=value`` of ``overrides`` on top.
+
+        What lay in the run folder lies in it still, wherever the folder has been moved to.
+        """
         try:
             saved = OmegaConf.load(self.config)
+            here = _moved(OmegaConf.to_container(saved), saved.run_dir, str(self.root.resolve()))
         except Exception as error:
             raise RunError(f"{self.config} cannot be read ({error}); name a run folder") from error
         dotted = [override for override in overrides if "." in override.partition("=")[0]]
-        merged = OmegaConf.merge(saved, OmegaConf.from_dotlist(dotted))
+        merged = OmegaConf.merge(here, OmegaConf.from_dotlist(dotted))
         assert isinstance(merged, DictConfig)
         return merged
 
@@ -153,6 +158,17 @@ class RunFolder:
         known = {**_environment(), **facts}
         write_json(self.environment, known)
         return known
+
+
+def _moved(settings: Any, old: str, new: str) -> Any:
+    """Settings with every path below the folder ``old`` told below ``new``."""
+    if isinstance(settings, dict):
+        return {key: _moved(value, old, new) for key, value in settings.items()}
+    if isinstance(settings, list):
+        return [_moved(value, old, new) for value in settings]
+    if settings == old or str(settings).startswith(f"{old}{os.sep}"):
+        return new + settings[len(old) :]
+    return settings
 
 
 def _environment() -> dict[str, Any]:

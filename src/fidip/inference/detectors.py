@@ -40,6 +40,9 @@ class NoDetector:
         return np.zeros((0, 4)), np.zeros(0, np.float32)
 
 
+NOBODY = NoDetector()
+
+
 class TorchvisionDetector:
     """Faster R-CNN on MobileNetV3, trained on COCO, of torchvision; computes on the CPU.
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from fidip.inference.detectors import Detector, NoDetector
+from fidip.inference.detectors import NOBODY, Detector
 from fidip.inference.predictor import Floats, Predictor, Window
 from fidip.skeleton import COCO17
 from fidip.types import ImageSize
@@ -79,11 +79,11 @@ class Finder:
         predictor: Predictor,
         lost: float = 0.2,
         rotations: Sequence[float] = ROTATIONS,
-        detector: Detector | None = None,
+        detector: Detector = NOBODY,
     ) -> None:
         self.predictor = predictor
         self.rotations = rotations
-        self.detector = detector or NoDetector()
+        self.detector = detector
         self.lost = lost
         self._last: Pose | None = None
         self._velocity: Floats | float = 0.0
@@ -126,14 +126,14 @@ def search(
     predictor: Predictor,
     image: Image,
     rotations: Sequence[float] = ROTATIONS,
-    detector: Detector | None = None,
+    detector: Detector = NOBODY,
 ) -> Pose:
     """The pose that the network is surest of in an (H, W, 3) RGB image, at any rotation.
 
     Where a detector finds people, only they are looked at; else it is searched for anywhere.
     """
     wh = (image.shape[1], image.shape[0])
-    boxes_xywh = detector(image)[0] if detector else np.zeros((0, 4))
+    boxes_xywh, _ = detector(image)
     windows = [
         window
         for box in boxes_xywh

@@ -154,7 +154,8 @@ class FidipTask(PoseTask):
 
     def _update_net(self, outputs: Iterable[PoseOutput], group: Sequence[Batch]) -> Tensor:
         """Step II; returns its (2,) loss and the pose loss within."""
-        share = self.adversarial_schedule(self.global_step / self._updates)
+        progress = self.global_step / self._updates
+        weight = self.adversarial_weight * self.adversarial_schedule(progress)
         optimizer = self.optimizers()[0]
         optimizer.zero_grad()
         losses: list[Tensor] = []
@@ -162,7 +163,7 @@ class FidipTask(PoseTask):
             pose_loss = self.pose_loss(output.heatmaps, batch)
             with fixed(self.domain_head):
                 confusion = domain_loss(self.domain_head(output.features), batch.is_synthetic)
-            loss = confusion_loss(pose_loss, confusion, self.adversarial_weight * share)
+            loss = confusion_loss(pose_loss, confusion, weight)
             losses.append(torch.stack([loss, pose_loss]).detach())
             last = len(losses) == len(group)  # and DDP takes the mean of all that has come together
             with nullcontext() if last else without_ddp(self.trainer.strategy):

@@ -145,11 +145,13 @@ class RunFolder:
         """
         try:
             saved = OmegaConf.load(self.config)
-            here = _moved(OmegaConf.to_container(saved), saved.run_dir, str(self.root.resolve()))
         except Exception as error:
             raise RunError(f"{self.config} cannot be read ({error}); name a run folder") from error
         dotted = [override for override in overrides if "." in override.partition("=")[0]]
-        merged = OmegaConf.merge(here, OmegaConf.from_dotlist(dotted))
+        if "run_dir" in saved:
+            here = str(self.root.resolve())
+            saved = OmegaConf.create(_moved(OmegaConf.to_container(saved), saved.run_dir, here))
+        merged = OmegaConf.merge(saved, OmegaConf.from_dotlist(dotted))
         assert isinstance(merged, DictConfig)
         return merged
 

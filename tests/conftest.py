@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import signal
 import tempfile
 from pathlib import Path
 
@@ -46,6 +47,14 @@ def tiny_root(tmp_path_factory):
 def tiny_copy(tiny_root, tmp_path):
     """A data set in SyRIP's layout that a test may damage."""
     return Path(shutil.copytree(tiny_root, tmp_path / "tiny"))
+
+
+@pytest.fixture
+def ctrl_c():
+    """Ctrl-C as Python has it, here and in new processes; what runs in the background ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 def make_tiny_dataset(root: Path) -> None:

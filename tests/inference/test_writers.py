@@ -158,14 +158,6 @@ def test_nobody_at_all_is_a_table_without_rows(tmp_path):
     assert json.loads((tmp_path / "keypoints.json").read_text()) == []
 
 
-@pytest.fixture
-def ctrl_c():
-    """Ctrl-C as Python has it, whatever the process was started with or did before."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
 @pytest.mark.usefixtures("ctrl_c")
 def test_an_interrupted_file_leaves_the_one_before(tmp_path):
     path = tmp_path / "v.csv"

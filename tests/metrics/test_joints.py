@@ -1,12 +1,16 @@
 """AP of single joints against its definition, errors in torso lengths by hand."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from made_people import GRID, SIDE, distance_for, entry, person
 
-from fidip.metrics import describe_results, match_people
+from fidip.metrics import describe_results, evaluate_keypoints, match_people
+from fidip.metrics.coco import annotations_to_coco
 from fidip.metrics.joints import joint_ap, torso_errors
 from fidip.skeleton import COCO17
+from fidip.types import People
 
 ANKLE = 15
 
@@ -44,6 +48,33 @@ def test_people_without_the_joint_are_left_out_of_its_ap():
     results = [entry(person()), entry(blind, GRID, score=2.0)]
     assert joint_ap(results, [person(), blind])["left_ankle"] == pytest.approx(1)
     assert joint_ap(results[1:], [blind])["left_ankle"] is None
+
+
+def test_ap_of_joints_in_a_crowd_is_that_of_pycocotools():
+    """Several people and predictions an image, joints unlabelled, crowds, and equal scores."""
+    rng = np.random.default_rng(0)
+    people, results = [], []
+    for number in range(60):
+        flags = rng.integers(0, 3, 17) * (rng.uniform() > 0.1)
+        at = rng.uniform(0, 150, 2)
+        people.append(person(number + 1, image=number // 3, at=at, visibility=flags))
+        people[-1] = replace(people[-1], is_crowd=bool(rng.uniform() < 0.1))
+        for _ in range(int(rng.integers(0, 4))):
+            xy = people[-1].keypoints[:, :2] + rng.normal(0, rng.uniform(1, 25), (17, 2))
+            results.append(entry(people[-1], xy, round(rng.uniform(), 1)))
+    labelled = [p for p in people if (p.keypoints[:, 2] > 0).any() and not p.is_crowd]
+    everyone = People(labelled, [p for p in people if p not in labelled], People.of(people).images)
+    ap = joint_ap(results, everyone)
+    truth = annotations_to_coco(everyone)
+    whole = [np.reshape(someone["keypoints"], (17, 3)) for someone in truth["annotations"]]
+    for k, joint in enumerate(COCO17.joints):
+        for someone, keypoints in zip(truth["annotations"], whole, strict=True):
+            alone = np.where(np.arange(17)[:, None] == k, keypoints, 0)
+            count = int((alone[:, 2] > 0).sum())
+            someone.update(keypoints=alone.ravel().tolist(), num_keypoints=count)
+        assert ap[joint] == pytest.approx(
+            evaluate_keypoints(truth, results).metrics["AP"], abs=1e-12
+        )
 
 
 def test_errors_in_torso_lengths():

@@ -6,12 +6,17 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from numba import njit
+from pycocotools.cocoeval import Params
 
-from fidip.metrics.coco import annotations_to_coco
-from fidip.metrics.keypoint_ap import Number, average_precisions
-from fidip.metrics.oks import Floats
+from fidip.metrics.coco import from_coco_results
+from fidip.metrics.keypoint_ap import Number
+from fidip.metrics.matches import Area, Ints
+from fidip.metrics.oks import Floats, labels, oks_per_joint
 from fidip.skeleton import COCO17
-from fidip.types import Annotation
+from fidip.types import Annotation, People
+
+PARAMS = Params("keypoints")  # thresholds and limits of COCO's evaluation
 
 SHOULDERS = [COCO17.joints.index(f"{side}_shoulder") for side in ("left", "right")]
 HIPS = [COCO17.joints.index(f"{side}_hip") for side in ("left", "right")]
@@ -23,12 +28,96 @@ def joint_ap(results: Sequence[dict[str, Any]], people: Sequence[Annotation]) ->
     As COCO-WholeBody (Jin et al., ECCV 2020) evaluates feet, face and hands: the mean over the thresholds
     0.5, 0.55, ..., 0.95 of the average precision of people whose similarity is that of this joint, ranked by
     the score of the person. Who has the joint unlabelled is ignored, and so are the predictions in their box.
+
+    What pycocotools says of each joint alone, from similarities that are computed once for all of them.
     """
-    truth = annotations_to_coco(people)
-    flat = [person["keypoints"] for person in truth["annotations"]]
-    keypoints = np.array(flat, dtype=np.float64).reshape(-1, len(COCO17), 3)
-    alone = (np.where(row[:, None], keypoints, 0) for row in np.eye(len(COCO17), dtype=bool))
-    return dict(zip(COCO17.joints, average_precisions(truth, results, alone), strict=True))
+    everyone, images = People.of(people), {}
+    for image in sorted(everyone.images, key=lambda image: image.id):
+        images[image.id] = len(images)
+    persons = sorted((*everyone.labelled, *everyone.others), key=lambda p: images[p.image_id])
+    keypoints, area, boxes = labels(persons)
+    crowd = np.array([person.is_crowd for person in persons])
+    image_of_person = np.array([images[person.image_id] for person in persons])
+    xy, score, image_ids = from_coco_results(results)
+    xy, score, image = _best(xy, score, np.array([images[i] for i in image_ids], dtype=np.int64))
+
+    first, last = (np.searchsorted(image_of_person, image, side) for side in ("left", "right"))
+    count = (
+        last - first
+    )  # each detection is compared with the people of its image, one pair after the other
+    start = np.cumsum(count) - count
+    one = np.repeat(np.arange(len(xy)), count)
+    other = np.arange(count.sum()) - np.repeat(start - first, count)
+    alike = oks_per_joint(xy[one], keypoints[other], area[other])
+    around = _oks_around(xy[one], boxes[other], area[other])
+    alike = np.where(np.isnan(alike), around[:, None], alike)
+
+    unlabelled = keypoints[..., 2] == 0
+    ignored = unlabelled | crowd[:, None]
+    hit, miss = _match(alike, start, first, last, ignored, crowd, PARAMS.iouThrs)
+    order = np.argsort(-score, kind="stable")
+    once = np.ones((1, len(images)), dtype=np.int64)
+    ap: dict[str, Number] = {}
+    for k, joint in enumerate(COCO17.joints):
+        counted = np.bincount(image_of_person[~ignored[:, k]], minlength=len(images))
+        hits, misses = hit[k][:, order], miss[k][:, order]
+        matches = Area(image[order], score[order], hits, misses, counted, PARAMS.recThrs)
+        ap[joint] = float(matches.accumulate(once)[0].mean()) if counted.any() else None
+    return ap
+
+
+def _best(xy: Floats, score: Floats, image: Ints) -> tuple[Floats, Floats, Ints]:
+    """Detections by image and falling score, no more of an image than COCO's evaluation looks at."""
+    order = np.lexsort((-score, image))
+    image = image[order]
+    rank = np.arange(len(image)) - np.searchsorted(image, image)
+    order = order[rank < PARAMS.maxDets[-1]]
+    return xy[order], score[order], image[rank < PARAMS.maxDets[-1]]
+
+
+def _oks_around(xy: Floats, boxes_xywh: Floats, area: Floats) -> Floats:
+    """(P,) COCO's similarity of (P, K, 2) key points to people of whom only a box (P, 4) is known.
+
+    Distances are those to the box with as much again on every side.
+    """
+    low = (boxes_xywh[:, :2] - boxes_xywh[:, 2:])[:, None]
+    high = (boxes_xywh[:, :2] + 2 * boxes_xywh[:, 2:])[:, None]
+    outside = np.maximum(0, low - xy) + np.maximum(0, xy - high)
+    flags = np.ones((*xy.shape[:2], 1))
+    nearest = np.concatenate([xy - outside, flags], axis=-1)
+    similarity: Floats = oks_per_joint(xy, nearest, area).mean(axis=1)
+    return similarity
+
+
+@njit(cache=True)
+def _match(alike, start, first, last, ignored, crowd, thresholds):
+    """True and false positives (K, T, D), joint by joint, as COCO's evaluation matches people.
+
+    Every detection, the best of its image first, takes the person it is most like of those that are left,
+    who count before those who are ignored. Pair ``start[d] + i`` is of detection d and person ``first[d] + i``.
+    """
+    joints, detections = alike.shape[1], len(start)
+    hit = np.zeros((joints, len(thresholds), detections), np.bool_)
+    miss = np.ones((joints, len(thresholds), detections), np.bool_)
+    for k in range(joints):
+        for t in range(len(thresholds)):
+            taken = np.zeros(len(crowd), np.bool_)
+            for d in range(detections):
+                best, who = min(thresholds[t], 1 - 1e-10), -1
+                for aside in (False, True):
+                    if who >= 0:
+                        break
+                    for person in range(first[d], last[d]):
+                        if ignored[person, k] != aside or (taken[person] and not crowd[person]):
+                            continue
+                        similarity = alike[start[d] + person - first[d], k]
+                        if similarity >= best:
+                            best, who = similarity, person
+                if who >= 0:
+                    taken[who] = True
+                    hit[k, t, d] = not ignored[who, k]
+                    miss[k, t, d] = False
+    return hit, miss
 
 
 def torsos(keypoints: Floats) -> Floats:

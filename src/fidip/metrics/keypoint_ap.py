@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -62,30 +62,6 @@ def average_precision(
     draws = np.concatenate([once, draw_images(len(area.people), rounds, seed)])
     value, *sampled = area.accumulate(draws)[0].mean(1)
     return None if np.isnan(value) else float(value), _interval(np.array(sampled or [np.nan]))
-
-
-def average_precisions(
-    ground_truth: dict[str, Any], results: Sequence[dict[str, Any]], labellings: Iterable[Floats]
-) -> list[Number]:
-    """AP under several labellings of the same people; None where nobody is labelled.
-
-    Args:
-        ground_truth: content of an annotation file of N people; its key points are overwritten.
-        results: content of a results file.
-        labellings: (N, K, 3) key points, x and y in image px and visibility, of each.
-    """
-    evaluated = _evaluator(ground_truth, results, sizes=1)
-    once = np.ones((1, len(evaluated.params.imgIds)), dtype=np.int64)
-    values: list[Number] = []
-    for labelling in labellings:
-        counts = (labelling[..., 2] > 0).sum(axis=1).tolist()
-        flat = labelling.reshape(len(labelling), -1).tolist()
-        for person, keypoints, count in zip(ground_truth["annotations"], flat, counts, strict=True):
-            person.update(keypoints=keypoints, num_keypoints=count)
-        _match(evaluated)
-        value = float(Area.of(evaluated, 0).accumulate(once)[0].mean())
-        values.append(None if np.isnan(value) else value)
-    return values
 
 
 def match_keypoints(ground_truth: dict[str, Any], results: Sequence[dict[str, Any]]) -> Matches:

@@ -78,7 +78,12 @@ class PoseNet(nn.Module):
 
     def normalize(self, crops: Tensor) -> Tensor:
         """(B, 3, H, W) uint8 RGB crops to float images of zero mean and unit variance."""
-        return (crops - self.mean) / self.std
+        # Crops lie in channels_last: broadcast against whole rows, not against three numbers at a time.
+        mean, std = (
+            each.expand(1, 3, 1, crops.shape[-1]).contiguous(memory_format=torch.channels_last)
+            for each in (self.mean, self.std)
+        )
+        return crops.to(mean.dtype, copy=True).sub_(mean).div_(std)
 
     def forward(self, images: Tensor) -> PoseOutput:
         """(B, 3, H, W) normalised images to features and heatmaps."""

@@ -6,12 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numba import njit
 from pycocotools.cocoeval import Params
 
 from fidip.metrics.coco import from_coco_results
 from fidip.metrics.keypoint_ap import Number
-from fidip.metrics.matches import Area, Ints
+from fidip.metrics.matches import Area, Ints, match_joints
 from fidip.metrics.oks import Floats, labels, oks_per_joint
 from fidip.skeleton import COCO17
 from fidip.types import Annotation, People
@@ -31,35 +30,31 @@ def joint_ap(results: Sequence[dict[str, Any]], people: Sequence[Annotation]) ->
 
     What pycocotools says of each joint alone, from similarities that are computed once for all of them.
     """
-    everyone, images = People.of(people), {}
-    for image in sorted(everyone.images, key=lambda image: image.id):
-        images[image.id] = len(images)
-    persons = sorted((*everyone.labelled, *everyone.others), key=lambda p: images[p.image_id])
+    everyone = People.of(people)
+    numbers = {id: i for i, id in enumerate(sorted(image.id for image in everyone.images))}
+    persons = sorted((*everyone.labelled, *everyone.others), key=lambda p: numbers[p.image_id])
     keypoints, area, boxes = labels(persons)
     crowd = np.array([person.is_crowd for person in persons])
-    image_of_person = np.array([images[person.image_id] for person in persons])
-    xy, score, image_ids = from_coco_results(results)
-    xy, score, image = _best(xy, score, np.array([images[i] for i in image_ids], dtype=np.int64))
+    where = np.array([numbers[person.image_id] for person in persons])
+    xy, score, ids = from_coco_results(results)
+    xy, score, image = _best(xy, score, np.array([numbers[i] for i in ids], dtype=np.int64))
 
-    first, last = (np.searchsorted(image_of_person, image, side) for side in ("left", "right"))
-    count = (
-        last - first
-    )  # each detection is compared with the people of its image, one pair after the other
-    start = np.cumsum(count) - count
-    one = np.repeat(np.arange(len(xy)), count)
-    other = np.arange(count.sum()) - np.repeat(start - first, count)
+    # Every detection makes a pair with each of the people of its image, one after the other.
+    first, last = np.searchsorted(where, image, "left"), np.searchsorted(where, image, "right")
+    start = np.cumsum(last - first) - (last - first)
+    one = np.repeat(np.arange(len(xy)), last - first)
+    other = np.arange(len(one)) - np.repeat(start - first, last - first)
     alike = oks_per_joint(xy[one], keypoints[other], area[other])
     around = _oks_around(xy[one], boxes[other], area[other])
     alike = np.where(np.isnan(alike), around[:, None], alike)
 
-    unlabelled = keypoints[..., 2] == 0
-    ignored = unlabelled | crowd[:, None]
-    hit, miss = _match(alike, start, first, last, ignored, crowd, PARAMS.iouThrs)
+    ignored = (keypoints[..., 2] == 0) | crowd[:, None]
+    hit, miss = match_joints(alike, start, first, last, ignored, crowd, PARAMS.iouThrs)
     order = np.argsort(-score, kind="stable")
-    once = np.ones((1, len(images)), dtype=np.int64)
+    once = np.ones((1, len(numbers)), dtype=np.int64)
     ap: dict[str, Number] = {}
     for k, joint in enumerate(COCO17.joints):
-        counted = np.bincount(image_of_person[~ignored[:, k]], minlength=len(images))
+        counted = np.bincount(where[~ignored[:, k]], minlength=len(numbers))
         hits, misses = hit[k][:, order], miss[k][:, order]
         matches = Area(image[order], score[order], hits, misses, counted, PARAMS.recThrs)
         ap[joint] = float(matches.accumulate(once)[0].mean()) if counted.any() else None
@@ -87,37 +82,6 @@ def _oks_around(xy: Floats, boxes_xywh: Floats, area: Floats) -> Floats:
     nearest = np.concatenate([xy - outside, flags], axis=-1)
     similarity: Floats = oks_per_joint(xy, nearest, area).mean(axis=1)
     return similarity
-
-
-@njit(cache=True)
-def _match(alike, start, first, last, ignored, crowd, thresholds):
-    """True and false positives (K, T, D), joint by joint, as COCO's evaluation matches people.
-
-    Every detection, the best of its image first, takes the person it is most like of those that are left,
-    who count before those who are ignored. Pair ``start[d] + i`` is of detection d and person ``first[d] + i``.
-    """
-    joints, detections = alike.shape[1], len(start)
-    hit = np.zeros((joints, len(thresholds), detections), np.bool_)
-    miss = np.ones((joints, len(thresholds), detections), np.bool_)
-    for k in range(joints):
-        for t in range(len(thresholds)):
-            taken = np.zeros(len(crowd), np.bool_)
-            for d in range(detections):
-                best, who = min(thresholds[t], 1 - 1e-10), -1
-                for aside in (False, True):
-                    if who >= 0:
-                        break
-                    for person in range(first[d], last[d]):
-                        if ignored[person, k] != aside or (taken[person] and not crowd[person]):
-                            continue
-                        similarity = alike[start[d] + person - first[d], k]
-                        if similarity >= best:
-                            best, who = similarity, person
-                if who >= 0:
-                    taken[who] = True
-                    hit[k, t, d] = not ignored[who, k]
-                    miss[k, t, d] = False
-    return hit, miss
 
 
 def torsos(keypoints: Floats) -> Floats:

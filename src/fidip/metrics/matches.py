@@ -157,3 +157,34 @@ def _accumulate(weight, hit, miss, people, recalls):
             precision[r, t] = total / levels
             recall[r, t] = hits[detections] / people[r]
     return precision, recall
+
+
+@njit(cache=True)
+def match_joints(alike, start, first, last, ignored, crowd, thresholds):
+    """True and false positives (K, T, D), joint by joint, as COCO's evaluation matches people.
+
+    Every detection, the best of its image first, takes the person it is most like of those that are left,
+    who count before those who are ignored. Pair ``start[d] + i`` is of detection d and person ``first[d] + i``.
+    """
+    joints, detections = alike.shape[1], len(start)
+    hit = np.zeros((joints, len(thresholds), detections), np.bool_)
+    miss = np.ones((joints, len(thresholds), detections), np.bool_)
+    for k in range(joints):
+        for t in range(len(thresholds)):
+            taken = np.zeros(len(crowd), np.bool_)
+            for d in range(detections):
+                best, who = min(thresholds[t], 1 - 1e-10), -1
+                for aside in (False, True):
+                    if who >= 0:
+                        break
+                    for person in range(first[d], last[d]):
+                        if ignored[person, k] != aside or (taken[person] and not crowd[person]):
+                            continue
+                        similarity = alike[start[d] + person - first[d], k]
+                        if similarity >= best:
+                            best, who = similarity, person
+                if who >= 0:
+                    taken[who] = True
+                    hit[k, t, d] = not ignored[who, k]
+                    miss[k, t, d] = False
+    return hit, miss

@@ -26,7 +26,20 @@ def draw_pose(
     hollow: NDArray[np.bool_] | None = None,
     skeleton: Skeleton = COCO17,
 ) -> Image:
-    """A copy of an (H, W, 3) RGB image with a skeleton on it.
+    """A copy of an (H, W, 3) RGB image with a skeleton on it; see ``add_pose``."""
+    out = image.copy()
+    add_pose(out, xy, shown, hollow, skeleton)
+    return out
+
+
+def add_pose(
+    image: Image,
+    xy: NDArray[np.float64],
+    shown: NDArray[np.bool_],
+    hollow: NDArray[np.bool_] | None = None,
+    skeleton: Skeleton = COCO17,
+) -> None:
+    """Draw a skeleton on an (H, W, 3) RGB image, in place.
 
     Args:
         image: uint8 RGB.
@@ -35,18 +48,16 @@ def draw_pose(
         hollow: (K,) which of them to draw as rings, for joints that are hidden.
         skeleton: the joints' names and limbs.
     """
-    out = image.copy()
     width = max(1, round(max(image.shape[:2]) / 130))
     points = np.rint(xy.clip(-FAR, FAR)).astype(int).tolist()
     for a, b in skeleton.limbs:
         if shown[a] and shown[b]:
-            cv2.line(out, points[a], points[b], _color(skeleton, a, b), width, cv2.LINE_AA)
+            cv2.line(image, points[a], points[b], _color(skeleton, a, b), width, cv2.LINE_AA)
     for joint, point in enumerate(points):
         if shown[joint]:
             ring = hollow is not None and hollow[joint]
             color = _color(skeleton, joint, joint)
-            cv2.circle(out, point, width + 1, color, 1 if ring else -1, cv2.LINE_AA)
-    return out
+            cv2.circle(image, point, width + 1, color, 1 if ring else -1, cv2.LINE_AA)
 
 
 def sheet(images: Sequence[Image], tile: int, columns: int) -> Image:

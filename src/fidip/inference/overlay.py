@@ -14,7 +14,7 @@ import matplotlib
 import numpy as np
 from numpy.typing import NDArray
 
-from fidip.drawing import FAR, draw_pose
+from fidip.drawing import FAR, add_pose
 from fidip.skeleton import COCO17
 
 Image = NDArray[np.uint8]
@@ -69,8 +69,9 @@ class Overlay:
         for xy, scores in list(past)[-self.ghosts :] if self.ghosts else ():
             _draw_ghost(out, xy, (scores >= self.threshold) & np.isfinite(xy).all(axis=1))
         for xy, scores in people:
-            out = draw_confidence(out, xy, scores, self.threshold)
-        return draw_legend(out, text)
+            add_confidence(out, xy, scores, self.threshold)
+        add_legend(out, text)
+        return out
 
 
 def _draw_ghost(out: Image, xy: NDArray[np.float64], shown: NDArray[np.bool_]) -> None:
@@ -111,10 +112,10 @@ def _pixelate(out: Image, center: NDArray[np.float64], radius: float) -> None:
     part[inside] = coarse[inside]
 
 
-def draw_confidence(
+def add_confidence(
     image: Image, xy: NDArray[np.float64], scores: NDArray[np.float32], threshold: float
-) -> Image:
-    """A copy of an (H, W, 3) RGB image with a skeleton, its joints coloured by confidence.
+) -> None:
+    """Draw a skeleton on an (H, W, 3) RGB image, in place, its joints coloured by confidence.
 
     Args:
         image: uint8 RGB.
@@ -124,16 +125,15 @@ def draw_confidence(
     """
     shown = (scores >= threshold) & np.isfinite(xy).all(axis=1)
     points = np.where(shown[:, None], xy, 0).clip(-FAR, FAR)
-    out = draw_pose(image, points, shown)
+    add_pose(image, points, shown)
     radius = max(3, round(max(image.shape[:2]) / 110))
     for (x, y), score in zip(points[shown], scores[shown], strict=True):
         center = (round(float(x)), round(float(y)))
-        cv2.circle(out, center, radius + 1, WHITE, -1, cv2.LINE_AA)
-        cv2.circle(out, center, radius, _color(float(score)), -1, cv2.LINE_AA)
-    return out
+        cv2.circle(image, center, radius + 1, WHITE, -1, cv2.LINE_AA)
+        cv2.circle(image, center, radius, _color(float(score)), -1, cv2.LINE_AA)
 
 
-def draw_legend(image: Image, text: str) -> Image:
+def add_legend(image: Image, text: str) -> None:
     """Write a line of text and the scale of confidence into the lower left corner, in place."""
     height, width = image.shape[:2]
     size = max(0.35, min(width, height) / 900)
@@ -142,14 +142,12 @@ def draw_legend(image: Image, text: str) -> Image:
     top, left = height - 2 * line - 8, 8
     ramp = np.linspace(0, 255, bar).astype(int)
     image[top : top + line // 2, left : left + bar] = LUT[ramp]
-    captions = [(f"confidence 0 to 1  {text}".rstrip(), (left, height - 8))]
-    for caption, origin in captions:
-        for color, thickness in ((BLACK, 3), (WHITE, 1)):
-            cv2.putText(
-                image, caption, origin, cv2.FONT_HERSHEY_SIMPLEX, size, color, thickness,
-                cv2.LINE_AA,
-            )  # fmt: skip
-    return image
+    caption = f"confidence 0 to 1  {text}".rstrip()
+    for color, thickness in ((BLACK, 3), (WHITE, 1)):
+        cv2.putText(
+            image, caption, (left, height - 8), cv2.FONT_HERSHEY_SIMPLEX, size, color, thickness,
+            cv2.LINE_AA,
+        )  # fmt: skip
 
 
 def _color(score: float) -> tuple[int, int, int]:
@@ -185,7 +183,8 @@ class VideoWriter:
         even = image[: image.shape[0] // 2 * 2, : image.shape[1] // 2 * 2]
         if self._video is None:
             self._video = self._add_stream(even.shape[1], even.shape[0])
-        frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(even), format="rgb24")
+        # The encoder converts its colours at once, so it need not have a copy of its own.
+        frame = av.VideoFrame.from_numpy_buffer(np.ascontiguousarray(even), format="rgb24")
         frame.time_base = Fraction(1, TICKS)
         self._pts = max(self._pts + 1, round(time * TICKS))
         frame.pts = self._pts

@@ -1,5 +1,6 @@
 """What is trained, and how: LightningModules that take networks, codecs and losses as they are."""
 
+from fidip.tasks.averaging import AveragedWeights
 from fidip.tasks.callbacks import ProgressBar
 from fidip.tasks.checkpoints import Checkpoints, WholeCheckpoints
 from fidip.tasks.fidip import FidipTask
@@ -11,6 +12,7 @@ from fidip.tasks.schedules import constant, step_decay
 from fidip.tasks.wandb_run import WandbRun, announce, has_key, publish
 
 __all__ = [
+    "AveragedWeights",
     "Checkpoints",
     "CurveFile",
     "FidipTask",

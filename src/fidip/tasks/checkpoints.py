@@ -37,9 +37,9 @@ class Checkpoints(Checkpoint):
 
     Saves when an epoch ends, every so many minutes between two batches, and when the run is asked
     to stop by SIGTERM, SIGINT (Ctrl-C), SIGUSR1 or SIGUSR2; then it leaves with status 128 + the
-    signal's number. Whoever goes on from ``last.ckpt`` ends with the same weights, bit by bit,
-    as if nothing had happened; the last digits of ``val/OKS`` can differ. A signal during validation
-    or domain pretraining is answered at its end.
+    signal's number. Whoever goes on from ``last.ckpt`` ends with the same weights and curves, bit
+    by bit, as if nothing had happened. A signal during validation or domain pretraining is answered
+    at its end.
 
     A launcher for SLURM asks for SIGUSR1 or SIGUSR2 some time before the limit
     (``--signal=USR2@120``) to every task of the job step. All processes stop at the same batch and

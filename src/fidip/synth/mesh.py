@@ -36,14 +36,15 @@ class Mesh:
 
 def join(meshes: list[Mesh]) -> tuple[Floats, NDArray[np.int32], NDArray[np.int32]]:
     """All vertices, all faces, and the material of each face."""
-    starts = np.cumsum([0] + [len(m.vertices) for m in meshes[:-1]])
-    faces = np.concatenate([m.faces + s for m, s in zip(meshes, starts, strict=True)])
-    owner = np.repeat([m.material for m in meshes], [len(m.faces) for m in meshes])
-    return (
-        np.concatenate([m.vertices for m in meshes]),
-        faces.astype(np.int32),
-        owner.astype(np.int32),
-    )
+    faces = np.empty((sum(len(m.faces) for m in meshes), 3), np.int32)
+    owner = np.empty(len(faces), np.int32)
+    first, row = 0, 0
+    for mesh in meshes:
+        rows = slice(row, row + len(mesh.faces))
+        np.add(mesh.faces, np.int32(first), out=faces[rows])
+        owner[rows] = mesh.material
+        first, row = first + len(mesh.vertices), rows.stop
+    return np.concatenate([m.vertices for m in meshes]), faces, owner
 
 
 @njit(cache=True)

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.spatial.transform import Rotation
 
 from fidip.synth.body import Body
 from fidip.synth.posture import POSTURES, Drawn, Posture, draw_angles
+from fidip.synth.rotation import about, cross, of_vector, to_vector
 
 Floats = NDArray[np.float64]
 
@@ -49,7 +49,7 @@ def root_rotation(posture: Posture, rng: np.random.Generator) -> Floats:
 
 def trunk_rotation(side: float, pitch: float) -> Floats:
     """(3, 3) rotation of a trunk turned about its own axis by ``side``, then tipped by ``pitch``, degrees."""
-    return _about(LEFT, pitch) @ _about(UP, side)
+    return about(LEFT, pitch) @ about(UP, side)
 
 
 def pose_rotations(body: Body, heads: Floats, root: Floats, drawn: Drawn) -> Floats:
@@ -80,13 +80,13 @@ def _arm(
     chest: Floats,
     a: dict[str, float],
 ) -> None:
-    shrug = _about(BACK, -sign * 0.3 * max(0.0, a["raise_"] - 50.0))
+    shrug = about(BACK, -sign * 0.3 * max(0.0, a["raise_"] - 50.0))
     _set(out, body, [f"clavicle.{side}"], chest @ shrug)
     raise_, reach = np.deg2rad([a["raise_"], a["reach"]])
     outward = np.cos(reach) * sign * LEFT - np.sin(reach) * BACK
     aim = np.sin(raise_) * outward - np.cos(raise_) * UP
     fold = _perpendicular(-BACK + 0.6 * UP - 0.5 * sign * LEFT, aim)
-    fold = Rotation.from_rotvec(np.deg2rad(sign * a["roll"]) * aim).apply(fold)
+    fold = about(aim, sign * a["roll"]) @ fold
     upper, lower = _hinge(
         body, heads, f"upperarm01.{side}", f"lowerarm01.{side}", f"wrist.{side}",
         chest @ aim, chest @ fold, a["elbow"], -BACK,
@@ -96,7 +96,7 @@ def _arm(
     _set(out, body, [f"lowerarm01.{side}"], lower)
     along = _direction(body, heads, f"lowerarm01.{side}", f"wrist.{side}")
     for bone, share in ((f"lowerarm02.{side}", 0.5), (f"wrist.{side}", 1.0)):
-        _set(out, body, [bone], lower @ _about(along, sign * share * a["pronate"]))
+        _set(out, body, [bone], lower @ about(along, sign * share * a["pronate"]))
 
 
 def _leg(
@@ -109,9 +109,7 @@ def _leg(
     a: dict[str, float],
 ) -> None:
     thigh = (
-        _about(LEFT, -a["flex"])
-        @ _about(BACK, -sign * a["spread"])
-        @ _about(UP, sign * a["rotate"])
+        about(LEFT, -a["flex"]) @ about(BACK, -sign * a["spread"]) @ about(UP, sign * a["rotate"])
     )
     upper, lower = _hinge(
         body, heads, f"upperleg01.{side}", f"lowerleg01.{side}", f"foot.{side}",
@@ -119,7 +117,7 @@ def _leg(
     )  # fmt: skip
     _set(out, body, [f"upperleg01.{side}", f"upperleg02.{side}"], upper)
     _set(out, body, [f"lowerleg01.{side}", f"lowerleg02.{side}"], lower)
-    _set(out, body, [f"foot.{side}"], lower @ _about(LEFT, a["ankle"]))
+    _set(out, body, [f"foot.{side}"], lower @ about(LEFT, a["ankle"]))
 
 
 def _hinge(
@@ -150,13 +148,13 @@ def _hinge(
         rest_fold = _perpendicular(rest_second, rest_aim)
         rest_flexion = float(np.rad2deg(np.arccos(np.clip(rest_aim @ rest_second, -1, 1))))
     rest_frame, frame = _frame(rest_aim, rest_fold), _frame(aim, fold)
-    folding = _about(UP, flexion - rest_flexion)  # the frame's third axis is the hinge
+    folding = about(UP, flexion - rest_flexion)  # the frame's third axis is the hinge
     return frame @ rest_frame.T, frame @ folding @ rest_frame.T
 
 
 def _chain(out: Floats, body: Body, bones: list[str], start: Floats, total: Floats) -> Floats:
     """Share a rotation evenly among consecutive bones; returns the last one's world rotation."""
-    step = Rotation.from_rotvec(Rotation.from_matrix(total).as_rotvec() / len(bones)).as_matrix()
+    step = of_vector(to_vector(total) / len(bones))
     for bone in bones:
         start = start @ step
         _set(out, body, [bone], start)
@@ -164,7 +162,7 @@ def _chain(out: Floats, body: Body, bones: list[str], start: Floats, total: Floa
 
 
 def _trunk(forward: float, left: float, turn: float) -> Floats:
-    return _about(LEFT, forward) @ _about(BACK, left) @ _about(UP, turn)
+    return about(LEFT, forward) @ about(BACK, left) @ about(UP, turn)
 
 
 def _set(out: Floats, body: Body, bones: list[str], rotation: Floats) -> None:
@@ -176,20 +174,14 @@ def _direction(body: Body, heads: Floats, start: str, end: str) -> Floats:
     return _unit(heads[body.index[end]] - heads[body.index[start]])
 
 
-def _about(axis: Floats, degrees: float) -> Floats:
-    matrix: Floats = Rotation.from_rotvec(np.deg2rad(degrees) * axis).as_matrix()
-    return matrix
-
-
 def _between(start: Floats, end: Floats, share: float) -> Floats:
     """The rotation a share of the way from start to end."""
-    turn = Rotation.from_matrix(end @ start.T).as_rotvec()
-    matrix: Floats = Rotation.from_rotvec(share * turn).as_matrix() @ start
+    matrix: Floats = of_vector(share * to_vector(end @ start.T)) @ start
     return matrix
 
 
 def _frame(first: Floats, second: Floats) -> Floats:
-    return np.stack([first, second, np.cross(first, second)], axis=1)
+    return np.stack([first, second, cross(first, second)], axis=1)
 
 
 def _perpendicular(vector: Floats, axis: Floats) -> Floats:
@@ -197,7 +189,7 @@ def _perpendicular(vector: Floats, axis: Floats) -> Floats:
 
 
 def _unit(vector: Floats) -> Floats:
-    unit: Floats = vector / np.linalg.norm(vector)
+    unit: Floats = vector / np.sqrt(vector.dot(vector))
     return unit
 
 

@@ -48,47 +48,39 @@ def draw(meshes: list[Mesh], camera: Camera, wall: Floats) -> Surface:
         [m.layers if len(m.layers) else np.zeros((len(m.vertices), 4)) for m in meshes]
     )
     normals = np.concatenate([m.normals() for m in meshes])
-    width, height = camera.size_wh
-    face, bary = nearest_faces(camera.project(vertices), faces, width, height)
+    screen, key = _perspective(camera.project(vertices))
+    face, nearest = _nearest(screen, key, faces, *camera.size_wh)
     ray = (camera.rotation, camera.position, camera.focal, camera.center)
     return Surface(
-        *_resolve(face, bary, faces, owner, vertices, normals, texture, layers, *ray, wall)
+        *_resolve(
+            face, nearest, screen, key, faces, owner, vertices, normals, texture, layers, *ray, wall
+        )
     )
+
+
+def materials(meshes: list[Mesh], camera: Camera) -> NDArray[np.int32]:
+    """(H, W) material of the nearest mesh, ``FLOOR`` where none is."""
+    vertices, faces, owner = join(meshes)
+    face, _ = _nearest(*_perspective(camera.project(vertices)), faces, *camera.size_wh)
+    return np.where(face >= 0, owner[face], FLOOR).astype(np.int32)
 
 
 def silhouette(meshes: list[Mesh], camera: Camera) -> NDArray[np.bool_]:
     """(H, W) True where the meshes alone would show, occluders left out."""
     vertices, faces, _ = join(meshes)
-    face, _ = nearest_faces(camera.project(vertices), faces, *camera.size_wh)
-    return face >= 0
+    covered: NDArray[np.bool_] = _covered(
+        *_perspective(camera.project(vertices)), faces, *camera.size_wh
+    )
+    return covered
 
 
 def visible_share(points: Floats, others: Mesh, camera: Camera) -> float:
     """Share of points (N, 3) that a mesh does not hide, on a grid of 64 px."""
     small = camera.scaled(64 / max(camera.size_wh))
-    _, key, _ = _rasterize(
-        *_perspective(small.project(others.vertices)), others.faces, *small.size_wh
-    )
+    _, key = _nearest(*_perspective(small.project(others.vertices)), others.faces, *small.size_wh)
     seen = small.project(points)
     column, row = np.clip(np.rint(seen[:, :2]), 0, np.array(small.size_wh) - 1).astype(int).T
     return float((1 / seen[:, 2] >= key[row, column]).mean())
-
-
-def nearest_faces(
-    screen: Floats, faces: NDArray[np.int32], width: int, height: int
-) -> tuple[NDArray[np.int32], Pixels]:
-    """The nearest face of every pixel of a perspective view.
-
-    Args:
-        screen: (V, 3) x, y in px and depth; faces that reach behind the near plane are left out.
-        faces: (F, 3).
-
-    Returns:
-        face (H, W) int32, -1 for none; barycentric coordinates (H, W, 2) float32 of the second and third
-        corner, perspective correct.
-    """
-    face, _, bary = _rasterize(*_perspective(screen), faces, width, height)
-    return face, bary
 
 
 def _perspective(screen: Floats) -> tuple[Floats, Floats]:
@@ -101,72 +93,94 @@ def _perspective(screen: Floats) -> tuple[Floats, Floats]:
 
 def depth_map(screen: Floats, faces: NDArray[np.int32], size: int) -> Pixels:
     """(size, size) float32 smallest depth of orthographically projected faces; infinite where nothing is."""
-    _, key, _ = _rasterize(screen, -screen[:, 2], faces, size, size)
+    _, key = _nearest(screen, -screen[:, 2], faces, size, size)
     return -key.astype(np.float32)
 
 
 @njit(cache=True)
-def _rasterize(screen, key, faces, width, height):  # pragma: no cover - compiled
-    """The face with the largest key at every pixel.
+def _triangle(screen, key, faces, f, width, height):  # pragma: no cover - compiled
+    """A face's first corner, its sides to the other two, twice its area, and the pixels of its box.
 
-    ``key`` (V,) is what is affine on the screen and grows towards the viewer: inverse depth in
-    perspective, negative depth in an orthographic view; NaN takes a vertex' faces out.
+    The area is 0 where there is nothing to draw: no pixel's centre in the box, or a corner whose key is NaN.
+    """
+    a, b, c = faces[f, 0], faces[f, 1], faces[f, 2]
+    ax, bx, cx = screen[a, 0], screen[b, 0], screen[c, 0]
+    ay, by, cy = screen[a, 1], screen[b, 1], screen[c, 1]
+    x0, x1 = max(0, int(np.ceil(min(ax, bx, cx)))), min(width - 1, int(np.floor(max(ax, bx, cx))))
+    y0, y1 = max(0, int(np.ceil(min(ay, by, cy)))), min(height - 1, int(np.floor(max(ay, by, cy))))
+    area = 0.0
+    if x0 <= x1 and y0 <= y1 and not (np.isnan(key[a]) or np.isnan(key[b]) or np.isnan(key[c])):
+        area = (bx - ax) * (cy - ay) - (by - ay) * (cx - ax)
+    return ax, ay, bx - ax, by - ay, cx - ax, cy - ay, area, x0, x1, y0, y1
+
+
+@njit(cache=True)
+def _nearest(screen, key, faces, width, height):  # pragma: no cover - compiled
+    """The face with the largest key at every pixel, (H, W) int32 and -1 for none, and that key.
+
+    ``screen`` is (V, 3) with x, y in px. ``key`` (V,) is what is affine on the screen and grows towards the viewer:
+    inverse depth in perspective, negative depth in an orthographic view; NaN takes a vertex' faces out.
     """
     face = np.full((height, width), -1, np.int32)
     nearest = np.full((height, width), -np.inf)
-    bary = np.zeros((height, width, 2), np.float32)
     for f in range(faces.shape[0]):
-        a, b, c = faces[f, 0], faces[f, 1], faces[f, 2]
-        ka, kb, kc = key[a], key[b], key[c]
-        if np.isnan(ka) or np.isnan(kb) or np.isnan(kc):
-            continue
-        ax, ay, bx, by, cx, cy = (
-            screen[a, 0],
-            screen[a, 1],
-            screen[b, 0],
-            screen[b, 1],
-            screen[c, 0],
-            screen[c, 1],
+        ax, ay, abx, aby, acx, acy, area, x0, x1, y0, y1 = _triangle(
+            screen, key, faces, f, width, height
         )
-        area = (bx - ax) * (cy - ay) - (by - ay) * (cx - ax)
         if area == 0.0:
             continue
-        x0 = max(0, int(np.ceil(min(ax, bx, cx))))
-        x1 = min(width - 1, int(np.floor(max(ax, bx, cx))))
-        y0 = max(0, int(np.ceil(min(ay, by, cy))))
-        y1 = min(height - 1, int(np.floor(max(ay, by, cy))))
+        ka, kb, kc = key[faces[f, 0]], key[faces[f, 1]], key[faces[f, 2]]
         for y in range(y0, y1 + 1):
+            row_b, row_c = (y - ay) * acx, abx * (y - ay)
             for x in range(x0, x1 + 1):
-                wb = ((x - ax) * (cy - ay) - (y - ay) * (cx - ax)) / area
-                wc = ((bx - ax) * (y - ay) - (by - ay) * (x - ax)) / area
+                # the signs tell most pixels outside without a division
+                b, c = (x - ax) * acy - row_b, row_c - aby * (x - ax)
+                if area > 0.0:
+                    if b < 0.0 or c < 0.0:
+                        continue
+                elif b > 0.0 or c > 0.0:
+                    continue
+                wb, wc = b / area, c / area
                 wa = 1.0 - wb - wc
-                if wa < 0.0 or wb < 0.0 or wc < 0.0:
+                if wa < 0.0:
                     continue
                 here = wa * ka + wb * kb + wc * kc
                 if here > nearest[y, x]:
                     nearest[y, x] = here
                     face[y, x] = f
-                    bary[y, x, 0] = wb * kb / here
-                    bary[y, x, 1] = wc * kc / here
-    return face, nearest, bary
+    return face, nearest
+
+
+@njit(cache=True)
+def _covered(screen, key, faces, width, height):  # pragma: no cover - compiled
+    """(H, W) True where any face is; arguments as those of ``_nearest``."""
+    covered = np.zeros((height, width), np.bool_)
+    for f in range(faces.shape[0]):
+        ax, ay, abx, aby, acx, acy, area, x0, x1, y0, y1 = _triangle(
+            screen, key, faces, f, width, height
+        )
+        if area == 0.0:
+            continue
+        for y in range(y0, y1 + 1):
+            row_b, row_c = (y - ay) * acx, abx * (y - ay)
+            for x in range(x0, x1 + 1):
+                if covered[y, x]:
+                    continue
+                b, c = (x - ax) * acy - row_b, row_c - aby * (x - ax)
+                if area > 0.0:
+                    if b < 0.0 or c < 0.0:
+                        continue
+                elif b > 0.0 or c > 0.0:
+                    continue
+                covered[y, x] = 1.0 - b / area - c / area >= 0.0
+    return covered
 
 
 @njit(cache=True)
 def _resolve(
-    face,
-    bary,
-    faces,
-    owner,
-    vertices,
-    normals,
-    texture,
-    layers,
-    rotation,
-    position,
-    focal,
-    center,
-    wall,
-):  # pragma: no cover - compiled
+    face, nearest, screen, key, faces, owner, vertices, normals, texture, layers,
+    rotation, position, focal, center, wall,
+):  # fmt: skip  # pragma: no cover - compiled
     """Interpolate what each pixel shows; where no face is, meet the floor or the wall."""
     height, width = face.shape
     material = np.empty((height, width), np.int32)
@@ -175,12 +189,30 @@ def _resolve(
     normal = np.empty((height, width, 3), np.float32)
     coords = np.empty((height, width, 3), np.float32)
     cover = np.zeros((height, width, 4), np.float32)
+    # Scalars: the compiler must take it that writing to a pixel may change an array.
+    px, py, pz = position
+    r00, r01, r02 = rotation[0]
+    r10, r11, r12 = rotation[1]
+    r20, r21, r22 = rotation[2]
+    wall_x, wall_y, wall_z, wall_d = wall
+    center_x, center_y = center
+    gap = wall_d - (wall_x * px + wall_y * py + wall_z * pz)
     for y in range(height):
         for x in range(width):
             f = face[y, x]
             if f >= 0:
                 a, b, c = faces[f, 0], faces[f, 1], faces[f, 2]
-                wb, wc = bary[y, x, 0], bary[y, x, 1]
+                ax, ay = screen[a, 0], screen[a, 1]
+                abx, aby, acx, acy = (
+                    screen[b, 0] - ax,
+                    screen[b, 1] - ay,
+                    screen[c, 0] - ax,
+                    screen[c, 1] - ay,
+                )
+                area, here = abx * acy - aby * acx, nearest[y, x]
+                # perspective correct weights
+                wb = np.float32(((x - ax) * acy - (y - ay) * acx) / area * key[b] / here)
+                wc = np.float32((abx * (y - ay) - aby * (x - ax)) / area * key[c] / here)
                 wa = 1.0 - wb - wc
                 material[y, x] = owner[f]
                 for i in range(3):
@@ -190,27 +222,29 @@ def _resolve(
                 for i in range(4):
                     cover[y, x, i] = wa * layers[a, i] + wb * layers[b, i] + wc * layers[c, i]
             else:
-                rx, ry = (x - center[0]) / focal, (y - center[1]) / focal
-                dx = rotation[0, 0] * rx + rotation[1, 0] * ry + rotation[2, 0]
-                dy = rotation[0, 1] * rx + rotation[1, 1] * ry + rotation[2, 1]
-                dz = rotation[0, 2] * rx + rotation[1, 2] * ry + rotation[2, 2]
-                floor = -position[2] / dz if dz < -1e-6 else 1e6
-                toward = wall[0] * dx + wall[1] * dy + wall[2] * dz
-                gap = wall[3] - (
-                    wall[0] * position[0] + wall[1] * position[1] + wall[2] * position[2]
-                )
+                rx, ry = (x - center_x) / focal, (y - center_y) / focal
+                dx = r00 * rx + r10 * ry + r20
+                dy = r01 * rx + r11 * ry + r21
+                dz = r02 * rx + r12 * ry + r22
+                floor = -pz / dz if dz < -1e-6 else 1e6
+                toward = wall_x * dx + wall_y * dy + wall_z * dz
                 back = gap / toward if abs(toward) > 1e-6 and gap / toward > 0 else 1e6
                 t = min(floor, back, 50.0)
                 on_floor = floor <= back
                 material[y, x] = FLOOR if on_floor else WALL
-                point[y, x, 0] = position[0] + t * dx
-                point[y, x, 1] = position[1] + t * dy
-                point[y, x, 2] = position[2] + t * dz
-                for i in range(3):
-                    coords[y, x, i] = point[y, x, i]
-                    normal[y, x, i] = (1.0 if i == 2 else 0.0) if on_floor else -wall[i]
+                qx, qy, qz = (
+                    np.float32(px + t * dx),
+                    np.float32(py + t * dy),
+                    np.float32(pz + t * dz),
+                )
+                point[y, x, 0], point[y, x, 1], point[y, x, 2] = qx, qy, qz
+                coords[y, x, 0], coords[y, x, 1], coords[y, x, 2] = qx, qy, qz
+                normal[y, x, 0] = 0.0 if on_floor else -wall_x
+                normal[y, x, 1] = 0.0 if on_floor else -wall_y
+                normal[y, x, 2] = 1.0 if on_floor else -wall_z
             away = 0.0
-            for i in range(3):
-                away += rotation[2, i] * (point[y, x, i] - position[i])
+            away += r20 * (point[y, x, 0] - px)
+            away += r21 * (point[y, x, 1] - py)
+            away += r22 * (point[y, x, 2] - pz)
             depth[y, x] = away
     return material, depth, point, normal, coords, cover

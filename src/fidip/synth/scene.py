@@ -187,9 +187,7 @@ def capture(stage: Stage, look: Look, rng: np.random.Generator) -> Picture:
     albedo = _albedo(surface, stage.paints)
     if look.infrared:
         albedo = infrared(albedo)
-    radiance = shade(surface, albedo, meshes, stage.lights[0])
-    for light in stage.lights[1:]:
-        radiance += shade(surface, albedo, meshes, light)
+    radiance = shade(surface, albedo, meshes, *stage.lights)
     small, depth = (
         cv2.resize(whole, camera.size_wh, interpolation=cv2.INTER_AREA)
         for whole in (radiance, surface.depth)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from fidip.synth.body import Body
 from fidip.synth.dress import Outfit
-from fidip.synth.raster import draw, silhouette
+from fidip.synth.raster import draw, materials, silhouette
 from fidip.synth.scene import SUPERSAMPLING, Stage
 
 Floats = NDArray[np.float64]
@@ -24,7 +24,7 @@ def occluders(stage: Stage, keypoints: Floats) -> NDArray[np.uint8]:
     A hidden joint is hidden by what its pixel shows: the person or their clothes, another person, or any thing.
     """
     camera = stage.camera.scaled(SUPERSAMPLING)
-    material = draw([*stage.worn, *stage.props], camera, stage.wall).material
+    material = materials([*stage.worn, *stage.props], camera)
     pixel = np.rint(camera.project(stage.joints)[:, :2])
     x, y = np.clip(pixel, 0, np.array(camera.size_wh) - 1).astype(int).T
     shown, own = material[y, x], [mesh.material for mesh in stage.worn]

@@ -113,7 +113,7 @@ def main() -> None:
             print(f"run {number + 1:>2}: killed {kills} times: equal {found}", flush=True)
     print(f"of {runs} runs, {killed_runs} were killed while they ran;")
     print(f"{equal} ended with equal weights and {curves} with equal curves")
-    raise SystemExit(equal != runs)
+    raise SystemExit(equal != runs or curves != runs)
 
 
 if __name__ == "__main__":

@@ -63,9 +63,7 @@ def test_averaged_weights_are_tested_as_they_are_kept(monkeypatch, tmp_path, tin
     run = run_train(tmp_path / "run", tiny_root, "callbacks=ema", "trainer.max_epochs=2")
     _, predictions = run_evaluate(monkeypatch, tmp_path, f"ckpt={run}")
     at_the_end = json.loads((run / "predictions.json").read_text())
-    for now, then in zip(predictions[:4], at_the_end, strict=True):
-        # the peaks of almost flat maps move with rounding, their heights do not
-        assert now["keypoints"][2::3] == pytest.approx(then["keypoints"][2::3], abs=2e-4)
+    assert predictions[:4] == at_the_end
 
 
 def test_the_command_line_overrides_the_settings_of_the_run(run, monkeypatch, tmp_path):

@@ -6,9 +6,11 @@ import sys
 from pathlib import Path
 
 import pytest
+import pytorch_lightning as pl
 import torch
 
-from fidip.errors import CheckpointError
+from fidip import train
+from fidip.errors import DiskError
 from fidip.files import is_whole, write_whole
 
 KILL_RESUME = Path(__file__).parents[1] / "benchmarks/kill_resume.py"
@@ -47,7 +49,7 @@ def test_the_file_before_gets_a_name_of_its_own(tmp_path):
 def small_disk(tmp_path):
     disk = tmp_path / "disk"
     disk.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=300k", "tmpfs", disk]
+    mount = ["mount", "-t", "tmpfs", "-o", "size=16m", "tmpfs", disk]
     if os.geteuid() != 0 or subprocess.run(mount, capture_output=True, check=False).returncode:
         pytest.skip("mounting a small disk needs root")
     yield disk
@@ -56,17 +58,81 @@ def small_disk(tmp_path):
 
 def test_a_full_disk_is_one_line_and_the_file_before_is_whole(small_disk):
     path = small_disk / "last.ckpt"
-    save(path, 1.0)  # 200 kB of 300
-    with pytest.raises(CheckpointError, match=r"last\.ckpt cannot be written \(No space left"):
+    save(path, 1.0)
+    fill(small_disk, 100_000)
+    with pytest.raises(DiskError, match=r"last\.ckpt cannot be written: the disk is full"):
         save(path, 2.0)
     assert value_of(path) == 1.0
-    assert [file.name for file in small_disk.iterdir()] == ["last.ckpt"]
+    assert {file.name for file in small_disk.iterdir()} == {"last.ckpt", "filler"}
+
+
+def fill(disk, leave=0):
+    """Leave so many bytes free, in whole pages."""
+    with (disk / "filler").open("wb") as file:
+        free = os.statvfs(disk)
+        file.write(bytes(free.f_bavail * free.f_bsize - leave))
+
+
+class Fill(pl.Callback):
+    """Fill the disk at one of the moments of a run."""
+
+    moment = None
+
+    def __init__(self, disk):
+        self.disk = Path(disk)
+
+    def on_train_epoch_end(self, trainer, pl_module):
+        if self.moment == "epoch":  # its curves are written after this
+            fill(self.disk)
+
+    def on_test_end(self, trainer, pl_module):
+        if self.moment == "test":  # room for environment.json, and not for the card
+            fill(self.disk, os.statvfs(self.disk).f_bsize)
+
+
+def test_a_run_whose_disk_is_full_says_so_and_goes_on_when_there_is_room(
+    small_disk, tiny_root, monkeypatch, capsys
+):
+    run = small_disk / "run"
+    settings = [
+        *("experiment=scratch_demo", f"data.root={tiny_root}", f"hydra.run.dir={run}"),
+        *("data.num_workers=0", "data.batch_size=2", "debug=smoke", "trainer.max_epochs=2"),
+        *("codec.input_wh=[32,32]", "codec.heatmap_wh=[8,8]"),
+        *("net.backbone.width=8", "net.backbone.channels=[8,8,8,8]"),
+        f"+callbacks.fill={{_target_: {__name__}.Fill, disk: {small_disk}}}",
+    ]
+    fill(small_disk)
+    ends_with_one_line(settings, "config.yaml", monkeypatch, capsys)
+    for moment, name in {"epoch": "metrics.csv", "test": "model_card.md"}.items():
+        (small_disk / "filler").unlink()
+        monkeypatch.setattr(Fill, "moment", moment)
+        ends_with_one_line(settings, name, monkeypatch, capsys)
+        assert not [path for path in run.rglob("*") if path.name.endswith(".part")]
+        assert not (run / "results.json").exists()
+        settings = [f"resume={run}"]
+    (small_disk / "filler").unlink()
+    monkeypatch.setattr(Fill, "moment", None)
+    monkeypatch.setattr(sys, "argv", ["fidip train", *settings])
+    train.main()
+    assert (run / "results.json").is_file()
+    assert (run / "metrics.csv").read_text().count("\n") == 5  # training and validation, twice
+
+
+def ends_with_one_line(arguments, name, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["fidip train", *arguments])
+    with pytest.raises(SystemExit) as exit_:
+        train.main()
+    error = capsys.readouterr().err
+    assert exit_.value.code == 2
+    (line,) = [line for line in error.splitlines() if line.startswith("error: ")]
+    assert f"{name} cannot be written: the disk is full" in line
+    assert "make room, then start again" in line
 
 
 @pytest.mark.slow
-def test_killed_runs_end_with_the_weights_of_one_that_was_left_alone(tiny_root):
+def test_killed_runs_end_with_the_weights_and_curves_of_one_that_was_left_alone(tiny_root):
     done = subprocess.run(
         [sys.executable, KILL_RESUME, tiny_root, "2"], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "2 ended with equal weights" in done.stdout
+    assert "2 ended with equal weights and 2 with equal curves" in done.stdout

@@ -27,5 +27,9 @@ class CheckpointError(FidipError):
     """Weights cannot be loaded, or do not belong to the network."""
 
 
+class DiskError(FidipError):
+    """A file cannot be written; most often the disk is full."""
+
+
 class RunError(FidipError):
     """A run folder is missing, unfinished or cannot be compared."""

@@ -27,7 +27,15 @@ from fidip.metrics import Calibration, describe_second_labels, to_coco_results
 from fidip.nn.checkpoints import load_weights, training_images
 from fidip.run_calibration import fit_run, read_run
 from fidip.run_folder import RunFolder
-from fidip.scoring import NMS, read_results, score_poses, score_results, suppress, write_scores
+from fidip.scoring import (
+    NMS,
+    read_results,
+    results_of,
+    score_poses,
+    score_results,
+    suppress,
+    write_results,
+)
 from fidip.tasks import ProgressBar, announce, publish
 from fidip.trained import zoo_entry
 from fidip.types import Annotation, Batch, Poses
@@ -61,7 +69,8 @@ def evaluate(config: DictConfig) -> None:
         second = read_second_labels(Path(config.human), people)
         scores["human"] = {"file": config.human, **describe_second_labels(second, people)}
     run = RunFolder(Path(config.out))
-    rank_zero_only(write_scores)(run, scores, poses, trained, split=config.split)
+    results = results_of(scores, trained, split=config.split)
+    rank_zero_only(write_results)(run, results, poses)
     if "wandb" in config.logger:
         tell_wandb(config, trained, scores)
 

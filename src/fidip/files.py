@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import zipfile
 import zlib
@@ -9,7 +10,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
 
-from fidip.errors import CheckpointError
+from fidip.errors import DiskError
+
+FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 def write_whole(
@@ -23,11 +26,11 @@ def write_whole(
         previous: the name that the old file gets; None to drop it.
 
     Raises:
-        CheckpointError: it cannot be written, as on a full disk; ``path`` is as it was.
+        DiskError: it cannot be written, as on a full disk; ``path`` is as it was.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".{path.name}.part")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         with part.open("wb") as file:
             write(file)
             file.flush()
@@ -37,14 +40,27 @@ def write_whole(
         reason = _os_error(error)
         if reason is None:
             raise
-        raise CheckpointError(
-            f"{path} cannot be written ({reason.strerror}); what was there before is whole: make "
-            "room, then go on with resume=RUN_DIR"
-        ) from error
+        raise DiskError(_cannot_write(path, reason)) from error
     if previous is not None and path.is_file():
         path.replace(previous)
     part.replace(path)
     _sync_folder(path.parent)
+
+
+def write_text_whole(path: Path, text: str) -> None:
+    """Write UTF-8 by ``write_whole``."""
+    write_whole(path, lambda file: file.write(text.encode()))
+
+
+def _cannot_write(path: Path, reason: OSError) -> str:
+    if reason.errno in FULL:
+        why, remedy = "the disk is full", "make room"
+    else:
+        why, remedy = str(reason.strerror), "mend that"
+    return (
+        f"{path} cannot be written: {why}; nothing is half-written: {remedy}, then start again, a "
+        "training run with resume=RUN_DIR"
+    )
 
 
 def _os_error(error: BaseException | None) -> OSError | None:

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from omegaconf import DictConfig, OmegaConf
 
 from fidip.errors import CheckpointError, RunError
-from fidip.files import is_whole, write_whole
+from fidip.files import is_whole, write_text_whole, write_whole
 
 PACKAGES = ("torch", "pytorch-lightning", "hydra-core", "timm", "albumentations", "numpy")
 
@@ -135,8 +135,7 @@ class RunFolder:
 
     def write_config(self, config: DictConfig) -> None:
         """Save the configuration with every interpolation resolved."""
-        self.root.mkdir(parents=True, exist_ok=True)
-        self.config.write_text(OmegaConf.to_yaml(config, resolve=True), encoding="utf-8")
+        write_text_whole(self.config, OmegaConf.to_yaml(config, resolve=True))
 
     def read_config(self, overrides: Sequence[str]) -> DictConfig:
         """The run's configuration with the dotted ``a.b=value`` of ``overrides`` on top.
@@ -206,11 +205,10 @@ def fingerprint(files: Sequence[Path]) -> str:
 
 def write_json(path: Path, content: object) -> None:
     """Write readable JSON, folders included."""
-    text = json.dumps(content, indent=2) + "\n"
-    write_whole(path, lambda file: file.write(text.encode()))
+    write_text_whole(path, json.dumps(content, indent=2) + "\n")
 
 
 def write_image(path: Path, image: NDArray[np.uint8]) -> None:
-    """Write a (H, W, 3) RGB picture, folders included."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    cv2.imwrite(str(path), image[..., ::-1])
+    """Write a (H, W, 3) RGB picture as a PNG, folders included."""
+    png = cv2.imencode(".png", image[..., ::-1])[1].tobytes()
+    write_whole(path, lambda file: file.write(png))

@@ -83,21 +83,21 @@ def _result(record: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def write_scores(
-    run: RunFolder, scores: dict[str, Any], poses: Poses | None, config: DictConfig, **facts: Any
-) -> dict[str, Any]:
-    """Write ``results.json`` and, of poses, ``predictions.json``; print the table.
-
-    Returns:
-        The content of ``results.json``.
-    """
+def results_of(scores: dict[str, Any], config: DictConfig, **facts: Any) -> dict[str, Any]:
+    """The content of ``results.json``."""
     about = {"experiment": config.name, "group": config.group, "seed": config.seed}
-    results = {**about, **facts, **scores}
-    write_json(run.results, results)
+    return {**about, **facts, **scores}
+
+
+def write_results(run: RunFolder, results: dict[str, Any], poses: Poses | None) -> None:
+    """Write, of poses, ``predictions.json``, then ``results.json``; print the table.
+
+    A run that has ``results.json`` is finished, so whatever else it leaves is written before.
+    """
     if poses is not None:
         write_json(run.predictions, to_coco_results(poses))
-    print_table(scores)
-    return results
+    write_json(run.results, results)
+    print_table(results)
 
 
 def print_table(scores: dict[str, Any]) -> None:

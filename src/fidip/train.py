@@ -17,11 +17,12 @@ from pytorch_lightning.utilities import rank_zero_only
 
 from fidip.cli import command
 from fidip.errors import ConfigError
+from fidip.files import write_text_whole
 from fidip.nn.checkpoints import load_weights, training_images
 from fidip.places import config_dir
 from fidip.report import contact_sheet, model_card
 from fidip.run_folder import RunFolder, fingerprint, write_image
-from fidip.scoring import score_poses, write_scores
+from fidip.scoring import results_of, score_poses, write_results
 from fidip.sweep import run_job
 from fidip.tasks import Float64, SyncedBatchNorms, WholeCheckpoints, announce, publish
 
@@ -66,9 +67,10 @@ def train(config: DictConfig) -> None:
         scores = score_poses(task.predictions, data.test_set.annotations)
         scores["contaminated"] = len(data.contaminated)
         facts_of_run = {"split": "test", "minutes": minutes, "updates": trainer.global_step}
-        results = write_scores(run, scores, task.predictions, config, **facts_of_run)
-        run.card.write_text(model_card(settings, environment, results), encoding="utf-8")
+        results = results_of(scores, config, **facts_of_run)
+        write_text_whole(run.card, model_card(settings, environment, results))
         write_image(run.overlays, contact_sheet(task.predictions, data.test_set.annotations))
+        write_results(run, results, task.predictions)
         publish(trainer.loggers, results, run.card, run.overlays)
         print(f"run folder: {run.root}")
 

@@ -8,12 +8,25 @@ from dataclasses import replace
 import pytest
 
 from fidip.errors import RunError
-from fidip.metrics import NAMES
-from fidip.report import Comparison, read_runs, write_csv, write_markdown, write_page
+from fidip.metrics import NAMES, Difference
+from fidip.report import (
+    Comparison,
+    difference_rows,
+    read_runs,
+    write_csv,
+    write_markdown,
+    write_page,
+)
 from fidip.skeleton import COCO17
 
 NOTHING = Comparison("finetune_demo", {}, {}, ["the labels are gone"])
 """What is known of runs without their test labels."""
+
+
+def test_zero_has_no_sign():
+    about_zero = {"AP": Difference(-0.0001, (-0.0004, 0.015), 0.5)}
+    ((_, value, interval, *_),) = difference_rows(Comparison("a", {}, {"b": about_zero}, []))
+    assert (value, interval) == ("0.000", "0.000 to +0.015")
 
 
 def make_run(root, experiment, seed, ap):

@@ -35,8 +35,8 @@ def difference_rows(comparison: Comparison) -> list[list[str]]:
             rows.append([name, "n/a", "n/a", "n/a", "nobody to compare on"])
         else:
             low, high = ap.interval
-            interval = f"{low:+.3f} to {high:+.3f}"
-            rows.append([name, f"{ap.value:+.3f}", interval, f"{ap.p:.3f}", ap.verdict])
+            interval = f"{show_signed(low)} to {show_signed(high)}"
+            rows.append([name, show_signed(ap.value), interval, f"{ap.p:.3f}", ap.verdict])
     return rows
 
 
@@ -128,6 +128,12 @@ def interval_of(group: list[Run], comparison: Comparison) -> Interval | None:
         return comparison.intervals[group[0].experiment]["AP"]
     own = group[0].results["intervals"].get("AP") if len(group) == 1 else None
     return None if own is None else (own[0], own[1])
+
+
+def show_signed(value: float) -> str:
+    """With its sign, which what rounds to zero has not."""
+    shown = f"{value:+.3f}"
+    return shown if float(shown) else shown[1:]
 
 
 def show_interval(interval: Interval | None) -> str:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from pytorch_lightning.loggers import Logger
 from pytorch_lightning.utilities import rank_zero_only
+
+from fidip.files import write_text_whole
 
 
 class CurveFile(Logger):
@@ -39,28 +42,21 @@ class CurveFile(Logger):
 
     @rank_zero_only  # type: ignore[untyped-decorator]
     def log_metrics(self, metrics: Mapping[str, Any], step: int | None = None) -> None:
-        known = set(self._columns())
         row = {name: float(value) for name, value in metrics.items()}
         self.rows.append({**row, "epoch": int(row["epoch"])} if "epoch" in row else row)
         self.rows[-1]["step"] = len(self.rows) - 1 if step is None else step
-        if known.issuperset(self.rows[-1]):
-            self._write("a", self.rows[-1:])
-        else:
-            self._write("w", self.rows)
+        self._write()
 
     @rank_zero_only  # type: ignore[untyped-decorator]
     def restore(self, rows: list[dict[str, float]]) -> None:
         """Go on after these rows, whatever the file holds."""
         self.rows = list(rows)
-        self._write("w", self.rows)
+        self._write()
 
-    def _columns(self) -> list[str]:
-        return sorted({name for row in self.rows for name in row})
-
-    def _write(self, mode: str, rows: list[dict[str, float]]) -> None:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        with self.path.open(mode, newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, self._columns())
-            if mode == "w":
-                writer.writeheader()
-            writer.writerows(rows)
+    def _write(self) -> None:
+        """All rows anew, a few hundred at most: the file is never a torn one."""
+        text = io.StringIO(newline="")
+        writer = csv.DictWriter(text, sorted({name for row in self.rows for name in row}))
+        writer.writeheader()
+        writer.writerows(self.rows)
+        write_text_whole(self.path, text.getvalue())

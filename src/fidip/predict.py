@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
+from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
 
@@ -17,6 +19,7 @@ from fidip.cli import command
 from fidip.data import read_annotations
 from fidip.errors import ConfigError, DataError, FidipError
 from fidip.inference import (
+    Behind,
     Finder,
     Pose,
     Predictor,
@@ -26,9 +29,11 @@ from fidip.inference import (
     prefetch,
     search,
 )
+from fidip.inference.camera import WEBCAM, Camera, camera_of
 from fidip.inference.detectors import Detector
 from fidip.inference.finding import look
-from fidip.inference.media import find_media, is_photo, read_photo
+from fidip.inference.media import Image, find_media, is_photo, read_photo
+from fidip.inference.overlay import Person
 from fidip.inference.replay import draw_track
 from fidip.inference.track import PhotoSet, Track
 from fidip.inference.writers import FORMATS, check_installed, write
@@ -44,17 +49,15 @@ SOME_FAILED = 3
 def predict(config: DictConfig) -> None:
     """Find people in everything that ``source`` names; write what ``save`` asks for."""
     check(config)
+    device = camera_of(str(config.source))
+    if device is not None:
+        camera = Camera(device, config.seconds)
+        return predict_camera(load(config), camera, make_detector(config), config)
     media = find_media(str(config.source))
     photos = [path for path in media if is_photo(path)]
     videos = [path for path in media if not is_photo(path)]
     check_photos(config, videos)
-    predictor = load_predictor(
-        config.ckpt and str(config.ckpt),
-        runtime=config.runtime,
-        device=config.device,
-        flip_test=config.flip_test,
-        config=config,
-    )
+    predictor = load(config)
     detector = make_detector(config)
     boxes = read_boxes(config.boxes, media) if config.boxes else None
     failed = predict_photos(predictor, photos, boxes, detector, config) if photos else []
@@ -75,10 +78,23 @@ def check(config: DictConfig) -> None:
     """Raises ConfigError where keys are missing or wrong."""
     if OmegaConf.is_missing(config, "source"):
         raise ConfigError("source is not set: give source=FILE, FOLDER or 'PATTERN'")
+    if config.seconds is not None and camera_of(str(config.source)) is None:
+        raise ConfigError(f"seconds={config.seconds} is for a webcam: source={WEBCAM}")
     unknown = sorted(set(config.save) - set(SAVE))
     if unknown:
         raise ConfigError(f"save: {', '.join(unknown)} is none of {', '.join(SAVE)}")
     check_installed(formats(config))
+
+
+def load(config: DictConfig) -> Predictor:
+    """The predictor that ``ckpt`` and its companions ask for."""
+    return load_predictor(
+        config.ckpt and str(config.ckpt),
+        runtime=config.runtime,
+        device=config.device,
+        flip_test=config.flip_test,
+        config=config,
+    )
 
 
 def make_detector(config: DictConfig) -> Detector:
@@ -213,6 +229,54 @@ def predict_video(
         f"{path}: broke off after {len(poses)} frames ({video.damage}); they are kept"
         if video.damage
         else None
+    )
+
+
+def predict_camera(
+    predictor: Predictor, camera: Camera, detector: Detector, config: DictConfig
+) -> None:
+    """Follow an infant until the camera ends or Ctrl-C: smoothed, drawn and encoded as frames come."""
+    stem = Path(config.out) / WEBCAM
+    step = instantiate(config.smoothing, causal=True).online()
+    overlay = instantiate(config.overlay)
+    finder = Finder(predictor, config.lost, config.rotations, detector)
+    parts: list[Track] = []
+    past: deque[Person] = deque(maxlen=max(1, overlay.ghosts))
+    with ExitStack() as stack:
+        encoding = None
+        if "overlay" in config.save:
+            writer = stack.enter_context(VideoWriter(stem.with_name(f"{WEBCAM}.overlay.mp4")))
+            encoding = stack.enter_context(
+                Behind[tuple[Image, float]](lambda item: writer.write(*item))
+            )
+        frames = stack.enter_context(closing(prefetch(camera, depth=1)))
+        bar = tqdm(frames, unit="frame", disable=None, desc="recording, Ctrl-C ends it")
+        start = perf_counter()
+        try:
+            for frame in bar:
+                wh = (frame.image.shape[1], frame.image.shape[0])
+                found = as_track([frame.time], [finder(frame.image)], wh, config.lost)
+                person = step(frame.time, found.xy[0], found.scores[0])
+                parts.append(replace(found, xy=person[0][None], scores=person[1][None]))
+                if encoding:
+                    text = f"{frame.time:.2f} s  {len(parts) / (perf_counter() - start):.0f} FPS"
+                    encoding.put((overlay(frame.image, [person], text, past), frame.time))
+                past.append(person)
+        except KeyboardInterrupt:
+            pass  # how a recording ends
+    if parts:
+        write(joined(parts), stem, formats(config))
+    print(f"{len(parts)} frames: {config.out}")
+
+
+def joined(parts: Sequence[Track]) -> Track:
+    """One track of those of one frame each."""
+    return Track(
+        times=np.concatenate([part.times for part in parts]),
+        xy=np.concatenate([part.xy for part in parts]),
+        scores=np.concatenate([part.scores for part in parts]),
+        boxes_xywh=np.concatenate([part.boxes_xywh for part in parts]),
+        image_wh=parts[-1].image_wh,
     )
 
 

@@ -7,7 +7,7 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 from torchvision.models.detection import fasterrcnn_mobilenet_v3_large_320_fpn
 
-from fidip.errors import CheckpointError
+from fidip.errors import CheckpointError, ConfigError
 from fidip.geometry import apply_affine, crop_affine
 from fidip.inference.detectors import OnnxDetector, TorchvisionDetector
 from fidip.inference.finding import box_windows, search
@@ -49,6 +49,8 @@ def test_an_onnx_file_gives_the_boxes_of_people_surest_first(tmp_path):
     assert len(dim) == 0
     everything = detector_file(tmp_path / "people.onnx", names=("boxes", "scores"))
     assert len(OnnxDetector(everything)(image)[0]) == 3
+    with pytest.raises(ConfigError, match="device=nowhere: the installed onnxruntime cannot"):
+        OnnxDetector(everything, device="nowhere")
 
 
 def test_boxes_of_a_fixed_input_come_back_in_image_px(tmp_path):
@@ -78,6 +80,8 @@ def test_torchvision_needs_its_weights_and_uses_them(tmp_path):
     own[:, 2:] -= own[:, :2]
     np.testing.assert_allclose(boxes, own, atol=1e-4)
     assert (np.diff(scores) <= 0).all()
+    with pytest.raises(NotImplementedError, match="meta"):  # a device that computes shapes alone
+        TorchvisionDetector(str(file), device="meta")(image)
     file.write_bytes(file.read_bytes()[:1000])
     with pytest.raises(CheckpointError, match="cut short"):
         TorchvisionDetector(str(file))

@@ -44,17 +44,20 @@ NOBODY = NoDetector()
 
 
 class TorchvisionDetector:
-    """Faster R-CNN on MobileNetV3, trained on COCO, of torchvision; computes on the CPU.
+    """Faster R-CNN on MobileNetV3, trained on COCO, of torchvision.
 
     Args:
         weights: a file of its weights; None for the one in PyTorch's cache. Nothing is downloaded.
         threshold: boxes with lower scores are left out.
+        device: where to compute; None for a GPU if there is one, else the CPU.
 
     Raises:
         CheckpointError: the file is missing or holds something else.
     """
 
-    def __init__(self, weights: str | None = None, threshold: float = 0.5) -> None:
+    def __init__(
+        self, weights: str | None = None, threshold: float = 0.5, device: str | None = None
+    ) -> None:
         url = FasterRCNN_MobileNet_V3_Large_320_FPN_Weights.DEFAULT.url
         cached = Path(torch.hub.get_dir()) / "checkpoints" / url.rpartition("/")[2]
         path = Path(weights) if weights else cached
@@ -70,13 +73,16 @@ class TorchvisionDetector:
             raise CheckpointError(
                 f"{path}: does not hold the weights of {url}, or is cut short"
             ) from error
-        self._net.eval()
+        self._device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        self._net.eval().to(self._device)
         self.threshold = threshold
 
     @torch.inference_mode()
     def __call__(self, image: Image) -> Detections:
-        found: dict[str, Tensor] = self._net([_as_tensor(image)])[0]
-        boxes, scores, labels = (found[name].numpy() for name in ("boxes", "scores", "labels"))
+        found: dict[str, Tensor] = self._net([_as_tensor(image).to(self._device)])[0]
+        boxes, scores, labels = (
+            found[name].cpu().numpy() for name in ("boxes", "scores", "labels")
+        )
         return people(boxes, scores, labels, self.threshold)
 
 
@@ -92,14 +98,17 @@ class OnnxDetector:
         path: the file.
         threshold: boxes with lower scores are left out.
         person: label of people.
+        device: ``cpu`` or ``cuda``; None for the CPU.
 
     Raises:
-        ConfigError: onnxruntime is not installed.
+        ConfigError: onnxruntime is not installed, or has no such device.
         CheckpointError: the file is missing, not ONNX, or has other inputs and outputs.
     """
 
-    def __init__(self, path: str, threshold: float = 0.5, person: int = PERSON) -> None:
-        self._session = onnx_session(Path(path))
+    def __init__(
+        self, path: str, threshold: float = 0.5, person: int = PERSON, device: str | None = None
+    ) -> None:
+        self._session = onnx_session(Path(path), device or "cpu")
         inputs = self._session.get_inputs()
         self._outputs = {output.name for output in self._session.get_outputs()}
         fits = len(inputs) == 1 and len(inputs[0].shape) == 4 and inputs[0].type == "tensor(float)"

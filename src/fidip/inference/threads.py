@@ -6,7 +6,7 @@ slowest part costs. However long it is, no more than the queues' frames are held
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from queue import Full, Queue
 from threading import Event, Thread
 from types import TracebackType
@@ -15,7 +15,7 @@ from typing import Generic, TypeVar, cast
 T = TypeVar("T")
 
 
-def prefetch(items: Iterable[T], depth: int = 8) -> Iterator[T]:
+def prefetch(items: Iterable[T], depth: int = 8) -> Generator[T]:
     """The items, made up to ``depth`` ahead by a thread of their own; its error is raised here."""
     queue: Queue[tuple[T | None, BaseException | None, bool]] = Queue(maxsize=depth)
     stopped = Event()

@@ -1,0 +1,93 @@
+"""``fidip predict source=webcam``. OpenCV plays a file as it plays a camera, so a file is the camera here."""
+
+import csv
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fidip.errors import DataError
+from fidip.inference import Video
+from fidip.inference.camera import Camera, camera_of
+from fidip.skeleton import COCO17
+
+sys.path.insert(0, str(Path(__file__).parent / "inference"))
+from made_media import make_video
+
+from test_predict import run_predict
+
+TIMES = (0.0, 0.04, 0.12, 0.2, 0.5)
+
+
+def read_xy(path):
+    """(T, K, 2) of a table."""
+    with path.open(newline="") as file:
+        rows = [(float(row["x"]), float(row["y"])) for row in csv.DictReader(file)]
+    return np.reshape(rows, (-1, len(COCO17), 2))
+
+
+@pytest.mark.parametrize(
+    ("source", "device"),
+    [("0", 0), ("webcam", 0), ("webcam:1", 1), ("webcam:rtsp://at/1", "rtsp://at/1"),
+     ("baby.mp4", None), ("folder", None)],
+)  # fmt: skip
+def test_what_names_a_camera(source, device):
+    assert camera_of(source) == device
+
+
+def test_a_camera_gives_pictures_and_their_times_until_time_is_up(tmp_path):
+    video = make_video(tmp_path / "v.mp4", TIMES)
+    seen = list(Camera(str(video)))
+    assert [frame.time for frame in seen] == pytest.approx(TIMES, abs=1e-3)
+    for frame, other in zip(seen, Video(video), strict=True):
+        assert np.abs(frame.image.astype(int) - other.image).mean() < 3
+    assert len(list(Camera(str(video), seconds=0.15))) == 3
+
+
+def test_a_missing_camera_is_one_line(monkeypatch, tmp_path, capfd):
+    assert run_predict(monkeypatch, "source=webcam:63", f"out={tmp_path}") == 2
+    (line,) = capfd.readouterr().err.strip().splitlines()
+    assert line.startswith("error: source=webcam:63: no camera can be opened there")
+    assert run_predict(monkeypatch, "source=v.mp4", "seconds=3", f"out={tmp_path}") == 2
+    assert "seconds=3 is for a webcam" in capfd.readouterr().err
+
+
+def test_a_recording_is_smoothed_and_drawn_as_it_comes(monkeypatch, tmp_path):
+    """As the filters that need no later frame do with what is found in the same video."""
+    video = make_video(tmp_path / "v.mp4", [i / 25 for i in range(12)])
+    common = ["ckpt=bundled:demo_adult", "lost=0", "flip_test=false"]
+    camera, file = tmp_path / "camera", tmp_path / "file"
+    assert run_predict(monkeypatch, f"source=webcam:{video}", f"out={camera}", *common) == 0
+    run_predict(monkeypatch, f"source={video}", f"out={file}", "smoothing.causal=true", *common)
+    found = read_xy(camera / "webcam.csv")
+    assert len(found) == 12
+    assert (
+        np.abs(found - read_xy(file / "v.csv")).mean() < 0.5
+    )  # OpenCV decodes a little differently
+    assert Video(camera / "webcam.overlay.mp4").count == 12
+    assert (camera / "webcam.json").stat().st_size > 0
+    with pytest.raises(DataError, match="no camera"):
+        Camera(str(tmp_path / "none.mp4"))
+
+
+@pytest.mark.usefixtures("ctrl_c")
+def test_ctrl_c_ends_a_recording_well(tmp_path):
+    video = make_video(tmp_path / "v.mp4", [i / 25 for i in range(2000)])
+    out = tmp_path / "out"
+    command = [sys.executable, "-m", "fidip.predict", f"source=webcam:{video}", f"out={out}"]
+    process = subprocess.Popen([*command, "lost=0", "rotations=[0]", "smoothing=one_euro"])
+    part = out / ".webcam.overlay.mp4.part"
+    deadline = time.monotonic() + 180
+    while not part.exists() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    time.sleep(4)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=120) == 0
+    frames = len(read_xy(out / "webcam.csv"))
+    assert 0 < frames < 2000
+    assert Video(out / "webcam.overlay.mp4").count == frames
+    assert not part.exists()

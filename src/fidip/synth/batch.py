@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import hashlib
 import json
 import multiprocessing
@@ -85,14 +86,31 @@ def _finished(journal: Path, head: Record) -> list[Record]:
     return lines[1:] if lines[:1] == [head] else []
 
 
+def keep_memory() -> None:
+    """Let this process keep the memory of one image for the next; asking for pages anew takes a tenth of the time.
+
+    A setting of glibc's ``malloc``; where there is another, nothing happens.
+    """
+    if hasattr(ctypes.pythonapi, "mallopt"):
+        for setting, size in ((_TRIM_THRESHOLD, 256 << 20), (_MMAP_THRESHOLD, 32 << 20)):
+            ctypes.pythonapi.mallopt(setting, size)
+
+
+_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # of mallopt
+
+
 def _parallel(make: Callable[[Job], Record], jobs: Sequence[Job], workers: int) -> Iterator[Record]:
     if workers <= 1:
+        keep_memory()
         yield from map(make, jobs)
         return
     # One thread a process: the work is split by jobs, and BLAS threads would only wait for each other.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(
-        workers, mp_context=context, initializer=cv2.setNumThreads, initargs=(0,)
-    ) as pool:
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=_worker) as pool:
         yield from pool.map(make, jobs, chunksize=max(1, min(8, len(jobs) // workers)))
+
+
+def _worker() -> None:
+    cv2.setNumThreads(0)
+    keep_memory()

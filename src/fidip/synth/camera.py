@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
@@ -36,15 +37,30 @@ class Camera:
 
     def project(self, points: Floats) -> Floats:
         """(N, 3) world points to (N, 3): x and y in image px, and depth along the optical axis in metres."""
-        local = (points - self.position) @ self.rotation.T
-        xy = self.focal * local[:, :2] / local[:, 2:] + self.center
-        return np.concatenate([xy, local[:, 2:]], axis=1)
+        seen: Floats = _on_image(
+            (points - self.position) @ self.rotation.T, self.focal, *self.center
+        )
+        return seen
 
     def scaled(self, factor: float) -> Camera:
         """The same view with ``factor`` times as many pixels a side."""
         width, height = self.size_wh
         size = (round(width * factor), round(height * factor))
         return Camera(self.rotation, self.position, self.focal * factor, size)
+
+
+@njit(cache=True, error_model="numpy")
+def _on_image(
+    local: Floats, focal: float, center_x: float, center_y: float
+) -> Floats:  # pragma: no cover - compiled
+    """(N, 3) points of camera space, metres, to px and depth."""
+    out = np.empty_like(local)
+    for n in range(len(local)):
+        depth = local[n, 2]
+        out[n, 0] = focal * local[n, 0] / depth + center_x
+        out[n, 1] = focal * local[n, 1] / depth + center_y
+        out[n, 2] = depth
+    return out
 
 
 def look_at(

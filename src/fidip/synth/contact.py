@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
-from scipy.spatial import cKDTree
 
 from fidip.synth.body import Body
 from fidip.synth.mesh import bounds, vertex_normals
 
 Floats = NDArray[np.float64]
+Rows = NDArray[np.intp]
 
 _STEP = 4  # every fourth vertex of a limb: a cut of a centimetre is wider than that
 _APART = 0.12  # of the body's rest height: nearer parts of the skin fold upon each other
@@ -23,8 +24,8 @@ _REACH = 0.06  # metres: the depth to which a cut is followed
 class _Regions:
     """Vertices of each limb's outer half, and of all that it could cut into."""
 
-    limbs: tuple[NDArray[np.intp], ...]
-    others: tuple[NDArray[np.intp], ...]
+    limbs: tuple[Rows, ...]
+    others: tuple[Rows, ...]
 
 
 def deepest_cut(body: Body, rest: Floats, posed: Floats) -> float:
@@ -33,22 +34,56 @@ def deepest_cut(body: Body, rest: Floats, posed: Floats) -> float:
     A limb's vertex is under the skin where the nearest vertex of another part, which is not its
     neighbour in the rest pose (V, 3), lies above it along its normal.
     """
-    normals, height = vertex_normals(posed, body.faces), float(np.ptp(rest[:, 2]))
+    normals, apart = vertex_normals(posed, body.faces), _APART * float(np.ptp(rest[:, 2]))
     regions, deepest = _regions(body), 0.0
-    for limb, rest_of_body in zip(regions.limbs, regions.others, strict=True):
+    for limb, others in zip(regions.limbs, regions.others, strict=True):
         low, high = bounds(posed[limb])
-        place = posed[rest_of_body]
-        other = rest_of_body[((place > low - _REACH) & (place < high + _REACH)).all(1)]
-        if not len(other):
+        near = _within(posed, others, low - _REACH, high + _REACH)
+        deepest = max(deepest, _deepest(posed, normals, rest, limb, near, apart))
+    return deepest
+
+
+@njit(cache=True)
+def _within(
+    points: Floats, rows: Rows, low: Floats, high: Floats
+) -> Rows:  # pragma: no cover - compiled
+    """Those of ``rows`` whose points, (V, 3), lie in the box from ``low`` to ``high``, (3,) each."""
+    out = np.empty_like(rows)
+    count = 0
+    for row in rows:
+        x, y, z = points[row, 0], points[row, 1], points[row, 2]
+        if low[0] < x < high[0] and low[1] < y < high[1] and low[2] < z < high[2]:
+            out[count] = row
+            count += 1
+    return out[:count]
+
+
+@njit(cache=True)
+def _deepest(
+    posed: Floats, normals: Floats, rest: Floats, limb: Rows, others: Rows, apart: float
+) -> float:  # pragma: no cover - compiled
+    """How deep, metres, a vertex of ``limb`` is under the nearest of ``others`` within ``_REACH``."""
+    deepest = 0.0
+    for mine in limb:
+        x, y, z = posed[mine, 0], posed[mine, 1], posed[mine, 2]
+        nearest, theirs = _REACH * _REACH, -1
+        for other in others:
+            dx = posed[other, 0] - x
+            if dx * dx >= nearest:
+                continue
+            dy, dz = posed[other, 1] - y, posed[other, 2] - z
+            square = dx * dx + dy * dy + dz * dz
+            if square < nearest:
+                nearest, theirs = square, other
+        if theirs < 0:
             continue
-        near, index = cKDTree(posed[other]).query(posed[limb], distance_upper_bound=_REACH)
-        hit = np.isfinite(near)
-        mine, theirs = limb[hit], other[index[hit]]
-        apart = np.linalg.norm(rest[mine] - rest[theirs], axis=1) > _APART * height
-        under = ((posed[theirs] - posed[mine]) * normals[theirs]).sum(1)
+        under, gap = 0.0, 0.0
+        for i in range(3):
+            under += (posed[theirs, i] - posed[mine, i]) * normals[theirs, i]
+            gap += (rest[mine, i] - rest[theirs, i]) ** 2
         # along the normal, not beside the skin's edge
-        facing = under > 0.7 * near[hit]
-        deepest = max(deepest, float(np.where(apart & facing, under, 0.0).max(initial=0.0)))
+        if np.sqrt(gap) > apart and under > 0.7 * np.sqrt(nearest):
+            deepest = max(deepest, under)
     return deepest
 
 

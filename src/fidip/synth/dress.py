@@ -186,7 +186,7 @@ def dress(
     )
     return Outfit(
         cover=cover,
-        thickness=(np.clip(cover / (0.01 * scale), 0, 1) * lift).max(1),
+        thickness=np.maximum.reduce(np.clip(cover.T / (0.01 * scale), 0, 1) * lift[:, None]),
         skin=skin,
         materials=(
             cloth[0],

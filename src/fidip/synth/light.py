@@ -70,7 +70,7 @@ def _light_axes(direction: Floats) -> Floats:
     return np.stack([x, np.cross(direction, x), direction])
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def _light_pixels(
     material, point, normal, albedo, shadow, axes, nearest, farthest, low, texel, far, reach,
     direction, color, sky, bounce,
@@ -128,7 +128,7 @@ def _light_pixels(
     return out
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def _open_taps(shadow, u, v, depth, reach, inside):  # pragma: no cover - compiled
     """How many of 25 points within ``reach`` texels of (u, v) the light reaches at this depth; all beyond the map."""
     size, lit = shadow.shape[0], 0

@@ -97,7 +97,7 @@ def depth_map(screen: Floats, faces: NDArray[np.int32], size: int) -> Pixels:
     return -key.astype(np.float32)
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def _triangle(screen, key, faces, f, width, height):  # pragma: no cover - compiled
     """A face's first corner, its sides to the other two, twice its area, and the pixels of its box.
 
@@ -114,7 +114,7 @@ def _triangle(screen, key, faces, f, width, height):  # pragma: no cover - compi
     return ax, ay, bx - ax, by - ay, cx - ax, cy - ay, area, x0, x1, y0, y1
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def _nearest(screen, key, faces, width, height):  # pragma: no cover - compiled
     """The face with the largest key at every pixel, (H, W) int32 and -1 for none, and that key.
 
@@ -151,7 +151,7 @@ def _nearest(screen, key, faces, width, height):  # pragma: no cover - compiled
     return face, nearest
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def _covered(screen, key, faces, width, height):  # pragma: no cover - compiled
     """(H, W) True where any face is; arguments as those of ``_nearest``."""
     covered = np.zeros((height, width), np.bool_)
@@ -176,7 +176,7 @@ def _covered(screen, key, faces, width, height):  # pragma: no cover - compiled
     return covered
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def _resolve(
     face, nearest, screen, key, faces, owner, vertices, normals, texture, layers,
     rotation, position, focal, center, wall,

@@ -23,7 +23,7 @@ def about(axis: Floats, degrees: float) -> Floats:
 
 
 @njit(cache=True)
-def of_vector(vector):  # pragma: no cover - compiled
+def of_vector(vector: Floats) -> Floats:  # pragma: no cover - compiled
     """(3, 3) rotation about ``vector`` (3,) by its length in radians."""
     x, y, z = vector[0], vector[1], vector[2]
     angle = math.sqrt(x * x + y * y + z * z)
@@ -43,7 +43,7 @@ def of_vector(vector):  # pragma: no cover - compiled
 
 
 @njit(cache=True)
-def to_vector(matrix):  # pragma: no cover - compiled
+def to_vector(matrix: Floats) -> Floats:  # pragma: no cover - compiled
     """(3,) the vector of at most pi that ``of_vector`` makes this rotation (3, 3) of."""
     trace = matrix[0, 0] + matrix[1, 1] + matrix[2, 2]
     i, largest = 3, trace
@@ -69,11 +69,12 @@ def to_vector(matrix):  # pragma: no cover - compiled
     scale = 2 + square / 12 + 7 * square * square / 2880
     if angle > _SMALL:
         scale = angle / math.sin(angle / 2)
-    return scale * q[:3]
+    vector: Floats = scale * q[:3]
+    return vector
 
 
 @njit(cache=True)
-def cross(a, b):  # pragma: no cover - compiled
+def cross(a: Floats, b: Floats) -> Floats:  # pragma: no cover - compiled
     """(3,) cross product of two (3,) vectors; NumPy's takes twenty times as long."""
     out = np.empty(3)
     out[0] = a[1] * b[2] - a[2] * b[1]

@@ -256,8 +256,9 @@ def _albedo(surface: Surface, paints: dict[int, Paint]) -> Pixels:
     material, texture = surface.material.ravel(), surface.texture.reshape(-1, 3)
     layers = surface.layers.reshape(-1, 4)
     out = np.empty((len(material), 3), np.float32)
+    rows, starts = _by_material(material, min(paints), max(paints))
     for index, paint in paints.items():
-        here = np.flatnonzero(material == index)
+        here = rows[starts[index - min(paints)] : starts[index - min(paints) + 1]]
         if not len(here):
             continue
         if isinstance(paint, Outfit):
@@ -268,6 +269,20 @@ def _albedo(surface: Surface, paints: dict[int, Paint]) -> Pixels:
             color = paint.albedo(texture.take(here, axis=0))
         _put(out, here, color)
     return out.reshape(*surface.material.shape, 3)
+
+
+@njit(cache=True)
+def _by_material(material, low, high):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
+    """(N,) pixels sorted by material, and where those of each from ``low`` to ``high`` start, and the end."""
+    starts = np.zeros(high - low + 2, np.int64)
+    for index in material:
+        starts[index - low + 1] += 1
+    starts = np.cumsum(starts)
+    following, rows = starts.copy(), np.empty(len(material), np.int64)
+    for n in range(len(material)):
+        rows[following[material[n] - low]] = n
+        following[material[n] - low] += 1
+    return rows, starts
 
 
 @njit(cache=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numba import njit
@@ -50,11 +50,9 @@ class Material:
             return np.tile(base, (len(points), 1))
         frame = np.eye(3) if self.frame is None else self.frame
         local = points @ (frame.T / self.scale).astype(np.float32)
-        mix = _mix(local, PATTERNS.index(self.pattern))[:, None]
-        color: Pixels = base + (second - base) * mix
-        if self.grain:
-            mottle = noise(local / np.float32(0.3), 2)[:, None]
-            color *= 1 + np.float32(self.grain) * (2 * mottle - 1)
+        mix = _mix(local, PATTERNS.index(self.pattern))
+        mottle = noise(local / np.float32(0.3), 2) if self.grain else mix
+        color: Pixels = _dyed(base, second, mix, np.float32(self.grain), mottle)
         return color
 
 
@@ -88,16 +86,16 @@ def any_material(
     brightness: tuple[float, float],
 ) -> Material:
     """A random material; with probability ``patterned`` it is not plain."""
-    turn, _ = np.linalg.qr(rng.normal(size=(3, 3)))
+    turn = rng.normal(size=(3, 3))
     pattern = str(rng.choice(PATTERNS[1:])) if rng.random() < patterned else "plain"
-    return Material(
+    material = Material(
         base=any_color(rng, saturation, brightness),
         second=any_color(rng, saturation, brightness),
         pattern=pattern,
         scale=float(np.exp(rng.uniform(*np.log(scale)))),
-        frame=turn,
         grain=rng.uniform(0, 0.25) if rng.random() < patterned else 0.0,
     )
+    return material if material.is_plain else replace(material, frame=np.linalg.qr(turn)[0])
 
 
 @njit(cache=True)
@@ -126,7 +124,7 @@ def _value_noise(x, y, z):  # pragma: no cover - compiled
     return total
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def noise(points, octaves):  # pragma: no cover - compiled
     """(N,) smooth noise in [0, 1] at (N, 3) points; the coarsest octave repeats with period about 1."""
     out = np.empty(len(points), np.float32)
@@ -143,6 +141,21 @@ def noise(points, octaves):  # pragma: no cover - compiled
             amplitude *= 0.5
             frequency *= 2.0
         out[n] = total / reach
+    return out
+
+
+@njit(cache=True)
+def _dyed(base, second, mix, grain, mottle):  # pragma: no cover - compiled
+    """(N, 3) colours between two, (3,) each, by their ``mix`` (N,), and lighter and darker by ``mottle`` (N,)."""
+    out = np.empty((len(mix), 3), np.float32)
+    one, two = np.float32(1), np.float32(2)
+    r, g, b = second - base
+    base_r, base_g, base_b = base
+    for n in range(len(mix)):
+        shade = one + grain * (two * mottle[n] - one) if grain > 0 else one
+        out[n, 0] = (base_r + r * mix[n]) * shade
+        out[n, 1] = (base_g + g * mix[n]) * shade
+        out[n, 2] = (base_b + b * mix[n]) * shade
     return out
 
 

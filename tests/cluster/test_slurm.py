@@ -1,126 +1,287 @@
-"""Sweeps on a real SLURM of one node, which ``slurm-local.sh`` installs and starts."""
+"""Sweeps on a real SLURM of one node, which ``slurm-local.sh`` installs and starts.
 
+All that happens to them happens at the same time: most of it is waiting. A test then looks at
+what came of one of them.
+"""
+
+import csv
 import json
 import os
+import re
 import shutil
 import subprocess
-import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import commands
 import pytest
+import torch
+
+from fidip.run_folder import RunFolder
 
 SCRIPT = Path(__file__).with_name("slurm-local.sh")
-TINY = ("data.num_workers=0", "data.batch_size=2", "data.val_fraction=0.5", "debug=smoke")
+ENVIRONMENT = {"SLURM_LOCAL_CPUS": "8", "OMP_NUM_THREADS": "1"}
+TINY = (
+    *("experiment=fidip_demo", "ckpt=null", "task.domain_epochs=0", "trainer.max_epochs=3"),
+    *("codec.input_wh=[32,32]", "codec.heatmap_wh=[8,8]"),
+    *("net.backbone.width=8", "net.backbone.channels=[8,8,8,8]"),
+    *("data.num_workers=0", "data.batch_size=2", "data.val_fraction=0.1"),
+)
+TWO = ("trainer=ddp", "trainer.accelerator=cpu", "trainer.precision=32-true")
 SMALL = (
-    *("hydra/launcher=slurm", "hydra.launcher.cpus_per_task=1", "hydra.launcher.mem_gb=2"),
-    *("hydra.launcher.timeout_min=15", "hydra.launcher.signal_delay_s=10"),
+    *("hydra/launcher=slurm", "hydra.launcher.cpus_per_task=1", "hydra.launcher.mem_gb=1"),
+    *("hydra.launcher.timeout_min=30", "hydra.launcher.signal_delay_s=10"),
 )
 pytestmark = [pytest.mark.slow, pytest.mark.slurm]
 
 
-@pytest.fixture(scope="module", autouse=True)
+@pytest.fixture(scope="module")
 def cluster():
     """A cluster of this machine; stopped at the end unless it was there before."""
     if os.geteuid() != 0 or shutil.which("apt-get") is None:
         pytest.skip("slurm-local.sh needs root and apt")
+    os.environ.update(ENVIRONMENT)
     already = subprocess.run([SCRIPT, "status"], capture_output=True, check=False).returncode == 0
     started = subprocess.run([SCRIPT, "start"], capture_output=True, text=True, check=False)
     if started.returncode:
         pytest.skip(f"no SLURM here: {started.stderr.strip().splitlines()[-1]}")
     yield
+    slurm("scancel", "--user=root", "--quiet")
     if not already:
         subprocess.run([SCRIPT, "stop"], capture_output=True, check=False)
 
 
-@pytest.fixture
-def sweep(tmp_path, tiny_root):
-    """Starts ``fidip train -m`` on the cluster, in an empty folder."""
-    started = []
-
-    def start(*overrides):
-        arguments = ["-m", "experiment=scratch_demo", f"data.root={tiny_root}"]
-        command = [sys.executable, "-m", "fidip.train", *arguments, *TINY, *SMALL, *overrides]
-        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
-        started.append(subprocess.Popen(command, cwd=tmp_path, **pipes))
-        return started[-1]
-
-    yield start
-    for process in started:
-        process.kill()
-    subprocess.run(["scancel", "--name=fidip", "--quiet"], check=False)
+@pytest.fixture(scope="module")
+def data(tiny_root, tmp_path_factory):
+    """The tiny data set, its training images eight times, so that an epoch takes seconds."""
+    root = Path(shutil.copytree(tiny_root, tmp_path_factory.mktemp("many") / "data"))
+    file = root / "annotations" / "person_keypoints_train_infant.json"
+    content = json.loads(file.read_text())
+    for kind, ids in (("images", ["id"]), ("annotations", ["id", "image_id"])):
+        content[kind] = [
+            {**record, **{name: record[name] + 1000 * n for name in ids}}
+            for n in range(8)
+            for record in content[kind]
+        ]
+    file.write_text(json.dumps(content))
+    return root
 
 
-def finish(process):
-    """Exit status and what was printed."""
-    output, _ = process.communicate(timeout=240)
-    return process.returncode, output
+@pytest.fixture(scope="module")
+def stories(cluster, data, tmp_path_factory):
+    """By name: a future of the folder that a story leaves."""
+    place = tmp_path_factory.mktemp("stories")
+    tell = (whole, whole_of_two, cancelled, preempted, preempted_ranks, out_of_time)
+    with ThreadPoolExecutor(len(tell)) as pool:
+        yield {one.__name__: pool.submit(one, place / one.__name__, data) for one in tell}
 
 
-def states(folder):
+class Sweep:
+    """``fidip train -m`` on the cluster."""
+
+    def __init__(self, folder, data, *overrides):
+        self.folder = folder
+        arguments = ["-m", *TINY, *SMALL, f"data.root={data}", *overrides]
+        name = f"hydra.launcher.name={folder.name}"
+        self.process = commands.train(folder, *arguments, name)
+
+    def runs(self):
+        return [RunFolder(path) for path in sorted(self.folder.glob("outputs/fidip_demo/*/*"))]
+
+    def finish(self, code):
+        self.process.join(500)
+        assert self.process.exitcode == code, self.printed()
+        return self.printed()
+
+    def printed(self):
+        return (self.folder / "log").read_text()
+
+    def jobs(self, state):
+        asked = ("squeue", "-h", "-r", "-n", self.folder.name, "-t", state, "-o", "%i")
+        return sorted(slurm(*asked).split())
+
+    def wait(self, condition, what):
+        until = time.monotonic() + 400
+        while not condition():
+            assert self.process.is_alive(), self.printed()
+            assert time.monotonic() < until, f"{what}: {self.printed()}"
+            time.sleep(0.2)
+
+    def wait_for_epoch(self, number=0):
+        """Until the first run is beyond an epoch."""
+
+        def is_beyond():
+            return any(str(number) in epochs(run) for run in self.runs()[:1])
+
+        self.wait(is_beyond, f"epoch {number}")
+
+    def output_of_jobs(self):
+        files = sorted(self.folder.glob("outputs/.slurm/*/*.out"))
+        return "\n".join(file.read_text() for file in files)
+
+
+def slurm(*command):
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
+def epochs(run):
+    """Of all rows of ``metrics.csv``, as they are told there."""
+    if not run.metrics.is_file():
+        return []
+    with run.metrics.open(newline="") as file:
+        return [row["epoch"] for row in csv.DictReader(file)]
+
+
+def states(sweep_folder):
     """By number of the job: the file that tells how it ended, if any."""
-    jobs = sorted(folder.glob("outputs/scratch_demo/*/*"))
+    jobs = sorted(sweep_folder.glob("outputs/fidip_demo/*/*"))
     return [
         [name for name in ("results.json", "failed.json") if (job / name).is_file()] for job in jobs
     ]
 
 
-def job_ids(state):
-    done = subprocess.run(
-        ["squeue", "-h", "-r", "-n", "fidip", "-t", state, "-o", "%F_%K"],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return sorted(done.stdout.split())
+def same(one, other):
+    """Whether two runs left equal weights, bit by bit, and equal curves."""
+    saved, others = (torch.load(run.last, weights_only=True)["state_dict"] for run in (one, other))
+    assert saved.keys() == others.keys()
+    assert all(torch.equal(saved[name], others[name]) for name in saved)
+    rows, other_rows = (list(csv.DictReader(run.metrics.open())) for run in (one, other))
+    assert [row.keys() for row in rows] == [row.keys() for row in other_rows]
+    for row, other_row in zip(rows, other_rows, strict=True):
+        for name, value in row.items():
+            assert float(value or 0) == pytest.approx(float(other_row[name] or 0), abs=1e-5), name
+    return True
 
 
-def wait_for(condition, seconds=120):
-    until = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < until, condition
-        time.sleep(0.2)
+# The stories.
 
 
-def test_an_array_of_four_jobs_of_which_two_fail(sweep, tmp_path):
-    code, output = finish(sweep("ckpt=null,nothing.pth", "seed=1,2"))
-    assert code == 3, output
-    assert states(tmp_path) == [["results.json"]] * 2 + [["failed.json"]] * 2
-    assert "checkpoint nothing.pth: there is no such file" in output
-    assert "2 of 4 runs are not finished" in output
-    assert output.count("4 jobs in SLURM's array") == 1
+def whole(folder, data):
+    """A run that nothing happens to, without SLURM."""
+    process = commands.train(folder, *TINY, f"data.root={data}", "hydra.run.dir=run")
+    process.join(500)
+    assert process.exitcode == 0, (folder / "log").read_text()
+    return RunFolder(folder / "run")
 
 
-def test_two_ranks_leave_one_run_with_every_test_image_once(sweep, tmp_path):
-    two = ("trainer=ddp", "trainer.accelerator=cpu", "trainer.precision=32-true")
-    code, output = finish(sweep(*two, "data.batch_size=1", "trainer.limit_test_batches=9"))
-    assert code == 0, output
-    assert states(tmp_path) == [["results.json"]]
-    (run,) = tmp_path.glob("outputs/scratch_demo/*/*")
-    assert json.loads((run / "environment.json").read_text())["processes"] == 2
-    predictions = json.loads((run / "predictions.json").read_text())
+def whole_of_two(folder, data):
+    """A run of two processes that nothing happens to, without SLURM."""
+    group = {"TORCHELASTIC_RUN_ID": "0", "WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2"}
+    where = {"GROUP_RANK": "0", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": "29517"}
+    arguments = (*TINY, *TWO, f"data.root={data}", "hydra.run.dir=run")
+    processes = [
+        commands.train(folder, *arguments, **group, **where, RANK=rank, LOCAL_RANK=rank)
+        for rank in "01"
+    ]
+    for process in processes:
+        process.join(500)
+        assert process.exitcode == 0, (folder / "log").read_text()
+    return RunFolder(folder / "run")
+
+
+def cancelled(folder, data):
+    """Of three jobs one is cancelled while it runs, one fails, and one is cancelled before it starts."""
+    overrides = ("ckpt=null,nothing.pth,later.ckpt", "hydra.launcher.array_parallelism=2")
+    sweep = Sweep(folder, data, *overrides)
+    sweep.wait(lambda: len(sweep.jobs("RUNNING")) == 2, "two jobs run")
+    (waiting,) = sweep.jobs("PENDING")
+    slurm("scancel", waiting)
+    running = waiting.replace("_2", "_0")
+    sweep.wait_for_epoch()
+    slurm("scancel", running)
+    first = sweep.finish(3)
+    assert f"job {running} was lost (CANCELLED" in first
+    assert f"job {waiting} was lost (CANCELLED" in first
+    assert "3 of 3 runs are not finished" in first
+    assert first.count("3 jobs in SLURM's array") == 1
+    assert states(folder) == [[], ["failed.json"], []]
+    assert "stopped by SIGTERM" in sweep.output_of_jobs()
+
+    shutil.copy(sweep.runs()[0].best, folder / "later.ckpt")
+    again = Sweep(folder, data, *overrides, "sweep.resume=true").finish(3)
+    assert "checkpoint nothing.pth: there is no such file" in again
+    assert "1 of 3 runs are not finished" in again
+    return folder
+
+
+def preempted(folder, data):
+    """A job in the way of another one gets SIGTERM in the midst of an epoch."""
+    return taken_from(folder, data, "g0", "+hydra.launcher.additional_parameters.signal=TERM@10")
+
+
+def preempted_ranks(folder, data):
+    """A job of two processes in the way of another one gets SIGUSR2 in the midst of an epoch."""
+    return taken_from(folder, data, "g1", *TWO)
+
+
+def taken_from(folder, data, gpu, *overrides):
+    own = f"+hydra.launcher.additional_parameters.gres='gpu:{gpu}:1'"
+    sweep = Sweep(folder, data, "hydra.launcher.partition=preempt", own, *overrides)
+    sweep.wait_for_epoch()
+    slurm("sbatch", "--partition=debug", f"--gres=gpu:{gpu}:1", "--output=/dev/null", "--wrap=true")
+    sweep.finish(0)
+    return sweep
+
+
+def out_of_time(folder, data):
+    """A job meets its time limit twice and is put back into the queue once."""
+    bounded = ("trainer.max_epochs=1000", "callbacks.checkpoints.max_requeues=1")
+    limit = ("hydra.launcher.timeout_min=1200", "hydra.launcher.signal_delay_s=600")
+    sweep = Sweep(folder, data, *bounded, *limit)  # and it is told ten minutes before
+    for restarts in (0, 1):
+        done = len(epochs(sweep.runs()[0])) // 2 if restarts else 0
+        sweep.wait_for_epoch(done)
+        (job,) = sweep.jobs("RUNNING")
+        slurm("scontrol", "update", f"JobId={job}", "EndTime=now+4minutes")
+        if not restarts:
+            sweep.wait(lambda: not sweep.jobs("RUNNING"), "the time limit")
+            slurm("scontrol", "update", f"JobId={job}", "TimeLimit=1200")
+    sweep.finish(3)
+    return sweep
+
+
+# What came of them.
+
+
+def test_cancelled_and_failed_jobs_are_told_and_run_again_alone(stories):
+    folder = stories["cancelled"].result()
+    assert states(folder) == [["results.json"], ["failed.json"], ["results.json"]]
+    (first, *_) = sorted(folder.glob("outputs/fidip_demo/*/*"))
+    assert same(RunFolder(first), stories["whole"].result())
+
+
+def test_a_preempted_job_ends_as_if_nothing_had_happened(stories):
+    sweep = stories["preempted"].result()
+    assert "stopped by SIGTERM in epoch" in sweep.output_of_jobs()
+    (run,) = sweep.runs()
+    assert same(run, stories["whole"].result())
+
+
+def test_a_preempted_job_of_two_ranks_ends_as_if_nothing_had_happened(stories):
+    sweep = stories["preempted_ranks"].result()
+    assert "stopped by SIGUSR2 in epoch" in sweep.output_of_jobs()
+    (run,) = sweep.runs()
+    assert same(run, stories["whole_of_two"].result())
+    assert json.loads(run.environment.read_text())["processes"] == 2
+    predictions = json.loads(run.predictions.read_text())
     assert sorted(p["image_id"] for p in predictions) == [0, 1, 2, 3, 4]
 
 
-def test_a_cancelled_job_is_told_and_runs_again_alone(sweep, tmp_path):
-    process = sweep("seed=1,2", "hydra.launcher.array_parallelism=1")
-    wait_for(lambda: len(job_ids("PENDING")) == 1 and len(job_ids("RUNNING")) == 1)
-    (waiting,) = job_ids("PENDING")
-    subprocess.run(["scancel", waiting], check=True)
-    code, output = finish(process)
-    assert code == 3, output
-    assert f"job {waiting} was lost (CANCELLED" in output
-    assert states(tmp_path) == [["results.json"], []]
-    code, output = finish(
-        sweep("seed=1,2", "hydra.launcher.array_parallelism=1", "sweep.resume=true")
-    )
-    assert code == 0, output
-    assert "1 jobs in SLURM's array" in output
-    assert states(tmp_path) == [["results.json"]] * 2
+def test_a_time_limit_is_survived_as_often_as_allowed(stories):
+    sweep = stories["out_of_time"].result()
+    printed = sweep.output_of_jobs()
+    stops = re.findall(r"stopped by SIGUSR2 in epoch (\d+)", printed)
+    assert len(stops) == 2
+    assert "has been requeued 1 times (max_requeues): not again" in printed
+    (run,) = sweep.runs()
+    told = [int(epoch) for epoch in epochs(run)]
+    assert told == [epoch for epoch in range(int(stops[1]) - 1) for _ in range(2)]
+    assert run.to_resume() == run.last
 
 
-def test_processes_that_do_not_fit_are_told_before_anything_is_submitted(sweep, tmp_path):
-    code, output = finish(sweep("trainer.devices=2", "hydra.launcher.tasks_per_node=1"))
-    assert code == 2
-    assert "make them equal, one task a device" in output
+def test_processes_that_do_not_fit_are_told_before_anything_is_submitted(cluster, data, tmp_path):
+    misfit = ("trainer.devices=2", "hydra.launcher.tasks_per_node=1")
+    sweep = Sweep(tmp_path, data, *misfit)
+    assert "make them equal, one task a device" in sweep.finish(2)
     assert not (tmp_path / "outputs" / ".slurm").exists()

@@ -16,7 +16,7 @@ from pytorch_lightning.callbacks import Checkpoint
 from fidip.errors import RunError
 from fidip.files import write_whole
 from fidip.tasks.random_state import random_state, set_random_state
-from fidip.tasks.stopping import REQUEUED_AT, StopSignals, requeue
+from fidip.tasks.stopping import StopSignals, belongs_in_queue, requeue
 
 GO_ON, SAVE, STOP = range(3)
 
@@ -44,8 +44,8 @@ class Checkpoints(Checkpoint):
     A launcher for SLURM asks for SIGUSR1 or SIGUSR2 some time before the limit
     (``--signal=USR2@120``) to every task of the job step. All processes stop at the same batch and
     save together; the first then runs ``scontrol requeue`` and all leave with status 0. The job
-    must start again with ``resume=RUN_DIR`` of a run that has begun. SIGTERM saves, and does not
-    requeue: a pre-empted job SLURM requeues itself, and a cancelled one should stay away.
+    must start again with ``resume=RUN_DIR`` of a run that has begun. At SIGTERM a pre-empted job
+    goes back into the queue, too; a cancelled one stays away.
 
     Args:
         folder: where checkpoints lie.
@@ -146,7 +146,7 @@ class Checkpoints(Checkpoint):
             f"fidip train resume={self.folder.parent}",
             flush=True,
         )
-        requeued = number in REQUEUED_AT and requeue(self.max_requeues)
+        requeued = belongs_in_queue(number) and requeue(self.max_requeues)
         raise SystemExit(0 if requeued else 128 + number)
 
     def _save(self, trainer: pl.Trainer, epoch: int, batch: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -39,6 +40,35 @@ class StopSignals:
             signal.signal(signal.SIGINT, signal.default_int_handler)
             print("stopping after this batch; Ctrl-C again stops at once", file=sys.stderr)
         self.received = signal.Signals(number)
+
+
+def belongs_in_queue(number: signal.Signals) -> bool:
+    """Whether a job that this signal stopped is to start again: at its time limit or pre-empted.
+
+    SLURM sends SIGTERM to a pre-empted job and to a cancelled one. It requeues the first only when
+    that has not ended by itself when its time is up, and forgets it otherwise.
+    """
+    return number in REQUEUED_AT or (number == signal.SIGTERM and _preempted())
+
+
+def _preempted() -> bool:
+    """Whether SLURM wants this job's place for another one."""
+    job = _job_id()
+    if job is None:
+        return False
+    try:
+        done = subprocess.run(
+            ["scontrol", "--oneliner", "show", "job", job],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    except OSError:
+        return False
+    told = dict(re.findall(r"(\w+)=(\S+)", done.stdout))
+    # Times are ISO dates, and stay when a job starts again; before the first they are words.
+    since, asked = told.get("StartTime", ""), told.get("PreemptTime", "None")
+    return told.get("JobState") == "RUNNING" and asked[0].isdigit() and asked >= since
 
 
 def requeue(max_requeues: int) -> bool:

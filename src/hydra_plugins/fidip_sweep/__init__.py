@@ -5,6 +5,7 @@ Imported at the start of every command, so they import what is heavy in function
 
 from __future__ import annotations
 
+import shlex
 import sys
 import time
 from collections.abc import Sequence
@@ -27,6 +28,12 @@ SUBMITITS = frozenset(
     ["name", "nodes", "tasks_per_node", "cpus_per_task", "gpus_per_node", "mem_gb", "timeout_min"]
 )
 """Settings that submitit knows by these names on every kind of cluster."""
+
+PATIENT_PYTHON = f"""sh -c 'trap "" TERM USR1 USR2; exec "$0" "$@"' {shlex.quote(sys.executable)}"""
+"""Python that no signal of SLURM's ends before a run is there to answer it.
+
+A job that such a signal ends while it still imports, SLURM would not start again.
+"""
 
 SECONDS_BETWEEN_QUESTIONS = 15
 """To sacct, which on a large cluster has others to answer, too."""
@@ -103,7 +110,8 @@ if BaseSubmititLauncher is not None:
             import submitit
 
             params = {k: v for k, v in self.params.items() if k != "submitit_folder"}
-            executor = submitit.AutoExecutor(self.params["submitit_folder"], cluster="slurm")
+            folder = self.params["submitit_folder"]
+            executor = submitit.AutoExecutor(folder, cluster="slurm", slurm_python=PATIENT_PYTHON)
             executor.update_parameters(
                 **{k if k in SUBMITITS else f"slurm_{k}": v for k, v in params.items()}
             )

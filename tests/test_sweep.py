@@ -1,6 +1,11 @@
 """Sweeps on this machine: jobs that fail stop no others, and are the only ones to run again."""
 
+import os
+import signal
 import sys
+import threading
+import time
+from pathlib import Path
 
 import hydra
 import optuna
@@ -8,12 +13,15 @@ import pytest
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
+from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+from optuna.trial import TrialState
 
 from fidip import train
 from fidip.cli import config_dir
 from fidip.errors import ConfigError
 from fidip.run_folder import RunFolder
 from fidip.sweep import check_processes, differing
+from hydra_plugins.fidip_sweep.search import distribution
 
 SWEEPS = sorted(path.stem for path in (config_dir() / "sweep").glob("*.yaml"))
 GRIDS = [name for name in SWEEPS if name not in ("grid", "optuna")]
@@ -79,18 +87,62 @@ def test_a_failed_run_is_told_and_runs_again_alone(monkeypatch, tmp_path, tiny_r
     assert not (bad / "failed.json").exists()
 
 
+SEARCH = (
+    *("-m", "sweep=optuna", "experiment=finetune_demo", "ckpt=bundled:demo_adult"),
+    *("~hydra.sweeper.params", "optimizer.lr=0.0001,1000,-1", "trainer.max_epochs=3"),
+    *("hydra.sweeper.n_jobs=1", "hydra.sweeper.seed=10"),  # tries these in this order: 0, 2, 1
+    *("callbacks.pruning.monitor=val/OKS", "callbacks.pruning.pruner.n_startup_trials=1"),
+    "callbacks.pruning.pruner.n_warmup_steps=0",
+    *("codec.input_wh=[64,64]", "codec.heatmap_wh=[16,16]"),
+    *("data.num_workers=0", "data.batch_size=2", "data.val_fraction=0.5"),
+)
+
+
+def press_ctrl_c_after_an_epoch(folder):
+    while not any("val" in file.read_text() for file in folder.glob("outputs/*/*/0/metrics.csv")):
+        time.sleep(0.01)
+    os.kill(os.getpid(), signal.SIGINT)
+
+
 @pytest.mark.slow
-def test_a_search_maximises_validation_ap_and_goes_on(monkeypatch, tmp_path, tiny_root):
+def test_a_search_prunes_what_is_bad_tells_what_failed_and_goes_on(
+    monkeypatch, tmp_path, tiny_root, capsys, ctrl_c
+):
     monkeypatch.chdir(tmp_path)
-    command = ["-m", "sweep=optuna", "experiment=fidip_demo", "ckpt=null", f"data.root={tiny_root}"]
-    one = ["hydra.sweeper.n_trials=1", "hydra.sweeper.n_jobs=1"]
-    for _ in range(2):
-        assert run_train(monkeypatch, *command, *TINY, *one) == 0
-    study = optuna.load_study(study_name="fidip_demo", storage="sqlite:///fidip_demo.optuna.db")
-    told = sorted(trial.value for trial in study.trials)
-    runs = tmp_path.glob("outputs/fidip_demo/*/0")
-    assert told == sorted(RunFolder(run).best_score() for run in runs)
-    assert len(told) == 2
+    command = [*SEARCH, f"data.root={tiny_root}", "hydra.sweeper.n_trials=3"]
+    threading.Thread(target=press_ctrl_c_after_an_epoch, args=(tmp_path,), daemon=True).start()
+    assert run_train(monkeypatch, *command) == 130
+    storage = "sqlite:///finetune_demo.optuna.db"
+    study = optuna.load_study(study_name="finetune_demo", storage=storage)
+    assert [trial.state for trial in study.trials] == [TrialState.RUNNING]
+
+    assert run_train(monkeypatch, *command) == 3
+    states = [TrialState.COMPLETE, TrialState.FAIL, TrialState.PRUNED]
+    assert [trial.state for trial in study.trials] == states
+    good, _, bad = study.trials
+    runs = [RunFolder(Path(trial.user_attrs["folder"])) for trial in study.trials]
+    assert len(list(tmp_path.glob("outputs/*/*/0"))) == 1  # it went on where it was
+    assert good.value == runs[0].best_score()
+    assert list(good.intermediate_values) == [0, 1, 2]
+    assert list(bad.intermediate_values) == [0]
+    assert [run.results.is_file() for run in runs] == [True, False, False]
+    assert "best of 3: trial 0" in capsys.readouterr().out
+    assert run_train(monkeypatch, *command) == 3
+    assert len(study.trials) == 3
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("a=tag(log, interval(0.001, 1))", FloatDistribution(0.001, 1.0, log=True)),
+        ("a=interval(1, 8)", FloatDistribution(1.0, 8.0)),
+        ("a=int(interval(1, 8))", IntDistribution(1, 8)),
+        ("a=x,null", CategoricalDistribution(["x", "null"])),
+        ("a=range(1, 4)", CategoricalDistribution(["1", "2", "3"])),
+    ],
+)
+def test_what_a_search_understands_by_an_override(text, expected):
+    assert distribution(OverridesParser.create().parse_override(text)) == expected
 
 
 @pytest.mark.slow

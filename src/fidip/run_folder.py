@@ -56,6 +56,11 @@ class RunFolder:
         return self.root / "failed.json"
 
     @property
+    def pruned(self) -> Path:
+        """There when a search ended the run because others were better."""
+        return self.root / "pruned.json"
+
+    @property
     def metrics(self) -> Path:
         return self.root / "metrics.csv"
 

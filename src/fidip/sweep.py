@@ -1,7 +1,8 @@
 """The runs of a sweep: which there are, how each of them stands, and which are still to do.
 
 Every job has its run folder before it starts, with ``job.json`` in it. A run with ``results.json``
-is finished, one with ``failed.json`` failed; one with neither waits, runs, or was cancelled.
+is finished, one with ``failed.json`` failed, one with ``pruned.json`` was ended by a search; one with
+none of them waits, runs, or was cancelled.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from rich.table import Table
 from fidip.cli import explain
 from fidip.errors import ConfigError
 from fidip.run_folder import RunFolder, write_json
+from fidip.tasks import Pruned
 
 
 @dataclass(frozen=True)
@@ -45,28 +47,36 @@ class Job:
 
     @property
     def state(self) -> str:
-        """``finished``, ``failed``, or ``unfinished``: waits, runs, or was cancelled."""
+        """``finished``, ``pruned``, ``failed``, or ``unfinished``: waits, runs, or was cancelled."""
         if self.run.results.is_file():
             return "finished"
+        if self.run.pruned.is_file():
+            return "pruned"
         return "failed" if self.run.failed.is_file() else "unfinished"
 
     @property
     def reason(self) -> str:
-        """Why it failed."""
-        if self.state != "failed":
+        """Why it failed or was pruned."""
+        file = {"failed": self.run.failed, "pruned": self.run.pruned}.get(self.state)
+        if file is None:
             return ""
-        return str(json.loads(self.run.failed.read_text(encoding="utf-8"))["error"])
+        return str(json.loads(file.read_text(encoding="utf-8"))["error"])
 
     def register(self) -> None:
         """Make the folder, so that a job that never starts is known, too."""
         write_json(self.run.job, {"overrides": list(self.overrides)})
 
 
+def registered(run: RunFolder) -> Job:
+    """The job that was registered in a folder."""
+    overrides = json.loads(run.job.read_text(encoding="utf-8"))["overrides"]
+    return Job(run, tuple(overrides))
+
+
 def earlier(job: Job, outputs: Path, name: str) -> Job | None:
     """The last job of the same settings that an earlier sweep left below ``outputs/name``."""
     for file in sorted((outputs / name).glob("*/*/job.json"), reverse=True):
-        overrides = json.loads(file.read_text(encoding="utf-8"))["overrides"]
-        found = Job(RunFolder(file.parent), tuple(overrides))
+        found = registered(RunFolder(file.parent))
         if found.key == job.key:
             return found
     return None
@@ -90,6 +100,10 @@ def run_job(task: Callable[[DictConfig], Any], config: DictConfig) -> Any:
         config.resume = str(run.root)
     try:
         task(config)
+    except Pruned as pruned:
+        print(f"pruned: {pruned}")
+        if pruned.is_first:
+            write_json(run.pruned, {"error": str(pruned)})
     except Exception as error:
         message = explain(error, "train")
         if message is None:
@@ -137,8 +151,8 @@ def differing(jobs: Sequence[Sequence[str]]) -> list[list[str]]:
     return [[setting for setting in job if setting not in common] for job in jobs]
 
 
-def report(jobs: Sequence[Job]) -> int:
-    """Print how every job stands; returns how many are not finished."""
+def show(jobs: Sequence[Job]) -> None:
+    """Print how every job stands."""
     table = Table("state", "settings", "folder")
     for job, settings in zip(jobs, differing([job.key for job in jobs]), strict=True):
         state = f"{job.state}: {job.reason}" if job.reason else job.state
@@ -147,6 +161,11 @@ def report(jobs: Sequence[Job]) -> int:
     if not console.is_terminal:
         console.width = 200  # nothing to fit into
     console.print(table)
+
+
+def report(jobs: Sequence[Job]) -> int:
+    """Print how every job stands; returns how many are not finished."""
+    show(jobs)
     open_jobs = sum(job.state != "finished" for job in jobs)
     if open_jobs:
         print(

@@ -116,6 +116,8 @@ def _place(folder: Path) -> Place:
     about: Any = OmegaConf.load(folder / "config.yaml")
     lacking = "environment" if _has(folder, "results", "json") else "results"
     state = f"not finished, {folder} has no {lacking}.json"
+    if _has(folder, "pruned", "json"):
+        state = f"pruned, {_json(folder / 'pruned.json').get('error')} ({folder})"
     if _has(folder, "failed", "json"):
         state = f"failed, {_json(folder / 'failed.json').get('error')} ({folder})"
     return Place(str(about.get("name")), int(about.get("seed") or 0), config, state)

@@ -8,6 +8,7 @@ from fidip.tasks.loggers import CurveFile
 from fidip.tasks.pose import PoseTask
 from fidip.tasks.precision import Float64
 from fidip.tasks.processes import SyncedBatchNorms
+from fidip.tasks.pruning import Pruned, Pruning, open_storage
 from fidip.tasks.schedules import constant, step_decay
 from fidip.tasks.wandb_run import WandbRun, announce, has_key, publish
 
@@ -19,12 +20,15 @@ __all__ = [
     "Float64",
     "PoseTask",
     "ProgressBar",
+    "Pruned",
+    "Pruning",
     "SyncedBatchNorms",
     "WandbRun",
     "WholeCheckpoints",
     "announce",
     "constant",
     "has_key",
+    "open_storage",
     "publish",
     "step_decay",
 ]

@@ -1,0 +1,87 @@
+"""A run as a trial of a search with Optuna: tells its score after every epoch, and ends when it is bad."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytorch_lightning as pl
+
+if TYPE_CHECKING:
+    import optuna
+
+
+class Pruned(Exception):  # noqa: N818
+    """Not an error: the run was worse than others, and ends.
+
+    Attributes:
+        is_first: whether this is the process that writes files.
+    """
+
+    def __init__(self, message: str, is_first: bool) -> None:
+        super().__init__(message)
+        self.is_first = is_first
+
+
+def open_storage(url: str) -> optuna.storages.RDBStorage:
+    """The database of a study; several runs at a time write to it."""
+    import optuna
+
+    patience = {"connect_args": {"timeout": 120}} if url.startswith("sqlite:") else None
+    return optuna.storages.RDBStorage(url, engine_kwargs=patience)
+
+
+class Pruning(pl.Callback):
+    """Reports the validation score of every epoch to the study, and ends the run if that says so.
+
+    Args:
+        storage: where the study is, a URL of SQLAlchemy's.
+        study: its name.
+        trial: the number of this run in it.
+        pruner: decides by the scores of the other trials at the same epoch.
+        monitor: the score, the higher the better.
+    """
+
+    def __init__(
+        self,
+        storage: str,
+        study: str,
+        trial: int,
+        pruner: optuna.pruners.BasePruner,
+        monitor: str = "val/AP",
+    ) -> None:
+        self.storage = storage
+        self.study = study
+        self.number = trial
+        self.pruner = pruner
+        self.monitor = monitor
+        self._trial: optuna.trial.Trial | None = None
+
+    def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        if not trainer.is_global_zero:
+            return
+        import optuna
+
+        storage = open_storage(self.storage)
+        study = optuna.load_study(study_name=self.study, storage=storage, pruner=self.pruner)
+        frozen = study.trials[self.number]
+        if not frozen.state.is_finished():  # a run that goes on later has nothing to tell
+            self._trial = optuna.trial.Trial(study, frozen._trial_id)
+
+    def on_validation_end(self, trainer: pl.Trainer, *args: Any) -> None:
+        score = trainer.callback_metrics.get(self.monitor)
+        if trainer.state.fn != "fit" or score is None:
+            return
+        epoch = trainer.current_epoch
+        is_bad = self._report(float(score), epoch)
+        if trainer.strategy.broadcast(is_bad):
+            message = f"{self.monitor} {float(score):.3f} after epoch {epoch + 1}"
+            raise Pruned(message, trainer.is_global_zero)
+
+    def _report(self, score: float, epoch: int) -> bool:
+        """Tell the study; returns whether the run is to end."""
+        if self._trial is None:
+            return False
+        # Again after an interruption is nothing new.
+        if epoch not in self._trial.study.trials[self.number].intermediate_values:
+            self._trial.report(score, epoch)
+        return self._trial.should_prune()

@@ -1,0 +1,175 @@
+"""A search for settings with Optuna.
+
+Imported at the start of every command, so it imports what is heavy in functions.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import IntervalSweep, Override
+
+from hydra_plugins.fidip_sweep import Sweep
+
+if TYPE_CHECKING:
+    from optuna import Study
+    from optuna.distributions import BaseDistribution
+    from optuna.samplers import BaseSampler
+    from optuna.trial import FrozenTrial
+
+    from fidip.sweep import Job
+
+
+class Search(Sweep):
+    """Trials of a study, a batch at a time, until there are so many of them.
+
+    The study is in a database, and trials have run folders, so that the same command goes on after
+    whatever interrupted it: trials that nobody has told the end of are run first, in their folders.
+
+    Args:
+        storage: URL of the database.
+        study: name of the study.
+        n_trials: how many there shall be in the end, with those of earlier commands.
+        n_jobs: trials of a batch, which the launcher may run at the same time.
+        sampler: makes Optuna's sampler of a seed.
+        seed: of the first batch; later ones count on.
+        params: settings and their values, as on the command line.
+    """
+
+    def __init__(
+        self,
+        storage: str,
+        study: str,
+        n_trials: int,
+        n_jobs: int,
+        sampler: Callable[..., BaseSampler],
+        seed: int,
+        params: Any = None,
+    ) -> None:
+        super().__init__(max_batch_size=n_jobs, params=params)
+        self.storage = storage
+        self.study = study
+        self.n_trials = n_trials
+        self.n_jobs = n_jobs
+        self.sampler = sampler
+        self.seed = seed
+
+    def sweep(self, arguments: list[str]) -> Any:
+        from fidip.sweep import show
+
+        parser = OverridesParser.create(config_loader=self.hydra_context.config_loader)
+        overrides = parser.parse_overrides([*self._parse_config(), *arguments])
+        last = {override.get_key_element(): override for override in overrides}
+        space = {key: distribution(o) for key, o in last.items() if o.is_sweep_override()}
+        fixed = [
+            f"{key}={o.get_value_element_as_str()}"
+            for key, o in last.items()
+            if not o.is_sweep_override()
+        ]
+        study = self._open()
+        while batch := self._batch(study, space, fixed):
+            jobs = [job_of(trial) for trial in batch]
+            todo = [self._arguments(job) for job in jobs if job.state == "unfinished"]
+            if todo:
+                self.launcher.launch(todo, initial_job_idx=batch[0].number)
+            for trial, job in zip(batch, jobs, strict=True):
+                tell(study, trial.number, job.state, job.run.best_score())
+        jobs = [job_of(trial) for trial in study.trials]
+        show(jobs)
+        _print_best(study)
+        if any(job.state not in ("finished", "pruned") for job in jobs):
+            sys.exit(3)
+
+    def _open(self) -> Study:
+        """The study; a new one where there is none."""
+        import optuna
+
+        from fidip.tasks import open_storage
+
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
+        study = optuna.create_study(
+            storage=open_storage(self.storage),
+            study_name=self.study,
+            direction="maximize",
+            load_if_exists=True,
+        )
+        if study.trials:
+            print(f"{len(study.trials)} of {self.n_trials} trials are in {self.storage} already")
+        return study
+
+    def _batch(
+        self, study: Study, space: dict[str, BaseDistribution], fixed: list[str]
+    ) -> list[FrozenTrial]:
+        """The trials to run now: interrupted ones first, then new ones."""
+        before = study.trials
+        waiting = [trial.number for trial in before if not trial.state.is_finished()]
+        # With the seed of before, a sampler would ask for the trials of before.
+        study.sampler = self.sampler(seed=self.seed + len(before))
+        for _ in range(min(self.n_jobs - len(waiting), self.n_trials - len(before))):
+            trial = study.ask(space)
+            chosen = [f"{key}={value}" for key, value in trial.params.items()]
+            job = self._job(trial.number, [*fixed, *chosen, f"sweep.trial={trial.number}"])
+            job.register()
+            trial.set_user_attr("folder", str(job.run.root))
+            waiting.append(trial.number)
+        now = study.trials
+        return [now[number] for number in waiting[: self.n_jobs]]
+
+
+def job_of(trial: FrozenTrial) -> Job:
+    """The run of a trial, in the folder that it has had from the beginning."""
+    from fidip.run_folder import RunFolder
+    from fidip.sweep import registered
+
+    return registered(RunFolder(Path(trial.user_attrs["folder"])))
+
+
+def distribution(override: Override) -> BaseDistribution:
+    """Of the values that an override on the command line allows.
+
+    ``interval(a, b)`` is a range of floats, or of whole numbers if both are; ``tag(log, ...)`` makes
+    it a logarithmic one. Anything else is so many choices without an order.
+    """
+    from optuna.distributions import (
+        CategoricalDistribution,
+        FloatDistribution,
+        IntDistribution,
+    )
+
+    value = override.value()
+    if isinstance(value, IntervalSweep):
+        is_log = "log" in value.tags
+        if isinstance(value.start, int) and isinstance(value.end, int):
+            return IntDistribution(value.start, value.end, log=is_log)
+        return FloatDistribution(float(value.start), float(value.end), log=is_log)
+    return CategoricalDistribution(list(override.sweep_string_iterator()))
+
+
+def tell(study: Study, number: int, state: str, score: float | None) -> None:
+    """Record how a trial ended.
+
+    Args:
+        state: of its job.
+        score: its best validation AP.
+    """
+    from optuna.trial import TrialState
+
+    if state == "finished" and score is not None:
+        study.tell(number, score)
+    else:
+        study.tell(number, state=TrialState.PRUNED if state == "pruned" else TrialState.FAIL)
+
+
+def _print_best(study: Study) -> None:
+    from optuna.trial import TrialState
+
+    if study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)):
+        best = study.best_trial
+        settings = " ".join(f"{key}={value}" for key, value in best.params.items())
+        print(f"best of {len(study.trials)}: trial {best.number}, AP {best.value:.3f}: {settings}")
+    else:
+        print("no trial has a validation AP: it needs data.val_fraction or a validation split")

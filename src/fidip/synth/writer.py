@@ -67,7 +67,7 @@ class _Job:
 def write_split(
     root: Path, split: str, parts: list[Group], looks: dict[str, Look], size_wh: tuple[int, int],
     seed: int, workers: int, progress: Progress, more_labels: str = "none", own: OwnBody | None = None,
-    extra: tuple[str, ...] = (),
+    extra: tuple[str, ...] = (), first: int | None = None,
 ) -> Path:  # fmt: skip
     """Render a split and write its images and, last of all, its annotation file.
 
@@ -77,6 +77,7 @@ def write_split(
     ``more_labels`` of ``MORE_LABELS`` also writes ``root/labels3d/split/train00001.npz`` and so on (see
     ``fidip.synth.sidecar``): joints in 3D, or also masks and depth; and images tell their look. ``own`` is a body to use
     instead of the one that ships. ``extra`` of ``fidip.synth.clinical`` also writes a second annotation file with these points.
+    ``first`` renders only so many images of each part; they are those of the whole split.
 
     Returns:
         The annotation file.
@@ -84,8 +85,11 @@ def write_split(
     if more_labels not in MORE_LABELS:
         raise ConfigError(f"more_labels={more_labels}: choose {', '.join(MORE_LABELS)}")
     check_names(extra)
+    if first is not None and (not isinstance(first, int) or first < 1):
+        raise ConfigError(f"first={first}: give 1 or more images of each part, or null for all")
     (root / "images" / split).mkdir(parents=True, exist_ok=True)
     jobs = _jobs(root, split, parts, looks, size_wh, seed, more_labels, own, extra)
+    jobs = [job for job in jobs if first is None or job.seed[-1] < first]
     file = root / "annotations" / f"person_keypoints_{split}.json"
     records = run_jobs(make_image, jobs, workers, file, split, progress)
     content = {

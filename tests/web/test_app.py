@@ -8,14 +8,20 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from fidip.inference import Video, VideoWriter, search
+from fidip.inference.detectors import NOBODY, OnnxDetector
 from fidip.skeleton import COCO17
+from fidip.trained import load_predictor
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "inference"))
 from made_media import make_video
+from test_detectors import detector_file
 
 pytestmark = pytest.mark.slow
 WAIT = 120_000
@@ -26,9 +32,14 @@ CAMERA = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"
 @pytest.fixture(scope="module")
 def server(tmp_path_factory):
     """Address of a running server, and the folder that it writes to."""
-    folder = tmp_path_factory.mktemp("served")
+    with served(tmp_path_factory.mktemp("served")) as running:
+        yield running
+
+
+@contextmanager
+def served(folder, *arguments):
     command = [sys.executable, "-m", "fidip.app", "port=0", "ckpt=bundled:demo_adult", "lost=0",
-               "flip_test=false", "open_browser=false"]  # fmt: skip
+               "flip_test=false", "open_browser=false", *arguments]  # fmt: skip
     process = subprocess.Popen(
         command, stdout=subprocess.PIPE, text=True, env={**os.environ, "TMPDIR": str(folder)}
     )
@@ -53,11 +64,16 @@ def browser():
 
 @pytest.fixture
 def page(server, browser):
-    page = browser.new_page()
-    page.goto(server[0])
-    page.wait_for_selector("body[data-ready]")
+    page = opened(browser, server[0])
     yield page
     page.close()
+
+
+def opened(browser, address):
+    page = browser.new_page()
+    page.goto(address)
+    page.wait_for_selector("body[data-ready]")
+    return page
 
 
 def tabs(server):
@@ -111,6 +127,52 @@ def test_the_webcam_is_recorded(page):
     page.wait_for_selector("#result:not([hidden])", timeout=WAIT)
     found = re.fullmatch(r"Found in (\d+) of \1 pictures", page.locator("#title").inner_text())
     assert int(found[1]) > 1
+
+
+def test_what_is_kept_stays_the_face_is_blurred_and_a_detector_is_asked(browser, tmp_path):
+    noise = np.random.default_rng(0).integers(0, 256, (480, 640, 3), np.uint8)
+    video, kept = tmp_path / "baby.mp4", tmp_path / "kept"
+    with VideoWriter(video) as writer:
+        for number in range(4):
+            writer.write(noise, number / 10)
+    file = detector_file(tmp_path / "detector.onnx", size=(100, 100))
+    settings = [f"keep={kept}", "smoothing=none", "overlay.threshold=2", "rotations=[0]"]
+    with served(tmp_path, *settings, "detector=onnx", f"detector.path={file}") as (address, _):
+        page = opened(browser, address)
+        assert str(kept) in page.locator("#privacy").inner_text()
+        page.click("summary")
+        page.check("[value=blur_face]")
+        page.set_input_files("#file", video)
+        page.wait_for_selector("#result:not([hidden])", timeout=WAIT)
+        page.close()
+    (folder,) = kept.iterdir()
+    assert (folder / "1" / "baby.mp4").read_bytes() == video.read_bytes()
+    names = {path.name for path in (folder / "1" / "results").iterdir()}
+    assert names == {"baby.overlay.mp4", "baby.csv", "baby.json", "baby.timeline.png"}
+
+    with (folder / "1" / "results" / "baby.csv").open(newline="") as table:
+        rows = [(float(row["x"]), float(row["y"])) for row in csv.DictReader(table)]
+    xy = np.reshape(rows, (4, len(COCO17), 2))
+    shown = [frame.image for frame in Video(folder / "1" / "results" / "baby.overlay.mp4")]
+    frames = [frame.image for frame in Video(video)]
+    for points, image, source in zip(xy, shown, frames, strict=True):
+        at = np.stack(np.meshgrid(np.arange(640), np.arange(480)), axis=-1)
+        distance = np.linalg.norm(at - np.median(points[:5], axis=0), axis=-1)
+        face = distance < 0.1 * np.ptp(points, axis=0).max()
+        assert face.sum() > 200
+        assert detail(image, face) < detail(source, face) / 4
+        rest = (distance > 200) & (at[..., 1] < 400)  # the legend is below
+        assert detail(image, rest) > 0.7 * detail(source, rest)
+
+    predictor = load_predictor("bundled:demo_adult", flip_test=False)
+    asked, alone = (search(predictor, frames[0], (0,), d).xy for d in (OnnxDetector(file), NOBODY))
+    np.testing.assert_allclose(xy[0], asked, atol=1e-3)
+    assert np.abs(xy[0] - alone).max() > 1
+
+
+def detail(image, where):
+    """Mean difference of neighbouring pixels."""
+    return np.abs(np.diff(image.astype(int), axis=1))[where[:, 1:]].mean()
 
 
 def test_other_pages_are_not_let_in(server):

@@ -132,6 +132,7 @@ def test_the_object_does_in_three_lines_what_the_command_does(photos, monkeypatc
         (("source=nowhere.mp4",), "no such file"),
         (("source=x.mp4", "smoothing=wavelets"), "no smoothing 'wavelets'; there are hampel"),
         (("source={photos}", "detector=onnx"), "detector.path is not set"),
+        (("source={photos}", "person=baby"), "person=baby is none of infant, surest"),
         (("source={photos}", "save=[gif]"), "save: gif is none of"),
         (("source={photos}", "ckpt=nowhere.ckpt"), "nowhere.ckpt: there is no such file"),
     ],

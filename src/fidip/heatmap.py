@@ -7,7 +7,8 @@ scores, the heatmaps' maxima. Where a maximum is not positive there is no key po
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -15,6 +16,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn import functional as F
 
 from fidip.errors import ConfigError
 from fidip.types import ImageSize
@@ -132,6 +134,29 @@ def flip_back(heatmaps: Tensor, flip_order: NDArray[np.int64], shift: bool = Fal
     """
     back = heatmaps[:, torch.as_tensor(flip_order, device=heatmaps.device)].flip(-1)
     return torch.cat([back[..., :1], back[..., :-1]], dim=-1) if shift else back
+
+
+def turn_back(heatmaps: Tensor, degrees: Sequence[float]) -> Tensor:
+    """Heatmaps of turned windows as if the windows were not turned.
+
+    Args:
+        heatmaps: (A, B, K, h, w) of windows turned clockwise by each of the angles.
+        degrees: A angles.
+
+    Returns:
+        (A, B, K, h, w), bilinearly interpolated; 0 where a turned window did not see.
+    """
+    height, width = heatmaps.shape[-2:]
+    back = []
+    for turned, angle in zip(heatmaps, np.deg2rad(degrees).tolist(), strict=True):
+        cos, sin, aspect = math.cos(angle), math.sin(angle), (height - 1) / (width - 1)
+        # Where in the turned window each pixel is; sides run from -1 to 1, whatever their length.
+        place = turned.new_tensor([[cos, sin * aspect, 0.0], [-sin / aspect, cos, 0.0]])
+        grid = F.affine_grid(
+            place.expand(len(turned), 2, 3), list(turned.shape), align_corners=True
+        )
+        back.append(F.grid_sample(turned, grid, align_corners=True))
+    return torch.stack(back)
 
 
 def argmax_decode(heatmaps: Tensor) -> tuple[Tensor, Tensor]:

@@ -34,6 +34,7 @@ from fidip.inference.detectors import Detector
 from fidip.inference.finding import look
 from fidip.inference.media import Image, find_media, is_photo, read_photo
 from fidip.inference.overlay import Person
+from fidip.inference.people import PREFERENCES, Preference
 from fidip.inference.replay import draw_track
 from fidip.inference.track import PhotoSet, Track
 from fidip.inference.writers import FORMATS, check_installed, write
@@ -83,6 +84,8 @@ def check(config: DictConfig) -> None:
     unknown = sorted(set(config.save) - set(SAVE))
     if unknown:
         raise ConfigError(f"save: {', '.join(unknown)} is none of {', '.join(SAVE)}")
+    if config.person not in PREFERENCES:
+        raise ConfigError(f"person={config.person} is none of {', '.join(PREFERENCES)}")
     check_installed(formats(config))
 
 
@@ -93,6 +96,7 @@ def load(config: DictConfig) -> Predictor:
         runtime=config.runtime,
         device=config.device,
         flip_test=config.flip_test,
+        rotation_test=config.rotation_test,
         config=config,
     )
 
@@ -139,7 +143,7 @@ def predict_photos(
     """Write the poses of photographs; returns a line about each that failed."""
     failed: list[str] = []
     found: list[tuple[str, int, Pose]] = []
-    out, overlay = Path(config.out), instantiate(config.overlay)
+    out, overlay, prefer = Path(config.out), instantiate(config.overlay), PREFERENCES[config.person]
     try:
         for number, path in enumerate(progress(photos, unit="photo", disable=None), start=1):
             try:
@@ -148,7 +152,7 @@ def predict_photos(
                 failed.append(str(error))
                 continue
             labelled = None if boxes is None else boxes.get(path.name, [])
-            poses = _poses(predictor, image, labelled, config.rotations, detector)
+            poses = _poses(predictor, image, labelled, config.rotations, detector, prefer)
             found += [(path.name, number, pose) for pose in poses]
             if "overlay" in config.save:
                 drawn = overlay(image, [(pose.xy, pose.scores) for pose in poses])
@@ -177,9 +181,10 @@ def _poses(
     boxes: list[NDArray[np.float64]] | None,
     rotations: Sequence[float],
     detector: Detector,
+    prefer: Preference,
 ) -> list[Pose]:
     if boxes is None:
-        return [search(predictor, image, rotations, detector)]
+        return [search(predictor, image, rotations, detector, prefer)]
     wh = (image.shape[1], image.shape[0])
     windows = [Window.of_box(box, wh, predictor.aspect_ratio) for box in boxes]
     return look(predictor, image, windows) if windows else []
@@ -200,7 +205,7 @@ def predict_video(
     video = Video(path)
     stem = Path(config.out) / path.stem
     smooth, overlay = instantiate(config.smoothing), instantiate(config.overlay)
-    finder = Finder(predictor, config.lost, config.rotations, detector)
+    finder = Finder(predictor, config.lost, config.rotations, detector, PREFERENCES[config.person])
     times: list[float] = []
     poses: list[Pose] = []
     wh = (0, 0)
@@ -239,7 +244,7 @@ def predict_camera(
     stem = Path(config.out) / WEBCAM
     step = instantiate(config.smoothing, causal=True).online()
     overlay = instantiate(config.overlay)
-    finder = Finder(predictor, config.lost, config.rotations, detector)
+    finder = Finder(predictor, config.lost, config.rotations, detector, PREFERENCES[config.person])
     parts: list[Track] = []
     past: deque[Person] = deque(maxlen=max(1, overlay.ghosts))
     with ExitStack() as stack:

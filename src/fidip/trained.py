@@ -32,6 +32,7 @@ def load_predictor(
     runtime: str = "torch",
     device: str | None = None,
     flip_test: bool = True,
+    rotation_test: Sequence[float] = (),
     config: DictConfig | None = None,
 ) -> Predictor:
     """A predictor with the weights, network and codec of a run, of the zoo, or of a ViTPose file.
@@ -42,6 +43,7 @@ def load_predictor(
         runtime: ``torch`` or ``onnx``.
         device: ``cpu`` or ``cuda``; None for the best there is.
         flip_test: average with the mirrored image.
+        rotation_test: average with windows turned by so many degrees.
         config: names network and codec of weights that lie in no run folder.
 
     Raises:
@@ -51,7 +53,7 @@ def load_predictor(
     ckpt = ckpt or default_ckpt()
     if ckpt.endswith(".onnx"):
         exported = OnnxRuntime(Path(ckpt), device)
-        return Predictor(exported, exported.codec, flip_test)
+        return Predictor(exported, exported.codec, flip_test, rotation_test)
     known = zoo_entry(ckpt)
     if known and known.source.startswith(BUNDLED):
         warn(
@@ -59,7 +61,7 @@ def load_predictor(
             "wrong more often than right"
         )
     net, codec = load_net(ckpt, config)
-    return Predictor(make_runtime(runtime, net, codec, device), codec, flip_test)
+    return Predictor(make_runtime(runtime, net, codec, device), codec, flip_test, rotation_test)
 
 
 def default_ckpt() -> str:

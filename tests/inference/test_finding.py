@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from fidip.geometry import apply_affine, crop_affine
-from fidip.inference.finding import HIPS, SHOULDERS, search_windows, window_around
+from fidip.inference.windows import HIPS, SHOULDERS, search_windows, window_around
 from fidip.skeleton import COCO17
 
 

@@ -1,8 +1,9 @@
 """From photos and videos to key points that people can use: find, follow, smooth, draw, write."""
 
-from fidip.inference.finding import Finder, Pose, search
+from fidip.inference.finding import Finder, search
 from fidip.inference.media import Frame, Video
 from fidip.inference.overlay import VideoWriter
+from fidip.inference.people import Pose
 from fidip.inference.predictor import Predictor, Window
 from fidip.inference.threads import Behind, prefetch
 from fidip.inference.track import Track

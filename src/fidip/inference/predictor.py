@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from fidip.geometry import apply_affine, box_to_center_size, clip_box, crop_affine, invert_affine
-from fidip.heatmap import HeatmapCodec, flip_back
+from fidip.heatmap import HeatmapCodec, flip_back, turn_back
 from fidip.inference.runtime import Runtime
 from fidip.skeleton import COCO17
 from fidip.types import ImageSize
@@ -48,12 +48,20 @@ class Predictor:
         runtime: computes heatmaps.
         codec: reads them.
         flip_test: average with the mirrored image: better, at twice the time.
+        rotation_test: average with windows turned by so many degrees, each at as much time again.
     """
 
-    def __init__(self, runtime: Runtime, codec: HeatmapCodec, flip_test: bool = True) -> None:
+    def __init__(
+        self,
+        runtime: Runtime,
+        codec: HeatmapCodec,
+        flip_test: bool = True,
+        rotation_test: Sequence[float] = (),
+    ) -> None:
         self.runtime = runtime
         self.codec = codec
         self.flip_order = COCO17.flip_order if flip_test else None
+        self.turns = (0.0, *rotation_test)
 
     @property
     def aspect_ratio(self) -> float:
@@ -66,10 +74,20 @@ class Predictor:
     ) -> tuple[Floats, NDArray[np.float32]]:
         """(N, K, 2) key points in image px and (N, K) scores of N windows of an (H, W, 3) RGB image."""
         wh = self.codec.input_wh
-        affines = np.stack([crop_affine(w.center, w.width, wh, w.rotation_deg) for w in windows])
+        affines = np.stack(
+            [
+                crop_affine(w.center, w.width, wh, w.rotation_deg + turn)
+                for turn in self.turns
+                for w in windows
+            ]
+        )
         crops = np.stack([cv2.warpAffine(image, affine, wh) for affine in affines])
-        xy_crop, scores = self.codec.decode(self._heatmaps(crops))
-        xy = apply_affine(invert_affine(affines), xy_crop.double().cpu().numpy())
+        heatmaps = self._heatmaps(crops)
+        if len(self.turns) > 1:
+            by_turn = heatmaps.unflatten(0, (len(self.turns), len(windows)))
+            heatmaps = turn_back(by_turn, self.turns).mean(dim=0)
+        xy_crop, scores = self.codec.decode(heatmaps)
+        xy = apply_affine(invert_affine(affines[: len(windows)]), xy_crop.double().cpu().numpy())
         return xy, scores.float().cpu().numpy()
 
     def _heatmaps(self, crops: NDArray[np.uint8]) -> Tensor:

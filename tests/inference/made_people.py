@@ -1,0 +1,35 @@
+"""An infant and an adult in one picture: rendered each by itself, pasted where they are wanted."""
+
+import numpy as np
+from hydra.utils import instantiate
+from omegaconf import OmegaConf
+
+from fidip.places import config_dir
+from fidip.synth.body import default_body
+from fidip.synth.scene import render_person
+
+SIDE = 128
+
+
+def draw_person(group, seed):
+    """A picture of somebody and their (17, 3) key points."""
+    look = instantiate(OmegaConf.load(config_dir() / "look" / "varied.yaml"))
+    rng = np.random.default_rng((seed, 0))
+    picture = render_person(default_body(), group, look, (SIDE, SIDE), rng)
+    return picture.image, picture.keypoints
+
+
+def paste(people, corners, wh):
+    """People (image, key points) on a grey picture, with their left upper corners at (x, y); and where they are."""
+    picture = np.full((wh[1], wh[0], 3), 90, np.uint8)
+    moved = []
+    for (image, keypoints), (x, y) in zip(people, corners, strict=True):
+        picture[y : y + SIDE, x : x + SIDE] = image
+        moved.append(keypoints[:, :2] + [x, y])
+    return picture, moved
+
+
+def is_nearer(xy, one, other):
+    """Whether a pose is nearer to one person's key points than to another's."""
+    errors = [np.median(np.linalg.norm(xy - person, axis=1)) for person in (one, other)]
+    return errors[0] < errors[1]

@@ -1,0 +1,90 @@
+"""Several people in a picture: one pose of each, the infant of them, and the same one from frame to frame."""
+
+import numpy as np
+import pytest
+from hydra.utils import instantiate
+from made_people import SIDE, draw_person, is_nearer, paste
+from omegaconf import OmegaConf
+
+from fidip.inference import Finder, Window, search
+from fidip.inference.people import PREFERENCES, Pose, infancy, one_per_person
+from fidip.places import config_dir
+from fidip.synth.body import default_body
+from fidip.synth.scene import set_stage
+from fidip.trained import load_predictor
+
+SOMEWHERE = Window(np.zeros(2), 10.0)
+
+
+def pose_of(xy, scores=None):
+    return Pose(xy, np.ones(17, np.float32) if scores is None else scores, SOMEWHERE)
+
+
+def drawn(group, count):
+    """Poses of people seen from anywhere, (count, 17, 2)."""
+    look = instantiate(OmegaConf.load(config_dir() / "look" / "home.yaml"))
+    stages = [
+        set_stage(default_body(), group, look, (256, 256), np.random.default_rng((3, i)))
+        for i in range(count)
+    ]
+    return np.array([stage.camera.project(stage.joints)[:, :2] for stage in stages])
+
+
+def test_infants_are_told_from_adults_by_their_heads():
+    infants, adults = drawn("infant", 12), drawn("adult", 12)
+    told = [infancy(pose_of(xy)) > 0.5 for xy in infants]
+    told += [infancy(pose_of(xy)) < 0.5 for xy in adults]
+    assert np.mean(told) >= 0.95
+    turned = infants[0] @ np.array([[0.0, 3], [-3, 0]]) + 50
+    assert infancy(pose_of(turned)) == pytest.approx(infancy(pose_of(infants[0])))
+
+
+def test_a_joint_that_is_unsure_tells_nothing():
+    xy, scores = drawn("adult", 1)[0], np.ones(17, np.float32)
+    wrong = xy.copy()
+    wrong[3] += 500  # an ear
+    scores[3] = 0.1
+    assert infancy(pose_of(wrong, scores)) == pytest.approx(infancy(pose_of(xy)), abs=0.15)
+    assert infancy(pose_of(wrong)) > infancy(pose_of(wrong, scores))
+
+
+def test_of_each_person_the_surest_pose_stays():
+    xy = drawn("infant", 1)[0]
+    upside_down = 2 * (xy.min(axis=0) + xy.max(axis=0)) / 2 - xy
+    poses = [
+        pose_of(xy + 1, np.full(17, 0.4, np.float32)),
+        pose_of(xy, np.full(17, 0.9, np.float32)),
+        pose_of(upside_down, np.full(17, 0.5, np.float32)),
+        pose_of(xy + np.array([1000.0, 0]), np.full(17, 0.7, np.float32)),
+    ]
+    assert [round(pose.score, 1) for pose in one_per_person(poses)] == [0.9, 0.7]
+
+
+@pytest.fixture(scope="module")
+def people():
+    """An infant whom the bundled network finds, though it knows adults alone, and adults of whom it is surer."""
+    return draw_person("infant", 3), [draw_person("adult", seed) for seed in (2, 4, 5)]
+
+
+def test_beside_an_adult_the_infant_is_found(people):
+    predictor = load_predictor("bundled:demo_adult")
+    infant, adults = people
+    chosen = {name: [] for name in PREFERENCES}
+    for adult, corners in zip(adults, ([(0, 0), (SIDE, 0)], [(SIDE, 0), (0, 0)]) * 2, strict=False):
+        picture, places = paste([infant, adult], corners, (2 * SIDE, SIDE))
+        for name, prefer in PREFERENCES.items():
+            pose = search(predictor, picture, prefer=prefer)
+            chosen[name].append(is_nearer(pose.xy, *places))
+    assert all(chosen["infant"])
+    assert not any(chosen["surest"])
+
+
+def test_the_infant_is_kept_while_an_adult_passes(people):
+    find = Finder(load_predictor("bundled:demo_adult"))
+    infant, (_, adult, _) = people
+    kept = []
+    for step in np.linspace(0, 1, 20):
+        corners = [(round(SIDE * step), SIDE * 3 // 4), (round(SIDE * (1 - step)), 0)]
+        picture, places = paste([infant, adult], corners, (2 * SIDE, 2 * SIDE))
+        kept.append(is_nearer(find(picture).xy, *places))
+    assert np.mean(kept) >= 0.9

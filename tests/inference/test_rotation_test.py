@@ -1,0 +1,39 @@
+"""Averaging over turned windows."""
+
+import numpy as np
+import pytest
+import torch
+
+from fidip.geometry import apply_affine, crop_affine, invert_affine
+from fidip.heatmap import HeatmapCodec, dark_decode, turn_back
+from fidip.inference import Predictor, Window
+from fidip.inference.runtime import make_runtime
+from fidip.trained import load_net
+
+
+@pytest.mark.parametrize("wh", [(96, 96), (72, 96)])
+@pytest.mark.parametrize("degrees", [90.0, 180.0, -15.0, 40.0])
+def test_key_points_of_a_turned_window_lie_where_they_would_without(wh, degrees):
+    codec = HeatmapCodec(wh, (wh[0] // 4, wh[1] // 4), 2.0, dark_decode)
+    image_xy = np.random.default_rng(0).uniform(35, 65, (17, 2))
+    upright, turned = (crop_affine(np.array([50.0, 50]), 100, wh, turn) for turn in (0, degrees))
+    joints = torch.from_numpy(apply_affine(turned, image_xy))[None].float()
+    heatmaps = codec.encode(joints, torch.ones(1, 17))[0]
+    xy, scores = codec.decode(turn_back(heatmaps[None], [degrees])[0])
+    found = apply_affine(invert_affine(upright), xy[0].double().numpy())
+    np.testing.assert_allclose(found, image_xy, atol=0.8)  # a heatmap px is 4 or 5.6
+    assert scores.min() > 0.8
+
+
+def test_all_four_quarter_turns_make_any_network_blind_to_quarter_turns():
+    net, codec = load_net("bundled:demo_adult")
+    runtime = make_runtime("torch", net, codec, "cpu")
+    image = np.random.default_rng(0).integers(0, 256, (101, 101, 3), np.uint8)
+    windows = [Window(np.array([50.0, 50]), 101.0, turn) for turn in (0.0, 90.0, 180.0)]
+    one = Predictor(runtime, codec, flip_test=False)(image, windows)
+    four = Predictor(runtime, codec, False, (90, 180, 270))(image, windows)
+    assert np.abs(one[1][0] - one[1][1]).max() > 0.01
+    for k in (1, 2):
+        np.testing.assert_allclose(four[1][0], four[1][k], atol=1e-4)
+        error = np.linalg.norm(four[0][0] - four[0][k], axis=1)
+        assert np.median(error) < 0.01  # equal peaks may swap

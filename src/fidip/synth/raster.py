@@ -58,13 +58,6 @@ def draw(meshes: list[Mesh], camera: Camera, wall: Floats) -> Surface:
     )
 
 
-def materials(meshes: list[Mesh], camera: Camera) -> NDArray[np.int32]:
-    """(H, W) material of the nearest mesh, ``FLOOR`` where none is."""
-    vertices, faces, owner = join(meshes)
-    face, _ = _nearest(*_perspective(camera.project(vertices)), faces, *camera.size_wh)
-    return np.where(face >= 0, owner[face], FLOOR).astype(np.int32)
-
-
 def silhouette(meshes: list[Mesh], camera: Camera) -> NDArray[np.bool_]:
     """(H, W) True where the meshes alone would show, occluders left out."""
     vertices, faces, _ = join(meshes)

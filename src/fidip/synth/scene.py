@@ -106,6 +106,7 @@ class Picture:
         area: px² of that silhouette.
         posture: SyRIP's label.
         quality: JPEG quality of the look.
+        shown: (17,) index of the material that the pixel of each joint shows; the nearest pixel's for those outside.
     """
 
     image: NDArray[np.uint8]
@@ -114,6 +115,7 @@ class Picture:
     area: int
     posture: str
     quality: int
+    shown: NDArray[np.int32]
 
 
 def render_person(
@@ -194,6 +196,7 @@ def capture(stage: Stage, look: Look, rng: np.random.Generator) -> Picture:
     )
     focus = float(np.median(camera.project(stage.joints)[:, 2]))
     mask = silhouette(stage.worn, camera)
+    column, row = _fine_pixels(stage.joints, camera)
     return Picture(
         image=photograph(small, depth, focus, look, rng, film),
         keypoints=label(stage.joints, camera, surface, _FLESH * flesh(stage.group)),
@@ -201,6 +204,7 @@ def capture(stage: Stage, look: Look, rng: np.random.Generator) -> Picture:
         area=int(mask.sum()),
         posture=POSTURES[stage.posture].label,
         quality=int(rng.integers(look.jpeg[0], look.jpeg[1] + 1)),
+        shown=surface.material[row, column],
     )
 
 
@@ -305,13 +309,18 @@ def label(joints: Floats, camera: Camera, surface: Surface, depth: Floats) -> Fl
     width, height = camera.size_wh
     rounded = np.rint(xyz[:, :2])
     inside = (rounded >= 0).all(1) & (rounded < [width, height]).all(1) & (xyz[:, 2] > 0)
-    fine = camera.scaled(SUPERSAMPLING)
-    limit = np.array(fine.size_wh) - 1
-    pixel = np.clip(np.rint(fine.project(joints)[:, :2]), 0, limit).astype(int)
-    gap = xyz[:, 2] - surface.depth[pixel[:, 1], pixel[:, 0]]
+    column, row = _fine_pixels(joints, camera)
+    gap = xyz[:, 2] - surface.depth[row, column]
     out = np.concatenate([xyz[:, :2], np.where(gap < depth, 2, 1)[:, None]], axis=1)
     out[~inside] = 0
     return out
+
+
+def _fine_pixels(joints: Floats, camera: Camera) -> NDArray[np.int64]:
+    """(2, K) columns and rows of the supersampled image's pixels nearest to joints (K, 3)."""
+    fine = camera.scaled(SUPERSAMPLING)
+    limit = np.array(fine.size_wh) - 1
+    return np.clip(np.rint(fine.project(joints)[:, :2]), 0, limit).astype(int).T
 
 
 # How deep each COCO joint lies under the surface that shows it, metres, for a body of 0.7 m: the face's

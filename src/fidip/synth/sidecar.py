@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from fidip.synth.body import Body
 from fidip.synth.dress import Outfit
-from fidip.synth.raster import draw, materials, silhouette
-from fidip.synth.scene import SUPERSAMPLING, Stage
+from fidip.synth.raster import draw, silhouette
+from fidip.synth.scene import Picture, Stage
 
 Floats = NDArray[np.float64]
 
@@ -18,23 +18,21 @@ OCCLUDERS = ("nothing", "self", "object", "person", "frame")
 """What hides a joint, by the number in ``occluder``."""
 
 
-def occluders(stage: Stage, keypoints: Floats) -> NDArray[np.uint8]:
-    """(17,) index into ``OCCLUDERS`` for key points (17, 3) of ``capture``.
+def occluders(stage: Stage, picture: Picture) -> NDArray[np.uint8]:
+    """(17,) index into ``OCCLUDERS`` for the joints of a stage and its picture.
 
     A hidden joint is hidden by what its pixel shows: the person or their clothes, another person, or any thing.
     """
-    camera = stage.camera.scaled(SUPERSAMPLING)
-    material = materials([*stage.worn, *stage.props], camera)
-    pixel = np.rint(camera.project(stage.joints)[:, :2])
-    x, y = np.clip(pixel, 0, np.array(camera.size_wh) - 1).astype(int).T
-    shown, own = material[y, x], [mesh.material for mesh in stage.worn]
+    shown, own = picture.shown, [mesh.material for mesh in stage.worn]
     others = [i for i, paint in stage.paints.items() if isinstance(paint, Outfit) and i not in own]
     hidden = np.where(np.isin(shown, own), 1, np.where(np.isin(shown, others), 3, 2))
     by_v = {2: np.zeros_like(hidden), 1: hidden, 0: np.full_like(hidden, 4)}
-    return np.choose(keypoints[:, 2].astype(int), [by_v[0], by_v[1], by_v[2]]).astype(np.uint8)
+    return np.choose(picture.keypoints[:, 2].astype(int), [by_v[0], by_v[1], by_v[2]]).astype(
+        np.uint8
+    )
 
 
-def joint_labels(body: Body, stage: Stage, keypoints: Floats) -> dict[str, NDArray[np.generic]]:
+def joint_labels(body: Body, stage: Stage, picture: Picture) -> dict[str, NDArray[np.generic]]:
     """3D joints, camera, body and what hides each joint.
 
     Keys: ``joints_world``, ``joints_camera`` (x right, y down, z away) and ``joints_body`` (x to the body's left,
@@ -53,7 +51,7 @@ def joint_labels(body: Body, stage: Stage, keypoints: Floats) -> dict[str, NDArr
         "joints_world": stage.joints,
         "joints_camera": (stage.joints - camera.position) @ camera.rotation.T,
         "joints_body": (stage.joints + figure.offset - figure.heads[0]) @ root,
-        "occluder": occluders(stage, keypoints),
+        "occluder": occluders(stage, picture),
         "camera_rotation": camera.rotation,
         "camera_position": camera.position,
         "camera_matrix": matrix,
@@ -82,8 +80,8 @@ def pixel_labels(stage: Stage) -> dict[str, NDArray[np.generic]]:
     }
 
 
-def write_sidecar(path: Path, body: Body, stage: Stage, keypoints: Floats, dense: bool) -> None:
+def write_sidecar(path: Path, body: Body, stage: Stage, picture: Picture, dense: bool) -> None:
     """Write the joint labels, and with ``dense`` the masks and the depth, as npz."""
-    labels = joint_labels(body, stage, keypoints) | (pixel_labels(stage) if dense else {})
+    labels = joint_labels(body, stage, picture) | (pixel_labels(stage) if dense else {})
     path.parent.mkdir(parents=True, exist_ok=True)
     np.savez_compressed(path, **labels)  # type: ignore[arg-type]

@@ -153,7 +153,7 @@ def make_image(job: _Job) -> Record:
         str(job.path), picture.image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, picture.quality]
     )
     if job.sidecar is not None:
-        write_sidecar(job.sidecar, body, stage, picture.keypoints, job.dense)
+        write_sidecar(job.sidecar, body, stage, picture, job.dense)
     record = _record(job, picture)
     if job.extra:
         record["extra"] = extra_points(body, stage, job.extra).round(3).ravel().tolist()

@@ -153,6 +153,12 @@ def test_a_workstation_runs_several_at_a_time(monkeypatch, tmp_path, tiny_root):
     assert len(list(tmp_path.glob("outputs/scratch_demo/*/*/results.json"))) == 2
 
 
+def test_a_sweep_is_resumed_by_its_own_key(monkeypatch, tmp_path, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert run_train(monkeypatch, "-m", "experiment=scratch_demo", "seed=1,2", "resume=auto") == 2
+    assert "a sweep goes on with sweep.resume=true" in capsys.readouterr().err
+
+
 LAUNCHER = {"nodes": 1, "tasks_per_node": 1, "gpus_per_node": None}
 
 

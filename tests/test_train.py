@@ -173,3 +173,24 @@ def test_two_processes_train_validate_unequally_and_test_each_sample_once(tmp_pa
     assert json.loads((run / "environment.json").read_text())["processes"] == 2
     predictions = json.loads((run / "predictions.json").read_text())
     assert sorted(p["image_id"] for p in predictions) == [0, 1, 2, 3, 4]
+
+
+def test_the_same_command_again_goes_on_with_resume_auto(monkeypatch, tmp_path, tiny_root, capsys):
+    monkeypatch.chdir(tmp_path)
+    stop = f"+callbacks.stop={{_target_: {__name__}.Interrupt}}"
+    arguments = ["experiment=fidip_demo", f"data.root={tiny_root}", "ckpt=null", *TINY, stop]
+    arguments += ["debug=smoke", "trainer.max_epochs=2", "task.domain_epochs=1"]
+    with pytest.raises(SystemExit):
+        run_train(monkeypatch, *arguments, "resume=auto")
+    run = only_run(tmp_path)
+    monkeypatch.setattr(Interrupt, "armed", False)
+    run_train(monkeypatch, "resume=auto", *reversed(arguments))
+    assert only_run(tmp_path) == run  # and no other
+    assert [row["epoch"] for row in read_metrics(run) if row["train/loss"]] == ["0", "1"]
+    assert sum(bool(row["domain/loss"]) for row in read_metrics(run)) == 1
+    capsys.readouterr()
+    run_train(monkeypatch, *arguments, "resume=auto")
+    assert capsys.readouterr().out == f"finished before; run folder: {run}\n"
+    with pytest.raises(SystemExit):  # in its folder, with another seed
+        run_train(monkeypatch, *arguments, "resume=auto", "seed=1", f"hydra.run.dir={run}")
+    assert "config.yaml has another data, seed" in capsys.readouterr().err

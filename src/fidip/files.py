@@ -59,7 +59,7 @@ def _cannot_write(path: Path, reason: OSError) -> str:
         why, remedy = str(reason.strerror), "mend that"
     return (
         f"{path} cannot be written: {why}; nothing is half-written: {remedy}, then start again, a "
-        "training run with resume=RUN_DIR"
+        "training run with resume=RUN_DIR or resume=auto"
     )
 
 

@@ -19,12 +19,33 @@ from typing import Any
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from fidip.errors import CheckpointError, RunError
 from fidip.files import is_whole, write_text_whole, write_whole
 
 PACKAGES = ("torch", "pytorch-lightning", "hydra-core", "timm", "albumentations", "numpy")
+
+
+AUTO = "auto"
+"""``resume=auto``: go on with the run of the same settings, if it has begun."""
+
+
+def place_of_run(resume: str | None, runs: str, new: str, overrides: Sequence[str]) -> str:
+    """Where a run lies: in the folder to resume, or below ``runs``.
+
+    Args:
+        resume: a run folder, AUTO or None.
+        runs: the folder of the experiment's runs.
+        new: the name of a run that is told from all others.
+        overrides: what the command line sets; with AUTO the name follows from it.
+    """
+    if resume is None:
+        return f"{runs}/{new}"
+    if resume != AUTO:
+        return resume
+    settings = sorted(text for text in overrides if not text.startswith("resume="))
+    return f"{runs}/auto-{hashlib.sha256(json.dumps(settings).encode()).hexdigest()[:10]}"
 
 
 @dataclass(frozen=True)
@@ -135,7 +156,9 @@ class RunFolder:
                 return path
             print(f"{path} is torn, as after a crash of the machine: not used", file=sys.stderr)
         if found:
-            raise RunError(f"resume={self.root}: no whole checkpoint there; start the run again")
+            raise RunError(
+                f"resume={self.root}: no whole checkpoint there; remove it and start the run again"
+            )
         return None
 
     def write_config(self, config: DictConfig) -> None:
@@ -159,11 +182,31 @@ class RunFolder:
         assert isinstance(merged, DictConfig)
         return merged
 
+    def require_settings(self, config: DictConfig) -> None:
+        """Raises RunError where this run was begun with other settings than ``config``."""
+        saved = _settings(self.read_config([]))
+        given = _settings(OmegaConf.create(OmegaConf.to_yaml(config, resolve=True)))
+        other = sorted(
+            key for key in saved.keys() | given.keys() if saved.get(key) != given.get(key)
+        )
+        if other:
+            raise RunError(
+                f"resume={AUTO}: {self.config} has another {', '.join(other)}; resume={self.root} "
+                "goes on with its settings, hydra.run.dir=DIR begins elsewhere"
+            )
+
     def write_environment(self, facts: dict[str, Any]) -> dict[str, Any]:
         """Save ``facts`` with what is known about software and machine."""
         known = {**_environment(), **facts}
         write_json(self.environment, known)
         return known
+
+
+def _settings(config: DictConfig | ListConfig) -> dict[str, Any]:
+    """By group, what makes a run what it is and stays when it is started again."""
+    settings: Any = OmegaConf.to_container(config)
+    settings.get("logger", {}).get("wandb", {}).pop("id", None)
+    return {key: value for key, value in settings.items() if key not in ("resume", "sweep")}
 
 
 def _moved(settings: Any, old: str, new: str) -> Any:

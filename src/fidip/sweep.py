@@ -24,7 +24,7 @@ from rich.table import Table
 
 from fidip.cli import explain
 from fidip.errors import ConfigError
-from fidip.run_folder import RunFolder, write_json
+from fidip.run_folder import AUTO, RunFolder, write_json
 from fidip.tasks import Pruned
 
 
@@ -95,6 +95,8 @@ def run_job(task: Callable[[DictConfig], Any], config: DictConfig) -> Any:
     if HydraConfig.get().mode != RunMode.MULTIRUN:
         task(config)
         return None
+    if OmegaConf.select(config, "resume") == AUTO:
+        raise ConfigError(f"resume={AUTO} is for one run; a sweep goes on with sweep.resume=true")
     run.failed.unlink(missing_ok=True)
     if run.last.is_file() or run.previous.is_file():
         config.resume = str(run.root)

@@ -26,7 +26,16 @@ def synthesize(config: DictConfig) -> None:
     labels = config.more_labels or config.preset.get("more_labels", "none")
     for split, parts in config.preset.get("splits", {}).items():
         if _is_wanted(root, split, config.force, extra):
-            write_split(root, split, [Group(**part) for part in parts], *rest, labels, own, extra, config.first)
+            write_split(
+                root,
+                split,
+                [Group(**part) for part in parts],
+                *rest,
+                labels,
+                own,
+                extra,
+                config.first,
+            )
             contact_sheet(root, split, root / "contact_sheets" / f"{split}.jpg")
     clips = {} if config.first else config.preset.get("clips", {})
     for split, parts in clips.items():

@@ -21,7 +21,7 @@ from fidip.files import write_text_whole
 from fidip.nn.checkpoints import load_weights, training_images
 from fidip.places import config_dir
 from fidip.report import contact_sheet, model_card
-from fidip.run_folder import RunFolder, fingerprint, write_image
+from fidip.run_folder import AUTO, RunFolder, fingerprint, place_of_run, write_image
 from fidip.scoring import results_of, score_poses, write_results
 from fidip.sweep import run_job
 from fidip.tasks import Float64, SyncedBatchNorms, WholeCheckpoints, announce, publish
@@ -34,14 +34,23 @@ MISSING = {
     "data.root": "the folder of the data set, in SyRIP's layout",
 }
 
+OmegaConf.register_new_resolver("fidip.place_of_run", place_of_run, replace=True)
+
 
 def train(config: DictConfig) -> None:
     """Fit, test with the best or last weights, and write the results."""
     run = RunFolder(Path(config.run_dir))
-    resume_from = None
-    if not OmegaConf.is_missing(config, "resume"):
-        resume_from = run.to_resume()
-        config = run.read_config(HydraConfig.get().overrides.task)
+    resume = OmegaConf.select(config, "resume")
+    begun = run.config.is_file() if resume == AUTO else resume is not None
+    if begun and resume == AUTO:
+        check(config)
+        run.require_settings(config)
+        if run.results.is_file():
+            rank_zero_only(print)(f"finished before; run folder: {run.root}")
+            return
+    resume_from = run.to_resume() if begun else None
+    if begun:
+        config = run.read_config([] if resume == AUTO else HydraConfig.get().overrides.task)
     check(config)
     name_wandb_run(config)
     pl.seed_everything(config.seed, workers=True, verbose=False)

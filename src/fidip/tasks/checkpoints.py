@@ -44,8 +44,8 @@ class Checkpoints(Checkpoint):
     A launcher for SLURM asks for SIGUSR1 or SIGUSR2 some time before the limit
     (``--signal=USR2@120``) to every task of the job step. All processes stop at the same batch and
     save together; the first then runs ``scontrol requeue`` and all leave with status 0. The job
-    must start again with ``resume=RUN_DIR`` of a run that has begun. At SIGTERM a pre-empted job
-    goes back into the queue, too; a cancelled one stays away.
+    must be one that goes on when it starts again, as with ``resume=auto``. At SIGTERM a pre-empted
+    job goes back into the queue, too; a cancelled one stays away.
 
     Args:
         folder: where checkpoints lie.

@@ -129,6 +129,9 @@ def test_a_search_prunes_what_is_bad_tells_what_failed_and_goes_on(
     assert "best of 3: trial 0" in capsys.readouterr().out
     assert run_train(monkeypatch, *command) == 3
     assert len(study.trials) == 3
+    capsys.readouterr()
+    assert run_train(monkeypatch, *command, "optimizer.lr=1,2", "hydra.sweeper.n_trials=4") == 2
+    assert "begin another study with sweep.study=NAME" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -67,16 +67,11 @@ class Job:
         write_json(self.run.job, {"overrides": list(self.overrides)})
 
 
-def registered(run: RunFolder) -> Job:
-    """The job that was registered in a folder."""
-    overrides = json.loads(run.job.read_text(encoding="utf-8"))["overrides"]
-    return Job(run, tuple(overrides))
-
-
 def earlier(job: Job, outputs: Path, name: str) -> Job | None:
     """The last job of the same settings that an earlier sweep left below ``outputs/name``."""
     for file in sorted((outputs / name).glob("*/*/job.json"), reverse=True):
-        found = registered(RunFolder(file.parent))
+        overrides = json.loads(file.read_text(encoding="utf-8"))["overrides"]
+        found = Job(RunFolder(file.parent), tuple(overrides))
         if found.key == job.key:
             return found
     return None
@@ -92,14 +87,15 @@ def run_job(task: Callable[[DictConfig], Any], config: DictConfig) -> Any:
         The best validation AP of the run, where there is validation; what a search maximises.
     """
     run = RunFolder(Path(config.run_dir))
-    if HydraConfig.get().mode != RunMode.MULTIRUN:
-        task(config)
-        return None
-    if OmegaConf.select(config, "resume") == AUTO:
-        raise ConfigError(f"resume={AUTO} is for one run; a sweep goes on with sweep.resume=true")
-    run.failed.unlink(missing_ok=True)
-    if run.last.is_file() or run.previous.is_file():
-        config.resume = str(run.root)
+    is_alone = HydraConfig.get().mode != RunMode.MULTIRUN
+    if not is_alone:
+        if OmegaConf.select(config, "resume") == AUTO:
+            raise ConfigError(
+                f"resume={AUTO} is for one run; a sweep goes on with sweep.resume=true"
+            )
+        run.failed.unlink(missing_ok=True)
+        if run.last.is_file() or run.previous.is_file():
+            config.resume = str(run.root)
     try:
         task(config)
     except Pruned as pruned:
@@ -107,6 +103,8 @@ def run_job(task: Callable[[DictConfig], Any], config: DictConfig) -> Any:
         if pruned.is_first:
             write_json(run.pruned, {"error": str(pruned)})
     except Exception as error:
+        if is_alone:
+            raise
         message = explain(error, "train")
         if message is None:
             traceback.print_exc()

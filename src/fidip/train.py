@@ -30,7 +30,7 @@ MISSING = {
     "ckpt": "weights of a network pretrained on adults; ckpt=FILE takes a checkpoint of "
     "experiment=pretrain_coco, of the HRNet zoo, DarkPose, SimpleBaseline or mmpose; "
     "ckpt=bundled:demo_adult fits the demo's net",
-    "sweep.trial": "which the search chooses: fidip train -m sweep=optuna",
+    "sweep.trial": "the number of a trial, which a search gives: fidip train -m sweep=optuna",
     "data.root": "the folder of the data set, in SyRIP's layout",
 }
 

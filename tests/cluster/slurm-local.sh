@@ -103,7 +103,7 @@ MinJobAge=3600
 
 # Real scheduling by CPU and memory, so that jobs which ask too much do queue.
 SchedulerType=sched/backfill
-SchedulerParameters=bf_interval=2,sched_min_interval=200000
+SchedulerParameters=bf_interval=2,sched_interval=2,sched_min_interval=200000
 SelectType=select/cons_tres
 SelectTypeParameters=CR_CPU_Memory
 DefMemPerCPU=512

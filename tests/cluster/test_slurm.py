@@ -188,7 +188,7 @@ def cancelled(folder, data):
     (waiting,) = sweep.jobs("PENDING")
     slurm("scancel", waiting)
     running = waiting.replace("_2", "_0")
-    sweep.wait_for_epoch()
+    sweep.wait_for_epoch(1)
     slurm("scancel", running)
     first = sweep.finish(3)
     assert f"job {running} was lost (CANCELLED" in first
@@ -196,8 +196,6 @@ def cancelled(folder, data):
     assert "3 of 3 runs are not finished" in first
     assert first.count("3 jobs in SLURM's array") == 1
     assert states(folder) == [[], ["failed.json"], []]
-    assert "stopped by SIGTERM" in sweep.output_of_jobs()
-
     shutil.copy(sweep.runs()[0].best, folder / "later.ckpt")
     again = Sweep(folder, data, *overrides, "sweep.resume=true").finish(3)
     assert "checkpoint nothing.pth: there is no such file" in again

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from optuna import Study
     from optuna.distributions import BaseDistribution
     from optuna.samplers import BaseSampler
-    from optuna.trial import FrozenTrial
+    from optuna.trial import FrozenTrial, Trial
 
     from fidip.sweep import Job
 
@@ -78,10 +78,8 @@ class Search(Sweep):
                 self.launcher.launch(todo, initial_job_idx=batch[0].number)
             for trial, job in zip(batch, jobs, strict=True):
                 tell(study, trial.number, job.state, job.run.best_score())
-        jobs = [job_of(trial) for trial in study.trials]
-        show(jobs)
-        _print_best(study)
-        if any(job.state not in ("finished", "pruned") for job in jobs):
+        show([job_of(trial) for trial in begun(study)])
+        if not _print_best(study):
             sys.exit(3)
 
     def _open(self) -> Study:
@@ -97,35 +95,61 @@ class Search(Sweep):
             direction="maximize",
             load_if_exists=True,
         )
-        if study.trials:
-            print(f"{len(study.trials)} of {self.n_trials} trials are in {self.storage} already")
+        for trial in study.trials:
+            if not trial.state.is_finished() and "folder" not in trial.user_attrs:
+                tell(study, trial.number, "failed", None)
+        if before := begun(study):
+            print(f"{len(before)} of {self.n_trials} trials are in {self.storage} already")
         return study
 
     def _batch(
         self, study: Study, space: dict[str, BaseDistribution], fixed: list[str]
     ) -> list[FrozenTrial]:
         """The trials to run now: interrupted ones first, then new ones."""
-        before = study.trials
+        before = begun(study)
         waiting = [trial.number for trial in before if not trial.state.is_finished()]
         # With the seed of before, a sampler would ask for the trials of before.
-        study.sampler = self.sampler(seed=self.seed + len(before))
+        study.sampler = self.sampler(seed=self.seed + len(study.trials))
         for _ in range(min(self.n_jobs - len(waiting), self.n_trials - len(before))):
-            trial = study.ask(space)
+            trial = self._ask(study, space)
             chosen = [f"{key}={value}" for key, value in trial.params.items()]
             job = self._job(trial.number, [*fixed, *chosen, f"sweep.trial={trial.number}"])
             job.register()
+            trial.set_user_attr("overrides", list(job.overrides))
             trial.set_user_attr("folder", str(job.run.root))
             waiting.append(trial.number)
         now = study.trials
         return [now[number] for number in waiting[: self.n_jobs]]
 
+    def _ask(self, study: Study, space: dict[str, BaseDistribution]) -> Trial:
+        """A new trial.
+
+        Raises:
+            ConfigError: the trials of before had other choices.
+        """
+        from fidip.errors import ConfigError
+
+        try:
+            return study.ask(space)
+        except ValueError as error:
+            raise ConfigError(
+                f"study {self.study} in {self.storage} does not go with these choices ({error}); "
+                "give those of before, or begin another study with sweep.study=NAME"
+            ) from error
+
+
+def begun(study: Study) -> list[FrozenTrial]:
+    """The trials that have come to have a run folder."""
+    return [trial for trial in study.trials if "folder" in trial.user_attrs]
+
 
 def job_of(trial: FrozenTrial) -> Job:
     """The run of a trial, in the folder that it has had from the beginning."""
     from fidip.run_folder import RunFolder
-    from fidip.sweep import registered
+    from fidip.sweep import Job
 
-    return registered(RunFolder(Path(trial.user_attrs["folder"])))
+    run = RunFolder(Path(trial.user_attrs["folder"]))
+    return Job(run, tuple(trial.user_attrs["overrides"]))
 
 
 def distribution(override: Override) -> BaseDistribution:
@@ -164,12 +188,15 @@ def tell(study: Study, number: int, state: str, score: float | None) -> None:
         study.tell(number, state=TrialState.PRUNED if state == "pruned" else TrialState.FAIL)
 
 
-def _print_best(study: Study) -> None:
+def _print_best(study: Study) -> bool:
+    """Print the best trial; returns whether none has failed."""
     from optuna.trial import TrialState
 
-    if study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)):
+    trials = begun(study)
+    if any(trial.state == TrialState.COMPLETE for trial in trials):
         best = study.best_trial
         settings = " ".join(f"{key}={value}" for key, value in best.params.items())
-        print(f"best of {len(study.trials)}: trial {best.number}, AP {best.value:.3f}: {settings}")
+        print(f"best of {len(trials)}: trial {best.number}, AP {best.value:.3f}: {settings}")
     else:
         print("no trial has a validation AP: it needs data.val_fraction or a validation split")
+    return all(trial.state in (TrialState.COMPLETE, TrialState.PRUNED) for trial in trials)

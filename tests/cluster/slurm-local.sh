@@ -58,6 +58,12 @@ node_up() {
 # gpu:g0:1,gpu:g1:1,...
 gres() { seq -s, -f 'gpu:g%g:1' 0 $((GPUS - 1)); }
 
+# A partition for every GPU, in which nobody else's jobs stand in the line.
+urgent() {
+  seq -f "PartitionName=urgent%g Nodes=$HOST MaxTime=INFINITE PriorityTier=10 PreemptMode=OFF" \
+    0 $((GPUS - 1))
+}
+
 # --- steps of start ----------------------------------------------------------
 
 install_packages() {
@@ -108,7 +114,7 @@ SelectType=select/cons_tres
 SelectTypeParameters=CR_CPU_Memory
 DefMemPerCPU=512
 
-# Jobs in "debug" preempt jobs in "preempt", which are requeued; they first get
+# Jobs in "debug", "urgent0", "urgent1", ... preempt jobs in "preempt", which are requeued; they first get
 # the signal asked for with 'sbatch --signal' and then GraceTime seconds.
 PreemptType=preempt/partition_prio
 PreemptMode=REQUEUE
@@ -137,6 +143,7 @@ SlurmdParameters=config_overrides
 $( [ "$GPUS" -gt 0 ] && echo "GresTypes=gpu" )
 NodeName=$HOST NodeAddr=127.0.0.1 CPUs=$CPUS RealMemory=$MEM_MB$( [ "$GPUS" -gt 0 ] && echo " Gres=$(gres)" ) State=UNKNOWN
 PartitionName=debug Nodes=$HOST Default=YES MaxTime=INFINITE PriorityTier=10 PreemptMode=OFF State=UP
+$(urgent)
 PartitionName=preempt Nodes=$HOST Default=NO MaxTime=INFINITE PriorityTier=1 PreemptMode=REQUEUE GraceTime=20 State=UP
 CONF
 
@@ -236,7 +243,7 @@ start() {
 stop() {
   if [ -e "$CONF" ] && ! grep -qF "$MARK" "$CONF"; then die "$CONF is not mine"; fi
   if scontrol ping 2>/dev/null | grep -q 'UP'; then
-    scancel -p debug,preempt --quiet 2>/dev/null || true
+    scancel --user=root --quiet 2>/dev/null || true
     for _ in $(seq 80); do [ -z "$(squeue -h 2>/dev/null)" ] && break; sleep 0.1; done
   fi
   end "$DIR/run/slurmd.pid" slurmd

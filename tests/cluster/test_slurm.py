@@ -205,19 +205,21 @@ def cancelled(folder, data):
 
 def preempted(folder, data):
     """A job in the way of another one gets SIGTERM in the midst of an epoch."""
-    return taken_from(folder, data, "g0", "+hydra.launcher.additional_parameters.signal=TERM@10")
+    return taken_from(folder, data, 0, "+hydra.launcher.additional_parameters.signal=TERM@10")
 
 
 def preempted_ranks(folder, data):
     """A job of two processes in the way of another one gets SIGUSR2 in the midst of an epoch."""
-    return taken_from(folder, data, "g1", *TWO)
+    return taken_from(folder, data, 1, *TWO)
 
 
 def taken_from(folder, data, gpu, *overrides):
-    own = f"+hydra.launcher.additional_parameters.gres='gpu:{gpu}:1'"
+    """A sweep from which another partition's job takes the GPU."""
+    own = f"+hydra.launcher.additional_parameters.gres='gpu:g{gpu}:1'"
     sweep = Sweep(folder, data, "hydra.launcher.partition=preempt", own, *overrides)
     sweep.wait_for_epoch()
-    slurm("sbatch", "--partition=debug", f"--gres=gpu:{gpu}:1", "--output=/dev/null", "--wrap=true")
+    other = ("sbatch", f"--partition=urgent{gpu}", f"--gres=gpu:g{gpu}:1", "--output=/dev/null")
+    slurm(*other, "--wrap=true")
     sweep.finish(0)
     return sweep
 

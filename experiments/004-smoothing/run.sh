@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# Two clips in the home look and the table of filters on them: bash experiments/004-smoothing/run.sh [RESULTS.csv CKPT]
+# Four clips of 10 s in the home look and the table of filters on them: bash experiments/004-smoothing/run.sh [RESULTS.csv CKPT]
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 here=experiments/004-smoothing
-clips=data/clips_smoothing
-.venv/bin/fidip synthesize preset=clips out=$clips preset.number=2 preset.seconds=5 preset.look=home 'preset.postures=[supine,prone]'
+clips=data/clips_smoothing_4
+.venv/bin/fidip synthesize preset=clips out=$clips workers=2 preset.number=4 preset.seconds=10 preset.fps=15 preset.look=home \
+  'preset.postures=[supine,prone,side,sitting]'
 .venv/bin/python $here/table.py $clips "${1:-$here/results.csv}" "${@:2}"

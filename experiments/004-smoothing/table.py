@@ -31,6 +31,8 @@ CHOICES = (
 KICK = 3.0
 """Torso lengths a second, from which on a joint kicks."""
 LOST = 0.2
+TRACKED = 0.5
+"""Intersection over union with the infant's box from which on it is tracked."""
 
 
 def main(clips: Path, table: Path, ckpt: str = "bundled:demo_adult") -> None:
@@ -72,7 +74,7 @@ def figures(truth: dict, tracks: list[Track]) -> dict[str, float]:
         clips.append(motions(labels, track))
     ap, _ = average_precision(truth, results)
     return {"AP": round(ap or 0.0, 3)} | {
-        key: round(float(np.mean([clip[key] for clip in clips])), 3) for key in clips[0]
+        key: round(float(np.nanmean([clip[key] for clip in clips])), 3) for key in clips[0]
     }
 
 
@@ -96,8 +98,22 @@ def motions(labels: np.ndarray, track: Track) -> dict[str, float]:
         "error": motion.position_error(seen.xy, xy),
         "kick_error": motion.position_error(seen.xy, xy, motion.rapid(times, xy, KICK)),
         "lag_frames": motion.lag_frames(times, seen.xy, xy),
-        "frames_tracked": float(track.known.any(axis=1).mean()),
+        "sure": float(track.known.any(axis=1).mean()),
+        "tracked": float(np.mean(overlaps(seen.xy, xy) >= TRACKED)),
     }
+
+
+def overlaps(found: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """(T,) intersection over union of the boxes around key points (T, K, 2); 0 without any."""
+    (low, high), (low2, high2) = (
+        (np.nanmin(xy, axis=1, initial=np.inf), np.nanmax(xy, axis=1, initial=-np.inf))
+        for xy in (found, truth)
+    )
+    known = np.isfinite(low).all(axis=1)
+    shared = np.clip(np.minimum(high, high2) - np.maximum(low, low2), 0, None).prod(axis=1)
+    shared = np.where(known, shared, 0.0)
+    own = np.where(known[:, None], high - low, 0.0).prod(axis=1)
+    return shared / (own + (high2 - low2).prod(axis=1) - shared)
 
 
 if __name__ == "__main__":

@@ -1,10 +1,12 @@
 """Windows that search an image and follow a person."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from fidip.geometry import apply_affine, crop_affine
-from fidip.inference.windows import HIPS, SHOULDERS, search_windows, window_around
+from fidip.inference.windows import HIPS, SHOULDERS, held_to, search_windows, window_around
 from fidip.skeleton import COCO17
 
 
@@ -44,6 +46,17 @@ def test_unsure_key_points_far_away_do_not_widen_the_window():
     plain = window_around(xy, scores, 1.0)
     xy[9], scores[9] = (900.0, 20.0), 0.05
     assert window_around(xy, scores, 1.0).width <= plain.width
+
+
+def test_a_followed_window_stays_near_the_image():
+    far = window_around(person(center=(9000.0, -50.0)), np.ones(17, np.float32), 0.75)
+    held = held_to(replace(far, width=1e9), (640, 480), 0.75)
+    assert held.center.tolist() == [639, 0]
+    assert held.width == 2 * 640
+    inside = window_around(person(), np.ones(17, np.float32), 0.75)
+    same = held_to(inside, (640, 480), 0.75)
+    assert (same.width, same.rotation_deg) == (inside.width, inside.rotation_deg)
+    assert same.center.tolist() == inside.center.tolist()
 
 
 @pytest.mark.parametrize("image_wh", [(640, 480), (480, 640), (1280, 300), (50, 50)])

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from fidip.inference.detectors import NOBODY, Detector
 from fidip.inference.people import Pose, Preference, infancy, likeness, one_per_person
 from fidip.inference.predictor import Floats, Predictor, Window
-from fidip.inference.windows import ROTATIONS, box_windows, search_windows, window_around
+from fidip.inference.windows import ROTATIONS, box_windows, held_to, search_windows, window_around
 
 Image = NDArray[np.uint8]
 
@@ -89,9 +89,11 @@ class Finder:
         expected = self._expected()
         if expected is None or self._is_lost:
             return None
-        window = window_around(expected.xy, expected.scores, self.predictor.aspect_ratio)
+        aspect_ratio = self.predictor.aspect_ratio
+        window = window_around(expected.xy, expected.scores, aspect_ratio)
         window = replace(window, width=max(window.width, SHRINKAGE * expected.window.width))
-        return look(self.predictor, image, [window])[0]
+        wh = (image.shape[1], image.shape[0])
+        return look(self.predictor, image, [held_to(window, wh, aspect_ratio)])[0]
 
     def _doubts(self, pose: Pose) -> bool:
         """Whether the image should be searched in spite of a followed pose, if it was not just now.

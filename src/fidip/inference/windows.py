@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -77,3 +78,10 @@ def window_around(xy: Floats, scores: NDArray[np.float32], aspect_ratio: float) 
     width, height = high - low
     width = max(width, height * aspect_ratio, 2.0) * PADDING
     return Window(((low + high) / 2) @ to_window, float(width), math.degrees(angle))
+
+
+def held_to(window: Window, image_wh: ImageSize, aspect_ratio: float) -> Window:
+    """A window centred within the image, at most twice as large: one that follows nothing stays near."""
+    size = max(image_wh[0], image_wh[1] * aspect_ratio)
+    center = np.clip(window.center, 0, np.array(image_wh) - 1)
+    return replace(window, center=center, width=min(window.width, 2 * size))

@@ -55,15 +55,6 @@ node_up() {
   sinfo -h -N -n "$HOST" -o '%T' 2>/dev/null | grep -qxE 'idle|mixed|allocated'
 }
 
-# gpu:g0:1,gpu:g1:1,...
-gres() { seq -s, -f 'gpu:g%g:1' 0 $((GPUS - 1)); }
-
-# A partition for every GPU, in which nobody else's jobs stand in the line.
-urgent() {
-  seq -f "PartitionName=urgent%g Nodes=$HOST MaxTime=INFINITE PriorityTier=10 PreemptMode=OFF" \
-    0 $((GPUS - 1))
-}
-
 # --- steps of start ----------------------------------------------------------
 
 install_packages() {
@@ -114,7 +105,7 @@ SelectType=select/cons_tres
 SelectTypeParameters=CR_CPU_Memory
 DefMemPerCPU=512
 
-# Jobs in "debug", "urgent0", "urgent1", ... preempt jobs in "preempt", which are requeued; they first get
+# Jobs in "debug" preempt jobs in "preempt", which are requeued; they first get
 # the signal asked for with 'sbatch --signal' and then GraceTime seconds.
 PreemptType=preempt/partition_prio
 PreemptMode=REQUEUE
@@ -141,23 +132,21 @@ SlurmdDebug=info
 # fewer, so that multi-task jobs start on a small CI machine.
 SlurmdParameters=config_overrides
 $( [ "$GPUS" -gt 0 ] && echo "GresTypes=gpu" )
-NodeName=$HOST NodeAddr=127.0.0.1 CPUs=$CPUS RealMemory=$MEM_MB$( [ "$GPUS" -gt 0 ] && echo " Gres=$(gres)" ) State=UNKNOWN
+NodeName=$HOST NodeAddr=127.0.0.1 CPUs=$CPUS RealMemory=$MEM_MB$( [ "$GPUS" -gt 0 ] && echo " Gres=gpu:$GPUS" ) State=UNKNOWN
 PartitionName=debug Nodes=$HOST Default=YES MaxTime=INFINITE PriorityTier=10 PreemptMode=OFF State=UP
-$(urgent)
 PartitionName=preempt Nodes=$HOST Default=NO MaxTime=INFINITE PriorityTier=1 PreemptMode=REQUEUE GraceTime=20 State=UP
 CONF
 
   # Pretend GPUs: slurm books them and sets CUDA_VISIBLE_DEVICES, nothing is there.
   # Without a device file per GPU slurmd reports none (and the node becomes INVAL),
-  # so each one gets a copy of /dev/null. Each is of a type of its own, g0, g1, ..., so that
-  # a job can ask for the very one that another holds (--gres=gpu:g0:1).
+  # so each one gets a copy of /dev/null.
   if [ "$GPUS" -gt 0 ]; then
     local i
-    echo "$MARK" > /etc/slurm/gres.conf
     for i in $(seq 0 $((GPUS - 1))); do
       [ -c "$DIR/gpu$i" ] || mknod "$DIR/gpu$i" c 1 3
-      echo "NodeName=$HOST Name=gpu Type=g$i File=$DIR/gpu$i" >> /etc/slurm/gres.conf
     done
+    printf '%s\nNodeName=%s Name=gpu File=%s/gpu[0-%d]\n' \
+      "$MARK" "$HOST" "$DIR" $((GPUS - 1)) > /etc/slurm/gres.conf
   elif grep -qsF "$MARK" /etc/slurm/gres.conf; then
     rm -f /etc/slurm/gres.conf
   fi
@@ -243,7 +232,7 @@ start() {
 stop() {
   if [ -e "$CONF" ] && ! grep -qF "$MARK" "$CONF"; then die "$CONF is not mine"; fi
   if scontrol ping 2>/dev/null | grep -q 'UP'; then
-    scancel --user=root --quiet 2>/dev/null || true
+    scancel -p debug,preempt --quiet 2>/dev/null || true
     for _ in $(seq 80); do [ -z "$(squeue -h 2>/dev/null)" ] && break; sleep 0.1; done
   fi
   end "$DIR/run/slurmd.pid" slurmd

@@ -10,6 +10,7 @@ import os
 import re
 import shutil
 import subprocess
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -33,6 +34,8 @@ SMALL = (
     *("hydra/launcher=slurm", "hydra.launcher.cpus_per_task=1", "hydra.launcher.mem_gb=1"),
     *("hydra.launcher.timeout_min=30", "hydra.launcher.signal_delay_s=10"),
 )
+TAKEN = threading.Event()
+"""After it, jobs may be stopped for other reasons: a node on which one ends starts no other."""
 pytestmark = [pytest.mark.slow, pytest.mark.slurm]
 
 
@@ -72,7 +75,7 @@ def data(tiny_root, tmp_path_factory):
 def stories(cluster, data, tmp_path_factory):
     """By name: a future of the folder that a story leaves."""
     place = tmp_path_factory.mktemp("stories")
-    tell = (whole, whole_of_two, cancelled, preempted, preempted_ranks, out_of_time)
+    tell = (whole, whole_of_two, preempted, cancelled, out_of_time)
     with ThreadPoolExecutor(len(tell)) as pool:
         yield {one.__name__: pool.submit(one, place / one.__name__, data) for one in tell}
 
@@ -182,6 +185,7 @@ def whole_of_two(folder, data):
 
 def cancelled(folder, data):
     """Of three jobs one is cancelled while it runs, one fails, and one is cancelled before it starts."""
+    TAKEN.wait(500)
     overrides = ("ckpt=null,nothing.pth,later.ckpt", "hydra.launcher.array_parallelism=2")
     sweep = Sweep(folder, data, *overrides)
     sweep.wait(lambda: len(sweep.jobs("RUNNING")) == 2, "two jobs run")
@@ -204,24 +208,25 @@ def cancelled(folder, data):
 
 
 def preempted(folder, data):
-    """A job in the way of another one gets SIGTERM in the midst of an epoch."""
-    return taken_from(folder, data, 0, "+hydra.launcher.additional_parameters.signal=TERM@10")
+    """A job, and one of two processes, in the way of a third one, each in the midst of an epoch.
 
-
-def preempted_ranks(folder, data):
-    """A job of two processes in the way of another one gets SIGUSR2 in the midst of an epoch."""
-    return taken_from(folder, data, 1, *TWO)
-
-
-def taken_from(folder, data, gpu, *overrides):
-    """A sweep from which another partition's job takes the GPU."""
-    own = f"+hydra.launcher.additional_parameters.gres='gpu:g{gpu}:1'"
-    sweep = Sweep(folder, data, "hydra.launcher.partition=preempt", own, *overrides)
-    sweep.wait_for_epoch()
-    other = ("sbatch", f"--partition=urgent{gpu}", f"--gres=gpu:g{gpu}:1", "--output=/dev/null")
-    slurm(*other, "--wrap=true")
-    sweep.finish(0)
-    return sweep
+    One gets SIGTERM, the other SIGUSR2.
+    """
+    folder.mkdir()
+    where = ("hydra.launcher.partition=preempt", "hydra.launcher.gpus_per_node=1")
+    signal = "+hydra.launcher.additional_parameters.signal=TERM@10"
+    sweeps = Sweep(folder / "one", data, *where, signal), Sweep(folder / "two", data, *where, *TWO)
+    try:
+        for sweep in sweeps:
+            sweep.wait_for_epoch()
+        slurm("sbatch", "--partition=debug", "--gres=gpu:2", "--output=/dev/null", "--wrap=true")
+        for sweep in sweeps:
+            sweep.wait(lambda sweep=sweep: not sweep.jobs("RUNNING"), "the other job")
+    finally:
+        TAKEN.set()
+    for sweep in sweeps:
+        sweep.finish(0)
+    return sweeps
 
 
 def out_of_time(folder, data):
@@ -229,6 +234,7 @@ def out_of_time(folder, data):
     bounded = ("trainer.max_epochs=1000", "callbacks.checkpoints.max_requeues=1")
     limit = ("hydra.launcher.timeout_min=1200", "hydra.launcher.signal_delay_s=600")
     sweep = Sweep(folder, data, *bounded, *limit)  # and it is told ten minutes before
+    TAKEN.wait(500)
     for restarts in (0, 1):
         done = len(epochs(sweep.runs()[0])) // 2 if restarts else 0
         sweep.wait_for_epoch(done)
@@ -252,14 +258,14 @@ def test_cancelled_and_failed_jobs_are_told_and_run_again_alone(stories):
 
 
 def test_a_preempted_job_ends_as_if_nothing_had_happened(stories):
-    sweep = stories["preempted"].result()
+    sweep, _ = stories["preempted"].result()
     assert "stopped by SIGTERM in epoch" in sweep.output_of_jobs()
     (run,) = sweep.runs()
     assert same(run, stories["whole"].result())
 
 
 def test_a_preempted_job_of_two_ranks_ends_as_if_nothing_had_happened(stories):
-    sweep = stories["preempted_ranks"].result()
+    _, sweep = stories["preempted"].result()
     assert "stopped by SIGUSR2 in epoch" in sweep.output_of_jobs()
     (run,) = sweep.runs()
     assert same(run, stories["whole_of_two"].result())

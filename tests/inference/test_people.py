@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from hydra.utils import instantiate
-from made_people import SIDE, draw_person, is_nearer, paste
+from rendered_people import SIDE, draw_person, is_nearer, paste
 from omegaconf import OmegaConf
 
 from fidip.inference import Finder, Window, search

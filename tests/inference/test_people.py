@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 from hydra.utils import instantiate
-from rendered_people import SIDE, draw_person, is_nearer, paste
 from omegaconf import OmegaConf
+from rendered_people import SIDE, draw_person, is_nearer, paste
 
 from fidip.inference import Finder, Window, search
 from fidip.inference.people import PREFERENCES, Pose, infancy, one_per_person

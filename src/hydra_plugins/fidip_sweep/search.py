@@ -6,6 +6,7 @@ Imported at the start of every command, so it imports what is heavy in functions
 from __future__ import annotations
 
 import sys
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -89,6 +90,7 @@ class Search(Sweep):
         from fidip.tasks import open_storage
 
         optuna.logging.set_verbosity(optuna.logging.WARNING)
+        warnings.filterwarnings("ignore", message=".*constant_liar.* is an experimental feature")
         study = optuna.create_study(
             storage=open_storage(self.storage),
             study_name=self.study,

@@ -143,9 +143,11 @@ def add_legend(image: Image, text: str) -> None:
     ramp = np.linspace(0, 255, bar).astype(int)
     image[top : top + line // 2, left : left + bar] = LUT[ramp]
     caption = f"confidence 0 to 1  {text}".rstrip()
-    for color, thickness in ((BLACK, 3), (WHITE, 1)):
+    # The edge is the same text, moved: a thicker one is wider, from OpenCV 5 on.
+    edge = [(BLACK, dx, dy) for dx in (-1, 1) for dy in (-1, 1)]
+    for color, dx, dy in (*edge, (WHITE, 0, 0)):
         cv2.putText(
-            image, caption, (left, height - 8), cv2.FONT_HERSHEY_SIMPLEX, size, color, thickness,
+            image, caption, (left + dx, height - 8 + dy), cv2.FONT_HERSHEY_SIMPLEX, size, color, 1,
             cv2.LINE_AA,
         )  # fmt: skip
 

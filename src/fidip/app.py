@@ -8,7 +8,7 @@ import os
 import socket
 import sys
 import webbrowser
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -35,8 +35,15 @@ if TYPE_CHECKING:
 SURE = 0.5
 """Confidence from which the page counts a joint as tracked surely."""
 ALWAYS = ("overlay", "csv", "coco", "timeline")
-ALLOWED = ("dlc", "nwb", "netcdf", "parquet", "blur_face", "on_black")
+FILES = ("dlc", "nwb", "netcdf", "parquet")
 """What the page may ask for beside ``ALWAYS``."""
+SWITCHES: dict[str, tuple[Any, Any]] = {
+    "blur_face": (False, True),
+    "on_black": (False, True),
+    "person": ("infant", "surest"),
+    "rotation_test": ([], [-10, 10]),
+}
+"""Keys of ``fidip predict`` that the page has a box for: their values without a tick and with one."""
 
 
 def app(config: DictConfig) -> None:
@@ -61,9 +68,7 @@ def app(config: DictConfig) -> None:
     )
     with folder(config.keep) as root:
         tabs = Tabs(root, bool(config.keep), worker(predictor, config))
-        server = make_server(
-            tabs, about(ckpt, config.keep), LOCAL if config.host in LOCAL else ("*",)
-        )
+        server = make_server(tabs, about(ckpt, config), LOCAL if config.host in LOCAL else ("*",))
         print(f"fidip is at {url} (Ctrl-C ends it)", flush=True)
         if config.open_browser and has_display():
             webbrowser.open(url)
@@ -96,14 +101,15 @@ def folder(keep: str | None) -> Iterator[Path]:
         yield Path(temporary).resolve()
 
 
-def about(ckpt: str, keep: str | None) -> dict[str, Any]:
+def about(ckpt: str, config: DictConfig) -> dict[str, Any]:
     """What the page shows before anything has been done."""
-    known = zoo_entry(ckpt)
+    known, keep = zoo_entry(ckpt), config.keep
     return {
         "weights": known.title if known else Path(ckpt).name,
         "only_a_demonstration": bool(known and known.source.startswith(BUNDLED)),
         "kept_in": str(Path(keep).resolve()) if keep else None,
-        "cannot": [name for name in ALLOWED if name in FORMATS and not installed(name)],
+        "cannot": [name for name in FILES if not installed(name)],
+        "ticked": [key for key, (off, _) in SWITCHES.items() if config[key] != off],
     }
 
 
@@ -116,23 +122,24 @@ def worker(predictor: Predictor, config: DictConfig) -> Work:
     detector = make_detector(config)
 
     def work(job: Job, report: Report) -> Message:
-        wanted = job.options & set(ALLOWED)
         changes = {
             "out": str(job.out),
-            "save": [*ALWAYS, *sorted(name for name in wanted if name in FORMATS)],
-            "blur_face": "blur_face" in wanted,
-            "on_black": "on_black" in wanted,
+            "save": [*ALWAYS, *(name for name in FILES if name in job.options)],
+            **switched(job.options, config),
         }
         changed = OmegaConf.merge(config, changes)
         assert isinstance(changed, DictConfig)
+        asked = Predictor(
+            predictor.runtime, predictor.codec, changed.flip_test, changed.rotation_test
+        )
         photo = is_photo(job.source)
         if photo:
-            failed = predict_photos(predictor, [job.source], None, detector, changed, bar(report))
+            failed = predict_photos(asked, [job.source], None, detector, changed, bar(report))
             if failed:
                 raise DataError(failed[0])
             note = None
         else:
-            note = predict_video(predictor, job.source, detector, changed, bar(report))
+            note = predict_video(asked, job.source, detector, changed, bar(report))
         return {
             "photo": photo,
             "note": note and note.replace(f"{job.source.parent}/", ""),
@@ -141,6 +148,14 @@ def worker(predictor: Predictor, config: DictConfig) -> Work:
         }
 
     return work
+
+
+def switched(options: Collection[str], config: DictConfig) -> dict[str, Any]:
+    """The value of each switch; with a tick that of the command, where it set one."""
+    return {
+        key: (off if key not in options else config[key] if config[key] != off else on)
+        for key, (off, on) in SWITCHES.items()
+    }
 
 
 def bar(report: Report) -> Callable[..., Any]:

@@ -14,8 +14,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fidip.inference import Video, VideoWriter, search
+from fidip.inference import Predictor, Video, VideoWriter, search
 from fidip.inference.detectors import NOBODY, OnnxDetector
+from fidip.inference.people import anyone
 from fidip.skeleton import COCO17
 from fidip.trained import load_predictor
 
@@ -129,19 +130,22 @@ def test_the_webcam_is_recorded(page):
     assert int(found[1]) > 1
 
 
-def test_what_is_kept_stays_the_face_is_blurred_and_a_detector_is_asked(browser, tmp_path):
+def test_what_is_kept_stays_and_settings_of_page_and_command_hold(browser, tmp_path):
     noise = np.random.default_rng(0).integers(0, 256, (480, 640, 3), np.uint8)
     video, kept = tmp_path / "baby.mp4", tmp_path / "kept"
     with VideoWriter(video) as writer:
         for number in range(4):
             writer.write(noise, number / 10)
     file = detector_file(tmp_path / "detector.onnx", size=(100, 100))
-    settings = [f"keep={kept}", "smoothing=none", "overlay.threshold=2", "rotations=[0]"]
+    settings = [f"keep={kept}", "smoothing=none", "overlay.threshold=2", "rotations=[0]",
+                "person=surest"]  # fmt: skip
     with served(tmp_path, *settings, "detector=onnx", f"detector.path={file}") as (address, _):
         page = opened(browser, address)
         assert str(kept) in page.locator("#privacy").inner_text()
         page.click("summary")
         page.check("[value=blur_face]")
+        page.check("[value=rotation_test]")
+        page.wait_for_selector("[value=person]:checked")
         page.set_input_files("#file", video)
         page.wait_for_selector("#result:not([hidden])", timeout=WAIT)
         page.close()
@@ -164,10 +168,18 @@ def test_what_is_kept_stays_the_face_is_blurred_and_a_detector_is_asked(browser,
         rest = (distance > 200) & (at[..., 1] < 400)  # the legend is below
         assert detail(image, rest) > 0.7 * detail(source, rest)
 
-    predictor = load_predictor("bundled:demo_adult", flip_test=False)
-    asked, alone = (search(predictor, frames[0], (0,), d).xy for d in (OnnxDetector(file), NOBODY))
-    np.testing.assert_allclose(xy[0], asked, atol=1e-3)
-    assert np.abs(xy[0] - alone).max() > 1
+    upright = load_predictor("bundled:demo_adult", flip_test=False)
+    turned = Predictor(upright.runtime, upright.codec, False, rotation_test=(-10, 10))
+    same, *others = (
+        search(predictor, frames[0], (0,), detector, prefer).xy
+        for predictor, detector, prefer in (
+            (turned, OnnxDetector(file), anyone),
+            (upright, OnnxDetector(file), anyone),
+            (turned, NOBODY, anyone),
+        )
+    )
+    np.testing.assert_allclose(xy[0], same, atol=1e-3)
+    assert all(np.abs(xy[0] - other).max() > 1 for other in others)
 
 
 def detail(image, where):

@@ -5,7 +5,11 @@ BIN := $(VENV)/bin
 RUNS := outputs/demo
 DATA := data/demo
 TRAIN := $(BIN)/python -m fidip.train
+SHELL := /bin/bash
+.SHELLFLAGS := -o pipefail -c
 export NO_ALBUMENTATIONS_UPDATE := 1
+# Large memory pages: on a CPU training is a tenth faster. C libraries that know of none ignore it.
+export GLIBC_TUNABLES := glibc.malloc.hugetlb=1
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test lint format bench bake
@@ -57,11 +61,15 @@ $(DATA)/.done: | $(VENV)/.done
 	$(BIN)/fidip synthesize preset=demo out=$(DATA)
 	touch $@
 
+# Side by side, one thread each: sooner done than in turn with all, and the same figures on any number of cores.
+MAKEFLAGS += --jobs=3
+BESIDE := OMP_NUM_THREADS=1 $(TRAIN) resume=auto
+as = 2>&1 | (trap '' INT; exec sed -u 's/^/$(1): /') # whose line it is; outlives Ctrl-C, for last words
 $(RUNS)/scratch_demo/results.json: $(DATA)/.done
-	$(TRAIN) experiment=scratch_demo data.root=$(DATA) hydra.run.dir=$(dir $@)
+	$(BESIDE) experiment=scratch_demo data.root=$(DATA) hydra.run.dir=$(@D) $(call as,scratch)
 
 $(RUNS)/%_demo/results.json: $(DATA)/.done $(ADULTS)
-	$(TRAIN) experiment=$*_demo data.root=$(DATA) ckpt=$(CKPT) hydra.run.dir=$(dir $@)
+	$(BESIDE) experiment=$*_demo data.root=$(DATA) ckpt=$(CKPT) hydra.run.dir=$(@D) $(call as,$*)
 
 $(RUNS)/pretrain_1/checkpoints/best.ckpt: | $(VENV)/.done
 	$(BIN)/fidip synthesize preset=adults out=data/adults

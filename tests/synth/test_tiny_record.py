@@ -10,7 +10,7 @@ from tiny_record import RECORD, hashes, labels, make_tiny, surroundings
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
     root = tmp_path_factory.mktemp("recorded")
-    make_tiny(root)
+    make_tiny(root, workers=2)  # the record was made with one
     return root
 
 

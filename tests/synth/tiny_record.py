@@ -18,9 +18,9 @@ RECORD = Path(__file__).parents[1] / "golden" / "tiny.json"
 PINNED = ("numpy", "scipy", "numba", "opencv-python-headless")
 
 
-def make_tiny(root: Path) -> None:
+def make_tiny(root: Path, workers: int = 1) -> None:
     with hydra.initialize_config_dir(str(config_dir()), version_base="1.3"):
-        config = hydra.compose("synthesize", ["preset=tiny", f"out={root}", "workers=1"])
+        config = hydra.compose("synthesize", ["preset=tiny", f"out={root}", f"workers={workers}"])
     synthesize(config)
 
 

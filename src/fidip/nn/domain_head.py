@@ -45,7 +45,31 @@ class DomainHead(nn.Module):
         return logits.squeeze(1)
 
 
-class HRNetDomainHead(nn.Module):
+class _PaperHead(nn.Module):
+    """A head for features of one size (h, w)."""
+
+    feature_hw: tuple[int, int]
+    convolutions: nn.Module
+    decision: nn.Module
+
+    def forward(self, features: Tensor) -> Tensor:
+        """(B, C, h, w) features to (B,) logits of "synthetic".
+
+        Raises:
+            ConfigError: the features have another size than the head is made for.
+        """
+        height, width = features.shape[-2:]
+        if (height, width) != self.feature_hw:
+            raise ConfigError(
+                f"task.domain_head: {type(self).__name__} needs features of "
+                f"{self.feature_hw[1]}x{self.feature_hw[0]} (width x height), got {width}x{height}; "
+                "fidip.nn.DomainHead takes any size"
+            )
+        logits: Tensor = self.decision(self.convolutions(features))
+        return logits.squeeze(1)
+
+
+class HRNetDomainHead(_PaperHead):
     """The head of the FiDIP paper for HRNet-W48 at 288x384: 754,553 parameters.
 
     Args:
@@ -65,18 +89,8 @@ class HRNetDomainHead(nn.Module):
         )
         self.decision = _decision(8 * 22 * 16, 256, 64)
 
-    def forward(self, features: Tensor) -> Tensor:
-        """(B, C, 96, 72) features to (B,) logits of "synthetic".
 
-        Raises:
-            ConfigError: the feature has another size.
-        """
-        _require_size(self, features, self.feature_hw)
-        logits: Tensor = self.decision(self.convolutions(features))
-        return logits.squeeze(1)
-
-
-class MobileNetDomainHead(nn.Module):
+class MobileNetDomainHead(_PaperHead):
     """The head of the FiDIP paper for MobileNetV2 at 224x224: 847,153 parameters.
 
     Args:
@@ -96,18 +110,8 @@ class MobileNetDomainHead(nn.Module):
         )
         self.decision = _decision(16 * 3 * 3, 256, 64)
 
-    def forward(self, features: Tensor) -> Tensor:
-        """(B, C, 7, 7) features to (B,) logits of "synthetic".
 
-        Raises:
-            ConfigError: the feature has another size.
-        """
-        _require_size(self, features, self.feature_hw)
-        logits: Tensor = self.decision(self.convolutions(features))
-        return logits.squeeze(1)
-
-
-class ResNetDomainHead(nn.Module):
+class ResNetDomainHead(_PaperHead):
     """The head of the FiDIP paper for ResNet-50 at 288x384: 454,041,601 parameters.
 
     Args:
@@ -118,17 +122,8 @@ class ResNetDomainHead(nn.Module):
 
     def __init__(self, in_channels: int = 2048) -> None:
         super().__init__()
+        self.convolutions = nn.Flatten()
         self.decision = _decision(in_channels * 12 * 9, 2048, 512)
-
-    def forward(self, features: Tensor) -> Tensor:
-        """(B, C, 12, 9) features to (B,) logits of "synthetic".
-
-        Raises:
-            ConfigError: the feature has another size.
-        """
-        _require_size(self, features, self.feature_hw)
-        logits: Tensor = self.decision(features.flatten(1))
-        return logits.squeeze(1)
 
 
 def _decision(*widths: int) -> nn.Sequential:
@@ -141,14 +136,3 @@ def _decision(*widths: int) -> nn.Sequential:
 
 def _normalised(layer: nn.Module, norm: nn.Module) -> list[nn.Module]:
     return [layer, norm, nn.ReLU(inplace=True)]
-
-
-def _require_size(head: nn.Module, features: Tensor, feature_hw: tuple[int, int]) -> None:
-    """Raises ConfigError unless the (B, C, h, w) features have the size that a head is made for."""
-    height, width = features.shape[-2:]
-    if (height, width) != feature_hw:
-        raise ConfigError(
-            f"task.domain_head: {type(head).__name__} needs features of "
-            f"{feature_hw[1]}x{feature_hw[0]} (width x height), got {width}x{height}; "
-            "fidip.nn.DomainHead takes any size"
-        )

@@ -24,8 +24,9 @@ from fidip.inference import Finder, Predictor, Video, VideoWriter, prefetch
 from fidip.inference.overlay import Overlay
 from fidip.inference.replay import draw_track
 from fidip.inference.runtime import RUNTIMES, Runtime, make_runtime
+from fidip.inference.track import Recorder
 from fidip.nn import PoseNet
-from fidip.predict import as_track
+from fidip.predict import seen
 from fidip.trained import composed, instantiate
 
 WH = (1280, 720)
@@ -77,13 +78,12 @@ def alone(runtime: Runtime, codec: HeatmapCodec, frames: int) -> np.ndarray:
 def pipeline(finder: Finder, clip: Path) -> np.ndarray:
     """Seconds a frame of both passes, by either clock."""
     started = clocks()
-    times, poses = [], []
+    found = Recorder()
     for frame in prefetch(Video(clip)):
-        poses.append(finder(frame.image))
-        times.append(frame.time)
+        found.add(frame.time, *seen(finder(frame.image), lost=0.0))
     with VideoWriter(clip.with_name("out.mp4"), clip) as writer:
-        draw_track(clip, as_track(times, poses, WH, lost=0.0), Overlay(), writer, fps=1.0)
-    return (clocks() - started) / len(poses)
+        draw_track(clip, found.track(WH), Overlay(), writer, fps=1.0)
+    return (clocks() - started) / found.count
 
 
 def main() -> None:

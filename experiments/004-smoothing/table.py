@@ -14,10 +14,11 @@ from omegaconf import OmegaConf
 from tqdm import tqdm
 
 from fidip.inference import Finder, Track, Video
+from fidip.inference.track import Recorder
 from fidip.metrics import motion
 from fidip.metrics.keypoint_ap import average_precision
 from fidip.places import config_dir
-from fidip.predict import as_track
+from fidip.predict import seen
 from fidip.trained import load_predictor
 
 CHOICES = (
@@ -55,12 +56,10 @@ def main(clips: Path, table: Path, ckpt: str = "bundled:demo_adult") -> None:
 def follow(predictor, clips: Path, video: dict) -> Track:
     """The track of a clip as fidip predict finds it, without a box."""
     find = Finder(predictor, LOST)
-    frames = [
-        (frame.time, find(frame.image))
-        for frame in Video(clips / "videos" / "clips" / video["file_name"])
-    ]
-    times, poses = zip(*frames, strict=True)
-    return as_track(list(times), list(poses), (video["width"], video["height"]), LOST)
+    found = Recorder()
+    for frame in Video(clips / "videos" / "clips" / video["file_name"]):
+        found.add(frame.time, *seen(find(frame.image), LOST))
+    return found.track((video["width"], video["height"]))
 
 
 def figures(truth: dict, tracks: list[Track]) -> dict[str, float]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
 
@@ -35,8 +34,9 @@ from fidip.inference.finding import look
 from fidip.inference.media import Image, find_media, is_photo, read_photo
 from fidip.inference.overlay import Person
 from fidip.inference.people import PREFERENCES, Preference
+from fidip.inference.predictor import Floats
 from fidip.inference.replay import draw_track
-from fidip.inference.track import PhotoSet, Track
+from fidip.inference.track import PhotoSet, Recorder
 from fidip.inference.writers import FORMATS, check_installed, write
 from fidip.run_folder import write_image
 from fidip.skeleton import COCO17
@@ -206,8 +206,7 @@ def predict_video(
     stem = Path(config.out) / path.stem
     smooth, overlay = instantiate(config.smoothing), instantiate(config.overlay)
     finder = Finder(predictor, config.lost, config.rotations, detector, PREFERENCES[config.person])
-    times: list[float] = []
-    poses: list[Pose] = []
+    found = Recorder()
     wh = (0, 0)
     with ExitStack() as stack:
         writer = None
@@ -220,18 +219,16 @@ def predict_video(
         try:
             for frame in bar:
                 wh = (frame.image.shape[1], frame.image.shape[0])
-                pose = finder(frame.image)
-                times.append(frame.time)
-                poses.append(pose)
+                found.add(frame.time, *seen(finder(frame.image), config.lost))
         finally:  # Ctrl-C included: what was found is kept
-            fps = len(poses) / (perf_counter() - start)
-            if poses:
-                track = smooth(as_track(times[: len(poses)], poses, wh, config.lost))
+            fps = found.count / (perf_counter() - start)
+            if found.count:
+                track = smooth(found.track(wh))
                 write(track, stem, formats(config))
                 if writer:
                     draw_track(path, track, overlay, writer, fps, progress)
     return (
-        f"{path}: broke off after {len(poses)} frames ({video.damage}); they are kept"
+        f"{path}: broke off after {found.count} frames ({video.damage}); they are kept"
         if video.damage
         else None
     )
@@ -245,7 +242,7 @@ def predict_camera(
     step = instantiate(config.smoothing, causal=True).online()
     overlay = instantiate(config.overlay)
     finder = Finder(predictor, config.lost, config.rotations, detector, PREFERENCES[config.person])
-    parts: list[Track] = []
+    recorded, wh = Recorder(), (0, 0)
     past: deque[Person] = deque(maxlen=max(1, overlay.ghosts))
     with ExitStack() as stack:
         encoding = None
@@ -260,43 +257,27 @@ def predict_camera(
         try:
             for frame in bar:
                 wh = (frame.image.shape[1], frame.image.shape[0])
-                found = as_track([frame.time], [finder(frame.image)], wh, config.lost)
-                person = step(frame.time, found.xy[0], found.scores[0])
-                parts.append(replace(found, xy=person[0][None], scores=person[1][None]))
+                xy, scores, box_xywh = seen(finder(frame.image), config.lost)
+                xy, scores = step(frame.time, xy, scores)
+                recorded.add(frame.time, xy, scores, box_xywh)
                 if encoding:
-                    text = f"{frame.time:.2f} s  {len(parts) / (perf_counter() - start):.0f} FPS"
-                    encoding.put((overlay(frame.image, [person], text, past), frame.time))
-                past.append(person)
+                    fps = recorded.count / (perf_counter() - start)
+                    text = f"{frame.time:.2f} s  {fps:.0f} FPS"
+                    encoding.put((overlay(frame.image, [(xy, scores)], text, past), frame.time))
+                past.append((xy, scores))
         except KeyboardInterrupt:
             pass  # how a recording ends
-    if parts:
-        write(joined(parts), stem, formats(config))
-    print(f"{len(parts)} frames: {config.out}")
+    if recorded.count:
+        write(recorded.track(wh), stem, formats(config))
+    print(f"{recorded.count} frames: {config.out}")
 
 
-def joined(parts: Sequence[Track]) -> Track:
-    """One track of those of one frame each."""
-    return Track(
-        times=np.concatenate([part.times for part in parts]),
-        xy=np.concatenate([part.xy for part in parts]),
-        scores=np.concatenate([part.scores for part in parts]),
-        boxes_xywh=np.concatenate([part.boxes_xywh for part in parts]),
-        image_wh=parts[-1].image_wh,
-    )
-
-
-def as_track(
-    times: list[float], poses: list[Pose], image_wh: tuple[int, int], lost: float
-) -> Track:
-    """The poses as one person's track; unknown where the person was lost."""
-    found = np.array([pose.score >= lost for pose in poses])
-    return Track(
-        times=np.array(times),
-        xy=np.where(found[:, None, None], np.stack([pose.xy for pose in poses]), np.nan),
-        scores=np.stack([pose.scores for pose in poses]) * found[:, None].astype(np.float32),
-        boxes_xywh=np.where(found[:, None], np.stack([p.box_xywh() for p in poses]), np.nan),
-        image_wh=image_wh,
-    )
+def seen(pose: Pose, lost: float) -> tuple[Floats, NDArray[np.float32], Floats]:
+    """Key points, confidences and box of a pose; unknown where the person was lost."""
+    xy, scores, box_xywh = pose.xy, pose.scores, pose.box_xywh()
+    if pose.score >= lost:
+        return xy, scores, box_xywh
+    return np.full_like(xy, np.nan), np.zeros_like(scores), np.full_like(box_xywh, np.nan)
 
 
 def print_pose(path: Path, poses: Sequence[Pose]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -61,6 +62,48 @@ class Track:
     def places(self) -> dict[str, NDArray[Any]]:
         """What tells the rows of a table apart, by column."""
         return {"frame": self.image_ids, "time_s": self.times.round(6)}
+
+
+class Recorder:
+    """A track as it grows, frame by frame.
+
+    It keeps numbers alone, half a KB a frame: what a network's answers are views of is larger, and
+    small arrays that stay between large ones that go would split the memory up.
+    """
+
+    def __init__(self) -> None:
+        self._numbers = array("d")
+        self._joints = 0
+
+    @property
+    def count(self) -> int:
+        """Frames so far."""
+        return len(self._numbers) // (5 + 3 * self._joints)
+
+    def add(
+        self,
+        time: float,
+        xy: NDArray[np.float64],
+        scores: NDArray[np.float32],
+        box_xywh: NDArray[np.float64],
+    ) -> None:
+        """Append a frame: its time in s, (K, 2) key points, (K,) confidences and (4,) box, as in ``Track``."""
+        self._joints = len(xy)
+        row = np.concatenate([[time], xy.ravel(), scores, box_xywh])
+        self._numbers.frombytes(row.tobytes())
+
+    def track(self, image_wh: ImageSize) -> Track:
+        """All frames so far, at least one, of the same joints."""
+        joints = self._joints
+        rows = np.array(self._numbers).reshape(self.count, -1)
+        times, xy, scores, boxes = np.split(rows, [1, 1 + 2 * joints, 1 + 3 * joints], axis=1)
+        return Track(
+            times=times[:, 0],
+            xy=xy.reshape(-1, joints, 2),
+            scores=scores.astype(np.float32),
+            boxes_xywh=boxes,
+            image_wh=image_wh,
+        )
 
 
 @dataclass(frozen=True, eq=False)

@@ -87,8 +87,8 @@ class _State:
         self.mean = np.empty((0, 3, 2))
         self.cov = np.empty((0, 3, 3))
 
-    def predict(self, time: float, xy: Floats, size: float) -> Floats:
-        """Go on to ``time``; joints that are seen for the first time start there. Returns the (3, 3) transition."""
+    def predict(self, time: float, xy: Floats, size: float) -> None:
+        """Go on to ``time``; joints that are seen for the first time start there."""
         if not len(self.mean):
             self.time = time
             self.mean = np.full((len(xy), 3, 2), np.nan)
@@ -102,7 +102,6 @@ class _State:
         first = known_in(xy) & ~started
         self.mean[first] = 0.0
         self.mean[first, 0] = xy[first]
-        return change
 
     def update(self, xy: Floats, variance: Floats) -> None:
         """Take in (K, 2) key points with (K,) variances; infinite ones are not looked at."""
@@ -137,17 +136,16 @@ def _smooth(times: Floats, xy: Floats, variance: Floats, size: float, jerk: floa
         jerk: as in ``Kalman``.
     """
     state = _State(jerk)
-    passed = []
-    for time, seen, noise in zip(times.tolist(), xy, variance, strict=True):
-        change = state.predict(time, seen, size)
-        predicted = (state.mean.copy(), state.cov)
-        state.update(seen, noise)
-        passed.append((change, *predicted, state.mean, state.cov))
-    means = [state.mean]
-    for (_, _, _, mean, cov), (change, ahead, ahead_cov, _, _) in zip(
-        passed[-2::-1], passed[:0:-1], strict=True
-    ):
-        back = np.linalg.solve(ahead_cov, change @ cov).transpose(0, 2, 1)
-        surprise = np.nan_to_num(means[-1] - ahead)
-        means.append(mean + back @ surprise)
-    return np.stack(means[::-1])[:, :, 0]
+    means, covs = np.empty((*xy.shape[:2], 3, 2)), np.empty((*xy.shape[:2], 3, 3))
+    for frame, time in enumerate(times.tolist()):
+        state.predict(time, xy[frame], size)
+        state.update(xy[frame], variance[frame])
+        means[frame], covs[frame] = state.mean, state.cov
+    for frame in range(len(times) - 2, -1, -1):
+        # What was expected of the next frame is computed again: kept, it would double the memory.
+        change, spread = motion_model(float(times[frame + 1] - times[frame]))
+        carried = change @ covs[frame]
+        ahead_cov = carried @ change.T + (jerk * size) ** 2 * spread
+        back = np.linalg.solve(ahead_cov, carried).transpose(0, 2, 1)
+        means[frame] += back @ np.nan_to_num(means[frame + 1] - change @ means[frame])
+    return means[:, :, 0].copy()

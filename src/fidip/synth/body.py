@@ -7,9 +7,11 @@ away from that rest pose; a bone's head is carried by its parent (linear blend s
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numba import njit
@@ -45,6 +47,22 @@ class ShapeSpace:
 
 
 @dataclass(frozen=True, eq=False)
+class HandShapes:
+    """Where the vertices of both hands go when they open, for the mean shape of a group.
+
+    Attributes:
+        vertices: (N,) those that move.
+        half, open: (N, 3) metres from the rest pose, in the rest pose's axes.
+        forearm: metres from elbow to wrist of the mean shape.
+    """
+
+    vertices: NDArray[np.int64]
+    half: Floats
+    open: Floats
+    forearm: float
+
+
+@dataclass(frozen=True, eq=False)
 class Body:
     """One mesh topology with its skeleton and the shape spaces of infants and adults.
 
@@ -59,6 +77,7 @@ class Body:
         shapes: shape space by group, "infant" and "adult".
         is_straight: arms and legs are straight in the rest pose, so that it does not tell how they fold.
         has_ages: the first infant component runs from short bodies with large heads to long ones with small heads.
+        hands: how hands open, by group; empty where they cannot.
     """
 
     bones: tuple[str, ...]
@@ -71,6 +90,7 @@ class Body:
     shapes: dict[str, ShapeSpace]
     is_straight: bool = field(default=False, kw_only=True)
     has_ages: bool = field(default=True, kw_only=True)
+    hands: dict[str, HandShapes] = field(default_factory=dict, kw_only=True)
 
     @cached_property
     def index(self) -> dict[str, int]:
@@ -132,6 +152,8 @@ class Body:
             arrays[f"{group}_parts"], arrays[f"{group}_parts_step"] = _quantise(
                 space.components, 127
             )
+        for group, hands in self.hands.items():
+            arrays |= hand_arrays(group, hands)
         path.parent.mkdir(parents=True, exist_ok=True)
         np.savez_compressed(path, **arrays)  # type: ignore[arg-type]
 
@@ -157,6 +179,7 @@ class Body:
                     )
                     for group in ("infant", "adult")
                 },
+                hands={g: _hands(file, g) for g in ("infant", "adult") if f"{g}_hands" in file},
             )
 
 
@@ -164,6 +187,23 @@ class Body:
 def default_body() -> Body:
     """The body that ships with the package."""
     return Body.load()
+
+
+def hand_arrays(group: str, hands: HandShapes) -> dict[str, NDArray[np.generic]]:
+    """What a body file holds of the hands of a group."""
+    moved, step = _quantise(np.concatenate([hands.half, hands.open]), 32767)
+    return {
+        f"{group}_hands": hands.vertices.astype(np.uint16),
+        f"{group}_hands_moved": moved,
+        f"{group}_hands_step": step,
+        f"{group}_hands_forearm": np.array(hands.forearm),
+    }
+
+
+def _hands(file: Mapping[str, Any], group: str) -> HandShapes:
+    half, opened = np.split(file[f"{group}_hands_moved"] * file[f"{group}_hands_step"], 2)
+    vertices = file[f"{group}_hands"].astype(np.int64)
+    return HandShapes(vertices, half, opened, float(file[f"{group}_hands_forearm"]))
 
 
 def _quantise(values: Floats, steps: int) -> tuple[NDArray[np.generic], Floats]:

@@ -11,6 +11,7 @@ from scipy.spatial import KDTree
 
 from fidip.synth.body import Body
 from fidip.synth.camera import Camera
+from fidip.synth.hands import Grip, open_hands
 from fidip.synth.look import Look
 from fidip.synth.mesh import Mesh
 from fidip.synth.motion import Motion, draw_motion
@@ -82,7 +83,7 @@ def draw_scene(
     rng = np.random.default_rng((seed, 0))
     still = replace(look, blanket=0.0, sack=0.0, caregiver=0.0, noise=0.0, motion=0.0)
     stage = set_stage(body, group, still, size_wh, rng, posture)
-    motion = draw_motion(body, stage.figure.heads, posture, seed)
+    motion = draw_motion(body, stage.figure.heads, posture, seed, look.hands)
     swept = np.concatenate(
         [
             pose_stage(body, stage, motion, t).worn[0].vertices[::5]
@@ -102,9 +103,11 @@ def pose_stage(body: Body, stage: Stage, motion: Motion, time: float) -> Stage:
     """The stage with its person where the motion has them at ``time`` seconds."""
     old = stage.figure
     rotations = motion.rotations(body, old.heads, time)
-    height = ground(body.pose(old.rest, old.heads, rotations))[2]
+    grip = Grip(stage.group, *motion.hands(time))
+    opened = open_hands(body, old.rest, old.heads, grip)
+    height = ground(body.pose(opened, old.heads, rotations))[2]
     offset = np.array([*old.offset[:2], height])
-    figure = Figure(old.rest, old.heads, old.outfit, rotations, offset)
+    figure = Figure(old.rest, old.heads, old.outfit, grip, rotations, offset)
     bare = figure.bare(body)
     joints = body.keypoints(bare.vertices)
     return replace(stage, figure=figure, joints=joints, worn=[figure.clothed(bare)])

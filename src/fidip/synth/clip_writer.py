@@ -55,10 +55,12 @@ class Clips:
             raise ConfigError(f"clips.seconds={self.seconds}: give 5 to {LONGEST:g} seconds")
         if self.fps <= 0:
             raise ConfigError(f"clips.fps={self.fps}: give frames a second, for example 30")
+        known = [n for n, p in POSTURES.items() if p.group == self.group and not p.held]
         for posture in self.postures:
-            if posture not in POSTURES or POSTURES[posture].group != self.group:
-                known = ", ".join(n for n, p in POSTURES.items() if p.group == self.group)
-                raise ConfigError(f"clips.postures: no {self.group} posture '{posture}'; {known}")
+            if posture not in known:
+                raise ConfigError(
+                    f"clips.postures: no {self.group} posture '{posture}'; choose of {', '.join(known)}"
+                )
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""A second body: an adult whose hands reach for the infant, mostly outside the frame."""
+"""A second body: an adult who holds the infant, or whose hands reach for it."""
 
 from __future__ import annotations
 
@@ -11,11 +11,16 @@ from scipy.spatial.transform import Rotation
 from fidip.synth.body import Body, default_body
 from fidip.synth.camera import Camera
 from fidip.synth.dress import Outfit, dress
+from fidip.synth.furniture import boxes, placed
+from fidip.synth.hands import Grip, open_hands
+from fidip.synth.hold import Infant, hold
 from fidip.synth.look import Look
 from fidip.synth.mesh import Mesh
-from fidip.synth.pose import pose_rotations
+from fidip.synth.palette import bedding
+from fidip.synth.pose import UP, pose_rotations
 from fidip.synth.posture import Angles, draw_angles
 from fidip.synth.raster import visible_share
+from fidip.synth.texture import Material
 
 Floats = NDArray[np.float64]
 
@@ -35,6 +40,51 @@ class Companion:
     outfit: Outfit
 
 
+@dataclass(frozen=True, eq=False)
+class Holder:
+    """An adult who holds the infant, on the floor.
+
+    Attributes:
+        meshes: the adult, and what they sit on.
+        paints: what these are made of, by material index.
+        lift: metres that the infant is above where it was posed.
+    """
+
+    meshes: list[Mesh]
+    paints: dict[int, Material | Outfit]
+    lift: float
+
+
+def holding_adult(
+    body: Body, person: Mesh, way: str, look: Look, material: int, rng: np.random.Generator
+) -> Holder:
+    """An adult built around a posed infant that they hold; ``material`` and the next are adult and seat."""
+    infant = Infant.of(body, person.vertices)
+    grown = body if "adult" in body.shapes else default_body()
+    rest, heads = grown.rest("adult", rng.normal(size=8).clip(-1.6, 1.6))
+    outfit = dress(grown, rest, heads, "adult", look, rng, rng)
+    opened = open_hands(grown, rest, heads, Grip("adult", *rng.uniform(0.2, 0.8, 2)))
+    held = hold(way, infant, grown, opened, heads, rng)
+    floor = float(held.vertices[:, 2].min()) * UP
+    adult = Mesh(held.vertices - floor, grown.faces, rest, material, outfit.cover)
+    meshes = [outfit.worn(adult)]
+    paints: dict[int, Material | Outfit] = {material: outfit}
+    if held.seat is not None:
+        meshes.append(_chair(held.seat - floor, held.forward, material + 1, rng))
+        paints[material + 1] = bedding(rng)
+    return Holder(meshes, paints, -float(floor[2]))
+
+
+def _chair(top: Floats, forward: Floats, material: int, rng: np.random.Generator) -> Mesh:
+    """A seat under (3,) ``top`` with a back, for who faces ``forward``; metres."""
+    wide, deep, back = rng.uniform(0.24, 0.5), rng.uniform(0.24, 0.3), rng.uniform(0.0, 0.4)
+    half = np.array([(wide, deep, top[2] / 2), (wide, 0.06, top[2] / 2 + back)])
+    center = np.array([(0.0, 0.0, half[0, 2]), (0.0, deep + 0.06, half[1, 2])])
+    return placed(
+        boxes(center, half, material), top[:2], float(np.arctan2(forward[0], -forward[1]))
+    )
+
+
 def reaching_adult(
     body: Body, person: Mesh, joints: Floats, camera: Camera, look: Look, material: int,
     rng: np.random.Generator,
@@ -47,10 +97,11 @@ def reaching_adult(
     body = body if "adult" in body.shapes else default_body()
     rest, heads = body.rest("adult", rng.normal(size=8).clip(-1.6, 1.6))
     outfit = dress(body, rest, heads, "adult", look, rng, rng)
+    opened = open_hands(body, rest, heads, Grip.draw("adult", look.hands, rng.spawn(1)[0]))
     for _ in range(_ATTEMPTS):
         root = Rotation.from_euler("x", rng.uniform(15, 55), degrees=True).as_matrix()
         posed = body.pose(
-            rest, heads, pose_rotations(body, heads, root, draw_angles(_KNEELING, rng))
+            opened, heads, pose_rotations(body, heads, root, draw_angles(_KNEELING, rng))
         )
         side = str(rng.choice(["L", "R"]))
         hand = posed[body.share(f"wrist.{side}") > 0.9]

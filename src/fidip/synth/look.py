@@ -29,6 +29,7 @@ class Look:
         redraws: how often a pose may be drawn anew while a limb cuts into the body by over a centimetre.
         skin: range of the individual typology angle of skin, degrees, drawn uniformly: 60 is very light,
             -55 very dark. None: a list of six tones.
+        hands: how far hands open at most, 0 (an infant's fists, an adult's relaxed hands) to 1 (flat); each hand is drawn.
         hat, socks, sack: chance of a hat, of socks, and of a sleep sack on a lying infant.
         saturation, brightness: ranges of dyes and paints, 0 to 1.
         household: chance that floor, wall and bedding are of household materials rather than of any colour.
@@ -37,6 +38,7 @@ class Look:
         cot: chance that a lying or sitting infant is in a cot with bars.
         furniture: fewest and most large blocks in the background.
         caregiver: chance of an adult whose hands reach for the infant; most of the adult is out of the frame.
+        held, lap: chance that an infant is held by an adult, up or in an arm, and that it sits on an adult's lap.
         lights: fewest and most lights; all throw shadows.
         headlamp: the main light is at the camera and weakens towards the corners, as with infrared cameras.
         infrared: grey images, in which dyes hardly differ.
@@ -65,6 +67,7 @@ class Look:
     months: Range | None = None
     redraws: int = 0
     skin: Range | None = None
+    hands: float = 0.0
     hat: float = 0.0
     socks: float = 0.0
     sack: float = 0.0
@@ -75,6 +78,8 @@ class Look:
     cot: float = 0.0
     furniture: tuple[int, int] = (0, 0)
     caregiver: float = 0.0
+    held: float = 0.0
+    lap: float = 0.0
     lights: tuple[int, int] = (1, 1)
     headlamp: bool = False
     infrared: bool = False

@@ -68,6 +68,8 @@ class Motion:
         activity: a curve for each limb: how much it moves.
         haste: a curve for each limb: how far its clock runs ahead.
         sway: two curves of the trunk as a whole.
+        grip: two curves, of the left and the right hand: how far it opens.
+        widest: how far hands open at most, 0 to 1.
         kicks: (K, 4) start and length in seconds, side (0 left, 1 right), depth 0 to 1.
     """
 
@@ -78,6 +80,8 @@ class Motion:
     activity: Wander
     haste: Wander
     sway: Wander
+    grip: Wander
+    widest: float
     kicks: Floats
 
     def activities(self, time: float) -> Floats:
@@ -110,6 +114,11 @@ class Motion:
         )
         return pose_rotations(body, heads, trunk_rotation(side, pitch), self.angles(time))
 
+    def hands(self, time: float) -> tuple[float, float]:
+        """How far the left and the right hand are open at ``time`` seconds, 0 to ``widest``."""
+        left, right = self.widest / (1 + np.exp(-2 * self.grip(time)))
+        return float(left), float(right)
+
     def _position(self, time: float) -> Floats:
         """(2, A) where each angle is within its range, -1 to 1; left and right."""
         limb = np.array([[_limb(a, side) for a in _ANGLES] for side in (0, 1)])
@@ -134,10 +143,12 @@ class Motion:
         return out
 
 
-def draw_motion(body: Body, heads: Floats, posture: str, seed: int) -> Motion:
+def draw_motion(
+    body: Body, heads: Floats, posture: str, seed: int, widest_hands: float = 0.0
+) -> Motion:
     """The movement of a seed: of a few, the one whose limbs stay clearest of the body over a minute."""
     rng = np.random.default_rng((seed, 7))
-    tried = [_draw(posture, rng) for _ in range(_TRIES)]
+    tried = [_draw(posture, widest_hands, rng) for _ in range(_TRIES)]
     instants = np.linspace(0, LONGEST, 31)
     cuts = [
         sum(penetration(body, heads, motion.rotations(body, heads, t)) for t in instants)
@@ -146,7 +157,7 @@ def draw_motion(body: Body, heads: Floats, posture: str, seed: int) -> Motion:
     return tried[int(np.argmin(cuts))]
 
 
-def _draw(posture: str, rng: np.random.Generator) -> Motion:
+def _draw(posture: str, widest_hands: float, rng: np.random.Generator) -> Motion:
     count = len(_ANGLES)
     gaps = 0.6 + rng.exponential(5.0, 80)
     starts = np.cumsum(gaps)
@@ -169,6 +180,8 @@ def _draw(posture: str, rng: np.random.Generator) -> Motion:
         activity=Wander.draw(_LIMBS, (0.02, 0.25), rng),
         haste=Wander.draw(_LIMBS, (0.05, 0.3), rng),
         sway=Wander.draw(2, (0.03, 0.25), rng),
+        grip=Wander.draw(2, (0.03, 0.3), rng.spawn(1)[0]),
+        widest=widest_hands,
         kicks=kicks[: len(starts) if kicks_here else 0],
     )
 

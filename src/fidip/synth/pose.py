@@ -56,7 +56,7 @@ def pose_rotations(body: Body, heads: Floats, root: Floats, drawn: Drawn) -> Flo
     """(J, 3, 3) world rotations of all bones for joint angles."""
     out = np.tile(np.eye(3), (len(body.bones), 1, 1))
     angle = drawn.left
-    _set(out, body, ["root", "pelvis.L", "pelvis.R"], root)
+    set_bones(out, body, ["root", "pelvis.L", "pelvis.R"], root)
     chest = _chain(
         out, body, ["spine05", "spine04", "spine03", "spine02", "spine01"], root,
         _trunk(angle["bend"], angle["lean"], angle["twist"]),
@@ -81,22 +81,22 @@ def _arm(
     a: dict[str, float],
 ) -> None:
     shrug = about(BACK, -sign * 0.3 * max(0.0, a["raise_"] - 50.0))
-    _set(out, body, [f"clavicle.{side}"], chest @ shrug)
+    set_bones(out, body, [f"clavicle.{side}"], chest @ shrug)
     raise_, reach = np.deg2rad([a["raise_"], a["reach"]])
     outward = np.cos(reach) * sign * LEFT - np.sin(reach) * BACK
     aim = np.sin(raise_) * outward - np.cos(raise_) * UP
-    fold = _perpendicular(-BACK + 0.6 * UP - 0.5 * sign * LEFT, aim)
+    fold = perpendicular(-BACK + 0.6 * UP - 0.5 * sign * LEFT, aim)
     fold = about(aim, sign * a["roll"]) @ fold
-    upper, lower = _hinge(
+    upper, lower = hinge(
         body, heads, f"upperarm01.{side}", f"lowerarm01.{side}", f"wrist.{side}",
         chest @ aim, chest @ fold, a["elbow"], -BACK,
     )  # fmt: skip
-    _set(out, body, [f"shoulder01.{side}"], _between(chest @ shrug, upper, 0.4))
-    _set(out, body, [f"upperarm01.{side}", f"upperarm02.{side}"], upper)
-    _set(out, body, [f"lowerarm01.{side}"], lower)
-    along = _direction(body, heads, f"lowerarm01.{side}", f"wrist.{side}")
+    set_bones(out, body, [f"shoulder01.{side}"], between(chest @ shrug, upper, 0.4))
+    set_bones(out, body, [f"upperarm01.{side}", f"upperarm02.{side}"], upper)
+    set_bones(out, body, [f"lowerarm01.{side}"], lower)
+    along = direction(body, heads, f"lowerarm01.{side}", f"wrist.{side}")
     for bone, share in ((f"lowerarm02.{side}", 0.5), (f"wrist.{side}", 1.0)):
-        _set(out, body, [bone], lower @ about(along, sign * share * a["pronate"]))
+        set_bones(out, body, [bone], lower @ about(along, sign * share * a["pronate"]))
 
 
 def _leg(
@@ -111,16 +111,16 @@ def _leg(
     thigh = (
         about(LEFT, -a["flex"]) @ about(BACK, -sign * a["spread"]) @ about(UP, sign * a["rotate"])
     )
-    upper, lower = _hinge(
+    upper, lower = hinge(
         body, heads, f"upperleg01.{side}", f"lowerleg01.{side}", f"foot.{side}",
         root @ thigh @ -UP, root @ thigh @ BACK, a["knee"], BACK,
     )  # fmt: skip
-    _set(out, body, [f"upperleg01.{side}", f"upperleg02.{side}"], upper)
-    _set(out, body, [f"lowerleg01.{side}", f"lowerleg02.{side}"], lower)
-    _set(out, body, [f"foot.{side}"], lower @ about(LEFT, a["ankle"]))
+    set_bones(out, body, [f"upperleg01.{side}", f"upperleg02.{side}"], upper)
+    set_bones(out, body, [f"lowerleg01.{side}", f"lowerleg02.{side}"], lower)
+    set_bones(out, body, [f"foot.{side}"], lower @ about(LEFT, a["ankle"]))
 
 
-def _hinge(
+def hinge(
     body: Body,
     heads: Floats,
     first: str,
@@ -137,17 +137,17 @@ def _hinge(
     degrees. The rest pose gives the frame in which the joint already folds a little; where it is
     straight, the joint folds towards ``habit``.
     """
-    rest_aim = _direction(body, heads, first, second)
-    rest_second = _direction(body, heads, second, end)
+    rest_aim = direction(body, heads, first, second)
+    rest_second = direction(body, heads, second, end)
     if body.is_straight:
-        rest_fold = _perpendicular(habit, rest_aim)
+        rest_fold = perpendicular(habit, rest_aim)
         rest_flexion = float(
             np.rad2deg(np.arctan2(rest_second @ rest_fold, rest_second @ rest_aim))
         )
     else:
-        rest_fold = _perpendicular(rest_second, rest_aim)
+        rest_fold = perpendicular(rest_second, rest_aim)
         rest_flexion = float(np.rad2deg(np.arccos(np.clip(rest_aim @ rest_second, -1, 1))))
-    rest_frame, frame = _frame(rest_aim, rest_fold), _frame(aim, fold)
+    rest_frame, frame = frame_of(rest_aim, rest_fold), frame_of(aim, fold)
     folding = about(UP, flexion - rest_flexion)  # the frame's third axis is the hinge
     return frame @ rest_frame.T, frame @ folding @ rest_frame.T
 
@@ -157,7 +157,7 @@ def _chain(out: Floats, body: Body, bones: list[str], start: Floats, total: Floa
     step = of_vector(to_vector(total) / len(bones))
     for bone in bones:
         start = start @ step
-        _set(out, body, [bone], start)
+        set_bones(out, body, [bone], start)
     return start
 
 
@@ -165,32 +165,32 @@ def _trunk(forward: float, left: float, turn: float) -> Floats:
     return about(LEFT, forward) @ about(BACK, left) @ about(UP, turn)
 
 
-def _set(out: Floats, body: Body, bones: list[str], rotation: Floats) -> None:
+def set_bones(out: Floats, body: Body, bones: list[str], rotation: Floats) -> None:
     for bone in bones:
         out[body.index[bone]] = rotation
 
 
-def _direction(body: Body, heads: Floats, start: str, end: str) -> Floats:
-    return _unit(heads[body.index[end]] - heads[body.index[start]])
+def direction(body: Body, heads: Floats, start: str, end: str) -> Floats:
+    return unit(heads[body.index[end]] - heads[body.index[start]])
 
 
-def _between(start: Floats, end: Floats, share: float) -> Floats:
+def between(start: Floats, end: Floats, share: float) -> Floats:
     """The rotation a share of the way from start to end."""
     matrix: Floats = of_vector(share * to_vector(end @ start.T)) @ start
     return matrix
 
 
-def _frame(first: Floats, second: Floats) -> Floats:
+def frame_of(first: Floats, second: Floats) -> Floats:
     return np.stack([first, second, cross(first, second)], axis=1)
 
 
-def _perpendicular(vector: Floats, axis: Floats) -> Floats:
-    return _unit(vector - (vector @ axis) * axis)
+def perpendicular(vector: Floats, axis: Floats) -> Floats:
+    return unit(vector - (vector @ axis) * axis)
 
 
-def _unit(vector: Floats) -> Floats:
-    unit: Floats = vector / np.sqrt(vector.dot(vector))
-    return unit
+def unit(vector: Floats) -> Floats:
+    length_one: Floats = vector / np.sqrt(vector.dot(vector))
+    return length_one
 
 
 # Bones as spheres along the line from their head towards another bone's head: (bone, towards, share

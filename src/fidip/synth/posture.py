@@ -61,7 +61,7 @@ class Posture:
     """A way to lie, sit or stand.
 
     Attributes:
-        label: SyRIP's posture label.
+        label: SyRIP's posture label, or Held.
         group: "infant" or "adult".
         pitch: the trunk from upright (0) over face down (90); -90 lies on the back. Degrees.
         side: the trunk about its own axis; 90 lies on the left side once pitched. Degrees.
@@ -70,6 +70,8 @@ class Posture:
         elevation: of the camera, from level (0) to overhead (90). Degrees.
         facing: standard deviation of the camera's azimuth about the front, degrees; None for any
             azimuth. Photographers look for the face.
+        held: how an adult holds the infant, one of ``fidip.synth.hold.WAYS``; None for who is not held. Looks have
+            chances of their own for these, so that their weight is 0.
     """
 
     label: str
@@ -80,6 +82,7 @@ class Posture:
     weight: float = 1.0
     elevation: Range = (-2, 40)
     facing: float | None = None
+    held: str | None = None
 
 
 POSTURES: dict[str, Posture] = {
@@ -117,6 +120,28 @@ POSTURES: dict[str, Posture] = {
             bend=(-8, 8), lean=(-8, 8), nod=(-52, -22), turn=(-35, 35), raise_=(70, 105), reach=(72, 95),
             roll=(-20, 30), elbow=(2, 30), flex=(65, 105), spread=(2, 25), rotate=(-5, 20), knee=(70, 112),
             ankle=(15, 45),
+        ),
+    ),
+    "held": Posture(
+        "Held", "infant", pitch=(-8, 14), weight=0, elevation=(-5, 35), held="under_the_arms",
+        angles=Angles(
+            bend=(-2, 22), lean=(-8, 8), twist=(-8, 8), nod=(-12, 28), turn=(-45, 45), raise_=(48, 112),
+            reach=(10, 75), roll=(-40, 40), elbow=(10, 95), flex=(8, 85), spread=(4, 40), rotate=(0, 45), knee=(15, 105),
+            ankle=(0, 40),
+        ),
+    ),
+    "cradled": Posture(
+        "Held", "infant", pitch=(-72, -48), side=(-16, 16), weight=0, elevation=(10, 75), held="in_the_crook",
+        angles=Angles(
+            bend=(8, 32), lean=(-8, 8), twist=(-8, 8), nod=(-5, 25), turn=(-45, 45), raise_=(15, 65), reach=(60, 105),
+            roll=(-40, 40), elbow=(30, 105), flex=(25, 88), spread=(1, 24), rotate=(0, 30), knee=(15, 92),
+        ),
+    ),
+    "lap": Posture(
+        "Sitting", "infant", pitch=(-16, 6), weight=0, elevation=(0, 45), facing=45, held="on_the_lap",
+        angles=Angles(
+            bend=(5, 26), lean=(-8, 8), twist=(-8, 8), nod=(-15, 25), turn=(-55, 55), raise_=(15, 90), reach=(30, 95),
+            roll=(-30, 40), elbow=(15, 105), flex=(82, 100), spread=(8, 32), rotate=(0, 35), knee=(4, 40),
         ),
     ),
     "adult_standing": Posture(
@@ -172,3 +197,13 @@ def choose_posture(group: str, rng: np.random.Generator) -> str:
     names = [name for name, posture in POSTURES.items() if posture.group == group]
     weights = np.array([POSTURES[name].weight for name in names])
     return str(rng.choice(names, p=weights / weights.sum()))
+
+
+def any_posture(
+    group: str, held: float, lap: float, rng: np.random.Generator, style: np.random.Generator
+) -> str:
+    """A posture of the group; infants are held, or on a lap, with these chances."""
+    usual, choice = choose_posture(group, rng), style.random()
+    if group != "infant" or choice >= held + lap:
+        return usual
+    return "lap" if choice >= held else str(style.choice(["held", "cradled"]))

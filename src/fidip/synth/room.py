@@ -130,6 +130,12 @@ def any_wall(camera: Camera, rng: np.random.Generator) -> Floats:
     return np.array([*normal, 0.0, rng.uniform(0.8, 4.0)])
 
 
+def wall_behind(wall: Floats, meshes: list[Mesh]) -> Floats:
+    """The wall (4,), moved away from what it would cut through."""
+    reach = [float((mesh.vertices @ wall[:3]).max()) + 0.05 for mesh in meshes]
+    return np.array([*wall[:3], max([wall[3], *reach])])
+
+
 def any_lights(
     look: Look, camera: Camera, rng: np.random.Generator, style: np.random.Generator
 ) -> list[Light]:

@@ -11,28 +11,29 @@ from numpy.typing import NDArray
 
 from fidip.synth.body import Body
 from fidip.synth.camera import Camera
-from fidip.synth.companion import reaching_adult
+from fidip.synth.companion import holding_adult, reaching_adult
 from fidip.synth.contact import deepest_cut
 from fidip.synth.dress import Outfit, dress
 from fidip.synth.furniture import sleep_sack
 from fidip.synth.growth import infant_shape
+from fidip.synth.hands import Grip, open_hands
 from fidip.synth.lens import infrared, photograph
 from fidip.synth.light import Light, shade
 from fidip.synth.look import Look
 from fidip.synth.mesh import Mesh
 from fidip.synth.palette import bedding
-from fidip.synth.pose import sample_pose
-from fidip.synth.posture import POSTURES, choose_posture
+from fidip.synth.pose import UP, sample_pose
+from fidip.synth.posture import POSTURES, any_posture
 from fidip.synth.raster import Surface, draw, silhouette, visible_share
-from fidip.synth.room import any_lights, any_wall, large_things, surroundings
+from fidip.synth.room import any_lights, any_wall, large_things, surroundings, wall_behind
 from fidip.synth.texture import Material
-from fidip.synth.view import frame_person
+from fidip.synth.view import clear_view
 
 Floats = NDArray[np.float64]
 Pixels = NDArray[np.float32]
 
 SUPERSAMPLING = 1.5
-_BODY = 0
+_BODY, _HOLDER = 0, 100  # materials; those of things around lie between
 _DEEPEST_CUT = 0.01  # metres
 _LEAST_VISIBLE = 0.6  # of the person, behind furniture
 
@@ -47,6 +48,7 @@ class Figure:
     Attributes:
         rest, heads: (V, 3) vertices and (J, 3) bone heads of the rest pose, metres.
         outfit: what is worn.
+        grip: how open the hands are; ``rest`` has them closed.
         rotations: (J, 3, 3) world rotation of every bone away from rest.
         offset: (3,) metres; what posed vertices are moved back by to stand in the room.
     """
@@ -54,12 +56,14 @@ class Figure:
     rest: Floats
     heads: Floats
     outfit: Outfit
+    grip: Grip
     rotations: Floats
     offset: Floats
 
     def bare(self, body: Body) -> Mesh:
         """The naked body in the room, pressed flat where it would sink into the floor."""
-        posed = body.pose(self.rest, self.heads, self.rotations) - self.offset
+        rest = open_hands(body, self.rest, self.heads, self.grip)
+        posed = body.pose(rest, self.heads, self.rotations) - self.offset
         return Mesh(_on_floor(posed), body.faces, self.rest, _BODY, self.outfit.cover)
 
     def clothed(self, bare: Mesh) -> Mesh:
@@ -138,20 +142,33 @@ def set_stage(
     ``posture`` names one of ``POSTURES``; None draws one by weight.
     """
     wear, around, view, lamps, others, limbs = rng.spawn(6)
-    posture = posture or choose_posture(group, rng)
+    posture = posture or any_posture(group, look.held, look.lap, rng, others.spawn(1)[0])
+    way = POSTURES[posture].held
+    if way:
+        # They would be in the way, and straight from above there would be two heads.
+        look = replace(look, cot=0.0, sack=0.0, caregiver=0.0, overhead=0.0)
     shape = rng.normal(size=8).clip(-1.6, 1.6)
     rest, heads = body.rest(group, shape)
     if group == "infant" and look.months is not None and body.has_ages:
         rest, heads = infant_shape(body, shape, limbs.uniform(*look.months), limbs)
     outfit = dress(body, rest, heads, group, look, rng, wear)
     rotations = sample_pose(body, heads, posture, rng)
-    rotations = untangled(body, rest, heads, rotations, posture, look, limbs)
-    figure = Figure(rest, heads, outfit, rotations, ground(body.pose(rest, heads, rotations)))
-    person = figure.bare(body)
+    grip = Grip.draw(group, look.hands, limbs.spawn(1)[0])
+    opened = open_hands(body, rest, heads, grip)
+    rotations = untangled(body, opened, heads, rotations, posture, look, limbs)
+    offset = ground(body.pose(opened, heads, rotations))
+    figure = Figure(rest, heads, outfit, grip, rotations, offset)
+    person, holders, upholstery = figure.bare(body), [], {}
+    if way:
+        holder = holding_adult(body, figure.clothed(person), way, look, _HOLDER, others)
+        figure = replace(figure, offset=figure.offset - holder.lift * UP)
+        person, holders, upholstery = figure.bare(body), holder.meshes, holder.paints
     joints = body.keypoints(person.vertices)
-    cloths, props = surroundings(person, joints, posture, look, rng, around)
-    camera = frame_person(person.vertices, group, posture, look, size_wh, rng, view)
-    paints: dict[int, Paint] = {**cloths, _BODY: outfit}
+    below = replace(person, vertices=person.vertices * [1, 1, 0]) if way else person
+    cloths, props = surroundings(below, joints, posture, look, rng, around)
+    camera = clear_view(person.vertices, holders, group, posture, look, size_wh, rng, view)
+    paints: dict[int, Paint] = {**cloths, **upholstery, _BODY: outfit}
+    props += holders
     worn = [figure.clothed(person)]
     if group == "infant" and _lies(posture) and wear.random() < look.sack:
         index = max(paints) + 1
@@ -176,7 +193,7 @@ def set_stage(
         props=props,
         paints=paints,
         camera=camera,
-        wall=any_wall(camera, rng),
+        wall=wall_behind(any_wall(camera, rng), holders),
         lights=any_lights(look, camera, rng, lamps),
     )
 

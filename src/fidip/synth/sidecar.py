@@ -39,7 +39,7 @@ def joint_labels(body: Body, stage: Stage, picture: Picture) -> dict[str, NDArra
     y backwards, z up the trunk, from the root bone), (17, 3) metres; ``occluder`` (17,);
     ``camera_rotation`` (3, 3) world to camera, ``camera_position`` (3,), ``camera_matrix`` (3, 3) px;
     ``body_shape`` (C,) nearest coefficients, ``body_height`` metres from sole to vertex in the rest pose, ``bones`` (J,) names,
-    ``bone_heads`` (J, 3) rest metres, ``bone_rotations`` (J, 3, 3) away from rest, in the world;
+    ``hands_open`` (2,) left and right, 0 closed to 1 flat, ``bone_heads`` (J, 3) rest metres, ``bone_rotations`` (J, 3, 3) away from rest, in the world;
     ``posture`` and ``group``.
     """
     camera, figure = stage.camera, stage.figure
@@ -58,6 +58,7 @@ def joint_labels(body: Body, stage: Stage, picture: Picture) -> dict[str, NDArra
         "body_shape": body.shapes[stage.group].fit(shape),
         "body_height": np.array(np.ptp(figure.rest[:, 2])),
         "bones": np.array(body.bones),
+        "hands_open": np.array([figure.grip.left, figure.grip.right]),
         "bone_heads": figure.heads,
         "bone_rotations": figure.rotations,
         "posture": np.array(stage.posture),

@@ -2,17 +2,50 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
 from fidip.synth.camera import Camera, look_at
 from fidip.synth.look import Look
-from fidip.synth.mesh import bounds
+from fidip.synth.mesh import Mesh, bounds
 from fidip.synth.posture import POSTURES
+from fidip.synth.raster import visible_share
 
 Floats = NDArray[np.float64]
 
 _FILM_DIAGONAL_MM = 43.27
+_VIEWS = 12  # tried
+LEAST_VISIBLE = 0.65  # of a person, behind who holds them
+
+
+def clear_view(
+    vertices: Floats,
+    before: list[Mesh],
+    group: str,
+    posture: str,
+    look: Look,
+    size_wh: tuple[int, int],
+    rng: np.random.Generator,
+    style: np.random.Generator,
+) -> Camera:
+    """A view of the person, ``vertices`` (V, 3), in which none of the meshes hides more of them than is allowed.
+
+    The look's views are tried first, then the posture's own; of these the best is taken where all hide too much.
+    """
+    best, most = None, -1.0
+    for number in range(2 * _VIEWS if before else 1):
+        if number == _VIEWS:
+            look = replace(look, overhead=0.0, free_view=0.0)
+        camera = frame_person(vertices, group, posture, look, size_wh, rng, style)
+        seen = min([visible_share(vertices[::7], mesh, camera) for mesh in before], default=1.0)
+        if seen > most:
+            best, most = camera, seen
+        if most >= LEAST_VISIBLE:
+            break
+    assert best is not None
+    return best
 
 
 def frame_person(

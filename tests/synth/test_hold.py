@@ -1,0 +1,128 @@
+"""Infants whom an adult holds: hands at the trunk, bodies beside each other, labels of who hides what."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy.spatial import KDTree
+
+from fidip.errors import ConfigError
+from fidip.synth import Look
+from fidip.synth.body import default_body
+from fidip.synth.clip_writer import Clips
+from fidip.synth.contact import deepest_cut, reaches_under
+from fidip.synth.growth import infant_shape
+from fidip.synth.pose import sample_pose
+from fidip.synth.posture import POSTURES, any_posture, choose_posture
+from fidip.synth.raster import draw
+from fidip.synth.scene import capture, set_stage, untangled
+from fidip.synth.sidecar import occluders
+
+HELD = [name for name, posture in POSTURES.items() if posture.held]
+LOOK = Look(months=(-2, 12), redraws=12, hands=1.0, free_view=0.5, overhead=0.3)
+SEEDS = range(4)
+
+
+@pytest.fixture(scope="module")
+def stages():
+    """By posture: the stage, its picture, and the adult."""
+    out = {}
+    for name in HELD:
+        for seed in SEEDS:
+            rng = np.random.default_rng([23, seed])
+            stage = set_stage(default_body(), "infant", LOOK, (96, 96), rng, name)
+            picture = capture(stage, LOOK, rng)
+            out[name, seed] = (stage, picture, stage.props[-2 if name == "lap" else -1])
+    return out
+
+
+@pytest.mark.parametrize("name", HELD)
+def test_hands_are_at_the_trunk(stages, name):
+    """Of both hands some skin is within 2.5 cm of the infant's trunk, hips or thighs, clothes included."""
+    body = default_body()
+    near = body.share("spine", "root", "pelvis", "upperleg", "clavicle", "shoulder") > 0.5
+    for seed in SEEDS:
+        stage, _, adult = stages[name, seed]
+        trunk = KDTree(stage.worn[0].vertices[near])
+        for side in "LR":
+            hand = adult.vertices[body.share(f"wrist.{side}") > 0.8]
+            assert trunk.query(hand)[0].min() < 0.025
+
+
+@pytest.mark.parametrize("name", HELD)
+def test_bodies_do_not_cut_into_each_other(stages, name):
+    """By more than a hand or a thigh gives way."""
+    body = default_body()
+    cuts = []
+    for seed in SEEDS:
+        stage, _, adult = stages[name, seed]
+        infant = stage.figure.bare(body).vertices
+        cuts.append(
+            max(
+                reaches_under(adult.vertices, infant, body.faces),
+                reaches_under(infant, adult.vertices, body.faces),
+            )
+        )
+    assert np.median(cuts) < 0.025
+    assert max(cuts) < 0.05
+
+
+@pytest.mark.parametrize("name", HELD)
+def test_the_adult_is_on_the_floor_and_the_infant_above_it(stages, name):
+    for seed in SEEDS:
+        stage, _, adult = stages[name, seed]
+        assert abs(adult.vertices[:, 2].min()) < 0.025
+        assert stage.worn[0].vertices[:, 2].min() > 0.2
+        hips = adult.vertices[default_body().share("spine05", "pelvis") > 0.5].mean(0)
+        assert np.linalg.norm((stage.joints[11:13].mean(0) - hips)[:2]) < 0.6
+
+
+@pytest.mark.parametrize("name", HELD)
+def test_most_of_the_infant_is_in_sight(stages, name):
+    for seed in SEEDS:
+        stage, _, adult = stages[name, seed]
+        both = draw([*stage.worn, adult], stage.camera, stage.wall)
+        alone = draw(stage.worn, stage.camera, stage.wall)
+        assert (both.material == 0).sum() > 0.6 * (alone.material == 0).sum()
+
+
+def test_who_hides_a_joint_is_told(stages):
+    """Hidden joints that are seen once the adult is gone have the other person as their occluder, and no seen one has."""
+    told = 0
+    for (_, seed), (stage, picture, adult) in stages.items():
+        others = [mesh for mesh in stage.props if mesh is not adult]
+        free = capture(replace(stage, props=others), LOOK, np.random.default_rng(seed))
+        by = occluders(stage, picture)
+        freed = (picture.keypoints[:, 2] == 1) & (free.keypoints[:, 2] == 2)
+        assert (by[freed] == 3).all()
+        assert (by[picture.keypoints[:, 2] == 2] == 0).all()
+        told += freed.sum()
+    assert told >= 5
+
+
+@pytest.mark.parametrize("name", HELD)
+def test_limbs_of_held_infants_do_not_cut(name):
+    """At most 1 % by over a centimetre, as in the other postures."""
+    body, cuts = default_body(), []
+    for seed in range(40):
+        rng = np.random.default_rng([29, seed])
+        rest, heads = infant_shape(body, rng.normal(size=8).clip(-1.6, 1.6), 4.0, rng)
+        first = sample_pose(body, heads, name, rng)
+        rotations = untangled(body, rest, heads, first, name, LOOK, rng)
+        cuts.append(deepest_cut(body, rest, body.pose(rest, heads, rotations)))
+    assert np.mean(np.array(cuts) > 0.01) <= 0.01
+
+
+def test_looks_choose_how_often_infants_are_held():
+    rng, style = np.random.default_rng(0), np.random.default_rng(1)
+    drawn = [any_posture("infant", 0.2, 0.1, rng, style) for _ in range(2000)]
+    assert np.mean([d in ("held", "cradled") for d in drawn]) == pytest.approx(0.2, abs=0.03)
+    assert np.mean([d == "lap" for d in drawn]) == pytest.approx(0.1, abs=0.03)
+    rng, again = np.random.default_rng(3), np.random.default_rng(3)
+    for group in ("infant", "adult") * 50:
+        assert any_posture(group, 0.0, 0.0, rng, style) == choose_posture(group, again)
+
+
+def test_clips_hold_nobody():
+    with pytest.raises(ConfigError, match="'lap'; choose of supine"):
+        Clips("infant", "clean", ("lap",), 1, 1.0, 12)

@@ -251,9 +251,7 @@ def _held(
         for _ in range(3):
             here = replace(touch, place=place)
             away = lay_hand(adult.body, adult.heads, adult.rotations, side, here)
-            cut = reaches_under(
-                (adult.skin() + shift)[hand], infant.vertices, infant.body.faces
-            )
+            cut = reaches_under((adult.skin() + shift)[hand], infant.vertices, infant.body.faces)
             if cut < _PRESSED:
                 break
             place = place - (cut - 0.5 * _PRESSED) * touch.normal  # curled fingers need room

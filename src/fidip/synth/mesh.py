@@ -52,7 +52,7 @@ def vertex_normals(vertices, faces):  # pragma: no cover - compiled
     """(V, 3) area-weighted unit normals of (V, 3) vertices and (F, 3) faces."""
     out = np.zeros_like(vertices)
     for f in range(faces.shape[0]):
-        a, b, c = faces[f, 0], faces[f, 1], faces[f, 2]
+        a, b, c = np.uint32(faces[f, 0]), np.uint32(faces[f, 1]), np.uint32(faces[f, 2])
         ux, uy, uz = (
             vertices[b, 0] - vertices[a, 0],
             vertices[b, 1] - vertices[a, 1],
@@ -71,7 +71,9 @@ def vertex_normals(vertices, faces):  # pragma: no cover - compiled
     for v in range(out.shape[0]):
         length = np.sqrt(out[v, 0] ** 2 + out[v, 1] ** 2 + out[v, 2] ** 2)
         if length > 0:
-            out[v] /= length
+            out[v, 0] /= length
+            out[v, 1] /= length
+            out[v, 2] /= length
     return out
 
 

@@ -91,20 +91,50 @@ def depth_map(screen: Floats, faces: NDArray[np.int32], size: int) -> Pixels:
 
 
 @njit(cache=True, error_model="numpy")
-def _triangle(screen, key, faces, f, width, height):  # pragma: no cover - compiled
+def _spans(screen, width, height):  # pragma: no cover - compiled
+    """(V, 4) int32 first and last column, then first and last row, of pixel centres not before and not after each point.
+
+    Held to one pixel around the image. Rounding once a vertex, not once a face, is what makes small faces cheap.
+    """
+    out = np.empty((screen.shape[0], 4), np.int32)
+    for v in range(screen.shape[0]):
+        x, y = screen[v, 0], screen[v, 1]
+        out[v, 0] = np.int32(min(max(np.ceil(x), 0.0), float(width)))
+        out[v, 1] = np.int32(max(min(np.floor(x), width - 1.0), -1.0))
+        out[v, 2] = np.int32(min(max(np.ceil(y), 0.0), float(height)))
+        out[v, 3] = np.int32(max(min(np.floor(y), height - 1.0), -1.0))
+    return out
+
+
+@njit(cache=True, error_model="numpy")
+def _triangle(screen, key, spans, a, b, c):  # pragma: no cover - compiled
     """A face's first corner, its sides to the other two, twice its area, and the pixels of its box.
 
-    The area is 0 where there is nothing to draw: no pixel's centre in the box, or a corner whose key is NaN.
+    The sides of a face that turns the other way on the screen are negated, so that the area is positive. It is 0 where
+    there is nothing to draw: no pixel's centre in the box, or a corner whose key is NaN.
     """
-    a, b, c = faces[f, 0], faces[f, 1], faces[f, 2]
-    ax, bx, cx = screen[a, 0], screen[b, 0], screen[c, 0]
-    ay, by, cy = screen[a, 1], screen[b, 1], screen[c, 1]
-    x0, x1 = max(0, int(np.ceil(min(ax, bx, cx)))), min(width - 1, int(np.floor(max(ax, bx, cx))))
-    y0, y1 = max(0, int(np.ceil(min(ay, by, cy)))), min(height - 1, int(np.floor(max(ay, by, cy))))
-    area = 0.0
-    if x0 <= x1 and y0 <= y1 and not (np.isnan(key[a]) or np.isnan(key[b]) or np.isnan(key[c])):
-        area = (bx - ax) * (cy - ay) - (by - ay) * (cx - ax)
-    return ax, ay, bx - ax, by - ay, cx - ax, cy - ay, area, x0, x1, y0, y1
+    x0 = min(spans[a, 0], spans[b, 0], spans[c, 0])
+    x1 = max(spans[a, 1], spans[b, 1], spans[c, 1])
+    y0 = min(spans[a, 2], spans[b, 2], spans[c, 2])
+    y1 = max(spans[a, 3], spans[b, 3], spans[c, 3])
+    if x0 > x1 or y0 > y1 or np.isnan(key[a]) or np.isnan(key[b]) or np.isnan(key[c]):
+        return 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, x0, x1, y0, y1
+    ax, ay = screen[a, 0], screen[a, 1]
+    abx, aby, acx, acy = screen[b, 0] - ax, screen[b, 1] - ay, screen[c, 0] - ax, screen[c, 1] - ay
+    area = abx * acy - aby * acx
+    if area < 0.0:
+        abx, aby, acx, acy, area = -abx, -aby, -acx, -acy, -area
+    return ax, ay, abx, aby, acx, acy, area, x0, x1, y0, y1
+
+
+@njit(cache=True, error_model="numpy")
+def _weights(b, c, area):  # pragma: no cover - compiled
+    """The corners' weights from two of them times twice the area; the first is negative outside the triangle."""
+    # Without a division, and in one branch, for most pixels outside; the rest is up to rounding.
+    if (b >= 0.0) & (c >= 0.0) & (b + c <= area * (1.0 + 1e-9)):
+        wb, wc = b / area, c / area
+        return 1.0 - wb - wc, wb, wc
+    return -1.0, 0.0, 0.0
 
 
 @njit(cache=True, error_model="numpy")
@@ -116,29 +146,23 @@ def _nearest(screen, key, faces, width, height):  # pragma: no cover - compiled
     """
     face = np.full((height, width), -1, np.int32)
     nearest = np.full((height, width), -np.inf)
+    spans = _spans(screen, width, height)
     for f in range(faces.shape[0]):
-        ax, ay, abx, aby, acx, acy, area, x0, x1, y0, y1 = _triangle(
-            screen, key, faces, f, width, height
-        )
+        i, j, k = np.uint32(faces[f, 0]), np.uint32(faces[f, 1]), np.uint32(faces[f, 2])
+        ax, ay, abx, aby, acx, acy, area, x0, x1, y0, y1 = _triangle(screen, key, spans, i, j, k)
         if area == 0.0:
             continue
-        ka, kb, kc = key[faces[f, 0]], key[faces[f, 1]], key[faces[f, 2]]
+        ka, kb, kc = key[i], key[j], key[k]
+        limit = max(ka, kb, kc)
+        limit += 1e-12 * abs(limit)  # rounding may lift a weighted mean over the largest
         for y in range(y0, y1 + 1):
             row_b, row_c = (y - ay) * acx, abx * (y - ay)
             for x in range(x0, x1 + 1):
-                # the signs tell most pixels outside without a division
-                b, c = (x - ax) * acy - row_b, row_c - aby * (x - ax)
-                if area > 0.0:
-                    if b < 0.0 or c < 0.0:
-                        continue
-                elif b > 0.0 or c > 0.0:
+                if limit < nearest[y, x]:
                     continue
-                wb, wc = b / area, c / area
-                wa = 1.0 - wb - wc
-                if wa < 0.0:
-                    continue
+                wa, wb, wc = _weights((x - ax) * acy - row_b, row_c - aby * (x - ax), area)
                 here = wa * ka + wb * kb + wc * kc
-                if here > nearest[y, x]:
+                if (wa >= 0.0) & (here > nearest[y, x]):
                     nearest[y, x] = here
                     face[y, x] = f
     return face, nearest
@@ -148,24 +172,18 @@ def _nearest(screen, key, faces, width, height):  # pragma: no cover - compiled
 def _covered(screen, key, faces, width, height):  # pragma: no cover - compiled
     """(H, W) True where any face is; arguments as those of ``_nearest``."""
     covered = np.zeros((height, width), np.bool_)
+    spans = _spans(screen, width, height)
     for f in range(faces.shape[0]):
-        ax, ay, abx, aby, acx, acy, area, x0, x1, y0, y1 = _triangle(
-            screen, key, faces, f, width, height
-        )
+        i, j, k = np.uint32(faces[f, 0]), np.uint32(faces[f, 1]), np.uint32(faces[f, 2])
+        ax, ay, abx, aby, acx, acy, area, x0, x1, y0, y1 = _triangle(screen, key, spans, i, j, k)
         if area == 0.0:
             continue
         for y in range(y0, y1 + 1):
             row_b, row_c = (y - ay) * acx, abx * (y - ay)
             for x in range(x0, x1 + 1):
-                if covered[y, x]:
-                    continue
-                b, c = (x - ax) * acy - row_b, row_c - aby * (x - ax)
-                if area > 0.0:
-                    if b < 0.0 or c < 0.0:
-                        continue
-                elif b > 0.0 or c > 0.0:
-                    continue
-                covered[y, x] = 1.0 - b / area - c / area >= 0.0
+                if not covered[y, x]:
+                    wa, _, _ = _weights((x - ax) * acy - row_b, row_c - aby * (x - ax), area)
+                    covered[y, x] = wa >= 0.0
     return covered
 
 

@@ -41,7 +41,9 @@ def deepest_cut(body: Body, rest: Floats, posed: Floats) -> float:
     for limb, others in zip(regions.limbs, regions.others, strict=True):
         low, high = bounds(posed[limb])
         near = _within(posed, others, low - _REACH, high + _REACH)
-        deepest = max(deepest, _deepest(posed, normals, rest, limb, near, apart))
+        axis = int(np.argmax(high - low))
+        near = near[np.argsort(posed[near, axis])]
+        deepest = max(deepest, _deepest(posed, normals, rest, limb, near, axis, apart))
     return deepest
 
 
@@ -84,21 +86,40 @@ def _within(
 
 @njit(cache=True)
 def _deepest(
-    posed: Floats, normals: Floats, rest: Floats, limb: Rows, others: Rows, apart: float
+    posed: Floats, normals: Floats, rest: Floats, limb: Rows, others: Rows, axis: int, apart: float
 ) -> float:  # pragma: no cover - compiled
-    """How deep, metres, a vertex of ``limb`` is under the nearest of ``others`` within ``_REACH``."""
-    deepest = 0.0
+    """How deep, metres, a vertex of ``limb`` is under the nearest of ``others`` within ``_REACH``.
+
+    ``others`` are sorted along an axis: the search goes both ways from where the vertex would be among them, and ends
+    where that coordinate alone is farther than the nearest. The first row of equally near ones counts.
+    """
+    deepest, before = 0.0, -1
+    xs, ys, zs = posed[:, 0][others], posed[:, 1][others], posed[:, 2][others]
+    along = xs if axis == 0 else ys if axis == 1 else zs
     for mine in limb:
         x, y, z = posed[mine, 0], posed[mine, 1], posed[mine, 2]
         nearest, theirs = _REACH * _REACH, -1
-        for other in others:
-            dx = posed[other, 0] - x
-            if dx * dx >= nearest:
-                continue
-            dy, dz = posed[other, 1] - y, posed[other, 2] - z
+        if before >= 0:  # what was nearest to the vertex before narrows the search
+            dx, dy, dz = posed[before, 0] - x, posed[before, 1] - y, posed[before, 2] - z
             square = dx * dx + dy * dy + dz * dz
             if square < nearest:
-                nearest, theirs = square, other
+                nearest, theirs = square, before
+        here = posed[mine, axis]
+        middle = np.searchsorted(along, here)
+        for step in (-1, 1):
+            n = middle if step > 0 else middle - 1
+            while 0 <= n < len(others):
+                ahead = along[n] - here
+                if ahead * ahead > nearest:
+                    break
+                dx, dy, dz = xs[n] - x, ys[n] - y, zs[n] - z
+                square = dx * dx + dy * dy + dz * dz
+                if square <= nearest:
+                    other = others[n]
+                    if square < nearest or 0 <= other < theirs:
+                        nearest, theirs = square, other
+                n += step
+        before = theirs
         if theirs < 0:
             continue
         under, gap = 0.0, 0.0

@@ -9,13 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
 from fidip.synth.body import Body
 from fidip.synth.look import Look
 from fidip.synth.mesh import Mesh
 from fidip.synth.palette import any_skin
-from fidip.synth.texture import Material, any_material, linear, noise, skin_tone
+from fidip.synth.texture import Material, any_material, linear, noise, put_rows, skin_tone
 
 Floats = NDArray[np.float64]
 Pixels = NDArray[np.float32]
@@ -111,33 +112,71 @@ class Outfit:
 
     def albedo(self, texture: Pixels, layers: Pixels) -> Pixels:
         """(N, 3) linear RGB at (N, 3) rest coordinates with (N, 4) layer cover."""
-        color = self._skin(texture)
+        color = np.empty((len(texture), 3), np.float32)
+        bare = np.flatnonzero((layers <= 0).all(1))
+        put_rows(color, bare, self._skin(texture.take(bare, axis=0)))
         for layer in (LOWER, UPPER, FEET, HEAD):
-            on = layers[:, layer] > 0
-            if on.any():
-                color[on] = self.materials[layer].albedo(texture[on])
+            on, cloth = np.flatnonzero(layers[:, layer] > 0), self.materials[layer]
+            if cloth.is_plain:
+                put_rows(color, on, cloth.base[None].astype(np.float32))
+            elif len(on):
+                put_rows(color, on, cloth.albedo(texture.take(on, axis=0)))
         return color
 
     def _skin(self, texture: Pixels) -> Pixels:
-        """Skin with a mottled blush, lips, brows and eyes."""
-        blush = noise(texture / np.float32(0.05), 2)[:, None] - np.float32(0.5)
-        tint = np.array([0.12, 0.2, 0.2], np.float32)
-        color: Pixels = self.skin.astype(np.float32) * (1 + blush * tint)
-        x, y, z = (texture.T - self.eye_center[:, None].astype(np.float32)) / self.eye_distance
-        front = y < 0.55
-        lips = front & ((x / 0.42) ** 2 + ((z + 0.98) / 0.13) ** 2 < 1)
-        color[lips] *= np.array([0.85, 0.52, 0.52], np.float32)
-        cheeks = front & ((np.abs(x) - 0.75) ** 2 + (z + 0.7) ** 2 < 0.14)
-        color[cheeks] *= np.array([1.0, 0.86, 0.86], np.float32)
-        brows = front & (((np.abs(x) - 0.55) / 0.36) ** 2 + ((z - 0.36) / 0.055) ** 2 < 1)
-        color[brows] *= np.float32(0.55)
-        eye = front & (((np.abs(x) - 0.5) / 0.27) ** 2 + (z / 0.12) ** 2 < 1)
-        if self.iris is None:
-            color[eye & (np.abs(z + 0.06) < 0.05)] *= np.float32(0.35)
-        else:
-            color[eye] = linear((225, 220, 215)).astype(np.float32)
-            color[eye & ((np.abs(x) - 0.5) ** 2 + z**2 < 0.15**2)] = self.iris.astype(np.float32)
+        """(N, 3) skin with a mottled blush, lips, brows and eyes."""
+        color: Pixels = _face(
+            texture, noise(texture / np.float32(0.05), 2), self.skin.astype(np.float32),
+            self.eye_center.astype(np.float32), np.float32(self.eye_distance), self.iris is not None,
+            (np.zeros(3) if self.iris is None else self.iris).astype(np.float32),
+        )  # fmt: skip
         return color
+
+
+_TINT = np.array([0.12, 0.2, 0.2], np.float32)  # of the blush
+_LIPS = np.array([0.85, 0.52, 0.52], np.float32)
+_CHEEKS = np.array([1.0, 0.86, 0.86], np.float32)
+_EYEBALL = linear((225, 220, 215)).astype(np.float32)
+
+
+@njit(cache=True, error_model="numpy")
+def _face(texture, blush, skin, center, distance, is_open, iris):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
+    """(N, 3) colours at rest coordinates (N, 3); all 32-bit, ``blush`` (N,) in [0, 1], the rest as ``Outfit`` has it."""
+    out, one = np.empty_like(texture), np.float32(1)
+    for n in range(len(texture)):
+        for i in range(3):
+            out[n, i] = skin[i] * (one + (blush[n] - np.float32(0.5)) * _TINT[i])
+        y = (texture[n, 1] - center[1]) / distance
+        if y >= np.float32(0.55):  # the back of the head, and most of the body
+            continue
+        x = np.abs((texture[n, 0] - center[0]) / distance)
+        z = (texture[n, 2] - center[2]) / distance
+        if _oval(x, z + np.float32(0.98), np.float32(0.42), np.float32(0.13)):
+            for i in range(3):
+                out[n, i] *= _LIPS[i]
+        across, up = x - np.float32(0.75), z + np.float32(0.7)
+        if across * across + up * up < np.float32(0.14):
+            for i in range(3):
+                out[n, i] *= _CHEEKS[i]
+        if _oval(x - np.float32(0.55), z - np.float32(0.36), np.float32(0.36), np.float32(0.055)):
+            for i in range(3):
+                out[n, i] *= np.float32(0.55)
+        across = x - np.float32(0.5)
+        if _oval(across, z, np.float32(0.27), np.float32(0.12)):
+            in_iris = across * across + z * z < np.float32(0.15**2)
+            for i in range(3):
+                if is_open:
+                    out[n, i] = iris[i] if in_iris else _EYEBALL[i]
+                elif np.abs(z + np.float32(0.06)) < np.float32(0.05):
+                    out[n, i] *= np.float32(0.35)
+    return out
+
+
+@njit(cache=True, error_model="numpy")
+def _oval(x, y, width, height):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
+    """Whether a point lies in an ellipse around the origin; 32-bit."""
+    x, y = x / width, y / height
+    return x * x + y * y < np.float32(1)
 
 
 def dress(

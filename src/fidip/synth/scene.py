@@ -26,7 +26,7 @@ from fidip.synth.pose import UP, sample_pose
 from fidip.synth.posture import POSTURES, any_posture
 from fidip.synth.raster import Surface, draw, silhouette, visible_share
 from fidip.synth.room import any_lights, any_wall, large_things, surroundings, wall_behind
-from fidip.synth.texture import Material
+from fidip.synth.texture import Material, put_rows
 from fidip.synth.view import clear_view
 
 Floats = NDArray[np.float64]
@@ -288,7 +288,7 @@ def _albedo(surface: Surface, paints: dict[int, Paint]) -> Pixels:
             color = paint.base[None].astype(np.float32)
         else:
             color = paint.albedo(texture.take(here, axis=0))
-        _put(out, here, color)
+        put_rows(out, here, color)
     return out.reshape(*surface.material.shape, 3)
 
 
@@ -304,15 +304,6 @@ def _by_material(material, low, high):  # type: ignore[no-untyped-def]  # pragma
         rows[following[material[n] - low]] = n
         following[material[n] - low] += 1
     return rows, starts
-
-
-@njit(cache=True)
-def _put(out, rows, values):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
-    """``out[rows] = values`` for (N, 3), or the same (1, 3) for all; NumPy takes five times as long."""
-    single = values.shape[0] == 1
-    for n in range(len(rows)):
-        for i in range(3):
-            out[rows[n], i] = values[0 if single else n, i]
 
 
 def flesh(group: str) -> float:

@@ -15,7 +15,6 @@ from fidip.synth.mesh import bounds, vertex_normals
 
 Floats = NDArray[np.float64]
 Rows = NDArray[np.intp]
-Triangles = NDArray[np.int32]
 
 _STEP = 4  # every fourth vertex of a limb: a cut of a centimetre is wider than that
 _APART = 0.12  # of the body's rest height: nearer parts of the skin fold upon each other
@@ -47,13 +46,8 @@ def deepest_cut(body: Body, rest: Floats, posed: Floats) -> float:
     return deepest
 
 
-def overlap(one: Floats, faces: Triangles, other: Floats, other_faces: Triangles) -> float:
-    """Metres that one posed body reaches under the skin of another, or the other way round, at the deepest."""
-    return max(reaches_under(one, other, other_faces), reaches_under(other, one, faces))
-
-
-def reaches_under(points: Floats, skin: Floats, faces: Triangles) -> float:
-    """Metres that points (N, 3), every fourth of them, lie under a skin (V, 3), at the deepest."""
+def reaches_under(points: Floats, skin: Floats, normals: Floats) -> float:
+    """Metres that points (N, 3), every fourth of them, lie under a skin (V, 3) with its normals, at the deepest."""
     low, high = bounds(skin)
     points = points[::_STEP]
     points = points[((points > low) & (points < high)).all(1)]
@@ -64,7 +58,7 @@ def reaches_under(points: Floats, skin: Floats, faces: Triangles) -> float:
     distance, row = KDTree(skin[near]).query(points, distance_upper_bound=_REACH)
     found = np.isfinite(distance)
     theirs = near[row[found]]
-    under = ((skin[theirs] - points[found]) * vertex_normals(skin, faces)[theirs]).sum(1)
+    under = ((skin[theirs] - points[found]) * normals[theirs]).sum(1)
     # along the normal, not beside the skin's edge
     return float(under[under > 0.7 * distance[found]].max(initial=0.0))
 

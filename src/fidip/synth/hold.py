@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fidip.synth.body import Body
-from fidip.synth.contact import overlap, reaches_under
+from fidip.synth.contact import reaches_under
+from fidip.synth.mesh import vertex_normals
 from fidip.synth.pose import UP, perpendicular, pose_rotations, trunk_rotation, unit
 from fidip.synth.posture import Angles, draw_angles
 from fidip.synth.reach import SIGN, Touch, joint, lay_hand
@@ -29,7 +30,7 @@ _SEATED = Angles(
     bend=(2, 16), lean=(-4, 4), twist=(-5, 5), nod=(8, 32), turn=(-12, 12), raise_=(35, 50), reach=(60, 85),
     elbow=(60, 90), pronate=(0, 0), flex=(86, 93), spread=(0, 7), rotate=(0, 8), knee=(72, 95), ankle=(-5, 5),
 )  # fmt: skip
-_ATTEMPTS = 6
+_ATTEMPTS = 4
 _PRESSED = 0.008  # metres that a hand presses into soft skin
 _ENOUGH = 0.016  # metres that bodies may press into each other without another attempt
 
@@ -40,12 +41,14 @@ class Infant:
 
     Attributes:
         body, vertices, joints: the body, its posed skin (V, 3) and its 17 key points.
+        normals: (V, 3) of the skin.
         up, left, front: (3,) axes of the trunk.
     """
 
     body: Body
     vertices: Floats
     joints: Floats
+    normals: Floats
     up: Floats
     left: Floats
     front: Floats
@@ -55,7 +58,8 @@ class Infant:
         joints = body.keypoints(vertices)
         up = unit(joints[5:7].mean(0) - joints[11:13].mean(0))
         left = perpendicular(joints[5] - joints[6] + joints[11] - joints[12], up)
-        return cls(body, vertices, joints, up, left, np.cross(left, up))
+        normals = vertex_normals(vertices, body.faces)
+        return cls(body, vertices, joints, normals, up, left, np.cross(left, up))
 
     def trunk(self, low: float, high: float) -> Floats:
         """(N, 3) skin of the trunk between two heights: 0 at the hips, 1 at the shoulders."""
@@ -110,6 +114,14 @@ class Adult:
 
     def skin(self) -> Floats:
         return self.body.pose(self.rest, self.heads, self.rotations)
+
+    def hand(self, side: str) -> Floats:
+        """(N, 3) posed skin of a hand."""
+        bone = self.body.index[f"wrist.{side}"]
+        mine = self.rest[self.body.share(f"wrist.{side}") > 0.8] - self.heads[bone]
+        place = joint(self.body, self.heads, self.rotations, f"wrist.{side}")
+        skin: Floats = mine @ self.rotations[bone].T + place
+        return skin
 
     def part(self, posed: Floats, *bones: str) -> Floats:
         mine: Floats = posed[self.body.share(*bones) > 0.8]
@@ -247,15 +259,19 @@ def _held(
     """Place the hands of an adult who is moved by ``shift`` (3,), and see how well it fits."""
     missed = 0.0
     for side, touch in touches.items():
-        place, hand = touch.place - shift, adult.body.share(f"wrist.{side}") > 0.8
+        place = touch.place - shift
         for _ in range(3):
             here = replace(touch, place=place)
             away = lay_hand(adult.body, adult.heads, adult.rotations, side, here)
-            cut = reaches_under((adult.skin() + shift)[hand], infant.vertices, infant.body.faces)
+            skin = adult.hand(side) + shift
+            cut = reaches_under(skin, infant.vertices, infant.normals)
             if cut < _PRESSED:
                 break
             place = place - (cut - 0.5 * _PRESSED) * touch.normal  # curled fingers need room
         missed += away
     vertices = adult.skin() + shift
-    cut = overlap(infant.vertices, infant.body.faces, vertices, adult.body.faces)
+    cut = max(
+        reaches_under(vertices, infant.vertices, infant.normals),
+        reaches_under(infant.vertices, vertices, vertex_normals(vertices, adult.body.faces)),
+    )
     return Held(vertices, adult.forward, seat, missed + cut)

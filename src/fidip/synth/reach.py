@@ -67,9 +67,12 @@ def _palm(body: Body, side: str) -> _Palm:
 
 def joint(body: Body, heads: Floats, rotations: Floats, bone: str) -> Floats:
     """(3,) where a bone starts in a posed body whose root is at the origin."""
-    turn, shift = body.transforms(heads, rotations)
-    index = body.index[bone]
-    return turn[index] @ heads[index] + shift[index]
+    index, place = body.index[bone], np.zeros(3)
+    while body.parents[index] >= 0:
+        parent = int(body.parents[index])
+        place = place + rotations[parent] @ (heads[index] - heads[parent])
+        index = parent
+    return place + heads[index]
 
 
 def lay_hand(body: Body, heads: Floats, rotations: Floats, side: str, touch: Touch) -> float:
@@ -82,7 +85,7 @@ def lay_hand(body: Body, heads: Floats, rotations: Floats, side: str, touch: Tou
     chest = rotations[body.index[f"clavicle.{side}"]]
     away = 0.0
     forearm = touch.fingers
-    for _ in range(4):  # the shoulder gives with the arm, and the hand with the forearm
+    for _ in range(3):  # the shoulder gives with the arm, and the hand with the forearm
         hand = _hand_rotation(palm, touch, forearm)
         wrist = touch.place - size * hand @ palm.middle
         shoulder = joint(body, heads, rotations, f"upperarm01.{side}")

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 
 import numpy as np
 import torch
@@ -57,6 +57,7 @@ class HeatmapCodec:
     decoder: Decoder
 
     def __post_init__(self) -> None:
+        self._unwrap()
         (input_w, input_h), (heatmap_w, heatmap_h) = self.input_wh, self.heatmap_wh
         if input_w * heatmap_h != input_h * heatmap_w:
             raise ConfigError(
@@ -65,6 +66,15 @@ class HeatmapCodec:
             )
         if self.sigma <= 0:
             raise ConfigError(f"codec.sigma={self.sigma}, expected more than 0 heatmap px")
+
+    def _unwrap(self) -> None:
+        """Plain tuples and a plain partial: those of a configuration are checked anew at each use, 1 ms a call."""
+        for name in ("input_wh", "heatmap_wh"):
+            width, height = getattr(self, name)
+            object.__setattr__(self, name, (width, height))
+        if isinstance(self.decoder, partial):
+            plain = partial(self.decoder.func, *self.decoder.args, **self.decoder.keywords)
+            object.__setattr__(self, "decoder", plain)
 
     def encode(self, joints_crop: Tensor, labelled: Tensor) -> tuple[Tensor, Tensor]:
         """Draw joints as Gaussians of height 1, neither cut off nor moved to whole pixels.

@@ -263,7 +263,8 @@ def predict_camera(
                 if encoding:
                     fps = recorded.count / (perf_counter() - start)
                     text = f"{frame.time:.2f} s  {fps:.0f} FPS"
-                    encoding.put((overlay(frame.image, [(xy, scores)], text, past), frame.time))
+                    overlay.draw(frame.image, [(xy, scores)], text, past)
+                    encoding.put((frame.image, frame.time))
                 past.append((xy, scores))
         except KeyboardInterrupt:
             pass  # how a recording ends

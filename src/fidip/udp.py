@@ -12,6 +12,7 @@ from functools import lru_cache
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 from torch import Tensor
 from torch.nn.functional import pad
@@ -50,7 +51,9 @@ def dark_udp_decode(heatmaps: Tensor, kernel: int = 11) -> tuple[Tensor, Tensor]
     peaks, scores = argmax_decode(heatmaps)
     height, width = heatmaps.shape[2:]
     values = heatmaps.float()
-    rows, columns = (values.new_tensor(_blur(length, kernel)) for length in (height, width))
+    rows, columns = (
+        torch.from_numpy(_blur(length, kernel)).to(values.device) for length in (height, width)
+    )
     logs = (rows @ values @ columns.mT).clamp(LOWEST, HIGHEST).log()
     around = _surroundings(logs, peaks)
     return torch.where(scores[..., None] > 0, peaks - _newton(around), peaks), scores
@@ -78,10 +81,9 @@ def _newton(around: Tensor) -> Tensor:
 
 
 @lru_cache
-def _blur(length: int, kernel: int) -> list[list[float]]:
+def _blur(length: int, kernel: int) -> NDArray[np.float32]:
     """(length, length) weights that blur a line of pixels, mirrored at its ends."""
     if kernel < 3 or kernel % 2 == 0:
         raise ConfigError(f"codec.decoder.kernel={kernel}, expected an odd number, 3 or more")
     blurred = gaussian_filter1d(np.eye(length), BLUR_SIGMA, axis=0, radius=kernel // 2)
-    rows: list[list[float]] = blurred.tolist()
-    return rows
+    return np.asarray(blurred, dtype=np.float32)

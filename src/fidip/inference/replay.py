@@ -37,5 +37,6 @@ def draw_track(
     with Behind[tuple[Image, float]](lambda item: writer.write(*item)) as encoding:
         for (time, xy, scores), frame in zip(bar, prefetch(Video(path)), strict=False):
             text = f"{time:.2f} s  {fps:.0f} FPS"
-            encoding.put((overlay(frame.image, [(xy, scores)], text, past), time))
+            overlay.draw(frame.image, [(xy, scores)], text, past)
+            encoding.put((frame.image, time))
             past.append((xy, scores))

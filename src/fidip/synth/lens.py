@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
 from fidip.synth.look import Look
@@ -19,7 +20,7 @@ def photograph(
 
     Args:
         radiance: (H, W, 3) linear RGB.
-        depth: (H, W) metres; ``focus`` is the depth that is sharp.
+        depth: metres, of the same view in any number of pixels; ``focus`` is the depth that is sharp.
         look: statistics of lens and sensor.
         rng, style: random streams of the first looks' values and of those that came later.
     """
@@ -33,7 +34,7 @@ def photograph(
     gain = 2 ** rng.normal(0, look.exposure) * np.clip(1 + look.tint * rng.normal(size=3), 0.6, 1.5)
     if look.infrared:
         gain[:] = gain[1]
-    image = np.clip(image * gain.astype(np.float32), 0, None)
+    image = _exposed(image, gain.astype(np.float32))
     small = style.uniform(look.resolution, 1)
     height, width = image.shape[:2]
     if small < 0.95:
@@ -44,14 +45,47 @@ def photograph(
         grain = rng.standard_normal(image.shape, dtype=np.float32)
         if look.infrared:
             grain[:] = grain[..., :1]
-        image += np.float32(sigma) * grain * np.sqrt(0.1 + 0.9 * np.minimum(image, 1))
+        _add_grain(image, grain, np.float32(sigma))
     tone = np.clip(image, 0, 1) ** np.float32(1 / 2.2)
     if look.contrast > 0:
         slope = np.float32(np.exp(style.normal(0, look.contrast)))
         tone = np.clip(0.5 + slope * (tone - 0.5), 0, 1)
     if small < 0.95:
         tone = np.clip(cv2.resize(tone, (width, height), interpolation=cv2.INTER_CUBIC), 0, 1)
-    return np.rint(255 * tone).astype(np.uint8)
+    return _bytes(tone)
+
+
+@njit(cache=True)
+def _exposed(image, gain):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
+    """(H, W, 3) times a gain (3,), at least 0; 32-bit."""
+    out = np.empty_like(image)
+    for y in range(image.shape[0]):
+        for x in range(image.shape[1]):
+            for i in range(3):
+                out[y, x, i] = max(image[y, x, i] * gain[i], np.float32(0))
+    return out
+
+
+@njit(cache=True)
+def _add_grain(image, grain, sigma):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
+    """Add noise (H, W, 3) to an image in place, more where it is light; 32-bit."""
+    for y in range(image.shape[0]):
+        for x in range(image.shape[1]):
+            for i in range(3):
+                light = min(image[y, x, i], np.float32(1))
+                level = np.sqrt(np.float32(0.1) + np.float32(0.9) * light)
+                image[y, x, i] += sigma * grain[y, x, i] * level
+
+
+@njit(cache=True)
+def _bytes(tone):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
+    """(H, W, 3) uint8 of 32-bit values from 0 to 1."""
+    out = np.empty(tone.shape, np.uint8)
+    for y in range(tone.shape[0]):
+        for x in range(tone.shape[1]):
+            for i in range(3):
+                out[y, x, i] = np.uint8(np.rint(np.float32(255) * tone[y, x, i]))
+    return out
 
 
 def infrared(albedo: Pixels) -> Pixels:
@@ -64,6 +98,7 @@ def _depth_of_field(image: Pixels, depth: Pixels, focus: float, radius: float) -
     """Blur by distance from the plane of focus; ``radius`` px is reached at infinity."""
     if radius < 0.5:
         return image
+    depth = cv2.resize(depth, image.shape[1::-1], interpolation=cv2.INTER_AREA)
     share = np.clip(np.abs(1 - focus / np.maximum(depth, 0.1)) * 1.3 - 0.15, 0, 1)
     far = cv2.GaussianBlur(image, (0, 0), radius)
     share = cv2.GaussianBlur(share, (0, 0), 0.5 * radius)[..., None]

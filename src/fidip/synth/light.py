@@ -52,8 +52,10 @@ def _lit(
     texel = float((high - low)[:2].max() / (size - 1))
     # Orthographic: depth grows away from the light; a constant far plane keeps the sign positive.
     screen = np.concatenate([(local[:, :2] - low[:2]) / texel, high[2:] + 1 - local[:, 2:]], axis=1)
-    shadow = depth_map(screen, faces, size)
     reach = max(1, int(light.softness / texel))
+    margin = 2 * (reach + 1)  # so wide that no tap falls outside the map
+    shadow = np.full((size + 2 * margin, size + 2 * margin), np.inf, np.float32)
+    shadow[margin:-margin, margin:-margin] = depth_map(screen, faces, size)
     window = np.ones((2 * reach + 3, 2 * reach + 3), np.uint8)
     radiance: Pixels = _light_pixels(
         surface.material, surface.position, surface.normal, albedo, shadow, axes,
@@ -77,6 +79,7 @@ def _light_pixels(
 ):  # fmt: skip  # pragma: no cover - compiled
     height, width = material.shape
     size, edge = shadow.shape[0], reach + 1
+    margin, taps = 2 * edge, 25
     out = np.empty((height, width, 3), np.float32)
     # Scalars: the compiler must take it that writing to a pixel may change an array.
     ux, uy, uz = axes[0]
@@ -87,31 +90,34 @@ def _light_pixels(
     sky_r, sky_g, sky_b = sky
     bounce_r, bounce_g, bounce_b = bounce
     color_r, color_g, color_b = color
+    last_x = last_y = last_z = np.float32(np.nan)
+    facing = diffusion = up = 0.0
     for y in range(height):
         for x in range(width):
             px, py, pz = point[y, x, 0], point[y, x, 1], point[y, x, 2]
             nx, ny, nz = normal[y, x, 0], normal[y, x, 1], normal[y, x, 2]
-            length = np.sqrt(nx * nx + ny * ny + nz * nz) + 1e-9
-            nx, ny, nz = nx / length, ny / length, nz / length
-            facing = nx * to_x + ny * to_y + nz * to_z
+            if nx != last_x or ny != last_y or nz != last_z:  # not so along a flat surface
+                last_x, last_y, last_z = nx, ny, nz
+                length = np.sqrt(nx * nx + ny * ny + nz * nz) + 1e-9
+                up = nz / length
+                facing = nx / length * to_x + ny / length * to_y + up * to_z
+                diffusion = max(0.0, (facing + 0.15) / 1.15)
+                up = 0.5 + 0.5 * up
             u = (ux * px + uy * py + uz * pz - low_u) / texel
             v = (vx * px + vy * py + vz * pz - low_v) / texel
             w = far - (wx * px + wy * py + wz * pz)
             depth = w - texel * (1.5 + 2.0 * reach * (1.0 - max(facing, 0.0)))
             # 25 taps make a soft edge; what nothing near shades, or everything near, needs none.
-            s, t = int(np.rint(u)), int(np.rint(v))
-            inside = s >= edge and t >= edge and s < size - edge and t < size - edge
-            beyond = s < -edge or t < -edge or s >= size + edge or t >= size + edge
-            taps = 25
-            if beyond or (inside and depth <= nearest[t, s]):
+            s, t = int(np.rint(u)) + margin, int(np.rint(v)) + margin
+            outside = s < edge or t < edge or s >= size - edge or t >= size - edge
+            if outside or depth <= nearest[t, s]:
                 lit = taps
-            elif inside and depth > farthest[t, s]:
+            elif depth > farthest[t, s]:
                 lit = 0
             else:
-                lit = _open_taps(shadow, u, v, depth, reach, inside)
+                lit = _open_taps(shadow, u, v, depth, reach, margin)
             # Wrapped diffuse light stands in for light scattered under skin and in cloth.
-            diffuse = max(0.0, (facing + 0.15) / 1.15) * lit / taps
-            up = 0.5 + 0.5 * nz
+            diffuse = diffusion * lit / taps
             # Close to the floor less of the sky is seen.
             open_sky = 0.55 + 0.45 * min(1.0, max(0.0, pz) / 0.12) if material[y, x] >= 0 else 1.0
             open_sky *= 0.6 + 0.4 * lit / taps
@@ -129,19 +135,17 @@ def _light_pixels(
 
 
 @njit(cache=True, error_model="numpy")
-def _open_taps(shadow, u, v, depth, reach, inside):  # pragma: no cover - compiled
-    """How many of 25 points within ``reach`` texels of (u, v) the light reaches at this depth; all beyond the map."""
-    size, lit = shadow.shape[0], 0
-    s0, s1, s2 = int(np.rint(u - reach)), int(np.rint(u - reach * 0.5)), int(np.rint(u))
-    s3, s4 = int(np.rint(u + reach * 0.5)), int(np.rint(u + reach))
+def _open_taps(shadow, u, v, depth, reach, margin):  # pragma: no cover - compiled
+    """How many of 25 points within ``reach`` texels of (u, v) the light reaches at this depth."""
+    half, lit = reach * 0.5, 0
+    # Rounded up, it compares with the 32 bits of the map as its 64 bits would.
+    rounded = np.float32(depth)
+    depth = np.float32(rounded + abs(rounded) * (6e-8 * np.float64(rounded < depth)))
+    s0, s1 = np.uint32(np.rint(u - reach) + margin), np.uint32(np.rint(u - half) + margin)
+    s2 = np.uint32(np.rint(u) + margin)
+    s3, s4 = np.uint32(np.rint(u + half) + margin), np.uint32(np.rint(u + reach) + margin)
     for j in range(-2, 3):
-        t = int(np.rint(v + j * reach * 0.5))
-        if inside:
-            lit += int(depth <= shadow[t, s0]) + int(depth <= shadow[t, s1])
-            lit += int(depth <= shadow[t, s2]) + int(depth <= shadow[t, s3])
-            lit += int(depth <= shadow[t, s4])
-            continue
-        for s in (s0, s1, s2, s3, s4):
-            if s < 0 or t < 0 or s >= size or t >= size or depth <= shadow[t, s]:
-                lit += 1
+        t = np.uint32(np.rint(v + j * reach * 0.5) + margin)
+        lit += (depth <= shadow[t, s0]) + (depth <= shadow[t, s1]) + (depth <= shadow[t, s2])
+        lit += (depth <= shadow[t, s3]) + (depth <= shadow[t, s4])
     return lit

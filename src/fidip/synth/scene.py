@@ -60,11 +60,12 @@ class Figure:
     rotations: Floats
     offset: Floats
 
-    def bare(self, body: Body) -> Mesh:
-        """The naked body in the room, pressed flat where it would sink into the floor."""
-        rest = open_hands(body, self.rest, self.heads, self.grip)
-        posed = body.pose(rest, self.heads, self.rotations) - self.offset
-        return Mesh(_on_floor(posed), body.faces, self.rest, _BODY, self.outfit.cover)
+    def bare(self, body: Body, posed: Floats | None = None) -> Mesh:
+        """The naked body in the room, pressed flat where it would sink into the floor; ``posed`` (V, 3) where it is known."""
+        if posed is None:
+            rest = open_hands(body, self.rest, self.heads, self.grip)
+            posed = body.pose(rest, self.heads, self.rotations)
+        return Mesh(_on_floor(posed - self.offset), body.faces, self.rest, _BODY, self.outfit.cover)
 
     def clothed(self, bare: Mesh) -> Mesh:
         """The body with its clothes on."""
@@ -156,13 +157,13 @@ def set_stage(
     grip = Grip.draw(group, look.hands, limbs.spawn(1)[0])
     opened = open_hands(body, rest, heads, grip)
     rotations = untangled(body, opened, heads, rotations, posture, look, limbs)
-    offset = ground(body.pose(opened, heads, rotations))
-    figure = Figure(rest, heads, outfit, grip, rotations, offset)
-    person, holders, upholstery = figure.bare(body), [], {}
+    posed = body.pose(opened, heads, rotations)
+    figure = Figure(rest, heads, outfit, grip, rotations, ground(posed))
+    person, holders, upholstery = figure.bare(body, posed), [], {}
     if way:
         holder = holding_adult(body, figure.clothed(person), way, look, _HOLDER, others)
         figure = replace(figure, offset=figure.offset - holder.lift * UP)
-        person, holders, upholstery = figure.bare(body), holder.meshes, holder.paints
+        person, holders, upholstery = figure.bare(body, posed), holder.meshes, holder.paints
     joints = body.keypoints(person.vertices)
     below = replace(person, vertices=person.vertices * [1, 1, 0]) if way else person
     cloths, props = surroundings(below, joints, posture, look, rng, around)
@@ -207,15 +208,12 @@ def capture(stage: Stage, look: Look, rng: np.random.Generator) -> Picture:
     if look.infrared:
         albedo = infrared(albedo)
     radiance = shade(surface, albedo, meshes, *stage.lights)
-    small, depth = (
-        cv2.resize(whole, camera.size_wh, interpolation=cv2.INTER_AREA)
-        for whole in (radiance, surface.depth)
-    )
+    small = cv2.resize(radiance, camera.size_wh, interpolation=cv2.INTER_AREA)
     focus = float(np.median(camera.project(stage.joints)[:, 2]))
     mask = silhouette(stage.worn, camera)
     column, row = _fine_pixels(stage.joints, camera)
     return Picture(
-        image=photograph(small, depth, focus, look, rng, film),
+        image=photograph(small, surface.depth, focus, look, rng, film),
         keypoints=label(stage.joints, camera, surface, _FLESH * flesh(stage.group)),
         box_xywh=cv2.boundingRect(mask.astype(np.uint8)),
         area=int(mask.sum()),

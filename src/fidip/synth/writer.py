@@ -149,9 +149,8 @@ def make_image(job: _Job) -> Record:
     body = body_of(job.part.group, job.own)
     stage = set_stage(body, job.part.group, job.look, job.size_wh, rng)
     picture = capture(stage, job.look, rng)
-    cv2.imwrite(
-        str(job.path), picture.image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, picture.quality]
-    )
+    pixels = cv2.cvtColor(picture.image, cv2.COLOR_RGB2BGR)
+    cv2.imwrite(str(job.path), pixels, [cv2.IMWRITE_JPEG_QUALITY, picture.quality])
     if job.sidecar is not None:
         write_sidecar(job.sidecar, body, stage, picture, job.dense)
     record = _record(job, picture)

@@ -30,8 +30,9 @@ _SEATED = Angles(
     bend=(2, 16), lean=(-4, 4), twist=(-5, 5), nod=(8, 32), turn=(-12, 12), raise_=(35, 50), reach=(60, 85),
     elbow=(60, 90), pronate=(0, 0), flex=(86, 93), spread=(0, 7), rotate=(0, 8), knee=(72, 95), ankle=(-5, 5),
 )  # fmt: skip
-_ATTEMPTS = 4
+_ATTEMPTS = 5
 _PRESSED = 0.008  # metres that a hand presses into soft skin
+_OFF = 0.02  # metres that a palm may be away from the skin for its fingers' sake
 _ENOUGH = 0.016  # metres that bodies may press into each other without another attempt
 
 
@@ -73,7 +74,7 @@ class Infant:
         mine = self.body.share("spine", "root", "pelvis", "upperleg") > 0.6
         away = self.vertices[mine] - place
         height = away @ normal
-        near = np.linalg.norm(away - height[:, None] * normal, axis=1) < 0.05
+        near = np.linalg.norm(away - height[:, None] * normal, axis=1) < 0.04
         met: Floats = place + (height[near].min(initial=0.1) - 0.004) * normal
         return met
 
@@ -268,7 +269,7 @@ def _held(
             if cut < _PRESSED:
                 break
             place = place - (cut - 0.5 * _PRESSED) * touch.normal  # curled fingers need room
-        missed += away
+        missed += away + max(0.0, float(np.linalg.norm(place + shift - touch.place)) - _OFF)
     vertices = adult.skin() + shift
     cut = max(
         reaches_under(vertices, infant.vertices, infant.normals),

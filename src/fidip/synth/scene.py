@@ -167,7 +167,7 @@ def set_stage(
     joints = body.keypoints(person.vertices)
     below = replace(person, vertices=person.vertices * [1, 1, 0]) if way else person
     cloths, props = surroundings(below, joints, posture, look, rng, around)
-    camera = clear_view(person.vertices, holders, group, posture, look, size_wh, rng, view)
+    camera = clear_view(person, holders, group, posture, look, size_wh, rng, view)
     paints: dict[int, Paint] = {**cloths, **upholstery, _BODY: outfit}
     props += holders
     worn = [figure.clothed(person)]

@@ -11,17 +11,17 @@ from fidip.synth.camera import Camera, look_at
 from fidip.synth.look import Look
 from fidip.synth.mesh import Mesh, bounds
 from fidip.synth.posture import POSTURES
-from fidip.synth.raster import visible_share
+from fidip.synth.raster import draw
 
 Floats = NDArray[np.float64]
 
 _FILM_DIAGONAL_MM = 43.27
 _VIEWS = 12  # tried
-LEAST_VISIBLE = 0.65  # of a person, behind who holds them
+_LEAST_VISIBLE = 0.65  # of a person, behind who holds them
 
 
 def clear_view(
-    vertices: Floats,
+    person: Mesh,
     before: list[Mesh],
     group: str,
     posture: str,
@@ -30,22 +30,34 @@ def clear_view(
     rng: np.random.Generator,
     style: np.random.Generator,
 ) -> Camera:
-    """A view of the person, ``vertices`` (V, 3), in which none of the meshes hides more of them than is allowed.
+    """A view of the person in which the meshes hide no more pixels of them than is allowed.
 
     The look's views are tried first, then the posture's own; of these the best is taken where all hide too much.
     """
+    if not before:
+        return frame_person(person.vertices, group, posture, look, size_wh, rng, style)
     best, most = None, -1.0
-    for number in range(2 * _VIEWS if before else 1):
+    for number in range(2 * _VIEWS):
         if number == _VIEWS:
             look = replace(look, overhead=0.0, free_view=0.0)
-        camera = frame_person(vertices, group, posture, look, size_wh, rng, style)
-        seen = min([visible_share(vertices[::7], mesh, camera) for mesh in before], default=1.0)
+        camera = frame_person(person.vertices, group, posture, look, size_wh, rng, style)
+        seen = _pixels_seen(person, before, camera)
         if seen > most:
             best, most = camera, seen
-        if most >= LEAST_VISIBLE:
+        if most >= _LEAST_VISIBLE:
             break
     assert best is not None
     return best
+
+
+def _pixels_seen(person: Mesh, before: list[Mesh], camera: Camera) -> float:
+    """Share of the person's pixels that are theirs with the other meshes there, on a grid of 64 px."""
+    small, far = camera.scaled(64 / max(camera.size_wh)), np.array([0.0, 1.0, 0.0, 1e3])
+    alone, crowd = (
+        (draw(meshes, small, far).material == person.material).sum()
+        for meshes in ([person], [person, *before])
+    )
+    return float(crowd / max(alone, 1))
 
 
 def frame_person(

@@ -51,7 +51,7 @@ def _lit(
     size = 256
     texel = float((high - low)[:2].max() / (size - 1))
     # Orthographic: depth grows away from the light; a constant far plane keeps the sign positive.
-    screen = np.concatenate([(local[:, :2] - low[:2]) / texel, high[2:] + 1 - local[:, 2:]], axis=1)
+    screen = _on_map(local, low[0], low[1], high[2] + 1, texel)
     reach = max(1, int(light.softness / texel))
     margin = 2 * (reach + 1)  # so wide that no tap falls outside the map
     shadow = np.full((size + 2 * margin, size + 2 * margin), np.inf, np.float32)
@@ -63,6 +63,17 @@ def _lit(
         light.direction, light.color, light.sky, light.bounce,
     )  # fmt: skip
     return radiance
+
+
+@njit(cache=True, error_model="numpy")
+def _on_map(local, low_u, low_v, far, texel):  # pragma: no cover - compiled
+    """(N, 3) points along the light's axes, metres, to texels and depth."""
+    out = np.empty_like(local)
+    for n in range(len(local)):
+        out[n, 0] = (local[n, 0] - low_u) / texel
+        out[n, 1] = (local[n, 1] - low_v) / texel
+        out[n, 2] = far - local[n, 2]
+    return out
 
 
 def _light_axes(direction: Floats) -> Floats:

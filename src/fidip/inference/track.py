@@ -67,8 +67,7 @@ class Track:
 class Recorder:
     """A track as it grows, frame by frame.
 
-    It keeps numbers alone, half a KB a frame: what a network's answers are views of is larger, and
-    small arrays that stay between large ones that go would split the memory up.
+    It keeps numbers alone, half a KB a frame, and no pose, which may be a view of a network's larger answer.
     """
 
     def __init__(self) -> None:

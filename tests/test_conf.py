@@ -61,7 +61,7 @@ def test_the_paper_recipe():
     task = instantiate(config.task)
     assert isinstance(task, FidipTask)
     assert (task.adversarial_weight, task.domain_epochs) == (0.0005, 10)
-    assert (task.codec.input_wh, task.codec.sigma) == ([288, 384], 3)
+    assert (task.codec.input_wh, task.codec.sigma) == ((288, 384), 3)
     assert (config.trainer.max_epochs, config.data.batch_size, config.optimizer.lr) == (
         20,
         20,

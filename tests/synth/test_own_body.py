@@ -81,8 +81,12 @@ def test_poses_are_those_of_the_shipped_body(own, posture):
 
 
 def test_images_and_labels_come_from_it(own, tmp_path):
-    looks = {"plain": Look(caregiver=0.5)}
-    parts = [Group("infant", "plain", False, 2), Group("adult", "plain", False, 1)]
+    looks = {"plain": Look(caregiver=0.5), "held": Look(held=0.6, lap=0.4, hands=1.0)}
+    parts = [
+        Group("infant", "plain", False, 2),
+        Group("adult", "plain", False, 1),
+        Group("infant", "held", False, 3),
+    ]
     file = write_split(
         tmp_path, "train_x", parts, looks, (96, 96), 0, 1, lambda r, *_: r, "joints", own
     )

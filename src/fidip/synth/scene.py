@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 
 import cv2
 import numpy as np
@@ -27,7 +28,7 @@ from fidip.synth.posture import POSTURES, any_posture
 from fidip.synth.raster import Surface, draw, silhouette, visible_share
 from fidip.synth.room import any_lights, any_wall, large_things, surroundings, wall_behind
 from fidip.synth.texture import Material, put_rows
-from fidip.synth.view import clear_view
+from fidip.synth.view import clear_view, frame_person
 
 Floats = NDArray[np.float64]
 Pixels = NDArray[np.float32]
@@ -167,7 +168,10 @@ def set_stage(
     joints = body.keypoints(person.vertices)
     below = replace(person, vertices=person.vertices * [1, 1, 0]) if way else person
     cloths, props = surroundings(below, joints, posture, look, rng, around)
-    camera = clear_view(person, holders, group, posture, look, size_wh, rng, view)
+    views = partial(
+        frame_person, person.vertices, group, posture, size_wh=size_wh, rng=rng, style=view
+    )
+    camera = clear_view(person, holders, look, views)
     paints: dict[int, Paint] = {**cloths, **upholstery, _BODY: outfit}
     props += holders
     worn = [figure.clothed(person)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -21,26 +22,19 @@ _LEAST_VISIBLE = 0.65  # of a person, behind who holds them
 
 
 def clear_view(
-    person: Mesh,
-    before: list[Mesh],
-    group: str,
-    posture: str,
-    look: Look,
-    size_wh: tuple[int, int],
-    rng: np.random.Generator,
-    style: np.random.Generator,
+    person: Mesh, before: list[Mesh], look: Look, view: Callable[[Look], Camera]
 ) -> Camera:
     """A view of the person in which the meshes hide no more pixels of them than is allowed.
 
     The look's views are tried first, then the posture's own; of these the best is taken where all hide too much.
     """
     if not before:
-        return frame_person(person.vertices, group, posture, look, size_wh, rng, style)
+        return view(look)
     best, most = None, -1.0
     for number in range(2 * _VIEWS):
         if number == _VIEWS:
             look = replace(look, overhead=0.0, free_view=0.0)
-        camera = frame_person(person.vertices, group, posture, look, size_wh, rng, style)
+        camera = view(look)
         seen = _pixels_seen(person, before, camera)
         if seen > most:
             best, most = camera, seen

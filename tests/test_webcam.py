@@ -78,7 +78,7 @@ def test_a_recording_is_smoothed_and_drawn_as_it_comes(monkeypatch, tmp_path):
 def test_ctrl_c_ends_a_recording_well(tmp_path):
     video = make_video(tmp_path / "v.mp4", [i / 25 for i in range(2000)])
     out = tmp_path / "out"
-    command = [sys.executable, "-m", "fidip.predict", f"source=webcam:{video}", f"out={out}"]
+    command = [sys.executable, "-m", "fidip.cli", "predict", f"source=webcam:{video}", f"out={out}"]
     process = subprocess.Popen([*command, "lost=0", "rotations=[0]", "smoothing=one_euro"])
     part = out / ".webcam.overlay.mp4.part"
     deadline = time.monotonic() + 180

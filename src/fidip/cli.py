@@ -63,6 +63,9 @@ def main() -> None:
         print(f"error: no command '{name}'{_did_you_mean(name, COMMANDS)}", file=sys.stderr)
         raise SystemExit(2)
     sys.argv = [f"fidip {name}", *rest]
+    if {"-h", "--help"} & set(rest):
+        command(name)(lambda config: None)()  # the config knows; the module takes seconds to import
+        return
     runpy.run_module(f"fidip.{name}", run_name="__main__", alter_sys=True)
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from fidip import app
 from fidip.inference import Predictor, Video, VideoWriter, search
 from fidip.inference.detectors import NOBODY, OnnxDetector
 from fidip.inference.people import anyone
@@ -202,9 +203,12 @@ def test_other_pages_are_not_let_in(server):
         connect(f"ws://{host}:{port}/tab", origin="http://elsewhere.example")
 
 
-def test_a_port_that_is_taken_is_a_line(server):
+def test_a_port_that_is_taken_is_a_line(server, monkeypatch, capsys):
     port = server[0].rpartition(":")[2]
-    command = [sys.executable, "-m", "fidip.app", f"port={port}"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 2
-    assert done.stderr.strip().startswith(f"error: host=127.0.0.1 port={port}: ")
+    monkeypatch.setattr(sys, "argv", ["fidip app", f"port={port}"])
+    with pytest.raises(SystemExit) as exit_:
+        app.main()
+    assert exit_.value.code == 2
+    error = capsys.readouterr().err
+    assert error.startswith(f"error: host=127.0.0.1 port={port}: ")
+    assert error.count("\n") == 1

@@ -1,13 +1,19 @@
 """Data sets on disk to batches: annotations, crops, augmentation and order."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 from fidip.data.annotations import AnnotationFile, read_annotations
 from fidip.data.augment import Augmentation
 from fidip.data.contamination import image_hashes, trained_on
-from fidip.data.datamodule import SyripDataModule
 from fidip.data.dataset import PoseDataset, read_image
 from fidip.data.detections import read_detections
 from fidip.data.sampler import BalancedSampler, EvalSampler, ShuffledSampler
 from fidip.data.second_labels import read_second_labels
+
+if TYPE_CHECKING:
+    from fidip.data.datamodule import SyripDataModule
 
 __all__ = [
     "AnnotationFile",
@@ -24,3 +30,12 @@ __all__ = [
     "read_second_labels",
     "trained_on",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Lightning, which the data module alone needs, takes seconds to import: only when asked for."""
+    if name != "SyripDataModule":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from fidip.data.datamodule import SyripDataModule
+
+    return SyripDataModule

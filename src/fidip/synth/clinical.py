@@ -18,7 +18,7 @@ from fidip.skeleton import COCO17
 from fidip.synth.batch import Record
 from fidip.synth.body import Body
 from fidip.synth.raster import draw
-from fidip.synth.scene import SUPERSAMPLING, Stage, flesh, label
+from fidip.synth.scene import Stage, flesh, label
 
 Floats = NDArray[np.float64]
 
@@ -33,6 +33,7 @@ _TOWARDS = {
     "vertex": "nose",
 }  # fmt: skip
 _DEPTH = {"palm": 0.028, "sole": 0.016, "vertex": 0.016}  # metres under the surface that shows it
+_SAMPLES = 1.5  # along each side of a pixel
 
 
 def check_names(names: tuple[str, ...]) -> None:
@@ -53,8 +54,9 @@ def extra_points(body: Body, stage: Stage, names: tuple[str, ...]) -> Floats:
     depth = np.array([_DEPTH[name] for name in names for _ in POINTS[name]])
     points = weights @ stage.figure.bare(body).vertices
     meshes = [*stage.worn, *stage.props]
-    surface = draw(meshes, stage.camera.scaled(SUPERSAMPLING), stage.wall)
-    return label(points, stage.camera, surface, depth * flesh(stage.group))
+    fine = stage.camera.scaled(_SAMPLES)
+    surface = draw(meshes, fine, stage.wall)
+    return label(points, stage.camera, fine, surface, depth * flesh(stage.group))
 
 
 def with_extra_points(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import cv2
 import numpy as np
 from numba import njit
@@ -12,57 +14,63 @@ from fidip.synth.look import Look
 Pixels = NDArray[np.float32]
 
 
+def any_sensor(look: Look, style: np.random.Generator) -> float:
+    """Share of the image's pixels that the sensor has along each side."""
+    share = float(style.uniform(look.resolution, 1))
+    return share if share < 0.95 else 1.0  # to resample by so little would only blur
+
+
 def photograph(
-    radiance: Pixels, depth: Pixels, focus: float, look: Look, rng: np.random.Generator,
-    style: np.random.Generator,
+    radiance: Pixels, depth: Pixels, focus: float, size_wh: tuple[int, int], sensor: float, look: Look,
+    rng: np.random.Generator, style: np.random.Generator,
 ) -> NDArray[np.uint8]:  # fmt: skip
     """(H, W, 3) sRGB of linear light.
 
     Args:
-        radiance: (H, W, 3) linear RGB.
-        depth: metres, of the same view in any number of pixels; ``focus`` is the depth that is sharp.
+        radiance, depth: linear RGB and metres of the view in any number of pixels; ``focus`` is the depth that is sharp.
+        size_wh: width and height of the image, px.
+        sensor: share of these that the sensor has along each side.
         look: statistics of lens and sensor.
         rng, style: random streams of the first looks' values and of those that came later.
     """
-    image = _depth_of_field(radiance, depth, focus, style.uniform(0, look.depth_of_field))
-    defocus, motion = rng.uniform(0, look.defocus), rng.uniform(0, look.motion)
+    sensor_wh = (round(sensor * size_wh[0]), round(sensor * size_wh[1]))
+    image = cv2.resize(radiance, sensor_wh, interpolation=cv2.INTER_AREA)
+    image = _depth_of_field(image, depth, focus, sensor * style.uniform(0, look.depth_of_field))
+    defocus, motion = sensor * rng.uniform(0, look.defocus), sensor * rng.uniform(0, look.motion)
     if defocus > 0.3:
         image = cv2.GaussianBlur(image, (0, 0), defocus)
     if motion > 1:
         image = cv2.filter2D(image, -1, _streak(motion, rng.uniform(0, np.pi)))
-    image = _vignette(image, style.uniform(0, look.vignette))
+    loss = style.uniform(0, look.vignette)
     gain = 2 ** rng.normal(0, look.exposure) * np.clip(1 + look.tint * rng.normal(size=3), 0.6, 1.5)
     if look.infrared:
         gain[:] = gain[1]
-    image = _exposed(image, gain.astype(np.float32))
-    small = style.uniform(look.resolution, 1)
-    height, width = image.shape[:2]
-    if small < 0.95:
-        sensor = (round(small * width), round(small * height))
-        image = cv2.resize(image, sensor, interpolation=cv2.INTER_AREA)
+    image = _exposed(image, gain.astype(np.float32), np.float32(loss))
     sigma = rng.uniform(0, look.noise)
     if sigma > 0:
         grain = rng.standard_normal(image.shape, dtype=np.float32)
         if look.infrared:
             grain[:] = grain[..., :1]
         _add_grain(image, grain, np.float32(sigma))
-    tone = np.clip(image, 0, 1) ** np.float32(1 / 2.2)
-    if look.contrast > 0:
-        slope = np.float32(np.exp(style.normal(0, look.contrast)))
-        tone = np.clip(0.5 + slope * (tone - 0.5), 0, 1)
-    if small < 0.95:
-        tone = np.clip(cv2.resize(tone, (width, height), interpolation=cv2.INTER_CUBIC), 0, 1)
-    return _bytes(tone)
+    slope = float(np.exp(style.normal(0, look.contrast))) if look.contrast > 0 else 1.0
+    out: NDArray[np.uint8] = _developed(image, *_tone_curve(slope))
+    if sensor_wh != size_wh:
+        out = cv2.resize(out, size_wh, interpolation=cv2.INTER_CUBIC).astype(np.uint8)
+    return out
 
 
 @njit(cache=True)
-def _exposed(image, gain):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
-    """(H, W, 3) times a gain (3,), at least 0; 32-bit."""
-    out = np.empty_like(image)
-    for y in range(image.shape[0]):
-        for x in range(image.shape[1]):
+def _exposed(image, gain, loss):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
+    """(H, W, 3) times a gain (3,), at least 0, darker towards the corners, where ``loss`` of the light is gone; 32-bit."""
+    out, one = np.empty_like(image), np.float32(1)
+    height, width = image.shape[:2]
+    for y in range(height):
+        down = np.float32(2 * y / (height - 1) - 1) ** 2
+        for x in range(width):
+            across = np.float32(2 * x / (width - 1) - 1) ** 2
+            kept = one - np.float32(0.5) * loss * (across + down)
             for i in range(3):
-                out[y, x, i] = max(image[y, x, i] * gain[i], np.float32(0))
+                out[y, x, i] = max(image[y, x, i] * kept * gain[i], np.float32(0))
     return out
 
 
@@ -77,14 +85,43 @@ def _add_grain(image, grain, sigma):  # type: ignore[no-untyped-def]  # pragma: 
                 image[y, x, i] += sigma * grain[y, x, i] * level
 
 
+@lru_cache(maxsize=1)
+def _tone_curve(slope: float) -> tuple[NDArray[np.uint8], Pixels]:
+    """What ``_developed`` looks up: bytes by the leading bits of the light, and the least light (256,) of each byte.
+
+    The curve is a power of 1 / 2.2, then a line of this slope through middle grey.
+    """
+    byte = np.arange(256)
+    tone = np.clip(0.5 + ((byte - 0.5) / 255 - 0.5) / slope, 0, None)
+    tone[0] = 0
+    least = (tone**2.2).astype(np.float32)
+    if slope == 1:
+        # NumPy's own rounding, to the bit: of the neighbours the first that it gives the byte.
+        near = least[1:, None].view(np.int32) + np.arange(-16, 16, dtype=np.int32)
+        reached = np.rint(np.float32(255) * near.view(np.float32) ** np.float32(1 / 2.2))
+        least[1:] = near.view(np.float32)[byte[:-1], (reached >= byte[1:, None]).argmax(1)]
+    starts = (np.arange(_FIRST_BITS, _LAST_BITS + 1, dtype=np.int32) << _CUT_BITS).view(np.float32)
+    starts[0] = 0
+    return (np.searchsorted(least, starts, side="right") - 1).astype(np.uint8), least
+
+
+# The leading bits of 32-bit numbers, all but these, tell 128 steps between powers of two; from 2^-28, which is black, to 1.
+_CUT_BITS = 16
+_FIRST_BITS, _LAST_BITS = (int(np.float32(v).view(np.int32)) >> _CUT_BITS for v in (2.0**-28, 1.0))
+
+
 @njit(cache=True)
-def _bytes(tone):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
-    """(H, W, 3) uint8 of 32-bit values from 0 to 1."""
-    out = np.empty(tone.shape, np.uint8)
-    for y in range(tone.shape[0]):
-        for x in range(tone.shape[1]):
-            for i in range(3):
-                out[y, x, i] = np.uint8(np.rint(np.float32(255) * tone[y, x, i]))
+def _developed(image, first, least):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
+    """(H, W, 3) uint8 of light by a curve of ``_tone_curve``; a power takes ten times as long."""
+    out = np.empty(image.shape, np.uint8)
+    light, byte = image.reshape(-1), out.reshape(-1)
+    for n in range(len(light)):
+        here = min(max(light[n], np.float32(0)), np.float32(1))
+        bits = np.float32(here).view(np.int32) >> _CUT_BITS
+        value = first[max(bits - _FIRST_BITS, 0)]
+        while value < 255 and here >= least[value + 1]:
+            value += 1
+        byte[n] = value
     return out
 
 
@@ -103,15 +140,6 @@ def _depth_of_field(image: Pixels, depth: Pixels, focus: float, radius: float) -
     far = cv2.GaussianBlur(image, (0, 0), radius)
     share = cv2.GaussianBlur(share, (0, 0), 0.5 * radius)[..., None]
     return image + share * (far - image)
-
-
-def _vignette(image: Pixels, loss: float) -> Pixels:
-    """Darken towards the corners, where ``loss`` of the light is gone."""
-    if loss == 0:
-        return image
-    height, width = image.shape[:2]
-    y, x = np.ogrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j]
-    return image * (1 - loss * (x**2 + y**2) / 2).astype(np.float32)[..., None]
 
 
 def _streak(length: float, angle: float) -> Pixels:

@@ -50,6 +50,8 @@ class Look:
         vignette: largest loss of light in the corners, 0 to 1.
         contrast: standard deviation of the slope of the tone curve.
         resolution: smallest share of the image's pixels that the sensor has along each side, 0 to 1.
+        samples: points along each side of a sensor's pixel whose colours are averaged; at least one for a pixel of the
+            image. The first two looks keep more than lens blur and JPEG let through; their images stay as published.
     """
 
     patterned: float = 0.0
@@ -91,3 +93,4 @@ class Look:
     vignette: float = 0.0
     contrast: float = 0.0
     resolution: float = 1.0
+    samples: float = 1.5

@@ -25,8 +25,8 @@ class Surface:
     Attributes:
         material: (H, W) int32 material index; ``FLOOR`` and ``WALL`` for the room.
         depth: (H, W) float32 metres along the optical axis.
-        position, normal, texture: (H, W, 3) float32.
-        layers: (H, W, 4) float32.
+        position, normal: (H, W, 3) float32.
+        texture, layers: (H, W, 3) and (H, W, 4) float32, of meshes; those of the room are not set.
     """
 
     material: NDArray[np.int32]
@@ -199,20 +199,15 @@ def _resolve(
     point = np.empty((height, width, 3), np.float32)
     normal = np.empty((height, width, 3), np.float32)
     coords = np.empty((height, width, 3), np.float32)
-    cover = np.zeros((height, width, 4), np.float32)
-    # Scalars: the compiler must take it that writing to a pixel may change an array.
+    cover = np.empty((height, width, 4), np.float32)
     px, py, pz = position
-    r00, r01, r02 = rotation[0]
-    r10, r11, r12 = rotation[1]
     r20, r21, r22 = rotation[2]
-    wall_x, wall_y, wall_z, wall_d = wall
-    center_x, center_y = center
-    gap = wall_d - (wall_x * px + wall_y * py + wall_z * pz)
     for y in range(height):
+        _room(y, rotation, position, focal, center, wall, material[y], point[y], normal[y])
         for x in range(width):
             f = face[y, x]
             if f >= 0:
-                a, b, c = faces[f, 0], faces[f, 1], faces[f, 2]
+                a, b, c = np.uint32(faces[f, 0]), np.uint32(faces[f, 1]), np.uint32(faces[f, 2])
                 ax, ay = screen[a, 0], screen[a, 1]
                 abx, aby, acx, acy = (
                     screen[b, 0] - ax,
@@ -232,30 +227,44 @@ def _resolve(
                     coords[y, x, i] = wa * texture[a, i] + wb * texture[b, i] + wc * texture[c, i]
                 for i in range(4):
                     cover[y, x, i] = wa * layers[a, i] + wb * layers[b, i] + wc * layers[c, i]
-            else:
-                rx, ry = (x - center_x) / focal, (y - center_y) / focal
-                dx = r00 * rx + r10 * ry + r20
-                dy = r01 * rx + r11 * ry + r21
-                dz = r02 * rx + r12 * ry + r22
-                floor = -pz / dz if dz < -1e-6 else 1e6
-                toward = wall_x * dx + wall_y * dy + wall_z * dz
-                back = gap / toward if abs(toward) > 1e-6 and gap / toward > 0 else 1e6
-                t = min(floor, back, 50.0)
-                on_floor = floor <= back
-                material[y, x] = FLOOR if on_floor else WALL
-                qx, qy, qz = (
-                    np.float32(px + t * dx),
-                    np.float32(py + t * dy),
-                    np.float32(pz + t * dz),
-                )
-                point[y, x, 0], point[y, x, 1], point[y, x, 2] = qx, qy, qz
-                coords[y, x, 0], coords[y, x, 1], coords[y, x, 2] = qx, qy, qz
-                normal[y, x, 0] = 0.0 if on_floor else -wall_x
-                normal[y, x, 1] = 0.0 if on_floor else -wall_y
-                normal[y, x, 2] = 1.0 if on_floor else -wall_z
-            away = 0.0
-            away += r20 * (point[y, x, 0] - px)
-            away += r21 * (point[y, x, 1] - py)
-            away += r22 * (point[y, x, 2] - pz)
-            depth[y, x] = away
+        _away(point[y], px, py, pz, r20, r21, r22, depth[y])
     return material, depth, point, normal, coords, cover
+
+
+@njit(cache=True, error_model="numpy")
+def _away(point, px, py, pz, r20, r21, r22, depth):
+    for x in range(len(depth)):
+        away = r20 * (point[x, 0] - px)
+        away += r21 * (point[x, 1] - py)
+        away += r22 * (point[x, 2] - pz)
+        depth[x] = away
+
+
+@njit(cache=True, error_model="numpy")
+def _room(
+    y, rotation, position, focal, center, wall, material, point, normal
+):  # fmt: skip  # pragma: no cover - compiled
+    """Where the rays of a row of pixels meet floor or wall, (W,) each; without branches, so that it compiles to vectors."""
+    px, py, pz = position
+    r00, r01, r02 = rotation[0]
+    r10, r11, r12 = rotation[1]
+    r20, r21, r22 = rotation[2]
+    wall_x, wall_y, wall_z, wall_d = wall
+    center_x, ry = center[0], (y - center[1]) / focal
+    gap = wall_d - (wall_x * px + wall_y * py + wall_z * pz)
+    for x in range(len(material)):
+        rx = (x - center_x) / focal
+        dx = r00 * rx + r10 * ry + r20
+        dy = r01 * rx + r11 * ry + r21
+        dz = r02 * rx + r12 * ry + r22
+        floor = -pz / dz if dz < -1e-6 else 1e6
+        toward = wall_x * dx + wall_y * dy + wall_z * dz
+        back = gap / toward
+        back = back if (abs(toward) > 1e-6) & (back > 0) else 1e6
+        t = floor if floor < back else back
+        t = t if t < 50.0 else 50.0
+        point[x, 0], point[x, 1], point[x, 2] = px + t * dx, py + t * dy, pz + t * dz
+        material[x] = FLOOR if floor <= back else WALL
+        normal[x, 0] = 0.0 if floor <= back else -wall_x
+        normal[x, 1] = 0.0 if floor <= back else -wall_y
+        normal[x, 2] = 1.0 if floor <= back else -wall_z

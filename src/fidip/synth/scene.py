@@ -18,7 +18,7 @@ from fidip.synth.dress import Outfit, dress
 from fidip.synth.furniture import sleep_sack
 from fidip.synth.growth import infant_shape
 from fidip.synth.hands import Grip, open_hands
-from fidip.synth.lens import infrared, photograph
+from fidip.synth.lens import any_sensor, infrared, photograph
 from fidip.synth.light import Light, shade
 from fidip.synth.look import Look
 from fidip.synth.mesh import Mesh
@@ -33,7 +33,6 @@ from fidip.synth.view import clear_view, frame_person
 Floats = NDArray[np.float64]
 Pixels = NDArray[np.float32]
 
-SUPERSAMPLING = 1.5
 _BODY, _HOLDER = 0, 100  # materials; those of things around lie between
 _DEEPEST_CUT = 0.01  # metres
 _LEAST_VISIBLE = 0.6  # of the person, behind furniture
@@ -206,19 +205,20 @@ def set_stage(
 def capture(stage: Stage, look: Look, rng: np.random.Generator) -> Picture:
     """Take the picture of a stage and label it."""
     (film,) = rng.spawn(1)
+    sensor = any_sensor(look, film)
     meshes, camera = [*stage.worn, *stage.props], stage.camera
-    surface = draw(meshes, camera.scaled(SUPERSAMPLING), stage.wall)
+    fine = camera.scaled(max(1.0, look.samples * sensor))
+    surface = draw(meshes, fine, stage.wall)
     albedo = _albedo(surface, stage.paints)
     if look.infrared:
         albedo = infrared(albedo)
     radiance = shade(surface, albedo, meshes, *stage.lights)
-    small = cv2.resize(radiance, camera.size_wh, interpolation=cv2.INTER_AREA)
     focus = float(np.median(camera.project(stage.joints)[:, 2]))
     mask = silhouette(stage.worn, camera)
-    column, row = _fine_pixels(stage.joints, camera)
+    column, row = _pixels(stage.joints, fine)
     return Picture(
-        image=photograph(small, surface.depth, focus, look, rng, film),
-        keypoints=label(stage.joints, camera, surface, _FLESH * flesh(stage.group)),
+        image=photograph(radiance, surface.depth, focus, camera.size_wh, sensor, look, rng, film),
+        keypoints=label(stage.joints, camera, fine, surface, _FLESH * flesh(stage.group)),
         box_xywh=cv2.boundingRect(mask.astype(np.uint8)),
         area=int(mask.sum()),
         posture=POSTURES[stage.posture].label,
@@ -276,8 +276,8 @@ def _sleep_sack(body: Body, person: Mesh, joints: Floats, material: int) -> Mesh
 
 def _albedo(surface: Surface, paints: dict[int, Paint]) -> Pixels:
     """(H, W, 3) linear RGB of every pixel's material."""
-    material, texture = surface.material.ravel(), surface.texture.reshape(-1, 3)
-    layers = surface.layers.reshape(-1, 4)
+    material, layers = surface.material.ravel(), surface.layers.reshape(-1, 4)
+    position, texture = surface.position.reshape(-1, 3), surface.texture.reshape(-1, 3)
     out = np.empty((len(material), 3), np.float32)
     rows, starts = _by_material(material, min(paints), max(paints))
     for index, paint in paints.items():
@@ -289,7 +289,7 @@ def _albedo(surface: Surface, paints: dict[int, Paint]) -> Pixels:
         elif paint.is_plain:
             color = paint.base[None].astype(np.float32)
         else:
-            color = paint.albedo(texture.take(here, axis=0))
+            color = paint.albedo((position if index < 0 else texture).take(here, axis=0))
         put_rows(out, here, color)
     return out.reshape(*surface.material.shape, 3)
 
@@ -313,24 +313,26 @@ def flesh(group: str) -> float:
     return 0.75 if group == "infant" else 2.0
 
 
-def label(joints: Floats, camera: Camera, surface: Surface, depth: Floats) -> Floats:
-    """(K, 3) key points; a joint is seen when nothing lies before it by more than its ``depth`` (K,), metres."""
+def label(joints: Floats, camera: Camera, fine: Camera, surface: Surface, depth: Floats) -> Floats:
+    """(K, 3) key points; a joint is seen when nothing lies before it by more than its ``depth`` (K,), metres.
+
+    ``fine`` is the same camera with the surface's pixels.
+    """
     xyz = camera.project(joints)
     width, height = camera.size_wh
     rounded = np.rint(xyz[:, :2])
     inside = (rounded >= 0).all(1) & (rounded < [width, height]).all(1) & (xyz[:, 2] > 0)
-    column, row = _fine_pixels(joints, camera)
+    column, row = _pixels(joints, fine)
     gap = xyz[:, 2] - surface.depth[row, column]
     out = np.concatenate([xyz[:, :2], np.where(gap < depth, 2, 1)[:, None]], axis=1)
     out[~inside] = 0
     return out
 
 
-def _fine_pixels(joints: Floats, camera: Camera) -> NDArray[np.int64]:
-    """(2, K) columns and rows of the supersampled image's pixels nearest to joints (K, 3)."""
-    fine = camera.scaled(SUPERSAMPLING)
-    limit = np.array(fine.size_wh) - 1
-    return np.clip(np.rint(fine.project(joints)[:, :2]), 0, limit).astype(int).T
+def _pixels(joints: Floats, camera: Camera) -> NDArray[np.int64]:
+    """(2, K) columns and rows of the pixels nearest to joints (K, 3)."""
+    limit = np.array(camera.size_wh) - 1
+    return np.clip(np.rint(camera.project(joints)[:, :2]), 0, limit).astype(int).T
 
 
 # How deep each COCO joint lies under the surface that shows it, metres, for a body of 0.7 m: the face's

@@ -1,33 +1,40 @@
 """The GPU benchmark, on the CPU: it prints its table, and says when there is no GPU."""
 
-import subprocess
+import importlib
 import sys
 from pathlib import Path
 
 import pytest
 import torch
 
-SCRIPT = Path(__file__).parents[1] / "benchmarks" / "gpu.py"
+BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 
 
-def run(*arguments):
-    command = [sys.executable, SCRIPT, *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=200)
+@pytest.fixture
+def run(monkeypatch, capsys):
+    """Exit status and output of the benchmark with these arguments."""
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    gpu = importlib.import_module("gpu")
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["gpu.py", *arguments])
+        return gpu.main(), capsys.readouterr().out
+
+    return run
 
 
-@pytest.mark.slow
-def test_the_smoke_run_prints_a_line_for_each_memory_format():
-    done = run("--smoke")
-    assert done.returncode == 0, done.stderr
-    words = [line.split()[:2] for line in done.stdout.splitlines()]
+def test_the_smoke_run_prints_a_line_for_each_memory_format(run):
+    status, output = run("--smoke")
+    assert status == 0
+    words = [line.split()[:2] for line in output.splitlines()]
     assert ["fp32", "channels_last"] in words
     assert ["fp32", "contiguous"] in words
-    assert "waiting for data" in done.stdout
+    assert "waiting for data" in output
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
-def test_without_a_gpu_it_says_so():
-    done = run()
-    assert done.returncode == 2
-    assert done.stdout.startswith("no GPU here")
-    assert done.stdout.count("\n") == 1
+def test_without_a_gpu_it_says_so(run):
+    status, output = run()
+    assert status == 2
+    assert output.startswith("no GPU here")
+    assert output.count("\n") == 1

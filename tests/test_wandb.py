@@ -1,13 +1,12 @@
 """What W&B is told of a run, read back from the files of offline runs."""
 
 import json
-import subprocess
 import sys
 
 import pytest
 import yaml
 
-from fidip import train
+from fidip import evaluate, train
 from fidip.errors import FidipError
 from fidip.tasks.wandb_run import joint_table, sync_command
 from wandb_file import finished, logged
@@ -160,11 +159,12 @@ def test_a_resumed_run_is_the_same_run(run_train, tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
-def test_an_evaluation_is_a_run_of_its_own(run_train, tmp_path, tiny_root):
+def test_an_evaluation_is_a_run_of_its_own(run_train, tmp_path, tiny_root, monkeypatch):
     run_train("experiment=scratch_demo", "logger=csv")
     (folder,) = tmp_path.glob("outputs/*/*")
     given = [f"ckpt={folder}", f"data.root={tiny_root}", "logger=wandb", "out=scored"]
-    subprocess.run([sys.executable, "-m", "fidip.evaluate", *given], check=True)
+    monkeypatch.setattr(sys, "argv", ["fidip evaluate", *given])
+    evaluate.main()
     (found,) = offline(tmp_path)
     run = about(found)
     assert (run.display_name, run.job_type) == ("scratch_demo-seed0", "evaluate")

@@ -1,5 +1,6 @@
 """Checkpoints that a crash, a kill or a full disk does not tear."""
 
+import importlib
 import os
 import subprocess
 import sys
@@ -13,7 +14,7 @@ from fidip import train
 from fidip.errors import DiskError
 from fidip.files import is_whole, write_whole
 
-KILL_RESUME = Path(__file__).parents[1] / "benchmarks/kill_resume.py"
+BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 
 
 def save(path, value, previous=None):
@@ -130,9 +131,12 @@ def ends_with_one_line(arguments, name, monkeypatch, capsys):
 
 
 @pytest.mark.slow
-def test_killed_runs_end_with_the_weights_and_curves_of_one_that_was_left_alone(tiny_root):
-    done = subprocess.run(
-        [sys.executable, KILL_RESUME, tiny_root, "2"], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert "2 ended with equal weights and 2 with equal curves" in done.stdout
+def test_killed_runs_end_with_the_weights_and_curves_of_one_that_was_left_alone(
+    tiny_root, monkeypatch, capsys
+):
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    monkeypatch.setattr(sys, "argv", ["kill_resume.py", str(tiny_root), "2"])
+    with pytest.raises(SystemExit) as exit_:
+        importlib.import_module("kill_resume").main()
+    assert exit_.value.code == 0
+    assert "2 ended with equal weights and 2 with equal curves" in capsys.readouterr().out

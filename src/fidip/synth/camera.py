@@ -11,6 +11,9 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from fidip.synth.mesh import from_origin
+from fidip.synth.rotation import cross
+
 Floats = NDArray[np.float64]
 
 
@@ -38,7 +41,7 @@ class Camera:
     def project(self, points: Floats) -> Floats:
         """(N, 3) world points to (N, 3): x and y in image px, and depth along the optical axis in metres."""
         seen: Floats = _on_image(
-            (points - self.position) @ self.rotation.T, self.focal, *self.center
+            from_origin(points, self.position) @ self.rotation.T, self.focal, *self.center
         )
         return seen
 
@@ -79,7 +82,7 @@ def look_at(
     e, a, r = np.deg2rad([elevation, azimuth, roll])
     back = np.array([np.cos(e) * np.sin(a), -np.cos(e) * np.cos(a), np.sin(e)])
     right = np.array([np.cos(a), np.sin(a), 0.0])
-    down = np.cross(-back, right)
+    down = cross(-back, right)
     rotation = np.stack([right, down, -back])
     turn = np.array([[np.cos(r), np.sin(r), 0], [-np.sin(r), np.cos(r), 0], [0, 0, 1]])
     return Camera(turn @ rotation, target + distance * back, focal, size_wh)

@@ -15,7 +15,7 @@ from fidip.synth.furniture import boxes, placed
 from fidip.synth.hands import Grip, open_hands
 from fidip.synth.hold import Infant, hold
 from fidip.synth.look import Look
-from fidip.synth.mesh import Mesh
+from fidip.synth.mesh import Mesh, top_near
 from fidip.synth.palette import bedding
 from fidip.synth.pose import UP, pose_rotations
 from fidip.synth.posture import Angles, draw_angles
@@ -120,9 +120,7 @@ def _touch_point(person: Mesh, joints: Floats, rng: np.random.Generator) -> Floa
     """(3,) a spot a little above the body, near a shoulder, wrist, hip or ankle."""
     joint = joints[rng.choice([5, 6, 9, 10, 11, 12, 15, 16])]
     place = joint[:2] + rng.normal(0, 0.03, 2)
-    near = np.linalg.norm(person.vertices[:, :2] - place, axis=1) < 0.06
-    top = person.vertices[near, 2].max() if near.any() else 0.0
-    return np.array([*place, top + 0.005])
+    return np.array([*place, top_near(person.vertices, place, 0.06) + 0.005])
 
 
 def _heading(palm: Floats, target: Floats, camera: Camera, rng: np.random.Generator) -> float:

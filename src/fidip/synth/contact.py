@@ -8,7 +8,6 @@ from functools import lru_cache
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
-from scipy.spatial import KDTree
 
 from fidip.synth.body import Body
 from fidip.synth.mesh import bounds, vertex_normals
@@ -19,6 +18,8 @@ Rows = NDArray[np.intp]
 _STEP = 4  # every fourth vertex of a limb: a cut of a centimetre is wider than that
 _APART = 0.12  # of the body's rest height: nearer parts of the skin fold upon each other
 _REACH = 0.06  # metres: the depth to which a cut is followed
+_RINGS = 2  # of cells of a grid around a point, as far as that
+_CELL = _REACH / _RINGS
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,27 +41,32 @@ def deepest_cut(body: Body, rest: Floats, posed: Floats) -> float:
     for limb, others in zip(regions.limbs, regions.others, strict=True):
         low, high = bounds(posed[limb])
         near = _within(posed, others, low - _REACH, high + _REACH)
-        axis = int(np.argmax(high - low))
-        near = near[np.argsort(posed[near, axis])]
-        deepest = max(deepest, _deepest(posed, normals, rest, limb, near, axis, apart))
+        deepest = max(
+            deepest,
+            _deepest(
+                posed[limb],
+                posed.take(near, 0),
+                normals.take(near, 0),
+                rest[limb],
+                rest.take(near, 0),
+                apart,
+            ),
+        )
     return deepest
 
 
 def reaches_under(points: Floats, skin: Floats, normals: Floats) -> float:
     """Metres that points (N, 3), every fourth of them, lie under a skin (V, 3) with its normals, at the deepest."""
-    low, high = bounds(skin)
     points = points[::_STEP]
-    points = points[((points > low) & (points < high)).all(1)]
-    low, high = points.min(0, initial=np.inf) - _REACH, points.max(0, initial=-np.inf) + _REACH
-    near = np.flatnonzero(((skin > low) & (skin < high)).all(1))
-    if not len(near):
+    points = points[_within(points, np.arange(len(points)), *bounds(skin))]
+    if not len(points):
         return 0.0
-    distance, row = KDTree(skin[near]).query(points, distance_upper_bound=_REACH)
-    found = np.isfinite(distance)
-    theirs = near[row[found]]
-    under = ((skin[theirs] - points[found]) * normals[theirs]).sum(1)
-    # along the normal, not beside the skin's edge
-    return float(under[under > 0.7 * distance[found]].max(initial=0.0))
+    low, high = bounds(points)
+    near = _within(skin, np.arange(len(skin)), low - _REACH, high + _REACH)
+    deepest: float = _deepest(
+        points, skin.take(near, 0), normals.take(near, 0), points, skin.take(near, 0), -1.0
+    )
+    return deepest
 
 
 @njit(cache=True)
@@ -78,52 +84,68 @@ def _within(
     return out[:count]
 
 
-@njit(cache=True)
+@njit(cache=True, error_model="numpy")
 def _deepest(
-    posed: Floats, normals: Floats, rest: Floats, limb: Rows, others: Rows, axis: int, apart: float
-) -> float:  # pragma: no cover - compiled
-    """How deep, metres, a vertex of ``limb`` is under the nearest of ``others`` within ``_REACH``.
+    points: Floats, skin: Floats, normals: Floats, points_rest: Floats, skin_rest: Floats, apart: float
+) -> float:  # fmt: skip  # pragma: no cover - compiled
+    """How deep, metres, a point (N, 3) is under the nearest vertex (V, 3) within ``_REACH``, along its normal (V, 3).
 
-    ``others`` are sorted along an axis: the search goes both ways from where the vertex would be among them, and ends
-    where that coordinate alone is farther than the nearest. The first row of equally near ones counts.
+    Only if the two are over ``apart`` from each other at rest. The search goes through a grid, from a point's cell
+    outwards; it ends, too, at a vertex no farther than the depth found so far, under which nothing is deeper.
     """
-    deepest, before = 0.0, -1
-    xs, ys, zs = posed[:, 0][others], posed[:, 1][others], posed[:, 2][others]
-    along = xs if axis == 0 else ys if axis == 1 else zs
-    for mine in limb:
-        x, y, z = posed[mine, 0], posed[mine, 1], posed[mine, 2]
+    deepest = 0.0
+    if len(skin) == 0:
+        return deepest
+    low, starts, rows, size = _grid(skin)
+    for p in range(len(points)):
+        x, y, z = points[p, 0], points[p, 1], points[p, 2]
+        cx, cy = int(np.floor((x - low[0]) / _CELL)), int(np.floor((y - low[1]) / _CELL))
+        cz = int(np.floor((z - low[2]) / _CELL))
         nearest, theirs = _REACH * _REACH, -1
-        if before >= 0:  # what was nearest to the vertex before narrows the search
-            dx, dy, dz = posed[before, 0] - x, posed[before, 1] - y, posed[before, 2] - z
-            square = dx * dx + dy * dy + dz * dz
-            if square < nearest:
-                nearest, theirs = square, before
-        here = posed[mine, axis]
-        middle = np.searchsorted(along, here)
-        for step in (-1, 1):
-            n = middle if step > 0 else middle - 1
-            while 0 <= n < len(others):
-                ahead = along[n] - here
-                if ahead * ahead > nearest:
-                    break
-                dx, dy, dz = xs[n] - x, ys[n] - y, zs[n] - z
-                square = dx * dx + dy * dy + dz * dz
-                if square <= nearest:
-                    other = others[n]
-                    if square < nearest or 0 <= other < theirs:
-                        nearest, theirs = square, other
-                n += step
-        before = theirs
+        for ring in range(_RINGS + 1):
+            first, last = max(cz - ring, 0), min(cz + ring, size[2] - 1)
+            for i in range(max(cx - ring, 0), min(cx + ring, size[0] - 1) + 1):
+                for j in range(max(cy - ring, 0), min(cy + ring, size[1] - 1) + 1):
+                    # all of a column at the ring's sides, else its two ends
+                    whole = abs(i - cx) == ring or abs(j - cy) == ring
+                    column = (i * size[1] + j) * size[2]
+                    for k in range(first, last + 1, 1 if whole else max(last - first, 1)):
+                        for n in range(starts[column + k], starts[column + k + 1]):
+                            dx, dy, dz = skin[rows[n], 0] - x, skin[rows[n], 1] - y, skin[rows[n], 2] - z  # fmt: skip
+                            square = dx * dx + dy * dy + dz * dz
+                            if square < nearest:
+                                nearest, theirs = square, rows[n]
+            if nearest <= max((ring * _CELL) ** 2, deepest * deepest):
+                break
         if theirs < 0:
             continue
         under, gap = 0.0, 0.0
         for i in range(3):
-            under += (posed[theirs, i] - posed[mine, i]) * normals[theirs, i]
-            gap += (rest[mine, i] - rest[theirs, i]) ** 2
+            under += (skin[theirs, i] - points[p, i]) * normals[theirs, i]
+            gap += (points_rest[p, i] - skin_rest[theirs, i]) ** 2
         # along the normal, not beside the skin's edge
         if np.sqrt(gap) > apart and under > 0.7 * np.sqrt(nearest):
             deepest = max(deepest, under)
     return deepest
+
+
+@njit(cache=True, error_model="numpy")
+def _grid(points):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
+    """Lowest corner, where each cell's points start, the points (N, 3) by cell, and the number of cells along x, y, z."""
+    low, high = bounds(points)
+    size = ((high - low) / _CELL).astype(np.int64) + 1
+    cell = np.empty(len(points), np.int64)
+    starts = np.zeros(size[0] * size[1] * size[2] + 2, np.int64)
+    for n in range(len(points)):
+        i, j = int((points[n, 0] - low[0]) / _CELL), int((points[n, 1] - low[1]) / _CELL)
+        cell[n] = (i * size[1] + j) * size[2] + int((points[n, 2] - low[2]) / _CELL)
+        starts[cell[n] + 2] += 1
+    starts = np.cumsum(starts)
+    rows = np.empty(len(points), np.int64)
+    for n in range(len(points)):
+        rows[starts[cell[n] + 1]] = n
+        starts[cell[n] + 1] += 1
+    return low, starts, rows, size
 
 
 @lru_cache(maxsize=4)

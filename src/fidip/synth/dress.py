@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from fidip.synth.body import Body
 from fidip.synth.look import Look
-from fidip.synth.mesh import Mesh
+from fidip.synth.mesh import Mesh, from_origin, lifted
 from fidip.synth.palette import any_skin
 from fidip.synth.texture import Material, any_material, linear, noise, put_rows, skin_tone
 
@@ -58,8 +58,10 @@ def body_parts(body: Body, vertices: Floats, heads: Floats) -> Parts:
     )
     head = body.share("neck02", "neck03", "head")
     hip, neck = joint["upperleg01.L"][2], joint["neck01"][2]
-    along_arm, arm_length = _along(vertices, joint, "upperarm01", "lowerarm01", "wrist")
-    along_leg, leg_length = _along(vertices, joint, "upperleg01", "lowerleg01", "foot")
+    mirrored = vertices.copy()
+    np.abs(vertices[:, 0], out=mirrored[:, 0])
+    along_arm, arm_length = _along(mirrored, joint, "upperarm01", "lowerarm01", "wrist")
+    along_leg, leg_length = _along(mirrored, joint, "upperleg01", "lowerleg01", "foot")
     return Parts(
         trunk=1 - arm - leg - head, arm=arm, leg=leg, head=head,
         height=(vertices[:, 2] - hip) / (neck - hip),
@@ -69,19 +71,26 @@ def body_parts(body: Body, vertices: Floats, heads: Floats) -> Parts:
 
 
 def _along(
-    vertices: Floats, joint: dict[str, Floats], first: str, second: str, end: str
+    mirrored: Floats, joint: dict[str, Floats], first: str, second: str, end: str
 ) -> tuple[Floats, float]:
-    """Distance along the chain of two bones as a share of its length; left and right by the sign of x."""
-    mirrored = vertices.copy()
-    mirrored[:, 0] = np.abs(mirrored[:, 0])
+    """Distance along the chain of two bones as a share of its length, and that; all vertices are on the left."""
     start, middle, stop = (joint[f"{name}.L"] for name in (first, second, end))
     upper, lower = np.linalg.norm(middle - start), np.linalg.norm(stop - middle)
-    on_first = (mirrored - start) @ (middle - start) / upper
-    on_second = (mirrored - middle) @ (stop - middle) / lower
-    distance = np.where(
-        on_first < upper, np.minimum(on_first, upper), upper + np.maximum(on_second, 0)
-    )
-    return distance / (upper + lower), float(upper + lower)
+    on_first = from_origin(mirrored, start) @ (middle - start)
+    on_second = from_origin(mirrored, middle) @ (stop - middle)
+    share: Floats = _share_of_chain(on_first, on_second, upper, lower)
+    return share, float(upper + lower)
+
+
+@njit(cache=True, error_model="numpy")
+def _share_of_chain(on_first, on_second, upper, lower):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
+    """(N,) places along two bones of these lengths, of places along each, times its length, (N,)."""
+    out = np.empty_like(on_first)
+    for n in range(len(out)):
+        first, second = on_first[n] / upper, on_second[n] / lower
+        along = first if first < upper else upper + max(second, 0.0)
+        out[n] = along / (upper + lower)
+    return out
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,8 +116,8 @@ class Outfit:
 
     def worn(self, person: Mesh) -> Mesh:
         """The body with its clothes' thickness."""
-        lifted = person.vertices + person.normals() * self.thickness[:, None]
-        return Mesh(lifted, person.faces, person.texture, person.material, person.layers)
+        vertices = lifted(person.vertices, person.normals(), self.thickness)
+        return Mesh(vertices, person.faces, person.texture, person.material, person.layers)
 
     def albedo(self, texture: Pixels, layers: Pixels) -> Pixels:
         """(N, 3) linear RGB at (N, 3) rest coordinates with (N, 4) layer cover."""
@@ -199,18 +208,15 @@ def dress(
     style: np.random.Generator,
 ) -> Outfit:
     """Draw an outfit for a rest shape; ``style`` is the random stream of what later looks added."""
-    parts, keypoints = body_parts(body, vertices, heads), body.keypoints(vertices)
-    center, distance = (
-        (keypoints[1] + keypoints[2]) / 2,
-        float(np.linalg.norm(keypoints[1] - keypoints[2])),
-    )
+    parts, eyes = body_parts(body, vertices, heads), body.keypoint_weights[1:3] @ vertices
+    center, distance = (eyes[0] + eyes[1]) / 2, float(np.linalg.norm(eyes[0] - eyes[1]))
     wear = _infant_clothes if group == "infant" else _adult_clothes
     cover = np.full((len(vertices), 4), _NOWHERE)
     cover[:, LOWER], cover[:, UPPER], cover[:, FEET] = wear(parts, rng)
     if look.socks and style.random() < look.socks:
         socks = (parts.along_leg - style.uniform(0.7, 0.95)) * parts.leg_length * parts.leg
         cover[:, FEET] = np.maximum(cover[:, FEET], socks - (1 - parts.leg))
-    scalp = (vertices - center) / distance
+    scalp = from_origin(vertices, center) / distance
     hairline = scalp @ np.array([0.0, 0.62, 0.78]) - rng.uniform(1.25, 1.6)
     bonnet = group == "infant" and rng.random() < 0.15
     has_hair = bonnet or rng.random() < (0.75 if group == "infant" else 0.93)
@@ -235,7 +241,7 @@ def dress(
     )
     return Outfit(
         cover=cover,
-        thickness=np.maximum.reduce(np.clip(cover.T / (0.01 * scale), 0, 1) * lift[:, None]),
+        thickness=_thickness(cover, 0.01 * scale, lift),
         skin=skin,
         materials=(
             cloth[0],
@@ -249,6 +255,18 @@ def dress(
         if rng.random() < 0.3
         else linear(rng.choice([(62, 44, 34), (48, 66, 92), (40, 30, 28)])),
     )
+
+
+@njit(cache=True)
+def _thickness(cover, hem, lift):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
+    """(V,) metres that layers with (V, 4) cover lift the surface: each by ``lift`` (4,), less within ``hem`` of its end."""
+    out = np.empty(len(cover))
+    for v in range(len(cover)):
+        most = 0.0
+        for i in range(4):
+            most = max(most, min(max(cover[v, i] / hem, 0.0), 1.0) * lift[i])
+        out[v] = most
+    return out
 
 
 def _garment(parts: Parts, low: float, high: float, sleeve: float, leg: float) -> Floats:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from fidip.synth.mesh import Mesh, bounds, join
 from fidip.synth.raster import Surface, depth_map
+from fidip.synth.rotation import cross
 
 Floats = NDArray[np.float64]
 Pixels = NDArray[np.float32]
@@ -78,9 +79,9 @@ def _on_map(local, low_u, low_v, far, texel):  # pragma: no cover - compiled
 
 def _light_axes(direction: Floats) -> Floats:
     helper = np.array([0.0, 1.0, 0.0]) if abs(direction[2]) > 0.9 else np.array([0.0, 0.0, 1.0])
-    x = np.cross(helper, direction)
+    x = cross(helper, direction)
     x /= np.linalg.norm(x)
-    return np.stack([x, np.cross(direction, x), direction])
+    return np.stack([x, cross(direction, x), direction])
 
 
 @njit(cache=True, error_model="numpy")

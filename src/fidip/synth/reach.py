@@ -38,11 +38,12 @@ class Touch:
 
 @dataclass(frozen=True, eq=False)
 class _Palm:
-    """A hand in the rest pose: its axes and the middle of its palm's skin from the wrist, metres."""
+    """A hand in the rest pose: its axes, the middle of its palm's skin from the wrist, and the forearm's length; metres."""
 
     fingers: Floats
     normal: Floats
     middle: Floats
+    forearm: float
 
 
 @lru_cache(maxsize=4)
@@ -62,7 +63,8 @@ def _palm(body: Body, side: str) -> _Palm:
     middle = points[(along > 0.3 * along.max()) & (along < 0.55 * along.max())]
     skin = np.percentile(middle @ normal, 95)
     center = middle.mean(0)
-    return _Palm(fingers, normal, center + (skin - center @ normal) * normal)
+    middle = center + (skin - center @ normal) * normal
+    return _Palm(fingers, normal, middle, _forearm(body, heads, side))
 
 
 def joint(body: Body, heads: Floats, rotations: Floats, bone: str) -> Floats:
@@ -81,7 +83,8 @@ def lay_hand(body: Body, heads: Floats, rotations: Floats, side: str, touch: Tou
     Returns:
         Metres that the palm stays away from there: 0 where the arm is long enough.
     """
-    palm, size = _palm(body, side), _forearm_ratio(body, heads, side)
+    palm = _palm(body, side)
+    size = _forearm(body, heads, side) / palm.forearm
     chest = rotations[body.index[f"clavicle.{side}"]]
     away = 0.0
     forearm = touch.fingers
@@ -132,8 +135,6 @@ def _two_bones(
     return first_turn, second_turn, lower, float(max(0.0, far - near))
 
 
-def _forearm_ratio(body: Body, heads: Floats, side: str) -> float:
-    """The hand's size against the mean adult's, as long as the forearm is."""
-    mean = body.rest("adult", np.zeros(8))[1]
-    start, end = body.index[f"lowerarm01.{side}"], body.index[f"wrist.{side}"]
-    return float(np.linalg.norm(heads[end] - heads[start]) / np.linalg.norm(mean[end] - mean[start]))  # fmt: skip
+def _forearm(body: Body, heads: Floats, side: str) -> float:
+    start, end = (heads[body.index[f"{bone}.{side}"]] for bone in ("lowerarm01", "wrist"))
+    return float(np.linalg.norm(end - start))

@@ -11,7 +11,7 @@ from fidip.synth.camera import Camera
 from fidip.synth.furniture import block, cot, placed
 from fidip.synth.light import Light
 from fidip.synth.look import Look
-from fidip.synth.mesh import Mesh, bounds
+from fidip.synth.mesh import Mesh, bounds, top_near
 from fidip.synth.palette import bedding, household_floor, household_wall
 from fidip.synth.posture import POSTURES
 from fidip.synth.props import any_toy, blanket, faced_up, mat, moved
@@ -54,8 +54,7 @@ def surroundings(
         radius = length * rng.uniform(0.04, 0.13)
         at, away = rng.uniform(0, 2 * np.pi), length * rng.uniform(0.15, 0.75)
         place = middle + away * np.array([np.cos(at), np.sin(at)])
-        near = np.linalg.norm(below[:, :2] - place, axis=1) < radius
-        height = (below[near, 2].max() if near.any() else 0.0) + 0.6 * radius
+        height = top_near(below, place, radius) + 0.6 * radius
         props.append(moved(any_toy(radius, _TOYS + toy, rng), np.array([*place, height])))
     scale, dyes = 0.25 * length, (look.saturation, look.brightness)
     cloths = [

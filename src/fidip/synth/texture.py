@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 Pixels = NDArray[np.float32]
 
+_PRIMARIES = np.array([0, 4, 2])  # hues of red, green and blue, in sixths of the circle
+
 PATTERNS = ("plain", "mottled", "stripes", "checks", "dots", "planks", "patches")
 
 # Skin from light to dark, sRGB; equal steps along this list are about equal steps of lightness.
@@ -74,7 +76,7 @@ def any_color(
 ) -> Floats:
     """Linear RGB of a random hue, saturation and brightness, as dyes and toys have them."""
     hue, value = rng.uniform(0, 6), rng.uniform(*brightness)
-    ramp = np.clip(np.abs((hue + np.array([0, 4, 2])) % 6 - 3) - 1, 0, 1)
+    ramp = np.minimum(np.maximum(np.abs((hue + _PRIMARIES) % 6 - 3) - 1, 0), 1)
     return linear(255 * value * (1 - rng.uniform(*saturation) * (1 - ramp)))
 
 

@@ -35,6 +35,15 @@ STANDING = np.array(
 """(17, 2) joints of a person 20 units tall, seen from the front."""
 
 
+def pytest_collection_modifyitems(items):
+    """SLURM's module first, for it waits more than it works, then all that have a slow test.
+
+    So no worker of ``-n`` is left alone with a long module at the end.
+    """
+    first = [{item.path for item in items if item.get_closest_marker(m)} for m in ("slurm", "slow")]
+    items.sort(key=lambda item: [item.path not in paths for paths in first])
+
+
 @pytest.fixture(scope="session")
 def tiny_root(tmp_path_factory):
     """A data set in SyRIP's layout; shared, so only to be read."""

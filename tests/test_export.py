@@ -17,6 +17,7 @@ def compose(*overrides):
         return hydra.compose("export", overrides)
 
 
+@pytest.mark.slow
 def test_a_bundled_network_as_onnx(tmp_path):
     out = tmp_path / "net.onnx"
     command = ["fidip.export", "ckpt=bundled:demo_adult", f"out={out}", "decode=true"]

@@ -145,6 +145,7 @@ def test_mistakes_are_one_line(arguments, words, photos, monkeypatch, tmp_path, 
     assert error[-1].startswith("error: ")
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("ctrl_c")
 def test_an_interrupted_video_keeps_what_was_found(tmp_path):
     video = make_video(tmp_path / "v.mp4", [i / 25 for i in range(1500)], wh=(320, 240))

@@ -74,6 +74,7 @@ def test_a_recording_is_smoothed_and_drawn_as_it_comes(monkeypatch, tmp_path):
         Camera(str(tmp_path / "none.mp4"))
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("ctrl_c")
 def test_ctrl_c_ends_a_recording_well(tmp_path):
     video = make_video(tmp_path / "v.mp4", [i / 25 for i in range(2000)])

@@ -62,11 +62,8 @@ CASES = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", CASES)
-@pytest.mark.parametrize("workers", [0, 1])
+@pytest.mark.parametrize(("name", "workers"), [*((name, 0) for name in CASES), ("empty image", 1)])
 def test_bad_data_is_one_line(name, workers, tiny_copy, tmp_path, monkeypatch, capfd):
-    if workers and "image" not in name:
-        pytest.skip("found before any worker starts")
     damage, words = CASES[name]
     damage(tiny_copy)
     monkeypatch.chdir(tmp_path)

@@ -11,7 +11,11 @@ import torch
 
 from fidip import train
 
-TINY = ("data.num_workers=0", "data.batch_size=2", "data.val_fraction=0.5")
+TINY = (
+    *("data.num_workers=0", "data.batch_size=2", "data.val_fraction=0.5"),
+    *("codec.input_wh=[32,32]", "codec.heatmap_wh=[8,8]"),
+    *("net.backbone.width=8", "net.backbone.channels=[8,8,8,8]"),
+)
 
 
 def run_train(monkeypatch, *arguments):

@@ -119,6 +119,13 @@ class Sweep:
 
         self.wait(is_beyond, f"epoch {number}")
 
+    def hold(self):
+        """Stop its job beyond the first epoch, so that it does not end before others are as far."""
+        self.wait_for_epoch()
+        (job,) = self.jobs("RUNNING")
+        slurm("scancel", "--signal=STOP", job)
+        return job
+
     def output_of_jobs(self):
         files = sorted(self.folder.glob("outputs/.slurm/*/*.out"))
         return "\n".join(file.read_text() for file in files)
@@ -217,9 +224,10 @@ def preempted(folder, data):
     signal = "+hydra.launcher.additional_parameters.signal=TERM@10"
     sweeps = Sweep(folder / "one", data, *where, signal), Sweep(folder / "two", data, *where, *TWO)
     try:
-        for sweep in sweeps:
-            sweep.wait_for_epoch()
+        with ThreadPoolExecutor(len(sweeps)) as pool:
+            jobs = list(pool.map(Sweep.hold, sweeps))
         slurm("sbatch", "--partition=debug", "--gres=gpu:2", "--output=/dev/null", "--wrap=true")
+        slurm("scancel", "--signal=CONT", *jobs)
         for sweep in sweeps:
             sweep.wait(lambda sweep=sweep: not sweep.jobs("RUNNING"), "the other job")
     finally:

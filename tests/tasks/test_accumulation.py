@@ -69,16 +69,20 @@ class StopInGroup(pl.Callback):
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("experiment", "accumulate"),
-    [("fidip", "task.accumulate=2"), ("scratch", "trainer.accumulate_grad_batches=2")],
+    [
+        ("fidip", ["task.accumulate=2", "task.domain_epochs=1"]),
+        ("scratch", ["trainer.accumulate_grad_batches=2"]),
+    ],
 )
 def test_a_run_that_stops_within_a_group_goes_on_from_its_start(
     experiment, accumulate, monkeypatch, tmp_path, tiny_root
 ):
     monkeypatch.chdir(tmp_path)
     arguments = [
-        *(f"experiment={experiment}_demo", f"data.root={tiny_root}", "ckpt=null", accumulate),
+        *(f"experiment={experiment}_demo", f"data.root={tiny_root}", "ckpt=null", *accumulate),
         *("data.num_workers=0", "data.batch_size=2", "data.val_fraction=0.4"),
         *("codec.input_wh=[32,32]", "codec.heatmap_wh=[8,8]", "trainer.max_epochs=2"),
+        *("net.backbone.width=8", "net.backbone.channels=[8,8,8,8]"),
         "callbacks.checkpoints.every_minutes=0",
     ]
     weights = {}

@@ -121,13 +121,10 @@ class Body:
 
     def transforms(self, heads: Floats, rotations: Floats) -> tuple[Floats, Floats]:
         """Rotation (J, 3, 3) and translation (J, 3) of each bone from rest to pose."""
-        shifts = np.zeros_like(heads)
-        for bone, parent in enumerate(self.parents):
-            posed_head = (
-                heads[bone] if parent < 0 else rotations[parent] @ heads[bone] + shifts[parent]
-            )
-            shifts[bone] = posed_head - rotations[bone] @ heads[bone]
-        return rotations, shifts
+        columns = heads[:, :, None]
+        by_parent = np.matmul(rotations[self.parents], columns)[..., 0]
+        by_self = np.matmul(rotations, columns)[..., 0]
+        return rotations, _chained(heads, by_parent, by_self, self.parents)
 
     def keypoints(self, vertices: Floats) -> Floats:
         """(17, 3) COCO key points of posed vertices (V, 3)."""
@@ -212,6 +209,21 @@ def _quantise(values: Floats, steps: int) -> tuple[NDArray[np.generic], Floats]:
     step = np.abs(values).max(axis=axes, keepdims=True) / steps
     kind = np.int8 if steps < 128 else np.int16
     return np.rint(values / step).astype(kind), step
+
+
+@njit(cache=True)
+def _chained(
+    heads: Floats, by_parent: Floats, by_self: Floats, parents: NDArray[np.int64]
+) -> Floats:  # pragma: no cover - compiled
+    """(J, 3) shifts of bones whose heads (J, 3) are turned by the parent and by themselves; parents come first."""
+    shifts = np.empty_like(heads)
+    for bone in range(len(parents)):
+        for i in range(3):
+            head = heads[bone, i]
+            if parents[bone] >= 0:
+                head = by_parent[bone, i] + shifts[parents[bone], i]
+            shifts[bone, i] = head - by_self[bone, i]
+    return shifts
 
 
 @njit(cache=True)

@@ -93,7 +93,7 @@ def _deepest(
     Only if the two are over ``apart`` from each other at rest. The search goes through a grid, from a point's cell
     outwards; it ends, too, at a vertex no farther than the depth found so far, under which nothing is deeper.
     """
-    deepest = 0.0
+    deepest, before = 0.0, -1
     if len(skin) == 0:
         return deepest
     low, starts, rows, size = _grid(skin)
@@ -102,21 +102,34 @@ def _deepest(
         cx, cy = int(np.floor((x - low[0]) / _CELL)), int(np.floor((y - low[1]) / _CELL))
         cz = int(np.floor((z - low[2]) / _CELL))
         nearest, theirs = _REACH * _REACH, -1
+        if before >= 0:  # what was nearest to the point before narrows the search
+            dx, dy, dz = skin[before, 0] - x, skin[before, 1] - y, skin[before, 2] - z
+            if dx * dx + dy * dy + dz * dz < nearest:
+                nearest, theirs = dx * dx + dy * dy + dz * dz, before
         for ring in range(_RINGS + 1):
             first, last = max(cz - ring, 0), min(cz + ring, size[2] - 1)
             for i in range(max(cx - ring, 0), min(cx + ring, size[0] - 1) + 1):
+                dx = max(low[0] + i * _CELL - x, x - low[0] - (i + 1) * _CELL, 0.0)
                 for j in range(max(cy - ring, 0), min(cy + ring, size[1] - 1) + 1):
+                    dy = max(low[1] + j * _CELL - y, y - low[1] - (j + 1) * _CELL, 0.0)
+                    if dx * dx + dy * dy >= nearest:
+                        continue
                     # all of a column at the ring's sides, else its two ends
                     whole = abs(i - cx) == ring or abs(j - cy) == ring
                     column = (i * size[1] + j) * size[2]
                     for k in range(first, last + 1, 1 if whole else max(last - first, 1)):
+                        dz = max(low[2] + k * _CELL - z, z - low[2] - (k + 1) * _CELL, 0.0)
+                        if dx * dx + dy * dy + dz * dz >= nearest:
+                            continue
                         for n in range(starts[column + k], starts[column + k + 1]):
-                            dx, dy, dz = skin[rows[n], 0] - x, skin[rows[n], 1] - y, skin[rows[n], 2] - z  # fmt: skip
-                            square = dx * dx + dy * dy + dz * dz
+                            square = 0.0
+                            for axis in range(3):
+                                square += (skin[rows[n], axis] - points[p, axis]) ** 2
                             if square < nearest:
                                 nearest, theirs = square, rows[n]
             if nearest <= max((ring * _CELL) ** 2, deepest * deepest):
                 break
+        before = theirs
         if theirs < 0:
             continue
         under, gap = 0.0, 0.0

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cached_property, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,10 +65,15 @@ class Infant:
 
     def trunk(self, low: float, high: float) -> Floats:
         """(N, 3) skin of the trunk between two heights: 0 at the hips, 1 at the shoulders."""
+        skin, height = self._trunk
+        return skin[(height > low) & (height < high)]
+
+    @cached_property
+    def _trunk(self) -> tuple[Floats, Floats]:
+        """(N, 3) skin of the trunk and (N,) its height."""
         hips, neck = self.joints[11:13].mean(0), self.joints[5:7].mean(0)
-        height = (self.vertices - hips) @ self.up / np.linalg.norm(neck - hips)
-        mine = self.body.share("spine", "root", "pelvis") > 0.75
-        return self.vertices[mine & (height > low) & (height < high)]
+        skin = self.vertices[self.body.share("spine", "root", "pelvis") > 0.75]
+        return skin, (skin - hips) @ self.up / np.linalg.norm(neck - hips)
 
     def against(self, place: Floats, normal: Floats) -> Floats:
         """(3,) where a palm that looks along ``normal`` meets trunk or thighs when it is pushed on from ``place``."""
@@ -119,7 +125,7 @@ class Adult:
     def hand(self, side: str) -> Floats:
         """(N, 3) posed skin of a hand."""
         bone = self.body.index[f"wrist.{side}"]
-        mine = self.rest[self.body.share(f"wrist.{side}") > 0.8] - self.heads[bone]
+        mine = self.rest.take(_hand(self.body, side), 0) - self.heads[bone]
         place = joint(self.body, self.heads, self.rotations, f"wrist.{side}")
         skin: Floats = mine @ self.rotations[bone].T + place
         return skin
@@ -127,6 +133,11 @@ class Adult:
     def part(self, posed: Floats, *bones: str) -> Floats:
         mine: Floats = posed[self.body.share(*bones) > 0.8]
         return mine
+
+
+@lru_cache(maxsize=8)
+def _hand(body: Body, side: str) -> NDArray[np.intp]:
+    return np.flatnonzero(body.share(f"wrist.{side}") > 0.8)
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,24 +157,24 @@ class Held:
     flaw: float
 
 
-Way = Callable[[Infant, Body, Floats, Floats, np.random.Generator], Held]
+Way = Callable[[Infant, Body, Floats, Floats, float, np.random.Generator], Held]
 
 
 def hold(
     way: str, infant: Infant, body: Body, rest: Floats, heads: Floats, rng: np.random.Generator
 ) -> Held:
     """An adult of rest pose (V, 3) and bone heads (J, 3) who holds the infant: of a few draws the best."""
-    best = WAYS[way](infant, body, rest, heads, rng)
+    best = WAYS[way](infant, body, rest, heads, np.inf, rng)
     for _ in range(_ATTEMPTS - 1):
         if best.flaw < _ENOUGH:
             break
-        other = WAYS[way](infant, body, rest, heads, rng)
+        other = WAYS[way](infant, body, rest, heads, best.flaw, rng)
         best = min(best, other, key=lambda held: held.flaw)
     return best
 
 
 def _under_the_arms(
-    infant: Infant, body: Body, rest: Floats, heads: Floats, rng: np.random.Generator
+    infant: Infant, body: Body, rest: Floats, heads: Floats, limit: float, rng: np.random.Generator
 ) -> Held:
     """Held up by the chest, facing the adult or away."""
     behind = rng.random() < 0.6
@@ -173,11 +184,11 @@ def _under_the_arms(
     hands = np.mean([touch.place for touch in touches.values()], axis=0)
     shoulders = hands - rng.uniform(0.33, 0.42) * adult.forward + rng.uniform(0.0, 0.2) * UP
     shift = shoulders - (adult.shoulder("L") + adult.shoulder("R")) / 2
-    return _held(infant, adult, shift, touches)
+    return _held(infant, adult, shift, touches, limit)
 
 
 def _on_the_lap(
-    infant: Infant, body: Body, rest: Floats, heads: Floats, rng: np.random.Generator
+    infant: Infant, body: Body, rest: Floats, heads: Floats, limit: float, rng: np.random.Generator
 ) -> Held:
     """Sitting on the thighs, the back to the adult."""
     adult = Adult.turned(body, rest, heads, _SEATED, rng.uniform(-8, 2), rng.normal(0, 6), rng)
@@ -196,11 +207,11 @@ def _on_the_lap(
     shift = forward * ahead + level * aside + height * UP
     touches = _at_the_sides(infant, adult, (0.2, 0.55), rng)
     seat = np.array([0.0, 0.0, thighs[:, 2].min()]) + shift
-    return _held(infant, adult, shift, touches, seat)
+    return _held(infant, adult, shift, touches, limit, seat)
 
 
 def _in_the_crook(
-    infant: Infant, body: Body, rest: Floats, heads: Floats, rng: np.random.Generator
+    infant: Infant, body: Body, rest: Floats, heads: Floats, limit: float, rng: np.random.Generator
 ) -> Held:
     """Lying along a forearm before the chest, the head at the elbow; the other hand is under the bottom."""
     toward = 1.0 if infant.front[0] > 0 else -1.0  # the belly is turned to the adult
@@ -226,7 +237,7 @@ def _in_the_crook(
         crook: Touch(infant.against(wrist + 0.06 * along, normal), normal, along, below),
         other: Touch(under, UP, unit(ahead - 0.5 * along), -UP + 0.6 * SIGN[other] * adult.leftward),
     }  # fmt: skip
-    return _held(infant, adult, shift, touches)
+    return _held(infant, adult, shift, touches, limit)
 
 
 WAYS: dict[str, Way] = {
@@ -255,10 +266,11 @@ def _at_the_sides(
 
 
 def _held(
-    infant: Infant, adult: Adult, shift: Floats, touches: dict[str, Touch], seat: Floats | None = None
+    infant: Infant, adult: Adult, shift: Floats, touches: dict[str, Touch], limit: float,
+    seat: Floats | None = None,
 ) -> Held:  # fmt: skip
-    """Place the hands of an adult who is moved by ``shift`` (3,), and see how well it fits."""
-    missed = 0.0
+    """Place the hands of an adult who is moved by ``shift`` (3,), and see how well it fits: no further once over ``limit``."""
+    flaw = 0.0
     for side, touch in touches.items():
         place = touch.place - shift
         for _ in range(3):
@@ -269,10 +281,12 @@ def _held(
             if cut < _PRESSED:
                 break
             place = place - (cut - 0.5 * _PRESSED) * touch.normal  # curled fingers need room
-        missed += away + max(0.0, float(np.linalg.norm(place + shift - touch.place)) - _OFF)
+        flaw += away + max(0.0, float(np.linalg.norm(place + shift - touch.place)) - _OFF)
+        if flaw > limit:
+            return Held(skin, adult.forward, seat, flaw)
     vertices = adult.skin() + shift
-    cut = max(
-        reaches_under(vertices, infant.vertices, infant.normals),
-        reaches_under(infant.vertices, vertices, vertex_normals(vertices, adult.body.faces)),
-    )
-    return Held(vertices, adult.forward, seat, missed + cut)
+    cut = reaches_under(vertices, infant.vertices, infant.normals)
+    if flaw + cut <= limit:
+        normals = vertex_normals(vertices, adult.body.faces)
+        cut = max(cut, reaches_under(infant.vertices, vertices, normals))
+    return Held(vertices, adult.forward, seat, flaw + cut)

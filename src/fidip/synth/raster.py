@@ -70,10 +70,18 @@ def silhouette(meshes: list[Mesh], camera: Camera) -> NDArray[np.bool_]:
 def visible_share(points: Floats, others: Mesh, camera: Camera) -> float:
     """Share of points (N, 3) that a mesh does not hide, on a grid of 64 px."""
     small = camera.scaled(64 / max(camera.size_wh))
-    _, key = _nearest(*_perspective(small.project(others.vertices)), others.faces, *small.size_wh)
+    key = inverse_depth([others], small)
     seen = small.project(points)
     column, row = np.clip(np.rint(seen[:, :2]), 0, np.array(small.size_wh) - 1).astype(int).T
     return float((1 / seen[:, 2] >= key[row, column]).mean())
+
+
+def inverse_depth(meshes: list[Mesh], camera: Camera) -> Floats:
+    """(H, W) of the nearest face at every pixel, 1 / metres; minus infinity where there is none."""
+    vertices, faces, _ = join(meshes)
+    _, key = _nearest(*_perspective(camera.project(vertices)), faces, *camera.size_wh)
+    nearest: Floats = key
+    return nearest
 
 
 def _perspective(screen: Floats) -> tuple[Floats, Floats]:

@@ -16,6 +16,7 @@ Floats = NDArray[np.float64]
 
 SIGN = {"L": 1.0, "R": -1.0}
 _STRETCH = 0.985  # of the arm's length: the elbow stays a little bent
+_SETTLED = 0.9999  # cosine of the forearm's turn from one try to the next
 _BEND_DEG = 65.0  # the furthest that a hand bends away from the forearm
 
 
@@ -87,11 +88,18 @@ def lay_hand(body: Body, heads: Floats, rotations: Floats, side: str, touch: Tou
     size = _forearm(body, heads, side) / palm.forearm
     chest = rotations[body.index[f"clavicle.{side}"]]
     away = 0.0
-    forearm = touch.fingers
+    before, forearm = np.zeros(3), touch.fingers
+    root, socket = (
+        body.index[f"shoulder01.{side}"],
+        joint(body, heads, rotations, f"shoulder01.{side}"),
+    )
+    bone = heads[body.index[f"upperarm01.{side}"]] - heads[root]
     for _ in range(3):  # the shoulder gives with the arm, and the hand with the forearm
-        hand = _hand_rotation(palm, touch, forearm)
+        if before @ forearm > _SETTLED:
+            break
+        before, hand = forearm, _hand_rotation(palm, touch, forearm)
         wrist = touch.place - size * hand @ palm.middle
-        shoulder = joint(body, heads, rotations, f"upperarm01.{side}")
+        shoulder = socket + rotations[root] @ bone
         upper, lower, forearm, away = _two_bones(body, heads, side, wrist - shoulder, touch.elbow)
         set_bones(rotations, body, [f"shoulder01.{side}"], between(chest, upper, 0.4))
         set_bones(rotations, body, [f"upperarm01.{side}", f"upperarm02.{side}"], upper)

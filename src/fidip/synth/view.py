@@ -12,7 +12,7 @@ from fidip.synth.camera import Camera, look_at
 from fidip.synth.look import Look
 from fidip.synth.mesh import Mesh, bounds
 from fidip.synth.posture import POSTURES
-from fidip.synth.raster import draw
+from fidip.synth.raster import inverse_depth
 
 Floats = NDArray[np.float64]
 
@@ -46,12 +46,10 @@ def clear_view(
 
 def _pixels_seen(person: Mesh, before: list[Mesh], camera: Camera) -> float:
     """Share of the person's pixels that are theirs with the other meshes there, on a grid of 64 px."""
-    small, far = camera.scaled(64 / max(camera.size_wh)), np.array([0.0, 1.0, 0.0, 1e3])
-    alone, crowd = (
-        (draw(meshes, small, far).material == person.material).sum()
-        for meshes in ([person], [person, *before])
-    )
-    return float(crowd / max(alone, 1))
+    small = camera.scaled(64 / max(camera.size_wh))
+    mine = inverse_depth([person], small)
+    seen = mine >= inverse_depth(before, small)
+    return float((seen & (mine > 0)).sum() / max((mine > 0).sum(), 1))
 
 
 def frame_person(

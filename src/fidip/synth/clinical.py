@@ -17,8 +17,9 @@ from fidip.errors import ConfigError
 from fidip.skeleton import COCO17
 from fidip.synth.batch import Record
 from fidip.synth.body import Body
+from fidip.synth.label import flesh, label
 from fidip.synth.raster import draw
-from fidip.synth.scene import Stage, flesh, label
+from fidip.synth.scene import Stage
 
 Floats = NDArray[np.float64]
 

@@ -134,5 +134,5 @@ def _heading(palm: Floats, target: Floats, camera: Camera, rng: np.random.Genera
 
 def _above_floor(mesh: Mesh) -> Mesh:
     """Without the faces below the floor: kneeling legs are not to be seen through it."""
-    above = (mesh.vertices[mesh.faces, 2] > 0.0).all(1)
+    above = (mesh.vertices[:, 2] > 0.0)[mesh.faces].all(1)
     return Mesh(mesh.vertices, mesh.faces[above], mesh.texture, mesh.material, mesh.layers)

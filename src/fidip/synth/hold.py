@@ -145,7 +145,7 @@ class Held:
     """An adult who holds the infant.
 
     Attributes:
-        vertices: (V, 3) of the adult.
+        vertices: (V, 3) of the adult; of a hand alone where no more was placed, as the flaw is over its limit.
         forward: (3,) where the adult faces.
         seat: (3,) the underside of who sits on something, metres; None where nobody does.
         flaw: metres by which hands miss and bodies cut into each other.

@@ -18,6 +18,7 @@ from fidip.synth.dress import Outfit, dress
 from fidip.synth.furniture import sleep_sack
 from fidip.synth.growth import infant_shape
 from fidip.synth.hands import Grip, open_hands
+from fidip.synth.label import FLESH, flesh, label, pixels
 from fidip.synth.lens import any_sensor, infrared, photograph
 from fidip.synth.light import Light, shade
 from fidip.synth.look import Look
@@ -222,10 +223,10 @@ def capture(stage: Stage, look: Look, rng: np.random.Generator) -> Picture:
     radiance = shade(surface, albedo, meshes, *stage.lights)
     focus = float(np.median(camera.project(stage.joints)[:, 2]))
     mask = silhouette(stage.worn, camera)
-    column, row = _pixels(stage.joints, fine)
+    column, row = pixels(stage.joints, fine)
     return Picture(
         image=photograph(radiance, surface.depth, focus, camera.size_wh, sensor, look, rng, film),
-        keypoints=label(stage.joints, camera, fine, surface, _FLESH * flesh(stage.group)),
+        keypoints=label(stage.joints, camera, fine, surface, FLESH * flesh(stage.group)),
         box_xywh=cv2.boundingRect(mask.astype(np.uint8)),
         area=int(mask.sum()),
         posture=POSTURES[stage.posture].label,
@@ -328,35 +329,3 @@ def _by_material(material, low, high):  # type: ignore[no-untyped-def]  # pragma
         rows[following[material[n] - low]] = n
         following[material[n] - low] += 1
     return rows, starts
-
-
-def flesh(group: str) -> float:
-    """Thickness of the flesh of a group's bodies, relative to one of 0.7 m."""
-    return 0.75 if group == "infant" else 2.0
-
-
-def label(joints: Floats, camera: Camera, fine: Camera, surface: Surface, depth: Floats) -> Floats:
-    """(K, 3) key points; a joint is seen when nothing lies before it by more than its ``depth`` (K,), metres.
-
-    ``fine`` is the same camera with the surface's pixels.
-    """
-    xyz = camera.project(joints)
-    width, height = camera.size_wh
-    rounded = np.rint(xyz[:, :2])
-    inside = (rounded >= 0).all(1) & (rounded < [width, height]).all(1) & (xyz[:, 2] > 0)
-    column, row = _pixels(joints, fine)
-    gap = xyz[:, 2] - surface.depth[row, column]
-    out = np.concatenate([xyz[:, :2], np.where(gap < depth, 2, 1)[:, None]], axis=1)
-    out[~inside] = 0
-    return out
-
-
-def _pixels(joints: Floats, camera: Camera) -> NDArray[np.int64]:
-    """(2, K) columns and rows of the pixels nearest to joints (K, 3)."""
-    limit = np.array(camera.size_wh) - 1
-    return np.clip(np.rint(camera.project(joints)[:, :2]), 0, limit).astype(int).T
-
-
-# How deep each COCO joint lies under the surface that shows it, metres, for a body of 0.7 m: the face's
-# points lie on the skin, a hip under a thick layer and its nappy.
-_FLESH = np.array([0.012, 0.016, 0.016, 0.028, 0.028, *[0.045] * 2, *[0.032] * 2, *[0.028] * 2, *[0.075] * 2, *[0.045] * 2, *[0.035] * 2])  # fmt: skip

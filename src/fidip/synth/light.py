@@ -57,13 +57,29 @@ def _lit(
     margin = 2 * (reach + 1)  # so wide that no tap falls outside the map
     shadow = np.full((size + 2 * margin, size + 2 * margin), np.inf, np.float32)
     shadow[margin:-margin, margin:-margin] = depth_map(screen, faces, size)
-    window = np.ones((2 * reach + 3, 2 * reach + 3), np.uint8)
+    closest, farthest = _halved(shadow)
+    around = reach // 2 + 1  # blocks that hold all that is within ``reach`` and one texel
+    window = np.ones((2 * around + 1, 2 * around + 1), np.uint8)
     radiance: Pixels = _light_pixels(
         surface.material, surface.position, surface.normal, albedo, shadow, axes,
-        cv2.erode(shadow, window), cv2.dilate(shadow, window), low[:2], texel, high[2] + 1, reach,
+        cv2.erode(closest, window), cv2.dilate(farthest, window), low[:2], texel, high[2] + 1, reach,
         light.direction, light.color, light.sky, light.bounce,
     )  # fmt: skip
     return radiance
+
+
+@njit(cache=True)
+def _halved(shadow):  # pragma: no cover - compiled
+    """Smallest and largest of each block of 2 x 2 texels."""
+    closest = np.empty((shadow.shape[0] // 2, shadow.shape[1] // 2), np.float32)
+    farthest = np.empty_like(closest)
+    for y in range(closest.shape[0]):
+        for x in range(closest.shape[1]):
+            a, b = shadow[2 * y, 2 * x], shadow[2 * y, 2 * x + 1]
+            c, d = shadow[2 * y + 1, 2 * x], shadow[2 * y + 1, 2 * x + 1]
+            closest[y, x] = min(a, b, c, d)
+            farthest[y, x] = max(a, b, c, d)
+    return closest, farthest
 
 
 @njit(cache=True, error_model="numpy")
@@ -102,47 +118,49 @@ def _light_pixels(
     sky_r, sky_g, sky_b = sky
     bounce_r, bounce_g, bounce_b = bounce
     color_r, color_g, color_b = color
+    first, last = (edge - margin - 1) * texel, (size - edge - margin + 1) * texel
     last_x = last_y = last_z = np.float32(np.nan)
-    facing = diffusion = up = 0.0
+    facing = diffusion = up = red = green = blue = 0.0
+    last_lit = -1
     for y in range(height):
         for x in range(width):
             px, py, pz = point[y, x, 0], point[y, x, 1], point[y, x, 2]
             nx, ny, nz = normal[y, x, 0], normal[y, x, 1], normal[y, x, 2]
             if nx != last_x or ny != last_y or nz != last_z:  # not so along a flat surface
-                last_x, last_y, last_z = nx, ny, nz
+                last_x, last_y, last_z, last_lit = nx, ny, nz, -1
                 length = np.sqrt(nx * nx + ny * ny + nz * nz) + 1e-9
                 up = nz / length
                 facing = nx / length * to_x + ny / length * to_y + up * to_z
                 diffusion = max(0.0, (facing + 0.15) / 1.15)
                 up = 0.5 + 0.5 * up
-            u = (ux * px + uy * py + uz * pz - low_u) / texel
-            v = (vx * px + vy * py + vz * pz - low_v) / texel
-            w = far - (wx * px + wy * py + wz * pz)
-            depth = w - texel * (1.5 + 2.0 * reach * (1.0 - max(facing, 0.0)))
-            # 25 taps make a soft edge; what nothing near shades, or everything near, needs none.
-            s, t = int(np.rint(u)) + margin, int(np.rint(v)) + margin
-            outside = s < edge or t < edge or s >= size - edge or t >= size - edge
-            if outside or depth <= nearest[t, s]:
-                lit = taps
-            elif depth > farthest[t, s]:
-                lit = 0
-            else:
-                lit = _open_taps(shadow, u, v, depth, reach, margin)
-            # Wrapped diffuse light stands in for light scattered under skin and in cloth.
-            diffuse = diffusion * lit / taps
-            # Close to the floor less of the sky is seen.
-            open_sky = 0.55 + 0.45 * min(1.0, max(0.0, pz) / 0.12) if material[y, x] >= 0 else 1.0
-            open_sky *= 0.6 + 0.4 * lit / taps
-            down = 1.0 - up
-            out[y, x, 0] = albedo[y, x, 0] * (
-                sky_r * up * open_sky + bounce_r * down + color_r * diffuse
-            )
-            out[y, x, 1] = albedo[y, x, 1] * (
-                sky_g * up * open_sky + bounce_g * down + color_g * diffuse
-            )
-            out[y, x, 2] = albedo[y, x, 2] * (
-                sky_b * up * open_sky + bounce_b * down + color_b * diffuse
-            )
+            u = ux * px + uy * py + uz * pz - low_u
+            v = vx * px + vy * py + vz * pz - low_v
+            lit = taps
+            if first < u < last and first < v < last:  # else it is not on the map
+                u, v = u / texel, v / texel
+                w = far - (wx * px + wy * py + wz * pz)
+                depth = w - texel * (1.5 + 2.0 * reach * (1.0 - max(facing, 0.0)))
+                # 25 taps make a soft edge; what nothing near shades, or everything near, needs none.
+                s, t = int(np.rint(u)) + margin, int(np.rint(v)) + margin
+                outside = s < edge or t < edge or s >= size - edge or t >= size - edge
+                if not outside and depth > nearest[t >> 1, s >> 1]:
+                    shaded = depth > farthest[t >> 1, s >> 1]
+                    lit = 0 if shaded else _open_taps(shadow, u, v, depth, reach, margin)
+            in_room = material[y, x] < 0
+            if lit != last_lit or not in_room:  # in the room the same light is everywhere
+                last_lit = lit if in_room else -1
+                # Wrapped diffuse light stands in for light scattered under skin and in cloth.
+                diffuse = diffusion * lit / taps
+                # Close to the floor less of the sky is seen.
+                open_sky = 1.0 if in_room else 0.55 + 0.45 * min(1.0, max(0.0, pz) / 0.12)
+                open_sky *= 0.6 + 0.4 * lit / taps
+                down = 1.0 - up
+                red = sky_r * up * open_sky + bounce_r * down + color_r * diffuse
+                green = sky_g * up * open_sky + bounce_g * down + color_g * diffuse
+                blue = sky_b * up * open_sky + bounce_b * down + color_b * diffuse
+            out[y, x, 0] = albedo[y, x, 0] * red
+            out[y, x, 1] = albedo[y, x, 1] * green
+            out[y, x, 2] = albedo[y, x, 2] * blue
     return out
 
 

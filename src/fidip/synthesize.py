@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from hydra.utils import instantiate
@@ -13,6 +14,7 @@ from fidip.errors import ConfigError
 from fidip.synth import Group, write_split
 from fidip.synth.clinical import extra_file
 from fidip.synth.clip_writer import Clips, write_clips
+from fidip.synth.look import Look
 from fidip.synth.own_body import OwnBody
 from fidip.synth.sheet import contact_sheet
 
@@ -21,6 +23,7 @@ def synthesize(config: DictConfig) -> None:
     """Render every split that is not there yet, each with a contact sheet."""
     root = Path(config.out)
     looks = {name: instantiate(look, _convert_="all") for name, look in config.looks.items()}
+    _require_looks(config.preset, looks)
     rest = (looks, tuple(config.preset.size_wh), config.seed, config.workers, _bar)
     own, extra = _own_body(config), tuple(config.extra_points)
     labels = config.more_labels or config.preset.get("more_labels", "none")
@@ -42,6 +45,16 @@ def synthesize(config: DictConfig) -> None:
         if _is_wanted(root, split, config.force):
             write_clips(root, split, [_clips(part) for part in parts], *rest, own)
     print(f"data set: {root}")
+
+
+def _require_looks(preset: DictConfig, looks: Mapping[str, Look]) -> None:
+    kinds = [*preset.get("splits", {}).items(), *preset.get("clips", {}).items()]
+    for split, look in ((split, part.look) for split, parts in kinds for part in parts):
+        if look not in looks:
+            raise ConfigError(
+                f"preset, {split}: look {look} is none of {', '.join(looks)}; "
+                f"conf/look/{look}.yaml, where there is one, joins them by +look@looks.{look}={look}"
+            )
 
 
 def _is_wanted(root: Path, split: str, force: bool, extra: tuple[str, ...] = ()) -> bool:

@@ -35,6 +35,7 @@ class Look:
         household: chance that floor, wall and bedding are of household materials rather than of any colour.
         lit_cloth: mats and blankets are lit from above. The first two looks light them from below, by mistake; their
             images stay as they were published.
+        collage: chance that a collage of overlapping things takes the place of floor and wall; stills only.
         cot: chance that a lying or sitting infant is in a cot with bars.
         furniture: fewest and most large blocks in the background.
         caregiver: chance of an adult whose hands reach for the infant; most of the adult is out of the frame.
@@ -77,6 +78,7 @@ class Look:
     brightness: Range = (0.15, 0.95)
     household: float = 0.0
     lit_cloth: bool = False
+    collage: float = 0.0
     cot: float = 0.0
     furniture: tuple[int, int] = (0, 0)
     caregiver: float = 0.0

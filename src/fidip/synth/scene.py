@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from fidip.synth.body import Body
 from fidip.synth.camera import Camera
+from fidip.synth.collage import collage
 from fidip.synth.companion import holding_adult, reaching_adult
 from fidip.synth.contact import deepest_cut
 from fidip.synth.dress import Outfit, dress
@@ -26,7 +27,7 @@ from fidip.synth.mesh import Mesh, from_origin
 from fidip.synth.palette import bedding
 from fidip.synth.pose import UP, sample_pose
 from fidip.synth.posture import POSTURES, any_posture
-from fidip.synth.raster import Surface, draw, silhouette, visible_share
+from fidip.synth.raster import FLOOR, WALL, Surface, draw, silhouette, visible_share
 from fidip.synth.room import any_lights, any_wall, large_things, surroundings, wall_behind
 from fidip.synth.texture import Material, put_rows
 from fidip.synth.view import clear_view, frame_person
@@ -212,12 +213,15 @@ def set_stage(
 
 def capture(stage: Stage, look: Look, rng: np.random.Generator) -> Picture:
     """Take the picture of a stage and label it."""
-    (film,) = rng.spawn(1)
+    film, beyond = rng.spawn(2)
     sensor = any_sensor(look, film)
     meshes, camera = [*stage.worn, *stage.props], stage.camera
     fine = camera.scaled(max(1.0, look.samples * sensor))
     surface = draw(meshes, fine, stage.wall)
     albedo = _albedo(surface, stage.paints)
+    if beyond.random() < look.collage:
+        room = np.isin(surface.material, (FLOOR, WALL))
+        albedo[room] = collage(room.shape[::-1], beyond)[room]
     if look.infrared:
         albedo = infrared(albedo)
     radiance = shade(surface, albedo, meshes, *stage.lights)

@@ -1,0 +1,68 @@
+"""Collages: the statistics that they are made for, and a look that has them."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hydra.utils import instantiate
+from omegaconf import OmegaConf
+
+from fidip import synthesize
+from fidip.places import config_dir
+from fidip.synth.body import default_body
+from fidip.synth.collage import collage
+from fidip.synth.raster import FLOOR, WALL
+from fidip.synth.scene import render_person
+
+SIZE_WH = (192, 128)
+
+
+def test_the_spectrum_falls_as_that_of_photographs():
+    """Power over frequency falls with an exponent of 2, give or take (Ruderman and Bialek, 1994); white noise has 0."""
+    slopes = []
+    for seed in range(8):
+        grey = collage((128, 128), np.random.default_rng(seed)).mean(2)
+        window = np.outer(np.hanning(128), np.hanning(128))
+        power = np.abs(np.fft.fft2((grey - grey.mean()) * window)) ** 2
+        frequency = np.hypot(*np.meshgrid(np.fft.fftfreq(128), np.fft.fftfreq(128)))
+        band = (frequency > 0.03) & (frequency < 0.35)
+        slopes.append(np.polyfit(np.log(frequency[band]), np.log(power[band]), 1)[0])
+    assert -3 < np.mean(slopes) < -1.5
+
+
+def test_it_follows_from_the_random_numbers_alone():
+    first, again, other = (collage(SIZE_WH, np.random.default_rng(seed)) for seed in (1, 1, 2))
+    assert first.shape == (128, 192, 3)
+    assert (first == again).all()
+    assert np.abs(first - other).mean() > 0.05
+    assert first.min() > 0
+    assert first.max() <= 1
+
+
+def test_only_floor_and_wall_are_replaced():
+    """The same scene with and without: labels are the same, and so is what is neither floor nor wall."""
+    look = instantiate(OmegaConf.load(config_dir() / "look" / "wild.yaml"))
+    clear = replace(look, collage=0.0, defocus=0.0, motion=0.0, noise=0.0, depth_of_field=0.0, resolution=1.0)  # fmt: skip
+    plain, wild = (
+        render_person(default_body(), "infant", replace(clear, collage=share), (128, 128), np.random.default_rng(4))
+        for share in (0.0, 1.0)
+    )  # fmt: skip
+    assert (plain.keypoints == wild.keypoints).all()
+    changed = (plain.image != wild.image).any(2)
+    assert changed.mean() > 0.2
+    column, row = plain.keypoints[plain.keypoints[:, 2] == 2, :2].round().astype(int).T
+    shown = plain.shown[plain.keypoints[:, 2] == 2]
+    assert not np.isin(shown, (FLOOR, WALL)).all()
+    assert not changed[row, column][~np.isin(shown, (FLOOR, WALL))].any()
+
+
+def test_a_look_that_is_not_there(monkeypatch, capsys, tmp_path):
+    part = "[{group: adult, look: wld, is_synthetic: false, count: 1}]"
+    monkeypatch.setattr(
+        "sys.argv", ["fidip", f"out={tmp_path}", f"preset.splits.train_infant={part}"]
+    )
+    with pytest.raises(SystemExit) as exit_:
+        synthesize.main()
+    assert exit_.value.code == 2
+    (line,) = capsys.readouterr().err.strip().splitlines()
+    assert line.startswith("error: preset, train_infant: look wld is none of clean, varied, home")

@@ -106,7 +106,7 @@ def step_table(options: argparse.Namespace, device: torch.device) -> Iterator[st
     """A line for each way to compute."""
     yield HEADER
     formats = {"channels_last": torch.channels_last, "contiguous": torch.contiguous_format}
-    compiles = (False,) if options.smoke else (False, True)
+    compiles = (False,) if options.no_compile else (False, True)
     for precision, name, compiled in itertools.product(options.precisions, formats, compiles):
         task = make_task(options.experiment, device)
         task.net.to(memory_format=formats[name])
@@ -163,6 +163,7 @@ def waiting_share(options: argparse.Namespace, device: torch.device) -> float:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--smoke", action="store_true", help="the demo's net, on the CPU")
+    parser.add_argument("--no-compile", action="store_true", help="without torch.compile: quick")
     parser.add_argument("--batch-size", type=int, default=20)
     parser.add_argument("--workers", type=int, default=8)
     parser.add_argument("--steps", type=int, default=20)
@@ -174,7 +175,7 @@ def main() -> int:
     options.experiment, options.precisions = "fidip_syrip", list(PRECISIONS)
     if options.smoke:
         options.experiment, options.precisions = "fidip_demo", ["fp32"]
-        options.batch_size, options.workers, options.steps = 4, 0, 1
+        options.batch_size, options.workers, options.steps, options.no_compile = 4, 0, 1, True
     device = torch.device("cpu" if options.smoke else "cuda")
     print(torch.cuda.get_device_name() if device.type == "cuda" else "CPU")
     for line in step_table(options, device):

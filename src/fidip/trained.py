@@ -57,7 +57,7 @@ def load_predictor(
     known = zoo_entry(ckpt)
     if known and known.source.startswith(BUNDLED):
         warn(
-            "the bundled network has seen free rendered adults alone; on photographs of people it is "
+            "the bundled network has seen free rendered people alone; on photographs it is "
             "wrong more often than right"
         )
     net, codec = load_net(ckpt, config)

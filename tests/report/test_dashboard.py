@@ -65,7 +65,6 @@ def test_without_a_key_the_dashboard_is_a_file(runs, alone, tmp_path, capsys):
     assert "summary:test/AP" in runset.visible_columns
 
 
-@pytest.mark.slow  # W&B tries for 20 s
 def test_without_a_network_it_is_a_file_too(runs, alone, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("WANDB_API_KEY", "0" * 40)
     show_at_wandb(runs, "babies", "team", tmp_path / "dashboard.json")

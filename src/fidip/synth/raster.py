@@ -240,7 +240,8 @@ def _resolve(
 
 
 @njit(cache=True, error_model="numpy")
-def _away(point, px, py, pz, r20, r21, r22, depth):
+def _away(point, px, py, pz, r20, r21, r22, depth):  # pragma: no cover - compiled
+    """Depth (W,) of a row of points (W, 3) along the third axis of a camera at (px, py, pz)."""
     for x in range(len(depth)):
         away = r20 * (point[x, 0] - px)
         away += r21 * (point[x, 1] - py)
@@ -251,8 +252,8 @@ def _away(point, px, py, pz, r20, r21, r22, depth):
 @njit(cache=True, error_model="numpy")
 def _room(
     y, rotation, position, focal, center, wall, material, point, normal
-):  # fmt: skip  # pragma: no cover - compiled
-    """Where the rays of a row of pixels meet floor or wall, (W,) each; without branches, so that it compiles to vectors."""
+):  # pragma: no cover - compiled
+    """What the rays of a row of pixels meet, floor or wall (W,), where (W, 3), and its normals (W, 3)."""
     px, py, pz = position
     r00, r01, r02 = rotation[0]
     r10, r11, r12 = rotation[1]

@@ -18,6 +18,9 @@ from fidip.skeleton import COCO17
 sys.path.insert(0, str(__import__("pathlib").Path(__file__).parent / "inference"))
 from made_media import make_video
 
+DEMO = "ckpt=bundled:demo_adult"
+"""A small net: the default takes several times as long."""
+
 
 def run_predict(monkeypatch, *arguments):
     """Run the command; returns its exit status."""
@@ -50,7 +53,7 @@ def test_a_broken_photograph_among_others_is_named_and_the_rest_is_done(
     photos, monkeypatch, tmp_path, capsys
 ):
     out = tmp_path / "out"
-    assert run_predict(monkeypatch, f"source={photos}", f"out={out}") == predict.SOME_FAILED
+    assert run_predict(monkeypatch, DEMO, f"source={photos}", f"out={out}") == predict.SOME_FAILED
     printed = capsys.readouterr().out
     assert "broken.jpg: not an image" in printed
     assert "5 of 6 done" in printed
@@ -76,7 +79,9 @@ def test_labelled_boxes_are_looked_into(tiny_root, monkeypatch, tmp_path):
 def test_a_video_becomes_a_table_and_a_video(monkeypatch, tmp_path):
     times = (0.0, 0.05, 0.2)
     video = make_video(tmp_path / "v.mp4", times)
-    assert run_predict(monkeypatch, f"source={video}", f"out={tmp_path / 'out'}", "lost=0") == 0
+    assert (
+        run_predict(monkeypatch, DEMO, f"source={video}", f"out={tmp_path / 'out'}", "lost=0") == 0
+    )
     rows = read_csv(tmp_path / "out" / "v.csv")
     assert sorted({float(row["time_s"]) for row in rows}) == pytest.approx(times)
     assert len(rows) == 3 * len(COCO17)
@@ -86,7 +91,9 @@ def test_a_video_becomes_a_table_and_a_video(monkeypatch, tmp_path):
 
 def test_frames_without_the_infant_stay_as_empty_rows(monkeypatch, tmp_path):
     video = make_video(tmp_path / "v.mp4")
-    run_predict(monkeypatch, f"source={video}", f"out={tmp_path}", "lost=1.1", "save=[csv,coco]")
+    run_predict(
+        monkeypatch, DEMO, f"source={video}", f"out={tmp_path}", "lost=1.1", "save=[csv,coco]"
+    )
     assert {row["x"] for row in read_csv(tmp_path / "v.csv")} == {""}
     assert json.loads((tmp_path / "v.json").read_text()) == []
 
@@ -99,7 +106,7 @@ def test_a_video_is_smoothed_unless_told(monkeypatch, tmp_path):
     xy = {}
     for name in ("none", "kalman"):
         out = tmp_path / name
-        arguments = [f"source={video}", f"out={out}", "ckpt=bundled:demo_adult", "lost=0"]
+        arguments = [f"source={video}", f"out={out}", DEMO, "lost=0"]
         assert run_predict(monkeypatch, *arguments, f"smoothing={name}") == 0
         rows = [(float(row["x"]), float(row["y"])) for row in read_csv(out / "v.csv")]
         xy[name] = np.reshape(rows, (12, 17, 2))
@@ -111,7 +118,7 @@ def test_a_video_is_smoothed_unless_told(monkeypatch, tmp_path):
 
 def test_a_single_photograph_prints_its_confidences(photos, monkeypatch, tmp_path, capsys):
     photo = next(p for p in sorted(photos.iterdir()) if p.name != "broken.jpg")
-    assert run_predict(monkeypatch, f"source={photo}", f"out={tmp_path}") == 0
+    assert run_predict(monkeypatch, DEMO, f"source={photo}", f"out={tmp_path}") == 0
     assert "  nose: 0." in capsys.readouterr().out
 
 
@@ -149,7 +156,14 @@ def test_mistakes_are_one_line(arguments, words, photos, monkeypatch, tmp_path, 
 @pytest.mark.usefixtures("ctrl_c")
 def test_an_interrupted_video_keeps_what_was_found(tmp_path):
     video = make_video(tmp_path / "v.mp4", [i / 25 for i in range(1500)], wh=(320, 240))
-    command = [sys.executable, "-m", "fidip.predict", f"source={video}", f"out={tmp_path / 'out'}"]
+    command = [
+        sys.executable,
+        "-m",
+        "fidip.predict",
+        DEMO,
+        f"source={video}",
+        f"out={tmp_path / 'out'}",
+    ]
     process = subprocess.Popen([*command, "lost=0"], stdout=subprocess.DEVNULL,
                                stderr=subprocess.DEVNULL)  # fmt: skip
     part = tmp_path / "out" / ".v.overlay.mp4.part"

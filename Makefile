@@ -23,6 +23,7 @@ setup: $(VENV)/.done ## make .venv with everything in it
 $(VENV)/.done: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --no-compile --editable '.[dev]' # Python compiles what it imports; all would take minutes
+	$(BIN)/python -c 'import fidip.compare, fidip.synthesize, fidip.train'
 	$(BIN)/pip install --quiet --no-deps rtmlib==0.0.16 # for its tests; it would bring another OpenCV
 	touch $@
 

@@ -17,7 +17,7 @@ from fidip.synth.posture import POSTURES
 from fidip.synth.scene import capture, set_stage
 
 SIZE_WH, COLUMNS, TILE = (256, 256), 7, 190
-LOOKS = ("clean", "varied", "home", "clinic", "night", "far")
+LOOKS = ("clean", "varied", "home", "clinic", "night", "far", "wild")
 INFANTS = [name for name, posture in POSTURES.items() if posture.group == "infant"]
 
 

@@ -58,13 +58,13 @@ def test_the_net_is_told_from_names_and_shapes(name):
 
 
 @pytest.mark.parametrize(
-    "name", sorted({p.stem for p in CONF.glob("*.yaml")} - {"demo", "timm"})
+    "name", sorted({p.stem for p in CONF.glob("*.yaml")} - {"demo", "pyramid18", "timm"})
 )  # fmt: skip
 def test_our_own_nets_are_told(name):
     assert net_of(on_meta(our_shapes(name))) == name
 
 
-@pytest.mark.parametrize("name", ["demo", "timm"])
+@pytest.mark.parametrize("name", ["demo", "pyramid18", "timm"])
 def test_a_pyramid_is_not_taken_for_another_net(name):
     assert net_of(on_meta(our_shapes(name))) is None
 

@@ -103,7 +103,7 @@ class Outfit:
         skin: (3,) linear RGB.
         materials: one per layer.
         face: (3,) midpoint of the eyes and the distance between them, in rest metres.
-        eyes: (3,) iris colour, linear RGB; None when the eyes are shut.
+        iris: (3,) linear RGB; None when the eyes are shut.
     """
 
     cover: Floats

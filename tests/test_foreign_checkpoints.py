@@ -126,7 +126,12 @@ def test_a_bad_checkpoint_is_one_line(command, name, tiny_root, monkeypatch, tmp
     monkeypatch.chdir(tmp_path)
     path = tmp_path / "hrnet_fidip.pth"
     make(path)
-    arguments = ["experiment=finetune_demo", f"ckpt={path}", f"data.root={tiny_root}"]
+    arguments = [
+        "experiment=finetune_demo",
+        "frozen=none",
+        f"ckpt={path}",
+        f"data.root={tiny_root}",
+    ]
     net = "net=hrnet_w32" if name == "another net" else "net=hrnet_w18_small"
     if command is import_:
         arguments = [f"src={path}", "out=x.safetensors"]
@@ -147,7 +152,7 @@ def test_training_can_start_from_a_part(zoo, tiny_root, monkeypatch, tmp_path, c
     path = tmp_path / "part.pth"
     without_stage4(path)
     run(
-        train, monkeypatch, "experiment=finetune_demo", f"ckpt={path}", f"data.root={tiny_root}",
+        train, monkeypatch, "experiment=finetune_demo", "frozen=none", f"ckpt={path}", f"data.root={tiny_root}",
         "net=hrnet_w18_small", "allow_partial=true", "debug=smoke",
     )  # fmt: skip
     lines = capsys.readouterr().out.splitlines()

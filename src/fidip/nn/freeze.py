@@ -51,6 +51,7 @@ def _find(net: nn.Module, name: str) -> nn.Module | nn.Parameter:
     if name not in parts:
         near = difflib.get_close_matches(name, parts) or [n for n, _ in net.named_children()]
         raise ConfigError(
-            f"net.frozen: there is no module or parameter '{name}'; near: {', '.join(near)}"
+            f"net.frozen: there is no module or parameter '{name}'; near: {', '.join(near)}; "
+            "frozen=none lets everything learn"
         )
     return parts[name]

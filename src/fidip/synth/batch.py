@@ -9,6 +9,7 @@ import multiprocessing
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TypeVar
@@ -103,12 +104,17 @@ def _parallel(make: Callable[[Job], Record], jobs: Sequence[Job], workers: int) 
     if workers <= 1:
         keep_memory()
         yield from map(make, jobs)
-        return
+    else:
+        yield from _pool(workers).map(make, jobs, chunksize=max(1, min(8, len(jobs) // workers)))
+
+
+@cache
+def _pool(workers: int) -> ProcessPoolExecutor:
+    """Processes that stay for the next split, since one takes seconds to start."""
     # One thread a process: the work is split by jobs, and BLAS threads would only wait for each other.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=context, initializer=_worker) as pool:
-        yield from pool.map(make, jobs, chunksize=max(1, min(8, len(jobs) // workers)))
+    return ProcessPoolExecutor(workers, mp_context=context, initializer=_worker)
 
 
 def _worker() -> None:

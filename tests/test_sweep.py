@@ -2,6 +2,7 @@
 
 import os
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -149,10 +150,10 @@ def test_what_a_search_understands_by_an_override(text, expected):
 
 
 @pytest.mark.slow
-def test_a_workstation_runs_several_at_a_time(monkeypatch, tmp_path, tiny_root):
-    monkeypatch.chdir(tmp_path)
+def test_a_workstation_runs_several_at_a_time(tmp_path, tiny_root):
+    command = [sys.executable, "-m", "fidip.train", "-m", "experiment=scratch_demo", "seed=1,2"]
     where = ["hydra/launcher=local", f"data.root={tiny_root}", *TINY]
-    assert run_train(monkeypatch, "-m", "experiment=scratch_demo", "seed=1,2", *where) == 0
+    subprocess.run([*command, *where], cwd=tmp_path, check=True)
     assert len(list(tmp_path.glob("outputs/scratch_demo/*/*/results.json"))) == 2
 
 

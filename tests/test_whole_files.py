@@ -135,7 +135,7 @@ def test_killed_runs_end_with_the_weights_and_curves_of_one_that_was_left_alone(
     tiny_root, monkeypatch, capsys
 ):
     monkeypatch.syspath_prepend(BENCHMARKS)
-    monkeypatch.setattr(sys, "argv", ["kill_resume.py", str(tiny_root), "2"])
+    monkeypatch.setattr(sys, "argv", ["kill_resume.py", "2", str(tiny_root)])
     with pytest.raises(SystemExit) as exit_:
         importlib.import_module("kill_resume").main()
     assert exit_.value.code == 0

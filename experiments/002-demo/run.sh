@@ -23,7 +23,6 @@ for seed in 0 1 2; do
 done
 # At equal compute: 54 epochs of 63 updates on infants, or 18 of 122 on adults and then 18 of 63 on infants.
 scratch_for 54
-scratch_for 108 # and twice as long
 adults="[{group: adult, look: varied, is_synthetic: false, count: 4000}]"
 .venv/bin/fidip synthesize preset=adults preset.splits.train_adult="$adults" out=data/adults_4000
 adult_weights=outputs/002-demo-adults

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Three seeds of the demo's experiments, scratch and pretraining at equal compute, and their table:
 # bash experiments/002-demo/run.sh
-# With EQUAL_COMPUTE=1 scratch gets as many updates as the package's adult weights and fine-tuning: three hours more.
+# With EQUAL_COMPUTE=1 scratch gets as many updates as the package's adult weights and fine-tuning: five hours more.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 runs=outputs/002-demo

@@ -21,15 +21,15 @@ for seed in 0 1 2; do
     train "${name}_$seed" experiment="${name}_demo" seed="$seed"
   done
 done
-# At equal compute: 54 epochs of 63 updates on infants, or 18 of 122 on adults and then 18 of 63 on infants.
-scratch_for 54
+# At equal compute: 51 epochs of 63 updates on infants, or 18 of 122 on adults and then 16 of 63 on infants.
+scratch_for 51
 adults="[{group: adult, look: varied, is_synthetic: false, count: 4000}]"
 .venv/bin/fidip synthesize preset=adults preset.splits.train_adult="$adults" out=data/adults_4000
 adult_weights=outputs/002-demo-adults
 [ -f $adult_weights/results.json ] ||
   .venv/bin/fidip train experiment=pretrain_demo data.root=data/adults_4000 seed=0 trainer.max_epochs=18 hydra.run.dir=$adult_weights
 train finetune_from_18_epochs experiment=finetune_demo name=finetune_from_18_epochs seed=0 ckpt=$adult_weights/checkpoints/best.ckpt
-# 130 epochs of 366 updates on adults and 18 of 63 on infants are 773 of 63.
-[ -z "${EQUAL_COMPUTE:-}" ] || scratch_for 773
+# 130 epochs of 366 updates on adults and 16 of 63 on infants are 771 of 63.
+[ -z "${EQUAL_COMPUTE:-}" ] || scratch_for 771
 .venv/bin/fidip compare runs="$runs/*" against=finetune_demo out="$runs/comparison"
 cp "$runs"/comparison/{results,differences}.csv experiments/002-demo/

@@ -49,7 +49,8 @@ class Checkpoints(Checkpoint):
 
     Args:
         folder: where checkpoints lie.
-        monitor: the validation metric whose maximum is the best.
+        monitor: the validation metric whose maximum is the best; None to keep no best, so that
+            the last is what the run is tested with.
         every_minutes: the longest time between two checkpoints, give or take a batch.
         max_requeues: how often one SLURM job may be put back into the queue.
     """
@@ -57,7 +58,7 @@ class Checkpoints(Checkpoint):
     def __init__(
         self,
         folder: str | Path,
-        monitor: str = "val/OKS",
+        monitor: str | None = "val/OKS",
         every_minutes: float = 10,
         max_requeues: int = 20,
     ) -> None:
@@ -103,7 +104,7 @@ class Checkpoints(Checkpoint):
             self._leave(trainer)
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        score = trainer.callback_metrics.get(self.monitor)
+        score = trainer.callback_metrics.get(self.monitor) if self.monitor else None
         if trainer.state.fn == "fit" and score is not None and float(score) > self.best:
             self.best = float(score)
             trainer.save_checkpoint(self.folder / "best.ckpt")

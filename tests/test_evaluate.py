@@ -123,7 +123,7 @@ def test_scores_are_calibrated_on_validation_images_for_the_test(
     val, _ = run_evaluate(monkeypatch, tmp_path / "b", *arguments)
     saved = json.loads((copy / "calibration.json").read_text())
     assert saved["people"] == val["instances"] == 3
-    after, _ = run_evaluate(monkeypatch, tmp_path / "c", f"ckpt={copy}/checkpoints/best.ckpt")
+    after, _ = run_evaluate(monkeypatch, tmp_path / "c", f"ckpt={copy}/checkpoints/last.ckpt")
     calibrated = after["reliability"]["calibrated"]
     raw = [row["score"] for row in after["reliability"]["bins"]]
     logits = [math.log(max(s, 0.01) / (1 - max(s, 0.01))) for s in raw]

@@ -47,7 +47,6 @@ def test_an_experiment_leaves_a_complete_run_folder(experiment, monkeypatch, tmp
         "results.json",
         "predictions.json",
         "figures/overlays.png",
-        "checkpoints/best.ckpt",
         "checkpoints/last.ckpt",
     }
     results = json.loads((run / "results.json").read_text())
@@ -85,12 +84,23 @@ def test_the_curves_have_a_row_an_epoch_and_the_agreed_names(monkeypatch, tmp_pa
         assert sum(bool(row[name]) for row in rows) == count
 
 
-def test_without_validation_the_last_weights_are_tested(monkeypatch, tmp_path, tiny_root):
+MONITOR = "callbacks.checkpoints.monitor"
+
+
+@pytest.mark.parametrize(
+    ("options", "kept"),
+    [
+        ((f"{MONITOR}=val/OKS",), {"best.ckpt", "last.ckpt"}),
+        ((f"{MONITOR}=val/OKS", "data.val_fraction=0"), {"last.ckpt"}),
+        ((f"{MONITOR}=null",), {"last.ckpt"}),
+    ],
+)
+def test_the_best_weights_are_tested_or_the_last(monkeypatch, tmp_path, tiny_root, options, kept):
     monkeypatch.chdir(tmp_path)
     arguments = ["experiment=scratch_demo", f"data.root={tiny_root}", *TINY]
-    run_train(monkeypatch, *arguments, "debug=smoke", "data.val_fraction=0")
+    run_train(monkeypatch, *arguments, "debug=smoke", *options)
     run = only_run(tmp_path)
-    assert not (run / "checkpoints" / "best.ckpt").exists()
+    assert {path.name for path in (run / "checkpoints").iterdir()} == kept
     assert (run / "results.json").exists()
 
 

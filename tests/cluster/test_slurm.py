@@ -207,7 +207,7 @@ def cancelled(folder, data):
     assert "3 of 3 runs are not finished" in first
     assert first.count("3 jobs in SLURM's array") == 1
     assert states(folder) == [[], ["failed.json"], []]
-    shutil.copy(sweep.runs()[0].best, folder / "later.ckpt")
+    shutil.copy(sweep.runs()[0].last, folder / "later.ckpt")
     again = Sweep(folder, data, *overrides, "sweep.resume=true").finish(3)
     assert "checkpoint nothing.pth: there is no such file" in again
     assert "1 of 3 runs are not finished" in again

@@ -42,7 +42,7 @@ TINY = [
     *("task.adversarial_weight=0.1", "task.domain_epochs=1"),
     *("trainer.max_epochs=10", "+trainer.limit_train_batches=1", "+trainer.limit_val_batches=0"),
     *("+trainer.enable_checkpointing=false", "+trainer.enable_progress_bar=false"),
-    *("~callbacks", "+callbacks={}", "~logger", "+logger={}"),
+    *("~callbacks.checkpoints", "~callbacks.progress", "~logger", "+logger={}"),
 ]
 ONE = ["data.batch_size=4", "trainer.precision=64-true"]
 TWO = [

@@ -20,6 +20,7 @@ import pytest
 import torch
 
 from fidip.run_folder import RunFolder
+from hydra_plugins.fidip_sweep import SECONDS_BETWEEN_QUESTIONS
 
 SCRIPT = Path(__file__).with_name("slurm-local.sh")
 ENVIRONMENT = {"SLURM_LOCAL_CPUS": "8", "OMP_NUM_THREADS": "1"}
@@ -226,6 +227,7 @@ def preempted(folder, data):
     try:
         with ThreadPoolExecutor(len(sweeps)) as pool:
             jobs = list(pool.map(Sweep.hold, sweeps))
+        time.sleep(SECONDS_BETWEEN_QUESTIONS + 5)  # they ask, and a stopped job has not ended
         slurm("sbatch", "--partition=debug", "--gres=gpu:2", "--output=/dev/null", "--wrap=true")
         slurm("scancel", "--signal=CONT", *jobs)
         for sweep in sweeps:

@@ -38,6 +38,14 @@ A job that such a signal ends while it still imports, SLURM would not start agai
 SECONDS_BETWEEN_QUESTIONS = 15
 """To sacct, which on a large cluster has others to answer, too."""
 
+ENDED = frozenset(
+    [
+        *("BOOT_FAIL", "CANCELLED", "COMPLETED", "DEADLINE", "FAILED", "LAUNCH_FAILED"),
+        *("NODE_FAIL", "OUT_OF_MEMORY", "REVOKED", "TIMEOUT"),
+    ]
+)
+"""SLURM's states of a job that does not run again by itself; a pre-empted one goes into the queue."""
+
 
 class Sweep(BasicSweeper):
     """Every combination, each in a folder that is known beforehand; ends with a table of states.
@@ -109,6 +117,7 @@ if BaseSubmititLauncher is not None:
         def _submit(self, job_overrides: Sequence[Sequence[str]], first: int) -> list[Any]:
             import submitit
 
+            submitit.SlurmJob.watcher = _watcher()
             params = {k: v for k, v in self.params.items() if k != "submitit_folder"}
             folder = self.params["submitit_folder"]
             executor = submitit.AutoExecutor(folder, cluster="slurm", slurm_python=PATIENT_PYTHON)
@@ -140,6 +149,17 @@ if BaseSubmititLauncher is not None:
                         print(f"{done} ended: job {job.job_id}  {settings}", flush=True)
                     force = False  # one question is about all jobs
                 time.sleep(1)
+
+
+def _watcher() -> Any:
+    """Asks sacct about jobs; for submitit's own, one that is suspended has ended."""
+    from submitit.slurm.slurm import SlurmInfoWatcher
+
+    class Watcher(SlurmInfoWatcher):
+        def is_done(self, job_id: str, mode: str = "standard") -> bool:
+            return self.get_state(job_id, mode=mode).split()[0] in ENDED  # "CANCELLED by 1000"
+
+    return Watcher()
 
 
 def _result(job: Any, overrides: list[str]) -> JobReturn:

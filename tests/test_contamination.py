@@ -41,7 +41,13 @@ def runs(tmp_path_factory, tiny_root):
     with pytest.MonkeyPatch.context() as patch:
         for name, options in (
             ("pretrain", ["experiment=pretrain_demo"]),
-            ("fidip", ["experiment=fidip_demo", f"ckpt={folder}/pretrain/checkpoints/last.ckpt"]),
+            (
+                "fidip",
+                [
+                    *("experiment=fidip_demo", "callbacks.checkpoints.monitor=val/OKS"),
+                    f"ckpt={folder}/pretrain/checkpoints/last.ckpt",
+                ],
+            ),
         ):
             arguments = [*options, f"data.root={tiny_root}", *SMOKE]
             patch.setattr(sys, "argv", ["fidip", *arguments, f"hydra.run.dir={folder / name}"])
@@ -73,7 +79,7 @@ def test_checkpoints_know_all_images_they_come_from(runs, tiny_root):
     seen = hashes(tiny_root, "train_infant", "train_pre_infant")
     for name in ("best", "last"):
         assert training_images(runs / f"pretrain/checkpoints/{name}.ckpt") == adults
-    assert training_images(runs / "fidip/checkpoints/last.ckpt") == adults | seen
+        assert training_images(runs / f"fidip/checkpoints/{name}.ckpt") == adults | seen
 
 
 def test_the_record_is_plain_and_is_no_weight(runs):

@@ -23,6 +23,7 @@ def model_card(
         results=results,
         data_name=Path(str(config["data"]["root"])).name,
         start=Path(str(start)).name if start else None,
+        monitor=config["callbacks"]["checkpoints"]["monitor"],
         recipe=_recipe(config, environment, results),
         number=lambda value: "n/a" if value is None else f"{value:.3f}",
         interval=show_interval,

@@ -197,7 +197,3 @@ def _flatten(node: object, prefix: str = "") -> list[str]:
     for key, value in node.items():
         keys += [f"{prefix}{key}", *_flatten(value, f"{prefix}{key}.")]
     return keys
-
-
-if __name__ == "__main__":
-    main()

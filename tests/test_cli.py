@@ -5,11 +5,12 @@ import sys
 
 import pytest
 import torch
-from hydra.utils import instantiate
+from omegaconf import OmegaConf
 from pytorch_lightning.utilities.exceptions import MisconfigurationException
 from torch.utils.data import DataLoader
 
 from fidip import cli
+from fidip.cli.components import trusting
 from fidip.errors import ConfigError, DataError
 
 
@@ -39,12 +40,12 @@ def test_the_traceback_can_be_asked_for(monkeypatch, capsys, tmp_path):
 
 
 def test_a_bug_of_ours_keeps_its_traceback():
-    with pytest.raises(ZeroDivisionError), cli.user_errors("train"):
+    with pytest.raises(ZeroDivisionError), cli.user_errors():
         print(1 / 0)
 
 
 def test_an_interrupt_is_status_130():
-    with pytest.raises(SystemExit) as exit_, cli.user_errors("train"):
+    with pytest.raises(SystemExit) as exit_, cli.user_errors():
         raise KeyboardInterrupt
     assert exit_.value.code == 130
 
@@ -56,7 +57,33 @@ def test_an_interrupt_is_status_130():
         ("sed=3", "unknown key 'sed', did you mean 'seed'?"),
         ("trainr=gpu", "unknown key 'trainr', did you mean 'trainer'?"),
         ("trainer=gpus", "no trainer 'gpus', did you mean 'gpu'?; there are cpu, ddp, gpu"),
-        ("seed", "Error parsing override 'seed'"),
+        ("seed", "seed: expected seed=VALUE"),
+        ("photo.jpg", "photo.jpg: settings are given as KEY=VALUE; did you mean experiment=photo"),
+        ("+seed=3", "the key exists already; write seed=VALUE without the +"),
+        ("~sed", "there is nothing to delete, did you mean 'seed'?"),
+        ("seed=1,2", "several values are for a sweep: add -m"),
+        ("task={a: ", "the value cannot be read"),
+        ("--epochs=3", "there is no such option; a setting is given as epochs=VALUE"),
+        ("--experimental-rerun=job.pickle", "reads a pickle"),
+        ("seed=-1", "seed=-1: expected at least 0"),
+        ("seed=4294967296", "seed=4294967296: expected less than 4.29497e+09"),
+        ("ckpt=''", "ckpt=: expected text that is not empty"),
+        ("name=../../escape", "name=../../escape: expected a plain name"),
+        ("data.train_split=x/../y", "data.train_split=x/../y: expected a plain name"),
+        ("data.batch_size=0", "data.batch_size=0: expected at least 1"),
+        ("data.batch_size=1.5", "data.batch_size=1.5: expected an integer"),
+        ("data.augment.scale_limits=[2,1]", "expected the lower value first"),
+        ("data.augment.flip_probability=5", "expected at most 1"),
+        ("optimizer.lr=nan", "optimizer.lr=nan: expected a finite number"),
+        ("optimizer.lr=-1e-3", "optimizer.lr=-0.001: expected at least 0"),
+        ("codec.input_wh=[0,384]", "codec.input_wh=[0, 384]: expected at least 8"),
+        ("task.flip_test=maybe", "task.flip_test=maybe: expected true or false"),
+        ("callbacks.checkpoints.monitor=val/XX", "expected one of val/OKS or val/AP"),
+        ("trainer.precision=7", "trainer.precision=7: expected one of 32-true"),
+        ("+foo=1", "foo: unknown key"),
+        ("+data.rot=x", "data.rot: unknown key, did you mean 'root'?"),
+        ("task.loss._target_=os.system", "task.loss._target_=os.system: expected a class"),
+        ("+optimizer.foo={_target_:os.system}", "optimizer.foo._target_=os.system: expected"),
     ],
 )
 def test_mistakes_on_the_command_line(monkeypatch, capsys, tmp_path, argument, words):
@@ -68,10 +95,58 @@ def test_mistakes_on_the_command_line(monkeypatch, capsys, tmp_path, argument, w
     assert words in message
 
 
+def test_all_mistakes_come_out_at_once(monkeypatch, capsys, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    arguments = ["sed=3", "photo.jpg", "seed=-1", "optimizer.lr=nan", "trainer=gpus"]
+    assert run_command(monkeypatch, lambda config: None, *arguments) == 2
+    message = capsys.readouterr().err
+    assert message.count("\n") == 1
+    for words in ("'sed'", "photo.jpg", "seed=-1", "optimizer.lr", "'gpus'"):
+        assert words in message
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "my baby (1).mp4", "a,b=c.mp4", "Säugling über.mp4", "it's.mp4", "[a]{b}.mp4", "007",
+        "2024_01", "1e5", "true", "back\\slash", "trailing\\", "$HOME", "a: b", "#1", "null.mp4",
+    ],
+)  # fmt: skip
+def test_file_names_need_no_quotes_of_hydras(monkeypatch, tmp_path, value):
+    monkeypatch.chdir(tmp_path)
+    seen = []
+    argv = ["fidip predict", f"source={value}", f"out={tmp_path / value}"]
+    monkeypatch.setattr(sys, "argv", argv)
+    cli.command("predict")(lambda config: seen.append((config.source, config.out)))()
+    assert seen == [(value, str(tmp_path / value))]
+
+
+@pytest.mark.parametrize(
+    ("command", "argument"),
+    [("predict", "optimizer.lr=1"), ("evaluate", "optimizer.lr=1"), ("export", "data.root=x")],
+)
+def test_a_command_refuses_keys_that_it_does_not_use(monkeypatch, capsys, command, argument):
+    monkeypatch.setattr(sys, "argv", [f"fidip {command}", argument])
+    with pytest.raises(SystemExit) as status:
+        cli.command(command)(lambda config: None)()
+    assert status.value.code == 2
+    assert f"{argument.partition('=')[0]}: unknown key" in capsys.readouterr().err
+
+
+def test_a_mistyped_argument_is_refused_before_pytorch_is_imported():
+    code = (
+        "import runpy, sys; sys.argv = ['fidip train', 'sed=3']\n"
+        "try: runpy.run_module('fidip.train', run_name='__main__')\n"
+        "except SystemExit as end: print(end.code, 'torch' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "2 False\n"
+
+
 def test_an_error_of_a_constructor_is_unwrapped():
-    with pytest.raises(Exception, match="target") as error:
-        instantiate({"_target_": f"{__name__}.fail", "message": "sigma is -1"})
-    assert cli.explain(error.value, "train") == "sigma is -1"
+    config = OmegaConf.create({"_target_": f"{__name__}.fail", "message": "sigma is -1"})
+    with trusting([__name__]), pytest.raises(ConfigError, match="^sigma is -1$"):
+        cli.instantiate(config)
 
 
 class Broken(torch.utils.data.Dataset):
@@ -85,12 +160,12 @@ class Broken(torch.utils.data.Dataset):
 def test_an_error_of_a_loaders_worker_is_unwrapped():
     with pytest.raises(DataError) as error:
         list(DataLoader(Broken(), num_workers=1))
-    assert cli.explain(error.value, "train") == "cat.jpg: cannot be read; replace the file"
+    assert cli.explain(error.value) == "cat.jpg: cannot be read; replace the file"
 
 
 def test_lightnings_complaints_about_settings_are_the_users():
     error = MisconfigurationException("No supported gpu\nbackend found!")
-    assert cli.explain(error, "train") == "No supported gpu backend found!"
+    assert cli.explain(error) == "No supported gpu backend found!"
 
 
 def run_fidip(*arguments):

@@ -7,9 +7,9 @@ import hydra
 import onnxruntime
 import pytest
 
-from fidip.cli import config_dir
 from fidip.errors import FidipError
 from fidip.export import export
+from fidip.places import config_dir
 
 
 def compose(*overrides):

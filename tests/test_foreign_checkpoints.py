@@ -12,8 +12,8 @@ from safetensors import safe_open
 from torch import nn
 
 from fidip import evaluate, train
-from fidip.cli import config_dir
 from fidip.nn import ConvHead, HRNet, PoseNet, save_weights
+from fidip.places import config_dir
 from fidip.run_folder import fingerprint
 
 import_ = importlib.import_module("fidip.import")

@@ -18,8 +18,8 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution, Int
 from optuna.trial import TrialState
 
 from fidip import train
-from fidip.cli import config_dir
 from fidip.errors import ConfigError
+from fidip.places import config_dir
 from fidip.run_folder import RunFolder
 from fidip.sweep import check_processes, differing
 from hydra_plugins.fidip_sweep.search import distribution

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from fidip.cli import check_arguments, command
+
+if __name__ == "__main__":
+    check_arguments("app")
+
 import csv
 import io
 import os
@@ -19,7 +24,6 @@ import numpy as np
 from omegaconf import DictConfig, OmegaConf
 from tqdm import tqdm
 
-from fidip.cli import command
 from fidip.errors import ConfigError, DataError
 from fidip.inference import Predictor
 from fidip.inference.media import is_photo

@@ -8,13 +8,12 @@ from pathlib import Path
 
 import numpy as np
 from hydra.errors import HydraException
-from hydra.utils import instantiate
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 from rich.console import Console
 from rich.table import Table
 
-from fidip.cli import command
+from fidip.cli import command, instantiate
 from fidip.errors import ConfigError, RunError
 from fidip.metrics import annotations_to_coco, by_name, match_keypoints
 from fidip.report import (
@@ -41,6 +40,7 @@ from fidip.report import (
 )
 from fidip.run_folder import RunFolder
 from fidip.scoring import read_results
+from fidip.trained import saved_config
 
 FEWEST_ROUNDS = 20
 """With fewer no p value is below .05."""
@@ -128,7 +128,7 @@ def read_labels(run: Run) -> str:
             f"the test data {run.data_root} are gone; give the folder where they lie now: "
             "data.root=DIR"
         )
-    config = RunFolder(run.root).read_config([])
+    config = saved_config(RunFolder(run.root))
     try:
         config.data.root = str(run.data_root)
         data = instantiate(config.data)

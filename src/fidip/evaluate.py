@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from fidip.cli import check_arguments, command, instantiate
+
+if __name__ == "__main__":
+    check_arguments("evaluate")
+
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from hydra import compose
 from hydra.core.hydra_config import HydraConfig
-from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.utilities import rank_zero_only
 from torch.utils.data import DataLoader
 
-from fidip.cli import command
 from fidip.data import (
     EvalSampler,
     PoseDataset,
@@ -37,7 +40,7 @@ from fidip.scoring import (
     write_results,
 )
 from fidip.tasks import ProgressBar, announce, publish
-from fidip.trained import zoo_entry
+from fidip.trained import saved_config, zoo_entry
 from fidip.types import Annotation, Batch, Poses
 
 SPLITS = ("val", "test")
@@ -173,7 +176,7 @@ def settings(config: DictConfig) -> DictConfig:
     """
     run = RunFolder.of_checkpoint(config.ckpt) if config.ckpt else None
     if run is not None:
-        trained = run.read_config(HydraConfig.get().overrides.task)
+        trained = saved_config(run, HydraConfig.get().overrides.task)
         trained.trainer = config.trainer
         return trained
     known = zoo_entry(config.ckpt) if config.ckpt else None

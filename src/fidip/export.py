@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from fidip.cli import check_arguments, command
+
+if __name__ == "__main__":
+    check_arguments("export")
+
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
@@ -11,7 +16,6 @@ import torch
 from omegaconf import DictConfig, OmegaConf
 from torch import Tensor
 
-from fidip.cli import command
 from fidip.errors import CheckpointError, ConfigError
 from fidip.nn.portable import INPUTS, Check, Portable, compare, write_onnx, write_torchscript
 from fidip.trained import load_net

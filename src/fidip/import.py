@@ -9,10 +9,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from hydra.core.hydra_config import HydraConfig
-from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
-from fidip.cli import command
+from fidip.cli import command, instantiate
 from fidip.errors import CheckpointError, ConfigError
 from fidip.nn.checkpoints import Weights, fill, read_weights, save_weights
 from fidip.nn.recognize import net_of

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from fidip.cli import check_arguments, command, instantiate
+
+if __name__ == "__main__":
+    check_arguments("predict")
+
 from collections import deque
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, closing
@@ -9,12 +14,10 @@ from pathlib import Path
 from time import perf_counter
 
 import numpy as np
-from hydra.utils import instantiate
 from numpy.typing import NDArray
 from omegaconf import DictConfig, OmegaConf
 from tqdm import tqdm
 
-from fidip.cli import command
 from fidip.data import read_annotations
 from fidip.errors import ConfigError, DataError, FidipError
 from fidip.inference import (

@@ -105,7 +105,7 @@ def run_job(task: Callable[[DictConfig], Any], config: DictConfig) -> Any:
     except Exception as error:
         if is_alone:
             raise
-        message = explain(error, "train")
+        message = explain(error)
         if message is None:
             traceback.print_exc()
             message = f"{type(error).__name__}: {' '.join(str(error).split())}"

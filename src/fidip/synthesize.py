@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from hydra.utils import instantiate
 from omegaconf import DictConfig
 from tqdm import tqdm
 
-from fidip.cli import command
+from fidip.cli import command, instantiate
 from fidip.errors import ConfigError
 from fidip.synth import Group, write_split
 from fidip.synth.clinical import extra_file

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from fidip.cli import check_arguments, command, instantiate
+
+if __name__ == "__main__":
+    check_arguments("train")
+
 import secrets
 import time
 from pathlib import Path
@@ -9,13 +14,11 @@ from typing import Any
 
 import pytorch_lightning as pl
 from hydra.core.hydra_config import HydraConfig
-from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.loggers import Logger
 from pytorch_lightning.plugins.environments import SLURMEnvironment
 from pytorch_lightning.utilities import rank_zero_only
 
-from fidip.cli import command
 from fidip.errors import ConfigError
 from fidip.files import write_text_whole
 from fidip.nn.checkpoints import load_weights, training_images
@@ -25,6 +28,7 @@ from fidip.run_folder import AUTO, RunFolder, fingerprint, place_of_run, write_i
 from fidip.scoring import results_of, score_poses, write_results
 from fidip.sweep import run_job
 from fidip.tasks import Float64, SyncedBatchNorms, WholeCheckpoints, announce, publish
+from fidip.trained import saved_config
 
 MISSING = {
     "ckpt": "weights of a network pretrained on adults; ckpt=FILE takes a checkpoint of "
@@ -50,7 +54,7 @@ def train(config: DictConfig) -> None:
             return
     resume_from = run.to_resume() if begun else None
     if begun:
-        config = run.read_config([] if resume == AUTO else HydraConfig.get().overrides.task)
+        config = saved_config(run, [] if resume == AUTO else HydraConfig.get().overrides.task)
     check(config)
     name_wandb_run(config)
     pl.seed_everything(config.seed, workers=True, verbose=False)

@@ -8,10 +8,12 @@ from pathlib import Path
 
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
-from hydra.utils import instantiate
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
-from fidip.errors import CheckpointError, ConfigError
+from fidip.cli import instantiate
+from fidip.cli.commands import Saved
+from fidip.cli.validation import find_problems
+from fidip.errors import CheckpointError, ConfigError, RunError
 from fidip.heatmap import HeatmapCodec
 from fidip.inference import Predictor
 from fidip.inference.runtime import OnnxRuntime, make_runtime
@@ -99,7 +101,7 @@ def settings_of(ckpt: str, weights: Weights, config: DictConfig | None = None) -
     """
     run = RunFolder.of_checkpoint(ckpt)
     if run is not None:
-        return run.read_config([])
+        return saved_config(run)
     if config is not None and config.name != "unnamed":
         return config
     known = zoo_entry(ckpt) or vitpose_entry(weights)
@@ -108,6 +110,23 @@ def settings_of(ckpt: str, weights: Weights, config: DictConfig | None = None) -
     raise ConfigError(
         f"ckpt={ckpt} lies in no run folder; say with experiment=NAME which net and codec it is of"
     )
+
+
+def saved_config(run: RunFolder, overrides: Sequence[str] = ()) -> DictConfig:
+    """The configuration of a run, which may be of unknown origin, with ``overrides`` on top.
+
+    Raises:
+        RunError: it cannot be read, has values that do not fit, or names targets that are not allowed.
+    """
+    saved = run.read_config([])
+    problems = find_problems(Saved, saved)
+    if "${" in OmegaConf.to_yaml(saved):
+        problems.append(
+            "holds interpolations (${...}); expected plain values, as fidip train writes"
+        )
+    if problems:
+        raise RunError(f"{run.config}: {'; '.join(problems)}")
+    return run.read_config(overrides) if overrides else saved
 
 
 def zoo_entry(ckpt: str) -> Entry | None:

@@ -6,25 +6,25 @@ line on stderr and exit status 2; ``FIDIP_TRACEBACK=1`` shows where it came from
 
 from __future__ import annotations
 
-import difflib
 import functools
 import os
-import re
 import runpy
 import sys
-import traceback
 import warnings
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 import hydra
-from hydra.errors import HydraException
-from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf import DictConfig
 
-from fidip.errors import FidipError
+from fidip.cli.arguments import check_command_line, trusted
+from fidip.cli.components import trusting
+from fidip.cli.messages import explain, user_errors
+from fidip.cli.targets import instantiate
+from fidip.cli.validation import did_you_mean
 from fidip.places import config_dir
+
+__all__ = ["check_arguments", "command", "explain", "instantiate", "main", "user_errors"]
 
 COMMANDS = {
     "synthesize": "write a free data set in SyRIP's layout",
@@ -60,7 +60,7 @@ def main() -> None:
         return
     name, *rest = arguments
     if name not in COMMANDS:
-        print(f"error: no command '{name}'{_did_you_mean(name, COMMANDS)}", file=sys.stderr)
+        print(f"error: no command '{name}'{did_you_mean(name, list(COMMANDS))}", file=sys.stderr)
         raise SystemExit(2)
     sys.argv = [f"fidip {name}", *rest]
     if {"-h", "--help"} & set(rest):
@@ -90,7 +90,7 @@ def command(config_name: str) -> Callable[[Callable[[DictConfig], Any]], Callabl
         def run(config: DictConfig) -> Any:
             for message in HARMLESS:
                 warnings.filterwarnings("ignore", message=message)
-            with user_errors(config_name):
+            with user_errors(), trusting(trusted(config)):
                 return task(config)
 
         application = hydra.main(
@@ -100,7 +100,8 @@ def command(config_name: str) -> Callable[[Callable[[DictConfig], Any]], Callabl
         @functools.wraps(task)
         def entry() -> None:
             os.environ["HYDRA_FULL_ERROR"] = "1"  # let errors through to us
-            with user_errors(config_name):
+            check_arguments(config_name)
+            with user_errors():
                 application()
 
         return entry
@@ -108,92 +109,10 @@ def command(config_name: str) -> Callable[[Callable[[DictConfig], Any]], Callabl
     return decorate
 
 
-@contextmanager
-def user_errors(config_name: str) -> Iterator[None]:
-    """Turn what is the user's to mend into one line on stderr and exit status 2."""
-    try:
-        yield
-    except KeyboardInterrupt:
-        raise SystemExit(130) from None
-    except SystemExit as exit_:
-        # Lightning ends an interrupted run by itself, with status 1.
-        if isinstance(exit_.__context__, KeyboardInterrupt):
-            raise SystemExit(130) from None
-        raise
-    except Exception as error:
-        message = explain(error, config_name)
-        if message is None:
-            raise
-        if os.environ.get("FIDIP_TRACEBACK") == "1":
-            traceback.print_exc()
-        print(f"error: {message}", file=sys.stderr)
-        raise SystemExit(2) from None
+def check_arguments(config_name: str) -> None:
+    """End the process with one line and status 2 where arguments are wrong.
 
-
-def explain(error: BaseException, config_name: str) -> str | None:
-    """The line to print for an error that the user can mend; None for any other."""
-    for cause in _causes(error):
-        if isinstance(cause, FidipError):
-            return _without_worker_traceback(str(cause))
-    if isinstance(error, (HydraException, OmegaConfBaseException)):
-        return _hydra_message(str(error), config_name)
-    if type(error).__name__ == "MisconfigurationException":  # Lightning's; importing it takes 5 s
-        return _one_line(str(error))
-    return None
-
-
-def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    while error is not None:
-        yield error
-        error = error.__cause__
-
-
-def _without_worker_traceback(message: str) -> str:
-    """A loader's worker sends its whole traceback as the message; the last line is ours."""
-    last = message.strip().splitlines()[-1] if message.strip() else message
-    return re.sub(r"^[\w.]+Error: ", "", last)
-
-
-def _one_line(message: str) -> str:
-    return " ".join(message.split())
-
-
-def _hydra_message(message: str, config_name: str) -> str:
-    """Hydra's message without its stage directions, and with the nearest name that exists."""
-    unknown = re.search(r"Could not override '([^'@]+)'", message)
-    if unknown:
-        key = unknown.group(1)
-        return f"unknown key '{key}'{_did_you_mean(key, _keys(config_name, key))}"
-    choice = re.search(r"Could not find '([^']+)'", message)
-    if choice:
-        group, _, name = choice.group(1).rpartition("/")
-        options = sorted(path.stem for path in (config_dir() / group).glob("*.yaml"))
-        near = _did_you_mean(name, options)
-        return f"no {group} '{name}'{near}; there are {', '.join(options)}"
-    return _one_line(message)
-
-
-def _did_you_mean(name: str, candidates: Sequence[str] | dict[str, str]) -> str:
-    near = difflib.get_close_matches(name, list(candidates), n=1, cutoff=0.5)
-    return f", did you mean '{near[0]}'?" if near else ""
-
-
-def _keys(config_name: str, unknown: str) -> list[str]:
-    """Every key of the config and the names of all groups, as the other overrides make it."""
-    others = [a for a in sys.argv[1:] if "=" in a and a.split("=")[0].lstrip("+~") != unknown]
-    groups = [path.name for path in config_dir().iterdir() if path.is_dir()]
-    try:
-        with hydra.initialize_config_dir(str(config_dir()), version_base="1.3"):
-            config = hydra.compose(config_name, overrides=[a for a in others if a[0] != "-"])
-    except (HydraException, OmegaConfBaseException):
-        return groups
-    return [*groups, *_flatten(OmegaConf.to_container(config))]
-
-
-def _flatten(node: object, prefix: str = "") -> list[str]:
-    if not isinstance(node, dict):
-        return []
-    keys = []
-    for key, value in node.items():
-        keys += [f"{prefix}{key}", *_flatten(value, f"{prefix}{key}.")]
-    return keys
+    Modules of commands call it before they import PyTorch, which takes seconds.
+    """
+    with user_errors():
+        check_command_line(config_name)

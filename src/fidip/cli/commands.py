@@ -1,0 +1,333 @@
+"""The keys of every command, with types and ranges; ``fidip.cli.validation`` applies them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar, Literal
+
+from annotated_types import Len
+from pydantic import ConfigDict, Field
+
+from fidip.cli.components import (
+    AveragedWeights,
+    Chain,
+    Checkpoints,
+    Codec,
+    CurveFile,
+    FidipTask,
+    Look,
+    NoDetector,
+    OnnxDetector,
+    Optimizer,
+    Overlay,
+    PoseNet,
+    PoseTask,
+    ProgressBar,
+    Pruning,
+    Schedulers,
+    SyripDataModule,
+    TorchvisionDetector,
+    Trainer,
+    WandbRun,
+    one_of,
+)
+from fidip.cli.fields import (
+    Count,
+    Device,
+    Fraction,
+    Name,
+    Port,
+    Positive,
+    PositiveFloat,
+    Seed,
+    Size,
+    Strict,
+    Text,
+    Turn,
+    Workers,
+)
+
+
+class Command(Strict):
+    """Base of the commands' schemas.
+
+    Attributes:
+        main_key: the key that a lone word on the command line most likely belongs to.
+        needs: keys without a default, and what to give.
+        groups: configuration groups that may be chosen, beside the fields.
+        inherits: whether more is composed than is used, for the sake of ``experiment=``; such keys
+            cannot be set on the command line.
+    """
+
+    main_key: ClassVar[str] = "data.root"
+    needs: ClassVar[dict[str, str]] = {}
+    groups: ClassVar[frozenset[str]] = frozenset()
+    inherits: ClassVar[bool] = False
+
+
+class _Inheriting(Command):
+    """A command that takes network and data from an experiment, and nothing else of it."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    inherits: ClassVar[bool] = True
+    groups: ClassVar[frozenset[str]] = frozenset({"experiment"})
+
+    name: Name
+    net: Annotated[Any, one_of(PoseNet)]
+    codec: Annotated[Any, one_of(Codec)]
+    run_dir: Text | None = None
+    ckpt: Text | None = None
+    allow_partial: bool = False
+    allow_targets: list[Text] = []
+
+
+class _Sweep(Strict):
+    resume: bool = False
+    started: Text
+    storage: Text | None = None
+    study: Text | None = None
+    trial: Count | None = None
+
+
+class _Loggers(Strict):
+    """Loggers by name; others than these two are the user's own."""
+
+    model_config = ConfigDict(extra="allow")
+
+    __pydantic_extra__: dict[str, Annotated[Any, one_of()]]
+    csv: Annotated[Any, one_of(CurveFile)] | None = None
+    wandb: Annotated[Any, one_of(WandbRun)] | None = None
+    images: bool = False
+
+
+Callbacks = one_of(Checkpoints, ProgressBar, AveragedWeights, Pruning)
+
+
+class Train(Command):
+    main_key = "experiment"
+    groups = frozenset({"experiment", "debug", "sweep", "frozen"})
+
+    name: Name
+    group: Name
+    seed: Seed
+    ckpt: Text | None = None
+    allow_partial: bool = False
+    allow_contaminated: bool = False
+    allow_targets: list[Text] = []
+    resume: Text | None = None
+    run_dir: Text
+    sweep: _Sweep
+    data: Annotated[Any, one_of(SyripDataModule)]
+    net: Annotated[Any, one_of(PoseNet)]
+    codec: Annotated[Any, one_of(Codec)]
+    task: Annotated[Any, one_of(PoseTask, FidipTask)]
+    optimizer: Annotated[Any, one_of(Optimizer)]
+    scheduler: Annotated[Any, Schedulers]
+    callbacks: dict[str, Annotated[Any, Callbacks]]
+    logger: _Loggers
+    trainer: Annotated[Any, one_of(Trainer)]
+
+
+class Saved(Strict):
+    """The parts of a run directory's ``config.yaml`` that are built again, if they are there."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    name: Name = "unnamed"
+    group: Name = "none"
+    seed: Seed = 0
+    data: Annotated[Any, one_of(SyripDataModule)] | None = None
+    net: Annotated[Any, one_of(PoseNet)] | None = None
+    codec: Annotated[Any, one_of(Codec)] | None = None
+    task: Annotated[Any, one_of(PoseTask, FidipTask)] | None = None
+    callbacks: dict[str, Annotated[Any, Callbacks]] | None = None
+    logger: _Loggers | None = None
+    trainer: Annotated[Any, one_of(Trainer)] | None = None
+
+
+class Evaluate(_Inheriting):
+    main_key = "ckpt"
+    groups = frozenset({"experiment", "debug"})
+
+    seed: Seed
+    data: Annotated[Any, one_of(SyripDataModule)]
+    task: Annotated[Any, one_of(PoseTask, FidipTask)]
+    logger: _Loggers
+    trainer: Annotated[Any, one_of(Trainer)]
+    predictions: Text | None = None
+    split: Literal["test", "val"] = "test"
+    boxes: Text = "gt"
+    box_threshold: Fraction = 0.0
+    nms: Literal["hard", "soft"] = "hard"
+    nms_threshold: Fraction = 0.9
+    calibrate: bool = False
+    human: Text | None = None
+    allow_contaminated: bool = False
+    out: Text
+
+
+class Predict(_Inheriting):
+    main_key = "source"
+    needs = {"source": "give source=FILE, FOLDER or 'PATTERN'"}
+
+    source: Text | None = None
+    seconds: PositiveFloat | None = None
+    smoothing: Annotated[Any, one_of(Chain)]
+    detector: Annotated[Any, one_of(NoDetector, TorchvisionDetector, OnnxDetector)]
+    boxes: Text | None = None
+    save: list[
+        Literal["overlay", "coco", "csv", "parquet", "dlc", "nwb", "netcdf", "timeline", "movement"]
+    ]
+    overlay: Annotated[Any, one_of(Overlay)]
+    blur_face: bool = False
+    on_black: bool = False
+    person: Literal["infant", "surest"] = "infant"
+    rotations: Annotated[list[Turn], Len(1, 72)]
+    lost: Fraction = 0.2
+    device: Device | None = None
+    runtime: Literal["torch", "onnx"] = "torch"
+    flip_test: bool = True
+    rotation_test: Annotated[list[Turn], Len(0, 72)] = []
+    out: Text | None = None
+
+
+class App(Predict):
+    main_key = "port"
+
+    host: Text = "127.0.0.1"
+    port: Port = 8000
+    keep: Text | None = None
+    open_browser: bool = True
+
+
+class Export(_Inheriting):
+    main_key = "ckpt"
+    needs = {"ckpt": "give ckpt=RUN_OR_CKPT", "out": "give out=FILE"}
+
+    format: Literal["onnx", "torchscript", "openvino"] = "onnx"
+    out: Text | None = None
+    input: Literal["pixels", "normalized", "rtmlib"] = "pixels"
+    decode: bool = False
+
+
+class _CodecSize(Strict):
+    input_wh: Size | None = None
+
+
+class Check(Command):
+    needs = {"data.root": "give the folder of the data set"}
+
+    data: Annotated[Any, one_of(SyripDataModule)]
+    splits: list[Name] | Name | None = None
+    out: Text | None = None
+    codec: _CodecSize
+    seed: Seed = 0
+
+
+class _TestData(Strict):
+    root: Text | None = None
+
+
+class Compare(Command):
+    main_key = "runs"
+
+    runs: Text
+    against: Text | None = None
+    rounds: Annotated[int, Field(ge=20, le=1_000_000)] = 1000
+    data: _TestData
+    to: Literal["html", "wandb"] = "html"
+    project: Text = "fidip"
+    entity: Text | None = None
+    out: Text
+    allow_targets: list[Text] = []
+
+
+class Import(Command):
+    main_key = "src"
+    needs = {"src": "give src=CHECKPOINT", "out": "give out=FILE.safetensors"}
+
+    src: Text | None = None
+    out: Text | None = None
+    net: Annotated[Any, one_of(PoseNet)] | None = None
+    allow_targets: list[Text] = []
+
+
+class Labels(Command):
+    main_key = "source"
+    needs = {"source": "give source=FILE", "out": "give out=DIR"}
+
+    source: Text | None = None
+    out: Text | None = None
+    images: Text | None = None
+    split: Name = "train"
+    joints: dict[str, str] | None = None
+    is_synthetic: bool = False
+
+
+class Zoo(Command):
+    main_key = "fetch"
+
+    fetch: Name | None = None
+
+
+class _Part(Strict):
+    group: Literal["infant", "adult"]
+    look: Name
+    is_synthetic: bool
+    count: Annotated[int, Field(ge=1, le=10_000_000)]
+
+
+class _Clips(Strict):
+    group: Literal["infant", "adult"]
+    look: Name
+    postures: Annotated[list[Name], Len(1)]
+    number: Positive
+    seconds: Annotated[float, Field(gt=0, le=60)]
+    fps: Annotated[float, Field(gt=0, le=240)]
+    variable: bool = False
+
+
+class _Preset(Strict):
+    """A preset may hold numbers of its own, which its splits refer to."""
+
+    model_config = ConfigDict(extra="allow")
+
+    size_wh: Annotated[list[Annotated[int, Field(ge=16, le=8192)]], Len(2, 2)]
+    splits: dict[Name, list[_Part]] = {}
+    clips: dict[Name, list[_Clips]] = {}
+    more_labels: Literal["none", "joints", "all"] = "none"
+
+
+class Synthesize(Command):
+    main_key = "preset"
+    needs = {"out": "give out=DIR"}
+    groups = frozenset({"look"})
+
+    preset: _Preset
+    looks: dict[Name, Annotated[Any, one_of(Look)]]
+    out: Text | None = None
+    seed: Seed = 0
+    workers: Annotated[Workers, Field(ge=1)] = 2
+    force: bool = False
+    first: Positive | None = None
+    more_labels: Literal["none", "joints", "all"] | None = None
+    extra_points: list[Literal["palm", "sole", "vertex"]] = []
+    body: Text | None = None
+    body_group: Literal["infant", "adult"] = "infant"
+    body_face: Annotated[list[Count], Len(5, 5)] | None = None
+    allow_targets: list[Text] = []
+
+
+SCHEMAS: dict[str, type[Command]] = {
+    "app": App,
+    "check": Check,
+    "compare": Compare,
+    "evaluate": Evaluate,
+    "export": Export,
+    "import": Import,
+    "labels": Labels,
+    "predict": Predict,
+    "synthesize": Synthesize,
+    "train": Train,
+    "zoo": Zoo,
+}

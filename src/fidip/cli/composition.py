@@ -1,0 +1,107 @@
+"""Composing a command's configuration, and Hydra's complaints in our own words."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import hydra
+from hydra.core.global_hydra import GlobalHydra
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from fidip.cli.validation import did_you_mean
+from fidip.places import config_dir
+
+
+def compose(command: str, overrides: Sequence[str]) -> tuple[DictConfig | None, list[str]]:
+    """Compose a command's configuration; overrides that do not fit are left out and reported.
+
+    Args:
+        command: name of the command.
+        overrides: ``key=value`` words in Hydra's grammar.
+
+    Returns:
+        The configuration, None where there is none, and a sentence about each bad override.
+    """
+    good, bad = list(overrides), []
+    while True:
+        try:
+            config = _compose(command, good)
+            break
+        except (HydraException, OmegaConfBaseException) as error:
+            message = " ".join(str(error).split())
+            culprit = _culprit(command, good, message)
+            bad.append((culprit or "", message))
+            if culprit is None:
+                config = None
+                break
+            good.remove(culprit)
+    return config, [explain(message, config, word) for word, message in bad]
+
+
+def _compose(command: str, overrides: list[str]) -> DictConfig:
+    if GlobalHydra.instance().is_initialized():
+        return hydra.compose(command, overrides)
+    with hydra.initialize_config_dir(str(config_dir()), version_base="1.3"):
+        return hydra.compose(command, overrides)
+
+
+def _culprit(command: str, overrides: Sequence[str], message: str) -> str | None:
+    """The override that a message is about: it names it, or goes away with it."""
+    for word in overrides:
+        key, _, value = word.lstrip("+~").partition("=")
+        if any(part in message for part in (word, f"'{key}'", f"'{key}/{value}'")):
+            return word
+    for word in overrides:
+        try:
+            _compose(command, [other for other in overrides if other != word])
+        except (HydraException, OmegaConfBaseException):
+            continue
+        return word
+    return None
+
+
+def explain(message: str, config: DictConfig | None, word: str = "") -> str:
+    """Return Hydra's message as one sentence, with the nearest name that exists.
+
+    Args:
+        message: of Hydra or OmegaConf.
+        config: what could be composed, for the names of keys.
+        word: the override that the message is about.
+    """
+    key = word.lstrip("+~").partition("=")[0]
+    unknown = re.search(r"Could not override '([^'@]+)'", message)
+    if unknown:
+        name = unknown.group(1)
+        return f"unknown key '{name}'{did_you_mean(name, names(config))}"
+    choice = re.search(r"Could not find '([^']+)'", message)
+    if choice:
+        group, _, name = choice.group(1).rpartition("/")
+        options = sorted(path.stem for path in (config_dir() / group).glob("*.yaml"))
+        near = did_you_mean(name, options)
+        return f"no {group} '{name}'{near}; there are {', '.join(options)}"
+    if "Could not append" in message:
+        return f"{word}: the key exists already; write {key}=VALUE without the +"
+    if "looks like a config group override" in message:
+        return f"{word}: there is no group '{key}'{did_you_mean(key, names(config))}"
+    if "Could not delete" in message:
+        return f"{word}: there is nothing to delete{did_you_mean(key, names(config))}"
+    return f"{word}: {message}" if word and word not in message else message
+
+
+def names(config: DictConfig | None) -> list[str]:
+    """Return the groups and, of a configuration, all keys."""
+    groups = [path.name for path in config_dir().iterdir() if path.is_dir()]
+    return [*groups, *_flatten(OmegaConf.to_container(config))] if config is not None else groups
+
+
+def _flatten(node: Any, prefix: str = "") -> list[str]:
+    if not isinstance(node, dict):
+        return []
+    keys = []
+    for key, value in node.items():
+        keys += [f"{prefix}{key}", *_flatten(value, f"{prefix}{key}.")]
+    return keys

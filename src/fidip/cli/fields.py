@@ -1,0 +1,97 @@
+"""Types and ranges of configuration values, as pydantic annotations.
+
+Values are checked as they are: ``"3"`` is not an integer and ``1`` is not a boolean. NaN and
+infinity are refused everywhere.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any
+
+from annotated_types import Ge, Gt, Le, Len, Lt
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+
+class Strict(BaseModel):
+    """Base of all schemas: unknown keys are errors, nothing is converted."""
+
+    model_config = ConfigDict(
+        extra="forbid", strict=True, allow_inf_nan=False, protected_namespaces=()
+    )
+
+
+class _Quoted:
+    """Marks text that users type without quotes: file names, patterns, names."""
+
+
+QUOTED = _Quoted()
+
+NAME_RULE = "a plain name: letters, digits, spaces and any of ._+-=,()@, and not a path"
+
+
+def _name(value: str) -> str:
+    if not re.fullmatch(r"\w[\w .+=,()@-]{0,119}", value) or value.endswith((" ", ".")):
+        raise ValueError(f"expected {NAME_RULE}")
+    return value
+
+
+def _without_nul(value: str) -> str:
+    if "\0" in value:
+        raise ValueError("expected text without NUL characters")
+    return value
+
+
+def _ascending(value: list[Any]) -> list[Any]:
+    if value[0] > value[1]:
+        raise ValueError("expected the lower value first")
+    return value
+
+
+def _odd(value: int) -> int:
+    if value % 2 == 0:
+        raise ValueError("expected an odd number")
+    return value
+
+
+def _device(value: str) -> str:
+    if not re.fullmatch(r"cpu|cuda(:\d{1,3})?", value):
+        raise ValueError("expected cpu, cuda or cuda:N")
+    return value
+
+
+Text = Annotated[str, Field(min_length=1), AfterValidator(_without_nul), QUOTED]
+"""A path, pattern or other text that is not empty."""
+Name = Annotated[str, AfterValidator(_name), QUOTED]
+"""A name that becomes a file or folder name: it cannot leave its folder."""
+Device = Annotated[str, AfterValidator(_device)]
+
+Count = Annotated[int, Ge(0)]
+Positive = Annotated[int, Ge(1)]
+Seed = Annotated[int, Ge(0), Lt(2**32)]
+Workers = Annotated[int, Ge(0), Le(1024)]
+Port = Annotated[int, Ge(0), Le(65535)]
+Fraction = Annotated[float, Ge(0), Le(1)]
+FractionBelow1 = Annotated[float, Ge(0), Lt(1)]
+NonNegative = Annotated[float, Ge(0)]
+PositiveFloat = Annotated[float, Gt(0)]
+Angle = Annotated[float, Ge(0), Le(180)]
+Turn = Annotated[float, Ge(-360), Le(360)]
+Rate = Annotated[float, Ge(0), Le(1e3)]
+"""A learning rate."""
+
+Side = Annotated[int, Ge(8), Le(2048)]
+Size = Annotated[list[Side], Len(2, 2)]
+"""(width, height) in px."""
+Channels = Annotated[int, Ge(1), Le(4096)]
+Kernel = Annotated[int, Ge(3), Le(255), AfterValidator(_odd)]
+Statistics = Annotated[list[float], Len(3, 3)]
+"""One number for each of R, G and B."""
+Range = Annotated[list[float], Len(2, 2), AfterValidator(_ascending)]
+PositiveRange = Annotated[list[PositiveFloat], Len(2, 2), AfterValidator(_ascending)]
+FractionRange = Annotated[list[Fraction], Len(2, 2), AfterValidator(_ascending)]
+QualityRange = Annotated[
+    list[Annotated[int, Ge(1), Le(100)]], Len(2, 2), AfterValidator(_ascending)
+]
+"""Lowest and highest quality of JPEG files."""
+CountRange = Annotated[list[Count], Len(2, 2), AfterValidator(_ascending)]

@@ -1,0 +1,76 @@
+"""Errors that the user can fix, as one line on stderr and exit status 2."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from hydra.errors import HydraException
+from omegaconf.errors import OmegaConfBaseException
+
+from fidip.cli import composition
+from fidip.errors import FidipError
+
+FROM_WORKER = re.compile(r"Caught \w+ in .*\n(?:[\w.]+\.)?\w*Error: (?P<message>.*)", re.DOTALL)
+"""How PyTorch sends the error of a loader's process: its traceback, then the error itself."""
+
+
+@contextmanager
+def user_errors() -> Iterator[None]:
+    """Turn errors that the user can fix into one line on stderr and exit status 2."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise SystemExit(130) from None
+    except SystemExit as exit_:
+        # Lightning ends an interrupted run by itself, with status 1.
+        if isinstance(exit_.__context__, KeyboardInterrupt):
+            raise SystemExit(130) from None
+        raise
+    except Exception as error:
+        message = explain(error)
+        if message is None:
+            raise
+        if os.environ.get("FIDIP_TRACEBACK") == "1":
+            traceback.print_exc()
+        print(f"error: {message}", file=sys.stderr)
+        raise SystemExit(2) from None
+
+
+def explain(error: BaseException) -> str | None:
+    """Return the line to print for an error that the user can fix; None for any other."""
+    for cause in _causes(error):
+        if isinstance(cause, FidipError):
+            return _visible(_without_traceback(str(cause)))
+    message = " ".join(str(error).split())
+    if isinstance(error, (HydraException, OmegaConfBaseException)):
+        return composition.explain(message, None)
+    # By name: importing PyTorch or Lightning takes seconds.
+    if type(error).__name__ == "MisconfigurationException":
+        return message
+    if type(error).__name__ == "OutOfMemoryError":
+        return (
+            f"{message}; lower data.batch_size or codec.input_wh, or use trainer.precision=16-mixed"
+        )
+    return None
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__
+
+
+def _without_traceback(message: str) -> str:
+    """The message of an error in a loader's process without the traceback that comes before it."""
+    sent = FROM_WORKER.match(message)
+    return sent["message"].strip() if sent else message
+
+
+def _visible(message: str) -> str:
+    """Control characters, which names of files may hold, as escapes; so it stays one line."""
+    return re.sub(r"[\x00-\x1f\x7f]", lambda c: repr(c[0])[1:-1], message)

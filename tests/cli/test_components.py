@@ -1,0 +1,139 @@
+"""Schemas of components: they mirror constructors, and a file cannot name anything else."""
+
+import importlib
+import inspect
+from pathlib import Path
+
+import pytest
+import torch
+from omegaconf import OmegaConf
+
+from fidip.cli import instantiate
+from fidip.cli.components import FAMILIES, REGISTRY, Component, is_allowed, trusting
+from fidip.errors import ConfigError
+
+FILLED_BY_CALLERS = {"in_channels", "optimizer", "total_steps", "output", "target", "weight", "heatmaps", "progress"}  # fmt: skip
+"""Parameters of partial targets that fidip itself gives."""
+
+
+def locate(target):
+    module, _, name = target.rpartition(".")
+    return getattr(importlib.import_module(module), name)
+
+
+def parameters(function):
+    """Names of all parameters, those of base classes behind ``**kwargs`` included."""
+    names = {}
+    for base in inspect.getmro(function) if inspect.isclass(function) else (function,):
+        init = base.__dict__.get("__init__") if inspect.isclass(base) else base
+        if init is None:
+            continue
+        found = inspect.signature(init).parameters.values()
+        names.update({p.name: p.kind for p in found if p.name != "self"})
+        if not any(p.kind is p.VAR_KEYWORD for p in found):
+            break
+    return {n for n, kind in names.items() if kind not in (inspect._ParameterKind.VAR_KEYWORD, inspect._ParameterKind.VAR_POSITIONAL)}  # fmt: skip
+
+
+def fields(schema):
+    return {name for name, field in schema.model_fields.items() if field.alias is None}
+
+
+@pytest.mark.parametrize("target", sorted(REGISTRY))
+def test_a_schema_has_the_arguments_of_its_target(target):
+    function = locate(target)
+    given = parameters(function) - FILLED_BY_CALLERS
+    known = fields(REGISTRY[target]) - FILLED_BY_CALLERS
+    kinds = [p.kind for p in inspect.signature(function).parameters.values()]
+    if target.startswith("fidip.") and inspect.Parameter.VAR_KEYWORD not in kinds:
+        assert known == given
+    else:  # of other libraries' arguments only those that are safe are allowed
+        assert known <= given or inspect.Parameter.VAR_KEYWORD in kinds
+
+
+def evil(node):
+    return OmegaConf.create({"net": node}).net
+
+
+@pytest.mark.parametrize(
+    "node",
+    [
+        {"_target_": "torch.load", "f": "evil.pkl", "weights_only": False},
+        {"_target_": "pathlib.Path.touch", "self": "evil"},
+        {"_target_": "numpy.save", "file": "evil.npy", "arr": [1]},
+        {"_target_": "os.system", "_args_": ["touch evil"]},
+        {"_target_": "hydra.utils.get_method", "path": "os.system"},
+        {"_target_": "hydra.utils.instantiate", "config": {"_target_": "os.system"}},
+        {"_target_": "fidip.files.write_text_whole", "path": "evil", "text": "x"},
+        {"_target_": "fidip.nn.zoo.fetch", "entry": 1},
+        {"_target_": "torch.optim.Adam.__init__.__globals__"},
+        {"_target_": "torch.optim.lr_scheduler.os.system", "_args_": ["touch evil"]},
+        {"_target_": "albumentations.load", "filepath_or_buffer": "evil"},
+        {"_target_": "fidip.nn.PoseNet", "backbone": {"_target_": "os.system"}, "head": None},
+        {"_target_": "torch.optim.Adam", "_partial_": True, "lr": 1, "foo": {"_target_": "os.system"}},
+        {"_target_": "albumentations.Compose", "transforms": [{"_target_": "os.getcwd"}]},
+        {"_target_": "timm.create_model", "model_name": "resnet18", "checkpoint_path": "evil.pkl"},
+        {"_target_": "timm.create_model", "model_name": "local-dir:evil", "pretrained": True},
+        {"_target_": "timm.create_model", "model_name": "hf-hub:a/b"},
+        {"_target_": "fidip.nn.TimmPyramid", "name": "resnet18", "checkpoint_path": "evil.pkl"},
+        {"_target_": ["os.system"]},
+        {"_target_": {"_target_": "os.system"}},
+        {"_target_": None},
+        {"a": {"b": {"_target_": "os.system"}}},
+    ],
+    ids=lambda node: str(node)[:60],
+)  # fmt: skip
+def test_what_is_not_in_the_list_is_not_built(node, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ConfigError) as error:
+        instantiate(evil(node), source="RUN/config.yaml")
+    assert str(error.value).startswith("RUN/config.yaml: net")
+    assert "\n" not in str(error.value)
+    assert not list(tmp_path.iterdir())
+
+
+def test_users_may_trust_more():
+    node = evil({"_target_": "fractions.Fraction", "numerator": 3})
+    with trusting(["fractions"]):
+        assert is_allowed("fractions.Fraction")
+        assert not is_allowed("fractionsx.Fraction")
+        assert instantiate(node) == 3
+    assert not is_allowed("fractions.Fraction")
+    with pytest.raises(ConfigError, match="allow_targets"):
+        instantiate(node)
+
+
+def test_families_are_classes_of_their_module_only():
+    for name in ("torch.optim.AdamW", "torch.optim.lr_scheduler.OneCycleLR", "albumentations.Blur"):
+        assert is_allowed(name)
+    for name in ("torch.optim.adam.os", "torch.optim.lr_scheduler.math", "optuna.pruners", 3, None):
+        assert not is_allowed(name)
+    assert all(issubclass(schema, Component) for schema in FAMILIES.values())
+
+
+def test_an_allowed_component_is_built():
+    node = evil({"_target_": "torch.optim.AdamW", "_partial_": True, "lr": 0.5})
+    optimizer = instantiate(node)([torch.nn.Parameter(torch.zeros(1))])
+    assert optimizer.defaults["lr"] == 0.5
+
+
+def test_an_argument_that_does_not_fit_is_one_line():
+    node = evil({"_target_": "fidip.nn.HRNet", "name": "hrnet_w49"})
+    with pytest.raises(ConfigError, match="hrnet_w49"):
+        instantiate(node)
+    node = evil({"_target_": "torch.optim.Adam", "lr": 0.1})
+    with pytest.raises(ConfigError, match=r"net: cannot build torch.optim.Adam: .*params"):
+        instantiate(node)
+
+
+def test_every_target_in_conf_is_allowed():
+    conf = Path(importlib.import_module("fidip.places").config_dir())
+    targets = {
+        line.split(":", 1)[1].split("#")[0].strip()
+        for file in conf.rglob("*.yaml")
+        if "hydra" not in file.parts
+        for line in file.read_text(encoding="utf-8").splitlines()
+        if line.lstrip(" -").startswith("_target_:")
+    }
+    assert len(targets) > 30
+    assert {target for target in targets if not is_allowed(target)} == set()

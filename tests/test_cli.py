@@ -145,7 +145,7 @@ def test_a_mistyped_argument_is_refused_before_pytorch_is_imported():
 
 def test_an_error_of_a_constructor_is_unwrapped():
     config = OmegaConf.create({"_target_": f"{__name__}.fail", "message": "sigma is -1"})
-    with trusting([__name__]), pytest.raises(ConfigError, match="^sigma is -1$"):
+    with trusting([__name__]), pytest.raises(ConfigError, match=r"^sigma is -1$"):
         cli.instantiate(config)
 
 

@@ -35,6 +35,7 @@ from fidip.cli.fields import (
     Device,
     Fraction,
     Name,
+    NonNegative,
     Port,
     Positive,
     PositiveFloat,
@@ -147,7 +148,7 @@ class Saved(Strict):
 
 class Evaluate(_Inheriting):
     main_key = "ckpt"
-    groups = frozenset({"experiment", "debug"})
+    groups = frozenset({"experiment", "debug", "frozen"})
 
     seed: Seed
     data: Annotated[Any, one_of(SyripDataModule)]
@@ -159,7 +160,7 @@ class Evaluate(_Inheriting):
     boxes: Text = "gt"
     box_threshold: Fraction = 0.0
     nms: Literal["hard", "soft"] = "hard"
-    nms_threshold: Fraction = 0.9
+    nms_threshold: NonNegative = 0.9
     calibrate: bool = False
     human: Text | None = None
     allow_contaminated: bool = False

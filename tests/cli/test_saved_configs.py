@@ -1,0 +1,96 @@
+"""A run directory is data: its ``config.yaml`` runs no code and reads nothing from outside."""
+
+import pickle
+import sys
+
+import pytest
+import torch
+from omegaconf import OmegaConf
+
+from fidip import evaluate, predict, train
+from fidip.cli import instantiate
+from fidip.trained import composed
+
+
+class Evil:
+    def __reduce__(self):
+        return (exec, ("open('executed', 'w').close()",))
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    """A run directory with a random network, in the current folder, beside an evil pickle."""
+    monkeypatch.chdir(tmp_path)
+    config = composed(["experiment=scratch_demo", "run_dir=run"])
+    saved = OmegaConf.create(
+        {key: OmegaConf.to_container(config[key], resolve=True) for key in ("net", "codec", "data")}
+        | {"name": "scratch_demo", "group": "demo", "seed": 0, "run_dir": str(tmp_path / "run")}
+    )
+    (tmp_path / "run" / "checkpoints").mkdir(parents=True)
+    net = instantiate(config.net)
+    state = {f"net.{name}": tensor for name, tensor in net.state_dict().items()}
+    torch.save({"state_dict": state}, tmp_path / "run" / "checkpoints" / "best.ckpt")
+    (tmp_path / "x.jpg").write_bytes(b"a photograph, never read")
+    (tmp_path / "evil.pkl").write_bytes(pickle.dumps(Evil()))
+    OmegaConf.save(saved, tmp_path / "run" / "config.yaml")
+    return tmp_path / "run"
+
+
+def change(run, **values):
+    config = OmegaConf.load(run / "config.yaml")
+    for key, value in values.items():
+        OmegaConf.update(config, key.replace("__", "."), value, merge=False)
+    OmegaConf.save(config, run / "config.yaml")
+
+
+def refusal(monkeypatch, capsys, module, *arguments):
+    monkeypatch.setattr(sys, "argv", [f"fidip {module.__name__.rpartition('.')[2]}", *arguments])
+    with pytest.raises(SystemExit) as status:
+        module.main()
+    assert status.value.code == 2
+    message = capsys.readouterr().err
+    assert message.count("error:") == 1
+    assert "Traceback" not in message
+    return message
+
+
+UNPICKLE = {"_target_": "torch.load", "f": "evil.pkl", "weights_only": False}
+TOUCH = {"_target_": "pathlib.Path.touch", "self": {"_target_": "pathlib.Path", "_args_": ["executed"]}}  # fmt: skip
+
+
+@pytest.mark.parametrize("key", ["codec", "codec__decoder", "net", "net__backbone", "net__head"])
+@pytest.mark.parametrize("node", [UNPICKLE, TOUCH], ids=["unpickle", "touch"])
+def test_predict_runs_no_code_of_a_run_directory(key, node, run, monkeypatch, capsys):
+    change(run, **{key: node})
+    message = refusal(monkeypatch, capsys, predict, "ckpt=run", "source=x.jpg")
+    assert "run/config.yaml" in message
+    assert node["_target_"] in message
+    assert not (run.parent / "executed").exists()
+
+
+@pytest.mark.parametrize("module", [evaluate, train])
+def test_neither_do_the_other_commands(module, run, monkeypatch, capsys):
+    change(run, data=UNPICKLE, task=UNPICKLE)
+    word = "resume=run" if module is train else "ckpt=run"
+    message = refusal(monkeypatch, capsys, module, word)
+    assert "data._target_=torch.load" in message
+    assert "task._target_=torch.load" in message
+    assert not (run.parent / "executed").exists()
+
+
+def test_a_run_directory_cannot_trust_itself(run, monkeypatch, capsys):
+    change(run, codec=UNPICKLE, allow_targets=["torch"])
+    assert "torch.load" in refusal(monkeypatch, capsys, predict, "ckpt=run", "source=x.jpg")
+    assert not (run.parent / "executed").exists()
+
+
+def test_interpolations_in_a_run_directory_are_not_resolved(run, monkeypatch, capsys):
+    change(run, codec__sigma="${oc.decode:${oc.env:HOME}}")
+    assert "interpolations" in refusal(monkeypatch, capsys, predict, "ckpt=run", "source=x.jpg")
+
+
+def test_values_of_a_run_directory_are_checked(run, monkeypatch, capsys):
+    change(run, codec__sigma=-3, net__head__joints="many")
+    message = refusal(monkeypatch, capsys, predict, "ckpt=run", "source=x.jpg")
+    assert "codec.sigma=-3: expected more than 0" in message
+    assert "net.head.joints=many: expected an integer" in message

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from hydra import compose, initialize_config_dir
@@ -121,12 +121,23 @@ def saved_config(run: RunFolder, overrides: Sequence[str] = ()) -> DictConfig:
     saved = run.read_config([])
     problems = find_problems(Saved, saved)
     if "${" in OmegaConf.to_yaml(saved):
-        problems.append(
-            "holds interpolations (${...}); expected plain values, as fidip train writes"
-        )
+        problems.append("holds interpolations (${...}); expected plain values")
+    problems += [
+        f"{key}={folder}: expected a folder below the run directory"
+        for key, folder in written_to(saved)
+        if not Path(folder).resolve().is_relative_to(run.root.resolve())
+    ]
     if problems:
         raise RunError(f"{run.config}: {'; '.join(problems)}")
     return run.read_config(overrides) if overrides else saved
+
+
+def written_to(config: DictConfig) -> Iterator[tuple[str, str]]:
+    """Keys and values of the folders that a resumed run writes to."""
+    for group, name in (("callbacks", "folder"), ("logger", "save_dir")):
+        for part, settings in (config.get(group) or {}).items():
+            if isinstance(settings, DictConfig) and name in settings:
+                yield f"{group}.{part}.{name}", str(settings[name])
 
 
 def zoo_entry(ckpt: str) -> Entry | None:

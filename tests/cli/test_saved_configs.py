@@ -94,3 +94,11 @@ def test_values_of_a_run_directory_are_checked(run, monkeypatch, capsys):
     message = refusal(monkeypatch, capsys, predict, "ckpt=run", "source=x.jpg")
     assert "codec.sigma=-3: expected more than 0" in message
     assert "net.head.joints=many: expected an integer" in message
+
+
+def test_a_resumed_run_writes_below_its_directory_only(run, monkeypatch, capsys):
+    outside = {"_target_": "fidip.tasks.Checkpoints", "folder": "elsewhere"}
+    change(run, callbacks={"checkpoints": outside})
+    message = refusal(monkeypatch, capsys, train, "resume=run")
+    assert "callbacks.checkpoints.folder=elsewhere: expected a folder below the run" in message
+    assert not (run.parent / "elsewhere").exists()

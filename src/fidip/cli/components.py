@@ -134,9 +134,8 @@ class one_of:  # noqa: N801 - reads as a word in annotations
 
 
 def _name_of_schema(node: Any) -> str:
-    target = node.get("_target_") if isinstance(node, dict) else None
-    schema: type[Component] = schema_of(target) or Custom
-    return schema.__name__
+    schema = schema_of(node.get("_target_")) if isinstance(node, dict) else None
+    return schema.__name__ if schema is not None else Custom.__name__
 
 
 # Codecs

@@ -1,7 +1,10 @@
 """PyTorch and ONNX Runtime give the same key points."""
 
+import json
+
 import cv2
 import numpy as np
+import onnx
 import pytest
 import torch
 
@@ -79,3 +82,60 @@ def test_torch_leaves_crops_alone(bundled):
     before = crops.clone()
     TorchRuntime(bundled[0])(crops)
     assert torch.equal(before, crops)
+
+
+@pytest.fixture(scope="module")
+def exported(bundled, tmp_path_factory):
+    path = tmp_path_factory.mktemp("exported") / "net.onnx"
+    write_onnx(Portable(*bundled), path)
+    return path
+
+
+def with_facts(exported, path, facts):
+    model = onnx.load(exported)
+    model.metadata_props[0].value = facts if isinstance(facts, str) else json.dumps(facts)
+    onnx.save(model, path)
+    return path
+
+
+def facts_of(exported):
+    return json.loads(onnx.load(exported).metadata_props[0].value)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"input_wh": "ab"}, {"input_wh": [96, 10**9]}, {"input_wh": [96.0, 96]}, {"input_wh": None},
+        {"heatmap_wh": [24, 12]}, {"heatmap_wh": [1, 1]}, {"heatmap_wh": [48, 48]},
+        {"sigma": "x"}, {"sigma": -1}, {"sigma": float("nan")}, {"sigma": None},
+        {"decoder": "system"}, {"decoder": ["dark_decode"]}, {"decoder_settings": []},
+        {"decoder_settings": {"kernel": None}}, {"decoder_settings": {"kernel": 10**6}},
+        {"decoder_settings": {"heatmaps": 3}}, {"name": "Codec"}, {"name": {}},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_metadata_that_do_not_fit_are_one_line(exported, tmp_path, change):
+    facts = facts_of(exported)
+    path = with_facts(exported, tmp_path / "net.onnx", facts | {"codec": facts["codec"] | change})
+    with pytest.raises(CheckpointError) as error:
+        OnnxRuntime(path)
+    assert str(error.value).startswith(f"{path}: ")
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("facts", ["{", "[" * 200_000, "3", "null", '{"input": 3}', '"text"'])
+def test_metadata_of_another_kind_are_one_line(exported, tmp_path, facts):
+    path = with_facts(exported, tmp_path / "net.onnx", facts)
+    with pytest.raises(CheckpointError, match=r"net\.onnx: "):
+        OnnxRuntime(path)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_weights_that_are_not_finite_are_refused(exported, tmp_path, value):
+    model = onnx.load(exported)
+    weights = next(t for t in model.graph.initializer if "final_layer.weight" in t.name)
+    array = np.full(tuple(weights.dims), value, np.float32)
+    weights.CopyFrom(onnx.numpy_helper.from_array(array, weights.name))
+    onnx.save(model, tmp_path / "net.onnx")
+    with pytest.raises(CheckpointError, match="NaN or infinity"):
+        OnnxRuntime(tmp_path / "net.onnx")

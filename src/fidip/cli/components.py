@@ -126,10 +126,8 @@ class one_of:  # noqa: N801 - reads as a word in annotations
     def __get_pydantic_core_schema__(
         self, source: Any, handler: GetCoreSchemaHandler
     ) -> CoreSchema:
-        members: list[Any] = [
-            Annotated[model, Tag(model.__name__)] for model in (*self.models, Custom)
-        ]
-        union: Any = reduce(or_, members)
+        models: tuple[type[Component], ...] = (*self.models, Custom)
+        union: Any = reduce(or_, [Annotated[model, Tag(model.__name__)] for model in models])
         return handler.generate_schema(Annotated[union, Discriminator(_name_of_schema)])
 
 

@@ -16,8 +16,9 @@ from fidip.errors import CheckpointError, ConfigError
 from fidip.heatmap import HeatmapCodec
 from fidip.nn import PoseNet
 from fidip.nn.portable import Portable, codec_of, write_onnx
-from fidip.nn.sessions import onnx_session, read_facts, run_onnx
+from fidip.nn.sessions import check_outputs, onnx_session, read_facts, run_onnx
 from fidip.places import cache_dir
+from fidip.skeleton import COCO17
 
 RUNTIMES = ("torch", "onnx")
 
@@ -70,6 +71,9 @@ class OnnxRuntime:
                 "with it, export it with input=pixels decode=false"
             )
         self.codec = codec_of(facts, path)
+        (width, height), heatmap_wh = self.codec.input_wh, self.codec.heatmap_wh
+        crop = torch.zeros(1, 3, height, width, dtype=torch.uint8)
+        check_outputs(self._session, path, crop, [(1, len(COCO17), *heatmap_wh[::-1])])
 
     def __call__(self, crops: Tensor) -> Tensor:
         return run_onnx(self._session, crops)[0]

@@ -5,8 +5,11 @@ What a file expects and gives is written into it, see ``Portable.facts``.
 
 from __future__ import annotations
 
+import inspect
 import json
 import logging
+import math
+import operator
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -24,6 +27,7 @@ from fidip.errors import CheckpointError, ConfigError
 from fidip.heatmap import HeatmapCodec, argmax_decode, dark_decode, quarter_decode
 from fidip.nn.pose_net import IMAGENET_MEAN, IMAGENET_STD, PoseNet
 from fidip.nn.sessions import FACTS, onnx_session, run_onnx
+from fidip.types import ImageSize
 from fidip.udp import UdpCodec, dark_udp_decode
 
 INPUTS = {
@@ -33,6 +37,8 @@ INPUTS = {
 }
 LARGEST = 1_900_000_000
 """Bytes of weights that one ONNX file can hold, which is a message of at most 2 GiB."""
+LARGEST_SIDE = 2048
+"""Px of a crop or heatmap that a file's metadata may ask for."""
 
 
 class Portable(nn.Module):
@@ -130,19 +136,34 @@ def describe_codec(codec: HeatmapCodec) -> dict[str, Any]:
 
 
 def codec_of(facts: dict[str, Any], path: Path) -> HeatmapCodec:
-    """The codec that a file's facts describe.
+    """Return the codec that a file's facts describe.
 
     Raises:
-        CheckpointError: they name none of ours.
+        CheckpointError: they do not describe a codec of fidip.
     """
     try:
         about = facts["codec"]
-        decoder = partial(DECODERS[about["decoder"]], **about["decoder_settings"])
-        (input_w, input_h), (heatmap_w, heatmap_h) = about["input_wh"], about["heatmap_wh"]
-        make = CODECS[about["name"]]
-        return make((input_w, input_h), (heatmap_w, heatmap_h), about["sigma"], decoder)
-    except (KeyError, TypeError, ValueError) as error:
-        raise CheckpointError(f"{path}: what it says of its codec cannot be read") from error
+        decoder: Callable[..., tuple[Tensor, Tensor]] = DECODERS[about["decoder"]]
+        settings = {
+            name: operator.index(value) for name, value in about["decoder_settings"].items()
+        }
+        inspect.signature(decoder).bind(None, **settings)
+        make, sigma = CODECS[about["name"]], float(about["sigma"])
+        if not (math.isfinite(sigma) and all(3 <= n <= LARGEST_SIDE for n in settings.values())):
+            raise ValueError("sigma or kernel is out of range")
+        sizes = _size(about["input_wh"]), _size(about["heatmap_wh"])
+        return make(*sizes, sigma, partial(decoder, **settings))
+    except (KeyError, TypeError, ValueError, AttributeError, ConfigError) as error:
+        raise CheckpointError(
+            f"{path}: its metadata do not describe a codec of fidip ({error}); export it again"
+        ) from error
+
+
+def _size(pair: Any) -> ImageSize:
+    width, height = (operator.index(side) for side in pair)
+    if not (1 < width <= LARGEST_SIDE and 1 < height <= LARGEST_SIDE):
+        raise ValueError(f"size {width}x{height} is out of range")
+    return width, height
 
 
 @dataclass(frozen=True)

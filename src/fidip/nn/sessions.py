@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -52,14 +53,52 @@ def run_onnx(session: Any, images: Tensor) -> list[Tensor]:
     return [torch.from_numpy(output) for output in outputs]
 
 
-def read_facts(session: Any, path: Path) -> dict[str, Any]:
-    """What ``fidip.nn.portable.Portable.facts`` said of the network.
+def check_outputs(
+    session: Any, path: Path, images: Tensor, expected: Sequence[tuple[int, ...]]
+) -> None:
+    """Run a file once, to see whether it takes and gives what it says.
+
+    Args:
+        session: of the file.
+        path: the file, for the message.
+        images: what it should take.
+        expected: shapes of the outputs.
 
     Raises:
-        CheckpointError: the file does not tell.
+        CheckpointError: it does not run, or its outputs have other shapes or are not finite.
+    """
+    try:
+        outputs = run_onnx(session, images)
+    except Exception as error:  # a class of its own for every kind of damage
+        reason = " ".join(str(error).split())[:200]
+        raise CheckpointError(
+            f"{path}: does not run on images {tuple(images.shape)} ({reason}); export it again"
+        ) from error
+    shapes = [tuple(output.shape) for output in outputs]
+    if shapes != list(expected):
+        raise CheckpointError(
+            f"{path}: gives outputs of shapes {shapes}; expected {list(expected)}. Export it again"
+        )
+    if not all(bool(output.isfinite().all()) for output in outputs):
+        raise CheckpointError(
+            f"{path}: gives NaN or infinity; expected finite outputs. Its weights are damaged, or "
+            "training diverged: export another checkpoint"
+        )
+
+
+def read_facts(session: Any, path: Path) -> dict[str, Any]:
+    """Return what ``fidip.nn.portable.Portable.facts`` said of the network.
+
+    Raises:
+        CheckpointError: the file has no such metadata, or they cannot be read.
     """
     text = session.get_modelmeta().custom_metadata_map.get(FACTS)
     if text is None:
         raise CheckpointError(f"{path}: was not written by fidip export, so its input is not known")
-    facts: dict[str, Any] = json.loads(text)
+    try:
+        facts = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise CheckpointError(f"{path}: its metadata are not JSON; export it again") from error
+    if not isinstance(facts, dict):
+        raise CheckpointError(f"{path}: its metadata are no JSON object; export it again")
     return facts

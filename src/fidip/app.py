@@ -14,7 +14,7 @@ import socket
 import sys
 import webbrowser
 from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout, suppress
 from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -24,7 +24,7 @@ import numpy as np
 from omegaconf import DictConfig, OmegaConf
 from tqdm import tqdm
 
-from fidip.errors import ConfigError, DataError
+from fidip.errors import ConfigError, DataError, DiskError
 from fidip.inference import Predictor
 from fidip.inference.media import is_photo
 from fidip.inference.writers import FORMATS
@@ -57,26 +57,27 @@ def app(config: DictConfig) -> None:
         raise ConfigError(f"fidip app needs {', '.join(missing)}; pip install 'fidip[app]'")
     import uvicorn
 
-    from fidip.web.server import LOCAL, make_server
-    from fidip.web.tabs import Tabs
+    from fidip.web.server import LOCAL, configured, make_server
+    from fidip.web.tabs import Limits, Tabs
 
-    door = listen(str(config.host), int(config.port))
-    url = f"http://{config.host}:{door.getsockname()[1]}"
-    ckpt = str(config.ckpt or default_ckpt())
-    predictor = load_predictor(
-        ckpt,
-        runtime=config.runtime,
-        device=config.device,
-        flip_test=config.flip_test,
-        config=config,
-    )
-    with folder(config.keep) as root:
-        tabs = Tabs(root, bool(config.keep), worker(predictor, config))
-        server = make_server(tabs, about(ckpt, config), LOCAL if config.host in LOCAL else ("*",))
+    with listen(str(config.host), int(config.port)) as door, folder(config.keep) as root:
+        url = f"http://{config.host}:{door.getsockname()[1]}"
+        ckpt = str(config.ckpt or default_ckpt())
+        predictor = load_predictor(
+            ckpt,
+            runtime=config.runtime,
+            device=config.device,
+            flip_test=config.flip_test,
+            config=config,
+        )
+        limits = Limits(config.max_upload_mb, config.max_queued, config.max_queued_per_page)
+        tabs = Tabs(root, bool(config.keep), worker(predictor, config), limits)
+        hosts = LOCAL if config.host in LOCAL else ("*",)
+        server = make_server(tabs, about(ckpt, config), hosts, options())
         print(f"fidip is at {url} (Ctrl-C ends it)", flush=True)
         if config.open_browser and has_display():
             webbrowser.open(url)
-        uvicorn.Server(uvicorn.Config(server, log_level="warning")).run(sockets=[door])
+        uvicorn.Server(configured(server)).run(sockets=[door])
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -97,12 +98,32 @@ def has_display() -> bool:
 
 @contextmanager
 def folder(keep: str | None) -> Iterator[Path]:
-    """The folder of all files: the one to keep them in, or one that goes when the server does."""
-    if keep:
-        yield Path(keep).resolve()
+    """The folder of all files: the one to keep them in, or one that goes when the server does.
+
+    Raises:
+        DiskError: it cannot be written.
+    """
+    is_new = bool(keep) and not Path(str(keep)).exists()
+    try:
+        if keep:
+            Path(keep).mkdir(parents=True, exist_ok=True)
+        temporary = TemporaryDirectory(prefix="fidip-app-", dir=keep)
+    except OSError as error:
+        raise DiskError(
+            f"keep={keep or 'null'}: {error.filename or 'the temporary folder'} cannot be written: "
+            f"{error.strerror}; expected a folder that fidip can write to. Choose one with keep=DIR."
+        ) from error
+    if not keep:
+        with temporary as made:
+            yield Path(made).resolve()
         return
-    with TemporaryDirectory(prefix="fidip-app-") as temporary:
-        yield Path(temporary).resolve()
+    temporary.cleanup()  # it only showed that files can be made there
+    try:
+        yield Path(keep).resolve()
+    finally:
+        if is_new:
+            with suppress(OSError):  # it holds files, as a rule
+                Path(keep).rmdir()
 
 
 def about(ckpt: str, config: DictConfig) -> dict[str, Any]:
@@ -113,8 +134,14 @@ def about(ckpt: str, config: DictConfig) -> dict[str, Any]:
         "only_a_demonstration": bool(known and known.source.startswith(BUNDLED)),
         "kept_in": str(Path(keep).resolve()) if keep else None,
         "cannot": [name for name in FILES if not installed(name)],
+        **{key: config[key] for key in ("max_upload_mb", "max_queued", "max_queued_per_page")},
         "ticked": [key for key, (off, _) in SWITCHES.items() if config[key] != off],
     }
+
+
+def options() -> list[str]:
+    """Names of the options that the page can send."""
+    return [*SWITCHES, *filter(installed, FILES)]
 
 
 def installed(name: str) -> bool:
@@ -138,7 +165,8 @@ def worker(predictor: Predictor, config: DictConfig) -> Work:
         )
         photo = is_photo(job.source)
         if photo:
-            failed = predict_photos(asked, [job.source], None, detector, changed, bar(report))
+            with redirect_stdout(io.StringIO()):  # the page shows what the command prints
+                failed = predict_photos(asked, [job.source], None, detector, changed, bar(report))
             if failed:
                 raise DataError(failed[0])
             note = None

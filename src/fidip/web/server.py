@@ -7,23 +7,43 @@ is the key to its folder, so that pages do not see one another's files.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import logging
+import os
+from collections.abc import AsyncIterator, Collection
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 from urllib.parse import urlsplit
 
+import uvicorn
 from fastapi import FastAPI, HTTPException, Query, Request, WebSocket, WebSocketDisconnect
-from fastapi.responses import FileResponse
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import FileResponse, JSONResponse
 from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.requests import ClientDisconnect
+from starlette.types import Receive, Scope, Send
 
-from fidip.web.tabs import Job, Message, Tabs
+from fidip.web.protocol import TAB, Protocol, is_of_fidip
+from fidip.web.tabs import Message, QueueFullError, Tab, Tabs, safe_name
 
 PAGE = Path(__file__).parent / "page.html"
 LOCAL = ("127.0.0.1", "localhost")
+CLOSED = "this page was closed; load it again"
+STALLED = 30
+"""Seconds without a byte after which an upload is given up."""
 
 
-def make_server(tabs: Tabs, about: Message, hosts: tuple[str, ...] = LOCAL) -> FastAPI:
+class Result(FileResponse):
+    """A file that may be deleted before it is sent, as its page is closed."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        with suppress(FileNotFoundError):
+            await super().__call__(scope, receive, send)
+
+
+def make_server(
+    tabs: Tabs, about: Message, hosts: tuple[str, ...] = LOCAL, options: Collection[str] = ()
+) -> FastAPI:
     """The application.
 
     Args:
@@ -31,15 +51,23 @@ def make_server(tabs: Tabs, about: Message, hosts: tuple[str, ...] = LOCAL) -> F
         about: what the page shows before anything has been done.
         hosts: names that the server may be called by; ``"*"`` for any. Other names would be a way
             for foreign pages to come to it.
+        options: names of the options that a file can be sent with.
     """
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         yield
-        await asyncio.to_thread(tabs.end)
+        await tabs.end()
 
-    server = FastAPI(lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None)
+    server = FastAPI(
+        lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False
+    )
     server.add_middleware(TrustedHostMiddleware, allowed_hosts=list(hosts))
+
+    @server.exception_handler(RequestValidationError)
+    async def explain(_: Request, error: RequestValidationError) -> JSONResponse:
+        problems = [f"{problem['loc'][-1]}: {problem['msg']}" for problem in error.errors()]
+        return JSONResponse({"detail": "; ".join(problems)}, 422)
 
     @server.get("/")
     def page() -> FileResponse:
@@ -49,60 +77,143 @@ def make_server(tabs: Tabs, about: Message, hosts: tuple[str, ...] = LOCAL) -> F
     def tell_about() -> Message:
         return about
 
-    @server.websocket("/tab")
+    @server.websocket(TAB)
     async def tab(socket: WebSocket) -> None:
-        if not same_origin(socket):
-            await socket.close()
-            return
-        await socket.accept()
-        with tabs.opened() as opened:
-            await socket.send_json({"kind": "tab", "name": opened.name})
-            sending = asyncio.create_task(send_all(socket, opened.messages))
-            try:
-                while True:  # says nothing; ends when the page closes
-                    await socket.receive_text()
-            except WebSocketDisconnect:
-                sending.cancel()
+        with suppress(WebSocketDisconnect):
+            if not same_origin(socket):
+                await socket.close()
+                return
+            await socket.accept()
+            with tabs.opened() as opened:
+                sending = asyncio.create_task(send_all(socket, opened))
+                try:  # the page says nothing; this ends when it closes
+                    while (await socket.receive())["type"] != "websocket.disconnect":
+                        pass
+                finally:
+                    sending.cancel()
 
     @server.post("/tabs/{name}")
     async def take(
         request: Request, name: str, file: str, option: Annotated[tuple[str, ...], Query()] = ()
     ) -> None:
-        opened = find(tabs, name)
-        folder = opened.new_job_folder()
-        source = folder / (Path(file.replace("\\", "/")).name or "file")
+        opened, shown = find(tabs, name), safe_name(file)
+        for unknown in set(option) - set(options):
+            raise HTTPException(
+                422, f"option={unknown!r}: no such option; expected some of {', '.join(options)}."
+            )
+        check_size(shown, int(request.headers.get("content-length", 0)), tabs.limits.upload_mb)
         try:
-            with source.open("wb") as out:
-                async for part in request.stream():
-                    await asyncio.to_thread(out.write, part)
+            with tabs.receiving(opened, file, option) as job:
+                await store(request, opened, job.source, tabs.limits.upload_mb)
+        except QueueFullError as error:
+            raise HTTPException(429, f"{shown}: {error}") from error
+        except ClientDisconnect as error:
+            raise HTTPException(400, f"{shown}: the upload was aborted.") from error
         except OSError as error:
-            raise HTTPException(507, f"the file cannot be stored: {error.strerror}") from error
-        tabs.start(opened, Job(source, folder / "results", frozenset(option)))
+            raise HTTPException(
+                507,
+                f"{shown}: the file cannot be stored: {error.strerror}. Free disk space or fix the "
+                "permissions of the folder that fidip writes to, then send it again.",
+            ) from error
 
     @server.get("/tabs/{name}/{job}/{file:path}")
-    def give(name: str, job: int, file: str, download: bool = False) -> FileResponse:
-        folder = (find(tabs, name).folder / str(job) / "results").resolve()
-        path = (folder / file).resolve()
-        if not path.is_relative_to(folder) or not path.is_file():
-            raise HTTPException(404)
-        return FileResponse(path, filename=path.name if download else None)
+    def give(name: str, job: str, file: str, download: bool = False) -> Result:
+        path = find(tabs, name).results(job).get(file)
+        try:
+            if path is not None:
+                return Result(
+                    path, filename=path.name if download else None, stat_result=os.stat(path)
+                )
+        except FileNotFoundError:  # its page has just been closed
+            pass
+        raise HTTPException(404, "there is no such result")
 
     return server
 
 
-def find(tabs: Tabs, name: str) -> Any:
+def configured(server: FastAPI) -> uvicorn.Config:
+    """How uvicorn runs the application."""
+    config = uvicorn.Config(
+        server,
+        http=Protocol,
+        log_level="warning",
+        ws_max_size=1024,  # the page sends nothing
+        h11_max_incomplete_event_size=1 << 17,  # names of some 5000 characters, percent-encoded
+        timeout_graceful_shutdown=5,  # a client that does not read must not hold up Ctrl-C
+    )
+    for logger in ("uvicorn.error", "asyncio"):
+        logging.getLogger(logger).addFilter(is_of_fidip)
+    return config
+
+
+def find(tabs: Tabs, name: str) -> Tab:
+    """Raises HTTPException where no such tab is open."""
     try:
         return tabs[name]
     except KeyError:
-        raise HTTPException(404, "this page was closed; load it again") from None
+        raise HTTPException(404, CLOSED) from None
+
+
+def check_size(file: str, size: int, most_mb: float) -> None:
+    """Raises HTTPException where a file is larger than allowed."""
+    if size > most_mb * 1e6:
+        raise HTTPException(
+            413,
+            f"{file}: the file is too large; expected at most {most_mb:g} MB (max_upload_mb). "
+            "Cut the video or make it smaller.",
+        )
+
+
+async def store(request: Request, tab: Tab, path: Path, most_mb: float) -> None:
+    """Write the body of a request to a file.
+
+    Raises:
+        HTTPException: it is empty, too large or too slow, or its tab was closed.
+        ClientDisconnect: the client left before the end.
+        OSError: the file cannot be written.
+    """
+    closed = asyncio.create_task(tab.closed.wait())
+    size, more = 0, True
+    try:
+        with path.open("wb") as out:
+            while more:
+                part, more = await next_part(request, path.name, closed)
+                size += len(part)
+                check_size(path.name, size, most_mb)
+                await asyncio.to_thread(out.write, part)
+    finally:
+        closed.cancel()
+    if size == 0:
+        raise HTTPException(422, f"{path.name}: the file is empty; expected a photo or a video.")
+
+
+async def next_part(request: Request, file: str, closed: asyncio.Task[bool]) -> tuple[bytes, bool]:
+    """The next part of a body, and whether more follow. See ``store`` for what it raises."""
+    coming = asyncio.ensure_future(request.receive())
+    await asyncio.wait({coming, closed}, timeout=STALLED, return_when=asyncio.FIRST_COMPLETED)
+    if closed.done() or not coming.done():
+        coming.cancel()
+        if closed.done():
+            raise HTTPException(404, CLOSED)
+        raise HTTPException(408, f"{file}: no data for {STALLED} s. Send the file again.")
+    message = coming.result()
+    if message["type"] == "http.disconnect":
+        raise ClientDisconnect
+    return message.get("body", b""), message.get("more_body", False)
 
 
 def same_origin(socket: WebSocket) -> bool:
     """Whether it is our own page that calls: browsers let any page open a WebSocket."""
-    origin = urlsplit(socket.headers.get("origin", ""))
+    try:
+        origin = urlsplit(socket.headers.get("origin", ""))
+    except ValueError:
+        return False
     return origin.netloc == socket.headers.get("host")
 
 
-async def send_all(socket: WebSocket, messages: asyncio.Queue[Message]) -> None:
-    while True:
-        await socket.send_json(await messages.get())
+async def send_all(socket: WebSocket, tab: Tab) -> None:
+    """Send a page its name, and then its messages until it closes."""
+    with suppress(WebSocketDisconnect, RuntimeError):  # uvicorn raises either once it is closed
+        await socket.send_json({"kind": "tab", "name": tab.name})
+        while True:
+            await socket.send_json(await tab.messages.get())

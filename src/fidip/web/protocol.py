@@ -1,0 +1,55 @@
+"""HTTP as the page's server speaks it: whatever a client sends costs only its own connection."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+
+import h11
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+TAB = "/tab"
+"""Path of the WebSocket."""
+HEADERS = 100
+"""Most headers of a WebSocket's request; the library that reads them stops at 128."""
+LINE = 4096
+"""Longest line of these headers in bytes; the library stops at 8192."""
+CLIENT_FAULTS = ("Invalid UTF-8 sequence received", "Fatal error: protocol.")
+"""What uvicorn and asyncio log, with a traceback, about bytes that break the protocol."""
+
+
+class Protocol(H11Protocol):
+    """HTTP/1.1 of uvicorn without its faults on broken requests."""
+
+    def _should_upgrade(self) -> bool:
+        """Whether to open a WebSocket; uvicorn would never close one that it cannot parse."""
+        lines = [len(name) + len(value) for name, value in self.headers]
+        return (
+            self.scope["method"] == "GET"
+            and self.scope["path"] == TAB
+            and len(lines) <= HEADERS
+            and max(lines, default=0) <= LINE
+            and super()._should_upgrade()
+        )
+
+    def send_400_response(self, msg: str) -> None:
+        """Answer a broken request in JSON, unless it has an answer already, and disconnect."""
+        if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
+            content = json.dumps({"detail": msg}).encode()
+            headers = [("content-type", "application/json"), ("connection", "close")]
+            for event in (
+                h11.Response(status_code=400, headers=headers, reason="Bad Request"),
+                h11.Data(data=content),
+                h11.EndOfMessage(),
+            ):
+                self.transport.write(self.conn.send(event) or b"")
+        if self.cycle is not None:
+            self.cycle.disconnected = True
+        self.transport.close()
+
+
+def is_of_fidip(record: logging.LogRecord) -> bool:
+    """Log filter that leaves out broken protocols and requests that Ctrl-C ends."""
+    ended = record.exc_info is not None and isinstance(record.exc_info[1], asyncio.CancelledError)
+    return not ended and not record.getMessage().startswith(CLIENT_FAULTS)

@@ -1,0 +1,46 @@
+"""The real server of the page with a light work function: what a file holds says what happens.
+
+``python light_server.py FOLDER KEEP UPLOAD_MB QUEUED QUEUED_PER_PAGE STALLED`` prints its port.
+"""
+
+import contextlib
+import socket
+import sys
+import time
+from pathlib import Path
+
+import uvicorn
+
+from fidip.errors import DataError
+from fidip.web import server
+from fidip.web.tabs import Limits, Tabs
+
+OPTIONS = ("blur_face", "dlc")
+
+
+def work(job, report):
+    content = job.source.read_bytes()
+    while content == b"wait":
+        report("waiting", 1, 2, 3.0)
+        time.sleep(0.02)
+    if content == b"bad":
+        raise DataError(f"{job.source}: not a photo")
+    if content == b"full":
+        raise OSError(28, "No space left on device")
+    job.out.mkdir()
+    (job.out / f"{job.source.stem}.csv").write_bytes(content)
+    return {"options": sorted(job.options), "files": [f"{job.source.stem}.csv"]}
+
+
+def main(folder, keep, upload_mb, queued, per_page, stalled):
+    server.STALLED = float(stalled)
+    limits = Limits(float(upload_mb), int(queued), int(per_page))
+    tabs = Tabs(Path(folder), keep == "keep", work, limits)
+    app = server.make_server(tabs, {"about": "nothing"}, options=OPTIONS)
+    with socket.create_server(("127.0.0.1", 0)) as door, contextlib.suppress(KeyboardInterrupt):
+        print(door.getsockname()[1], flush=True)
+        uvicorn.Server(server.configured(app)).run(sockets=[door])
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

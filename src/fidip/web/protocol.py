@@ -15,6 +15,8 @@ HEADERS = 100
 """Most headers of a WebSocket's request; the library that reads them stops at 128."""
 LINE = 4096
 """Longest line of these headers in bytes; the library stops at 8192."""
+BODY = {b"content-length", b"transfer-encoding"}
+"""Headers of a request with a body, which the library does not accept."""
 CLIENT_FAULTS = ("Invalid UTF-8 sequence received", "Fatal error: protocol.")
 """What uvicorn and asyncio log, with a traceback, about bytes that break the protocol."""
 
@@ -24,28 +26,30 @@ class Protocol(H11Protocol):
 
     def _should_upgrade(self) -> bool:
         """Whether to open a WebSocket; uvicorn would never close one that it cannot parse."""
-        lines = [len(name) + len(value) for name, value in self.headers]
+        target = len(self.scope["raw_path"]) + len(self.scope["query_string"])
+        lines = [target, *(len(name) + len(value) for name, value in self.headers)]
         return (
             self.scope["method"] == "GET"
             and self.scope["path"] == TAB
             and len(lines) <= HEADERS
-            and max(lines, default=0) <= LINE
+            and max(lines) <= LINE
+            and not BODY & {name for name, _ in self.headers}
             and super()._should_upgrade()
         )
 
     def send_400_response(self, msg: str) -> None:
         """Answer a broken request in JSON, unless it has an answer already, and disconnect."""
-        if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
-            content = json.dumps({"detail": msg}).encode()
-            headers = [("content-type", "application/json"), ("connection", "close")]
-            for event in (
-                h11.Response(status_code=400, headers=headers, reason="Bad Request"),
-                h11.Data(data=content),
-                h11.EndOfMessage(),
-            ):
-                self.transport.write(self.conn.send(event) or b"")
         if self.cycle is not None:
             self.cycle.disconnected = True
+        if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
+            headers = [("content-type", "application/json"), ("connection", "close")]
+            events: list[h11.Event] = [
+                h11.Response(status_code=400, headers=headers, reason="Bad Request")
+            ]
+            if self.scope is None or self.scope["method"] != "HEAD":
+                events.append(h11.Data(data=json.dumps({"detail": msg}).encode()))
+            for event in (*events, h11.EndOfMessage()):
+                self.transport.write(self.conn.send(event) or b"")
         self.transport.close()
 
 

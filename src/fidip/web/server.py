@@ -139,7 +139,7 @@ def configured(server: FastAPI) -> uvicorn.Config:
         log_level="warning",
         ws_max_size=1024,  # the page sends nothing
         h11_max_incomplete_event_size=1 << 17,  # names of some 5000 characters, percent-encoded
-        timeout_graceful_shutdown=5,  # a client that does not read must not hold up Ctrl-C
+        timeout_graceful_shutdown=3,  # a client that does not read must not hold up Ctrl-C
     )
     for logger in ("uvicorn.error", "asyncio"):
         logging.getLogger(logger).addFilter(is_of_fidip)

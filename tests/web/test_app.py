@@ -188,6 +188,45 @@ def detail(image, where):
     return np.abs(np.diff(image.astype(int), axis=1))[where[:, 1:]].mean()
 
 
+def test_limits_and_refusals_are_shown_and_odd_names_are_downloaded(browser, tiny_root, tmp_path):
+    photo = next((tiny_root / "images" / "validate_infant").iterdir())
+    odd = "50% of \"it\"? #1 & 'ü' 👶.jpg"
+    with served(tmp_path, "max_upload_mb=0.5", "max_queued_per_page=1") as (address, _):
+        page = opened(browser, address)
+        assert page.locator("#limits").inner_text() == (
+            "Largest file: 0.5 MB. Most files waiting at a time: 1 from one page, 16 from all pages."
+        )
+        for file, error in (
+            ("[new Uint8Array(600000)], 'a.mp4'", "a.mp4: the file is too large (1 MB)"),
+            ("[], 'a.mp4'", "a.mp4: the file is empty"),
+        ):
+            page.evaluate(f"send(new File({file}))")
+            page.wait_for_selector("#error:not([hidden])", timeout=WAIT)
+            assert page.locator("#error").inner_text().startswith(error)
+        page.set_input_files(
+            "#file", {"name": odd, "mimeType": "image/jpeg", "buffer": photo.read_bytes()}
+        )
+        page.wait_for_selector("#result:not([hidden])", timeout=WAIT)
+        page.wait_for_function("document.getElementById('picture').naturalWidth > 0", timeout=WAIT)
+        with page.expect_download() as download:
+            page.get_by_text("Picture with points", exact=True).click()
+        assert Path(download.value.path()).stat().st_size > 1000
+        page.close()
+
+
+@pytest.mark.parametrize("keep", ["file", "file/below", "/proc/nowhere"])
+def test_a_folder_that_cannot_be_kept_is_a_line(monkeypatch, capsys, tmp_path, keep):
+    (tmp_path / "file").touch()
+    path = tmp_path / keep
+    monkeypatch.setattr(sys, "argv", ["fidip app", "port=0", f"keep={path}", "ckpt=no-such-file"])
+    with pytest.raises(SystemExit) as exit_:
+        app.main()
+    assert exit_.value.code == 2
+    error = capsys.readouterr().err
+    assert error.startswith(f"error: keep={path}: ")
+    assert error.count("\n") == 1
+
+
 def test_other_pages_are_not_let_in(server):
     import http.client
 

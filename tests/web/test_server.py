@@ -396,7 +396,7 @@ def test_websocket_ignores_what_it_is_sent(server):
     with server.tab() as (tab, held):
         for message in ("text", "{", b"\x00\xff", "", b"", "x" * 1000, ["in ", "parts"]):
             held.send(message)
-        held.ping().wait(SOON)
+        assert held.ping().wait(SOON)
         assert server.upload(tab, "a.mp4")[0] == 200
         assert result(held)["kind"] == "result"
 
@@ -414,7 +414,7 @@ def test_websocket_that_breaks_the_protocol_is_closed_alone(server, data):
         with contextlib.suppress(ConnectionResetError):
             while broken.recv(4096):
                 pass
-        held.ping().wait(SOON)
+        assert held.ping().wait(SOON)
     assert "Traceback" not in server.log.read_text()
 
 
@@ -580,7 +580,6 @@ def test_generated_bad_requests(server):
             statuses.append(answer[9:12])
         log = server.log.read_text()
         assert "Traceback" not in log
-        held.ping().wait(SOON)
         assert server.upload(tab, "a.mp4", b"last") == (200, None)
         message = result(held)
         while message["kind"] == "result" and message["files"] != ["a.csv"]:

@@ -20,6 +20,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
+import av
 import numpy as np
 from omegaconf import DictConfig, OmegaConf
 from tqdm import tqdm
@@ -41,6 +42,11 @@ SURE = 0.5
 ALWAYS = ("overlay", "csv", "coco", "timeline")
 FILES = ("dlc", "nwb", "netcdf", "parquet")
 """What the page may ask for beside ``ALWAYS``."""
+CONTAINERS = (
+    "mov", "matroska", "avi", "mpegts", "mpeg", "mpegvideo", "asf", "flv", "ogg", "h264", "hevc",
+    "m4v", "mjpeg", "gif", "jpeg_pipe", "png_pipe", "webp_pipe", "bmp_pipe", "tiff_pipe",
+)  # fmt: skip
+"""FFmpeg's formats that hold all of a video: a playlist names other files of this computer."""
 SWITCHES: dict[str, tuple[Any, Any]] = {
     "blur_face": (False, True),
     "on_black": (False, True),
@@ -171,6 +177,7 @@ def worker(predictor: Predictor, config: DictConfig) -> Work:
                 raise DataError(failed[0])
             note = None
         else:
+            check_container(job.source)
             note = predict_video(asked, job.source, detector, changed, bar(report))
         return {
             "photo": photo,
@@ -180,6 +187,17 @@ def worker(predictor: Predictor, config: DictConfig) -> Work:
         }
 
     return work
+
+
+def check_container(path: Path) -> None:
+    """Raises DataError where a file is no video or, as a playlist, would have others read."""
+    try:
+        av.open(str(path), options={"format_whitelist": ",".join(CONTAINERS)}).close()
+    except (OSError, av.FFmpegError) as error:
+        raise DataError(
+            f"{path}: cannot be opened as a video ({error.strerror or error}); expected a whole MP4, "
+            "MOV, WebM, MKV, AVI or the like. Copy or convert it again."
+        ) from error
 
 
 def switched(options: Collection[str], config: DictConfig) -> dict[str, Any]:

@@ -11,10 +11,12 @@ import time
 from contextlib import contextmanager
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 
 from fidip import app
+from fidip.errors import DataError
 from fidip.inference import Predictor, Video, VideoWriter, search
 from fidip.inference.detectors import NOBODY, OnnxDetector
 from fidip.inference.people import anyone
@@ -225,6 +227,36 @@ def test_a_folder_that_cannot_be_kept_is_a_line(monkeypatch, capsys, tmp_path, k
     error = capsys.readouterr().err
     assert error.startswith(f"error: keep={path}: ")
     assert error.count("\n") == 1
+
+
+def test_a_playlist_does_not_give_out_other_files(tmp_path):
+    private = make_video(tmp_path / "private.mp4", [0, 0.1], wh=(160, 120))
+    playlist = tmp_path / "playlist.m3u8"
+    start = "#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:1,\n"
+    playlist.write_text(f"{start}{private}\n#EXT-X-ENDLIST\n")
+    assert len(list(Video(playlist))) == 2  # FFmpeg follows it
+    with pytest.raises(DataError, match="cannot be opened as a video"):
+        app.check_container(playlist)
+    app.check_container(private)
+
+
+@pytest.mark.parametrize(
+    "ending", ["mp4", "mov", "mkv", "webm", "avi", "mts", "3gp", "mpg", "wmv", "gif"]
+)
+def test_every_kind_of_video_is_accepted(tmp_path, ending):
+    codecs = {"webm": "libvpx", "avi": "mpeg4", "mpg": "mpeg1video", "wmv": "msmpeg4", "gif": "gif"}
+    format_ = {"mts": "mpegts"}.get(ending)
+    path = tmp_path / f"video.{ending}"
+    with av.open(str(path), "w", format=format_) as container:
+        stream = container.add_stream(codecs.get(ending, "libx264"), rate=25)
+        stream.width, stream.height = 176, 144
+        stream.pix_fmt = "rgb8" if ending == "gif" else "yuv420p"
+        noise = np.random.default_rng(0).integers(0, 256, (144, 176, 3), np.uint8)
+        frame = av.VideoFrame.from_ndarray(noise, "rgb24")
+        for _ in range(3):
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    app.check_container(path)
 
 
 def test_other_pages_are_not_let_in(server):

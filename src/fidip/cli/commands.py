@@ -199,6 +199,9 @@ class App(Predict):
     port: Port = 8000
     keep: Text | None = None
     open_browser: bool = True
+    max_upload_mb: PositiveFloat = 2000
+    max_queued: Positive = 16
+    max_queued_per_page: Positive = 4
 
 
 class Export(_Inheriting):

@@ -1,0 +1,454 @@
+"""Bad command lines: every key of every command with values that it cannot have, and bad grammar."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from random import Random
+
+from .case import OK, Box, Case, expected
+from .stage import TRAINING, Stage
+
+# Values by what a key takes. All are wrong for every key of that kind. They are written as on the
+# command line.
+NO_NUMBER = (
+    "abc",
+    "nan",
+    "inf",
+    "-inf",
+    "[]",
+    "[1]",
+    "{a: 1}",
+    "1,5",
+    "''",
+    "' '",
+    "0x",
+    "--1",
+    "1e400",
+)
+HUGE = ("1" + "0" * 400, "1e308", "99999999999999999999999")
+BOOL = ("maybe", "2", "-1", "nan", "[]", "[true]", "{a: true}", "''", "tru", "null", "1.5")
+FRACTION = (*NO_NUMBER, *HUGE, "-0.1", "1.5", "-1e-9", "1.0000001", "2", "null")
+POSITIVE = (*NO_NUMBER, "0", "-1", "-0.5", "-1e-300", "null", HUGE[0])
+NOT_NEGATIVE = (*NO_NUMBER, "-1", "-0.5", "-1e-9", HUGE[0], "null")
+POSITIVE_INT = (*NO_NUMBER, "0", "-1", "-20", "1.5", "0.5", "null", HUGE[0])
+COUNT = (*NO_NUMBER, "-1", "1.5", "null", HUGE[0])
+OPTIONAL_COUNT = tuple(value for value in COUNT if value != "null")
+SEED = (*NO_NUMBER, "-1", "4294967296", "1.5", "null", *HUGE)
+SIZE = (
+    "[0,0]", "[-96,96]", "[96]", "96", "[96,96,96]", "[1.5,96]", "[a,b]", "[nan,96]", "[]", "null",
+    "[[96,96]]", "[96,null]", "[inf,inf]", "x", "{w: 96}", "[1000000000,1000000000]",
+)  # fmt: skip
+LIMITS = (
+    "[2,1]",
+    "[nan,1]",
+    "[1]",
+    "[]",
+    "5",
+    "[-1,1]",
+    "[0.5,1,2]",
+    "[a,b]",
+    "null",
+    "[0.5,inf]",
+    "[0,0]",
+)
+ANGLES = (
+    "abc",
+    "[abc]",
+    "[nan]",
+    "[inf]",
+    "null",
+    "[[0]]",
+    "[null]",
+    "{a: 0}",
+    "''",
+    "[true]",
+    "[1e400]",
+)
+CHOICE = ("nonsense", "''", "7", "[]", "nan", "{a: b}", "[nonsense]", "1.5", "'a b'")
+NO_FILE = (
+    "/nowhere/at/all", "''", "' '", ".", "'no such file'", "'ü/ß'", "kept/results.json/x",
+    "x" * 300, "/".join("y" * 100 for _ in range(60)), "[a]", "{a: b}", "nan", "/dev/null", "~",
+    "'../../../../nowhere'", "'\\u0000'", "'a\tb'", "https://example.org/x", "-1",
+)  # fmt: skip
+NO_TARGET = (
+    "/dev/null", "/dev/null/x", "kept/results.json", "kept/results.json/x", "/proc/x/y",
+    "'" + "x" * 300 + "'", "[a]", "{a: b}",
+)  # fmt: skip
+PORT = ("-1", "65536", "99999999", "1.5", "abc", "null", "nan", "[]", "''")
+DEVICE = ("cuda", "cuda:7", "gpu", "tpu", "cpu:x", "7", "''", "[]", "nan", "meta", "-1")
+
+TRAIN = {
+    "seed": SEED,
+    "allow_partial": BOOL,
+    "allow_contaminated": BOOL,
+    "ckpt": (*NO_FILE, "zoo:nope", "zoo:", "bundled:nope", "bundled:../x", "zoo:../../x"),
+    "name": (
+        "../../escape",
+        "''",
+        "'a/b'",
+        "[]",
+        "/nowhere/x",
+        "..",
+        "{a: b}",
+        "'a\tb'",
+        "x" * 300,
+    ),
+    "data.root": NO_FILE,
+    "data.batch_size": POSITIVE_INT,
+    "data.num_workers": (*COUNT, "1000000"),
+    "data.balanced": BOOL,
+    "data.val_fraction": (*NO_NUMBER, "-0.1", "1.5", "1", "null", "2"),
+    "data.train_split": ("nope", "''", "'../../x'", "[]", "'*'", "/etc", "'train_infant/'"),
+    "data.test_split": ("nope", "''", "'../../x'", "[]", "'*'", "/etc"),
+    "data.domain_split": ("'../../x'", "[]", "{a: b}"),
+    "data.real_images": OPTIONAL_COUNT,
+    "data.synthetic_images": OPTIONAL_COUNT,
+    "data.skip_unusable": BOOL,
+    "data.augment.flip_probability": FRACTION,
+    "data.augment.scale_std": NOT_NEGATIVE,
+    "data.augment.scale_limits": LIMITS,
+    "data.augment.rotation_std": NOT_NEGATIVE,
+    "data.augment.rotation_limit": NOT_NEGATIVE,
+    "data.augment.rotation_probability": FRACTION,
+    "data.augment.half_body_probability": FRACTION,
+    "data.augment.half_body_min_joints": COUNT,
+    "codec.input_wh": SIZE,
+    "codec.heatmap_wh": SIZE,
+    "codec.sigma": POSITIVE,
+    "codec.decoder.kernel": (*POSITIVE_INT, "4", "1000000"),
+    "net.frozen": ("5", "[nope]", "[1]", "{a: b}", "[backbone.nope]", "[[]]"),
+    "net.backbone.name": ("nope", "''", "[]", "5"),
+    "net.backbone.width": POSITIVE_INT,
+    "net.backbone.channels": ("[]", "[0]", "[-1,-1,-1,-1]", "5", "[a]", "[nan]"),
+    "optimizer.lr": POSITIVE,
+    "optimizer.weight_decay": NOT_NEGATIVE,
+    "scheduler.pct_start": FRACTION,
+    "task.flip_test": BOOL,
+    "task.flip_shift": BOOL,
+    "callbacks.checkpoints.monitor": ("val/XX", "''", "5", "[]", "{a: b}", "nan"),
+    "callbacks.checkpoints.every_minutes": (*NO_NUMBER, "-1"),
+    "callbacks.checkpoints.max_requeues": OPTIONAL_COUNT,
+    "trainer.max_epochs": (*NO_NUMBER, "0", "-5", "1.5"),
+    "trainer.devices": ("0", "-3", "1.5", "abc", "[]", "nan", "{a: 1}"),
+    "trainer.accelerator": CHOICE,
+    "trainer.precision": ("8", "abc", "''", "[]", "{a: 1}", "nan"),
+    "trainer.accumulate_grad_batches": POSITIVE_INT,
+    "trainer.check_val_every_n_epoch": (*NO_NUMBER, "0", "-1", "1.5"),
+    "trainer.limit_train_batches": ("-1", "1.5", "abc", "nan", "[]", "-0.5"),
+    "trainer.gradient_clip_val": ("abc", "[]", "nan", "-1"),
+    "resume": (*NO_FILE, "typo", "out", "kept"),
+    "hydra.run.dir": (*NO_TARGET, "''", "[]"),
+}
+FIDIP = {
+    "task.adversarial_weight": NOT_NEGATIVE,
+    "task.domain_epochs": COUNT,
+    "task.accumulate": POSITIVE_INT,
+    "task.domain_optimizer.lr": POSITIVE,
+}
+EVALUATE = {
+    "ckpt": NO_FILE,
+    "predictions": NO_FILE,
+    "split": CHOICE,
+    "boxes": NO_FILE,
+    "human": NO_FILE,
+    "box_threshold": (*NO_NUMBER, *HUGE, "null"),
+    "nms": CHOICE,
+    "nms_threshold": FRACTION,
+    "calibrate": (*BOOL, "true"),
+    "out": NO_TARGET,
+    "data.root": NO_FILE,
+    "data.batch_size": POSITIVE_INT,
+    "data.num_workers": COUNT,
+    "data.test_split": ("nope", "'../../x'", "[]", "''"),
+    "task.flip_test": BOOL,
+    "allow_contaminated": BOOL,
+    "trainer.devices": ("0", "-3", "abc", "[]"),
+}
+PREDICT = {
+    "source": (
+        *(value for value in NO_FILE if value != "."),
+        "/dev/zero",
+        "webcam:x",
+        "webcam:99",
+        "kept",
+    ),
+    "ckpt": (*NO_FILE, "kept", "in", "zoo:nope", "bundled:nope", "bundled:../../x", "net.onnx"),
+    "boxes": NO_FILE,
+    "seconds": ("5", "-1", "abc", "nan", "[]"),
+    "save": ("[nope]", "nope", "[coco,nope]", "{a: b}", "5", "null", "[[coco]]", "[dlc]", "[nwb]"),
+    "overlay.threshold": FRACTION,
+    "overlay.ghosts": COUNT,
+    "blur_face": BOOL,
+    "on_black": BOOL,
+    "person": CHOICE,
+    "rotations": ("[]", *ANGLES),
+    "lost": FRACTION,
+    "device": DEVICE,
+    "runtime": CHOICE,
+    "flip_test": BOOL,
+    "rotation_test": ANGLES,
+    "out": NO_TARGET,
+    "detector.threshold": FRACTION,
+    "smoothing.causal": BOOL,
+    "smoothing.filters": ("5", "[5]", "abc", "{a: b}", "null"),
+    "optimizer.lr": ("1", "abc"),
+    "data.root": ("x", "5"),
+}
+COMPARE = {
+    "runs": (*NO_FILE, "'*'", "'**'", "'['", "in"),
+    "against": CHOICE,
+    "rounds": (*POSITIVE_INT, "19", "1e9"),
+    "data.root": NO_FILE,
+    "to": CHOICE,
+    "out": NO_TARGET,
+}
+CHECK = {
+    "data.root": NO_FILE,
+    "splits": ("nope", "[nope]", "5", "{a: b}", "['../x']", "[[]]", "[5]", "['']"),
+    "out": NO_TARGET,
+    "data.skip_unusable": BOOL,
+    "seed": SEED,
+}
+EXPORT = {
+    "ckpt": NO_FILE,
+    "format": CHOICE,
+    "out": (*NO_TARGET, "x.txt", "out", "''", "x"),
+    "input": CHOICE,
+    "decode": BOOL,
+}
+IMPORT = {
+    "src": NO_FILE,
+    "out": (*NO_TARGET, "x.txt", "out", "''", "x", "/dev/null/x.safetensors"),
+}
+LABELS = {
+    "source": NO_FILE,
+    "images": tuple(value for value in NO_FILE if value not in (".", "''")),
+    "out": NO_TARGET,
+    "split": ("../../escape", "'a/b'", "''", "[]", "/nowhere/x", "..", "{a: b}", "x" * 300),
+    "joints": ("5", "[a]", "{snout: nope}", "{nose: [1]}", "abc", "{nose: null}"),
+    "is_synthetic": BOOL,
+}
+SYNTHESIZE = {
+    "seed": SEED,
+    "workers": (*POSITIVE_INT, "1000000"),
+    "force": BOOL,
+    "first": (*NO_NUMBER, "0", "-1", "1.5"),
+    "more_labels": CHOICE,
+    "extra_points": ("nope", "[nope]", "5", "{a: b}", "[[palm]]"),
+    "body": NO_FILE,
+    "body_group": CHOICE,
+    "out": NO_TARGET,
+    "preset.size_wh": SIZE,
+    "looks.varied.noise": NOT_NEGATIVE,
+    "looks.clean.jpeg": ("[2,1]", "abc", "[nan,1]", "5", "[-1,200]"),
+    "preset.splits": ("5", "[]", "abc", "{'../x': []}", "{a: 5}", "{a: [{}]}"),
+}
+ZOO = {"fetch": ("nope", "'../../x'", "zoo:nope", "[]", "{a: b}", "nan", "'a b'", "x" * 300)}
+APP = {
+    "host": ("999.1.1.1", "''", "'no such host'", "[]", "null", "-1"),
+    "port": PORT,
+    "keep": ("/dev/null", "/dev/null/x", "kept/results.json", "[]"),
+    "open_browser": BOOL,
+    "ckpt": NO_FILE,
+    "device": DEVICE,
+    "lost": FRACTION,
+    "rotations": ("[]", *ANGLES),
+}
+
+COMMANDS: dict[str, tuple[dict[str, tuple[str, ...]], Sequence[str]]] = {
+    "train": (TRAIN, (*TRAINING, "data.root={data}", "hydra.run.dir=out")),
+    "evaluate": (EVALUATE, ("ckpt={run}", "data.root={data}", "out=out")),
+    "predict": (PREDICT, ("source={photo}", "ckpt={run}", "out=out")),
+    "compare": (COMPARE, ("runs={run}", "out=out")),
+    "check": (CHECK, ("data.root={data}",)),
+    "export": (EXPORT, ("ckpt={run}", "out=out/net.pt", "format=torchscript")),
+    "import": (IMPORT, ("src={weights}", "net=demo", "out=out/net.safetensors")),
+    "labels": (LABELS, ("source={labels}", "images={images}", "out=out")),
+    "synthesize": (SYNTHESIZE, ("preset=tiny", "first=1", "workers=1", "out=out")),
+    "zoo": (ZOO, ()),
+    "app": (APP, ("ckpt={run}", "port=0", "open_browser=false")),
+}
+"""Every command: its keys with their bad values, and a command line that would be good."""
+
+REQUIRED = {
+    "evaluate": ("ckpt",),
+    "predict": ("source",),
+    "export": ("ckpt", "out"),
+    "import": ("src", "out"),
+    "labels": ("source", "out"),
+    "synthesize": ("out",),
+    "check": ("data.root",),
+    "train": ("experiment", "data.root"),
+}
+
+BROKEN = (
+    "{key}", "={value}", "{key}==", "{key}=[1,2", "{key}={{a", "{key}='a", '{key}="a', "{key}=a(b",
+    "{key}=$" + "{{nothing}}", "{key}=$" + "{{oc.env:NO_SUCH_VARIABLE}}", "{key}=$" + "{{{key}}}",
+    "{key}=$" + "{{oc.decode:'['}}", "{key}=$" + "{{nope:1}}", "{key}=$" + "{{", "{key}={value},{value}",
+    "+{key}={value}", "~nothing", "+foo=1", "++foo=1", "foo.bar=1", "{key}.deeper=1", "{key}@x=1",
+    "{key}x={value}", "x{key}={value}", "{key} = {value}", "{key}:{value}", "--nonsense", "-z",
+    "--config-name=nope", "--config-path=/nowhere", "--config-dir=/nowhere", "--cfg=nope",
+    "--package=nope", "baby.mp4", "'my baby.mp4'", "{key}=a b c", "hydra=nope",
+    "hydra/launcher=nope", "hydra/job_logging=nope", "hydra.nope=1", "\u00fc=1", "{key}=\u00fc(", "--",
+    "{key}=choice(", "{key}=glob(*)", "{key}=range(1,3)", "{key}=interval(0,1)", "{key}=" + "[" * 2000,
+    "\U0001f476=1", "{key}=\x01", "{key}\n=1", "{key}=a\nb: c", "_target_=os.system", "--multirun=x",
+    "{key}={value}:", "{key}=a:b=c,d", "{key}=@x", "{key}=\\", "%s=1", "{key}=!!python/name:os.system",
+)  # fmt: skip
+"""Command lines that are no override of a key, or of none that there is."""
+
+GROUPS = {
+    "train": (
+        "experiment",
+        "net",
+        "codec",
+        "data",
+        "task",
+        "optimizer",
+        "trainer",
+        "debug",
+        "sweep",
+    ),
+    "evaluate": ("experiment", "net", "codec", "trainer", "data"),
+    "predict": ("smoothing", "detector", "experiment", "net"),
+    "import": ("net",),
+    "check": ("data",),
+    "synthesize": ("preset",),
+}
+NO_CHOICE = ("nope", "''", "[a,b]", "../../x", "null/x", "5", "{a: b}", "/etc/passwd", "a b")
+
+
+def draw_value(rng: Random, box: Box, stage: Stage) -> Case:
+    """A key that exists with a value that it cannot have."""
+    command = rng.choice(list(COMMANDS))
+    keys, base = COMMANDS[command]
+    key = rng.choice(list(keys))
+    value = rng.choice(keys[key])
+    extra = ["experiment=scratch_demo"] if (command, key) == ("evaluate", "predictions") else []
+    if key == "predictions":
+        base = [word for word in base if not word.startswith("ckpt=")]
+    if key.startswith("detector."):
+        extra = ["detector=torchvision"]
+    return _case(f"{key}={value[:60]}", command, base, [*extra, f"{key}={value}"], key, stage)
+
+
+def draw_method_value(rng: Random, box: Box, stage: Stage) -> Case:
+    """The same for the keys that only FiDIP has."""
+    key = rng.choice(list(FIDIP))
+    value = rng.choice(FIDIP[key])
+    base = ["experiment=fidip_demo", "ckpt=null", *COMMANDS["train"][1][1:]]
+    return _case(f"{key}={value[:60]}", "train", base, [f"{key}={value}"], key, stage)
+
+
+def draw_several(rng: Random, box: Box, stage: Stage) -> Case:
+    """Several bad values at once: all are told in the one line."""
+    command = rng.choice(["predict", "evaluate", "train"])
+    keys, base = COMMANDS[command]
+    typed = [key for key in keys if keys[key] in (BOOL, FRACTION, POSITIVE_INT, NOT_NEGATIVE)]
+    chosen = rng.sample(typed, rng.randrange(2, 5))
+    given = [f"{key}={rng.choice(keys[key])}" for key in chosen]
+    case = _case(" ".join(given)[:80], command, base, given, chosen[0], stage)
+    return replace(case, told=tuple(chosen))
+
+
+def draw_grammar(rng: Random, box: Box, stage: Stage) -> Case:
+    """A word that is no override, or overrides nothing."""
+    command = rng.choice(list(COMMANDS))
+    keys, base = COMMANDS[command]
+    key = rng.choice(list(keys))
+    word = rng.choice(BROKEN).format(key=key, value=rng.choice(["1", "a", "true", "x.jpg"]))
+    if command == "compare" and "=" not in word:  # takes the runs as a word
+        word = f"+{key}=1"
+    named = word.strip("-+~").partition("=")[0] or word
+    alternatives = (key, named.split()[0] if named.split() else named, word, word[1:9])
+    return _case(word[:60], command, base, [word], key, stage, alternatives, drop=False)
+
+
+def draw_typo(rng: Random, box: Box, stage: Stage) -> Case:
+    """A key with one letter exchanged, missing, or twice."""
+    command = rng.choice(list(COMMANDS))
+    keys, base = COMMANDS[command]
+    key = rng.choice([key for key in keys if len(key) > 3])
+    at = rng.randrange(1, len(key) - 1)
+    wrong = rng.choice(
+        [key[:at] + key[at + 1 :], key[:at] + "q" + key[at:], key[:at] + key[at] + key[at:]]
+    )
+    if wrong == key or wrong in keys:
+        wrong = f"{key}q"
+    return _case(f"typo {wrong}", command, base, [f"{wrong}=1"], wrong, stage, drop=False)
+
+
+def draw_choice(rng: Random, box: Box, stage: Stage) -> Case:
+    """A group of the configuration with a choice that it does not have."""
+    command = rng.choice(list(GROUPS))
+    group, choice = rng.choice(GROUPS[command]), rng.choice(NO_CHOICE)
+    _, base = COMMANDS[command]
+    return _case(f"{group}={choice}", command, base, [f"{group}={choice}"], group, stage)
+
+
+def draw_missing(rng: Random, box: Box, stage: Stage) -> Case:
+    """A command line without something that it needs."""
+    command = rng.choice(list(REQUIRED))
+    key = rng.choice(REQUIRED[command])
+    base = [word for word in COMMANDS[command][1] if not word.startswith(f"{key}=")]
+    return _case(f"without {key}", command, base, [], key, stage)
+
+
+def draw_command(rng: Random, box: Box, stage: Stage) -> Case:
+    """A command that there is not."""
+    name = rng.choice(
+        [
+            "predct",
+            "Train",
+            "trian",
+            "evaluate ",
+            "../predict",
+            "",
+            "x" * 500,
+            "--version",
+            "-x",
+            "train.py",
+        ]
+    )
+    return Case(f"command {name[:20]!r}", name, [], expected("command", name[:20] or "''"))
+
+
+def draw_good(rng: Random, box: Box, stage: Stage) -> Case:
+    """A command line that is right, so that a refusal of everything is noticed, too."""
+    command = rng.choice(["predict", "check", "labels", "import", "zoo", "export"])
+    given = [f"{word}".format(**_paths(stage)) for word in COMMANDS[command][1]]
+    return Case("all right", command, given, (), frozenset({OK}))
+
+
+def _case(
+    title: str,
+    command: str,
+    base: Sequence[str],
+    given: list[str],
+    key: str,
+    stage: Stage,
+    alternatives: Sequence[str] = (),
+    drop: bool = True,
+) -> Case:
+    """``base`` with ``given`` in place of what it says of the same keys."""
+    keys = {word.partition("=")[0] for word in given} if drop else set()
+    kept = [word for word in base if word.partition("=")[0] not in keys]
+    arguments = [*(word.format(**_paths(stage)) for word in kept), *given]
+    values = [word.partition("=")[2].strip("'") for word in given]
+    words = alternatives or (
+        key,
+        key.rpartition(".")[2],
+        *(value[:40] for value in values if len(value) > 2),
+    )
+    return Case(f"{command}: {title}", command, arguments, expected(*words))
+
+
+def _paths(stage: Stage) -> dict[str, str]:
+    return {
+        "data": str(stage.data),
+        "run": str(stage.run),
+        "photo": str(stage.photo),
+        "weights": str(stage.weights),
+        "labels": str(stage.annotations()),
+        "images": str(stage.photo.parent),
+    }

@@ -31,6 +31,7 @@ class Case:
             whether the input is still valid, as after the flip of a bit.
         is_late: the mistake shows only when work has begun, so a run directory may stay.
         environment: variables that are set.
+        file_size: bytes that no file can be longer than, as on a disk that gets full.
     """
 
     title: str
@@ -41,6 +42,7 @@ class Case:
     told: tuple[str, ...] = ()
     is_late: bool = False
     environment: dict[str, str] = field(default_factory=dict)
+    file_size: int = 1 << 30
 
     @property
     def inputs(self) -> int:

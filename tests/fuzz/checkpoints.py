@@ -164,7 +164,7 @@ def _filled(value: float) -> Callable[[State, Random], State]:
 
     def fill(state: State, rng: Random) -> State:
         name = rng.choice([n for n in _floats(state) if "running" not in n])
-        tensor = state[name].clone()
+        tensor = state[name].contiguous().clone()
         tensor.view(-1)[rng.randrange(tensor.numel())] = value
         return {**state, name: tensor}
 

@@ -12,6 +12,7 @@ from random import Random
 from typing import Any
 
 from .case import OK, Box, Case, expected
+from .checkpoints import PATHS
 from .stage import TRAINING, Stage
 
 DIGITS = 10**400
@@ -95,8 +96,8 @@ def draw_annotations(rng: Random, box: Box, stage: Stage) -> Case:
             ("images", rng.randrange(len(document["images"]))), IMAGE, optional=("is_synthetic",)
         ),
         *_fields(("annotations", people), PERSON),
-        Spot(("images",), (*NO_LIST, DELETED)),
-        Spot(("annotations",), (*NO_LIST, DELETED)),
+        Spot(("images",), (*NO_LIST, DELETED, [])),
+        Spot(("annotations",), (*NO_LIST, DELETED, [])),
         Spot(("images", 0), NO_RECORD),
         Spot(("annotations", people), NO_RECORD),
         Spot(("categories", 0), (5, "text", [])),
@@ -252,6 +253,38 @@ def draw_deeplabcut(rng: Random, box: Box, stage: Stage) -> Case:
         arguments,
         expected("CollectedData.csv", "images"),
     )
+
+
+def draw_path(rng: Random, box: Box, stage: Stage) -> Case:
+    """A name with something behind it that is no file to read."""
+    kind = rng.choice(list(PATHS))
+    PATHS[kind](box)
+    name = "in/net.ckpt"
+    command, *arguments = rng.choice(
+        [
+            ("labels", f"source={name}", "out=out/labels"),
+            ("check", f"data.root={name}"),
+            (
+                "evaluate",
+                f"predictions={name}",
+                "experiment=scratch_demo",
+                f"data.root={stage.data}",
+            ),
+            ("evaluate", f"ckpt={stage.run}", f"boxes={name}", f"data.root={stage.data}"),
+            ("predict", f"source={stage.photo}", f"boxes={name}", f"ckpt={stage.run}"),
+            ("predict", f"source={name}", f"ckpt={stage.run}"),
+            (
+                "predict",
+                f"source={stage.photo}",
+                f"ckpt={stage.run}",
+                "detector=onnx",
+                f"detector.path={name}",
+            ),
+            ("compare", f"runs={name}"),
+        ]
+    )
+    out = [] if command in ("labels", "check") else ["out=out"]
+    return Case(f"{kind} for {command}", command, [*arguments, *out], expected("net.ckpt"))
 
 
 def draw_good(rng: Random, box: Box, stage: Stage) -> Case:

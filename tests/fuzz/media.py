@@ -34,6 +34,23 @@ class Kind:
     statuses: frozenset[int] = frozenset({BAD})
 
 
+FOUND = frozenset(
+    {
+        ".jpg",
+        ".jpeg",
+        ".png",
+        ".bmp",
+        ".webp",
+        ".tif",
+        ".mp4",
+        ".mov",
+        ".avi",
+        ".mkv",
+        ".mpg",
+        ".webm",
+    }
+)
+"""Kinds of files that a folder is searched for."""
 EITHER = frozenset({OK, BAD})
 GOOD = frozenset({OK})
 
@@ -53,7 +70,11 @@ def draw_folder(rng: Random, box: Box, stage: Stage) -> Case:
     photo = stage.photo.read_bytes()
     for number in range(2):
         box.file(f"in/good{number}.jpg", photo)
-    surely = {n: k for n, k in {**PHOTOS, **VIDEOS}.items() if k.statuses == frozenset({BAD})}
+    surely = {
+        name: kind
+        for name, kind in {**PHOTOS, **VIDEOS}.items()
+        if kind.statuses == frozenset({BAD}) and kind.suffix in FOUND
+    }
     names = rng.sample(list(surely), rng.randrange(3, 8))
     files = []
     for number, name in enumerate(names):
@@ -108,7 +129,11 @@ def draw_odd_entry(rng: Random, box: Box, stage: Stage) -> Case:
 
 def draw_training_image(rng: Random, box: Box, stage: Stage) -> Case:
     """A bad photograph in a data set."""
-    surely = [name for name, kind in PHOTOS.items() if kind.statuses == frozenset({BAD})]
+    surely = [
+        name
+        for name, kind in PHOTOS.items()
+        if kind.statuses == frozenset({BAD}) and kind.suffix in FOUND
+    ]
     name = rng.choice(surely)
     root = box.copy(stage.data, "in")
     box.file("in/images/validate_infant/test0.jpg", PHOTOS[name].make(rng, box, stage))
@@ -245,6 +270,15 @@ PHOTOS: dict[str, Kind] = {
     "1x500 .png": Kind(".png", _array(1, 500), EITHER),
     "5000x2 .png": Kind(".png", _array(5000, 2), EITHER),
     "GIF .jpg": Kind(".jpg", _constant(_gif()), EITHER),
+    "text .heic": Kind(".heic", _constant(TEXT)),
+    "text .pdf": Kind(".pdf", _constant(b"%PDF-1.4\n" + TEXT)),
+    "text .svg": Kind(".svg", _constant(b"<svg xmlns='http://www.w3.org/2000/svg'/>")),
+    "text .dcm": Kind(".dcm", _constant(bytes(128) + b"DICM" + TEXT)),
+    "text .txt": Kind(".txt", _constant(TEXT)),
+    "text .jfif": Kind(".jfif", _constant(TEXT)),
+    "text .avif": Kind(".avif", _constant(TEXT)),
+    "text .gif": Kind(".gif", _constant(TEXT)),
+    "a GIF": Kind(".gif", _constant(_gif()), EITHER),
     "good .png": Kind(".png", PNG, GOOD),
     "good .webp": Kind(".webp", _photo(".webp"), GOOD),
     "good .tif": Kind(".tif", _photo(".tif"), GOOD),

@@ -26,7 +26,6 @@ import fidip.cli
 
 MEMORY = 8 << 30
 """Address space of a child in bytes: what asks for more gets a MemoryError, and the machine lives."""
-FILE_SIZE = 1 << 30
 
 
 @dataclass(frozen=True)
@@ -77,14 +76,16 @@ def run_child(work: Callable[[], None], folder: Path, seconds: float) -> Outcome
     return Outcome(status, *texts, time.monotonic() - started)
 
 
-def run_fidip(arguments: list[str], work: Path, home: Path, environment: dict[str, str]) -> None:
+def run_fidip(
+    arguments: list[str], work: Path, home: Path, environment: dict[str, str], file_size: int
+) -> None:
     """What the command ``fidip`` does; to be called in a child."""
     os.chdir(work)
     os.environ.update(HOME=str(home), FIDIP_CACHE=str(home.parent / "cache"), **environment)
     os.environ["TMPDIR"] = str(home.parent / "temporary")
     tempfile.tempdir = None
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (FILE_SIZE, FILE_SIZE))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (file_size, file_size))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     warnings.filterwarnings("ignore", category=RuntimeWarning, module="runpy")
     sys.argv = ["fidip", *arguments]

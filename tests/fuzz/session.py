@@ -89,7 +89,9 @@ class Session:
 
     def _fidip(self, arguments: list[str]) -> int:
         box = Box(self.root / "training")
-        done = run_child(lambda: run_fidip(arguments, box.work, box.home, {}), box.root, SLOWEST)
+        done = run_child(
+            lambda: run_fidip(arguments, box.work, box.home, {}, 1 << 30), box.root, SLOWEST
+        )
         return 1 if done.status is None else done.status
 
     def _run(self, seed: int, number: int) -> Report:
@@ -100,7 +102,7 @@ class Session:
             case = draw(seed, number, box, self.stage)
             told.write_bytes(pickle.dumps((case, snapshot(box.root))))
             arguments = [case.command, *case.arguments]
-            run_fidip(arguments, box.work, box.home, case.environment)
+            run_fidip(arguments, box.work, box.home, case.environment, case.file_size)
 
         outcome = run_child(work, box.root, self.limit)
         if not told.is_file():

@@ -368,7 +368,7 @@ def draw_typo(rng: Random, box: Box, stage: Stage) -> Case:
     """A key with one letter exchanged, missing, or twice."""
     command = rng.choice(list(COMMANDS))
     keys, base = COMMANDS[command]
-    key = rng.choice([key for key in keys if len(key) > 3])
+    key = rng.choice([key for key in keys if len(key) > 2])
     at = rng.randrange(1, len(key) - 1)
     wrong = rng.choice(
         [key[:at] + key[at + 1 :], key[:at] + "q" + key[at:], key[:at] + key[at] + key[at:]]
@@ -392,6 +392,92 @@ def draw_missing(rng: Random, box: Box, stage: Stage) -> Case:
     key = rng.choice(REQUIRED[command])
     base = [word for word in COMMANDS[command][1] if not word.startswith(f"{key}=")]
     return _case(f"without {key}", command, base, [], key, stage)
+
+
+CONTRADICTIONS: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
+    ("evaluate", ("predictions={run}/predictions.json",), ("ckpt", "predictions")),
+    ("evaluate", ("calibrate=true",), ("calibrate",)),
+    ("evaluate", ("calibrate=true", "split=val", "boxes={detections}"), ("calibrate", "boxes")),
+    ("evaluate", ("human={detections}",), ("human", "detections.json")),
+    ("evaluate", ("boxes={labels}",), ("boxes", "person_keypoints")),
+    ("predict", ("save=[timeline]",), ("save", "timeline")),
+    ("predict", ("seconds=5",), ("seconds",)),
+    ("predict", ("detector=onnx",), ("detector.path",)),
+    ("predict", ("source=webcam:77",), ("webcam",)),
+    ("predict", ("detector=torchvision", "detector.weights={weights}"), ("weights", "last.ckpt")),
+    ("predict", ("ckpt={labels}",), ("person_keypoints", "ckpt")),
+    ("predict", ("ckpt={photo}",), ("test0.jpg", "ckpt")),
+    ("predict", ("source={labels}",), ("person_keypoints", "source")),
+    ("predict", ("source={run}",), ("source", "run")),
+    ("predict", ("boxes={detections}",), ("detections.json", "boxes")),
+    ("export", ("format=onnx",), ("out", "onnx")),
+    ("export", ("format=openvino", "out=out/net.xml"), ("openvino",)),
+    ("import", ("src={labels}",), ("person_keypoints",)),
+    ("import", ("net=hrnet_w18_small",), ("net", "last.ckpt")),
+    ("labels", ("source={detections}",), ("detections.json",)),
+    ("labels", ("source={weights}",), ("last.ckpt",)),
+    ("labels", ("source={data}",), ("source", "tiny")),
+    ("check", ("data.root={run}",), ("data.root", "run")),
+    ("check", ("data.root={photo}",), ("data.root", "test0.jpg")),
+    ("compare", ("runs={data}",), ("runs", "tiny")),
+    ("compare", ("runs={weights}",), ("runs", "last.ckpt")),
+    ("train", ("resume={run}",), ("resume", "experiment")),
+    ("train", ("trainer=gpu",), ("gpu", "trainer")),
+    ("train", ("task=fidip", "trainer.accumulate_grad_batches=2"), ("accumulate",)),
+    ("train", ("data.domain_split=nope", "task=fidip"), ("domain_split", "nope")),
+    ("train", ("codec.input_wh=[64,96]",), ("codec",)),
+    ("train", ("data.real_images=0", "data.synthetic_images=0"), ("real_images", "images")),
+    ("train", ("data.real_images=1000",), ("real_images",)),
+    ("train", ("data.train_split=validate_infant", "allow_contaminated=false"), ("train_split", "test", "validate_infant")),
+    ("train", ("callbacks.checkpoints.monitor=val/OKS", "data.val_fraction=0"), ("monitor", "val_fraction")),
+    ("train", ("sweep=lambda",), ("sweep",)),
+    ("train", ("-m", "seed=0,abc"), ("seed",)),
+    ("train", ("-m", "seed=0,1", "trainer.max_epochs=-7"), ("max_epochs",)),
+    ("train", ("-m", "sweep=lambda", "data.root=/nowhere"), ("data.root", "ckpt")),
+    ("train", ("hydra.launcher=nope",), ("launcher",)),
+)  # fmt: skip
+"""Settings that are right by themselves, and not together or not with these files."""
+
+
+def draw_contradiction(rng: Random, box: Box, stage: Stage) -> Case:
+    """Settings that contradict each other, or a good file where another kind is meant."""
+    command, words, named = rng.choice(CONTRADICTIONS)
+    given = [word.format(**_paths(stage)) for word in words]
+    title = f"{' '.join(words)}"[:80]
+    return _case(title, command, COMMANDS[command][1], given, named[0], stage, named)
+
+
+WRITERS = {
+    "predict": ("save=[overlay]",),
+    "import": (),
+    "export": (),
+    "labels": (),
+    "compare": (),
+    "evaluate": ("predictions={run}/predictions.json", "ckpt=null", "experiment=scratch_demo"),
+}
+
+
+def draw_full_disk(rng: Random, box: Box, stage: Stage) -> Case:
+    """A good command line whose results do not fit."""
+    command = rng.choice(list(WRITERS))
+    given = [word.format(**_paths(stage)) for word in WRITERS[command]]
+    base = COMMANDS[command][1]
+    case = _case("files of at most 3 kB", command, base, given, "out", stage, ("out", "disk"))
+    return replace(case, file_size=3000)
+
+
+FOLDERS = ("/dev/null", "/dev/null/x", "/proc/x", "kept/results.json")
+
+
+def draw_environment(rng: Random, box: Box, stage: Stage) -> Case:
+    """A place for caches where nothing can be written."""
+    folder = rng.choice(FOLDERS)
+    environment = {"FIDIP_CACHE": folder}
+    given = ["runtime=onnx", "save=[coco]"]
+    case = _case(
+        f"FIDIP_CACHE={folder}", "predict", COMMANDS["predict"][1], given, "out", stage, (folder,)
+    )
+    return replace(case, environment=environment)
 
 
 def draw_command(rng: Random, box: Box, stage: Stage) -> Case:
@@ -451,4 +537,5 @@ def _paths(stage: Stage) -> dict[str, str]:
         "weights": str(stage.weights),
         "labels": str(stage.annotations()),
         "images": str(stage.photo.parent),
+        "detections": str(stage.detections),
     }

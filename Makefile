@@ -18,7 +18,7 @@ export GLIBC_TUNABLES := glibc.malloc.hugetlb=1
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint format bench bake
+.PHONY: help setup demo test fuzz lint format bench bake
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -34,6 +34,9 @@ $(VENV)/.done: pyproject.toml
 
 test: setup lint ## lint, types, import contract, all tests, coverage
 	OMP_NUM_THREADS=1 $(COVERAGE) -m pytest -n 2 --dist loadscope --no-loadscope-reorder
+
+fuzz: setup ## 3,000 bad inputs, see tests/fuzz; FUZZ=500 fewer, SEED=1 others
+	PYTHONPATH=tests $(BIN)/python -m fuzz --count $(or $(FUZZ),3000) --seed $(or $(SEED),0)
 
 lint: setup ## ruff, mypy, import contract
 	$(BIN)/ruff check .

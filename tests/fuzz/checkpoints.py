@@ -137,7 +137,14 @@ def _command(rng: Random, stage: Stage, path: str, title: str, statuses: frozens
     if name == "detector":
         statuses = frozenset({BAD})
     words = ("net.", "last.ckpt", "in/run")
-    return Case(f"{name}: {title}", command, commands[name], expected(*words), statuses)
+    return Case(
+        f"{name}: {title}",
+        command,
+        commands[name],
+        expected(*words),
+        statuses,
+        is_late=name == "train",
+    )
 
 
 def _state(stage: Stage) -> State:

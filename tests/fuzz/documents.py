@@ -125,6 +125,7 @@ def draw_annotations(rng: Random, box: Box, stage: Stage) -> Case:
         command,
         arguments,
         expected(file, "data.root", str(root)),
+        is_late=command == "train",
     )
 
 

@@ -395,7 +395,7 @@ def _yaml(settings: Settings) -> bytes:
 
 
 def _laughs() -> bytes:
-    """Aliases of aliases: a few lines that stand for a million words."""
+    """Aliases of aliases: a few lines that stand for a hundred thousand words."""
     lines = ["l0: &l0 [a, a, a, a, a, a, a, a, a, a]"]
-    lines += [f"l{n}: &l{n} [{', '.join([f'*l{n - 1}'] * 10)}]" for n in range(1, 6)]
+    lines += [f"l{n}: &l{n} [{', '.join([f'*l{n - 1}'] * 10)}]" for n in range(1, 5)]
     return "\n".join(lines).encode() + b"\n"

@@ -361,6 +361,8 @@ def draw_grammar(rng: Random, box: Box, stage: Stage) -> Case:
         word = f"+{key}=1"
     named = word.strip("-+~").partition("=")[0] or word
     alternatives = (key, named.split()[0] if named.split() else named, word, word[1:9])
+    if word.startswith("--"):  # Hydra's own options, which name files
+        alternatives += (word.partition("=")[2] or word,)
     return _case(word[:60], command, base, [word], key, stage, alternatives, drop=False)
 
 
@@ -463,7 +465,7 @@ def draw_full_disk(rng: Random, box: Box, stage: Stage) -> Case:
     given = [word.format(**_paths(stage)) for word in WRITERS[command]]
     base = COMMANDS[command][1]
     case = _case("files of at most 3 kB", command, base, given, "out", stage, ("out", "disk"))
-    return replace(case, file_size=3000)
+    return replace(case, file_size=3000, is_late=True)
 
 
 FOLDERS = ("/dev/null", "/dev/null/x", "/proc/x", "kept/results.json")

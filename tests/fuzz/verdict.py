@@ -17,6 +17,10 @@ Snapshot = dict[str, tuple[object, ...]]
 """Every file and folder below a root, by its path, and what it holds."""
 
 LARGE = 200_000
+"""Bytes from which a file is not hashed."""
+WORK = "up/up/work/"
+OUT, RUN = f"{WORK}out", f"{WORK}in/run"
+"""Where results belong, and a run directory that is gone on with, in a box."""
 OURS = {"stdout", "stderr", "case.pkl"}
 """Files of the harness in a box."""
 FORBIDDEN = (
@@ -25,7 +29,10 @@ FORBIDDEN = (
     "fault in fidip itself",
     "Fatal Python error",
 )
-EARLIER_WORK = re.compile(r'File "[^"]*/src/fidip/([^"]+)", line (\d+), in (\S+)')
+FRAME = re.compile(r'File "[^"]*/src/fidip/([^"]+)", line (\d+), in (\S+)')
+RAISED = re.compile(
+    r"^(?!Error executing)[\w.]*(?:[Ee]rror|Exception|Fail|Exit)\b.*$", re.MULTILINE
+)
 
 
 def snapshot(root: Path) -> Snapshot:
@@ -73,10 +80,8 @@ def _of_status(case: Case, outcome: Outcome) -> Iterator[str]:
 
 def where(outcome: Outcome) -> str:
     """The innermost line of ours in a traceback, and the error."""
-    places = EARLIER_WORK.findall(outcome.stderr)
-    errors = re.findall(
-        r"^[\w.]*(?:Error|Exception|Interrupt|Warning|Exit)\b.*$", outcome.stderr, re.MULTILINE
-    )
+    places = FRAME.findall(outcome.stderr)
+    errors = RAISED.findall(outcome.stderr)
     if not places or not errors:
         return ""
     file, line, function = places[-1]
@@ -120,33 +125,23 @@ def _of_files(
     if lost:
         yield f"changed or lost: {', '.join(map(_shown, lost[:3]))}"
     new = sorted(after.keys() - before.keys() - OURS)
-    outside = [path for path in new if not _is_allowed(path, case, outcome, box)]
+    outside = [path for path in new if not _is_allowed(path, case, outcome)]
     if outside:
         yield f"left behind or written outside: {', '.join(map(_shown, outside[:3]))}"
     remains = [path for path in new if path not in outside and _is_remnant(box.root / path)]
     if remains:
         yield f"half or empty: {', '.join(map(_shown, remains[:3]))}"
-    for path in new:
-        if (
-            path.endswith(".json")
-            and (box.root / path).is_file()
-            and not _is_strict(box.root / path)
-        ):
+    json_files = [path for path in new if path.endswith(".json") and (box.root / path).is_file()]
+    for path in json_files:
+        if not _is_strict(box.root / path):
             yield f"not strict JSON: {_shown(path)}"
 
 
-def _is_allowed(path: str, case: Case, outcome: Outcome, box: Box) -> bool:
+def _is_allowed(path: str, case: Case, outcome: Outcome) -> bool:
     """Whether a command may make this: results, where it did not refuse its work."""
     worked = outcome.status in (OK, SOME_FAILED) or case.is_late
-    places = (
-        os.path.relpath(box.work / "out", box.root),
-        "cache",
-        os.path.relpath(box.work / "in/run", box.root),
-    )
-    return worked and any(
-        path == place or path.startswith(f"{place}/")
-        for place in places[: 3 if case.is_late else 2]
-    )
+    places = [*([OUT, "cache"] if worked else []), *([RUN] if case.is_late else [])]
+    return any(path == place or path.startswith(f"{place}/") for place in places)
 
 
 def _is_remnant(path: Path) -> bool:
@@ -168,4 +163,4 @@ def _is_strict(path: Path) -> bool:
 
 
 def _shown(path: str) -> str:
-    return path.removeprefix("up/up/work/").encode("utf-8", "backslashreplace").decode()[:80]
+    return path.removeprefix(WORK).encode("utf-8", "backslashreplace").decode()[:80]

@@ -13,7 +13,7 @@ from .stage import Stage
 
 OK, BAD, SOME_FAILED = 0, 2, 3
 CANARY = "EXECUTED"
-"""File that code in an input makes, if it is run: nothing may ever have this name."""
+"""File that code in an input makes, if it is run: no name may ever begin so."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,7 @@ class Case:
         told: words that the lines must have, all of them.
         statuses: exit statuses that are right. More than one only where the generator cannot know
             whether the input is still valid, as after the flip of a bit.
+        is_noted: status 0 is right as well, if what is printed has one of these words.
         is_late: the mistake shows only when work has begun, so a run directory may stay.
         environment: variables that are set.
         file_size: bytes that no file can be longer than, as on a disk that gets full.
@@ -40,6 +41,7 @@ class Case:
     problems: tuple[tuple[str, ...], ...]
     statuses: frozenset[int] = frozenset({BAD})
     told: tuple[str, ...] = ()
+    is_noted: bool = False
     is_late: bool = False
     environment: dict[str, str] = field(default_factory=dict)
     file_size: int = 1 << 30

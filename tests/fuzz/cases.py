@@ -14,7 +14,7 @@ AREAS: dict[str, tuple[int, dict[Draw, int]]] = {
         {
             settings.draw_value: 20,
             settings.draw_method_value: 2,
-            settings.draw_several: 1,
+            settings.draw_several: 3,
             settings.draw_grammar: 6,
             settings.draw_typo: 3,
             settings.draw_choice: 3,
@@ -59,7 +59,7 @@ AREAS: dict[str, tuple[int, dict[Draw, int]]] = {
         {
             media.draw_photo: 4,
             media.draw_video: 4,
-            media.draw_folder: 3,
+            media.draw_folder: 6,
             media.draw_name: 3,
             media.draw_quoted_name: 2,
             media.draw_odd_entry: 1,

@@ -75,7 +75,7 @@ def draw_folder(rng: Random, box: Box, stage: Stage) -> Case:
         for name, kind in {**PHOTOS, **VIDEOS}.items()
         if kind.statuses == frozenset({BAD}) and kind.suffix in FOUND
     }
-    names = rng.sample(list(surely), rng.randrange(3, 8))
+    names = rng.sample(list(surely), rng.randrange(4, 10))
     files = []
     for number, name in enumerate(names):
         files.append(f"bad{number}{surely[name].suffix}")

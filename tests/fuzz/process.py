@@ -81,8 +81,12 @@ def run_fidip(
 ) -> None:
     """What the command ``fidip`` does; to be called in a child."""
     os.chdir(work)
-    os.environ.update(HOME=str(home), FIDIP_CACHE=str(home.parent / "cache"), **environment)
-    os.environ["TMPDIR"] = str(home.parent / "temporary")
+    places = {
+        "HOME": home,
+        "FIDIP_CACHE": home.parent / "cache",
+        "TMPDIR": home.parent / "temporary",
+    }
+    os.environ.update({**{name: str(path) for name, path in places.items()}, **environment})
     tempfile.tempdir = None
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     resource.setrlimit(resource.RLIMIT_FSIZE, (file_size, file_size))

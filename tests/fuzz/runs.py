@@ -18,6 +18,7 @@ from .documents import BYTES, DELETED, NO_LIST, NO_NUMBER, NO_RECORD, Spot, dama
 from .stage import Stage
 
 DIGITS = 10**400
+EITHER = frozenset({OK, BAD})
 Settings = dict[str, Any]
 
 PLACES: tuple[tuple[str | int, ...], ...] = (
@@ -191,7 +192,7 @@ def draw_yaml(rng: Random, box: Box, stage: Stage) -> Case:
     command = rng.choice(["predict", "predict", "evaluate", "compare", "train"])
     case = _run_case(box, stage, name, content, command)
     if name == "laughs":  # a refusal is right, and so is reading them
-        case = replace(case, statuses=frozenset({OK, BAD}))
+        case = replace(case, statuses=EITHER)
     if name == "a folder":
         (box.work / "in/run/config.yaml").unlink()
         (box.work / "in/run/config.yaml").mkdir()
@@ -237,7 +238,8 @@ def draw_results(rng: Random, box: Box, stage: Stage) -> Case:
     box.copy(stage.run, "in/run")
     box.file(f"in/run/{name}", content)
     words = expected(name, *(["data.root", "/nowhere"] if name == "environment.json" else []))
-    return Case(f"{name}: {title}", "compare", ["runs=in/run", "out=out/page"], words)
+    case = Case(f"{name}: {title}", "compare", ["runs=in/run", "out=out/page"], words)
+    return case if name == "results.json" else _noted(case)
 
 
 CURVES: dict[str, Callable[[str], str]] = {
@@ -257,7 +259,7 @@ def draw_curves(rng: Random, box: Box, stage: Stage) -> Case:
     name = rng.choice(list(CURVES))
     box.copy(stage.run, "in/run")
     box.file("in/run/metrics.csv", CURVES[name]((stage.run / "metrics.csv").read_text()).encode())
-    statuses = frozenset({OK}) if name == "empty" else frozenset({OK, BAD})
+    statuses = frozenset({OK}) if name == "empty" else EITHER
     return Case(
         f"metrics.csv, {name}",
         "compare",
@@ -302,7 +304,7 @@ def draw_resume(rng: Random, box: Box, stage: Stage) -> Case:
     elif what == "no config":
         (run / "config.yaml").unlink()
     name = "in/run/config.yaml" if what == "a file" else "in/run"
-    statuses = frozenset({OK, BAD}) if what == "finished" else frozenset({BAD})
+    statuses = EITHER if what in ("finished", "no checkpoint") else frozenset({BAD})
     arguments = [f"resume={name}"]
     return Case(f"resume, {what}", "train", arguments, expected("in/run"), statuses, is_late=True)
 
@@ -329,7 +331,7 @@ def draw_sweep(rng: Random, box: Box, stage: Stage) -> Case:
     name = rng.choice(["job.json", "failed.json", "pruned.json"])
     content = BYTES[rng.choice(list(BYTES))](b'{"error": "out of memory", "overrides": []}', rng)
     box.file(f"in/job/{name}", content)
-    statuses = frozenset({OK, BAD})
+    statuses = EITHER
     return Case(
         f"{name} that is damaged",
         "compare",
@@ -355,9 +357,15 @@ def _run_case(box: Box, stage: Stage, title: str, settings: bytes, command: str)
         (box.work / "in/run/results.json").unlink()
     arguments = _arguments(stage, "in/run")[command]
     words = expected("config.yaml", "in/run")
-    return Case(
+    case = Case(
         f"config.yaml for {command}: {title}", command, arguments, words, is_late=command == "train"
     )
+    return _noted(case) if command == "compare" else case
+
+
+def _noted(case: Case) -> Case:
+    """Tables are made without what cannot be compared, and the reason is printed."""
+    return replace(case, statuses=EITHER, is_noted=True)
 
 
 def _arguments(stage: Stage, run: str) -> dict[str, list[str]]:

@@ -223,7 +223,7 @@ IMPORT = {
 }
 LABELS = {
     "source": NO_FILE,
-    "images": tuple(value for value in NO_FILE if value not in (".", "''")),
+    "images": tuple(value for value in NO_FILE if value not in (".", "''") and ":" not in value),
     "out": NO_TARGET,
     "split": ("../../escape", "'a/b'", "''", "[]", "/nowhere/x", "..", "{a: b}", "x" * 300),
     "joints": ("5", "[a]", "{snout: nope}", "{nose: [1]}", "abc", "{nose: null}"),
@@ -522,7 +522,7 @@ def _case(
     keys = {word.partition("=")[0] for word in given} if drop else set()
     kept = [word for word in base if word.partition("=")[0] not in keys]
     arguments = [*(word.format(**_paths(stage)) for word in kept), *given]
-    values = [word.partition("=")[2].strip("'") for word in given]
+    values = [word.partition("=")[2].strip("'[]") for word in given]
     words = alternatives or (
         key,
         key.rpartition(".")[2],

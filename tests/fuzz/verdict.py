@@ -103,6 +103,8 @@ def _of_words(case: Case, outcome: Outcome) -> Iterator[str]:
     if outcome.status not in (BAD, SOME_FAILED):
         if lines and outcome.status == OK:
             yield "a problem is printed with status 0"
+        if case.is_noted and not any(word in printed for word in case.problems[0]):
+            yield f"nothing printed names {' or '.join(case.problems[0])[:80]}"
         return
     if outcome.status not in case.statuses:
         return
@@ -119,9 +121,10 @@ def _of_words(case: Case, outcome: Outcome) -> Iterator[str]:
 def _of_files(
     case: Case, outcome: Outcome, box: Box, before: Snapshot, after: Snapshot
 ) -> Iterator[str]:
-    if box.canary.exists():
+    if any(box.root.rglob(f"{box.canary.name}*")):
         yield "executed: code of the input has run"
-    lost = sorted(path for path in before if path not in OURS and after.get(path) != before[path])
+    mine = {path for path in before if path in OURS or (case.is_late and path.startswith(RUN))}
+    lost = sorted(path for path in before.keys() - mine if after.get(path) != before[path])
     if lost:
         yield f"changed or lost: {', '.join(map(_shown, lost[:3]))}"
     new = sorted(after.keys() - before.keys() - OURS)

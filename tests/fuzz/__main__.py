@@ -68,7 +68,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=0, help="other seeds, other cases")
     parser.add_argument("--case", type=int, help="only the case of this number")
     parser.add_argument("--area", choices=AREAS, help="only cases of this area")
-    parser.add_argument("--limit", type=float, default=20, help="seconds that a case may take")
+    parser.add_argument("--limit", type=float, default=60, help="seconds that a case may take")
     parser.add_argument("--keep", action="store_true", help="keep the files of failed cases")
     parser.add_argument("--report", type=Path, help="JSON file for all cases")
     return parser.parse_args()

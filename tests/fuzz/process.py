@@ -27,6 +27,9 @@ import fidip.cli
 MEMORY = 8 << 30
 """Address space of a child in bytes: what asks for more gets a MemoryError, and the machine lives."""
 
+COMPUTING = 25
+"""Seconds of a processor that a child may use; on a busy machine they last longer."""
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -90,6 +93,7 @@ def run_fidip(
     tempfile.tempdir = None
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     resource.setrlimit(resource.RLIMIT_FSIZE, (file_size, file_size))
+    resource.setrlimit(resource.RLIMIT_CPU, (COMPUTING, COMPUTING))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     warnings.filterwarnings("ignore", category=RuntimeWarning, module="runpy")
     sys.argv = ["fidip", *arguments]

@@ -63,7 +63,7 @@ class Session:
         limit: seconds that a case may take.
     """
 
-    def __init__(self, root: Path, keep: bool = False, limit: float = 20) -> None:
+    def __init__(self, root: Path, keep: bool = False, limit: float = 60) -> None:
         self.root, self.keep, self.limit = root, keep, limit
         warm_up()
         self.stage = self._made_stage()

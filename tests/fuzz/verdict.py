@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import re
+import signal
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -69,6 +70,8 @@ def _of_status(case: Case, outcome: Outcome) -> Iterator[str]:
     status = outcome.status
     if status is None:
         yield f"hang: not done after {outcome.seconds:.0f} s"
+    elif status == -signal.SIGXCPU:
+        yield "hang: computes without an end"
     elif status < 0:
         yield f"crash: signal {-status}"
     elif status == OK and OK not in case.statuses:

@@ -10,11 +10,11 @@ from .stage import Stage
 
 AREAS: dict[str, tuple[int, dict[Draw, int]]] = {
     "settings": (
-        12,
+        14,
         {
             settings.draw_value: 20,
             settings.draw_method_value: 2,
-            settings.draw_several: 3,
+            settings.draw_several: 36,
             settings.draw_grammar: 6,
             settings.draw_typo: 3,
             settings.draw_choice: 3,
@@ -30,9 +30,9 @@ AREAS: dict[str, tuple[int, dict[Draw, int]]] = {
         6,
         {
             documents.draw_annotations: 8,
-            documents.draw_results: 3,
-            documents.draw_detections: 3,
-            documents.draw_second_labels: 2,
+            documents.draw_results: 2,
+            documents.draw_detections: 2,
+            documents.draw_second_labels: 1,
             documents.draw_label_studio: 4,
             documents.draw_deeplabcut: 4,
             documents.draw_path: 1,
@@ -59,7 +59,7 @@ AREAS: dict[str, tuple[int, dict[Draw, int]]] = {
         {
             media.draw_photo: 4,
             media.draw_video: 4,
-            media.draw_folder: 6,
+            media.draw_folder: 10,
             media.draw_name: 3,
             media.draw_quoted_name: 2,
             media.draw_odd_entry: 1,

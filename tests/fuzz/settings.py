@@ -340,13 +340,19 @@ def draw_method_value(rng: Random, box: Box, stage: Stage) -> Case:
     return _case(f"{key}={value[:60]}", "train", base, [f"{key}={value}"], key, stage)
 
 
+TYPED = (BOOL, FRACTION, POSITIVE, NOT_NEGATIVE, POSITIVE_INT, COUNT, OPTIONAL_COUNT, SEED, SIZE)
+"""Kinds of values that can be judged by themselves."""
+
+
 def draw_several(rng: Random, box: Box, stage: Stage) -> Case:
     """Several bad values at once: all are told in the one line."""
-    command = rng.choice(["predict", "evaluate", "train"])
+    command = rng.choice(["predict", "evaluate", "train", "train", "train", "synthesize", "check"])
     keys, base = COMMANDS[command]
-    typed = [key for key in keys if keys[key] in (BOOL, FRACTION, POSITIVE_INT, NOT_NEGATIVE)]
-    chosen = rng.sample(typed, rng.randrange(2, 5))
-    given = [f"{key}={rng.choice(keys[key])}" for key in chosen]
+    typed = [key for key in keys if keys[key] in TYPED]
+    chosen = rng.sample(typed, min(len(typed), rng.randrange(4, 9)))
+    # a comma is refused by Hydra itself, before any value is looked at
+    values = {key: [value for value in keys[key] if value != "1,5"] for key in chosen}
+    given = [f"{key}={rng.choice(values[key])}" for key in chosen]
     case = _case(" ".join(given)[:80], command, base, given, chosen[0], stage)
     return replace(case, told=tuple(chosen))
 

@@ -72,8 +72,12 @@ def run_child(work: Callable[[], None], folder: Path, seconds: float) -> Outcome
     sys.stderr.flush()
     child = os.fork()
     if child == 0:
-        os.setsid()
-        os._exit(_as_program(work, folder))
+        status = 1
+        try:
+            os.setsid()
+            status = _as_program(work, folder)
+        finally:  # a child never goes on in the code of its parent, whatever happens
+            os._exit(status)
     status = _wait(child, seconds)
     texts = [_text(folder / name) for name in ("stdout", "stderr")]
     return Outcome(status, *texts, time.monotonic() - started)

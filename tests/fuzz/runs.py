@@ -22,7 +22,7 @@ EITHER = frozenset({OK, BAD})
 Settings = dict[str, Any]
 
 PLACES: tuple[tuple[str | int, ...], ...] = (
-    ("codec",), ("codec", "decoder"), ("net",), ("net", "backbone"), ("net", "head"), ("task", "loss"),
+    ("codec",), ("codec", "decoder"), ("net",), ("net", "backbone"), ("net", "head"),
     ("codec", "sigma"), ("net", "frozen"), ("codec", "input_wh"), ("net", "extra"), ("codec", "extra"),
 )  # fmt: skip
 """Where ``fidip predict`` makes objects of a run's settings."""

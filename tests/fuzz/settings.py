@@ -346,7 +346,8 @@ def draw_several(rng: Random, box: Box, stage: Stage) -> Case:
     """Several bad values at once: all are told in the one line."""
     command = rng.choice(["predict", "evaluate", "train", "train", "train", "synthesize", "check"])
     keys, base = COMMANDS[command]
-    typed = [key for key in keys if keys[key] in TYPED]
+    # a detector's keys are there only with a detector
+    typed = [key for key in keys if keys[key] in TYPED and not key.startswith("detector.")]
     chosen = rng.sample(typed, min(len(typed), rng.randrange(4, 9)))
     # a comma is refused by Hydra itself, before any value is looked at
     values = {key: [value for value in keys[key] if value != "1,5"] for key in chosen}

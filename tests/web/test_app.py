@@ -140,7 +140,7 @@ def test_what_is_kept_stays_and_settings_of_page_and_command_hold(browser, tmp_p
         for number in range(4):
             writer.write(noise, number / 10)
     file = detector_file(tmp_path / "detector.onnx", size=(100, 100))
-    settings = [f"keep={kept}", "smoothing=none", "overlay.threshold=2", "rotations=[0]",
+    settings = [f"keep={kept}", "smoothing=none", "overlay.threshold=1", "rotations=[0]",
                 "person=surest"]  # fmt: skip
     with served(tmp_path, *settings, "detector=onnx", f"detector.path={file}") as (address, _):
         page = opened(browser, address)

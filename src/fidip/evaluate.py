@@ -44,6 +44,8 @@ from fidip.trained import saved_config, zoo_entry
 from fidip.types import Annotation, Batch, Poses
 
 SPLITS = ("val", "test")
+EVALUATED = ("name", "group", "seed", "data", "net", "codec", "task")
+"""Parts of a run's configuration that an evaluation builds again."""
 
 
 def evaluate(config: DictConfig) -> None:
@@ -176,7 +178,7 @@ def settings(config: DictConfig) -> DictConfig:
     """
     run = RunFolder.of_checkpoint(config.ckpt) if config.ckpt else None
     if run is not None:
-        trained = saved_config(run, HydraConfig.get().overrides.task)
+        trained = saved_config(run, EVALUATED, HydraConfig.get().overrides.task)
         trained.trainer = config.trainer
         return trained
     known = zoo_entry(config.ckpt) if config.ckpt else None

@@ -54,7 +54,9 @@ def train(config: DictConfig) -> None:
             return
     resume_from = run.to_resume() if begun else None
     if begun:
-        config = saved_config(run, [] if resume == AUTO else HydraConfig.get().overrides.task)
+        config = saved_config(
+            run, overrides=[] if resume == AUTO else HydraConfig.get().overrides.task
+        )
     check(config)
     name_wandb_run(config)
     pl.seed_everything(config.seed, workers=True, verbose=False)

@@ -101,7 +101,7 @@ def settings_of(ckpt: str, weights: Weights, config: DictConfig | None = None) -
     """
     run = RunFolder.of_checkpoint(ckpt)
     if run is not None:
-        return saved_config(run)
+        return saved_config(run, ("net", "codec"))
     if config is not None and config.name != "unnamed":
         return config
     known = zoo_entry(ckpt) or vitpose_entry(weights)
@@ -112,14 +112,21 @@ def settings_of(ckpt: str, weights: Weights, config: DictConfig | None = None) -
     )
 
 
-def saved_config(run: RunFolder, overrides: Sequence[str] = ()) -> DictConfig:
-    """The configuration of a run, which may be of unknown origin, with ``overrides`` on top.
+def saved_config(
+    run: RunFolder, parts: Sequence[str] = tuple(Saved.model_fields), overrides: Sequence[str] = ()
+) -> DictConfig:
+    """Return the configuration of a run, which may be of unknown origin.
+
+    Args:
+        run: the run.
+        parts: what the caller builds of it; other parts are not checked.
+        overrides: dotted ``a.b=value`` that are merged on top.
 
     Raises:
         RunError: it cannot be read, has values that do not fit, or names targets that are not allowed.
     """
     saved = run.read_config([])
-    problems = find_problems(Saved, saved)
+    problems = find_problems(Saved, OmegaConf.masked_copy(saved, list(parts)))
     if "${" in OmegaConf.to_yaml(saved):
         problems.append("holds interpolations (${...}); expected plain values")
     problems += [

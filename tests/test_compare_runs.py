@@ -3,6 +3,7 @@
 import csv
 import json
 import sys
+from contextlib import nullcontext
 
 import numpy as np
 import pytest
@@ -37,8 +38,8 @@ def data(tmp_path_factory):
     return root
 
 
-def make_run(folder, data, experiment, error, seed=0):
-    """The folder of a run whose predictions are wrong by up to so many px."""
+def make_run(folder, data, experiment, error, seed=0, name=None, **settings):
+    """The directory of a run whose predictions are wrong by up to so many px."""
     rng = np.random.default_rng(seed)
     people = read_annotations(data / TEST, data / IMAGES).people
     results = []
@@ -50,7 +51,7 @@ def make_run(folder, data, experiment, error, seed=0):
              "keypoints": keypoints.ravel().tolist()}
         )  # fmt: skip
     scores = evaluate_keypoints(annotations_to_coco(people), [*map(dict, results)], rounds=100)
-    run = folder / f"{experiment}_{seed}"
+    run = folder / (name or f"{experiment}_{seed}")
     write_json(run / "predictions.json", results)
     write_json(
         run / "results.json",
@@ -63,28 +64,31 @@ def make_run(folder, data, experiment, error, seed=0):
     places = {"data_root": data, "test_json": data / TEST, "test_images": data / IMAGES}
     write_json(run / "environment.json", {key: str(path) for key, path in places.items()})
     module = {"_target_": "fidip.data.SyripDataModule", "root": "gone", "input_wh": [96, 96]}
-    write_json(run / "config.yaml", {"data": module})  # JSON is YAML, too
+    write_json(run / "config.yaml", {"data": module, **settings})  # JSON is YAML, too
+    (run / "metrics.csv").write_text("epoch,step,val/AP\n0,1,0.1\n1,2,nan\n")
     return run
 
 
 @pytest.fixture
 def runs(tmp_path, data):
-    """Two seeds of a good experiment and of one that is nearly the same, one of a bad one."""
-    for seed in (0, 1):
+    """Three seeds of a good experiment and of one that is nearly the same, one of a bad one."""
+    for seed in (0, 1, 2):
         make_run(tmp_path / "runs", data, "alike", 10.0, seed)
         make_run(tmp_path / "runs", data, "good", 10.2, seed)
     make_run(tmp_path / "runs", data, "bad", 40)
     return tmp_path / "runs"
 
 
-def run_compare(monkeypatch, capsys, runs, *arguments):
+def run_compare(monkeypatch, capsys, runs, *arguments, status=0):
     """What is printed, and the rows of differences.csv."""
     monkeypatch.setenv("COLUMNS", "160")
     out = runs.parent / "out"
     monkeypatch.setattr(
         sys, "argv", ["fidip compare", f"runs={runs}/*", f"out={out}", "rounds=100", *arguments]
     )
-    compare.main()
+    with pytest.raises(SystemExit) if status else nullcontext() as ended:
+        compare.main()
+    assert not status or ended.value.code == status
     with (out / "differences.csv").open(newline="") as file:
         return capsys.readouterr().out, list(csv.DictReader(file))
 
@@ -93,7 +97,9 @@ def line_of(text, *words):
     return next(line for line in text.splitlines() if all(word in line for word in words))
 
 
-def test_what_differs_is_told_and_what_does_not(runs, monkeypatch, capsys):
+def test_what_differs_is_told_and_what_does_not(runs, data, monkeypatch, capsys):
+    for seed in (1, 2):
+        make_run(runs, data, "bad", 40, seed)
     printed, rows = run_compare(monkeypatch, capsys, runs, "against=good")
     assert "not distinguishable" in line_of(printed, "│ alike ", " to +")
     assert "worse" in line_of(printed, "│ bad ", " to -")
@@ -101,17 +107,18 @@ def test_what_differs_is_told_and_what_does_not(runs, monkeypatch, capsys):
     by_name = {(r["experiment"], r["number"]): r for r in rows}
     assert len(by_name) == 20
     results = [json.loads((runs / f"{name}/results.json").read_text()) for name in
-               ("bad_0", "good_0", "good_1")]  # fmt: skip
-    bad, *good = (r["metrics"]["AP"] for r in results)
+               ("bad_0", "bad_1", "bad_2", "good_0", "good_1", "good_2")]  # fmt: skip
+    aps = [r["metrics"]["AP"] for r in results]
     found = by_name["bad", "AP"]
-    assert float(found["difference"]) == pytest.approx(bad - np.mean(good))
+    assert float(found["difference"]) == pytest.approx(np.mean(aps[:3]) - np.mean(aps[3:]))
+    assert (found["interval_over"], found["p_over"]) == ("seeds and images", "images")
     assert float(found["low"]) < float(found["difference"]) < float(found["high"]) < 0
     assert (float(found["p"]), found["verdict"]) == (pytest.approx(1 / 101), "worse")
     assert by_name["bad", "AP(M)"]["difference"] == ""  # everybody is large
     for file in ("compare.md", "compare.html"):
         text = (runs.parent / "out" / file).read_text()
         assert "not distinguishable" in text
-        assert "One seed of bad" in text
+        assert "unknown" not in text
 
 
 def test_the_same_command_says_the_same(runs, monkeypatch, capsys):
@@ -176,30 +183,61 @@ def other_labels(runs, data, tmp_path):
 
 
 PROBLEMS = {
-    "other labels": (other_labels, "was tested on other people"),
+    "other labels": (other_labels, "was tested on other people", 0),
     "other predictions": (
         lambda runs, data, tmp_path: edit(runs / "bad_0/predictions.json", lambda c: c.pop()),
         "does not give the numbers of its results.json",
+        3,
     ),
     "predictions of other images": (
         lambda runs, data, tmp_path: edit(
             runs / "bad_0/predictions.json", lambda c: c[0].update(image_id=99)
         ),
         "does not give the numbers of its results.json",
+        3,
     ),
     "settings of another version": (
         lambda runs, data, tmp_path: edit(
             runs / "bad_0/config.yaml", lambda c: c["data"].update(colour="red")
         ),
         "bad_0/config.yaml: its data cannot be made",
+        3,
+    ),
+    "settings of a wrong type": (
+        lambda runs, data, tmp_path: edit(
+            runs / "bad_0/config.yaml", lambda c: c["data"].update(input_wh=5)
+        ),
+        "bad_0/config.yaml: its data cannot be made",
+        3,
+    ),
+    "data that are no data module": (
+        lambda runs, data, tmp_path: edit(
+            runs / "bad_0/config.yaml", lambda c: c.update(data={"_target_": "fidip.types.People"})
+        ),
+        "bad_0/config.yaml: its data cannot be made",
+        3,
     ),
     "no settings of data": (
         lambda runs, data, tmp_path: (runs / "bad_0/config.yaml").write_text("name: bad"),
         "bad_0/config.yaml: its data cannot be made",
+        3,
+    ),
+    "text for data": (
+        lambda runs, data, tmp_path: (runs / "bad_0/config.yaml").write_text("data: text"),
+        "bad_0/config.yaml: its data cannot be made",
+        3,
+    ),
+    "a number for the directory": (
+        lambda runs, data, tmp_path: edit(
+            runs / "bad_0/config.yaml", lambda c: c.update(run_dir=5, more=5)
+        ),
+        "bad_0/config.yaml: its data cannot be made",
+        3,
     ),
     "no predictions": (
         lambda runs, data, tmp_path: (runs / "bad_0/predictions.json").unlink(),
         "bad_0/predictions.json: cannot be read",
+        3,
     ),
 }
 
@@ -208,11 +246,13 @@ PROBLEMS = {
 def test_what_cannot_be_compared_is_named_and_the_rest_is(
     name, runs, data, tmp_path, monkeypatch, capsys
 ):
-    damage, words = PROBLEMS[name]
+    damage, words, status = PROBLEMS[name]
     damage(runs, data, tmp_path)
-    printed, rows = run_compare(monkeypatch, capsys, runs, "against=good")
+    printed, rows = run_compare(monkeypatch, capsys, runs, "against=good", status=status)
     assert {r["experiment"] for r in rows} == {"alike"}
-    assert words in line_of(printed, "bad cannot be compared: ")
+    line = line_of(printed, "bad cannot be compared: ")
+    assert words in line
+    assert line.startswith("failed: ") == bool(status)
     assert len(printed.split("cannot be compared: ")[1].splitlines()) == 2  # its line, the page's
     assert words in (runs.parent / "out" / "compare.md").read_text()
     assert words in (runs.parent / "out" / "compare.html").read_text()
@@ -230,7 +270,7 @@ def test_seeds_of_one_experiment_on_different_labels_are_named(
 
 def test_what_is_compared_with_must_be_comparable_itself(runs, monkeypatch, capsys):
     (runs / "bad_0/predictions.json").unlink()
-    printed, rows = run_compare(monkeypatch, capsys, runs, "against=bad")
+    printed, rows = run_compare(monkeypatch, capsys, runs, "against=bad", status=3)
     assert rows == []
     assert "alike, good cannot be compared: bad cannot; choose another: against=NAME" in printed
 

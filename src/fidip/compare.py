@@ -1,10 +1,15 @@
-"""``fidip compare``: tables, differences and a page from run folders."""
+"""``fidip compare``: tables, differences and a page from run directories."""
 
 from __future__ import annotations
 
 import json
+import os
+import re
 import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 
 import numpy as np
 from hydra.errors import HydraException
@@ -12,83 +17,178 @@ from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from fidip.cli import command, instantiate
-from fidip.errors import ConfigError, RunError
+from fidip.errors import ConfigError, DamagedRunError, DiskError, RunDataError, RunError
+from fidip.files import write_text_whole
 from fidip.metrics import annotations_to_coco, by_name, match_keypoints
 from fidip.report import (
     HEADER,
+    Comparison,
+    Found,
     Run,
     Tested,
     check_installed,
     compare_runs,
+    dashboard_json,
     difference_header,
     difference_rows,
+    differences_csv,
     footnote,
+    html_page,
+    latex_tables,
+    markdown,
     read_runs,
     report,
+    results_csv,
     rule,
     send_dashboard,
     summary_rows,
     workspace,
-    write_csv,
-    write_dashboard,
-    write_differences,
-    write_latex,
-    write_markdown,
-    write_page,
 )
 from fidip.run_folder import RunFolder
 from fidip.scoring import read_results
 from fidip.trained import saved_config
+from fidip.types import Annotation
 
 FEWEST_ROUNDS = 20
 """With fewer no p value is below .05."""
 TARGETS = ("html", "wandb")
 AGREEMENT = 1e-6
 """Numbers of a run that are further from those that it reported are others."""
+OUTPUTS = (
+    "compare.md",
+    "results.csv",
+    "differences.csv",
+    "table.tex",
+    "compare.html",
+    "dashboard.json",
+)
+SOME_FAILED = 3
+PROBE = b"\0" * 65536
+"""Written and removed to see that the output folder can be written to."""
+OF_ODD_SETTINGS = (AttributeError, KeyError, TypeError, ValueError, OverflowError)
+"""What the data module raises where a run's ``config.yaml`` holds values of wrong types."""
+SETS_KEY = re.compile(r"[+~]{0,2}(hydra/)?[\w.@]+=|~")
+"""The beginning of a word that sets a key, which a glob such as ``outputs/lr=0.1/*`` is not."""
 
 
 def compare(config: DictConfig) -> None:
-    """Read and compare the runs, print the tables, write Markdown, CSV and the page."""
+    """Read and compare the runs, print the tables, write Markdown, CSV, LaTeX and the page.
+
+    Raises:
+        FidipError: an argument is wrong, or no run can be used.
+        SystemExit: with status 3, after everything is written, where some runs are damaged.
+    """
     if not isinstance(config.rounds, int) or config.rounds < FEWEST_ROUNDS:
         raise ConfigError(f"rounds={config.rounds}: expected a whole number from {FEWEST_ROUNDS}")
     if config.to not in TARGETS:
         raise ConfigError(f"to={config.to}: expected {' or '.join(TARGETS)}")
     if config.to == "wandb":
         check_installed()
-    runs, gaps = read_runs(config.runs, config.data.root)
-    comparison = compare_runs(runs, match, config.against, config.rounds)
-    out = Path(config.out)
-    out.mkdir(parents=True, exist_ok=True)
-    write_markdown(out / "compare.md", runs, comparison)
-    write_csv(out / "results.csv", runs)
-    write_differences(out / "differences.csv", comparison)
-    write_latex(out / "table.tex", runs, comparison)
-    write_page(out / "compare.html", runs, comparison, gaps)
+    with output_folder(Path(config.out)) as out:
+        found = read_runs(config.runs, config.data.root)
+        comparison = compare_runs(found.runs, match, config.against, config.rounds)
+        if comparison.damaged and not comparison.intervals:
+            raise RunError("; ".join(comparison.problems))
+        for name, text in contents(found, comparison).items():
+            write_text_whole(out / name, text)
+        show(found, comparison)
+        if config.to == "wandb":
+            show_at_wandb(
+                found.runs, comparison, config.project, config.entity, out / "dashboard.json"
+            )
+        print(_encodable(f"page: {(out / 'compare.html').resolve()}"))
+    if found.damaged or comparison.damaged:
+        raise SystemExit(SOME_FAILED)
+
+
+@contextmanager
+def output_folder(out: Path) -> Iterator[Path]:
+    """Make the folder for the outputs before the work starts; if that fails, remove what is new.
+
+    Raises:
+        ConfigError: the folder, or a file to be written, has the name of something else.
+        DiskError: the folder cannot be made or written to.
+    """
+    missing = [folder for folder in (out, *out.parents) if not os.path.lexists(folder)]
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        with NamedTemporaryFile(prefix=".fidip-", dir=out) as probe:
+            probe.write(PROBE)
+            probe.flush()
+    except (FileExistsError, NotADirectoryError) as error:
+        raise ConfigError(
+            f"out={out}: there is a file of that name; expected a folder. Choose another out=DIR"
+        ) from error
+    except OSError as error:
+        _remove_empty(missing)
+        raise DiskError(
+            f"out={out}: cannot be written to ({error.strerror}); expected a folder on a disk with "
+            "room. Choose another out=DIR"
+        ) from error
+    try:
+        blocked = [name for name in OUTPUTS if (out / name).is_dir()]
+        if blocked:
+            raise ConfigError(
+                f"out={out}: {blocked[0]} is a folder there; expected a file. Choose another "
+                "out=DIR"
+            )
+        yield out
+    finally:
+        _remove_empty(missing)
+
+
+def _remove_empty(folders: list[Path]) -> None:
+    """Remove folders, the innermost first, up to the first that holds something."""
+    for folder in folders:
+        try:
+            folder.rmdir()
+        except OSError:
+            return
+
+
+def contents(found: Found, comparison: Comparison) -> dict[str, str]:
+    """The text of every file that a comparison leaves, by name."""
+    runs, gaps = found.runs, [*found.gaps, *found.damaged]
+    notes = [*comparison.problems, *found.repeats, *gaps]
+    return {
+        "compare.md": markdown(runs, comparison, notes),
+        "results.csv": results_csv(runs),
+        "differences.csv": differences_csv(runs, comparison),
+        "table.tex": latex_tables(runs, comparison),
+        "compare.html": html_page(runs, comparison, found.repeats, gaps),
+    }
+
+
+def show(found: Found, comparison: Comparison) -> None:
+    """Print the tables, and a line for whatever is missing from them."""
+    runs = found.runs
     console = Console()
     if not console.is_terminal:
         console.width = 160  # nothing to fit into
     console.print(_table(HEADER, summary_rows(runs, comparison), footnote(runs)))
     if comparison.differences:
-        header, rows = difference_header(comparison), difference_rows(comparison)
+        header, rows = difference_header(comparison), difference_rows(runs, comparison)
         console.print(_table(header, rows, rule(runs, comparison)))
-    for line in (*comparison.problems, *gaps):
-        print(line)
-    if config.to == "wandb":
-        show_at_wandb(runs, config.project, config.entity, out / "dashboard.json")
-    print(f"page: {(out / 'compare.html').resolve()}")
+    failed = {*found.damaged, *comparison.damaged}
+    for line in (*comparison.problems, *found.repeats, *found.gaps, *found.damaged):
+        print(_encodable(f"failed: {line}" if line in failed else line))
 
 
-def show_at_wandb(runs: list[Run], project: str, entity: str | None, file: Path) -> None:
+def show_at_wandb(
+    runs: list[Run], comparison: Comparison, project: str, entity: str | None, file: Path
+) -> None:
     """Keep the dashboard of these runs in a file, and send it where an API key is known."""
     from fidip.tasks import has_key
 
-    write_dashboard(file, [make(runs, project, entity or "") for make in (workspace, report)])
+    views = [make(runs, comparison, project, entity or "") for make in (workspace, report)]
+    write_text_whole(file, dashboard_json(views))
     why = "no API key, see wandb login"
     if has_key():
         try:
-            print(*send_dashboard(runs, project, entity), sep="\n")
+            print(*send_dashboard(runs, comparison, project, entity), sep="\n")
             return
         except OSError as error:
             why = str(error)
@@ -99,47 +199,50 @@ def match(run: Run) -> Tested:
     """A run's predictions against the labels that it was tested on.
 
     Raises:
-        RunError: the data are gone, or the numbers are not those that the run reported.
+        RunDataError: the data are gone.
+        DamagedRunError: the numbers are not those that the run reported.
         DataError: labels or predictions are not what they should be.
     """
-    labels = read_labels(run)
+    people = read_labels(run)
+    truth = annotations_to_coco(people)
     results = read_results(RunFolder(run.root).predictions)
-    truth = json.loads(labels)
     unknown = {r["image_id"] for r in results} - {image["id"] for image in truth["images"]}
     matches = match_keypoints(truth, [] if unknown else results)
     found = by_name(matches.numbers(np.ones((1, matches.images), dtype=np.int64))[0])
     if unknown or not _agree(found, run.results["metrics"]):
-        raise RunError(
+        raise DamagedRunError(
             f"{run.root}/predictions.json on {run.test_json} does not give the numbers of its "
-            "results.json; one of the three has changed: restore it, or train the run again"
+            "results.json; one of the three has changed. Restore it, or train the run again"
         )
-    return Tested(labels, matches)
+    return Tested(people, json.dumps(truth), matches)
 
 
-def read_labels(run: Run) -> str:
-    """The people that a run was tested on, as JSON, by the run's own settings.
+def read_labels(run: Run) -> Sequence[Annotation]:
+    """The people that a run was tested on, by the run's own settings.
 
     Raises:
-        RunError: the data are gone, or the settings are of another version.
+        RunDataError: the data are gone.
+        DamagedRunError: the settings are of another version.
         DataError: the data are not what they should be.
     """
     if not run.data_root.is_dir():
-        raise RunError(
+        raise RunDataError(
             f"the test data {run.data_root} are gone; give the folder where they lie now: "
             "data.root=DIR"
         )
-    config = saved_config(RunFolder(run.root))
     try:
+        config = saved_config(RunFolder(run.root))
         config.data.root = str(run.data_root)
         data = instantiate(config.data)
-    except (HydraException, OmegaConfBaseException) as error:
+        data.setup("test")
+        people: Sequence[Annotation] = data.test_set.annotations
+    except (HydraException, OmegaConfBaseException, *OF_ODD_SETTINGS) as error:
         why = " ".join(str(error).split())
-        raise RunError(
-            f"{run.root}/config.yaml: its data cannot be made ({why}); compare it with the "
-            "version of fidip that made it, or train it again"
+        raise DamagedRunError(
+            f"{run.root}/config.yaml: its data cannot be made ({why}); expected the settings of "
+            "this version of fidip. Compare it with the version that made it, or train it again"
         ) from error
-    data.setup("test")
-    return json.dumps(annotations_to_coco(data.test_set.annotations))
+    return people
 
 
 def _agree(found: dict[str, float | None], told: dict[str, float | None]) -> bool:
@@ -150,12 +253,18 @@ def _agree(found: dict[str, float | None], told: dict[str, float | None]) -> boo
 
 
 def _table(header: list[str], rows: list[list[str]], caption: str) -> Table:
-    table = Table(caption=caption, caption_justify="left")
+    """A table of plain text, in which brackets are no markup."""
+    table = Table(caption=Text(caption), caption_justify="left")
     for name in header:
-        table.add_column(name, overflow="fold")  # a narrow window must not cut digits off
+        table.add_column(Text(name), overflow="fold")  # a narrow window must not cut digits off
     for row in rows:
-        table.add_row(*row)
+        table.add_row(*map(Text, row))
     return table
+
+
+def _encodable(line: str) -> str:
+    """A line without the bytes of file names that are not UTF-8, which cannot be printed."""
+    return line.encode("utf-8", "backslashreplace").decode()
 
 
 @command("compare")
@@ -164,10 +273,17 @@ def main(config: DictConfig) -> None:
 
 
 def entry() -> None:
-    """Take the runs as ``runs=GLOB`` or as the only word without a ``=``."""
-    words = sys.argv[1:]
-    sys.argv[1:] = [w if "=" in w or w.startswith("-") else f"runs='{w}'" for w in words]
+    """Take the runs as ``runs=GLOB`` or as the only word that sets no key."""
+    sys.argv[1:] = [
+        word if word.startswith("-") or SETS_KEY.match(word) else f"runs='{_quoted(word)}'"
+        for word in sys.argv[1:]
+    ]
     main()
+
+
+def _quoted(word: str) -> str:
+    """A word as it stands between single quotes in Hydra's grammar."""
+    return re.sub(r"(\\*)(?='|$)", r"\1\1", word).replace("'", r"\'")
 
 
 if __name__ == "__main__":

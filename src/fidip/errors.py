@@ -33,3 +33,11 @@ class DiskError(FidipError):
 
 class RunError(FidipError):
     """A run folder is missing, unfinished or cannot be compared."""
+
+
+class DamagedRunError(RunError):
+    """A file in a run directory is not as fidip wrote it."""
+
+
+class RunDataError(RunError):
+    """The test data of a run are gone, or differ from those of another run; the run is whole."""

@@ -1,6 +1,7 @@
 """The page and the tables of runs, from run folders written by hand."""
 
 import csv
+import io
 import json
 import re
 from dataclasses import replace
@@ -12,10 +13,10 @@ from fidip.metrics import NAMES, Difference
 from fidip.report import (
     Comparison,
     difference_rows,
+    html_page,
+    markdown,
     read_runs,
-    write_csv,
-    write_markdown,
-    write_page,
+    results_csv,
 )
 from fidip.skeleton import COCO17
 
@@ -23,9 +24,10 @@ NOTHING = Comparison("finetune_demo", {}, {}, ["the labels are gone"])
 """What is known of runs without their test labels."""
 
 
-def test_zero_has_no_sign():
+def test_zero_has_no_sign(runs):
     about_zero = {"AP": Difference(-0.0001, (-0.0004, 0.015), 0.5)}
-    ((_, value, interval, *_),) = difference_rows(Comparison("a", {}, {"b": about_zero}, []))
+    comparison = Comparison("scratch_demo", {}, {"finetune_demo": about_zero}, [])
+    ((_, value, interval, *_),) = difference_rows(runs, comparison)
     assert (value, interval) == ("0.000", "0.000 to +0.015")
 
 
@@ -60,9 +62,8 @@ def runs(tmp_path):
     return read_runs(str(tmp_path / "*")).runs
 
 
-def test_seeds_are_put_together(runs, tmp_path):
-    write_markdown(tmp_path / "t.md", runs, NOTHING)
-    lines = (tmp_path / "t.md").read_text().splitlines()
+def test_seeds_are_put_together(runs):
+    lines = markdown(runs, NOTHING, NOTHING.problems).splitlines()
     assert lines[2].startswith("| finetune_demo | 2 | 0.350 ± 0.071 |")
     assert lines[3].startswith("| scratch_demo | 1 | 0.100 |")
     assert lines[2].endswith("| n/a | 2.0 |")
@@ -71,16 +72,13 @@ def test_seeds_are_put_together(runs, tmp_path):
     assert lines[-1] == "the labels are gone"
 
 
-def test_the_interval_of_several_seeds_is_theirs_together(runs, tmp_path):
+def test_the_interval_of_several_seeds_is_theirs_together(runs):
     known = replace(NOTHING, intervals={"finetune_demo": {"AP": (0.21, 0.52)}})
-    write_markdown(tmp_path / "t.md", runs, known)
-    assert "| 0.210 to 0.520 |" in (tmp_path / "t.md").read_text().splitlines()[2]
+    assert "| 0.210 to 0.520 |" in markdown(runs, known).splitlines()[2]
 
 
-def test_the_csv_has_every_run_and_leaves_out_what_is_not_available(runs, tmp_path):
-    write_csv(tmp_path / "t.csv", runs)
-    with (tmp_path / "t.csv").open(newline="") as file:
-        rows = list(csv.DictReader(file))
+def test_the_csv_has_every_run_and_leaves_out_what_is_not_available(runs):
+    rows = list(csv.DictReader(io.StringIO(results_csv(runs), newline="")))
     assert [(r["experiment"], r["seed"], float(r["AP"])) for r in rows] == [
         ("finetune_demo", "0", 0.3), ("finetune_demo", "1", 0.4), ("scratch_demo", "0", 0.1),
     ]  # fmt: skip
@@ -91,9 +89,8 @@ def test_curves_skip_rows_without_a_value(runs):
     assert runs[0].curves["val/AP"] == [(0.0, 0.1), (1.0, 0.2)]
 
 
-def test_the_page_needs_nothing_beside_it(runs, tmp_path):
-    write_page(tmp_path / "p.html", runs, NOTHING)
-    html = (tmp_path / "p.html").read_text()
+def test_the_page_needs_nothing_beside_it(runs):
+    html = html_page(runs, NOTHING)
     links = re.findall(r'(?:src|href)="([^"#][^"]*)"', html)
     assert all(link.startswith("data:") for link in links)
     assert "finetune_demo" in html
@@ -112,5 +109,5 @@ def test_an_unfinished_run_is_named_and_the_others_are_compared(runs, tmp_path, 
 
 
 def test_nothing_to_compare_is_an_error(tmp_path):
-    with pytest.raises(RunError, match="no run folder matches"):
+    with pytest.raises(RunError, match="no run directory matches"):
         read_runs(str(tmp_path / "nothing*"))

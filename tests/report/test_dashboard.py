@@ -9,8 +9,15 @@ from wandb_workspaces.reports.v2.internal import ReportViewspec
 from wandb_workspaces.workspaces.internal import View
 
 from fidip.compare import show_at_wandb
-from fidip.report import Run
+from fidip.metrics import NAMES, Difference
+from fidip.report import Comparison, Run
 
+RESULTS = {
+    "metrics": dict.fromkeys(NAMES, 0.5), "intervals": {}, "instances": 9, "box_source": "toy",
+    "area_source": "toy",
+}  # fmt: skip
+CLEAR = {"AP": Difference(0.2, (0.1, 0.3), 0.001)}
+COMPARISON = Comparison("scratch", {}, {"finetune": CLEAR}, [])
 CURVES = ["val/AP", "val/OKS", "train/loss", "train/domain_accuracy"]
 
 
@@ -18,7 +25,7 @@ CURVES = ["val/AP", "val/OKS", "train/loss", "train/domain_accuracy"]
 def runs(tmp_path):
     """Two seeds of three experiments, one of them over a swept number."""
     return [
-        Run(tmp_path, {"experiment": name, "seed": seed}, {}, {}, axes)
+        Run(tmp_path, {**RESULTS, "experiment": name, "seed": seed}, {}, {}, axes)
         for name, axes in [
             ("scratch", {}),
             ("finetune", {}),
@@ -40,7 +47,7 @@ def alone(tmp_path, monkeypatch):
 @pytest.mark.filterwarnings("ignore:Failed to validate block type")  # of W&B's reader, harmless
 def test_without_a_key_the_dashboard_is_a_file(runs, alone, tmp_path, capsys):
     file = tmp_path / "dashboard.json"
-    show_at_wandb(runs, "babies", None, file)
+    show_at_wandb(runs, COMPARISON, "babies", None, file)
     assert capsys.readouterr().out.splitlines() == [
         f"W&B: not sent (no API key, see wandb login), kept in {file}; "
         "the same command sends it later"
@@ -57,6 +64,11 @@ def test_without_a_key_the_dashboard_is_a_file(runs, alone, tmp_path, capsys):
         assert {(p.groupby_aggfunc, p.groupby_rangefunc) for p in lines} == {("mean", "minmax")}
         bars = [p.metrics[0].name for p in panels if isinstance(p, wr.BarPlot)]
         assert bars == ["test/AP", "test/AR"]
+    (block,) = (block for block in page.blocks if isinstance(block, wr.MarkdownBlock))
+    (panel,) = (p for s in space.sections for p in s.panels if isinstance(p, wr.MarkdownPanel))
+    for text in (block.text, panel.markdown):
+        assert "| +0.200 | +0.100 to +0.300 | seeds and images | 0.001 | 2 seeds: the diff" in text
+        assert "better" not in text
     for filters in (space.runset_settings.filters, runset.filters):
         assert all(f"'{name}'" in filters for name in ("scratch", "finetune", "fidip"))
     names = [key.name for key in space.runset_settings.groupby]
@@ -67,7 +79,7 @@ def test_without_a_key_the_dashboard_is_a_file(runs, alone, tmp_path, capsys):
 
 def test_without_a_network_it_is_a_file_too(runs, alone, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("WANDB_API_KEY", "0" * 40)
-    show_at_wandb(runs, "babies", "team", tmp_path / "dashboard.json")
+    show_at_wandb(runs, COMPARISON, "babies", "team", tmp_path / "dashboard.json")
     printed = capsys.readouterr().out
     assert printed.startswith("W&B: not sent (")
     assert "no API key" not in printed

@@ -4,25 +4,25 @@ from fidip.report.card import model_card
 from fidip.report.comparison import Comparison, Tested, compare_runs
 from fidip.report.dashboard import (
     check_installed,
+    dashboard_json,
     report,
     send_dashboard,
     workspace,
-    write_dashboard,
 )
-from fidip.report.latex import latex_table, write_latex
+from fidip.report.latex import latex_table, latex_tables
 from fidip.report.overlay import contact_sheet
-from fidip.report.page import write_page
+from fidip.report.page import html_page
 from fidip.report.runs import Found, Run, read_runs
 from fidip.report.tables import (
     HEADER,
     difference_header,
     difference_rows,
+    differences_csv,
     footnote,
+    markdown,
+    results_csv,
     rule,
     summary_rows,
-    write_csv,
-    write_differences,
-    write_markdown,
 )
 
 __all__ = [
@@ -34,21 +34,21 @@ __all__ = [
     "check_installed",
     "compare_runs",
     "contact_sheet",
+    "dashboard_json",
     "difference_header",
     "difference_rows",
+    "differences_csv",
     "footnote",
+    "html_page",
     "latex_table",
+    "latex_tables",
+    "markdown",
     "model_card",
     "read_runs",
     "report",
+    "results_csv",
     "rule",
     "send_dashboard",
     "summary_rows",
     "workspace",
-    "write_csv",
-    "write_dashboard",
-    "write_differences",
-    "write_latex",
-    "write_markdown",
-    "write_page",
 ]

@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from tqdm import tqdm
 
-from fidip.errors import ConfigError, FidipError, RunError
+from fidip.errors import ConfigError, FidipError, RunDataError
 from fidip.metrics import Difference, Experiment, Interval, Matches, compare_experiments
 from fidip.report.runs import Run, by_experiment
+from fidip.types import Annotation
 
 PATIENCE = 2
 """Seconds after which a progress bar shows."""
 
 
 class Tested(NamedTuple):
-    """A run's predictions, matched to its test labels; runs with equal labels can be compared."""
+    """A run's predictions, matched to its test labels.
 
+    Attributes:
+        people: the labelled people that the run was tested on.
+        labels: the same as JSON; runs with equal labels can be compared.
+        matches: the predictions of these people.
+    """
+
+    people: Sequence[Annotation]
     labels: str
     matches: Matches
 
@@ -32,12 +40,16 @@ class Comparison:
         intervals: by experiment, of the ten numbers' means over seeds, over seeds and images.
         differences: by experiment, of the ten numbers to those of ``against``.
         problems: a line for each reason why something is missing.
+        people: the labelled people that ``against`` was tested on.
+        damaged: those of ``problems`` that come from damaged files.
     """
 
     against: str
     intervals: dict[str, dict[str, Interval | None]]
     differences: dict[str, dict[str, Difference | None]]
     problems: list[str]
+    people: Sequence[Annotation] = ()
+    damaged: Sequence[str] = ()
 
 
 def compare_runs(
@@ -61,27 +73,35 @@ def compare_runs(
     against = against or next(iter(groups))
     if against not in groups:
         raise ConfigError(f"against={against}: no run of that name; there are {', '.join(groups)}")
-    tested: dict[str, tuple[str, Experiment]] = {}
+    tested: dict[str, tuple[Tested, Experiment]] = {}
     problems: dict[str, list[str]] = {}
+    damaged: set[str] = set()
     for name in _bar(groups, "intervals"):
         try:
             tested[name] = _read(groups[name], match, rounds)
         except FidipError as error:
             problems.setdefault(str(error), []).append(name)
+            if not isinstance(error, RunDataError):
+                damaged.add(str(error))
     differences = {}
-    labels, reference = tested.get(against, ("", None))
+    on, reference = tested.get(against, (None, None))
     for name in _bar([name for name in tested if name != against], "differences"):
-        if reference is None:
+        if on is None or reference is None:
             problems.setdefault(f"{against} cannot; choose another: against=NAME", []).append(name)
-        elif tested[name][0] != labels:
+        elif tested[name][0].labels != on.labels:
             problems.setdefault(_other_labels(groups[name][0], groups[against][0]), []).append(name)
         else:
             differences[name] = compare_experiments(tested[name][1], reference, rounds)
+    lines = {
+        why: f"{', '.join(names)} cannot be compared: {why}" for why, names in problems.items()
+    }
     return Comparison(
         against,
         {name: experiment.intervals() for name, (_, experiment) in tested.items()},
         differences,
-        [f"{', '.join(names)} cannot be compared: {why}" for why, names in problems.items()],
+        list(lines.values()),
+        on.people if on else (),
+        [line for why, line in lines.items() if why in damaged],
     )
 
 
@@ -90,12 +110,14 @@ def _bar(names: Iterable[str], label: str) -> Iterable[str]:
     return bar
 
 
-def _read(group: list[Run], match: Callable[[Run], Tested], rounds: int) -> tuple[str, Experiment]:
+def _read(
+    group: list[Run], match: Callable[[Run], Tested], rounds: int
+) -> tuple[Tested, Experiment]:
     tested = [match(run) for run in group]
     for run, one in zip(group, tested, strict=True):
         if one.labels != tested[0].labels:
-            raise RunError(_other_labels(run, group[0]))
-    return tested[0].labels, Experiment.of([one.matches for one in tested], rounds)
+            raise RunDataError(_other_labels(run, group[0]))
+    return tested[0], Experiment.of([one.matches for one in tested], rounds)
 
 
 def _other_labels(run: Run, other: Run) -> str:

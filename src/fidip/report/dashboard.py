@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from fidip.errors import ConfigError
+from fidip.report.comparison import Comparison
 from fidip.report.runs import Run
+from fidip.report.tables import markdown
 
 CURVES = ("val/AP", "val/OKS", "train/loss", "train/domain_accuracy")
 """Over epochs, a panel each; the last is of runs with a domain head alone."""
@@ -24,8 +25,9 @@ HALF_WIDTH, HEIGHT = 12, 8
 """Of a panel, on W&B's grid of 24 columns."""
 
 
-def workspace(runs: Sequence[Run], project: str, entity: str) -> Any:
+def workspace(runs: list[Run], comparison: Comparison, project: str, entity: str) -> Any:
     """The ``Workspace``: the panels beside W&B's own list of runs."""
+    import wandb_workspaces.reports.v2 as wr
     import wandb_workspaces.workspaces as ws
     from wandb_workspaces import expr
 
@@ -37,6 +39,11 @@ def workspace(runs: Sequence[Run], project: str, entity: str) -> Any:
         sections=[
             ws.Section(name="Curves", panels=panels[: len(CURVES)], is_open=True),
             ws.Section(name="Test", panels=panels[len(CURVES) :], is_open=True),
+            ws.Section(
+                name="Comparison",
+                panels=[wr.MarkdownPanel(markdown=markdown(runs, comparison))],
+                is_open=True,
+            ),
         ],
         runset_settings=ws.RunsetSettings(
             filters=_filters(runs),
@@ -46,7 +53,7 @@ def workspace(runs: Sequence[Run], project: str, entity: str) -> Any:
     )
 
 
-def report(runs: Sequence[Run], project: str, entity: str) -> Any:
+def report(runs: list[Run], comparison: Comparison, project: str, entity: str) -> Any:
     """The ``Report``: the same panels with the table of runs, as a page to hand on."""
     import wandb_workspaces.reports.v2 as wr
 
@@ -65,25 +72,29 @@ def report(runs: Sequence[Run], project: str, entity: str) -> Any:
         blocks=[
             wr.P("Lines are means over seeds, bands reach from the lowest seed to the highest."),
             wr.PanelGrid(runsets=[runset], panels=_panels()),
+            wr.MarkdownBlock(text=markdown(runs, comparison)),
         ],
     )
 
 
-def write_dashboard(path: Path, views: Sequence[Any]) -> None:
-    """Write what would be sent, by kind of view, as JSON that W&B's models read back."""
+def dashboard_json(views: Sequence[Any]) -> str:
+    """What would be sent, by kind of view, as JSON that W&B's models read back."""
     models = {type(view).__name__.lower(): view._to_model() for view in views}
     content = {
         kind: json.loads(m.model_dump_json(by_alias=True, exclude_none=True))
         for kind, m in models.items()
     }
-    path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    return json.dumps(content, indent=1) + "\n"
 
 
-def send_dashboard(runs: Sequence[Run], project: str, entity: str | None) -> list[str]:
+def send_dashboard(
+    runs: list[Run], comparison: Comparison, project: str, entity: str | None
+) -> list[str]:
     """Save workspace and report at W&B.
 
     Args:
         runs: whose experiments are shown.
+        comparison: of them.
         project: of W&B, where the runs are.
         entity: the W&B user or team; None for the user's default.
 
@@ -99,7 +110,7 @@ def send_dashboard(runs: Sequence[Run], project: str, entity: str | None) -> lis
     try:
         api = wandb.Api()  # asks whether the key is valid, before anything is sent
         owner = entity or api.default_entity
-        views = [report(runs, project, owner), workspace(runs, project, owner)]
+        views = [make(runs, comparison, project, owner) for make in (report, workspace)]
         return [view.save().url for view in views]
     except (wandb.Error, requests.RequestException, ValueError) as error:
         raise OSError(" ".join(str(error).split())) from error

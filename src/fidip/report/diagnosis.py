@@ -18,10 +18,13 @@ KIND_COLORS = {
     "miss": "#D55E00",
 }
 
+PARTS = {"kinds", "per_joint", "reliability", "slices"}
+"""Of results; those of a run in which no prediction is of anyone have none of them."""
+
 
 def diagnosis(runs: list[Run]) -> list[dict[str, str]]:
     """Captions and inline SVGs of the runs whose results hold a diagnosis; seeds are averaged."""
-    groups = by_experiment([run for run in runs if "slices" in run.results])
+    groups = by_experiment([run for run in runs if run.results.keys() >= PARTS])
     if not groups:
         return []
     found = [
@@ -43,13 +46,13 @@ def error_kinds(group: list[Run]) -> str:
     joints = list(group[0].results["per_joint"])
     rows = [
         [r.results["kinds"] for r in group],
-        *([r.results["per_joint"][joint]["kinds"] for r in group] for joint in joints),
+        *([_kinds(r, joint) for r in group] for joint in joints),
     ]
 
     def draw(axes: Axes) -> None:
         left = np.zeros(len(rows))
         for kind, color in KIND_COLORS.items():
-            shares = np.array([np.mean([seed[kind] or 0.0 for seed in row]) for row in rows])
+            shares = np.array([np.mean([seed.get(kind) or 0.0 for seed in row]) for row in rows])
             axes.barh(range(len(rows)), shares, left=left, color=color, label=kind)
             left += shares
         axes.set_yticks(range(len(rows)), ["all", *(j.replace("_", " ") for j in joints)])
@@ -59,6 +62,11 @@ def error_kinds(group: list[Run]) -> str:
         axes.legend(frameon=False, ncols=5, loc="lower center", bbox_to_anchor=(0.4, 1))
 
     return _svg(draw, 5.4, 6.5)
+
+
+def _kinds(run: Run, joint: str) -> dict[str, float | None]:
+    found: dict[str, float | None] = run.results["per_joint"].get(joint, {}).get("kinds", {})
+    return found
 
 
 def reliability(groups: dict[str, list[Run]]) -> str:

@@ -25,6 +25,7 @@ STYLE: Any = {
     "grid.color": "#e6e6e6",
     "axes.axisbelow": True,
     "svg.fonttype": "path",
+    "text.parse_math": False,  # names may have a $
 }
 
 
@@ -54,28 +55,31 @@ def forest(runs: list[Run], comparison: Comparison) -> str:
     return _svg(draw, 1.2 + 0.55 * len(groups), 9)
 
 
-def per_joint(runs: list[Run], measure: str = "pck@0.1") -> str:
-    """Share of joints found, by joint; mean over seeds."""
+def per_joint(runs: list[Run]) -> str:
+    """PCK at .1 by joint, mean over seeds; empty where no prediction is of anyone."""
+    joints = list(next((j for run in runs if (j := run.results.get("per_joint"))), {}))
+    if not joints:
+        return ""
 
     def draw(axes: Axes) -> None:
         groups = by_experiment(runs)
-        joints = list(runs[0].results["per_joint"])
         width = 0.8 / len(groups)
         for i, (name, group) in enumerate(groups.items()):
-            heights = [
-                sum(r.results["per_joint"][j][measure] or 0 for r in group) / len(group)
-                for j in joints
-            ]
+            heights = [sum(_pck(run, j) for run in group) / len(group) for j in joints]
             at = [x - 0.4 + width * (i + 0.5) for x in range(len(joints))]
             axes.bar(at, heights, width, label=name, color=COLORS[i % len(COLORS)])
         axes.set_xticks(
             range(len(joints)), [j.replace("_", " ") for j in joints], rotation=45, ha="right"
         )
-        axes.set_ylabel(measure.upper())
+        axes.set_ylabel("PCK@0.1")
         axes.set_ylim(0, 1)
         axes.legend(frameon=False, ncols=len(groups), loc="lower center", bbox_to_anchor=(0.5, 1))
 
     return _svg(draw, 4.2, 11)
+
+
+def _pck(run: Run, joint: str) -> float:
+    return run.results.get("per_joint", {}).get(joint, {}).get("pck@0.1") or 0.0
 
 
 def curve(runs: list[Run], column: str, label: str, line: float | None = None) -> str:

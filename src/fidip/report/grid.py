@@ -4,12 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import product
-from pathlib import Path
 from typing import Any, NamedTuple
-
-from omegaconf import OmegaConf
-
-from fidip.errors import RunError
 
 NOISE = [
     "name",
@@ -18,13 +13,22 @@ NOISE = [
     "data.seed",
     "run_dir",
     "resume",
+    "overwrite",
     "data.root",
     "data.num_workers",
     "allow_contaminated",
     "allow_partial",
+    "allow_targets",
+    "callbacks.checkpoints.folder",
+    "callbacks.checkpoints.every_minutes",
+    "callbacks.checkpoints.max_requeues",
+    "trainer.default_root_dir",
+    "trainer.enable_model_summary",
+    "trainer.enable_progress_bar",
+    "trainer.log_every_n_steps",
 ]
-"""Settings that tell where, how and which of the seeds."""
-NOISY_GROUPS = ("logger.", "callbacks.", "sweep.", "hydra.")
+"""Settings that cannot change a result, and the seeds: runs that differ only in them are alike."""
+NOISY_GROUPS = ("logger.", "callbacks.progress.", "callbacks.pruning.", "sweep.", "hydra.")
 FULL = 0.5
 """A grid with fewer cells was searched, not swept: its other cells are not missing."""
 
@@ -47,29 +51,13 @@ class Place(NamedTuple):
     state: str = "finished"
 
 
-def read_settings(config: Path) -> dict[str, Any]:
-    """The settings of a ``config.yaml`` that can make a difference, by dotted key.
-
-    Raises:
-        RunError: the file cannot be read.
-    """
-    try:
-        content = OmegaConf.to_container(OmegaConf.load(config))
-    except Exception as error:
-        why = " ".join(str(error).split())
-        raise RunError(f"{config}: cannot be read ({why}); train the run again") from error
-    flat = _flatten(content) if isinstance(content, dict) else {}
-    return {k: v for k, v in flat.items() if k not in NOISE and not k.startswith(NOISY_GROUPS)}
-
-
-def _flatten(node: Mapping[Any, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for key, value in node.items():
-        if isinstance(value, Mapping):
-            flat.update(_flatten(value, f"{prefix}{key}."))
-        else:
-            flat[f"{prefix}{key}"] = tuple(value) if isinstance(value, list) else value
-    return flat
+def settings_of(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings by dotted key that can make a difference."""
+    return {
+        key: value
+        for key, value in config.items()
+        if key not in NOISE and not f"{key}.".startswith(NOISY_GROUPS)
+    }
 
 
 def swept(settings: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -100,8 +88,9 @@ def label(name: str, axes: Mapping[str, Any]) -> str:
 
 
 def show(value: Any) -> str:
-    """A setting as on the command line."""
-    return "null" if value is None else str(value)
+    """A setting as on the command line, in one line."""
+    text = "null" if value is None else str(value)
+    return text if text.isprintable() else repr(text)
 
 
 def gaps(places: Sequence[Place]) -> list[str]:

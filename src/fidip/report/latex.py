@@ -1,32 +1,48 @@
-"""The table that a paper needs."""
+"""The tables that a paper needs."""
 
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
 from fidip.report.comparison import Comparison
 from fidip.report.runs import Run, by_experiment, mean_and_spread
-from fidip.report.tables import COLUMNS, footnote, interval_of
+from fidip.report.tables import (
+    COLUMNS,
+    difference_header,
+    difference_rows,
+    footnote,
+    interval_of,
+    rule,
+)
 
 ESCAPES = {c: "\\" + c for c in "&%$#_{}"} | {
     "\\": r"\textbackslash{}",
     "~": r"\textasciitilde{}",
     "^": r"\textasciicircum{}",
     "±": r"$\pm$",
+    "<": r"$<$",
+    ">": r"$>$",
 }
 
 
 def escape(text: str) -> str:
     """Plain text as LaTeX sets it."""
-    return re.sub(r"[\\&%$#_{}~^±]", lambda found: ESCAPES[found.group()], text)
+    return re.sub(r"[\\&%$#_{}~^±<>]", lambda found: ESCAPES[found.group()], text)
+
+
+def latex_tables(runs: list[Run], comparison: Comparison) -> str:
+    """The tables of experiments and, if there are any, of differences.
+
+    They need ``\\usepackage{booktabs}``.
+    """
+    tables = [latex_table(runs, comparison)]
+    if comparison.differences:
+        tables.append(difference_table(runs, comparison))
+    return "\n".join(tables)
 
 
 def latex_table(runs: list[Run], comparison: Comparison) -> str:
-    """A booktabs table, an experiment a row; the best mean of every column is bold.
-
-    Needs ``\\usepackage{booktabs}``.
-    """
+    """A booktabs table with an experiment a row; the highest mean of every column is bold."""
     groups = by_experiment(runs)
     best = {column: _best(groups, column) for column in COLUMNS}
     lines = []
@@ -34,29 +50,37 @@ def latex_table(runs: list[Run], comparison: Comparison) -> str:
         cells = [_number(mean_and_spread(group, column), best[column]) for column in COLUMNS]
         interval = interval_of(group, comparison)
         ends = "--" if interval is None else f"{interval[0]:.3f} to {interval[1]:.3f}"
-        lines.append(" & ".join([escape(name), str(len(group)), *cells, ends]) + r" \\")
+        lines.append([escape(name), str(len(group)), *cells, ends])
     header = ["Experiment", "Seeds", *COLUMNS, r"AP, 95\,\% interval"]
+    caption = f"Keypoint detection: {escape(footnote(runs))} Bold is the highest mean, no verdict."
+    return _table(header, lines, caption, "tab:fidip")
+
+
+def difference_table(runs: list[Run], comparison: Comparison) -> str:
+    """A booktabs table with a row for every experiment but the one compared with."""
+    header = [escape(name) for name in difference_header(comparison)]
+    lines = [[escape(cell) for cell in row] for row in difference_rows(runs, comparison)]
+    return _table(header, lines, escape(rule(runs, comparison)), "tab:fidip-differences")
+
+
+def _table(header: list[str], lines: list[list[str]], caption: str, name: str) -> str:
     return "\n".join(
         [
             r"\begin{table}",
             r"  \centering",
-            rf"  \caption{{Key point detection: {escape(footnote(runs))} The best mean is bold.}}",
-            r"  \label{tab:fidip}",
+            rf"  \caption{{{caption}}}",
+            rf"  \label{{{name}}}",
             rf"  \begin{{tabular}}{{l{'r' * (len(header) - 1)}}}",
             r"    \toprule",
             "    " + " & ".join(header) + r" \\",
             r"    \midrule",
-            *(f"    {line}" for line in lines),
+            *(f"    {' & '.join(line)} \\\\" for line in lines),
             r"    \bottomrule",
             r"  \end{tabular}",
             r"\end{table}",
             "",
         ]
     )
-
-
-def write_latex(path: Path, runs: list[Run], comparison: Comparison) -> None:
-    path.write_text(latex_table(runs, comparison), encoding="utf-8")
 
 
 def _best(groups: dict[str, list[Run]], column: str) -> str | None:

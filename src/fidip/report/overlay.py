@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import cv2
@@ -12,6 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fidip.drawing import draw_pose, sheet, spread
+from fidip.errors import DataError
+from fidip.images import decode_rgb
 from fidip.report.runs import Run
 from fidip.types import Annotation, Poses
 
@@ -31,48 +34,56 @@ def contact_sheet(
     return sheet(tiles, tile, columns)
 
 
-def side_by_side(runs: list[Run], count: int = 6) -> list[dict[str, Any]]:
+def side_by_side(
+    runs: list[Run], people: Sequence[Annotation], count: int = 6
+) -> list[dict[str, Any]]:
     """The same test images for every run: rows of (label, JPEG data URI), ground truth first.
 
     Args:
         runs: tested on the same images.
+        people: the labelled people on these images.
         count: of images.
 
     Returns:
-        No rows where there are no runs, or the images are no longer where they saw them.
+        No rows where there are no runs, or no image can be read.
     """
-    if not runs or not runs[0].test_json.is_file():
-        return []
-    truth = json.loads(runs[0].test_json.read_text(encoding="utf-8"))
-    people = {a["image_id"]: a for a in truth["annotations"]}
+    labelled = list({person.image_id: person for person in people}.values())
     predictions = [_best_by_image(run) for run in runs]
-    chosen = [truth["images"][i] for i in spread(len(truth["images"]), count)]
     rows = []
-    for record in chosen:
-        image = cv2.imread(str(runs[0].test_images / record["file_name"]), cv2.IMREAD_COLOR_RGB)
-        if image is None or record["id"] not in people:
+    for person in [labelled[i] for i in spread(len(labelled), count)] if runs else []:
+        image = _read_image(person.image_path)
+        if image is None:
             continue
-        entries = [("labelled", people[record["id"]]["keypoints"], 0.0)]
+        entries = [("labelled", person.keypoints, 0.0)]
         entries += [
-            (f"{run.experiment}, seed {run.results['seed']}", best[record["id"]], SURE)
+            (f"{run.experiment}, seed {run.results['seed']}", best[person.image_id], SURE)
             for run, best in zip(runs, predictions, strict=True)
-            if record["id"] in best
+            if person.image_id in best
         ]
-        rows.append(
-            {"name": record["file_name"], "cells": [_cell(image, *entry) for entry in entries]}
-        )
+        name = person.image_path.name
+        rows.append({"name": name, "cells": [_cell(image, *entry) for entry in entries]})
     return rows
 
 
-def _best_by_image(run: Run) -> dict[int, list[float]]:
+def _read_image(path: Path) -> NDArray[np.uint8] | None:
+    """(H, W, 3) RGB image; None where the file is gone or no image."""
+    try:
+        return decode_rgb(path.read_bytes(), path)
+    except (OSError, DataError, cv2.error):
+        return None
+
+
+def _best_by_image(run: Run) -> dict[int, NDArray[np.float64]]:
     entries = json.loads((run.root / "predictions.json").read_text(encoding="utf-8"))
-    return {e["image_id"]: e["keypoints"] for e in sorted(entries, key=lambda e: e["score"])}
+    return {
+        e["image_id"]: np.array(e["keypoints"]).reshape(-1, 3)
+        for e in sorted(entries, key=lambda e: e["score"])
+    }
 
 
 def _cell(
-    image: NDArray[np.uint8], label: str, flat: list[float], threshold: float
+    image: NDArray[np.uint8], label: str, keypoints: NDArray[np.float64], threshold: float
 ) -> dict[str, str]:
-    keypoints = np.array(flat).reshape(-1, 3)
     drawn = draw_pose(image, keypoints[:, :2], keypoints[:, 2] > threshold)
     ok, jpeg = cv2.imencode(".jpg", drawn[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 88])
     assert ok

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from jinja2 import Environment, PackageLoader
 
 from fidip.report import figures
 from fidip.report.comparison import Comparison
 from fidip.report.diagnosis import diagnosis
+from fidip.report.grid import show
 from fidip.report.overlay import side_by_side
 from fidip.report.runs import Run, by_experiment
 from fidip.report.sweeps import sweep_curves
@@ -18,44 +18,57 @@ from fidip.report.tables import (
     difference_header,
     difference_rows,
     footnote,
+    intervals_over,
     rule,
     summary_rows,
 )
 
 
-def write_page(
-    path: Path, runs: list[Run], comparison: Comparison, gaps: Sequence[str] = ()
-) -> None:
-    """Tables, AP with intervals and over swept numbers, joints, learning curves, overlays.
+def html_page(
+    runs: list[Run],
+    comparison: Comparison,
+    repeats: Sequence[str] = (),
+    gaps: Sequence[str] = (),
+) -> str:
+    """HTML of the tables, AP with intervals and over swept numbers, joints, curves and overlays.
 
     Args:
-        path: of the page.
         runs: the finished ones.
         comparison: of them.
+        repeats: a line for every seed that has several runs.
         gaps: a line for every run that failed or is missing.
     """
     template = Environment(loader=PackageLoader("fidip.report"), autoescape=True)
     same_images = {comparison.against} & set(comparison.intervals) | set(comparison.differences)
     first = [group[0] for name, group in by_experiment(runs).items() if name in same_images]
-    html = template.get_template("compare.html").render(
+    return template.get_template("compare.html").render(
         header=HEADER,
         rows=summary_rows(runs, comparison),
         footnote=footnote(runs),
         difference_header=difference_header(comparison),
-        difference_rows=difference_rows(comparison),
+        difference_rows=difference_rows(runs, comparison),
         rule=rule(runs, comparison),
         problems=comparison.problems,
+        repeats=repeats,
         gaps=gaps,
         sweeps=sweep_curves(runs, comparison),
         forest=figures.forest(runs, comparison),
+        intervals_over=intervals_over(runs),
         joints=figures.per_joint(runs),
         curves=[
             figures.curve(runs, "val/AP", "AP on validation images"),
             figures.curve(runs, "train/pose_loss", "training loss"),
             figures.curve(runs, "train/domain_accuracy", "domain accuracy", line=0.5),
         ],
-        overlays=side_by_side(first),
+        overlays=side_by_side(first, comparison.people),
         diagnosis=diagnosis(runs),
-        runs=runs,
+        runs=[
+            {
+                "name": show(run.root.name),
+                "commit": run.environment.get("commit") or "",
+                "device": run.environment.get("device", ""),
+                "command": show(run.environment.get("command", "")),
+            }
+            for run in runs
+        ],
     )
-    path.write_text(html, encoding="utf-8")

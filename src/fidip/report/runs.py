@@ -1,20 +1,29 @@
-"""Run folders, read back: results and learning curves by experiment."""
+"""Run directories, read back: results and learning curves by experiment."""
 
 from __future__ import annotations
 
-import csv
 import glob
-import json
 import os
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from omegaconf import OmegaConf
 
-from fidip.errors import RunError
-from fidip.report.grid import Place, axes_of, gaps, label, read_settings
+from fidip.errors import DamagedRunError, RunError
+from fidip.report.grid import Place, axes_of, gaps, label, settings_of, show
+from fidip.report.run_files import (
+    flatten,
+    read_config,
+    read_curves,
+    read_environment,
+    read_object,
+    read_scores,
+)
+
+STARTED = "%Y-%m-%d_%H-%M-%S-%f"
+"""How ``config.yaml`` writes when the run, or the sweep that it is a job of, was started."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +57,7 @@ class Run:
     @property
     def data_root(self) -> Path:
         """The folder of its data set."""
-        return Path(self.environment.get("data_root", "unknown"))
+        return Path(self.environment.get("data_root") or "unknown")
 
     @property
     def test_json(self) -> Path:
@@ -65,102 +74,187 @@ class Found(NamedTuple):
     """What a glob matches.
 
     Attributes:
-        runs: the finished ones, by experiment and seed.
-        gaps: a line for every run that failed, is not finished, or is missing from the grid.
+        runs: the finished ones, by experiment and seed; of several with the same settings and seed
+            the newest.
+        repeats: a line for every seed that has several runs, which are named.
+        gaps: a line for every run that failed, is damaged, unfinished, or missing from the grid.
+        damaged: a line for every damaged file that keeps a run from being used.
     """
 
     runs: list[Run]
+    repeats: list[str]
     gaps: list[str]
+    damaged: list[str]
+
+
+@dataclass(frozen=True)
+class _Entry:
+    """A run directory.
+
+    Attributes:
+        folder: the directory.
+        config: its settings by dotted key.
+        place: its place in the grid.
+        run: its contents, if it is finished and whole.
+        damage: the message on its damaged file, or empty.
+    """
+
+    folder: Path
+    config: dict[str, Any]
+    place: Place
+    run: Run | None = None
+    damage: str = ""
 
 
 def read_runs(pattern: str, data_root: str | None = None) -> Found:
-    """The runs whose folders match a glob, by experiment and seed, and what is missing.
+    """The runs whose directories match a glob, by experiment and seed, and what is missing.
 
     Args:
-        pattern: of the run folders.
+        pattern: of the run directories.
         data_root: where the test data lies now; None for where the runs saw it.
 
     Raises:
-        RunError: nothing matches, no run is finished, or a file of a run cannot be read.
+        RunError: nothing matches, or no run is finished and whole.
     """
-    folders = sorted({Path(f) for f in glob.glob(pattern, recursive=True) if Path(f).is_dir()})
-    never = [_waiting(f) for f in folders if not _has(f, "config") and _has(f, "job", "json")]
-    folders = [f for f in folders if _has(f, "config")]
-    if not folders:
-        raise RunError(f"runs={pattern}: no run folder matches; a run folder holds config.yaml")
-    places = [_place(folder) for folder in folders]
-    missing = [*gaps(places), *never]
-    axes = axes_of(places)
-    runs = [
-        replace(
-            _read(folder, data_root),
-            axes={key: place.settings.get(key) for key in axes[place.name]},
-        )
-        for folder, place in zip(folders, places, strict=True)
-        if place.state == "finished"
-    ]
+    folders, never = _folders(pattern)
+    entries, damaged = [], []
+    for folder in folders:
+        try:
+            entries.append(_entry(folder, data_root))
+        except DamagedRunError as error:
+            damaged.append(str(error))
+    damaged += [entry.damage for entry in entries if entry.damage]
+    missing = [*gaps([entry.place for entry in entries]), *never]
+    runs, repeats = _newest(entries)
     if not runs:
-        raise RunError(f"runs={pattern}: no run is finished; {'; '.join(missing)}")
-    return Found(sorted(runs, key=lambda run: (run.experiment, run.results["seed"])), missing)
+        raise RunError(f"runs={pattern}: no run is finished; {'; '.join([*damaged, *missing])}")
+    runs.sort(key=lambda run: (run.experiment, run.results["seed"]))
+    return Found(runs, repeats, missing, damaged)
+
+
+def _folders(pattern: str) -> tuple[list[Path], list[str]]:
+    """The run directories that a glob matches, each once, and a line for every job without one."""
+    found = glob.glob(pattern, recursive=True) or [pattern]  # a name may have brackets
+    paths = {os.path.realpath(path): Path(path) for path in sorted(found, reverse=True)}
+    folders = sorted(path for path in paths.values() if path.is_dir())
+    never = [_waiting(f) for f in folders if not _has(f, "config") and _has(f, "job", "json")]
+    folders = [folder for folder in folders if _has(folder, "config")]
+    if not folders:
+        files = "; it matches files" if any(path.is_file() for path in paths.values()) else ""
+        raise RunError(
+            f"runs={pattern}: no run directory matches{files}; expected a glob of directories that "
+            "hold config.yaml"
+        )
+    return folders, never
 
 
 def _has(folder: Path, name: str, suffix: str = "yaml") -> bool:
     return (folder / f"{name}.{suffix}").is_file()
 
 
-def _place(folder: Path) -> Place:
-    config = read_settings(folder / "config.yaml")
-    if _has(folder, "results", "json") and _has(folder, "environment", "json"):
-        results = _json(folder / "results.json")
-        return Place(str(results["experiment"]), int(results["seed"]), config)
-    about: Any = OmegaConf.load(folder / "config.yaml")
-    lacking = "environment" if _has(folder, "results", "json") else "results"
-    state = f"not finished, {folder} has no {lacking}.json"
-    if _has(folder, "pruned", "json"):
-        state = f"pruned, {_json(folder / 'pruned.json').get('error')} ({folder})"
-    if _has(folder, "failed", "json"):
-        state = f"failed, {_json(folder / 'failed.json').get('error')} ({folder})"
-    return Place(str(about.get("name")), int(about.get("seed") or 0), config, state)
+def _entry(folder: Path, data_root: str | None) -> _Entry:
+    """A run directory, its files read and checked.
+
+    Raises:
+        DamagedRunError: its ``config.yaml`` is damaged, so that its place is unknown.
+    """
+    config = flatten(read_config(folder / "config.yaml"))
+    settings = settings_of(config)
+    name, seed = show(config.get("name", folder.name)), config.get("seed")
+    place = Place(name, seed if type(seed) is int else 0, settings, _state(folder))
+    if place.state != "finished":
+        return _Entry(folder, config, place)
+    try:
+        run = _read(folder, data_root)
+    except DamagedRunError as error:
+        return _Entry(folder, config, place._replace(state=f"damaged ({folder})"), None, str(error))
+    place = place._replace(name=run.name, seed=run.results["seed"])
+    return _Entry(folder, config, place, run)
+
+
+def _state(folder: Path) -> str:
+    """``finished``, or why a run is not."""
+    has_results = _has(folder, "results", "json")
+    if has_results and _has(folder, "environment", "json"):
+        return "finished"
+    for state in ("failed", "pruned"):
+        if _has(folder, state, "json"):
+            return f"{state}, {_reason(folder / f'{state}.json')} ({folder})"
+    lacking = "environment" if has_results else "results"
+    return f"not finished, {folder} has no {lacking}.json"
 
 
 def _waiting(folder: Path) -> str:
-    overrides = " ".join(map(str, _json(folder / "job.json").get("overrides", [])))
     failed = folder / "failed.json"
-    why = f"failed, {_json(failed).get('error')}" if failed.is_file() else "never started"
-    return f"{overrides}: {why} ({folder})"
+    why = f"failed, {_reason(failed)}" if failed.is_file() else "never started"
+    try:
+        overrides = read_object(folder / "job.json").get("overrides")
+    except DamagedRunError as error:
+        return f"{why}: {error}"
+    listed = overrides if isinstance(overrides, list) else []
+    return f"{' '.join(map(show, listed))}: {why} ({folder})"
+
+
+def _reason(path: Path) -> str:
+    """The error that a failed or pruned job left, in one line."""
+    try:
+        return " ".join(show(read_object(path).get("error")).split())
+    except DamagedRunError as error:
+        return f"unknown why: {error}"
 
 
 def _read(folder: Path, data_root: str | None) -> Run:
-    results, environment = (_json(folder / f"{name}.json") for name in ("results", "environment"))
-    if data_root is not None and "data_root" in environment:
+    """A finished run.
+
+    Raises:
+        DamagedRunError: one of its files is damaged.
+    """
+    results = read_scores(folder / "results.json")
+    environment = read_environment(folder / "environment.json")
+    before = environment.get("data_root")
+    if data_root is not None and before:
         for key in ("test_json", "test_images", "data_root"):
-            inside = os.path.relpath(environment[key], environment["data_root"])
+            inside = os.path.relpath(environment.get(key) or before, before)
             environment[key] = str(Path(data_root) / inside)
-    return Run(folder, results, environment, _curves(folder))
+    return Run(folder, results, environment, read_curves(folder / "metrics.csv"))
 
 
-def _json(path: Path) -> dict[str, Any]:
+def _newest(entries: list[_Entry]) -> tuple[list[Run], list[str]]:
+    """The newest run of every seed of every experiment, and a line for seeds with several."""
+    axes = axes_of([entry.place for entry in entries])
+    seeds: dict[tuple[Any, ...], list[tuple[_Entry, Run]]] = {}
+    for entry in entries:
+        if entry.run is not None:
+            settings = entry.place.settings
+            run = replace(entry.run, axes={k: settings.get(k) for k in axes[entry.place.name]})
+            seed = entry.place.seed
+            key = (run.experiment, seed, repr(entry.config.get("data.seed", seed)))
+            seeds.setdefault(key, []).append((entry, run))
+    runs, lines = [], []
+    for (experiment, seed, _), group in seeds.items():
+        *older, (_, newest) = sorted(group, key=lambda pair: _age(pair[0]))
+        runs.append(newest)
+        if older:
+            names = ", ".join(str(run.root) for _, run in older)
+            lines.append(
+                f"repeats of one seed, not counted: {experiment}, seed {seed}: {names}; "
+                f"the newest counts: {newest.root}"
+            )
+    return runs, lines
+
+
+def _age(entry: _Entry) -> tuple[float, float, str]:
+    """What sorts runs from old to new: when they started, ended, and their directories' names.
+
+    ``config.yaml`` has the start; where it does not, the end counts, which is when ``results.json``
+    was written.
+    """
+    end = (entry.folder / "results.json").stat().st_mtime
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise RunError(f"{path.parent}: the run is not finished, it has no {path.name}") from None
-    except ValueError as error:
-        raise RunError(f"{path}: not JSON ({error}); evaluate the run again") from error
-    if not isinstance(content, dict):
-        raise RunError(f"{path}: expected an object; evaluate the run again")
-    return content
-
-
-def _curves(folder: Path) -> dict[str, list[tuple[float, float]]]:
-    curves: dict[str, list[tuple[float, float]]] = {}
-    path = folder / "metrics.csv"
-    if path.is_file():
-        with path.open(newline="", encoding="utf-8") as file:
-            for row in csv.DictReader(file):
-                for name, value in row.items():
-                    if value and name not in ("epoch", "step"):
-                        curves.setdefault(name, []).append((float(row["epoch"] or 0), float(value)))
-    return curves
+        start = datetime.strptime(str(entry.config.get("sweep.started")), STARTED).timestamp()
+    except (ValueError, OverflowError):
+        start = end
+    return start, end, str(entry.folder)
 
 
 def by_experiment(runs: list[Run]) -> dict[str, list[Run]]:

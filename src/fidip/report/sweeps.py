@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from fidip.report.comparison import Comparison
 from fidip.report.figures import COLORS, _svg
 from fidip.report.grid import label
+from fidip.report.run_files import LARGEST
 from fidip.report.runs import Run, by_experiment
 from fidip.report.tables import interval_of
 
@@ -31,7 +32,11 @@ def sweep_curves(runs: list[Run], comparison: Comparison) -> list[dict[str, str]
 
 def _is_number_line(values: Sequence[Any]) -> bool:
     numbers = {v for v in values if isinstance(v, (int, float)) and not isinstance(v, bool)}
-    return len(numbers) > 1 and all(v is None or v in numbers for v in values)
+    return (
+        len(numbers) > 1
+        and all(v is None or v in numbers for v in values)
+        and all(abs(v) < LARGEST for v in numbers)
+    )
 
 
 def scale_of(values: Sequence[float]) -> str:

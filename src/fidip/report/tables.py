@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import csv
-from pathlib import Path
+import io
+from collections.abc import Sequence
+from typing import Any
 
-from fidip.metrics import NAMES, Interval
+from fidip.metrics import NAMES, Difference, Interval
 from fidip.report.comparison import Comparison
 from fidip.report.runs import Run, by_experiment, mean_and_spread
 
 COLUMNS = ("AP", "AP50", "AP75", "AR")
+FEWEST_SEEDS = 3
+"""Of both experiments, for a verdict on their difference."""
 
 
 def summary_rows(runs: list[Run], comparison: Comparison) -> list[list[str]]:
@@ -26,82 +30,119 @@ def summary_rows(runs: list[Run], comparison: Comparison) -> list[list[str]]:
 HEADER = ["experiment", "seeds", *COLUMNS, "AP, 95 % interval", "minutes"]
 
 
-def difference_rows(comparison: Comparison) -> list[list[str]]:
-    """A row an experiment but the one compared with: AP's difference to it, and what that says."""
+def difference_header(comparison: Comparison) -> list[str]:
+    """The headings of ``difference_rows``."""
+    value = f"AP less that of {comparison.against}"
+    return ["experiment", value, "95 % interval", "interval over", "p over images", "verdict"]
+
+
+def difference_rows(runs: list[Run], comparison: Comparison) -> list[list[str]]:
+    """A row for every experiment but the one compared with: AP's difference to it, and a verdict."""
+    groups = by_experiment(runs)
+    against = groups[comparison.against]
     rows = []
     for name, numbers in comparison.differences.items():
-        ap = numbers["AP"]
+        ap, over = numbers["AP"], interval_over(groups[name], against)
         if ap is None:
-            rows.append([name, "n/a", "n/a", "n/a", "nobody to compare on"])
+            rows.append([name, "n/a", "n/a", over, "n/a", "no people to compare on"])
         else:
             low, high = ap.interval
             interval = f"{show_signed(low)} to {show_signed(high)}"
-            rows.append([name, show_signed(ap.value), interval, f"{ap.p:.3f}", ap.verdict])
+            says = verdict(ap, groups[name], against)
+            rows.append([name, show_signed(ap.value), interval, over, f"{ap.p:.3f}", says])
     return rows
 
 
-def difference_header(comparison: Comparison) -> list[str]:
-    return ["experiment", f"AP less that of {comparison.against}", "95 % interval", "p", ""]
+def verdict(difference: Difference, group: list[Run], against: list[Run]) -> str:
+    """What a difference says about two experiments; nothing with too few seeds of either.
+
+    Training with another seed changes the numbers by itself. From fewer than three runs of each
+    experiment, the size of that change is unknown, however small the intervals over images are.
+    """
+    seeds = min(len(group), len(against))
+    if seeds >= FEWEST_SEEDS:
+        return difference.verdict
+    count = "one seed" if seeds == 1 else f"{seeds} seeds"
+    return f"{count}: the difference between runs is unknown"
+
+
+def interval_over(group: list[Run], against: list[Run]) -> str:
+    """What the interval of a difference was drawn over."""
+    several = [one[0].experiment for one in (group, against) if len(one) > 1]
+    if len(several) == 1:
+        return f"images, seeds of {several[0]}"
+    return "seeds and images" if several else "images"
 
 
 def rule(runs: list[Run], comparison: Comparison) -> str:
-    """What the differences mean, and when they count."""
-    text = (
-        "Better or worse is said where the interval leaves out 0 and p < .05. Interval: bootstrap "
-        "over seeds and images, the same images for both. p: permutation test, predictions "
-        "swapped image by image, all seeds at once."
-    )
+    """What the columns of the differences mean, and which rows get a verdict."""
     groups = by_experiment(runs)
-    single = [n for n in (comparison.against, *comparison.differences) if len(groups[n]) == 1]
-    if single:
-        text += f" One seed of {', '.join(single)}: what another seed would give is not known."
-    if len(comparison.differences) > 1:
-        text += " Each p is for its row alone."
+    names = list(comparison.differences)
+    fewest = {n: min(len(groups[n]), len(groups[comparison.against])) for n in names}
+    text = (
+        "Interval: bootstrap over what its column names, with the same images for both "
+        "experiments. p: permutation test over images only, with predictions swapped image by "
+        "image for all seeds at once; it does not know that another seed gives another network."
+    )
+    if any(seeds >= FEWEST_SEEDS for seeds in fewest.values()):
+        text += (
+            " The verdict is better or worse where the interval excludes 0 and p < .05, else not "
+            "distinguishable."
+        )
+    if any(seeds < FEWEST_SEEDS for seeds in fewest.values()):
+        text += f" A verdict needs {FEWEST_SEEDS} seeds of both experiments."
+    if len(names) > 1:
+        text += " Each p is for its row only; nothing corrects for several rows."
     return text
 
 
-def write_markdown(path: Path, runs: list[Run], comparison: Comparison) -> None:
-    """A table an experiment a row, what the numbers depend on, and the differences."""
+def markdown(runs: list[Run], comparison: Comparison, notes: Sequence[str] = ()) -> str:
+    """Tables of the experiments and of their differences, what these depend on, and notes."""
     parts = [_markdown(HEADER, summary_rows(runs, comparison)), footnote(runs)]
     if comparison.differences:
-        parts += [_markdown(difference_header(comparison), difference_rows(comparison))]
+        parts += [_markdown(difference_header(comparison), difference_rows(runs, comparison))]
         parts += [rule(runs, comparison)]
-    path.write_text("\n\n".join([*parts, *comparison.problems]) + "\n", encoding="utf-8")
+    return "\n\n".join([*parts, *notes]) + "\n"
 
 
 def _markdown(header: list[str], rows: list[list[str]]) -> str:
     lines = [header, ["---"] * len(header), *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+    cells = ([cell.replace("|", r"\|") for cell in line] for line in lines)
+    return "\n".join("| " + " | ".join(line) + " |" for line in cells)
 
 
-def write_differences(path: Path, comparison: Comparison) -> None:
-    """A row an experiment and number: its difference, interval, p and verdict; empty where n/a."""
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(
-            ["experiment", "against", "number", "difference", "low", "high", "p", "verdict"]
-        )
-        for name, numbers in comparison.differences.items():
-            for number, d in numbers.items():
-                cells = (
-                    ["", "", "", "", ""] if d is None else [d.value, *d.interval, d.p, d.verdict]
-                )
-                writer.writerow([name, comparison.against, number, *cells])
+def differences_csv(runs: list[Run], comparison: Comparison) -> str:
+    """A row for every experiment and number: difference, interval, p and verdict; empty where n/a."""
+    groups = by_experiment(runs)
+    against = groups.get(comparison.against, [])
+    header = ["experiment", "against", "number", "difference", "low", "high", "p", "verdict"]
+    rows: list[list[Any]] = [[*header, "seeds", "seeds_against", "interval_over", "p_over"]]
+    for name, numbers in comparison.differences.items():
+        group = groups[name]
+        facts = [len(group), len(against), interval_over(group, against), "images"]
+        for number, d in numbers.items():
+            cells: list[Any] = [""] * 5
+            if d is not None:
+                cells = [d.value, *d.interval, d.p, verdict(d, group, against)]
+            rows.append([name, comparison.against, number, *cells, *facts])
+    return _csv(rows)
 
 
-def write_csv(path: Path, runs: list[Run]) -> None:
-    """A row a run: experiment, seed, the ten numbers, minutes; empty where n/a."""
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(["experiment", "seed", *NAMES, "minutes"])
-        for run in runs:
-            numbers = [
-                "" if run.results["metrics"][n] is None else run.results["metrics"][n]
-                for n in NAMES
-            ]
-            writer.writerow(
-                [run.experiment, run.results["seed"], *numbers, run.results.get("minutes", "")]
-            )
+def results_csv(runs: list[Run]) -> str:
+    """A row for every run: experiment, seed, the ten numbers, minutes; empty where n/a."""
+    rows: list[list[Any]] = [["experiment", "seed", *NAMES, "minutes"]]
+    for run in runs:
+        metrics = [run.results["metrics"][name] for name in NAMES]
+        numbers = ["" if value is None else value for value in metrics]
+        minutes = run.results.get("minutes", "")
+        rows.append([run.experiment, run.results["seed"], *numbers, minutes])
+    return _csv(rows)
+
+
+def _csv(rows: list[list[Any]]) -> str:
+    text = io.StringIO(newline="")
+    csv.writer(text).writerows(rows)
+    return text.getvalue()
 
 
 def footnote(runs: list[Run]) -> str:
@@ -110,9 +151,18 @@ def footnote(runs: list[Run]) -> str:
         f"{r.results['instances']} people, {r.results['box_source']} boxes, OKS by {r.results['area_source']}"
         for r in runs
     }
-    return "; ".join(sorted(parts)) + (
-        ". ± is one standard deviation over seeds; intervals are over seeds and images."
-    )
+    return f"{'; '.join(sorted(parts))}. {intervals_over(runs)}"
+
+
+def intervals_over(runs: list[Run]) -> str:
+    """What ± and the intervals of experiments are over, in words."""
+    groups = by_experiment(runs).values()
+    if all(len(group) == 1 for group in groups):
+        return "One seed of every experiment: intervals are over test images only."
+    text = "± is one standard deviation over seeds; intervals are over seeds and test images"
+    if any(len(group) == 1 for group in groups):
+        text += ", those of one seed over test images only"
+    return f"{text}."
 
 
 def _spread(value: tuple[float, float] | None) -> str:

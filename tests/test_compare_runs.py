@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import sys
 from contextlib import nullcontext
 
@@ -10,7 +11,9 @@ import pytest
 
 from fidip import compare
 from fidip.data import read_annotations
+from fidip.errors import RunError
 from fidip.metrics import annotations_to_coco, evaluate_keypoints
+from fidip.report import read_runs
 from fidip.run_folder import write_json
 
 TEST = "annotations/person_keypoints_validate_infant.json"
@@ -302,3 +305,399 @@ def test_the_dashboard_is_kept_where_nobody_is_logged_in(runs, monkeypatch, caps
         run_compare(monkeypatch, capsys, runs, "to=paper")
     assert exit_.value.code == 2
     assert "to=paper: expected html or wandb" in capsys.readouterr().err
+
+
+def written(runs, *names):
+    """Texts of the outputs by name, but for the CSV of single runs."""
+    names = names or ("compare.md", "compare.html", "table.tex", "differences.csv")
+    return {name: (runs.parent / "out" / name).read_text() for name in names}
+
+
+@pytest.mark.parametrize(("seeds", "words"), [(1, "one seed"), (2, "2 seeds")])
+@pytest.mark.parametrize("few", ["good", "bad", "both"])
+def test_with_fewer_than_three_seeds_there_is_no_verdict(
+    seeds, words, few, data, tmp_path, monkeypatch, capsys
+):
+    for experiment, error in (("good", 10), ("bad", 40)):
+        for seed in range(seeds if few in (experiment, "both") else 3):
+            make_run(tmp_path / "runs", data, experiment, error, seed)
+    runs = tmp_path / "runs"
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("WANDB_API_KEY", raising=False)
+    printed, rows = run_compare(monkeypatch, capsys, runs, "against=good", "to=wandb")
+    says = f"{words}: the difference between runs is unknown"
+    assert {r["verdict"] for r in rows} == {says, ""}  # of medium people there are none
+    texts = {"console": printed, **written(runs), **written(runs, "dashboard.json")}
+    for name, text in texts.items():
+        assert says in text, name
+        assert not [word for word in ("better", "worse", "not distinguishable") if word in text]
+    over = "seeds and images"
+    if seeds == 1:
+        over = {"good": "images, seeds of bad", "bad": "images, seeds of good", "both": "images"}[
+            few
+        ]
+    assert {(r["interval_over"], r["p_over"]) for r in rows} == {(over, "images")}
+    cells = line_of(texts["compare.md"], says).split(" | ")
+    assert cells[3] == over
+    assert line_of(texts["compare.md"], "interval over").split(" | ")[3:] == [
+        "interval over", "p over images", "verdict |"
+    ]  # fmt: skip
+    if few == "both" and seeds == 1:
+        assert "intervals are over test images only" in texts["compare.html"]
+
+
+def test_repeats_of_a_seed_count_once(runs, data, monkeypatch, capsys):
+    expected = run_compare(monkeypatch, capsys, runs, "against=good")[1]
+    old, new = "2026-01-01_10-00-00-000000", "2026-01-02_10-00-00-000000"
+    for seed in (0, 1, 2):
+        run = make_run(
+            runs, data, "bad", 30, seed=0, name=f"again_{seed}", sweep={"started": old},
+            run_dir=f"somewhere/{seed}", overwrite=True, logger={"csv": {"save_dir": "x"}},
+            callbacks={"progress": {"refresh_rate": seed}},
+        )  # fmt: skip
+        edit(run / "config.yaml", lambda c, workers=seed: c["data"].update(num_workers=workers))
+    edit(runs / "bad_0/config.yaml", lambda c: c.update(seed=0, sweep={"started": new}))
+    printed, rows = run_compare(monkeypatch, capsys, runs, "against=good")
+    assert rows == expected
+    assert line_of(printed, "│ bad ", "│ 1 ")
+    names = ", ".join(str(runs / f"again_{seed}") for seed in (0, 1, 2))
+    line = (
+        f"repeats of one seed, not counted: bad, seed 0: {names}; the newest counts: {runs}/bad_0"
+    )
+    assert line in printed.splitlines()
+    for text in written(runs, "compare.md", "compare.html").values():
+        assert line in text
+    (row,) = (r for r in rows if (r["experiment"], r["number"]) == ("bad", "AP"))
+    assert row["verdict"] == "one seed: the difference between runs is unknown"
+
+
+def test_three_repeats_are_not_three_seeds(data, tmp_path, monkeypatch, capsys):
+    for name in ("a", "b", "c"):
+        make_run(tmp_path / "runs", data, "good", 10, seed=5, name=name)
+    printed, _ = run_compare(monkeypatch, capsys, tmp_path / "runs")
+    assert line_of(printed, "│ good ", "│ 1 ")
+    assert "±" not in printed
+
+
+def test_without_a_start_the_newest_is_that_whose_results_are(data, tmp_path, monkeypatch, capsys):
+    for day, name in enumerate(("b", "c", "a")):
+        run = make_run(tmp_path / "runs", data, "good", 10, name=name)
+        os.utime(run / "results.json", (86400 * day, 86400 * day))
+    printed, _ = run_compare(monkeypatch, capsys, tmp_path / "runs")
+    assert "runs/b, " in line_of(printed, "repeats of one seed")
+    assert line_of(printed, "repeats of one seed").endswith("runs/a")
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"callbacks": {"ema": {"decay": 0.9}}},
+        {"optimizer": {"lr": 1e-3}},
+        {"data": {"seed": 3}},
+    ],
+)
+def test_what_changes_a_result_makes_no_repeat(settings, data, tmp_path, monkeypatch, capsys):
+    make_run(tmp_path / "runs", data, "good", 10, name="a")
+    run = make_run(tmp_path / "runs", data, "good", 11, name="b")
+    edit(
+        run / "config.yaml", lambda c: [c.setdefault(k, {}).update(v) for k, v in settings.items()]
+    )
+    printed, _ = run_compare(monkeypatch, capsys, tmp_path / "runs")
+    assert "repeats" not in printed
+
+
+def test_one_directory_found_twice_is_one_run(runs, monkeypatch, capsys):
+    expected = run_compare(monkeypatch, capsys, runs)
+    (runs / "latest").symlink_to(runs / "bad_0")
+    assert run_compare(monkeypatch, capsys, runs) == expected
+
+
+BOMB = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "".join(
+    f"{new}: &{new} [{', '.join(f'*{old}' for _ in range(9))}]\n"
+    for old, new in zip("abcdefgh", "bcdefghi", strict=True)
+)
+CONFIGS = {
+    "no YAML": b"a: [",
+    "a list": b"- a\n- b\n",
+    "empty": b"",
+    "a text": b"settings",
+    "a number": b"5",
+    "null": b"null",
+    "not UTF-8": b"\xff\xfe\x00",
+    "zeros": bytes(99),
+    "interpolation": b"data: ${oc.env:HOME}",
+    "broken interpolation": b"data: ${oc.env:HOME",
+    "alias bomb": BOMB.encode(),
+    "an alias of itself": b"a: &a [*a]",
+    "deep": b"a: " + b"[" * 100_000,
+    "large": b"a: [" + b"1," * 500_000 + b"1]",
+    "an object": b"a: !!python/object/apply:os.system [touch EXECUTED]",
+    "odd tag": b"a: !!timestamp now",
+    "many digits": b"a: " + b"9" * 9000,
+    "a key that is a list": b"? [1, 2]\n: 5",
+    "a key of two lines": b'"a\\nb": 5',
+}
+DELETED = object()
+RESULTS = [
+    ((), 5), ((), []), ((), None), ((), "text"),
+    (("metrics",), DELETED), (("metrics",), []), (("metrics",), {}), (("metrics",), None),
+    (("metrics", "AP"), DELETED), (("metrics", "AP"), "0.5"), (("metrics", "AP"), float("nan")),
+    (("metrics", "AP"), float("inf")), (("metrics", "AP"), 10**400), (("metrics", "AP"), True),
+    (("metrics", "AR75"), 5.0), (("metrics", "AR75"), -1),
+    (("intervals",), 5), (("intervals", "AP"), [0.1]), (("intervals", "AP"), [0.1, "x"]),
+    (("experiment",), 5), (("experiment",), ""), (("experiment",), "a\nb"), (("experiment",), "a\0"),
+    (("experiment",), "\ud800"), (("experiment",), "x" * 9999), (("experiment",), DELETED),
+    (("seed",), "x"), (("seed",), float("nan")), (("seed",), 10**400), (("seed",), -1),
+    (("seed",), 1.5), (("seed",), None), (("seed",), True),
+    (("instances",), "x"), (("box_source",), DELETED), (("area_source",), []),
+    (("minutes",), "x"), (("minutes",), None), (("minutes",), float("nan")), (("minutes",), 10**400),
+    (("per_joint",), 5), (("per_joint", "nose"), 5), (("per_joint", "nose", "pck@0.1"), "x"),
+    (("kinds",), 5), (("reliability",), {"ece": "x", "bins": []}), (("slices",), {"a": 5}),
+]  # fmt: skip
+ENVIRONMENTS = [
+    ((), []), (("data_root",), None), (("data_root",), 5), (("test_json",), []),
+    (("test_images",), 5), (("device",), 5), (("command",), []), (("commit",), "a\nb"),
+]  # fmt: skip
+CURVES = {
+    "text": b"epoch,val/AP\n0,zero\n",
+    "a long row": b"epoch,val/AP\n0,1,2,3\n",
+    "cut short": b"epoch,step,val/AP\n0,1,0.1\n1,2",
+    "no epoch": b"step,val/AP\n0,1\n",
+    "a long field": b"epoch,val/AP\n0," + b"1" * 200_000 + b"\n",
+    "too large": b"epoch,val/AP\n0,1e300\n",
+    "NUL": b"epoch,val/AP\n0,\0\n",
+    "open quote": b'epoch,val/AP\n0,"1\n',
+    "not UTF-8": b"epoch,val/AP\n0,\xff\n",
+}
+
+
+def placed(content, path, value):
+    """A copy of JSON content with another value, or none, at a path."""
+    if not path:
+        return value
+    content = dict(content)
+    if len(path) == 1 and value is DELETED:
+        del content[path[0]]
+    else:
+        content[path[0]] = placed(content.get(path[0]), path[1:], value)
+    return content
+
+
+def damages(run):
+    """A name, a file and its contents for every way to damage a run."""
+    for name, content in CONFIGS.items():
+        yield f"config.yaml, {name}", "config.yaml", content
+    for file, changes in (("results.json", RESULTS), ("environment.json", ENVIRONMENTS)):
+        good = json.loads((run / file).read_text())
+        for path, value in changes:
+            yield (
+                f"{file}, {path} {value!r:.40}",
+                file,
+                json.dumps(placed(good, path, value)).encode(),
+            )
+        yield f"{file}, cut short", file, (run / file).read_bytes()[:-40]
+        yield f"{file}, empty", file, b""
+        yield f"{file}, deep", file, b"[" * 200_000
+        yield f"{file}, many digits", file, b'{"seed": ' + b"9" * 9000 + b"}"
+        yield f"{file}, not UTF-8", file, b'{"seed": "\xff"}'
+    for name, content in CURVES.items():
+        yield f"metrics.csv, {name}", "metrics.csv", content
+
+
+def test_a_damaged_run_is_one_line(data, tmp_path):
+    run = make_run(tmp_path / "runs", data, "only", 10)
+    for name, file, content in [*damages(run)]:
+        before = (run / file).read_bytes()
+        (run / file).write_bytes(content)
+        try:
+            pytest.fail(f"{name} is accepted: {read_runs(str(run))}")
+        except RunError as error:
+            message = str(error)
+        assert str(run / file) in message, name
+        assert message.isprintable(), name
+        assert len(message) < 1000, name
+        (run / file).write_bytes(before)
+    assert read_runs(str(run)).runs
+
+
+@pytest.mark.parametrize(
+    ("file", "content"),
+    [
+        ("config.yaml", BOMB.encode()),
+        ("results.json", b"[" * 200_000),
+        ("environment.json", b"[]"),
+        ("metrics.csv", CURVES["text"]),
+    ],
+)
+def test_a_damaged_run_ends_the_command(file, content, data, tmp_path, monkeypatch, capsys):
+    run = make_run(tmp_path / "runs", data, "only", 10)
+    (run / file).write_bytes(content)
+    monkeypatch.setattr(sys, "argv", ["fidip compare", f"runs={run}", f"out={tmp_path}/new/out"])
+    with pytest.raises(SystemExit) as ended:
+        compare.main()
+    printed, error = capsys.readouterr()
+    assert (ended.value.code, printed, error.count("\n")) == (2, "", 1)
+    assert error.startswith("error: ")
+    assert str(run / file) in error
+    assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize(
+    "content", [None, b"", b"[", b"5", b"{}", b"[5]", b'[{"image_id": 0}]', b"[]", b"\xff"]
+)
+def test_damaged_predictions_of_the_only_run_are_one_line(
+    content, data, tmp_path, monkeypatch, capsys
+):
+    file = make_run(tmp_path / "runs", data, "only", 10) / "predictions.json"
+    file.unlink() if content is None else file.write_bytes(content)
+    out = tmp_path / "out"
+    monkeypatch.setattr(sys, "argv", ["fidip compare", f"runs={file.parent}", f"out={out}"])
+    with pytest.raises(SystemExit) as ended:
+        compare.main()
+    printed, error = capsys.readouterr()
+    assert (ended.value.code, printed, error.count("\n")) == (2, "", 1)
+    assert str(file) in error
+    assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    ("file", "content"),
+    [
+        ("config.yaml", b"- a"),
+        ("results.json", b"{"),
+        ("environment.json", b"[]"),
+        ("metrics.csv", b"a\nb"),
+    ],
+)
+def test_the_other_runs_are_compared_without_a_damaged_one(
+    file, content, runs, monkeypatch, capsys
+):
+    (runs / "good_1" / file).write_bytes(content)
+    printed, rows = run_compare(monkeypatch, capsys, runs, status=3)
+    assert {(r["experiment"], r["seeds"]) for r in rows} == {("good", "2"), ("bad", "1")}
+    failed = [line for line in printed.splitlines() if line.startswith("failed: ")]
+    assert len(failed) == 1
+    assert str(runs / "good_1" / file) in failed[0]
+    for text in written(runs, "compare.md", "compare.html").values():
+        assert failed[0].removeprefix("failed: ").split(": ")[0] in text
+
+
+@pytest.mark.parametrize("content", [b"", b"[", b"[]", b"5", b'{"error": ["a\\nb", 5]}', b"\xff"])
+@pytest.mark.parametrize("file", ["failed.json", "pruned.json", "job.json"])
+@pytest.mark.parametrize("has_config", [True, False])
+def test_a_damaged_record_of_a_job_is_listed(content, file, has_config, data, tmp_path):
+    make_run(tmp_path / "runs", data, "good", 10)
+    job = tmp_path / "runs" / "job"
+    write_json(job / "job.json", {"overrides": ["a=1"]})
+    (job / file).write_bytes(content)
+    if has_config:
+        (job / "config.yaml").write_text("name: good\nseed: 3\n")
+    found = read_runs(f"{tmp_path}/runs/*")
+    (gap,) = (gap for gap in found.gaps if str(job) in gap)
+    assert gap.isprintable()
+    assert (len(found.runs), found.damaged) == (1, [])
+
+
+def test_a_run_that_found_no_one_has_a_page(data, tmp_path, monkeypatch, capsys):
+    for seed in (0, 1):
+        run = make_run(tmp_path / "runs", data, "only", 10, seed)
+        write_json(run / "predictions.json", [])
+        truth = annotations_to_coco(read_annotations(data / TEST, data / IMAGES).people)
+        none = evaluate_keypoints(truth, [], rounds=100)
+        edit(
+            run / "results.json",
+            lambda c, m=none.metrics: [c.update(metrics=m), c.pop("per_joint")],
+        )
+    printed, _ = run_compare(monkeypatch, capsys, tmp_path / "runs")
+    assert line_of(printed, "│ only ", "│ 2 ", "0.000")
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["[red]a", "[/b]", "$x", r"$\frac$", "a|b", "<b>", "a&b", "é ± %", "a'b", '"', "{{ 5 }}", "\\"],
+)
+def test_names_are_text_everywhere(name, data, tmp_path, monkeypatch, capsys):
+    for seed in (0, 1):
+        run = make_run(tmp_path / "runs", data, "other", 12, seed)
+        run = make_run(tmp_path / "runs", data, "named", 10, seed)
+        edit(run / "results.json", lambda c: c.update(experiment=name))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("WANDB_API_KEY", raising=False)
+    printed, rows = run_compare(monkeypatch, capsys, tmp_path / "runs", "against=other", "to=wandb")
+    assert line_of(printed, f"│ {name} ")
+    assert {r["experiment"] for r in rows} == {name}
+    table = written(tmp_path / "runs")["compare.md"].splitlines()
+    assert {line.replace(r"\|", "").count("|") for line in table[:4]} == {9}
+
+
+NO_FOLDERS = {
+    "a file": lambda out: out.write_text("mine"),
+    "below a file": lambda out: out.parent.write_text("mine"),
+    "a dangling link": lambda out: out.symlink_to("nowhere"),
+    "a folder for a file": lambda out: (out / "table.tex").mkdir(parents=True),
+}
+
+
+@pytest.mark.parametrize("name", NO_FOLDERS)
+def test_a_bad_output_folder_is_found_before_the_work(name, runs, tmp_path, monkeypatch, capsys):
+    out = tmp_path / "new" / "out"
+    if name != "below a file":
+        out.parent.mkdir()
+    NO_FOLDERS[name](out)
+    before = sorted(tmp_path.rglob("*"))
+    monkeypatch.setattr(compare, "read_runs", None)
+    monkeypatch.setattr(sys, "argv", ["fidip compare", f"runs={runs}/*", f"out={out}"])
+    with pytest.raises(SystemExit) as ended:
+        compare.main()
+    printed, error = capsys.readouterr()
+    assert (ended.value.code, printed, error.count("\n")) == (2, "", 1)
+    assert error.startswith(f"error: out={out}: ")
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.parametrize("out", ["/dev/null", "/dev/null/x", "/proc/x", "/sys/x"])
+def test_outputs_that_cannot_be_are_one_line(out, runs, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["fidip compare", f"runs={runs}/*", f"out={out}"])
+    with pytest.raises(SystemExit) as ended:
+        compare.main()
+    printed, error = capsys.readouterr()
+    assert (ended.value.code, printed, error.count("\n")) == (2, "", 1)
+    assert error.startswith(f"error: out={out}: ")
+
+
+@pytest.mark.parametrize(
+    ("pattern", "words"),
+    [
+        ("nothing/*", "no run directory matches; expected"),
+        ("*/results.json", "no run directory matches; it matches files; expected"),
+        ("bad_0/config.yaml", "it matches files"),
+        ("..", "no run directory matches; expected"),
+    ],
+)
+def test_a_pattern_without_runs_is_one_line(pattern, words, runs, monkeypatch, capsys):
+    with pytest.raises(SystemExit) as ended:
+        run_compare(monkeypatch, capsys, runs, f"runs={runs}/{pattern}")
+    assert ended.value.code == 2
+    error = capsys.readouterr().err
+    assert error.startswith(f"error: runs={runs}/{pattern}: ")
+    assert words in error
+    assert not (runs.parent / "out").exists()
+
+
+@pytest.mark.parametrize("name", ["a [b] c", "lr=0.1, é", "it's"])
+def test_a_directory_may_have_any_name(name, data, tmp_path, monkeypatch, capsys):
+    run = make_run(tmp_path / name, data, "only", 10)
+    monkeypatch.chdir(tmp_path)
+    for word in (f"./{name}/only_0", str(run)):
+        monkeypatch.setattr(sys, "argv", ["fidip compare", word, "out=out"])
+        compare.entry()
+        assert line_of(capsys.readouterr().out, "│ only ")
+
+
+def test_a_name_that_is_not_utf8(runs, monkeypatch, capsys):
+    os.rename(runs / "bad_0", os.fsencode(runs) + b"/bad\xff")
+    os.rename(runs / "good_1", os.fsencode(runs) + b"/good\xfe")
+    (runs / os.fsdecode(b"good\xfe") / "results.json").unlink()
+    printed, _ = run_compare(monkeypatch, capsys, runs)
+    assert r"good\udcfe" in printed
+    assert r"bad\udcff" in written(runs, "compare.html")["compare.html"]

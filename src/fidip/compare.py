@@ -153,13 +153,14 @@ def contents(found: Found, comparison: Comparison) -> dict[str, str]:
     """The text of every file that a comparison leaves, by name."""
     runs, gaps = found.runs, [*found.gaps, *found.damaged]
     notes = [*comparison.problems, *found.repeats, *gaps]
-    return {
+    texts = {
         "compare.md": markdown(runs, comparison, notes),
         "results.csv": results_csv(runs),
         "differences.csv": differences_csv(runs, comparison),
         "table.tex": latex_tables(runs, comparison),
         "compare.html": html_page(runs, comparison, found.repeats, gaps),
     }
+    return {name: _encodable(text) for name, text in texts.items()}
 
 
 def show(found: Found, comparison: Comparison) -> None:
@@ -262,9 +263,9 @@ def _table(header: list[str], rows: list[list[str]], caption: str) -> Table:
     return table
 
 
-def _encodable(line: str) -> str:
-    """A line without the bytes of file names that are not UTF-8, which cannot be printed."""
-    return line.encode("utf-8", "backslashreplace").decode()
+def _encodable(text: str) -> str:
+    """Text that can be printed and written: bytes of file names that are not UTF-8 are escaped."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 @command("compare")

@@ -133,7 +133,8 @@ def _axes(runs: Sequence[Run]) -> list[str]:
 def _filters(runs: Sequence[Run]) -> list[Any]:
     from wandb_workspaces import expr
 
-    names = list(dict.fromkeys(run.name for run in runs))
+    # Names stand between single quotes in an expression, where W&B does not escape them.
+    names = [repr(f'"{name}')[2:-1] for name in dict.fromkeys(run.name for run in runs)]
     return [expr.Metric("Group").isin(names), expr.Metric("JobType") == "train"]
 
 

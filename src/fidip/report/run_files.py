@@ -222,7 +222,7 @@ def read_curves(path: Path) -> Curves:
         return {}
     try:
         with path.open(newline="", encoding="utf-8") as file:
-            header, *rows = [row for row in csv.reader(file) if row] or [[]]
+            header, *rows = [row for row in csv.reader(file, strict=True) if row] or [[]]
     except (OSError, ValueError, csv.Error) as error:
         raise DamagedRunError(f"{path}: not valid CSV ({_why(error)}). {RESTORE}") from error
     curves: Curves = {}

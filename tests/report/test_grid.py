@@ -2,11 +2,12 @@
 
 import json
 import re
+from dataclasses import replace
 
 import pytest
 
-from fidip.metrics import NAMES
-from fidip.report import Comparison, latex_table, read_runs
+from fidip.metrics import NAMES, Difference
+from fidip.report import Comparison, latex_table, latex_tables, read_runs
 from fidip.report.grid import Place, gaps, swept
 from fidip.report.latex import escape
 from fidip.report.sweeps import lines_of, scale_of, sweep_curves
@@ -106,3 +107,16 @@ def test_the_latex_table_is_whole_and_the_best_is_bold(found):
 
 def test_text_is_escaped():
     assert escape("50% a_b & ±{x}") == r"50\% a\_b \& $\pm$\{x\}"
+
+
+def test_the_latex_differences_have_a_verdict_column(found):
+    clear = {"AP": Difference(0.3, (0.2, 0.4), 0.001)}
+    comparison = replace(NOTHING, against="a_b, weight=0", differences={"a_b, weight=0.001": clear})
+    text = latex_tables(found.runs, comparison)
+    assert [text.count(rule) for rule in (r"\toprule", r"\bottomrule", r"\end{table}")] == [2, 2, 2]
+    header, row = [line for line in text.splitlines() if line.endswith(r"\\")][-2:]
+    assert header.endswith(r"& interval over & p over images & verdict \\")
+    assert row.endswith(
+        r"& seeds and images & 0.001 & 2 seeds: the difference between runs is unknown \\"
+    )
+    assert "better" not in text

@@ -73,16 +73,7 @@ def compare_runs(
     against = against or next(iter(groups))
     if against not in groups:
         raise ConfigError(f"against={against}: no run of that name; there are {', '.join(groups)}")
-    tested: dict[str, tuple[Tested, Experiment]] = {}
-    problems: dict[str, list[str]] = {}
-    damaged: set[str] = set()
-    for name in _bar(groups, "intervals"):
-        try:
-            tested[name] = _read(groups[name], match, rounds)
-        except FidipError as error:
-            problems.setdefault(str(error), []).append(name)
-            if not isinstance(error, RunDataError):
-                damaged.add(str(error))
+    tested, problems, damaged = _read_all(groups, match, rounds)
     differences = {}
     on, reference = tested.get(against, (None, None))
     for name in _bar([name for name in tested if name != against], "differences"):
@@ -108,6 +99,23 @@ def compare_runs(
 def _bar(names: Iterable[str], label: str) -> Iterable[str]:
     bar: Iterable[str] = tqdm(names, desc=label, delay=PATIENCE, disable=None, leave=False)
     return bar
+
+
+def _read_all(
+    groups: dict[str, list[Run]], match: Callable[[Run], Tested], rounds: int
+) -> tuple[dict[str, tuple[Tested, Experiment]], dict[str, list[str]], set[str]]:
+    """What was tested by experiment, experiments by problem, and problems that are damage."""
+    tested: dict[str, tuple[Tested, Experiment]] = {}
+    problems: dict[str, list[str]] = {}
+    damaged: set[str] = set()
+    for name in _bar(groups, "intervals"):
+        try:
+            tested[name] = _read(groups[name], match, rounds)
+        except FidipError as error:
+            problems.setdefault(str(error), []).append(name)
+            if not isinstance(error, RunDataError):
+                damaged.add(str(error))
+    return tested, problems, damaged
 
 
 def _read(

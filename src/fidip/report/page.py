@@ -62,13 +62,16 @@ def html_page(
         ],
         overlays=side_by_side(first, comparison.people),
         diagnosis=diagnosis(runs),
-        runs=[
-            {
-                "name": show(run.root.name),
-                "commit": run.environment.get("commit") or "",
-                "device": run.environment.get("device", ""),
-                "command": show(run.environment.get("command", "")),
-            }
-            for run in runs
-        ],
+        runs=[_origin(run) for run in runs],
     )
+
+
+def _origin(run: Run) -> dict[str, str]:
+    """Where a run comes from."""
+    about = run.environment
+    return {
+        "name": show(run.root.name),
+        "commit": about.get("commit") or "",
+        "device": about.get("device", ""),
+        "command": show(about.get("command", "")),
+    }

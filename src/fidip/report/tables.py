@@ -39,7 +39,7 @@ def difference_header(comparison: Comparison) -> list[str]:
 def difference_rows(runs: list[Run], comparison: Comparison) -> list[list[str]]:
     """A row for every experiment but the one compared with: AP's difference to it, and a verdict."""
     groups = by_experiment(runs)
-    against = groups[comparison.against]
+    against = groups.get(comparison.against, [])
     rows = []
     for name, numbers in comparison.differences.items():
         ap, over = numbers["AP"], interval_over(groups[name], against)

@@ -3,6 +3,8 @@
 import csv
 import json
 import os
+import resource
+import shutil
 import sys
 from contextlib import nullcontext
 
@@ -663,6 +665,25 @@ def test_outputs_that_cannot_be_are_one_line(out, runs, monkeypatch, capsys):
     printed, error = capsys.readouterr()
     assert (ended.value.code, printed, error.count("\n")) == (2, "", 1)
     assert error.startswith(f"error: out={out}: ")
+
+
+def test_a_disk_that_fills_up_leaves_what_was_there(runs, monkeypatch, capsys):
+    run_compare(monkeypatch, capsys, runs)
+    out = runs.parent / "out"
+    before = {path: path.read_bytes() for path in out.iterdir()}
+    shutil.rmtree(runs / "bad_0")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    largest = max(map(len, before.values()))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (max(70_000, largest // 2), limits[1]))
+    try:
+        with pytest.raises(SystemExit) as ended:
+            compare.main()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    error = capsys.readouterr().err
+    assert (ended.value.code, error.count("\n")) == (2, 1)
+    assert error.startswith(f"error: {out}/compare.html cannot be written: ")
+    assert {path: path.read_bytes() for path in out.iterdir()} == before
 
 
 @pytest.mark.parametrize(

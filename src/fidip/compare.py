@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import NamedTemporaryFile
+from tempfile import NamedTemporaryFile, TemporaryDirectory
 
 import numpy as np
 from hydra.errors import HydraException
@@ -92,8 +92,7 @@ def compare(config: DictConfig) -> None:
         comparison = compare_runs(found.runs, match, config.against, config.rounds)
         if comparison.damaged and not comparison.intervals:
             raise RunError("; ".join(comparison.problems))
-        for name, text in contents(found, comparison).items():
-            write_text_whole(out / name, text)
+        write_all(out, contents(found, comparison))
         show(found, comparison)
         if config.to == "wandb":
             show_at_wandb(
@@ -147,6 +146,22 @@ def _remove_empty(folders: list[Path]) -> None:
             folder.rmdir()
         except OSError:
             return
+
+
+def write_all(out: Path, texts: dict[str, str]) -> None:
+    """Write files by name, all of them or none.
+
+    Raises:
+        DiskError: the disk is full; the files are as they were.
+    """
+    with TemporaryDirectory(prefix=".fidip-", dir=out) as temporary:
+        try:
+            for name, text in texts.items():
+                write_text_whole(Path(temporary) / name, text)
+        except DiskError as error:
+            raise DiskError(str(error).replace(temporary, str(out))) from error
+        for name in texts:
+            (Path(temporary) / name).replace(out / name)
 
 
 def contents(found: Found, comparison: Comparison) -> dict[str, str]:

@@ -205,21 +205,21 @@ PROBLEMS = {
         lambda runs, data, tmp_path: edit(
             runs / "bad_0/config.yaml", lambda c: c["data"].update(colour="red")
         ),
-        "bad_0/config.yaml: its data cannot be made",
+        "bad_0/config.yaml: data.colour: unknown key",
         3,
     ),
     "settings of a wrong type": (
         lambda runs, data, tmp_path: edit(
             runs / "bad_0/config.yaml", lambda c: c["data"].update(input_wh=5)
         ),
-        "bad_0/config.yaml: its data cannot be made",
+        "bad_0/config.yaml: data.input_wh=5: expected a list",
         3,
     ),
     "data that are no data module": (
         lambda runs, data, tmp_path: edit(
             runs / "bad_0/config.yaml", lambda c: c.update(data={"_target_": "fidip.types.People"})
         ),
-        "bad_0/config.yaml: its data cannot be made",
+        "bad_0/config.yaml: data._target_=fidip.types.People: expected",
         3,
     ),
     "no settings of data": (
@@ -229,7 +229,7 @@ PROBLEMS = {
     ),
     "text for data": (
         lambda runs, data, tmp_path: (runs / "bad_0/config.yaml").write_text("data: text"),
-        "bad_0/config.yaml: its data cannot be made",
+        "bad_0/config.yaml: data=text: expected a mapping",
         3,
     ),
     "a number for the directory": (
@@ -284,8 +284,8 @@ def test_what_is_compared_with_must_be_comparable_itself(runs, monkeypatch, caps
     ("argument", "words"),
     [
         ("against=god", "no run of that name; there are alike, bad, good"),
-        ("rounds=19", "expected a whole number from 20"),
-        ("rounds=many", "expected a whole number from 20"),
+        ("rounds=19", "expected at least 20"),
+        ("rounds=many", "expected an integer"),
     ],
 )
 def test_mistakes_are_one_line(argument, words, runs, monkeypatch, capsys):
@@ -306,7 +306,7 @@ def test_the_dashboard_is_kept_where_nobody_is_logged_in(runs, monkeypatch, caps
     with pytest.raises(SystemExit) as exit_:
         run_compare(monkeypatch, capsys, runs, "to=paper")
     assert exit_.value.code == 2
-    assert "to=paper: expected html or wandb" in capsys.readouterr().err
+    assert "to=paper: expected one of html or wandb" in capsys.readouterr().err
 
 
 def written(runs, *names):

@@ -52,9 +52,6 @@ from fidip.scoring import read_results
 from fidip.trained import saved_config
 from fidip.types import Annotation
 
-FEWEST_ROUNDS = 20
-"""With fewer no p value is below .05."""
-TARGETS = ("html", "wandb")
 AGREEMENT = 1e-6
 """Numbers of a run that are further from those that it reported are others."""
 OUTPUTS = (
@@ -81,10 +78,6 @@ def compare(config: DictConfig) -> None:
         FidipError: an argument is wrong, or no run can be used.
         SystemExit: with status 3, after everything is written, where some runs are damaged.
     """
-    if not isinstance(config.rounds, int) or config.rounds < FEWEST_ROUNDS:
-        raise ConfigError(f"rounds={config.rounds}: expected a whole number from {FEWEST_ROUNDS}")
-    if config.to not in TARGETS:
-        raise ConfigError(f"to={config.to}: expected {' or '.join(TARGETS)}")
     if config.to == "wandb":
         check_installed()
     with output_folder(Path(config.out)) as out:
@@ -247,7 +240,7 @@ def read_labels(run: Run) -> Sequence[Annotation]:
             "data.root=DIR"
         )
     try:
-        config = saved_config(RunFolder(run.root))
+        config = saved_config(RunFolder(run.root), ["data"])
         config.data.root = str(run.data_root)
         data = instantiate(config.data)
         data.setup("test")
@@ -291,15 +284,10 @@ def main(config: DictConfig) -> None:
 def entry() -> None:
     """Take the runs as ``runs=GLOB`` or as the only word that sets no key."""
     sys.argv[1:] = [
-        word if word.startswith("-") or SETS_KEY.match(word) else f"runs='{_quoted(word)}'"
+        word if word.startswith("-") or SETS_KEY.match(word) else f"runs={word}"
         for word in sys.argv[1:]
     ]
     main()
-
-
-def _quoted(word: str) -> str:
-    """A word as it stands between single quotes in Hydra's grammar."""
-    return re.sub(r"(\\*)(?='|$)", r"\1\1", word).replace("'", r"\'")
 
 
 if __name__ == "__main__":

@@ -128,18 +128,30 @@ def read_words(
 
 
 def quote(value: str, multirun: bool = False) -> str:
-    """Return a text as Hydra's grammar needs it; what is quoted or null already stays.
+    """Return a text as Hydra's grammar needs it: in quotes, unless it means itself without.
 
-    >>> quote("my baby (1), 2.mp4")
-    "'my baby (1), 2.mp4'"
+    What is in quotes already, ``null``, interpolations and, for a sweep, lists stay.
+
+    >>> quote("data/demo"), quote("my baby (1), 2.mp4"), quote("007")
+    ('data/demo', "'my baby (1), 2.mp4'", "'007'")
     """
-    if value.lower() in ("null", "???", "") or value[0] in "'\"" or "${" in value:
+    if value.lower() in ("null", "???", "") or "${" in value or re.fullmatch(r"(['\"]).*\1", value):
         return value
     if multirun and re.search(r",|^\w+\(", value):
+        return value
+    if _means_itself(value):
         return value
     escaped = re.sub(r"(\\*)'", lambda m: 2 * m[1] + r"\'", value)
     escaped = re.sub(r"\\+$", lambda m: 2 * m[0], escaped)
     return f"'{escaped}'"
+
+
+def _means_itself(value: str) -> bool:
+    try:
+        override = OverridesParser.create().parse_override(f"key={value}")
+    except HydraException:
+        return False
+    return not override.is_sweep_override() and override.value() == value
 
 
 def text_keys(schema: type[BaseModel], prefix: str = "") -> frozenset[str]:

@@ -68,7 +68,7 @@ Device = Annotated[str, AfterValidator(_device)]
 
 Count = Annotated[int, Ge(0)]
 Positive = Annotated[int, Ge(1)]
-Seed = Annotated[int, Ge(0), Lt(2**32)]
+Seed = Annotated[int, Ge(0), Le(2**32 - 1)]
 Workers = Annotated[int, Ge(0), Le(1024)]
 Port = Annotated[int, Ge(0), Le(65535)]
 Fraction = Annotated[float, Ge(0), Le(1)]

@@ -133,7 +133,7 @@ def quote(value: str, multirun: bool = False) -> str:
     What is in quotes already, ``null``, interpolations and, for a sweep, lists stay.
 
     >>> quote("data/demo"), quote("my baby (1), 2.mp4"), quote("007")
-    ('data/demo', "'my baby (1), 2.mp4'", "'007'")
+    ('data/demo', "'my baby (1), 2.mp4'", '007')
     """
     if value.lower() in ("null", "???", "") or "${" in value or re.fullmatch(r"(['\"]).*\1", value):
         return value

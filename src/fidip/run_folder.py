@@ -16,13 +16,13 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from fidip.errors import CheckpointError, RunError
 from fidip.files import is_whole, write_text_whole, write_whole
+from fidip.images import encode_image
 
 PACKAGES = ("torch", "pytorch-lightning", "hydra-core", "timm", "albumentations", "numpy")
 
@@ -257,6 +257,6 @@ def write_json(path: Path, content: object) -> None:
 
 
 def write_image(path: Path, image: NDArray[np.uint8]) -> None:
-    """Write a (H, W, 3) RGB picture as a PNG, folders included."""
-    png = cv2.imencode(".png", image[..., ::-1])[1].tobytes()
-    write_whole(path, lambda file: file.write(png))
+    """Write a (H, W, 3) uint8 RGB image in the format of the file's suffix, folders included."""
+    data = encode_image(image, path.suffix.lower())
+    write_whole(path, lambda file: file.write(data))

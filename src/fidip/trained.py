@@ -24,6 +24,7 @@ from fidip.nn.zoo import BUNDLED, ZOO, Entry, entries, entry_of, fetch
 from fidip.places import config_dir
 from fidip.run_folder import RunFolder
 
+DEMONSTRATION = "has seen rendered people only and is wrong more often than right on photographs"
 DEFAULT, FALLBACK = "zoo:vitpose-b", "zoo:bundled"
 """What predicts where no weights are named, and where those cannot be had."""
 
@@ -53,25 +54,25 @@ def load_predictor(
         CheckpointError: there are no such weights, or of another network.
     """
     ckpt = ckpt or default_ckpt()
+    known = zoo_entry(ckpt)
+    if known and known.source.startswith(BUNDLED) and ckpt != FALLBACK:
+        warn(f"ckpt={ckpt} {DEMONSTRATION}")
     if ckpt.endswith(".onnx"):
         exported = OnnxRuntime(Path(ckpt), device)
         return Predictor(exported, exported.codec, flip_test, rotation_test)
-    known = zoo_entry(ckpt)
-    if known and known.source.startswith(BUNDLED):
-        warn(
-            "the bundled network has seen free rendered people alone; on photographs it is "
-            "wrong more often than right"
-        )
     net, codec = load_net(ckpt, config)
     return Predictor(make_runtime(runtime, net, codec, device), codec, flip_test, rotation_test)
 
 
 def default_ckpt() -> str:
-    """The weights to use where none are named: ``DEFAULT``, or what ships where there is no network."""
+    """The weights to use where none are named: ``DEFAULT``, or ``FALLBACK`` with a warning."""
     try:
         fetch(entry_of(DEFAULT))
-    except CheckpointError as error:
-        warn(f"{error}; until then {FALLBACK} is used")
+    except CheckpointError:
+        warn(
+            f"{DEFAULT} is not available, so {FALLBACK} is used, which {DEMONSTRATION}: "
+            f"'fidip zoo fetch={DEFAULT.removeprefix(ZOO)}' tells how to get the better one"
+        )
         return FALLBACK
     return DEFAULT
 

@@ -27,7 +27,7 @@ from tqdm import tqdm
 
 from fidip.errors import ConfigError, DataError, DiskError
 from fidip.inference import Predictor
-from fidip.inference.media import is_photo
+from fidip.inference.sources import TABLE, name_inputs
 from fidip.inference.writers import FORMATS
 from fidip.nn.zoo import BUNDLED
 from fidip.predict import make_detector, predict_photos, predict_video
@@ -169,21 +169,21 @@ def worker(predictor: Predictor, config: DictConfig) -> Work:
         asked = Predictor(
             predictor.runtime, predictor.codec, changed.flip_test, changed.rotation_test
         )
-        photo = is_photo(job.source)
-        if photo:
+        (source,) = name_inputs([job.source], job.out)
+        if source.is_photo:
             with redirect_stdout(io.StringIO()):  # the page shows what the command prints
-                failed = predict_photos(asked, [job.source], None, detector, changed, bar(report))
+                failed = predict_photos(asked, [source], None, detector, changed, bar(report))
             if failed:
                 raise DataError(failed[0])
             note = None
         else:
             check_container(job.source)
-            note = predict_video(asked, job.source, detector, changed, bar(report))
+            note = predict_video(asked, source, detector, changed, bar(report))
         return {
-            "photo": photo,
+            "photo": source.is_photo,
             "note": note and note.replace(f"{job.source.parent}/", ""),
             "files": sorted(str(p.relative_to(job.out)) for p in job.out.rglob("*") if p.is_file()),
-            **summary(job.out / f"{'keypoints' if photo else job.source.stem}.csv"),
+            **summary(job.out / f"{TABLE if source.is_photo else source.stem}.csv"),
         }
 
     return work

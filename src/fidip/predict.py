@@ -1,4 +1,4 @@
-"""``fidip predict``: key points of photographs and videos."""
+"""``fidip predict``: keypoints of photographs and videos."""
 
 from __future__ import annotations
 
@@ -7,9 +7,12 @@ from fidip.cli import check_arguments, command, instantiate
 if __name__ == "__main__":
     check_arguments("predict")
 
+import os
+import sys
 from collections import deque
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack, closing
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from time import perf_counter
 
@@ -19,7 +22,8 @@ from omegaconf import DictConfig, OmegaConf
 from tqdm import tqdm
 
 from fidip.data import read_annotations
-from fidip.errors import ConfigError, DataError, FidipError
+from fidip.errors import ConfigError, DataError
+from fidip.images import shown
 from fidip.inference import (
     Behind,
     Finder,
@@ -34,11 +38,22 @@ from fidip.inference import (
 from fidip.inference.camera import WEBCAM, Camera, camera_of
 from fidip.inference.detectors import Detector
 from fidip.inference.finding import look
-from fidip.inference.media import Image, find_media, is_photo, read_photo
+from fidip.inference.media import Image, read_photo
+from fidip.inference.outputs import output_folder, require_new
 from fidip.inference.overlay import Person
 from fidip.inference.people import PREFERENCES, Preference
 from fidip.inference.predictor import Floats
 from fidip.inference.replay import draw_track
+from fidip.inference.sources import (
+    OVERLAY,
+    TABLE,
+    Input,
+    check_readable,
+    find_media,
+    name_inputs,
+    output_names,
+    table_suffixes,
+)
 from fidip.inference.track import PhotoSet, Recorder
 from fidip.inference.writers import FORMATS, check_installed, write
 from fidip.run_folder import write_image
@@ -47,35 +62,124 @@ from fidip.trained import load_predictor
 
 SAVE = ("overlay", *FORMATS)
 SOME_FAILED = 3
-"""Exit status where some of the inputs failed."""
+"""Exit status where some of the inputs failed, or were done in part."""
+
+Boxes = dict[Path, list[NDArray[np.float64]]]
+"""(4,) labelled boxes xywh in image px of photographs, by their path."""
+
+
+@dataclass
+class Report:
+    """What has become of the inputs so far.
+
+    Attributes:
+        total: how many there are.
+        done: how many were done as a whole.
+        failed: a line about each without results.
+        partial: a line about each with the results of its first frames.
+    """
+
+    total: int
+    done: int = 0
+    failed: list[str] = field(default_factory=list)
+    partial: list[str] = field(default_factory=list)
+
+    def finish(self, out: str) -> None:
+        """Print what failed and how many were done.
+
+        Raises:
+            DataError: all failed.
+            SystemExit: some did, or were done in part.
+        """
+        if len(self.failed) == self.total == 1:
+            raise DataError(self.failed[0])
+        for line in self.failed:
+            print(f"failed: {line}")
+        for line in self.partial:
+            print(f"in part: {line}")
+        print(f"{self.done} of {self.total} done: {shown(out)}")
+        if len(self.failed) == self.total:
+            raise DataError(f"all {self.total} inputs failed; expected readable photographs or "
+                            "videos. The lines above tell why")  # fmt: skip
+        if self.done < self.total:
+            raise SystemExit(SOME_FAILED)
 
 
 def predict(config: DictConfig) -> None:
     """Find people in everything that ``source`` names; write what ``save`` asks for."""
     check(config)
-    device = camera_of(str(config.source))
+    out, device = Path(config.out), camera_of(str(config.source))
     if device is not None:
-        camera = Camera(device, config.seconds)
-        return predict_camera(load(config), camera, make_detector(config), config)
-    media = find_media(str(config.source))
-    photos = [path for path in media if is_photo(path)]
-    videos = [path for path in media if not is_photo(path)]
-    check_photos(config, videos)
-    predictor = load(config)
-    detector = make_detector(config)
-    boxes = read_boxes(config.boxes, media) if config.boxes else None
-    failed = predict_photos(predictor, photos, boxes, detector, config) if photos else []
-    for path in videos:
+        with new_outputs(config, output_names(Path(WEBCAM), WEBCAM, config.save)):
+            camera = Camera(device, config.seconds)
+            return predict_camera(load(config), camera, make_detector(config), config)
+    inputs = name_inputs(find_media(str(config.source)), out)
+    readable, report = sort_out(inputs)
+    photos = [each for each in readable if each.is_photo]
+    videos = [each for each in readable if not each.is_photo]
+    check_kinds(config, inputs)
+    boxes = read_boxes(config.boxes, photos) if config.boxes and photos else None
+    if readable:
+        with new_outputs(config, output_files(inputs, config.save)):
+            run(load(config), make_detector(config), photos, boxes, videos, config, report)
+    report.finish(config.out)
+
+
+def run(
+    predictor: Predictor,
+    detector: Detector,
+    photos: Sequence[Input],
+    boxes: Boxes | None,
+    videos: Sequence[Input],
+    config: DictConfig,
+    report: Report,
+) -> None:
+    """Process all inputs; what becomes of them goes into the report, also where Ctrl-C ends it."""
+    try:
+        if photos:
+            failed = predict_photos(predictor, photos, boxes, detector, config)
+            report.failed += failed
+            report.done += len(photos) - len(failed)
+        for video in videos:
+            try:
+                damage = predict_video(predictor, video, detector, config)
+            except DataError as error:
+                report.failed.append(str(error))
+                continue
+            report.done += damage is None
+            report.partial += [damage] if damage else []
+    except KeyboardInterrupt as stop:
+        kept = [f"{report.done} of {report.total} inputs", *map(str, stop.args)]
+        print(f"interrupted: kept {' and '.join(kept)}: {shown(config.out)}", file=sys.stderr)
+        raise
+
+
+def sort_out(inputs: Sequence[Input]) -> tuple[list[Input], Report]:
+    """The inputs that can be opened, and a report that names the others."""
+    readable, report = [], Report(len(inputs))
+    for each in inputs:
         try:
-            problem = predict_video(predictor, path, detector, config)
-        except FidipError as error:
-            problem = str(error)
-        failed += [problem] if problem else []
-    for problem in failed:
-        print(f"failed: {problem}")
-    print(f"{len(media) - len(failed)} of {len(media)} done: {config.out}")
-    if failed:
-        raise SystemExit(SOME_FAILED if len(failed) < len(media) else 2)
+            check_readable(each.path)
+            readable.append(each)
+        except DataError as error:
+            report.failed.append(str(error))
+    return readable, report
+
+
+def output_files(inputs: Sequence[Input], save: Sequence[str]) -> list[str]:
+    """All files that will be written, below ``out``."""
+    has_photos = any(each.is_photo for each in inputs)
+    tables = [f"{TABLE}{suffix}" for suffix in table_suffixes(save)] if has_photos else []
+    return [*tables, *(n for each in inputs for n in output_names(each.path, each.stem, save))]
+
+
+@contextmanager
+def new_outputs(config: DictConfig, names: Sequence[str]) -> Iterator[None]:
+    """The folder ``out``, writable; raises ConfigError where it holds what must not be replaced."""
+    if not config.overwrite:
+        require_new(Path(config.out), names)
+    with output_folder(Path(config.out)):
+        yield
 
 
 def check(config: DictConfig) -> None:
@@ -117,28 +221,62 @@ def formats(config: DictConfig) -> list[str]:
     return [name for name in config.save if name in FORMATS]
 
 
-def check_photos(config: DictConfig, videos: Sequence[Path]) -> None:
-    """Raises ConfigError where formats about time are asked for and there is no video."""
+def check_kinds(config: DictConfig, inputs: Sequence[Input]) -> None:
+    """Raises ConfigError where a setting is for videos or photographs and there are none."""
     timed = [name for name in formats(config) if not FORMATS[name].photos]
-    if timed and not videos:
+    if timed and all(each.is_photo for each in inputs):
         raise ConfigError(
-            f"save: {', '.join(timed)} is for videos, and source names photographs alone"
+            f"save: {', '.join(timed)} is for videos, and source names photographs only"
         )
+    if config.boxes and not any(each.is_photo for each in inputs):
+        raise ConfigError(f"boxes={config.boxes} is for photographs, and source names videos only")
 
 
-def read_boxes(file: str, media: Sequence[Path]) -> dict[str, list[NDArray[np.float64]]]:
-    """The labelled boxes of each photograph, by its name, from a file in COCO's layout."""
-    people = read_annotations(Path(file), *{path.parent for path in media}).people
-    boxes: dict[str, list[NDArray[np.float64]]] = {}
+def read_boxes(file: str, photos: Sequence[Input]) -> Boxes:
+    """The labelled boxes of each photograph, by its path, from a file in COCO's layout.
+
+    An image of the file is the photograph that has its ``file_name`` as name, or whose path
+    ends in it where that is only one.
+
+    Raises:
+        DataError: the file is malformed, none of the photographs is in it, or a ``file_name``
+            fits several of them.
+    """
+    root = Path(os.path.commonpath([os.path.abspath(each.path.parent) for each in photos]))
+    folders = dict.fromkeys([root, *(each.path.parent for each in photos)])
+    people = read_annotations(Path(file), *folders).people
+    names = {image.id: image.file_name for image in people.images}
+    found = {name: _photo_of(name, photos, file) for name in names.values()}
+    boxes: Boxes = {each.path: [] for each in photos}
     for person in people:
-        boxes.setdefault(person.image_path.name, []).append(person.box_xywh)
+        photo = found[names[person.image_id]]
+        if photo is not None:
+            boxes[photo.path].append(person.box_xywh)
+    if not any(boxes.values()):
+        raise DataError(
+            f"boxes={file}: has no box for any of the {len(photos)} photographs; expected their "
+            f"file_name, such as {photos[0].name}. Correct boxes= or source="
+        )
     return boxes
+
+
+def _photo_of(file_name: str, photos: Sequence[Input], file: str) -> Input | None:
+    exact = [each for each in photos if each.name == file_name]
+    ends = [each for each in photos
+            if os.path.abspath(each.path).endswith(f"/{file_name}")]  # fmt: skip
+    found = exact or ends
+    if len(found) > 1:
+        raise DataError(
+            f"boxes={file}: file_name {shown(file_name)} fits {found[0].name} and {found[1].name}; "
+            "expected one of them. Write it with its folder"
+        )
+    return found[0] if found else None
 
 
 def predict_photos(
     predictor: Predictor,
-    photos: Sequence[Path],
-    boxes: dict[str, list[NDArray[np.float64]]] | None,
+    photos: Sequence[Input],
+    boxes: Boxes | None,
     detector: Detector,
     config: DictConfig,
     progress: Callable[..., tqdm] = tqdm,
@@ -147,23 +285,28 @@ def predict_photos(
     failed: list[str] = []
     found: list[tuple[str, int, Pose]] = []
     out, overlay, prefer = Path(config.out), instantiate(config.overlay), PREFERENCES[config.person]
+    done = 0
     try:
-        for number, path in enumerate(progress(photos, unit="photo", disable=None), start=1):
+        for number, photo in enumerate(progress(photos, unit="photo", disable=None), start=1):
             try:
-                image = read_photo(path)
+                image = read_photo(photo.path)
             except DataError as error:
                 failed.append(str(error))
                 continue
-            labelled = None if boxes is None else boxes.get(path.name, [])
+            labelled = None if boxes is None else boxes[photo.path]
             poses = _poses(predictor, image, labelled, config.rotations, detector, prefer)
-            found += [(path.name, number, pose) for pose in poses]
             if "overlay" in config.save:
                 drawn = overlay(image, [(pose.xy, pose.scores) for pose in poses])
-                write_image(out / "overlays" / f"{path.stem}.jpg", drawn)
+                write_image(out / "overlays" / f"{photo.stem}.jpg", drawn)
+            found += [(photo.name, number, pose) for pose in poses]
+            done += 1
             if len(photos) == 1:
-                print_pose(path, poses)
+                print_pose(photo.name, poses)
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(f"{done} of {len(photos)} photographs") from None
     finally:  # Ctrl-C included: what was found is kept
-        write(as_photo_set(found), out / "keypoints", formats(config))
+        if done:
+            write(as_photo_set(found), out / TABLE, formats(config))
     return failed
 
 
@@ -195,45 +338,55 @@ def _poses(
 
 def predict_video(
     predictor: Predictor,
-    path: Path,
+    source: Input,
     detector: Detector,
     config: DictConfig,
     progress: Callable[..., tqdm] = tqdm,
 ) -> str | None:
     """Write the track of a video's infant; returns a line about the video where it is damaged.
 
-    Decoding goes ahead in a thread of its own. Overlays are drawn in a second pass, once the key
-    points are smoothed.
+    Decoding goes ahead in a thread of its own. Overlays are drawn in a second pass, once the
+    keypoints are smoothed.
     """
-    video = Video(path)
-    stem = Path(config.out) / path.stem
+    video = Video(source.path)
+    stem = Path(config.out) / source.stem
     smooth, overlay = instantiate(config.smoothing), instantiate(config.overlay)
     finder = Finder(predictor, config.lost, config.rotations, detector, PREFERENCES[config.person])
     found = Recorder()
     wh = (0, 0)
-    with ExitStack() as stack:
-        writer = None
-        if "overlay" in config.save:
-            file = stem.with_name(f"{stem.name}.overlay.mp4")
-            writer = stack.enter_context(VideoWriter(file, path))
-        bar = progress(prefetch(video), total=video.count or None, unit="frame", disable=None,
-                       desc=path.name)  # fmt: skip
-        start = perf_counter()
-        try:
-            for frame in bar:
-                wh = (frame.image.shape[1], frame.image.shape[0])
-                found.add(frame.time, *seen(finder(frame.image), config.lost))
-        finally:  # Ctrl-C included: what was found is kept
-            fps = found.count / (perf_counter() - start)
-            if found.count:
-                track = smooth(found.track(wh))
-                write(track, stem, formats(config))
-                if writer:
-                    draw_track(path, track, overlay, writer, fps, progress)
+    try:
+        with ExitStack() as stack:
+            writer = None
+            if "overlay" in config.save:
+                file = stem.with_name(f"{stem.name}{OVERLAY}")
+                writer = stack.enter_context(VideoWriter(file, source.path))
+            bar = progress(prefetch(video), total=video.count or None, unit="frame", disable=None,
+                           desc=source.name)  # fmt: skip
+            start = perf_counter()
+            try:
+                for frame in bar:
+                    wh = (frame.image.shape[1], frame.image.shape[0])
+                    found.add(frame.time, *seen(finder(frame.image), config.lost))
+            finally:  # Ctrl-C included: what was found is kept
+                fps = found.count / (perf_counter() - start)
+                if found.count:
+                    track = smooth(found.track(wh))
+                    write(track, stem, formats(config))
+                    if writer:
+                        draw_track(source.path, track, overlay, writer, fps, progress)
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(f"the first {found.count} frames of {source.name}") from None
+    return damage_line(video, found.count)
+
+
+def damage_line(video: Video, decoded: int) -> str | None:
+    """How much of a damaged video was decoded; None where it is whole."""
+    if video.damage is None:
+        return None
+    announced = f" of {video.count} announced" if video.count else ""
     return (
-        f"{path}: broke off after {found.count} frames ({video.damage}); they are kept"
-        if video.damage
-        else None
+        f"{shown(video.path)}: {decoded}{announced} frames could be decoded ({video.damage}); "
+        "they are kept. Copy the file again if it should hold more"
     )
 
 
@@ -250,7 +403,7 @@ def predict_camera(
     with ExitStack() as stack:
         encoding = None
         if "overlay" in config.save:
-            writer = stack.enter_context(VideoWriter(stem.with_name(f"{WEBCAM}.overlay.mp4")))
+            writer = stack.enter_context(VideoWriter(stem.with_name(f"{WEBCAM}{OVERLAY}")))
             encoding = stack.enter_context(
                 Behind[tuple[Image, float]](lambda item: writer.write(*item))
             )
@@ -264,8 +417,12 @@ def predict_camera(
                 xy, scores = step(frame.time, xy, scores)
                 recorded.add(frame.time, xy, scores, box_xywh)
                 if encoding:
-                    fps = recorded.count / (perf_counter() - start)
-                    text = f"{frame.time:.2f} s  {fps:.0f} FPS"
+                    elapsed = perf_counter() - start
+                    text = overlay.caption(
+                        frame.time,
+                        recorded.count / frame.time if frame.time else 0.0,
+                        recorded.count / elapsed,
+                    )
                     overlay.draw(frame.image, [(xy, scores)], text, past)
                     encoding.put((frame.image, frame.time))
                 past.append((xy, scores))
@@ -273,7 +430,7 @@ def predict_camera(
             pass  # how a recording ends
     if recorded.count:
         write(recorded.track(wh), stem, formats(config))
-    print(f"{recorded.count} frames: {config.out}")
+    print(f"{recorded.count} frames: {shown(config.out)}")
 
 
 def seen(pose: Pose, lost: float) -> tuple[Floats, NDArray[np.float32], Floats]:
@@ -284,10 +441,10 @@ def seen(pose: Pose, lost: float) -> tuple[Floats, NDArray[np.float32], Floats]:
     return np.full_like(xy, np.nan), np.zeros_like(scores), np.full_like(box_xywh, np.nan)
 
 
-def print_pose(path: Path, poses: Sequence[Pose]) -> None:
+def print_pose(name: str, poses: Sequence[Pose]) -> None:
     """The confidence of every joint."""
     for person, pose in enumerate(poses):
-        print(f"{path.name}" + (f", person {person}" if len(poses) > 1 else ""))
+        print(name + (f", person {person}" if len(poses) > 1 else ""))
         for joint, score in zip(COCO17.joints, pose.scores.tolist(), strict=True):
             print(f"  {joint.replace('_', ' ')}: {score:.2f}")
 

@@ -7,7 +7,8 @@ from made_media import make_video, square, turn
 
 from fidip.errors import DataError
 from fidip.inference import Video, VideoWriter
-from fidip.inference.media import find_media, read_photo
+from fidip.inference.media import read_photo
+from fidip.inference.sources import find_media
 
 TIMES = (0.0, 0.04, 0.12, 0.13, 0.5)
 
@@ -100,5 +101,5 @@ def test_media_are_found_by_folder_and_pattern(tmp_path):
         (tmp_path / name).touch()
     assert [p.name for p in find_media(str(tmp_path))] == ["a.PNG", "b.jpg", "c.mp4"]
     assert [p.name for p in find_media(f"{tmp_path}/*.jpg")] == ["b.jpg"]
-    with pytest.raises(DataError, match="nothing fits"):
+    with pytest.raises(DataError, match="no file matches"):
         find_media(f"{tmp_path}/*.mov")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,15 +10,27 @@ from pathlib import Path
 import av
 import numpy as np
 from av.container import InputContainer
+from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from fidip.errors import DataError
-from fidip.images import decode_rgb
+from fidip.images import decode_rgb, shown
+from fidip.inference.sources import check_readable
 
 Image = NDArray[np.uint8]
 
-PHOTOS = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff"})
-VIDEOS = frozenset({".mp4", ".mov", ".m4v", ".avi", ".mkv", ".webm", ".mts", ".3gp", ".mpg"})
+SMALLEST, LARGEST = 16, 65_500
+"""Sides in px: no person is visible in less, and JPEG holds no more."""
+MOST_PX = 1 << 28
+"""Pixels of an image; its overlay needs three times as much memory as it has."""
+LARGEST_FILE = 1 << 30
+"""Bytes of a photograph's file, which is read at once."""
+
+FEW_FRAMES, FEW = 3, 0.05
+"""A video may end so many frames, or this fraction of it, before its announced end and be whole:
+containers count frames that were dropped, and round durations."""
+STEP = 1e-4
+"""Least time between two frames in s; damaged files repeat time stamps."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,44 +48,41 @@ class Frame:
     time: float
 
 
-def find_media(source: str) -> list[Path]:
-    """The photographs and videos that a file, a folder or a glob names, by name.
-
-    Raises:
-        DataError: there are none.
-    """
-    path = Path(source)
-    if path.is_file():
-        return [path]
-    if path.is_dir():
-        found = sorted(p for p in path.iterdir() if p.suffix.lower() in PHOTOS | VIDEOS)
-        if not found:
-            raise DataError(f"source={source}: the folder holds no photograph and no video")
-        return found
-    found = sorted(p for p in Path(path.anchor).glob(str(path.relative_to(path.anchor))))
-    if not found:
-        raise DataError(
-            f"source={source}: no such file or folder, and nothing fits it as a pattern"
-        )
-    return found
-
-
-def is_photo(path: Path) -> bool:
-    """Whether the name is that of a photograph; anything else is tried as a video."""
-    return path.suffix.lower() in PHOTOS
-
-
 def read_photo(path: Path) -> Image:
     """(H, W, 3) uint8 RGB; see ``decode_rgb``.
 
     Raises:
-        DataError: the file is missing, unreadable, or not an image.
+        DataError: the file is missing, unreadable, not an image, or of a size that has no people.
     """
+    check_readable(path)
     try:
+        size = path.stat().st_size
+        if size > LARGEST_FILE:
+            raise DataError(f"{shown(path)}: has {size >> 20} MiB; expected at most 1024 MiB")
         data = path.read_bytes()
     except OSError as error:
-        raise DataError(f"{path}: cannot be read ({error.strerror})") from error
-    return decode_rgb(data, path)
+        raise DataError(f"{shown(path)}: cannot be read ({error.strerror})") from error
+    image = decode_rgb(data, path)
+    check_size(path, image.shape[1], image.shape[0])
+    return image
+
+
+def check_size(path: Path, width: int, height: int) -> None:
+    """Raises DataError for an image in which nobody can be found or which cannot be drawn on."""
+    if min(width, height) < SMALLEST:
+        raise DataError(
+            f"{shown(path)}: has {width}x{height} px; expected at least {SMALLEST}x{SMALLEST}"
+        )
+    if max(width, height) > LARGEST or width * height > MOST_PX:
+        raise DataError(
+            f"{shown(path)}: has {width}x{height} px; expected sides of at most {LARGEST} px and at "
+            f"most {MOST_PX:,} px in all. Make it smaller"
+        )
+
+
+def av_name(path: Path) -> str:
+    """A path as FFmpeg takes it: without the prefix ``12:30.mp4`` would name a protocol."""
+    return f"file:{path}"
 
 
 class Video:
@@ -80,8 +90,8 @@ class Video:
 
     Attributes:
         path: the file.
-        count: frames as the file's header has it; 0 where it does not tell.
-        damage: what broke off decoding, after the frames before it; None while all is well.
+        count: frames that the file's header announces; 0 where it announces none.
+        damage: why there are fewer frames than that, once all have been read; None while all is well.
 
     Raises:
         DataError: the file is missing or not a video.
@@ -90,38 +100,94 @@ class Video:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.damage: str | None = None
+        check_readable(path)
         with self._open() as container:
             stream = container.streams.video[0]
-            self.count = int(stream.frames)
             self.fps = float(stream.average_rate or 25)
+            self.count = int(stream.frames) or round(_announced_s(container, stream) * self.fps)
 
     def _open(self) -> InputContainer:
         try:
-            container = av.open(str(self.path))
+            # Only this file: a playlist must not make us read others, or the network.
+            container = av.open(av_name(self.path), options={"protocol_whitelist": "file"})
         except (OSError, av.FFmpegError) as error:
             reason = error.strerror or type(error).__name__
             raise DataError(
-                f"{self.path}: cannot be opened as a video ({reason}); is it one, and whole?"
+                f"{shown(self.path)}: cannot be opened as a video ({reason}); is it one, and whole?"
             ) from error
         if not container.streams.video:
             container.close()
-            raise DataError(f"{self.path}: the file holds no video, only sound or data")
+            raise DataError(f"{shown(self.path)}: the file holds no video, only sound or data")
         return container
 
     def __iter__(self) -> Iterator[Frame]:
-        """Raises DataError where there is not a single frame."""
-        index, start = 0, 0.0
+        """Raises DataError where there is not a single frame, or they are too small or too large."""
+        self.damage = None
+        index, start, time, wh = 0, 0.0, -STEP, (0, 0)
         with self._open() as container:
             stream = container.streams.video[0]
             stream.thread_type = "AUTO"
             try:
                 for decoded in container.decode(stream):
-                    time = float(decoded.time) if decoded.time is not None else index / self.fps
-                    start = start if index else time
+                    stamp = float(decoded.time) if decoded.time is not None else index / self.fps
+                    start = start if index else stamp
+                    time = max(stamp - start, time + STEP)
+                    if index and (decoded.width, decoded.height) != wh:
+                        self.damage = (
+                            f"frame {index} has {decoded.width}x{decoded.height} px, those before "
+                            f"it {wh[0]}x{wh[1]}"
+                        )
+                        return
+                    wh = (decoded.width, decoded.height)
+                    check_size(self.path, *wh)
                     upright = np.rot90(decoded.to_ndarray(format="rgb24"), decoded.rotation // 90)
-                    yield Frame(np.ascontiguousarray(upright), index, time - start)
+                    yield Frame(np.ascontiguousarray(upright), index, time)
                     index += 1
             except av.FFmpegError as error:
                 self.damage = error.strerror or type(error).__name__
-        if index == 0:
-            raise DataError(f"{self.path}: the video has no frame that can be decoded")
+            if index == 0:
+                raise DataError(
+                    f"{shown(self.path)}: the video has no frame that can be decoded; expected a "
+                    "whole video. Copy it again"
+                )
+            if self.damage is None:
+                self.damage = self._loss(container, stream, index, time + 1 / self.fps)
+
+    def _loss(
+        self, container: InputContainer, stream: VideoStream, frames: int, seconds: float
+    ) -> str | None:
+        """What is missing of a file that decoded without an error; None where nothing is.
+
+        An index that points behind the end of the file says for certain that it was cut short.
+        Files of the mp4 family have a complete index, and their edit lists may leave out any
+        number of the frames that the header announces: the frames of the index that are to be
+        shown count instead. Of other files the last frame must not lie before the announced end.
+        ``FEW_FRAMES`` and ``FEW`` may be missing.
+        """
+        size = self.path.stat().st_size
+        if any(entry.pos + entry.size > size for entry in stream.index_entries):
+            return "the file is cut short"
+        if "mp4" in container.format.name:
+            announced = sum(not entry.is_discard for entry in stream.index_entries) / self.fps
+            lost = announced - frames / self.fps
+        else:
+            announced = self.count / self.fps
+            lost = announced - seconds
+        return "frames are missing" if lost > max(FEW_FRAMES / self.fps, FEW * announced) else None
+
+
+def _announced_s(container: InputContainer, stream: VideoStream) -> float:
+    """Length of a video track in s as the header has it; 0 where it does not tell.
+
+    Matroska stores the track's length as a tag. The length of the whole file counts only where
+    there is no other track, which may be longer.
+    """
+    tag = re.fullmatch(r"(\d+):(\d+):(\d+\.?\d*)", stream.metadata.get("DURATION", ""))
+    if stream.duration and stream.time_base:
+        return float(stream.duration * stream.time_base)
+    if tag:
+        hours, minutes, seconds = map(float, tag.groups())
+        return 3600 * hours + 60 * minutes + seconds
+    if len(container.streams) == 1 and container.duration:
+        return container.duration / av.time_base
+    return 0.0

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -15,6 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fidip.drawing import FAR, add_pose
+from fidip.errors import DataError
+from fidip.images import shown
+from fidip.inference.media import av_name
+from fidip.inference.outputs import disk_errors
+from fidip.inference.sound import Sound
 from fidip.skeleton import COCO17
 
 Image = NDArray[np.uint8]
@@ -48,12 +54,35 @@ class Overlay:
         blur_face: make the face unrecognisable.
         on_black: key points alone, without the picture.
         ghosts: how many earlier frames stay visible as thin grey skeletons.
+        fps: tell the speed of processing as well.
     """
 
     threshold: float = 0.2
     blur_face: bool = False
     on_black: bool = False
     ghosts: int = 0
+    fps: bool = False
+
+    def caption(self, time: float, video_fps: float, processed_fps: float) -> str:
+        """The text below a frame of a video.
+
+        Args:
+            time: of the frame in s.
+            video_fps: frames a second of the video; 0 where it has one frame.
+            processed_fps: frames that were processed in a second; told with ``fps`` only.
+
+        Example:
+            >>> Overlay().caption(1.5, 25.0, 4.2)
+            '1.50 s  25 fps'
+            >>> Overlay(fps=True).caption(1.5, 25.0, 4.2)
+            '1.50 s  25 fps  processed 4 fps'
+        """
+        parts = [f"{time:.2f} s"]
+        if video_fps:
+            parts.append(f"{video_fps:.0f} fps")
+        if self.fps:
+            parts.append(f"processed {processed_fps:.0f} fps")
+        return "  ".join(parts)
 
     def __call__(
         self, image: Image, people: Sequence[Person], text: str = "", past: Sequence[Person] = ()
@@ -146,12 +175,17 @@ def add_confidence(
 
 
 def add_legend(image: Image, text: str) -> None:
-    """Write a line of text and the scale of confidence into the lower left corner, in place."""
+    """Write a line of text and the scale of confidence into the lower left corner, in place.
+
+    An image that is too small for it is left as it is.
+    """
     height, width = image.shape[:2]
     size = max(0.35, min(width, height) / 900)
     line = round(26 * size)
     bar = round(width * 0.16)
     top, left = height - 2 * line - 8, 8
+    if top < 0 or left + bar > width:
+        return
     ramp = np.linspace(0, 255, bar).astype(int)
     image[top : top + line // 2, left : left + bar] = LUT[ramp]
     caption = f"confidence 0 to 1  {text}".rstrip()
@@ -173,75 +207,88 @@ class VideoWriter:
     """An H.264 mp4 that browsers play, frame by frame, with the times that it is given.
 
     It becomes ``path`` when it is closed; until then, and where nothing was written, there is none.
+    Leaving the context after an error removes it; Ctrl-C keeps the frames so far.
 
     Args:
         path: of the mp4 file.
-        sound: a file whose first sound track is kept, if it has one.
+        sound: a file whose first sound track is kept, if it has one; a track that mp4 cannot hold
+            is encoded as AAC.
+
+    Raises:
+        DiskError: the file cannot be written.
+        DataError: the frames cannot be encoded.
     """
 
     def __init__(self, path: Path, sound: Path | None = None) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
         self.path = path
-        self.sound = sound
+        self._source = sound
         self._part = path.with_name(f".{path.name}.part")
-        self._part.touch()  # PyAV makes the file with the first frame; a folder that cannot be written to is told now
-        self._container = av.open(
-            str(self._part), "w", format="mp4", options={"movflags": "+faststart"}
-        )
+        with disk_errors(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._part.touch()  # PyAV makes the file with the first frame, which is late for an error
+            self._container = av.open(
+                av_name(self._part), "w", format="mp4", options={"movflags": "+faststart"}
+            )
         self._video: av.VideoStream | None = None
         self._pts = -1
-        self._sound_stream: av.AudioStream | None = None
+        self._sound: Sound | None = None
 
     def write(self, image: Image, time: float) -> None:
         """Append an (H, W, 3) RGB image, shown from ``time`` s on; one px is cut off odd sides."""
         even = image[: image.shape[0] // 2 * 2, : image.shape[1] // 2 * 2]
-        if self._video is None:
-            self._video = self._add_stream(even.shape[1], even.shape[0])
-        # A third of the time that the encoder's own conversion takes; its result is no image of ours.
-        planes = cv2.cvtColor(even, cv2.COLOR_RGB2YUV_I420)
-        frame = av.VideoFrame.from_numpy_buffer(planes, format="yuv420p")
-        frame.time_base = Fraction(1, TICKS)
-        self._pts = max(self._pts + 1, round(time * TICKS))
-        frame.pts = self._pts
-        self._container.mux(self._video.encode(frame))
+        with self._errors():
+            if self._video is None:
+                self._video = self._add_stream(even.shape[1], even.shape[0])
+            # A third of the time that the encoder's own conversion takes; its result is no image of ours.
+            planes = cv2.cvtColor(even, cv2.COLOR_RGB2YUV_I420)
+            frame = av.VideoFrame.from_numpy_buffer(planes, format="yuv420p")
+            frame.time_base = Fraction(1, TICKS)
+            self._pts = max(self._pts + 1, round(time * TICKS))
+            frame.pts = self._pts
+            self._container.mux(self._video.encode(frame))
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        with disk_errors(self.path):
+            try:
+                yield
+            except av.FFmpegError as error:
+                if isinstance(error, OSError):
+                    raise
+                raise DataError(
+                    f"{shown(self.path)}: the frames cannot be encoded as H.264 "
+                    f"({error.strerror}). Scale the video down and run again"
+                ) from error
 
     def _add_stream(self, width: int, height: int) -> av.VideoStream:
         stream = self._container.add_stream("libx264", options=QUALITY)
         assert isinstance(stream, av.VideoStream)
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
         stream.time_base = stream.codec_context.time_base = Fraction(1, TICKS)
-        if self.sound is not None:
-            self._add_sound(self.sound)
+        if self._source is not None:
+            self._sound = Sound(self._source, self._container)
         return stream
-
-    def _add_sound(self, path: Path) -> None:
-        """Declare the sound track; its packets follow at the end."""
-        with av.open(str(path)) as source:
-            if source.streams.audio:
-                track = source.streams.audio[0]
-                self._sound_stream = self._container.add_stream_from_template(track)
 
     def close(self) -> None:
         """Finish the file and give it its name."""
-        if self._video is None:
-            self._container.close()
+        try:
+            with self._errors():
+                if self._video is None:
+                    self._container.close()
+                    return
+                self._container.mux(self._video.encode())
+                if self._sound is not None:
+                    self._sound.write(self._pts / TICKS)
+                self._container.close()
+                self._part.replace(self.path)
+        finally:
             self._part.unlink(missing_ok=True)
-            return
-        self._container.mux(self._video.encode())
-        if self.sound is not None and self._sound_stream is not None:
-            self._mux_sound(self.sound, self._sound_stream)
-        self._container.close()
-        self._part.replace(self.path)
 
-    def _mux_sound(self, path: Path, stream: av.AudioStream) -> None:
-        end = self._pts / TICKS
-        with av.open(str(path)) as source:
-            for packet in source.demux(source.streams.audio[0]):
-                if packet.pts is None or packet.time_base is None:
-                    continue  # the empty one at the end
-                if packet.pts * packet.time_base <= end:
-                    packet.stream = stream
-                    self._container.mux(packet)
+    def discard(self) -> None:
+        """Remove what has been written."""
+        with suppress(OSError, av.FFmpegError):
+            self._container.close()
+        self._part.unlink(missing_ok=True)
 
     def __enter__(self) -> VideoWriter:
         return self
@@ -252,4 +299,7 @@ class VideoWriter:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self.close()
+        if error is None or isinstance(error, KeyboardInterrupt):
+            self.close()
+        else:
+            self.discard()

@@ -48,13 +48,16 @@ class Pose:
 
     Attributes:
         xy: (K, 2) key points in image px.
-        scores: (K,) their confidences.
+        scores: (K,) their confidences: heatmap maxima, clipped to 0..1.
         window: where they were found.
     """
 
     xy: Floats
     scores: NDArray[np.float32]
     window: Window
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "scores", self.scores.clip(0, 1))
 
     @property
     def score(self) -> float:

@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from fidip.errors import CheckpointError
 from fidip.geometry import apply_affine, box_to_center_size, clip_box, crop_affine, invert_affine
 from fidip.heatmap import HeatmapCodec, flip_back, turn_back
 from fidip.inference.runtime import Runtime
@@ -72,7 +73,15 @@ class Predictor:
     def __call__(
         self, image: NDArray[np.uint8], windows: Sequence[Window]
     ) -> tuple[Floats, NDArray[np.float32]]:
-        """(N, K, 2) key points in image px and (N, K) scores of N windows of an (H, W, 3) RGB image."""
+        """Find the keypoints in N windows of an (H, W, 3) RGB image.
+
+        Returns:
+            (N, K, 2) keypoints in image px and (N, K) scores: the heatmaps' maxima, which the
+            network does not bound.
+
+        Raises:
+            CheckpointError: the network's answer is not finite.
+        """
         wh = self.codec.input_wh
         affines = np.stack(
             [
@@ -87,6 +96,11 @@ class Predictor:
             by_turn = heatmaps.unflatten(0, (len(self.turns), len(windows)))
             heatmaps = turn_back(by_turn, self.turns).mean(dim=0)
         xy_crop, scores = self.codec.decode(heatmaps)
+        if not (xy_crop.isfinite().all() and scores.isfinite().all()):
+            raise CheckpointError(
+                "ckpt: the network's heatmaps are NaN or infinite; expected finite numbers, so its "
+                "weights are damaged or its training diverged. Choose another ckpt="
+            )
         xy = apply_affine(invert_affine(affines[: len(windows)]), xy_crop.double().cpu().numpy())
         return xy, scores.float().cpu().numpy()
 

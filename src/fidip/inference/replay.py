@@ -28,7 +28,7 @@ def draw_track(
         track: of its first frames.
         overlay: how they are drawn.
         writer: takes them.
-        fps: frames a second that the search for the person went through, told below the picture.
+        fps: frames that were processed in a second, for the caption.
         progress: makes the progress bar.
     """
     past: deque[Person] = deque(maxlen=max(1, overlay.ghosts))
@@ -36,7 +36,7 @@ def draw_track(
     bar = progress(people, total=len(track), unit="frame", disable=None, desc="drawing")
     with Behind[tuple[Image, float]](lambda item: writer.write(*item)) as encoding:
         for (time, xy, scores), frame in zip(bar, prefetch(Video(path)), strict=False):
-            text = f"{time:.2f} s  {fps:.0f} FPS"
+            text = overlay.caption(time, track.fps, fps)
             overlay.draw(frame.image, [(xy, scores)], text, past)
             encoding.put((frame.image, time))
             past.append((xy, scores))

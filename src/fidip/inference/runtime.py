@@ -14,6 +14,7 @@ from torch import Tensor
 
 from fidip.errors import CheckpointError, ConfigError
 from fidip.heatmap import HeatmapCodec
+from fidip.inference.outputs import disk_errors
 from fidip.nn import PoseNet
 from fidip.nn.portable import Portable, codec_of, write_onnx
 from fidip.nn.sessions import check_outputs, onnx_session, read_facts, run_onnx
@@ -101,16 +102,25 @@ def make_runtime(
 
 
 def cached_onnx(net: PoseNet, codec: HeatmapCodec) -> Path:
-    """The ONNX file of a network, written where it is not there yet."""
+    """The ONNX file of a network, written where it is not there yet.
+
+    Raises:
+        DiskError: it cannot be written to the cache.
+    """
     model = Portable(net, codec)
     folder = cache_dir() / "onnx" / _fingerprint(model)
     path = folder / "net.onnx"
     if not path.is_file():
         # Beside it and renamed, so that no other process reads half a file.
         part = folder.with_name(f"{folder.name}.{os.getpid()}")
-        write_onnx(model, part / path.name)
-        shutil.rmtree(folder, ignore_errors=True)
-        part.replace(folder)
+        try:
+            with disk_errors(path, "FIDIP_CACHE=DIR"):
+                part.mkdir(parents=True, exist_ok=True)  # before the export, which takes a minute
+                write_onnx(model, part / path.name)
+                shutil.rmtree(folder, ignore_errors=True)
+                part.replace(folder)
+        finally:
+            shutil.rmtree(part, ignore_errors=True)
     return path
 
 

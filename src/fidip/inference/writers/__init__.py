@@ -16,6 +16,7 @@ from typing import Any
 
 from fidip.errors import ConfigError
 from fidip.inference.movement import write_movement_csv, write_movement_figure
+from fidip.inference.outputs import disk_errors
 from fidip.inference.timeline import write_timeline
 from fidip.inference.track import PhotoSet, Track
 from fidip.inference.writers.dlc import write_dlc_csv, write_dlc_h5
@@ -92,9 +93,14 @@ def write(found: Track | PhotoSet, stem: Path, save: Sequence[str]) -> list[Path
 
 @contextmanager
 def whole(path: Path) -> Iterator[Path]:
-    """A path of the same name to write to; the file comes to ``path`` if all goes well."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(prefix=".", dir=path.parent) as folder:
-        part = Path(folder) / path.name
-        yield part
-        part.replace(path)
+    """A path of the same name to write to; the file comes to ``path`` if all goes well.
+
+    Raises:
+        DiskError: it cannot be written.
+    """
+    with disk_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(prefix=".", dir=path.parent) as folder:
+            part = Path(folder) / path.name
+            yield part
+            part.replace(path)

@@ -26,14 +26,15 @@ def write_coco(found: Track | PhotoSet, path: Path) -> None:
         file.write("[")
         for number, entry in enumerate(coco_entries(found)):
             file.write(",\n" if number else "\n")
-            json.dump(entry, file)
+            json.dump(entry, file, allow_nan=False)
         file.write("\n]\n")
 
 
 def coco_entries(found: Track | PhotoSet) -> Iterator[dict[str, Any]]:
     """Entries of a COCO results file, and where each was found."""
     columns = {name: values.tolist() for name, values in found.places.items()}
-    triplets = np.nan_to_num(np.concatenate([found.xy, found.scores[..., None]], axis=2)).round(4)
+    triplets = np.concatenate([found.xy, found.scores[..., None]], axis=2).round(4)
+    triplets = np.where(found.known[..., None], triplets, 0.0)
     for row in np.flatnonzero(found.known.any(axis=1)).tolist():
         yield {
             **{name: values[row] for name, values in columns.items()},

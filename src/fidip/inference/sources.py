@@ -1,0 +1,229 @@
+"""What ``source=`` names, and what the outputs of each input are called."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import os
+import stat
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from fidip.errors import DataError
+from fidip.images import TO_JPEG, shown
+from fidip.inference.writers import FORMATS
+
+PHOTOS = frozenset(
+    {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".dib", ".webp", ".tif", ".tiff", ".avif",
+     ".gif", ".jp2", ".pnm", ".ppm", ".pgm", ".pbm"}
+)  # fmt: skip
+VIDEOS = frozenset(
+    {".mp4", ".mov", ".m4v", ".avi", ".mkv", ".webm", ".mts", ".m2ts", ".ts", ".3gp", ".3g2",
+     ".mpg", ".mpeg", ".wmv", ".asf", ".flv", ".ogv"}
+)  # fmt: skip
+EXPORT = "Export it as JPEG and run again"
+HEIC = (".heic", ".heif", ".hif")
+RAW = (".dng", ".cr2", ".cr3", ".nef", ".arw", ".orf", ".rw2", ".raf", ".raw")
+UNSUPPORTED = {
+    **dict.fromkeys(HEIC, TO_JPEG),
+    **dict.fromkeys((*RAW, ".jxl", ".svg", ".psd", ".ico", ".exr", ".hdr"), EXPORT),
+    **dict.fromkeys((".rm", ".rmvb", ".swf", ".r3d", ".braw"), "Convert it to mp4 and run again"),
+}
+"""Kinds of photographs and videos that cannot be read, and what to do about each."""
+
+TABLE = "keypoints"
+"""Name of the tables that all photographs share."""
+OVERLAY = ".overlay.mp4"
+"""What the drawn video of an input ends in."""
+LONGEST = 180
+"""Bytes of an output's name before its suffixes; file systems allow 255 with them."""
+
+
+@dataclass(frozen=True)
+class Input:
+    """A photograph or video to process.
+
+    Attributes:
+        path: the file.
+        name: its path below the folder that all inputs share, as valid UTF-8 with "/" between
+            folders: it tells inputs apart in tables and messages.
+        stem: path of its outputs below ``out``, without what tells the formats apart.
+    """
+
+    path: Path
+    name: str
+    stem: str
+
+    @property
+    def is_photo(self) -> bool:
+        return is_photo(self.path)
+
+
+def is_photo(path: Path) -> bool:
+    """Whether the name is that of a photograph; anything else is tried as a video."""
+    return path.suffix.lower() in PHOTOS
+
+
+def is_media(path: Path) -> bool:
+    """Whether the name is that of a photograph or video, supported or not; hidden files are neither."""
+    suffix = path.suffix.lower()
+    return not path.name.startswith(".") and (suffix in PHOTOS | VIDEOS or suffix in UNSUPPORTED)
+
+
+def find_media(source: str) -> list[Path]:
+    """The photographs and videos that a file, a folder or a pattern names, by name.
+
+    What exists under the very name is taken first: brackets and stars are a pattern only where
+    there is no such file. Files of a folder that are no photographs or videos are passed over.
+
+    Raises:
+        DataError: there are none.
+    """
+    try:
+        return _find_media(source)
+    except (OSError, ValueError, NotImplementedError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise DataError(
+            f"source={shown(source)}: cannot be looked up ({reason}); expected a file, a folder or "
+            "a pattern. Correct source="
+        ) from error
+
+
+def _find_media(source: str) -> list[Path]:
+    if not source:
+        raise DataError("source= is empty; expected a file, a folder or a pattern. Name one")
+    path = Path(source)
+    if path.is_dir():
+        found = sorted(p for p in path.iterdir() if is_media(p))
+        if not found:
+            raise DataError(
+                f"source={shown(source)}: the folder holds no photograph and no video; subfolders "
+                f"are not read. For those give source='{shown(source)}/**/*.jpg'"
+            )
+        return found
+    if os.path.lexists(path):
+        return [path]
+    found = sorted(p for p in _glob(path) if not p.is_dir() and not p.name.startswith("."))
+    if not found:
+        raise DataError(
+            f"source={shown(source)}: no such file or folder, and no file matches it as a pattern"
+        )
+    return found
+
+
+def _glob(pattern: Path) -> Iterable[Path]:
+    """The files that match a pattern, the first folders of which are literal where they exist."""
+    base, parts = Path(), list(pattern.parts)
+    while len(parts) > 1 and os.path.lexists(base / parts[0]):
+        base /= parts.pop(0)
+    return base.glob("/".join(parts))
+
+
+def check_readable(path: Path) -> None:
+    """Find what can be told about a file without decoding it.
+
+    Raises:
+        DataError: it is of a kind that cannot be read, missing, unreadable or no regular file.
+    """
+    suffix = path.suffix.lower()
+    if suffix in UNSUPPORTED:
+        raise DataError(f"{shown(path)}: {suffix} files cannot be read. {UNSUPPORTED[suffix]}")
+    try:
+        mode = path.stat().st_mode
+    except OSError as error:
+        what = "is a link to nothing" if path.is_symlink() else f"cannot be read ({error.strerror})"
+        raise DataError(f"{shown(path)}: {what}; expected a photograph or video") from error
+    if not stat.S_ISREG(mode):  # opening a pipe would wait for ever
+        kind = "folder" if stat.S_ISDIR(mode) else "pipe, socket or device"
+        raise DataError(f"{shown(path)}: is a {kind}; expected a photograph or video")
+    if not os.access(path, os.R_OK):
+        raise DataError(
+            f"{shown(path)}: cannot be read (permission denied). Allow it and run again"
+        )
+
+
+def name_inputs(paths: Sequence[Path], out: Path) -> list[Input]:
+    """Name every input so that no two of them share an output, and no output replaces an input.
+
+    An output is called after its input without the suffix (``baby.mp4``: ``baby.csv``). Inputs in
+    several folders keep those folders (``x/baby.csv``). Inputs that would share an output, or
+    write over an input or over the table of photographs, keep their suffix (``baby.mov.csv``);
+    where that is not enough they get a number. Names that differ only in case or in the way that
+    accents are stored count as the same, as some file systems cannot tell them apart. Outputs of
+    every format count, so that names do not depend on the formats asked for.
+
+    Args:
+        paths: files, all different.
+        out: folder of the outputs.
+    """
+    root = Path(os.path.commonpath([os.path.abspath(path.parent) for path in paths]))
+    below = [PurePosixPath(Path(os.path.abspath(path)).relative_to(root)) for path in paths]
+    taken = {_folded(path) for path in paths}
+    if any(map(is_photo, paths)):
+        taken |= {_folded(out / f"{TABLE}{suffix}") for suffix in table_suffixes(FORMATS)}
+    stems = _tell_apart(paths, below, out, taken)
+    return [
+        Input(path, shown(str(name)), stem)
+        for path, name, stem in zip(paths, below, stems, strict=True)
+    ]
+
+
+def _tell_apart(
+    paths: Sequence[Path], below: Sequence[PurePosixPath], out: Path, taken: set[str]
+) -> list[str]:
+    """The stem of each input, the plain ones first: those that no other input wants."""
+
+    def outputs(path: Path, stem: str) -> list[str]:
+        return [_folded(out / name) for name in output_names(path, stem, ("overlay", *FORMATS))]
+
+    plain = [_stem(name.with_suffix("")) for name in below]
+    wanted = [outputs(path, stem) for path, stem in zip(paths, plain, strict=True)]
+    counts = Counter(key for keys in wanted for key in keys)
+    is_plain = [taken.isdisjoint(keys) and all(counts[key] == 1 for key in keys) for keys in wanted]
+    taken = taken.union(*(keys for keys, alone in zip(wanted, is_plain, strict=True) if alone))
+    stems = plain[:]
+    for number, path in enumerate(paths):
+        if not is_plain[number]:
+            free = (s for s in _numbered(below[number]) if taken.isdisjoint(outputs(path, s)))
+            stems[number] = next(free)
+            taken |= set(outputs(path, stems[number]))
+    return stems
+
+
+def output_names(path: Path, stem: str, save: Iterable[str]) -> list[str]:
+    """The files below ``out`` that belong to one input, without the tables of photographs."""
+    if is_photo(path):
+        return [f"overlays/{stem}.jpg"] if "overlay" in save else []
+    ends = [[OVERLAY] if name == "overlay" else FORMATS[name].files for name in save]
+    return [f"{stem}{end}" for each in ends for end in each]
+
+
+def table_suffixes(save: Iterable[str]) -> list[str]:
+    """What the tables that all photographs share end in."""
+    formats = [FORMATS[name] for name in save if name in FORMATS]
+    return [suffix for each in formats if each.photos for suffix in each.files]
+
+
+def _numbered(name: PurePosixPath) -> Iterable[str]:
+    """Stems for an input that cannot have the plain one."""
+    yield _stem(name)
+    for number in itertools.count(2):
+        yield _stem(name.with_name(f"{name.name}-{number}"))
+
+
+def _stem(name: PurePosixPath) -> str:
+    """A path that any file system takes: escaped bytes as %e9, long names cut and told by a hash."""
+    stem = shown(name.name).replace("\\", "%")
+    if len(stem.encode()) > LONGEST:
+        digest = hashlib.sha256(os.fsencode(name.name)).hexdigest()[:8]
+        stem = f"{stem.encode()[: LONGEST - 9].decode('utf-8', 'ignore')}-{digest}"
+    return str(PurePosixPath(shown(str(name.parent)).replace("\\", "%")) / stem)
+
+
+def _folded(path: Path) -> str:
+    """The name that a file is found or written under, as the coarsest file system compares it."""
+    place = os.path.join(os.path.realpath(path.parent), path.name)
+    return unicodedata.normalize("NFC", shown(place)).casefold()

@@ -78,7 +78,7 @@ def shown(path: Path | str) -> str:
         >>> shown("caf\udce9\n.jpg")
         'caf\\xe9\\x0a.jpg'
     """
-    text = os.fsencode(path).decode("utf-8", "backslashreplace")
+    text = os.fspath(path).encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
     return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text)
 
 

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
+import os
+import re
 import shutil
-from collections.abc import Sequence
-from pathlib import Path
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -17,6 +22,7 @@ from fidip.data.foreign_labels import Joints, Labelled, find_image, read_dlc, re
 from fidip.data.records import read_json
 from fidip.errors import ConfigError, DataError
 from fidip.images import decode_rgb
+from fidip.inference.outputs import disk_errors, output_folder
 from fidip.inference.writers import whole
 from fidip.run_folder import write_json
 from fidip.skeleton import COCO17
@@ -32,6 +38,7 @@ def labels(config: DictConfig) -> None:
     if OmegaConf.missing_keys(config):
         raise ConfigError("give source=FILE and out=DIR")
     source, out, split = Path(config.source), Path(config.out), str(config.split)
+    check_split(split)
     file = out / "annotations" / f"person_keypoints_{split}.json"
     if file.exists():
         raise ConfigError(f"{file} exists; choose another split=NAME or out=DIR")
@@ -44,17 +51,28 @@ def labels(config: DictConfig) -> None:
             f"{', '.join(joints.unknown) or 'none'}; say which is which: 'joints={{snout: nose}}'"
         )
     paths = locate(source, people, folders)
-    content = as_coco(people, paths, config.is_synthetic)
-    for person, path in zip(people, paths, strict=True):
-        copy = out / "images" / split / short_name(person.name, path)
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(path, copy)
-    with whole(file) as part:
+    copies = copy_names([person.name for person in people], paths)
+    content = as_coco(people, paths, copies, config.is_synthetic)
+    names = [f"images/{split}/{copy}" for copy in copies.values()]
+    with (
+        output_folder(out, [*names, f"annotations/{file.name}"]),
+        copied(copies, out / "images" / split),
+        whole(file) as part,
+    ):
         write_json(part, content)
     print(read_annotations(file, out / "images" / split))
     if joints.unknown:
         print(f"left out, none of the {len(COCO17)}: {', '.join(joints.unknown)}")
     print(f"use it with data.root={out} and data.train_split={split} or data.test_split={split}")
+
+
+def check_split(split: str) -> None:
+    """Raises ConfigError where a split's name is no plain name: it becomes part of paths."""
+    if not re.fullmatch(r"[\w.-]{1,100}", split) or not split.strip("."):
+        raise ConfigError(
+            f"split={split}: is no plain name; expected letters, digits, '_', '.' and '-'. "
+            "Choose another split=NAME"
+        )
 
 
 def read_labels(source: Path, joints: Joints, folders: Sequence[Path]) -> list[Labelled]:
@@ -88,32 +106,94 @@ def locate(source: Path, people: Sequence[Labelled], folders: Sequence[Path]) ->
     return [path for path in paths if path is not None]
 
 
+def copy_names(names: Sequence[str], paths: Sequence[Path]) -> dict[Path, str]:
+    """The name of each image's copy below the folder of its split; no two images share one.
+
+    Images whose short names are the same, letters' case aside, keep the folders that they are in.
+
+    Args:
+        names: of the images, as the labels have them.
+        paths: of the images; the same image may come several times.
+
+    Example:
+        >>> copy_names(["a.png", "a.png", "b.png"], [Path("/x/a.png"), Path("/y/a.png"), Path("/y/b.png")])
+        ... # doctest: +NORMALIZE_WHITESPACE
+        {PosixPath('/x/a.png'): 'x/a.png', PosixPath('/y/a.png'): 'y/a.png',
+         PosixPath('/y/b.png'): 'b.png'}
+    """
+    short = {path: short_name(name, path) for name, path in zip(names, paths, strict=True)}
+    root = os.path.commonpath([os.path.abspath(path.parent) for path in short])
+    counts = Counter(name.casefold() for name in short.values())
+    taken = {key for key, count in counts.items() if count == 1}
+    copies: dict[Path, str] = {}
+    for path, name in short.items():
+        copies[path] = name
+        if counts[name.casefold()] > 1:
+            below = PurePosixPath(Path(os.path.abspath(path)).relative_to(root).as_posix())
+            numbered = (f"{below.with_suffix('')}-{n}{below.suffix}" for n in itertools.count(2))
+            candidates = itertools.chain([str(below)], numbered)
+            copies[path] = next(each for each in candidates if each.casefold() not in taken)
+            taken.add(copies[path].casefold())
+    return copies
+
+
 def short_name(name: str, path: Path) -> str:
     """The image's name below its folder: DeepLabCut calls the first image of every video alike."""
-    parent = Path(name).parent.name
+    parent = os.path.basename(os.path.dirname(os.path.abspath(path)))
     return f"{parent}/{path.name}" if "labeled-data" in name else path.name
 
 
+@contextmanager
+def copied(copies: Mapping[Path, str], folder: Path) -> Iterator[None]:
+    """Copy images into a folder; an error inside the context removes the copies again.
+
+    Raises:
+        ConfigError: another file has the name of a copy.
+        DiskError: they cannot be written.
+    """
+    targets = {path: folder / name for path, name in copies.items()}
+    missing = {path: copy for path, copy in targets.items() if not _is_same(path, copy)}
+    there = [copy for copy in missing.values() if copy.exists()]
+    if there:
+        raise ConfigError(f"{there[0]} exists; choose another split=NAME or out=DIR")
+    try:
+        for path, copy in missing.items():
+            with disk_errors(copy):
+                copy.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(path, copy)
+        yield
+    except BaseException:
+        for copy in missing.values():
+            copy.unlink(missing_ok=True)
+        raise
+
+
+def _is_same(path: Path, copy: Path) -> bool:
+    return copy.exists() and path.samefile(copy)
+
+
 def as_coco(
-    people: Sequence[Labelled], paths: Sequence[Path], is_synthetic: bool
+    people: Sequence[Labelled],
+    paths: Sequence[Path],
+    copies: Mapping[Path, str],
+    is_synthetic: bool,
 ) -> dict[str, list[dict[str, Any]]]:
     """The content of an annotation file in SyRIP's layout."""
-    ids: dict[str, int] = {}
+    ids: dict[Path, int] = {}
     images, annotations = [], []
     for number, (person, path) in enumerate(zip(people, paths, strict=True), start=1):
         height, width = decode_rgb(path.read_bytes(), path).shape[:2]
-        name = short_name(person.name, path)
-        if name not in ids:
-            ids[name] = len(ids) + 1
+        if path not in ids:
+            ids[path] = len(ids) + 1
             images.append(
-                {"id": ids[name], "file_name": name, "width": width, "height": height,
+                {"id": ids[path], "file_name": copies[path], "width": width, "height": height,
                  "is_synthetic": is_synthetic}
             )  # fmt: skip
         box = person.box_xywh if person.box_xywh is not None else box_around(person.keypoints)
         annotations.append(
             {
                 "id": number,
-                "image_id": ids[name],
+                "image_id": ids[path],
                 "category_id": 1,
                 "iscrowd": 0,
                 "bbox": box.round(3).tolist(),

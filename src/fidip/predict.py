@@ -149,8 +149,9 @@ def run(
             report.done += damage is None
             report.partial += [damage] if damage else []
     except KeyboardInterrupt as stop:
-        kept = [f"{report.done} of {report.total} inputs", *map(str, stop.args)]
-        print(f"interrupted: kept {' and '.join(kept)}: {shown(config.out)}", file=sys.stderr)
+        whole = [f"{report.done} of {report.total} inputs"] if report.done else []
+        kept = " and ".join([*whole, *map(str, stop.args)]) or "nothing"
+        print(f"interrupted: kept {kept}: {shown(config.out)}", file=sys.stderr)
         raise
 
 
@@ -178,7 +179,7 @@ def new_outputs(config: DictConfig, names: Sequence[str]) -> Iterator[None]:
     """The folder ``out``, writable; raises ConfigError where it holds what must not be replaced."""
     if not config.overwrite:
         require_new(Path(config.out), names)
-    with output_folder(Path(config.out)):
+    with output_folder(Path(config.out), names):
         yield
 
 

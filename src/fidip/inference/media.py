@@ -85,6 +85,11 @@ def av_name(path: Path) -> str:
     return f"file:{path}"
 
 
+def open_av(path: Path) -> InputContainer:
+    """Open a media file and nothing else: a playlist must not make us read other files or addresses."""
+    return av.open(av_name(path), options={"protocol_whitelist": "file"})
+
+
 class Video:
     """The frames of a video file, decoded one at a time as it is iterated.
 
@@ -108,8 +113,7 @@ class Video:
 
     def _open(self) -> InputContainer:
         try:
-            # Only this file: a playlist must not make us read others, or the network.
-            container = av.open(av_name(self.path), options={"protocol_whitelist": "file"})
+            container = open_av(self.path)
         except (OSError, av.FFmpegError) as error:
             reason = error.strerror or type(error).__name__
             raise DataError(

@@ -6,7 +6,7 @@ import errno
 import os
 import shutil
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 
@@ -21,15 +21,20 @@ NO_ROOM = 1 << 16
 
 
 @contextmanager
-def output_folder(out: Path) -> Iterator[None]:
-    """Make a folder that can be written to; remove what stays empty of it in the end.
+def output_folder(out: Path, names: Sequence[str]) -> Iterator[None]:
+    """Make a folder that can be written to; in the end remove new folders that stayed empty.
+
+    Args:
+        out: the folder.
+        names: of the outputs, below ``out``.
 
     Raises:
         ConfigError: there is something else of that name.
         DiskError: it cannot be made or written to, or the disk is full.
     """
-    missing = [folder for folder in (out, *out.parents) if not os.path.lexists(folder)]
-    existing = next(folder for folder in (out, *out.parents) if folder not in missing)
+    existing = next(folder for folder in (out, *out.parents) if os.path.lexists(folder))
+    folders = {out, *out.parents, *(folder for name in names for folder in (out / name).parents)}
+    new = [folder for folder in folders if not os.path.lexists(folder)]
     if not existing.is_dir():
         raise ConfigError(
             f"out={shown(out)}: {shown(existing)} is not a folder; expected a folder or a new "
@@ -44,11 +49,9 @@ def output_folder(out: Path) -> Iterator[None]:
                 os.fsync(probe.fileno())
         yield
     finally:
-        for folder in missing:
-            try:
+        for folder in sorted(new, key=lambda folder: -len(folder.parts)):
+            with suppress(OSError):  # it is not empty, or was never made
                 folder.rmdir()
-            except OSError:
-                break  # not empty, or never made
 
 
 def require_new(out: Path, names: Sequence[str]) -> None:

@@ -211,8 +211,7 @@ class VideoWriter:
 
     Args:
         path: of the mp4 file.
-        sound: a file whose first sound track is kept, if it has one; a track that mp4 cannot hold
-            is encoded as AAC.
+        sound: a file whose first sound track is kept, if it has one; see ``Sound``.
 
     Raises:
         DiskError: the file cannot be written.
@@ -256,8 +255,8 @@ class VideoWriter:
                 if isinstance(error, OSError):
                     raise
                 raise DataError(
-                    f"{shown(self.path)}: the frames cannot be encoded as H.264 "
-                    f"({error.strerror}). Scale the video down and run again"
+                    f"{shown(self.path)}: the overlay cannot be encoded ({error.strerror}). Convert "
+                    "the video to mp4, or leave the overlay out of save="
                 ) from error
 
     def _add_stream(self, width: int, height: int) -> av.VideoStream:

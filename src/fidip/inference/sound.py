@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -12,8 +11,10 @@ from av.audio.stream import AudioStream
 from av.container import InputContainer, OutputContainer
 from av.packet import Packet
 
-from fidip.inference.media import av_name
+from fidip.inference.media import open_av
 
+COPIED = ("aac", "mp3", "mp3float", "opus", "libopus", "flac")
+"""Decoders of what browsers play in an mp4."""
 RATE = 48_000
 """Samples a second of sound that is encoded again."""
 
@@ -21,8 +22,8 @@ RATE = 48_000
 class Sound:
     """The first sound track of a file, as a track of an mp4 that is being written.
 
-    Packets are copied where mp4 can hold them, and encoded as AAC where it cannot, as with the
-    PCM of old cameras.
+    Packets are copied where browsers play them in an mp4, and encoded as AAC where they do not, as
+    with the PCM of old cameras, which mp4 cannot always hold.
 
     Args:
         source: the file.
@@ -32,14 +33,16 @@ class Sound:
     def __init__(self, source: Path, container: OutputContainer) -> None:
         self._source, self._container = source, container
         self._stream: AudioStream | None = None
-        with av.open(av_name(source)) as opened:
+        with open_av(source) as opened:
             if not opened.streams.audio:
                 return
             track = opened.streams.audio[0]
-            self._is_copied = _fits(track)
+            if track.codec_context is None:
+                return  # there is no decoder for it
+            self._is_copied = track.codec_context.name in COPIED
             if self._is_copied:
                 self._stream = container.add_stream_from_template(track)
-            elif track.codec_context is not None:  # else there is no decoder for it
+            else:
                 self._stream = container.add_stream("aac", rate=RATE, layout="stereo")
 
     def write(self, end: float) -> None:
@@ -47,7 +50,7 @@ class Sound:
         if self._stream is None:
             return
         read = self._copied if self._is_copied else self._encoded
-        with av.open(av_name(self._source)) as opened:
+        with open_av(self._source) as opened:
             for packet in read(opened, self._stream, end):
                 try:
                     self._container.mux(packet)
@@ -78,17 +81,3 @@ class Sound:
                 for part in resampler.resample(frame):
                     yield from stream.encode(part)
         yield from stream.encode(None)
-
-
-def _fits(track: AudioStream) -> bool:
-    """Whether mp4 can hold a track: for some codecs this shows only when its header is written."""
-    trial = av.open(io.BytesIO(), "w", format="mp4")
-    try:
-        trial.add_stream_from_template(track)
-        trial.start_encoding()
-    except (av.FFmpegError, ValueError):
-        return False
-    finally:
-        with suppress(av.FFmpegError, ValueError):
-            trial.close()
-    return True

@@ -216,11 +216,16 @@ def _numbered(name: PurePosixPath) -> Iterable[str]:
 
 def _stem(name: PurePosixPath) -> str:
     """A path that any file system takes: escaped bytes as %e9, long names cut and told by a hash."""
-    stem = shown(name.name).replace("\\", "%")
+    stem = _plain(name.name)
     if len(stem.encode()) > LONGEST:
-        digest = hashlib.sha256(os.fsencode(name.name)).hexdigest()[:8]
+        digest = hashlib.sha256(name.name.encode("utf-8", "surrogateescape")).hexdigest()[:8]
         stem = f"{stem.encode()[: LONGEST - 9].decode('utf-8', 'ignore')}-{digest}"
-    return str(PurePosixPath(shown(str(name.parent)).replace("\\", "%")) / stem)
+    return str(PurePosixPath(_plain(str(name.parent))) / stem)
+
+
+def _plain(name: str) -> str:
+    """A name in valid UTF-8, escaped without backslashes, which some systems take for folders."""
+    return shown(name).replace("\\x", "%").replace("\\", "%")
 
 
 def _folded(path: Path) -> str:

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import time
 import cv2
 import numpy as np
 import pytest
+import torch
 
 from fidip import predict
 from fidip.inference import Finder, Video
@@ -17,6 +19,7 @@ from fidip.skeleton import COCO17
 
 sys.path.insert(0, str(__import__("pathlib").Path(__file__).parent / "inference"))
 from made_media import make_video
+from odd_media import make_cut_video, make_odd_folder
 
 DEMO = "ckpt=bundled:demo_adult"
 """A small net: the default takes several times as long."""
@@ -64,6 +67,183 @@ def test_a_broken_photograph_among_others_is_named_and_the_rest_is_done(
     assert len({e["image_id"] for e in entries}) == 5
     assert float(rows[0]["x"]) == pytest.approx(entries[0]["keypoints"][0], abs=1e-3)
     assert len(list((out / "overlays").iterdir())) == 5
+
+
+def test_of_a_folder_of_odd_files_all_good_ones_are_done(monkeypatch, tmp_path, capfd):
+    source, out = tmp_path / "odd", tmp_path / "out"
+    source.mkdir()
+    done, partial, failed = make_odd_folder(source)
+    arguments = [DEMO, f"source={source}", f"out={out}", "rotations=[0]", "flip_test=false"]
+    assert run_predict(monkeypatch, *arguments) == predict.SOME_FAILED
+    printed, errors = capfd.readouterr()
+    assert "Traceback" not in printed + errors
+    lines = printed.splitlines()
+    total = len(done) + len(partial) + len(failed)
+    assert total >= 40
+    assert lines[-1] == f"{len(done)} of {total} done: {out}"
+    named = {
+        kind: sorted(line.partition(": ")[2] for line in lines if line.startswith(f"{kind}: "))
+        for kind in ("failed", "in part")
+    }
+    for kind, names in (("failed", failed), ("in part", partial)):
+        expected = sorted(f"{source}/{name}: " for name in names)
+        assert len(named[kind]) == len(expected)
+        assert all(map(str.startswith, named[kind], expected))
+    photos = {row["file_name"] for row in read_csv(out / "keypoints.csv")}
+    assert len(photos) == sum(predict.Input(source / name, "", "").is_photo for name in done)
+    assert {"caf\\xe9.jpg", "new\\x0aline.jpg", "a[1].jpg", "a.jpg", "A.JPG"} <= photos
+    entries = json.loads((out / "keypoints.json").read_text(), parse_constant=pytest.fail)
+    assert {entry["file_name"] for entry in entries} == photos
+    overlays = list((out / "overlays").iterdir())
+    assert len(overlays) == len(photos)
+    assert all(path.read_bytes()[:3] == b"\xff\xd8\xff" for path in overlays)
+    tables = {path.name.removesuffix(".csv") for path in out.glob("*.csv")} - {"keypoints"}
+    videos = {path.name.removesuffix(".overlay.mp4") for path in out.glob("*.overlay.mp4")}
+    assert tables == videos
+    assert len(tables) == len(done) - len(photos) + len(partial)
+    assert not list(out.rglob(".*"))
+
+
+def test_inputs_of_several_folders_are_told_apart(tiny_root, monkeypatch, tmp_path):
+    """Photographs of the same name: by row, picture and labelled box."""
+    truth = json.loads(
+        (tiny_root / "annotations" / "person_keypoints_validate_infant.json").read_text()
+    )
+    images = tiny_root / "images" / "validate_infant"
+    source, out = tmp_path / "source", tmp_path / "out"
+    for folder, record in zip(("x", "y"), truth["images"], strict=False):
+        (source / folder).mkdir(parents=True)
+        shutil.copy(images / record["file_name"], source / folder / "a.jpg")
+        record["file_name"] = f"{folder}/a.jpg"
+    kept = [record["id"] for record in truth["images"][:2]]
+    truth["images"] = truth["images"][:2]
+    truth["annotations"] = [a for a in truth["annotations"] if a["image_id"] in kept]
+    (tmp_path / "boxes.json").write_text(json.dumps(truth))
+    arguments = [DEMO, f"source='{source}/*/a.jpg'", f"out={out}"]
+    assert run_predict(monkeypatch, *arguments, f"boxes={tmp_path / 'boxes.json'}") == 0
+    rows = read_csv(out / "keypoints.csv")
+    assert [row["file_name"] for row in rows[::17]] == ["x/a.jpg", "y/a.jpg"]
+    for record, row in zip(truth["images"], rows[::17], strict=True):
+        (box,) = [a["bbox"] for a in truth["annotations"] if a["image_id"] == record["id"]]
+        assert box[0] - 20 < float(row["x"]) < box[0] + box[2] + 20
+    shown = [out / "overlays" / folder / "a.jpg" for folder in ("x", "y")]
+    assert shown[0].read_bytes() != shown[1].read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("file_name", "words"),
+    [("a.jpg", "fits x/a.jpg and y/a.jpg"), ("gone.jpg", "gone.jpg")],
+)
+def test_boxes_that_fit_several_photographs_or_none_are_refused(
+    file_name, words, tiny_root, monkeypatch, tmp_path, capsys
+):
+    truth = tiny_root / "annotations" / "person_keypoints_validate_infant.json"
+    content = json.loads(truth.read_text())
+    image = content["images"][0]
+    for folder in ("x", "y"):
+        (tmp_path / folder).mkdir()
+        shutil.copy(tiny_root / "images" / "validate_infant" / image["file_name"],
+                    tmp_path / folder / "a.jpg")  # fmt: skip
+    content["images"] = [{**image, "file_name": file_name}]
+    content["annotations"] = [a for a in content["annotations"] if a["image_id"] == image["id"]]
+    (tmp_path / "boxes.json").write_text(json.dumps(content))
+    arguments = [DEMO, f"source='{tmp_path}/*/a.jpg'", f"boxes={tmp_path / 'boxes.json'}"]
+    assert run_predict(monkeypatch, *arguments, f"out={tmp_path / 'out'}") == 2
+    assert words in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
+
+
+def test_results_are_not_overwritten_unless_asked(monkeypatch, tmp_path, capsys):
+    video, out = make_video(tmp_path / "v.mp4"), tmp_path / "out"
+    arguments = [DEMO, f"source={video}", f"out={out}", "save=[csv]", "rotations=[0]"]
+    assert run_predict(monkeypatch, *arguments) == 0
+    before = (out / "v.csv").read_bytes()
+    (out / "v.csv").write_text("precious")
+    capsys.readouterr()
+    assert run_predict(monkeypatch, *arguments) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert "overwrite=true" in error
+    assert (out / "v.csv").read_text() == "precious"
+    assert run_predict(monkeypatch, *arguments, "overwrite=true") == 0
+    assert (out / "v.csv").read_bytes() == before
+
+
+def test_outputs_beside_the_inputs_replace_none_of_them(monkeypatch, tmp_path):
+    """Also in a second run, which finds the first one's overlay among the inputs."""
+    video = make_video(tmp_path / "v.mp4")
+    arguments = [DEMO, f"source={tmp_path}", f"out={tmp_path}", "save=[overlay]", "rotations=[0]"]
+    assert run_predict(monkeypatch, *arguments) == 0
+    inputs = {path: path.read_bytes() for path in (video, tmp_path / "v.overlay.mp4")}
+    assert run_predict(monkeypatch, *arguments, "overwrite=true") == 0
+    assert {path: path.read_bytes() for path in inputs} == inputs
+    assert len(list(tmp_path.iterdir())) == 4
+
+
+def test_a_truncated_video_says_how_much_of_it_was_there(monkeypatch, tmp_path, capsys):
+    video, out = make_cut_video(tmp_path / "v.mp4"), tmp_path / "out"
+    arguments = [DEMO, f"source={video}", f"out={out}", "save=[csv]", "rotations=[0]"]
+    assert run_predict(monkeypatch, *arguments) == predict.SOME_FAILED
+    frames = len(read_csv(out / "v.csv")) // len(COCO17)
+    assert f"{frames} of 30 announced frames could be decoded" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", ["a.heic", "a.jpg", "a.mp4"])
+def test_a_single_input_that_fails_is_an_error_and_leaves_no_folder(
+    name, monkeypatch, tmp_path, capsys
+):
+    (tmp_path / name).write_text("neither")
+    arguments = [DEMO, f"source={tmp_path / name}", f"out={tmp_path / 'x' / 'out'}"]
+    assert run_predict(monkeypatch, *arguments) == 2
+    error = capsys.readouterr().err.strip().splitlines()
+    assert error[-1].startswith(f"error: {tmp_path / name}: ")
+    assert not (tmp_path / "x").exists()
+
+
+def test_where_all_fail_the_status_is_2(monkeypatch, tmp_path, capsys):
+    for name in ("a.jpg", "b.mp4", "c.heic"):
+        (tmp_path / name).write_text("neither")
+    arguments = [DEMO, f"source={tmp_path}", f"out={tmp_path / 'out'}"]
+    assert run_predict(monkeypatch, *arguments) == 2
+    printed, error = capsys.readouterr()
+    assert printed.count("failed: ") == 3
+    assert error.strip().splitlines()[-1].startswith("error: all 3 inputs failed")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("out", ["/dev/null", "{file}", "{file}/x", "/proc/x"])
+def test_where_nothing_can_be_written_no_network_is_loaded(
+    out, photos, monkeypatch, tmp_path, capsys
+):
+    (tmp_path / "file").write_text("precious")
+    monkeypatch.setattr(predict, "load_predictor", pytest.fail)
+    folder = out.format(file=tmp_path / "file")
+    assert run_predict(monkeypatch, DEMO, f"source={photos}", f"out={folder}") == 2
+    assert capsys.readouterr().err.count("\n") == 1
+    assert (tmp_path / "file").read_text() == "precious"
+
+
+def test_a_cache_that_cannot_be_written_to_is_one_line(photos, monkeypatch, tmp_path, capsys):
+    monkeypatch.setenv("FIDIP_CACHE", "/dev/null")
+    arguments = [DEMO, f"source={photos}", f"out={tmp_path / 'out'}", "runtime=onnx"]
+    assert run_predict(monkeypatch, *arguments) == 2
+    error = capsys.readouterr().err.strip().splitlines()
+    assert error[-1].startswith("error: cannot write /dev/null/onnx/")
+    assert "FIDIP_CACHE" in error[-1]
+    assert not (tmp_path / "out").exists()
+
+
+def test_weights_that_give_nan_are_an_error_and_never_a_table(
+    photos, monkeypatch, tmp_path, capsys
+):
+    predictor = predict.load_predictor("bundled:demo_adult")
+    monkeypatch.setattr(
+        predictor, "runtime", lambda crops: torch.full((len(crops), 17, 24, 24), torch.nan)
+    )
+    monkeypatch.setattr(predict, "load_predictor", lambda *_, **__: predictor)
+    assert run_predict(monkeypatch, DEMO, f"source={photos}", f"out={tmp_path / 'out'}") == 2
+    assert "NaN or infinite" in capsys.readouterr().err.strip().splitlines()[-1]
+    assert not (tmp_path / "out").exists()
 
 
 def test_labelled_boxes_are_looked_into(tiny_root, monkeypatch, tmp_path):
@@ -165,15 +345,18 @@ def test_an_interrupted_video_keeps_what_was_found(tmp_path):
         f"out={tmp_path / 'out'}",
     ]
     process = subprocess.Popen([*command, "lost=0"], stdout=subprocess.DEVNULL,
-                               stderr=subprocess.DEVNULL)  # fmt: skip
+                               stderr=subprocess.PIPE, text=True)  # fmt: skip
     part = tmp_path / "out" / ".v.overlay.mp4.part"
     deadline = time.monotonic() + 60
     while not part.exists() and time.monotonic() < deadline:
         time.sleep(0.1)
     time.sleep(5)  # the first search has ended, the last frame is far
     process.send_signal(signal.SIGINT)
-    assert process.wait(timeout=60) == 130
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
     frames = len(read_csv(tmp_path / "out" / "v.csv")) // len(COCO17)
     assert 0 < frames < 1500
+    line = f"interrupted: kept the first {frames} frames of v.mp4: {tmp_path / 'out'}"
+    assert errors.strip().splitlines()[-1] == line
     assert (tmp_path / "out" / "v.overlay.mp4").exists()
     assert not part.exists()

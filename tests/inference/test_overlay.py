@@ -91,3 +91,16 @@ def test_speed_is_in_px_a_second_and_unknown_beside_gaps():
 def test_a_timeline_is_drawn(tmp_path):
     write_timeline(track(), tmp_path / "a" / "t.png")
     assert (tmp_path / "a" / "t.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_caption_tells_the_videos_speed_and_that_of_processing_if_wanted():
+    assert Overlay().caption(0.5, 25.0, 3.2) == "0.50 s  25 fps"
+    assert Overlay().caption(0.0, 0.0, 3.2) == "0.00 s"  # a single frame has no speed
+    assert Overlay(fps=True).caption(0.5, 25.0, 3.2) == "0.50 s  25 fps  processed 3 fps"
+
+
+@pytest.mark.parametrize("wh", [(1, 1), (2, 2), (16, 16), (400, 16), (16, 400), (40, 30)])
+def test_small_pictures_are_drawn_without_a_legend_that_does_not_fit(wh):
+    image = np.zeros((wh[1], wh[0], 3), np.uint8)
+    drawn = Overlay(blur_face=True, ghosts=1)(image, [(person(), np.ones(17, np.float32))], "text")
+    assert drawn.shape == image.shape

@@ -60,6 +60,14 @@ def test_of_each_person_the_surest_pose_stays():
     assert [round(pose.score, 1) for pose in one_per_person(poses)] == [0.9, 0.7]
 
 
+def test_confidences_lie_between_0_and_1():
+    """Heatmaps of a network may be higher than 1 and all below 0."""
+    scores = np.array([1.7, -0.2, 0.4, *[0.5] * 14], np.float32)
+    pose = pose_of(drawn("infant", 1)[0], scores)
+    np.testing.assert_array_equal(pose.scores[:3], np.array([1, 0, 0.4], np.float32))
+    assert pose.score <= 1
+
+
 @pytest.fixture(scope="module")
 def people():
     """An infant whom the bundled network finds, though it knows adults alone, and adults of whom it is surer."""

@@ -172,3 +172,13 @@ def test_an_interrupted_file_leaves_the_one_before(tmp_path):
         interrupted()
     assert path.read_text() == "before"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_what_is_unknown_is_0_in_json_never_nan(tmp_path):
+    xy, scores = np.ones((1, 17, 2)), np.full((1, 17), 0.9, np.float32)
+    xy[0, 3], xy[0, 4, 1] = np.nan, np.inf
+    found = Track(np.zeros(1), xy, scores, np.full((1, 4), np.nan), (64, 48))
+    (path,) = write(found, tmp_path / "v", ["coco"])
+    (entry,) = json.loads(path.read_text(), parse_constant=pytest.fail)
+    assert entry["keypoints"][9:15] == [0] * 6
+    assert entry["keypoints"][:3] == [1, 1, 0.9]

@@ -97,6 +97,12 @@ def disk_errors(path: Path, setting: str = "out=DIR") -> Iterator[None]:
         ) from error
 
 
+def require_room(folder: Path, size: int) -> None:
+    """Raises OSError where the disk of a folder has fewer free bytes than ``size``."""
+    if shutil.disk_usage(folder).free < size:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
 def _reason(error: Exception, path: Path) -> str | None:
     """Why a file could not be written; None where that is not the disk's fault."""
     cause = _os_error(error)

@@ -16,7 +16,7 @@ from typing import Any
 
 from fidip.errors import ConfigError
 from fidip.inference.movement import write_movement_csv, write_movement_figure
-from fidip.inference.outputs import disk_errors
+from fidip.inference.outputs import disk_errors, require_room
 from fidip.inference.timeline import write_timeline
 from fidip.inference.track import PhotoSet, Track
 from fidip.inference.writers.dlc import write_dlc_csv, write_dlc_h5
@@ -37,21 +37,31 @@ class Format:
         needs: modules that are not always installed.
         extra: of this package, that installs them.
         photos: whether photographs can be written so, too; other formats are about time.
+        is_hdf5: whether the HDF5 library writes them. It crashes some time after a write that
+            failed, so room on the disk is asked for before.
     """
 
     files: Mapping[str, Writer]
     needs: Sequence[str] = ()
     extra: str = "files"
     photos: bool = False
+    is_hdf5: bool = False
 
+
+HDF5_ROOM = 1 << 20
+"""Bytes that an HDF5 file may have beside four times its keypoints."""
 
 FORMATS: dict[str, Format] = {
     "coco": Format({".json": write_coco}, photos=True),
     "csv": Format({".csv": write_csv}, photos=True),
     "parquet": Format({".parquet": write_parquet}, needs=("pyarrow",), photos=True),
-    "dlc": Format({".dlc.csv": write_dlc_csv, ".dlc.h5": write_dlc_h5}, needs=("pandas", "tables")),
-    "nwb": Format({".nwb": write_nwb}, needs=("pynwb", "ndx_pose")),
-    "netcdf": Format({".nc": write_netcdf}, needs=("xarray", "netCDF4")),
+    "dlc": Format(
+        {".dlc.csv": write_dlc_csv, ".dlc.h5": write_dlc_h5},
+        needs=("pandas", "tables"),
+        is_hdf5=True,
+    ),
+    "nwb": Format({".nwb": write_nwb}, needs=("pynwb", "ndx_pose"), is_hdf5=True),
+    "netcdf": Format({".nc": write_netcdf}, needs=("xarray", "netCDF4"), is_hdf5=True),
     "timeline": Format({".timeline.png": write_timeline}),
     "movement": Format(
         {".movement.csv": write_movement_csv, ".movement.png": write_movement_figure}
@@ -87,6 +97,8 @@ def write(found: Track | PhotoSet, stem: Path, save: Sequence[str]) -> list[Path
             for suffix, writer in format_.files.items():
                 paths.append(stem.with_name(f"{stem.name}{suffix}"))
                 with whole(paths[-1]) as part:
+                    if format_.is_hdf5:
+                        require_room(part.parent, HDF5_ROOM + 4 * found.xy.nbytes)
                     writer(found, part)
     return paths
 

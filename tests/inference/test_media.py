@@ -174,6 +174,16 @@ def test_other_truncated_containers(name, codec, sound, tmp_path):
     assert damage is not None
 
 
+@pytest.mark.parametrize(
+    ("name", "codec", "sound"),
+    [("v.wmv", "wmv2", "wmav2"), ("v.mkv", "libx264", "flac"), ("v.avi", "mpeg4", "mp3"),
+     ("v.mp4", "libx264", "aac"), ("v.mov", "libx264", "pcm_s16le"), ("v.flv", "flv", "mp3")],
+)  # fmt: skip
+def test_sound_that_is_longer_than_the_picture_is_no_damage(name, codec, sound, tmp_path):
+    frames, _, damage = decoded(encode(tmp_path / name, codec, sound, frames=10))
+    assert (frames, damage) == (10, None)
+
+
 def test_frames_that_an_edit_list_leaves_out_are_no_damage(tmp_path):
     """As phones trim: all frames stay in the file, and half of them are shown."""
     path = make_video(tmp_path / "v.mp4", [i / 25 for i in range(60)])

@@ -183,12 +183,10 @@ class Video:
 def _announced_s(container: InputContainer, stream: VideoStream) -> float:
     """Length of a video track in s as the header has it; 0 where it does not tell.
 
-    Matroska stores the track's length as a tag. The length of the whole file counts only where
-    there is no other track, which may be longer.
+    Matroska stores each track's length as a tag. Elsewhere the length is that of the longest
+    track, and counts only where there is no other one.
     """
     tag = re.fullmatch(r"(\d+):(\d+):(\d+\.?\d*)", stream.metadata.get("DURATION", ""))
-    if stream.duration and stream.time_base:
-        return float(stream.duration * stream.time_base)
     if tag:
         hours, minutes, seconds = map(float, tag.groups())
         return 3600 * hours + 60 * minutes + seconds

@@ -10,6 +10,7 @@ import pytest
 
 from fidip import labels
 from fidip.data import read_annotations
+from fidip.errors import ConfigError
 from fidip.skeleton import COCO17
 
 WH = (200, 100)
@@ -138,3 +139,63 @@ def test_mistakes_are_a_line_and_leave_nothing(content, name, words, monkeypatch
     assert len(lines) == 1
     assert words in lines[0]
     assert not (tmp_path / "data").exists()
+
+
+@pytest.mark.parametrize("split", ["x/../../y", "..", ".", "a b", "", "x/y", "a\nb", "s" * 101])
+def test_a_split_is_a_plain_name(split):
+    with pytest.raises(ConfigError, match="is no plain name"):
+        labels.check_split(split)
+
+
+@pytest.mark.parametrize("split", ["train", "train_infant", "2026-01.v2", "é"])
+def test_plain_names_of_splits(split):
+    labels.check_split(split)
+
+
+def test_a_split_does_not_leave_the_folder(monkeypatch, tmp_path, capsys):
+    image(tmp_path / "baby.png")
+    (tmp_path / "a.json").write_text(json.dumps([task("baby.png", ("nose", 1, 1))]))
+    before = sorted(tmp_path.rglob("*"))
+    arguments = [f"source={tmp_path / 'a.json'}", f"out={tmp_path / 'data'}", "split=x/../../y"]
+    assert run(monkeypatch, *arguments) == 2
+    assert "is no plain name" in capsys.readouterr().err
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_images_of_one_name_are_copied_apart(monkeypatch, tmp_path):
+    """Of several folders, also where the names differ in case only."""
+    names = ["x/a.png", "y/a.png", "y/A.png", "z/b.png"]
+    for number, name in enumerate(names):
+        path = tmp_path / "photos" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        cv2.imwrite(str(path), np.full((WH[1], WH[0], 3), 50 * number, np.uint8))
+    content = [task(name, ("nose", 10 + 10 * n, 50)) for n, name in enumerate(names)]
+    (tmp_path / "a.json").write_text(json.dumps(content))
+    out = tmp_path / "data"
+    arguments = [f"source={tmp_path / 'a.json'}", f"images={tmp_path / 'photos'}", f"out={out}"]
+    assert run(monkeypatch, *arguments) == 0
+    people = people_of(out)
+    assert len({str(person.image_path).casefold() for person in people}) == len(names)
+    for number, person in enumerate(people):
+        assert cv2.imread(str(person.image_path)).mean() == 50 * number
+        assert person.keypoints[0, 0] == pytest.approx(19.5 + 20 * number)
+
+
+def test_an_image_that_is_there_already_is_not_replaced(monkeypatch, tmp_path, capsys):
+    image(tmp_path / "baby.png")
+    (tmp_path / "a.json").write_text(json.dumps([task("baby.png", ("nose", 1, 1))]))
+    there = tmp_path / "data" / "images" / "train" / "baby.png"
+    there.parent.mkdir(parents=True)
+    there.write_text("precious")
+    assert run(monkeypatch, f"source={tmp_path / 'a.json'}", f"out={tmp_path / 'data'}") == 2
+    assert f"{there} exists" in capsys.readouterr().err
+    assert there.read_text() == "precious"
+
+
+@pytest.mark.parametrize("out", ["/dev/null", "a.json/x"])
+def test_where_nothing_can_be_written_it_is_one_line(out, monkeypatch, tmp_path, capsys):
+    monkeypatch.chdir(tmp_path)
+    image(tmp_path / "baby.png")
+    (tmp_path / "a.json").write_text(json.dumps([task("baby.png", ("nose", 1, 1))]))
+    assert run(monkeypatch, "source=a.json", f"out={out}") == 2
+    assert capsys.readouterr().err.count("\n") == 1

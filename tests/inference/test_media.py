@@ -222,6 +222,14 @@ def test_a_video_that_is_too_small_or_has_sound_only_is_one_line(tmp_path):
         Video(tmp_path / "s.mp4")
 
 
+def test_a_title_that_is_not_utf_8_is_no_error(tmp_path):
+    encode(tmp_path / "v.mkv", "libx264", frames=3)
+    content = (tmp_path / "v.mkv").read_bytes()
+    (tmp_path / "v.mkv").write_bytes(content.replace(b"Lavf", b"L\xe9vf"))
+    assert content.count(b"Lavf")
+    assert len(list(Video(tmp_path / "v.mkv"))) == 3
+
+
 def test_a_name_with_a_colon_is_no_address(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     make_video(tmp_path / "12:30.mp4")

@@ -87,7 +87,9 @@ def av_name(path: Path) -> str:
 
 def open_av(path: Path) -> InputContainer:
     """Open a media file and nothing else: a playlist must not make us read other files or addresses."""
-    return av.open(av_name(path), options={"protocol_whitelist": "file"})
+    return av.open(
+        av_name(path), options={"protocol_whitelist": "file"}, metadata_errors="replace"
+    )
 
 
 class Video:

@@ -20,6 +20,7 @@ from hydra import compose, initialize_config_dir
 from tqdm import tqdm
 
 from fidip.inference.detectors import NOBODY
+from fidip.inference.sources import name_inputs
 from fidip.places import config_dir
 from fidip.predict import predict_video
 from fidip.trained import load_predictor
@@ -77,8 +78,9 @@ def main() -> None:
         repeat(clip, video, 6 * minutes)
         with initialize_config_dir(str(config_dir()), version_base="1.3"):
             config = compose("predict", [f"out={folder}/out", "lost=0"])
+        (source,) = name_inputs([video], Path(config.out))
         predictor = load_predictor("bundled:demo_adult", flip_test=False)
-        predict_video(predictor, video, NOBODY, config, watch(held))
+        predict_video(predictor, source, NOBODY, config, watch(held))
     for name, values in zip(("looking", "drawing"), held, strict=True):
         print(f"{name:<9}" + "".join(f"{value:7.0f}" for value in values))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

@@ -84,6 +84,11 @@ class Report:
     failed: list[str] = field(default_factory=list)
     partial: list[str] = field(default_factory=list)
 
+    def kept(self, stop: KeyboardInterrupt) -> str:
+        """What Ctrl-C left: whole inputs, and what ``stop`` says of the one that it ended."""
+        whole = [f"{self.done} of {self.total} inputs"] if self.done else []
+        return " and ".join([*whole, *map(str, stop.args)]) or "nothing"
+
     def finish(self, out: str) -> None:
         """Print what failed and how many were done.
 
@@ -120,8 +125,12 @@ def predict(config: DictConfig) -> None:
     check_kinds(config, inputs)
     boxes = read_boxes(config.boxes, photos) if config.boxes and photos else None
     if readable:
-        with new_outputs(config, output_files(inputs, config.save)):
-            run(load(config), make_detector(config), photos, boxes, videos, config, report)
+        try:
+            with new_outputs(config, output_files(inputs, config.save)):
+                run(load(config), make_detector(config), photos, boxes, videos, config, report)
+        except KeyboardInterrupt as stop:
+            print(f"interrupted: kept {report.kept(stop)}: {shown(out)}", file=sys.stderr)
+            raise
     report.finish(config.out)
 
 
@@ -134,25 +143,19 @@ def run(
     config: DictConfig,
     report: Report,
 ) -> None:
-    """Process all inputs; what becomes of them goes into the report, also where Ctrl-C ends it."""
-    try:
-        if photos:
-            failed = predict_photos(predictor, photos, boxes, detector, config)
-            report.failed += failed
-            report.done += len(photos) - len(failed)
-        for video in videos:
-            try:
-                damage = predict_video(predictor, video, detector, config)
-            except DataError as error:
-                report.failed.append(str(error))
-                continue
-            report.done += damage is None
-            report.partial += [damage] if damage else []
-    except KeyboardInterrupt as stop:
-        whole = [f"{report.done} of {report.total} inputs"] if report.done else []
-        kept = " and ".join([*whole, *map(str, stop.args)]) or "nothing"
-        print(f"interrupted: kept {kept}: {shown(config.out)}", file=sys.stderr)
-        raise
+    """Process all inputs; what becomes of them goes into the report."""
+    if photos:
+        failed = predict_photos(predictor, photos, boxes, detector, config)
+        report.failed += failed
+        report.done += len(photos) - len(failed)
+    for video in videos:
+        try:
+            damage = predict_video(predictor, video, detector, config)
+        except DataError as error:
+            report.failed.append(str(error))
+            continue
+        report.done += damage is None
+        report.partial += [damage] if damage else []
 
 
 def sort_out(inputs: Sequence[Input]) -> tuple[list[Input], Report]:
@@ -253,10 +256,15 @@ def read_boxes(file: str, photos: Sequence[Input]) -> Boxes:
         photo = found[names[person.image_id]]
         if photo is not None:
             boxes[photo.path].append(person.box_xywh)
-    if not any(boxes.values()):
+    without = sum(not found for found in boxes.values())
+    if without == len(photos):
         raise DataError(
             f"boxes={file}: has no box for any of the {len(photos)} photographs; expected their "
             f"file_name, such as {photos[0].name}. Correct boxes= or source="
+        )
+    if without:
+        print(
+            f"{without} of {len(photos)} photographs have no box in {file}, so no person is written"
         )
     return boxes
 
@@ -304,7 +312,9 @@ def predict_photos(
             if len(photos) == 1:
                 print_pose(photo.name, poses)
     except KeyboardInterrupt:
-        raise KeyboardInterrupt(f"{done} of {len(photos)} photographs") from None
+        raise KeyboardInterrupt(
+            *([f"{done} of {len(photos)} photographs"] if done else [])
+        ) from None
     finally:  # Ctrl-C included: what was found is kept
         if done:
             write(as_photo_set(found), out / TABLE, formats(config))
@@ -346,15 +356,13 @@ def predict_video(
 ) -> str | None:
     """Write the track of a video's infant; returns a line about the video where it is damaged.
 
-    Decoding goes ahead in a thread of its own. Overlays are drawn in a second pass, once the
-    keypoints are smoothed.
+    Overlays are drawn in a second pass, once the keypoints are smoothed.
     """
     video = Video(source.path)
     stem = Path(config.out) / source.stem
     smooth, overlay = instantiate(config.smoothing), instantiate(config.overlay)
     finder = Finder(predictor, config.lost, config.rotations, detector, PREFERENCES[config.person])
-    found = Recorder()
-    wh = (0, 0)
+    found, wh = Recorder(), (0, 0)
     try:
         with ExitStack() as stack:
             writer = None
@@ -376,7 +384,8 @@ def predict_video(
                     if writer:
                         draw_track(source.path, track, overlay, writer, fps, progress)
     except KeyboardInterrupt:
-        raise KeyboardInterrupt(f"the first {found.count} frames of {source.name}") from None
+        kept = [f"the first {found.count} frames of {source.name}"] if found.count else []
+        raise KeyboardInterrupt(*kept) from None
     return damage_line(video, found.count)
 
 
@@ -418,12 +427,9 @@ def predict_camera(
                 xy, scores = step(frame.time, xy, scores)
                 recorded.add(frame.time, xy, scores, box_xywh)
                 if encoding:
-                    elapsed = perf_counter() - start
-                    text = overlay.caption(
-                        frame.time,
-                        recorded.count / frame.time if frame.time else 0.0,
-                        recorded.count / elapsed,
-                    )
+                    lengths = (frame.time or float("inf"), perf_counter() - start)
+                    rates = [recorded.count / seconds for seconds in lengths]
+                    text = overlay.caption(frame.time, *rates)
                     overlay.draw(frame.image, [(xy, scores)], text, past)
                     encoding.put((frame.image, frame.time))
                 past.append((xy, scores))

@@ -1,4 +1,4 @@
-"""Photographs and videos as nobody wants them: damaged, tiny, huge, oddly named, or no files at all."""
+"""Bad photographs and videos: damaged, tiny, huge, oddly named, or no files at all."""
 
 import os
 import shutil

@@ -68,7 +68,7 @@ def read_photo(path: Path) -> Image:
 
 
 def check_size(path: Path, width: int, height: int) -> None:
-    """Raises DataError for an image in which nobody can be found or which cannot be drawn on."""
+    """Raises DataError for an image too small to show a person, or too large to be drawn on."""
     if min(width, height) < SMALLEST:
         raise DataError(
             f"{shown(path)}: has {width}x{height} px; expected at least {SMALLEST}x{SMALLEST}"
@@ -86,10 +86,8 @@ def av_name(path: Path) -> str:
 
 
 def open_av(path: Path) -> InputContainer:
-    """Open a media file and nothing else: a playlist must not make us read other files or addresses."""
-    return av.open(
-        av_name(path), options={"protocol_whitelist": "file"}, metadata_errors="replace"
-    )
+    """Open a media file and nothing else: playlists must not name other files or addresses."""
+    return av.open(av_name(path), options={"protocol_whitelist": "file"}, metadata_errors="replace")
 
 
 class Video:
@@ -98,7 +96,7 @@ class Video:
     Attributes:
         path: the file.
         count: frames that the file's header announces; 0 where it announces none.
-        damage: why there are fewer frames than that, once all have been read; None while all is well.
+        damage: why frames are missing, once all have been read; None while all is well.
 
     Raises:
         DataError: the file is missing or not a video.
@@ -127,7 +125,7 @@ class Video:
         return container
 
     def __iter__(self) -> Iterator[Frame]:
-        """Raises DataError where there is not a single frame, or they are too small or too large."""
+        """Raises DataError where there is no frame, or frames are too small or too large."""
         self.damage = None
         index, start, time, wh = 0, 0.0, -STEP, (0, 0)
         with self._open() as container:

@@ -54,7 +54,7 @@ class Overlay:
         blur_face: make the face unrecognisable.
         on_black: key points alone, without the picture.
         ghosts: how many earlier frames stay visible as thin grey skeletons.
-        fps: tell the speed of processing as well.
+        fps: write the speed of processing as well.
     """
 
     threshold: float = 0.2
@@ -69,7 +69,7 @@ class Overlay:
         Args:
             time: of the frame in s.
             video_fps: frames a second of the video; 0 where it has one frame.
-            processed_fps: frames that were processed in a second; told with ``fps`` only.
+            processed_fps: frames processed per second; written only with ``fps``.
 
         Example:
             >>> Overlay().caption(1.5, 25.0, 4.2)
@@ -224,7 +224,7 @@ class VideoWriter:
         self._part = path.with_name(f".{path.name}.part")
         with disk_errors(path):
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._part.touch()  # PyAV makes the file with the first frame, which is late for an error
+            self._part.touch()  # PyAV makes it with the first frame, which is late for an error
             self._container = av.open(
                 av_name(self._part), "w", format="mp4", options={"movflags": "+faststart"}
             )

@@ -68,7 +68,7 @@ def is_photo(path: Path) -> bool:
 
 
 def is_media(path: Path) -> bool:
-    """Whether the name is that of a photograph or video, supported or not; hidden files are neither."""
+    """Whether a name is that of a photograph or video, supported or not; hidden files are neither."""
     suffix = path.suffix.lower()
     return not path.name.startswith(".") and (suffix in PHOTOS | VIDEOS or suffix in UNSUPPORTED)
 
@@ -123,7 +123,7 @@ def _glob(pattern: Path) -> Iterable[Path]:
 
 
 def check_readable(path: Path) -> None:
-    """Find what can be told about a file without decoding it.
+    """Check a file without decoding it.
 
     Raises:
         DataError: it is of a kind that cannot be read, missing, unreadable or no regular file.
@@ -215,7 +215,7 @@ def _numbered(name: PurePosixPath) -> Iterable[str]:
 
 
 def _stem(name: PurePosixPath) -> str:
-    """A path that any file system takes: escaped bytes as %e9, long names cut and told by a hash."""
+    """A path that any file system takes: odd bytes as %e9, long names cut and marked by a hash."""
     stem = _plain(name.name)
     if len(stem.encode()) > LONGEST:
         digest = hashlib.sha256(name.name.encode("utf-8", "surrogateescape")).hexdigest()[:8]

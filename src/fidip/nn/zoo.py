@@ -112,9 +112,14 @@ def fetch(entry: Entry) -> Path:
     try:
         found = _check(entry, got)
         got.replace(path)
+        _record(path).write_text(f"{found}  {entry.file}\n", encoding="utf-8")
+    except OSError as error:
+        raise CheckpointError(
+            f"zoo:{entry.name}: cannot write {error.filename or path} ({error.strerror}); expected "
+            "a cache that can be written to. Allow it, or choose another FIDIP_CACHE=DIR"
+        ) from error
     finally:
-        shutil.rmtree(folder, ignore_errors=True)  # also of a wrong file, which is had anew
-    _record(path).write_text(f"{found}  {entry.file}\n", encoding="utf-8")
+        shutil.rmtree(folder, ignore_errors=True)  # also of a wrong file, which is downloaded again
     return path
 
 

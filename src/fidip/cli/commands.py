@@ -190,6 +190,7 @@ class Predict(_Inheriting):
     flip_test: bool = True
     rotation_test: Annotated[list[Turn], Len(0, 72)] = []
     out: Text | None = None
+    overwrite: bool = False
 
 
 class App(Predict):

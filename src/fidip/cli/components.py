@@ -603,6 +603,7 @@ class Overlay(Component):
     blur_face: bool = False
     on_black: bool = False
     ghosts: Annotated[int, Field(ge=0, le=1000)] = 0
+    fps: bool = False
 
 
 # Synthesis

@@ -59,7 +59,7 @@ def pose_scores(poses: Poses, threshold: float = 0.2) -> Floats:
 def oks_nms(
     poses: Poses, scores: Floats, areas: Floats, threshold: float = 0.9
 ) -> NDArray[np.int64]:
-    """Rows that remain when, image by image, poses like a better scored one are left out.
+    """Return the rows that remain when poses like a better scored one of their image are left out.
 
     Args:
         poses: N poses.
@@ -68,7 +68,9 @@ def oks_nms(
         threshold: similarity above which two poses are the same person.
 
     Returns:
-        Increasing row numbers.
+        Row numbers by image id and, within an image, in the order of being taken: the best pose first,
+        of two equals the later. COCO's evaluation keeps this order among equal scores, which decides
+        which of them is matched first.
     """
     kept: list[int] = []
     for rows in _rows_of_images(poses):
@@ -77,13 +79,13 @@ def oks_nms(
             best, order = order[0], order[1:]
             kept.append(int(best))
             order = order[_likeness(poses, areas, best, order) <= threshold]
-    return np.array(sorted(kept), dtype=np.int64)
+    return np.array(kept, dtype=np.int64)
 
 
 def soft_oks_nms(
     poses: Poses, scores: Floats, areas: Floats, threshold: float = 0.9, limit: int = 20
 ) -> NDArray[np.int64]:
-    """Rows of the best poses of each image, when being like a better one costs score.
+    """Return the rows of the best poses of each image, when being like a better one costs score.
 
     Whenever a pose is taken, the scores of those left fall by exp(-similarity² / threshold)
     (Bodla et al., Soft-NMS, ICCV 2017). As in the official code the lower scores decide only which
@@ -95,7 +97,9 @@ def soft_oks_nms(
         limit: poses that an image keeps; COCO's evaluation looks at 20.
 
     Returns:
-        Increasing row numbers.
+        Row numbers by image id and, within an image, in the order of being taken: the best pose first,
+        of two equals the later. COCO's evaluation keeps this order among equal scores, which decides
+        which of them is matched first.
     """
     kept: list[int] = []
     for rows in _rows_of_images(poses):
@@ -107,7 +111,7 @@ def soft_oks_nms(
             left = left[1:] * np.exp(-(_likeness(poses, areas, best, order) ** 2) / threshold)
             again = _best_first(left)
             order, left = order[again], left[again]
-    return np.array(sorted(kept), dtype=np.int64)
+    return np.array(kept, dtype=np.int64)
 
 
 def _rows_of_images(poses: Poses) -> list[NDArray[np.int64]]:

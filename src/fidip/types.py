@@ -7,10 +7,10 @@ Names tell the space: ``image`` px of the original photograph, ``crop`` px of th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Sequence, Set
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import NamedTuple, overload
+from typing import NamedTuple, NoReturn, overload
 
 import numpy as np
 import torch
@@ -83,9 +83,10 @@ class ImageInfo(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class People(Sequence[Annotation]):
-    """The labelled people of a data set, and what else poses on its images are scored against.
+    """The labelled people of a data set, with everything else that scores depend on.
 
-    As a sequence it is the labelled people.
+    As a sequence it is the labelled people. It has no slices, which would lose the others and the
+    images without people: take ``people.labelled[a:b]`` for annotations, ``part`` for people.
 
     Attributes:
         labelled: people with a pose to learn and a box to crop.
@@ -105,29 +106,53 @@ class People(Sequence[Annotation]):
     def __getitem__(self, index: int) -> Annotation: ...
 
     @overload
-    def __getitem__(self, index: slice) -> Sequence[Annotation]: ...
+    def __getitem__(self, index: slice) -> NoReturn: ...
 
-    def __getitem__(self, index: int | slice) -> Annotation | Sequence[Annotation]:
+    def __getitem__(self, index: int | slice) -> Annotation:
+        if isinstance(index, slice):
+            raise TypeError(
+                "People have no slices, which would lose crowds and empty images; expected "
+                "people.labelled[a:b] for annotations, or people.part(people.labelled[a:b])"
+            )
         return self.labelled[index]
 
     @classmethod
-    def of(cls, people: Sequence[Annotation]) -> People:
-        """``people`` themselves if they know their others and images; else what they tell."""
-        if isinstance(people, People):
-            return people
+    def without_others(cls, labelled: Sequence[Annotation]) -> People:
+        """People of data that hold no crowds, nobody without a label and no image without people."""
         images = {
             a.image_id: ImageInfo(
                 a.image_id, a.image_path.name, a.image_path, a.image_wh, a.is_synthetic, a.posture
             )
-            for a in people
+            for a in labelled
         }
-        return cls(people, (), tuple(images.values()))
+        return cls(labelled, (), tuple(images.values()))
 
     def part(self, labelled: Sequence[Annotation]) -> People:
         """Some of the people, with what else there is on their images."""
-        ids = {a.image_id for a in labelled}
-        others = [a for a in self.others if a.image_id in ids]
-        return People(labelled, others, [image for image in self.images if image.id in ids])
+        return replace(self.on_images({a.image_id for a in labelled}), labelled=labelled)
+
+    def on_images(self, ids: Set[int]) -> People:
+        """Everyone on some of the images."""
+        return People(
+            [a for a in self.labelled if a.image_id in ids],
+            [a for a in self.others if a.image_id in ids],
+            [image for image in self.images if image.id in ids],
+        )
+
+
+def require_people(people: People) -> People:
+    """Check that what is scored against comes with its crowds and its images without people.
+
+    Raises:
+        TypeError: it is a plain sequence of annotations.
+    """
+    if not isinstance(people, People):
+        raise TypeError(
+            f"annotations are a {type(people).__name__}, which lacks crowds and images without "
+            "people; expected fidip.types.People, as of read_annotations(...).people or "
+            "People.without_others(annotations)"
+        )
+    return people
 
 
 class SampleKey(NamedTuple):

@@ -82,7 +82,7 @@ def test_file_names_are_honoured_wherever_the_images_are(tiny_copy):
     (tiny_copy / "annotations/200R/person_keypoints_x.json").write_text(json.dumps(content))
     split = find_split(tiny_copy, "200R")
     people = read_annotations(split.json, *split.image_dirs).people
-    assert [p.image_path for p in people[:3]] == [tiny_copy / place for place in moves]
+    assert [p.image_path for p in people.labelled[:3]] == [tiny_copy / place for place in moves]
     assert [p.image_id for p in people] == [record["id"] for record in there]
     assert all(p.image_path.is_file() for p in people)
 

@@ -7,6 +7,7 @@ import pytest
 from made_people import GRID, distance_for, person
 
 from fidip.metrics import describe_second_labels
+from fidip.types import People
 
 
 def moved(someone, similarity, **changes):
@@ -18,7 +19,8 @@ def moved(someone, similarity, **changes):
 
 @pytest.fixture
 def people():
-    return [person(10 * i + 10 + j, image=i, at=(900 * j, 0)) for i in range(3) for j in range(2)]
+    people = [person(10 * i + 10 + j, image=i, at=(900 * j, 0)) for i in range(3) for j in range(2)]
+    return People.without_others(people)
 
 
 def test_oks_is_the_mean_over_people(people):
@@ -50,12 +52,12 @@ def test_joints_that_one_left_out_do_not_count(people):
 
 
 def test_people_that_the_second_did_not_label_are_missed(people):
-    found = describe_second_labels(people[:3], people)
+    found = describe_second_labels(people.labelled[:3], people)
     assert found["people"] == 3
     assert found["AP"] == pytest.approx(51 / 101)  # of 101 recalls those up to a half
 
 
 def test_nobody_in_common_has_no_oks():
     second = [person(-1, at=(9000, 0), joints=GRID)]
-    found = describe_second_labels(second, [person(1)])
+    found = describe_second_labels(second, People.without_others([person(1)]))
     assert (found["people"], found["oks"], found["AP"]) == (0, None, 0)

@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,16 +15,22 @@ from fidip.metrics import (
     NAMES,
     annotations_to_coco,
     describe_poses,
+    describe_results,
+    describe_second_labels,
     evaluate_keypoints,
     oks_nms,
     oks_per_joint,
     pose_scores,
+    score_poses,
     soft_oks_nms,
     to_coco_results,
 )
+from fidip.metrics.joints import joint_ap
 from fidip.metrics.keypoint_ap import match_keypoints
 from fidip.metrics.matches import Matches, draw_images
-from fidip.types import Annotation, Poses
+from fidip.metrics.slices import describe_slices
+from fidip.skeleton import COCO17
+from fidip.types import Annotation, People, Poses
 
 
 @pytest.fixture
@@ -39,7 +46,7 @@ def people():
         out.append(
             Annotation(i + 1, i // 2, Path(f"{i // 2}.jpg"), (220, 220), box, area, keypoints)
         )
-    return out
+    return People.without_others(out)
 
 
 @pytest.fixture
@@ -81,7 +88,9 @@ def test_sizes_that_nobody_has_are_not_available(people, poses):
         Annotation(a.id, a.image_id, a.image_path, a.image_wh, a.box_xywh, 20000.0, a.keypoints)
         for a in people
     ]
-    metrics = evaluate_keypoints(annotations_to_coco(large), to_coco_results(poses)).metrics
+    metrics = evaluate_keypoints(
+        annotations_to_coco(People.without_others(large)), to_coco_results(poses)
+    ).metrics
     assert metrics["AP(M)"] is None
     assert metrics["AR(M)"] is None
     assert metrics["AP(L)"] == pytest.approx(metrics["AP"])
@@ -124,7 +133,9 @@ def test_a_draw_is_what_pycocotools_says_of_the_repeated_images(people, poses):
 
 def test_a_draw_without_people_of_a_size_has_no_number(people, poses):
     one_size = [replace(a, area=20000.0 if a.image_id else 3000.0) for a in people]
-    matches = match_keypoints(annotations_to_coco(one_size), to_coco_results(poses))
+    matches = match_keypoints(
+        annotations_to_coco(People.without_others(one_size)), to_coco_results(poses)
+    )
     numbers = dict(zip(NAMES, matches.numbers(np.arange(30)[None])[0], strict=True))
     assert [name for name, value in numbers.items() if np.isnan(value)] == ["AP(M)", "AR(M)"]
 
@@ -138,7 +149,9 @@ def test_a_draw_in_which_nobody_was_found_is_zero(people, poses):
 
 def test_nothing_found_is_zero_and_sizes_that_nobody_has_are_not_available(people):
     large = [replace(a, area=20000.0) for a in people]
-    evaluation = evaluate_keypoints(annotations_to_coco(large), [], rounds=10)
+    evaluation = evaluate_keypoints(
+        annotations_to_coco(People.without_others(large)), [], rounds=10
+    )
     for name in NAMES:
         nobody = name in ("AP(M)", "AR(M)")
         assert evaluation.metrics[name] == (None if nobody else 0.0)
@@ -196,6 +209,110 @@ def test_of_two_equal_scores_the_later_pose_stays(poses):
     assert oks_nms(twice, np.array([0.5, 0.5]), np.full(2, 30000.0)).tolist() == [1]
 
 
+def similarity(one, other, area):
+    """OKS of two poses by its definition, joint by joint; neither is labelled, so all 17 count."""
+    terms = [
+        math.exp(-(math.dist(a, b) ** 2) / (2 * area * (2 * sigma) ** 2))
+        for a, b, sigma in zip(one, other, COCO17.sigmas, strict=True)
+    ]
+    return sum(terms) / len(terms)
+
+
+def official(poses, rows, scores, areas, threshold, soft):
+    """The rows of an image that HRNet's loop keeps, in its order: a reversed argsort picks the best."""
+    left = {int(row): float(scores[row]) for row in rows}
+    order = [int(row) for row in rows[np.argsort(scores[rows], kind="stable")[::-1]]]
+    kept = []
+    while order and len(kept) < (20 if soft else len(rows)):
+        best, order = order[0], order[1:]
+        kept.append(best)
+        likeness = {
+            row: similarity(poses.xy[best], poses.xy[row], (areas[best] + areas[row]) / 2)
+            for row in order
+        }
+        if not soft:
+            order = [row for row in order if likeness[row] <= threshold]
+            continue
+        for row in order:
+            left[row] *= math.exp(-(likeness[row] ** 2) / threshold)
+        ranks = np.argsort([left[row] for row in order], kind="stable")[::-1]
+        order = [order[rank] for rank in ranks]
+    return kept
+
+
+@pytest.mark.parametrize("soft", [False, True], ids=["hard", "soft"])
+def test_the_rows_and_their_order_are_those_of_the_official_loop(poses, soft):
+    rng = np.random.default_rng(3)
+    crowd = Poses.concatenate([poses] * 12)
+    crowd = replace(
+        crowd, xy=crowd.xy + rng.normal(0, 1, crowd.xy.shape) * rng.uniform(0, 9, (720, 1, 1))
+    )
+    scores, areas = rng.integers(1, 6, 720) / 5, rng.uniform(5000, 40000, 720)
+    kept = (soft_oks_nms if soft else oks_nms)(crowd, scores, areas, threshold=0.8)
+    assert len(set(kept.tolist())) == len(kept) < 720
+    for image in np.unique(crowd.image_ids):
+        rows = np.flatnonzero(crowd.image_ids == image)
+        ours = [row for row in kept.tolist() if crowd.image_ids[row] == image]
+        assert ours == official(crowd, rows, scores, areas, 0.8, soft)
+
+
+@pytest.mark.parametrize("suppress", [oks_nms, soft_oks_nms])
+def test_of_equal_scores_the_later_pose_is_matched_first(people, poses, suppress):
+    """COCO's AP of a miss before a hit of one score: precision 1/2 at every recall, not 1."""
+    one = People.without_others(people.labelled[:1])
+    hit = np.stack([people[0].keypoints[:, :2]])
+    both = Poses.concatenate([replace(poses[:1], xy=hit), replace(poses[:1], xy=hit + 300)])
+    kept = suppress(both, np.array([0.5, 0.5]), np.full(2, 30000.0))
+    assert kept.tolist() == [1, 0]
+    results = to_coco_results(both[kept])
+    assert by_hand(annotations_to_coco(one), results).stats[0] == pytest.approx(0.5)
+    assert describe_results(results, one)["metrics"]["AP"] == pytest.approx(0.5)
+
+
+def test_an_annotation_with_id_0_can_be_found(people, poses):
+    zero = People.without_others([replace(a, id=a.id - 1) for a in people])
+    results = to_coco_results(poses)
+    expected = evaluate_keypoints(annotations_to_coco(people), results).metrics
+    assert evaluate_keypoints(annotations_to_coco(zero), results).metrics == expected
+
+
+@pytest.mark.parametrize(
+    "score",
+    [
+        lambda people, poses: annotations_to_coco(people),
+        lambda people, poses: describe_poses(poses, people),
+        lambda people, poses: describe_results(to_coco_results(poses), people),
+        lambda people, poses: score_poses(poses, people),
+        lambda people, poses: joint_ap(to_coco_results(poses), people),
+        lambda people, poses: describe_slices(to_coco_results(poses), poses.index, people, 1),
+        lambda people, poses: describe_second_labels(list(people), people, 1),
+    ],
+    ids=["truth", "poses", "results", "score", "joints", "slices", "human"],
+)
+def test_a_list_of_annotations_is_refused(people, poses, score):
+    score(people, poses)
+    for plain in (list(people), people.labelled, tuple(people)):
+        with pytest.raises(TypeError, match=r"expected fidip\.types\.People"):
+            score(plain, poses)
+
+
+def test_people_have_no_slices_and_parts_keep_what_else_is_on_their_images(people):
+    crowd, nobody = replace(people[5], is_crowd=True), people[9]
+    others = [crowd, nobody]
+    everyone = People(people.labelled[:4], others, people.images)
+    with pytest.raises(TypeError, match=r"people\.part"):
+        everyone[:2]
+    part = everyone.part([everyone[0]])
+    assert (list(part), part.others, [image.id for image in part.images]) == (
+        [everyone[0]],
+        [],
+        [0],
+    )
+    on = everyone.on_images({0, crowd.image_id, 7})
+    assert (list(on), on.others) == (list(people.labelled[:2]), [crowd])
+    assert [image.id for image in on.images] == [0, crowd.image_id, 7]
+
+
 def moved_copies(poses, *shifts_px):
     """The first pose, and copies of it moved along x."""
     first = poses[:1]
@@ -209,7 +326,7 @@ def test_soft_suppression_takes_others_before_doubles(poses):
     three = moved_copies(poses, 0.5, 1000)
     scores, areas = np.array([0.9, 0.8, 0.4]), np.full(3, 30000.0)
     assert soft_oks_nms(three, scores, areas, limit=2).tolist() == [0, 2]
-    assert soft_oks_nms(three, scores, areas, limit=3).tolist() == [0, 1, 2]
+    assert soft_oks_nms(three, scores, areas, limit=3).tolist() == [0, 2, 1]
     # By hand: 0.8 falls by exp(-1 / threshold), which stays above 0.4 where the threshold is 2.
     assert soft_oks_nms(three, scores, areas, threshold=2.0, limit=2).tolist() == [0, 1]
 
@@ -217,7 +334,7 @@ def test_soft_suppression_takes_others_before_doubles(poses):
 def test_soft_suppression_keeps_twenty_an_image(poses):
     many = moved_copies(poses, *range(100, 2500, 100))
     scores = np.linspace(0.1, 1, len(many))
-    assert soft_oks_nms(many, scores, np.full(len(many), 100.0)).tolist() == list(range(5, 25))
+    assert soft_oks_nms(many, scores, np.full(len(many), 100.0)).tolist() == list(range(24, 4, -1))
 
 
 def test_scores_are_float64_in_the_order_of_the_official_code(poses):

@@ -29,7 +29,7 @@ class OneBatch(ToyData):
 @pytest.fixture(scope="module")
 def batch(tiny_root):
     file = tiny_root / "annotations" / "person_keypoints_train_infant.json"
-    people = read_annotations(file, tiny_root / "images" / "train_infant").people[:8]
+    people = read_annotations(file, tiny_root / "images" / "train_infant").people.labelled[:8]
     dataset = PoseDataset(people, (64, 64))
     return Batch.collate([dataset[i] for i in range(len(dataset))])
 

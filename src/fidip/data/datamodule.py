@@ -55,6 +55,7 @@ class SyripDataModule(pl.LightningDataModule):
 
     Attributes, after ``setup``:
         train_set, val_set, test_set: the PoseDatasets.
+        val_people, test_people: whom the latter two are scored against.
         train_json, test_json, test_images: where they come from.
         contaminated: test images that are trained on; of ``setup("fit")`` alone.
     """
@@ -62,6 +63,8 @@ class SyripDataModule(pl.LightningDataModule):
     train_set: PoseDataset
     val_set: PoseDataset
     test_set: PoseDataset
+    val_people: People
+    test_people: People
 
     def __init__(
         self,
@@ -112,7 +115,7 @@ class SyripDataModule(pl.LightningDataModule):
     @property
     def test_images(self) -> Path:
         """The folder that the first test image's ``file_name`` is relative to."""
-        first = People.of(self.test_set.annotations).images[0]
+        first = self.test_people.images[0]
         return first.path.parents[len(Path(first.file_name).parts) - 1]
 
     def setup(self, stage: str) -> None:
@@ -128,7 +131,8 @@ class SyripDataModule(pl.LightningDataModule):
             DataError: its files are not what they should be, or test images are trained on.
             ConfigError: nothing is left to train on, or there are not as many images as asked for.
         """
-        self.test_set = PoseDataset(self._read(self.test_split).people, self.input_wh)
+        self.test_people = self._read(self.test_split).people
+        self.test_set = PoseDataset(self.test_people, self.input_wh)
         if stage == "test":
             return
         people = self._read(self.train_split).people
@@ -137,7 +141,8 @@ class SyripDataModule(pl.LightningDataModule):
         if self.balanced:
             require_both_domains(self.train_json, train)
         self.train_set = PoseDataset(train, self.input_wh, self.augment, self.seed)
-        self.val_set = PoseDataset(people.part(val), self.input_wh)
+        self.val_people = people.part(val)
+        self.val_set = PoseDataset(self.val_people, self.input_wh)
         if stage == "fit":
             self._record([*train, *val])
 

@@ -10,17 +10,20 @@ from numpy.typing import NDArray
 
 from fidip.metrics.oks import pose_scores
 from fidip.skeleton import COCO17
-from fidip.types import Annotation, People, Poses
+from fidip.types import Annotation, People, Poses, require_people
 
 
-def annotations_to_coco(annotations: Sequence[Annotation]) -> dict[str, Any]:
-    """A COCO key point ground truth of annotations, so that any part of a file can be scored.
+def annotations_to_coco(people: People) -> dict[str, Any]:
+    """Return a COCO keypoint ground truth, so that any part of a file can be scored.
 
-    Of ``People`` it holds everyone in the file and all of its images: a pose that is found in a
-    crowd, or where someone has no labelled joint, does not count; one that is found on an image
-    without people is wrong.
+    It holds everyone in the file and all of its images: a pose that is found in a crowd, or where
+    someone has no labelled joint, does not count; one that is found on an image without people is
+    wrong.
+
+    Raises:
+        TypeError: ``people`` is a plain sequence of annotations.
     """
-    people = People.of(annotations)
+    require_people(people)
     return {
         "images": [
             {

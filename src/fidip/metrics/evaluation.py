@@ -18,7 +18,7 @@ from fidip.metrics.matching import UNMATCHED, match_people
 from fidip.metrics.oks import Floats, instance_oks, labels, oks_per_joint, pck
 from fidip.metrics.slices import describe_slices
 from fidip.skeleton import COCO17
-from fidip.types import Annotation, People, Poses
+from fidip.types import Annotation, People, Poses, require_people
 
 PERSON = 1
 PCK_SHARES = (0.05, 0.1, 0.2)
@@ -26,7 +26,7 @@ ROUNDS = 1000
 SLICE_ROUNDS = 300
 
 
-def score_poses(poses: Poses, annotations: Sequence[Annotation]) -> dict[str, float]:
+def score_poses(poses: Poses, annotations: People) -> dict[str, float]:
     """``val/AP`` and mean ``val/OKS`` of poses in ground-truth boxes; quick enough for every epoch."""
     evaluation = evaluate_keypoints(annotations_to_coco(annotations), to_coco_results(poses))
     truth = [annotations[i] for i in poses.index]
@@ -38,28 +38,29 @@ def score_poses(poses: Poses, annotations: Sequence[Annotation]) -> dict[str, fl
 
 
 def describe_poses(
-    poses: Poses, annotations: Sequence[Annotation], calibration: Calibration | None = None
+    poses: Poses, annotations: People, calibration: Calibration | None = None
 ) -> dict[str, Any]:
     """What ``describe_results`` says of poses in ground-truth boxes, which tell whom each is of."""
     return _describe(to_coco_results(poses), poses.index, annotations, calibration)
 
 
-def describe_results(
-    results: Sequence[dict[str, Any]], annotations: Sequence[Annotation]
-) -> dict[str, Any]:
+def describe_results(results: Sequence[dict[str, Any]], annotations: People) -> dict[str, Any]:
     """The content of ``results.json`` that follows from COCO results.
 
-    The ten numbers with intervals over images; AP by slice of people (``describe_slices``); and, of the
-    predictions that are of somebody (``match_people``), over all labelled joints and by joint: OKS, PCK
-    (relative to the longer side of the box), torso-normalised error (``torso_errors``), shares of the kinds
-    of error (``error_kinds``) and AP (``joint_ap``); and the reliability of their scores. Joint by joint
+    Of ``instances`` labelled people in ``images`` images, ``matched`` have one of the ``predictions``;
+    the others count as missed. The ten numbers come with intervals over images; AP by slice of people
+    (``describe_slices``); and, of the predictions that are of somebody (``match_people``), over all
+    labelled joints and by joint: OKS, PCK (relative to the longer side of the box), torso-normalised
+    error (``torso_errors``), shares of the kinds of error (``error_kinds``) and AP (``joint_ap``); and
+    the reliability of their scores. Joint by joint
     ``count`` labelled joints were predicted, ``torso_count`` of them of people with a labelled torso.
 
     Raises:
         DataError: results of images that the annotations' file does not have.
+        TypeError: ``annotations`` is a plain sequence.
     """
     results = [entry for entry in results if entry["category_id"] == PERSON]
-    images = {image.id for image in People.of(annotations).images}
+    images = {image.id for image in require_people(annotations).images}
     strange = [entry["image_id"] for entry in results if entry["image_id"] not in images]
     if strange:
         raise DataError(
@@ -73,7 +74,7 @@ def describe_results(
 def _describe(
     results: Sequence[dict[str, Any]],
     index: NDArray[np.int64],
-    annotations: Sequence[Annotation],
+    annotations: People,
     calibration: Calibration | None = None,
 ) -> dict[str, Any]:
     evaluation = evaluate_keypoints(annotations_to_coco(annotations), results, rounds=ROUNDS)
@@ -82,8 +83,9 @@ def _describe(
     people = [annotations[i] for i in index[found]]
     content = {
         "area_source": area_source(annotations),
-        "images": len(People.of(annotations).images),
+        "images": len(annotations.images),
         "instances": len(annotations),
+        "predictions": len(results),
         "matched": len(people),
         "metrics": evaluation.metrics,
         "intervals": evaluation.intervals,

@@ -13,21 +13,27 @@ from fidip.metrics.coco import annotations_to_coco
 from fidip.metrics.keypoint_ap import evaluate_keypoints
 from fidip.metrics.matching import UNMATCHED, match_people
 from fidip.metrics.oks import instance_oks
-from fidip.types import Annotation
+from fidip.types import Annotation, People, require_people
 
 
 def describe_second_labels(
-    second: Sequence[Annotation], people: Sequence[Annotation], rounds: int = 1000
+    second: Sequence[Annotation], people: People, rounds: int = 1000
 ) -> dict[str, Any]:
     """AP with its interval, and mean OKS, of a second annotator's people against the first's.
 
-    Every person of the second is a prediction of score 1, ranked as they stand in the file. Only joints that both labelled count: leaving one
-    out is no disagreement about its place. A person that the second did not label at all is missed.
+    Every person of the second is a prediction of score 1, ranked as they stand in the file. Only joints
+    that both labelled count: leaving one out is no disagreement about its place. A person that the
+    second did not label at all is missed, and crowds are ignored.
 
     Args:
-        second, people: the same images, labelled twice.
+        second: people of the second annotator.
+        people: people of the first annotator on the images that both labelled.
         rounds: bootstrap rounds over images for the interval.
+
+    Raises:
+        TypeError: ``people`` is a plain sequence of annotations.
     """
+    require_people(people)
     index = _whose(second, people)
     common = list(people)
     for other, i in zip(second, index, strict=True):
@@ -43,7 +49,8 @@ def describe_second_labels(
         }
         for other in second
     ]
-    evaluation = evaluate_keypoints(annotations_to_coco(common), results, rounds=rounds)
+    truth = annotations_to_coco(replace(people, labelled=common))
+    evaluation = evaluate_keypoints(truth, results, rounds=rounds)
     pairs = [
         (other, common[i])
         for other, i in zip(second, index, strict=True)

@@ -13,7 +13,7 @@ from fidip.metrics.keypoint_ap import Number
 from fidip.metrics.matches import Area, Ints, match_joints
 from fidip.metrics.oks import Floats, labels, oks_per_joint
 from fidip.skeleton import COCO17
-from fidip.types import Annotation, People
+from fidip.types import People, require_people
 
 PARAMS = Params("keypoints")  # thresholds and limits of COCO's evaluation
 
@@ -21,7 +21,7 @@ SHOULDERS = [COCO17.joints.index(f"{side}_shoulder") for side in ("left", "right
 HIPS = [COCO17.joints.index(f"{side}_hip") for side in ("left", "right")]
 
 
-def joint_ap(results: Sequence[dict[str, Any]], people: Sequence[Annotation]) -> dict[str, Number]:
+def joint_ap(results: Sequence[dict[str, Any]], people: People) -> dict[str, Number]:
     """COCO's AP with an OKS of one joint only, by joint; None where nobody has it labelled.
 
     As COCO-WholeBody (Jin et al., ECCV 2020) evaluates feet, face and hands: the mean over the thresholds
@@ -29,10 +29,13 @@ def joint_ap(results: Sequence[dict[str, Any]], people: Sequence[Annotation]) ->
     the score of the person. Who has the joint unlabelled is ignored, and so are the predictions in their box.
 
     What pycocotools says of each joint alone, from similarities that are computed once for all of them.
+
+    Raises:
+        TypeError: ``people`` is a plain sequence of annotations.
     """
-    everyone = People.of(people)
-    numbers = {id: i for i, id in enumerate(sorted(image.id for image in everyone.images))}
-    persons = sorted((*everyone.labelled, *everyone.others), key=lambda p: numbers[p.image_id])
+    require_people(people)
+    numbers = {id: i for i, id in enumerate(sorted(image.id for image in people.images))}
+    persons = sorted((*people.labelled, *people.others), key=lambda p: numbers[p.image_id])
     keypoints, area, boxes = labels(persons)
     crowd = np.array([person.is_crowd for person in persons])
     where = np.array([numbers[person.image_id] for person in persons])

@@ -126,7 +126,9 @@ def _match(evaluated: COCOeval) -> COCOeval:
 
 
 def _coco(content: dict[str, Any]) -> COCO:
+    """Index a ground truth under ids from 1: pycocotools takes a match with annotation 0 for none."""
     coco = COCO()
-    coco.dataset = content
+    numbered = [{**a, "id": i} for i, a in enumerate(content["annotations"], start=1)]
+    coco.dataset = {**content, "annotations": numbered}
     coco.createIndex()
     return coco

@@ -14,7 +14,7 @@ from fidip.metrics.joints import torsos
 from fidip.metrics.keypoint_ap import average_precision
 from fidip.metrics.matching import UNMATCHED
 from fidip.metrics.oks import labels
-from fidip.types import Annotation
+from fidip.types import Annotation, People, require_people
 
 UNKNOWN = "unknown"
 DIRECTIONS = ("head up", "head right", "head down", "head left")
@@ -56,20 +56,25 @@ def _domain(person: Annotation) -> str:
 def describe_slices(
     results: Sequence[dict[str, Any]],
     index: NDArray[np.int64],
-    people: Sequence[Annotation],
+    people: People,
     rounds: int,
 ) -> dict[str, dict[str, dict[str, Any]]]:
     """AP with its interval, images and people, by property and value.
 
-    Scored are the people of the value on their images, against their predictions and those of nobody. A
-    property that all people share is left out: it tells nothing apart.
+    Scored are the people of the value on their images, against their predictions and those of nobody;
+    crowds and unlabelled people on these images are ignored as COCO's evaluation does. A property that
+    all people share is left out: it tells nothing apart.
 
     Args:
         results: N entries of a COCO results file.
         index: (N,) whom of ``people`` each is of, or -1.
         people: the labelled people.
         rounds: bootstrap rounds over images for the intervals.
+
+    Raises:
+        TypeError: ``people`` is a plain sequence of annotations.
     """
+    require_people(people)
     return {
         name: {
             value: _describe(results, index, people, [v == value for v in values], rounds)
@@ -83,7 +88,7 @@ def describe_slices(
 def _describe(
     results: Sequence[dict[str, Any]],
     index: NDArray[np.int64],
-    people: Sequence[Annotation],
+    people: People,
     inside: Sequence[bool],
     rounds: int,
 ) -> dict[str, Any]:
@@ -94,7 +99,7 @@ def _describe(
         for entry, i in zip(results, index, strict=True)
         if entry["image_id"] in images and (i == UNMATCHED or inside[i])
     ]
-    value, interval = average_precision(annotations_to_coco(chosen), found, rounds)
+    value, interval = average_precision(annotations_to_coco(people.part(chosen)), found, rounds)
     return {
         "images": len(images),
         "people": len(chosen),

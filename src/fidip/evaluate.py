@@ -33,6 +33,7 @@ from fidip.run_folder import RunFolder
 from fidip.scoring import (
     NMS,
     read_results,
+    require_finite,
     results_of,
     score_poses,
     score_results,
@@ -41,11 +42,13 @@ from fidip.scoring import (
 )
 from fidip.tasks import ProgressBar, announce, publish
 from fidip.trained import saved_config, zoo_entry
-from fidip.types import Annotation, Batch, Poses
+from fidip.types import Annotation, Batch, People, Poses
 
 SPLITS = ("val", "test")
 EVALUATED = ("name", "group", "seed", "data", "net", "codec", "task")
 """Parts of a run's configuration that an evaluation builds again."""
+SCORED = ("name", "group", "seed", "data")
+"""The parts that the scoring of a results file needs."""
 
 
 def evaluate(config: DictConfig) -> None:
@@ -55,7 +58,7 @@ def evaluate(config: DictConfig) -> None:
     data = instantiate(trained.data)
     data.setup("test" if config.split == "test" else "validate")
     dataset: PoseDataset = data.test_set if config.split == "test" else data.val_set
-    people = dataset.annotations
+    people: People = data.test_people if config.split == "test" else data.val_people
     contaminated = count_trained_on(config, people)
     if config.predictions:
         poses = None
@@ -65,19 +68,31 @@ def evaluate(config: DictConfig) -> None:
         scores = score_poses(poses, people, calibration(config, trained, poses, people))
     else:
         boxes = read_detections(Path(config.boxes), people, config.box_threshold)
-        found = PoseDataset(boxes, dataset.input_wh)
+        found = PoseDataset(boxes, dataset.input_wh, clip_boxes=config.clip_boxes)
         poses = predict(config, trained, found)
         poses = suppress(poses, found, config.nms, config.nms_threshold)
         scores = score_results(to_coco_results(poses), people, f"detections: {config.boxes}")
     scores["contaminated"] = contaminated
     if config.human:
-        second = read_second_labels(Path(config.human), people)
-        scores["human"] = {"file": config.human, **describe_second_labels(second, people)}
+        scores["human"] = human_level(Path(config.human), people)
     run = RunFolder(Path(config.out))
     results = results_of(scores, trained, split=config.split)
     rank_zero_only(write_results)(run, results, poses)
     if "wandb" in config.logger:
         tell_wandb(config, trained, scores)
+
+
+def human_level(file: Path, people: People) -> dict[str, Any]:
+    """Scores of a second annotator on the images that both labelled."""
+    second = read_second_labels(file, people)
+    shared = people.on_images(second.images)
+    scores = describe_second_labels(second.people, shared)
+    return {
+        "file": str(file),
+        "images": len(shared.images),
+        "of_images": len(people.images),
+        **scores,
+    }
 
 
 @rank_zero_only  # type: ignore[untyped-decorator]
@@ -105,8 +120,7 @@ def predict(config: DictConfig, trained: DictConfig, dataset: PoseDataset) -> Po
         collate_fn=Batch.collate,
     )
     trainer.test(task, loader, verbose=False)
-    poses: Poses = task.predictions
-    return poses
+    return require_finite(task.predictions, weights_file(config))
 
 
 def weights_file(config: DictConfig) -> str | Path:
@@ -151,6 +165,11 @@ def check(config: DictConfig) -> None:
         raise ConfigError(f"split={config.split} is not one of {', '.join(SPLITS)}")
     if config.nms not in NMS:
         raise ConfigError(f"nms={config.nms} is not one of {', '.join(NMS)}")
+    if config.predictions and config.boxes != "gt":
+        raise ConfigError(
+            f"boxes={config.boxes}: predictions={config.predictions} has poses already; expected one "
+            "of the two. Leave out boxes="
+        )
     if config.calibrate:
         check_calibrate(config)
 
@@ -171,27 +190,47 @@ def settings(config: DictConfig) -> DictConfig:
     """The configuration that a checkpoint was trained with, under this command line's keys.
 
     It lies in the checkpoint's run folder; the zoo tells net and codec of its own; for other weights
-    ``experiment=`` names it. Where to compute is this command line's alone.
+    ``experiment=`` names it. Where to compute is this command line's alone. A results file needs the
+    data only.
 
     Raises:
-        ConfigError: neither is there.
+        ConfigError: neither is there, or no data set is named.
     """
-    run = RunFolder.of_checkpoint(config.ckpt) if config.ckpt else None
+    trained = settings_of_results(config) if config.predictions else settings_of_weights(config)
+    if OmegaConf.is_missing(trained.data, "root"):
+        raise ConfigError("data.root is not set: give the folder of the data set, data.root=DIR")
+    return trained
+
+
+def settings_of_results(config: DictConfig) -> DictConfig:
+    """This command line's configuration; of a run's own results, with the run's name and data."""
+    run = RunFolder.of_checkpoint(config.predictions)
+    if run is None or config.name != "unnamed":
+        return config
+    trained = saved_config(run, SCORED, HydraConfig.get().overrides.task)
+    for key in SCORED:
+        if key in trained:
+            config[key] = trained[key]
+    return config
+
+
+def settings_of_weights(config: DictConfig) -> DictConfig:
+    """The configuration of the run that the weights lie in, of the zoo, or of ``experiment=``."""
+    run = RunFolder.of_checkpoint(config.ckpt)
     if run is not None:
         trained = saved_config(run, EVALUATED, HydraConfig.get().overrides.task)
         trained.trainer = config.trainer
         return trained
-    known = zoo_entry(config.ckpt) if config.ckpt else None
+    known = zoo_entry(config.ckpt)
     if known is not None and config.name == "unnamed":
         given = HydraConfig.get().overrides.task
         told = [f"net={known.net}", f"codec={known.codec}"]
         unsaid = [t for t in told if not any(g.startswith(t[: t.index("=") + 1]) for g in given)]
         return compose("evaluate", [*given, *unsaid])
     if config.name == "unnamed":
-        source = config.ckpt or config.predictions
         raise ConfigError(
-            f"{source} lies in no run folder; say with experiment=NAME which net and data it "
-            "belongs to"
+            f"ckpt={config.ckpt}: lies in no run folder; say with experiment=NAME which net and data "
+            "it belongs to"
         )
     return config
 

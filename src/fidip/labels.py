@@ -19,11 +19,11 @@ from omegaconf import DictConfig, OmegaConf
 from fidip.cli import command
 from fidip.data import read_annotations
 from fidip.data.foreign_labels import Joints, Labelled, find_image, read_dlc, read_label_studio
-from fidip.data.records import read_json
 from fidip.errors import ConfigError, DataError
 from fidip.images import decode_rgb
 from fidip.inference.outputs import disk_errors, output_folder
 from fidip.inference.writers import whole
+from fidip.json_files import read_json
 from fidip.run_folder import write_json
 from fidip.skeleton import COCO17
 

@@ -8,8 +8,9 @@ from pathlib import Path
 from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.utilities import rank_zero_only
 
-from fidip.data.records import RecordError, number, read_json, text
+from fidip.data.records import RecordError, number
 from fidip.errors import RunError
+from fidip.json_files import read_json
 from fidip.metrics import Calibration, fit_calibration, instance_oks, pose_scores
 from fidip.run_folder import RunFolder, fingerprint, write_json
 from fidip.types import Annotation, Poses
@@ -45,9 +46,13 @@ def read_run(run: RunFolder, weights: Path, task: DictConfig) -> Calibration | N
         return None
     record = read_json(run.calibration)
     try:
+        if not isinstance(record, dict):
+            raise RecordError("is no object, expected slope, bias, weights_sha256 and task")
         found = Calibration(number(record, "slope"), number(record, "bias"))
-        of = (text(record, "weights_sha256"), text(record, "task"))
-    except (RecordError, AttributeError) as error:
+        of = (record.get("weights_sha256"), record.get("task"))
+        if not all(isinstance(value, str) for value in of):
+            raise RecordError("lacks the texts weights_sha256 and task")
+    except RecordError as error:
         raise RunError(
             f"{run.calibration}: {error}; delete it, or write it again with calibrate=true"
         ) from error

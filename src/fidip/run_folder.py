@@ -5,12 +5,13 @@ from __future__ import annotations
 import csv
 import hashlib
 import json
+import math
 import os
 import platform
 import shlex
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -252,8 +253,34 @@ def fingerprint(files: Sequence[Path]) -> str:
 
 
 def write_json(path: Path, content: object) -> None:
-    """Write readable JSON, folders included."""
-    write_text_whole(path, json.dumps(content, indent=2) + "\n")
+    """Write readable JSON, folders included.
+
+    Raises:
+        RunError: a number is NaN or infinite, for which JSON has no value. Nothing is written.
+    """
+    try:
+        text = json.dumps(content, indent=2, allow_nan=False)
+    except ValueError as error:
+        field = next(_not_finite(content, ""), "a number")
+        raise RunError(
+            f"{path}: {field} is NaN or infinite; expected finite numbers. Look for a training that "
+            "diverged or weights that are no numbers"
+        ) from error
+    write_text_whole(path, text + "\n")
+
+
+def _not_finite(content: object, name: str) -> Iterator[str]:
+    """The dotted names of all numbers that JSON has no value for."""
+    if isinstance(content, float) and not math.isfinite(content):
+        yield name
+    if isinstance(content, Mapping):
+        content = list(content.items())
+    elif isinstance(content, list | tuple):
+        content = list(enumerate(content))
+    else:
+        return
+    for key, value in content:
+        yield from _not_finite(value, f"{name}.{key}".lstrip("."))
 
 
 def write_image(path: Path, image: NDArray[np.uint8]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +11,10 @@ from rich.console import Console
 from rich.table import Table
 
 from fidip.data import PoseDataset
-from fidip.data.augment import View
-from fidip.data.records import integer, number, numbers, parse_records, read_json
+from fidip.data.records import integer, number, numbers, parse_records
 from fidip.diagnosis import diagnosis, show_interval, show_number
-from fidip.errors import DataError
+from fidip.errors import CheckpointError, DataError
+from fidip.json_files import read_json
 from fidip.metrics import (
     Calibration,
     describe_poses,
@@ -27,22 +26,35 @@ from fidip.metrics import (
 )
 from fidip.run_folder import RunFolder, write_json
 from fidip.skeleton import COCO17
-from fidip.types import Annotation, Poses
+from fidip.types import People, Poses
 
 GROUND_TRUTH = "ground truth"
 NMS = {"hard": oks_nms, "soft": soft_oks_nms}
 
 
 def score_poses(
-    poses: Poses, people: Sequence[Annotation], calibration: Calibration | None = None
+    poses: Poses, people: People, calibration: Calibration | None = None
 ) -> dict[str, Any]:
     """Scores of poses in the boxes of labelled people."""
     return {"box_source": GROUND_TRUTH, **describe_poses(poses, people, calibration)}
 
 
-def score_results(
-    results: list[dict[str, Any]], people: Sequence[Annotation], source: str
-) -> dict[str, Any]:
+def require_finite(poses: Poses, source: str | Path) -> Poses:
+    """Check that a network predicts numbers.
+
+    Raises:
+        CheckpointError: coordinates or scores are NaN or infinite.
+    """
+    odd = ~(np.isfinite(poses.xy).all((1, 2)) & np.isfinite(poses.scores).all(1))
+    if odd.any():
+        raise CheckpointError(
+            f"{source}: the network predicts NaN or infinity for {odd.sum()} of {len(poses)} people; "
+            "expected finite numbers. Its training may have diverged: take weights of an earlier epoch"
+        )
+    return poses
+
+
+def score_results(results: list[dict[str, Any]], people: People, source: str) -> dict[str, Any]:
     """Scores of COCO results, whatever boxes they come from."""
     return {"box_source": source, **describe_results(results, people)}
 
@@ -57,8 +69,7 @@ def suppress(poses: Poses, dataset: PoseDataset, kind: str, threshold: float) ->
         threshold: of that kind.
     """
     width, height = dataset.input_wh
-    views = (View.of_person(dataset.annotations[i], width / height) for i in poses.index)
-    areas = np.array([view.width**2 * height / width for view in views])
+    areas = np.array([dataset.view(i).width ** 2 * height / width for i in poses.index.tolist()])
     return poses[NMS[kind](poses, pose_scores(poses), areas, threshold)]
 
 
@@ -102,22 +113,28 @@ def write_results(run: RunFolder, results: dict[str, Any], poses: Poses | None) 
 
 def print_table(scores: dict[str, Any]) -> None:
     """COCO's ten numbers with their intervals, under what they depend on; then what explains them."""
+    contaminated = scores.get("contaminated")
     print(
-        f"{scores['instances']} people, {scores['box_source']} boxes, "
-        f"OKS by {scores['area_source']}"
-        + (
-            f", CONTAMINATED: trained on {n} of the images"
-            if (n := scores.get("contaminated"))
-            else ""
-        )
+        f"{_predicted(scores)}, {scores['box_source']} boxes, OKS by {scores['area_source']}"
+        + (f", CONTAMINATED: trained on {contaminated} of the images" if contaminated else "")
     )
     table = Table("", "value", "95 % interval over images")
     for name, value in scores["metrics"].items():
         table.add_row(name, show_number(value), show_interval(scores["intervals"].get(name)))
     if "human" in scores:
         human = scores["human"]
-        table.add_row("AP, human", show_number(human["AP"]), show_interval(human["interval"]))
+        name = f"AP, human ({human['images']} of {scores['images']} images)"
+        table.add_row(name, show_number(human["AP"]), show_interval(human["interval"]))
     console = Console(width=80)
     console.print(table)
     for part in diagnosis(scores):
         console.print(part, highlight=False)
+
+
+def _predicted(scores: dict[str, Any]) -> str:
+    """How many people the numbers rest on, which a smoke test makes few."""
+    people = f"{scores['matched']} of {scores['instances']} people"
+    if scores["box_source"] != GROUND_TRUTH:
+        return f"{people} found by {scores['predictions']} predictions"
+    missed = " (the others count as missed)" if scores["matched"] < scores["instances"] else ""
+    return f"{people} predicted{missed}"

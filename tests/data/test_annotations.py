@@ -93,7 +93,7 @@ def test_whoever_is_left_out_is_kept_for_the_evaluation(tiny_copy):
     people = read(tiny_copy).people
     assert [(a.id, a.is_crowd) for a in people.others] == [(101, True), (102, False)]
     assert len(people.images) == 12
-    part = people.part(people[:1])
+    part = people.part(people.labelled[:1])
     assert [image.id for image in part.images] == [3]
     assert part.others == []
 
@@ -117,7 +117,7 @@ def test_people_too_small_to_crop_are_left_out_where_that_is_asked_for(tiny_copy
 def test_two_people_of_one_image_are_two_annotations(tiny_copy):
     edit(tiny_copy, lambda c: c["annotations"][1].update(image_id=1))
     people = read(tiny_copy).people
-    assert [person.image_id for person in people[:2]] == [1, 1]
+    assert [person.image_id for person in people.labelled[:2]] == [1, 1]
     assert len(people) == 12
 
 
@@ -154,7 +154,7 @@ def test_a_wrong_annotation_is_named(tiny_copy, change, words):
 
 
 WRONG_IMAGES = {
-    "no width": ({"width": None}, "image 2: width is None, expected a finite number"),
+    "no width": ({"width": None}, "image 2: width is None, expected a whole number of px"),
     "no name": ({"file_name": ""}, "image 2: file_name is '', expected a text"),
     "odd domain": ({"is_synthetic": "yes"}, "image 2: is_synthetic is 'yes', expected true or"),
     "id as text": ({"id": "b"}, "image 'b': id is 'b', expected an integer"),
@@ -175,7 +175,7 @@ def test_a_wrong_image_is_named(tiny_copy, change, words):
 WRONG_FILES = {
     "empty file": ("", "the file is empty"),
     "broken JSON": ('{"images": [', "not valid JSON (Expecting value: line 1 column 13"),
-    "binary": (b"\xff\xd8\xff\x00", "not valid JSON"),
+    "binary": (b"\xff\xd8\xff\x00", "not text in UTF-8"),
     "a list": ("[]", "has no list 'images'"),
     "no annotations": ('{"images": []}', "has no list 'annotations'"),
     "nobody": ('{"images": [], "annotations": []}', "0 people; expected at least one person"),

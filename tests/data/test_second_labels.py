@@ -36,7 +36,9 @@ def test_only_people_of_these_images_are_read(tmp_path, people):
         record(people[1], keypoints=[0] * 51),
         {k: v for k, v in record(people[2]).items() if k != "id"},
     ]
-    first, nameless = read(tmp_path, people, {"annotations": records})
+    second = read(tmp_path, people, {"annotations": records})
+    first, nameless = second.people
+    assert second.images == {people[i].image_id for i in range(3)}
     assert (first.id, first.image_id) == (people[0].id, people[0].image_id)
     assert (first.keypoints == people[0].keypoints).all()
     assert nameless.id not in {person.id for person in people}

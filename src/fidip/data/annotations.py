@@ -19,17 +19,21 @@ import numpy as np
 from fidip.data.records import (
     RecordError,
     box,
+    file_name,
+    flag,
     integer,
     keypoints,
     listed,
     number,
     numbers,
+    objects,
+    pixels,
     positive,
-    read_json,
     text,
     try_records,
 )
 from fidip.errors import DataError
+from fidip.json_files import read_json
 from fidip.skeleton import COCO17
 from fidip.types import Annotation, ImageInfo, People
 
@@ -111,7 +115,7 @@ def inspect_annotations(
         DataError: it cannot be read, or is not in COCO's key point format at all.
     """
     document = read_json(path)
-    records = {name: _records(path, document, name) for name in ("images", "annotations")}
+    records = {name: list_of(path, document, name) for name in ("images", "annotations")}
     _check_skeleton(path, document)
     # One listing a folder instead of one look a file: network drives answer slowly.
     names = functools.cache(_file_names)
@@ -157,20 +161,34 @@ def require_both_domains(path: Path, people: Sequence[Annotation]) -> None:
         )
 
 
-def _records(path: Path, document: Any, name: str) -> list[Any]:
+def list_of(path: Path, document: Any, name: str) -> list[Any]:
+    """Return one of the lists of records of a COCO file.
+
+    Raises:
+        DataError: there is no such list.
+    """
     records = document.get(name) if isinstance(document, dict) else None
     if not isinstance(records, list):
-        raise DataError(f"{path}: has no list '{name}'; expected COCO's key point format")
+        raise DataError(f"{path}: has no list '{name}'; expected COCO's keypoint format")
     return records
+
+
+def is_person(record: dict[str, Any]) -> bool:
+    """Whether a record is of the category of people, which one without a category is."""
+    return "category_id" not in record or integer(record, "category_id") == PERSON
 
 
 def _check_skeleton(path: Path, document: dict[str, Any]) -> None:
     """Other joints, or these in another order, would be learnt without anyone noticing."""
-    for category in document.get("categories") or []:
-        names = category.get("keypoints") if isinstance(category, dict) else None
-        if names and _plain(names) != _plain(COCO17.joints):
+    try:
+        skeletons = [category.get("keypoints") for category in objects(document, "categories")]
+    except RecordError as problem:
+        raise DataError(f"{path}: {problem}; correct the file") from problem
+    for names in skeletons:
+        if names and (not isinstance(names, list) or _plain(names) != _plain(COCO17.joints)):
+            shown = ", ".join(map(str, names)) if isinstance(names, list) else str(names)
             raise DataError(
-                f"{path}: categories.keypoints is {', '.join(map(str, names))}; expected the "
+                f"{path}: categories.keypoints is {ascii(shown[:200])[1:-1]}; expected the "
                 f"{len(COCO17)} joints of {COCO17.name} in their order: {', '.join(COCO17.joints)}"
             )
 
@@ -181,22 +199,15 @@ def _plain(names: Iterable[object]) -> list[str]:
 
 
 def _image(record: dict[str, Any], image_dirs: Sequence[Path], names: FileNames) -> ImageInfo:
-    posture, file_name = record.get("posture"), text(record, "file_name")
+    name = file_name(record)
     return ImageInfo(
         id=integer(record, "id"),
-        file_name=file_name,
-        path=_locate(file_name, image_dirs, names),
-        wh=(int(positive(record, "width")), int(positive(record, "height"))),
-        is_synthetic=_is_synthetic(record),
-        posture=None if posture is None else str(posture),
+        file_name=name,
+        path=_locate(name, image_dirs, names),
+        wh=(pixels(record, "width"), pixels(record, "height")),
+        is_synthetic=flag(record, "is_synthetic"),
+        posture=text(record, "posture") if record.get("posture") not in (None, "") else None,
     )
-
-
-def _is_synthetic(record: dict[str, Any]) -> bool | None:
-    value = record.get("is_synthetic")
-    if value not in (None, False, True):  # 0 and 1 equal False and True
-        raise RecordError(f"is_synthetic is {value!r}, expected true or false")
-    return None if value is None else bool(value)
 
 
 class _People:
@@ -210,7 +221,7 @@ class _People:
 
     def read(self, record: dict[str, Any]) -> Annotation | None:
         """The person of a record; None where there is nothing to learn from it."""
-        if record.get("category_id", PERSON) != PERSON:
+        if not is_person(record):
             self.skipped["of another category"] += 1
             return None
         person = self._annotation(record)
@@ -225,7 +236,7 @@ class _People:
         image = self.images.get(integer(record, "image_id"))
         if image is None:
             raise RecordError(f"image_id {record['image_id']} is not among the file's images")
-        is_crowd = bool(record.get("iscrowd"))
+        is_crowd = bool(flag(record, "iscrowd"))
         return Annotation(
             id=integer(record, "id"),
             image_id=image.id,
@@ -286,4 +297,10 @@ def _locate(file_name: str, image_dirs: Sequence[Path], names: FileNames) -> Pat
 
 
 def _file_names(folder: Path) -> frozenset[str]:
-    return frozenset(os.listdir(folder)) if folder.is_dir() else frozenset()
+    try:
+        with os.scandir(folder) as entries:
+            return frozenset(entry.name for entry in entries if entry.is_file())
+    except (FileNotFoundError, NotADirectoryError):
+        return frozenset()
+    except OSError as error:
+        raise DataError(f"{folder}: cannot be read ({error.strerror})") from error

@@ -34,9 +34,9 @@ class View:
     mirrored: bool = False
 
     @classmethod
-    def of_person(cls, person: Annotation, aspect_ratio: float) -> View:
-        """The padded box of a person: what validation and test see."""
-        box = clip_box(person.box_xywh, person.image_wh)
+    def of_person(cls, person: Annotation, aspect_ratio: float, clip: bool = True) -> View:
+        """Return the padded box of a person, or of its part inside the image: what test sees."""
+        box = clip_box(person.box_xywh, person.image_wh) if clip else person.box_xywh
         center, size_wh = box_to_center_size(box, aspect_ratio)
         return cls(center, float(size_wh[0]))
 

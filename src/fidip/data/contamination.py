@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping, Set
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from fidip.data.records import read_bytes
 from fidip.errors import DataError
+from fidip.json_files import read_bytes
 
 THREADS = 4
 """Reading waits for the disk, and hashing leaves the interpreter free."""

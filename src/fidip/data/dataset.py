@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
 from fidip.data.augment import Augmentation, View
-from fidip.data.records import read_bytes
 from fidip.errors import DataError
 from fidip.geometry import apply_affine, invert_affine
 from fidip.images import decode_rgb
+from fidip.json_files import read_bytes
 from fidip.skeleton import COCO17
 from fidip.types import Annotation, ImageSize, Sample, SampleKey
 
@@ -29,6 +29,7 @@ class PoseDataset(Dataset[Sample]):
         input_wh: (width, height) of the crops in px.
         augment: how a ``SampleKey`` changes the crop; None for the padded box as it is.
         seed: of the augmentation. A sample depends on it and on its key, on nothing else.
+        clip_boxes: crop around the part of a box that lies inside its image; otherwise around all of it.
     """
 
     def __init__(
@@ -37,11 +38,13 @@ class PoseDataset(Dataset[Sample]):
         input_wh: ImageSize,
         augment: Augmentation | None = None,
         seed: int = 0,
+        clip_boxes: bool = True,
     ) -> None:
         self.annotations = annotations
         self.input_wh = input_wh
         self.augment = augment
         self.seed = seed
+        self.clip_boxes = clip_boxes
 
     def __len__(self) -> int:
         return len(self.annotations)
@@ -54,12 +57,19 @@ class PoseDataset(Dataset[Sample]):
         """
         index = key if isinstance(key, int) else key.index
         person = self.annotations[index]
-        aspect_ratio = self.input_wh[0] / self.input_wh[1]
         if self.augment is None or isinstance(key, int):
-            return self._sample(index, View.of_person(person, aspect_ratio))
+            return self._sample(index, self.view(index))
         rng = np.random.default_rng((self.seed, key.epoch, key.index, key.repeat))
-        sample = self._sample(index, self.augment.view(person, aspect_ratio, rng))
+        sample = self._sample(index, self.augment.view(person, self._aspect_ratio, rng))
         return replace(sample, crop=self.augment.recolour(sample.crop, rng))
+
+    def view(self, index: int) -> View:
+        """Return what validation and test see of a person."""
+        return View.of_person(self.annotations[index], self._aspect_ratio, self.clip_boxes)
+
+    @property
+    def _aspect_ratio(self) -> float:
+        return self.input_wh[0] / self.input_wh[1]
 
     def _sample(self, index: int, view: View) -> Sample:
         """What a view shows of a person's image."""

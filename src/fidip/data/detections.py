@@ -2,35 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from fidip.data.annotations import NO_JOINTS, PERSON
-from fidip.data.records import box, integer, number, parse_records, read_json
+from fidip.data.annotations import NO_JOINTS, is_person
+from fidip.data.records import box, integer, number, parse_records
 from fidip.errors import DataError
-from fidip.types import Annotation, ImageInfo, People
+from fidip.json_files import read_json
+from fidip.types import Annotation, ImageInfo, People, require_people
 
 
-def read_detections(
-    path: Path, people: Sequence[Annotation], threshold: float = 0.0
-) -> list[Annotation]:
-    """Detected people in the images of labelled ones, without joints.
+def read_detections(path: Path, people: People, threshold: float = 0.0) -> list[Annotation]:
+    """Return the people that were detected in the images of a data set, without joints.
 
     Args:
         path: JSON list of ``{image_id, category_id, bbox, score}``. Other categories, and images
             that ``people`` do not know, are left out.
-        people: the labelled people of the data set.
+        people: those of the data set; boxes on its images without people count, too.
         threshold: boxes with a lower score are left out.
 
     Raises:
         DataError: the file is malformed, or leaves no box for these images.
+        TypeError: ``people`` is a plain sequence of annotations.
     """
     records = read_json(path)
     if not isinstance(records, list):
         raise DataError(f"{path}: expected a list of detections in COCO's results format")
-    images = {image.id: image for image in People.of(people).images}
+    images = {image.id: image for image in require_people(people).images}
     parsed = parse_records(path, "detection", records, lambda record: _detection(record, images))
     detections = [a for a in parsed if a is not None and a.box_score >= threshold]
     if not detections:
@@ -43,7 +42,7 @@ def read_detections(
 
 def _detection(record: dict[str, Any], images: dict[int, ImageInfo]) -> Annotation | None:
     image = images.get(integer(record, "image_id"))
-    if image is None or record.get("category_id", PERSON) != PERSON:
+    if not is_person(record) or image is None:
         return None
     box_xywh = box(record, image.wh)
     return Annotation(

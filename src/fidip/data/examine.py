@@ -20,8 +20,8 @@ from fidip.data.annotations import UNLABELLED, AnnotationFile, inspect_annotatio
 from fidip.data.contamination import image_hash
 from fidip.data.dataset import decode_image
 from fidip.data.layout import find_split
-from fidip.data.records import read_bytes
 from fidip.errors import DataError
+from fidip.json_files import read_bytes
 from fidip.metrics import area_source
 from fidip.skeleton import COCO17
 from fidip.types import Annotation, ImageInfo

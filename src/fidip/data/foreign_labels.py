@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+import reprlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -13,8 +14,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fidip.data.records import RecordError, numbers, read_bytes, read_json, text, try_records
+from fidip.data.records import (
+    LARGEST,
+    RecordError,
+    below,
+    listed,
+    mapping,
+    numbers,
+    objects,
+    pixels,
+    text,
+    try_records,
+)
 from fidip.errors import DataError
+from fidip.json_files import read_bytes, read_json
 from fidip.skeleton import COCO17
 
 UPLOADED = re.compile(r"^[0-9a-f]{8}-")
@@ -75,40 +88,66 @@ def read_dlc(path: Path, joints: Joints) -> list[Labelled]:
     Raises:
         DataError: the file is another one.
     """
-    try:
-        content = read_bytes(path).decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise DataError(f"{path}: not text in UTF-8; export it again as CSV") from error
-    rows = [row for row in csv.reader(io.StringIO(content)) if row]
+    rows = _csv_rows(path)
     heads = [row[0] for row in rows[:3]]
     if heads != ["scorer", "bodyparts", "coords"]:
         raise DataError(
-            f"{path}: begins with {', '.join(heads)}; expected rows scorer, bodyparts, coords, as in "
-            "DeepLabCut's CollectedData_NAME.csv of a project with one animal"
+            f"{path}: begins with {reprlib.repr(', '.join(heads))}; expected rows scorer, bodyparts, "
+            "coords, as in DeepLabCut's CollectedData_NAME.csv of a project with one animal"
         )
     columns = list(zip(rows[1], rows[2], strict=False))
     first = next((i for i, (_, axis) in enumerate(columns) if axis in ("x", "y")), len(columns))
-    return [_dlc_person(path, row, first, columns, joints) for row in rows[3:]]
+    people, problems = [], []
+    for row in rows[3:]:
+        try:
+            people.append(_dlc_person(row, first, columns, joints))
+        except RecordError as problem:
+            problems.append(str(problem))
+    if problems:
+        raise DataError(f"{path}: {listed(problems)}; correct the file or export it again")
+    return people
+
+
+def _csv_rows(path: Path) -> list[list[str]]:
+    try:
+        content = read_bytes(path).decode("utf-8-sig")
+        return [row for row in csv.reader(io.StringIO(content)) if row]
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: not text in UTF-8; export it again as CSV") from error
+    except csv.Error as error:
+        raise DataError(f"{path}: not CSV ({error}); export it again as CSV") from error
 
 
 def _dlc_person(
-    path: Path, row: list[str], first: int, columns: Sequence[tuple[str, str]], joints: Joints
+    row: list[str], first: int, columns: Sequence[tuple[str, str]], joints: Joints
 ) -> Labelled:
     """The image's path is in one column, or in one a folder."""
     name = "/".join(part for part in row[:first] if part).replace("\\", "/")
+    shown = reprlib.repr(name)
     if not PurePosixPath(name).suffix:
-        raise DataError(f"{path}: row '{name}' names no image; expected labels, not a result file")
+        raise RecordError(f"row {shown} names no image; expected labels, not a result file")
+    name = below("the image", text({"the image": name}, "the image"))
+    if len(row) != len(columns):
+        raise RecordError(f"row {shown} has {len(row)} cells, expected {len(columns)}")
     xy = np.full((len(COCO17), 2), np.nan)
     for (part, axis), value in zip(columns[first:], row[first:], strict=True):
         joint = joints(part)
         if joint is not None and axis in ("x", "y") and value:
-            try:
-                xy[joint, "xy".index(axis)] = float(value)
-            except ValueError:
-                raise DataError(
-                    f"{path}: {name}: {part} {axis} is {value}, expected a number"
-                ) from None
+            xy[joint, "xy".index(axis)] = _coordinate(f"{name}: {part} {axis}", value)
     return Labelled(name, with_visibility(xy))
+
+
+def _coordinate(what: str, cell: str) -> float:
+    """A number in px; NaN, as pandas may write an empty cell, is unlabelled."""
+    try:
+        value = float(cell)
+    except ValueError:
+        value = np.inf
+    if abs(value) > LARGEST:
+        raise RecordError(
+            f"{what} is {reprlib.repr(cell)}, expected a number of at most {LARGEST:g}"
+        )
+    return value
 
 
 def read_label_studio(path: Path, joints: Joints) -> list[Labelled]:
@@ -124,36 +163,49 @@ def read_label_studio(path: Path, joints: Joints) -> list[Labelled]:
         raise DataError(f"{path}: expected Label Studio's JSON export, a list of tasks")
     people, problems = try_records("task", tasks, lambda task: _task(task, joints))
     if problems:
-        more = f"; and {len(problems) - 1} more" if len(problems) > 1 else ""
-        raise DataError(f"{path}: {problems[0]}{more}; correct the file")
+        raise DataError(f"{path}: {listed(problems)}; correct the file")
     return [person for person in people if person is not None]
 
 
 def _task(task: dict[str, Any], joints: Joints) -> Labelled | None:
-    done = [a for a in task.get("annotations") or [] if not a.get("was_cancelled")]
-    if not done or not done[0].get("result"):
+    done = [a for a in objects(task, "annotations") if not a.get("was_cancelled")]
+    results = objects(done[0], "result") if done else []
+    if not results:
         return None
-    data = task.get("data") or {}
+    data = mapping(task, "data")
     field = next((key for key in ("image", "img", "url") if key in data), "image")
     xy, box = np.full((len(COCO17), 2), np.nan), None
-    for result in done[0]["result"]:
+    for result in results:
         if result.get("type") not in ("keypointlabels", "rectanglelabels"):
             continue
-        value = result.get("value") or {}
-        wh = np.array([result.get("original_width"), result.get("original_height")], dtype=object)
-        if not all(isinstance(side, int) and side > 0 for side in wh):
-            raise RecordError("original_width and original_height are missing")
-        corner = _percent(value, "x", "y") * wh.astype(float) - 0.5
+        value = mapping(result, "value")
+        wh = np.array([pixels(result, f"original_{side}") for side in ("width", "height")])
+        corner = _percent(value, "x", "y") * wh - 0.5
         if result["type"] == "rectanglelabels":
-            box = np.concatenate([corner, _percent(value, "width", "height") * wh.astype(float)])
+            box = np.concatenate([corner, _percent(value, "width", "height") * wh])
             continue
-        for label in value.get("keypointlabels") or []:
-            joint = joints(str(label))
+        for label in _labels(value):
+            joint = joints(label)
             if joint is not None:
                 if np.isfinite(xy[joint, 0]):
                     raise RecordError(f"{label} is there twice; expected one person an image")
                 xy[joint] = corner
-    return Labelled(text(data, field), with_visibility(xy), box)
+    return Labelled(image_name(data, field), with_visibility(xy), box)
+
+
+def _labels(value: dict[str, Any]) -> list[str]:
+    """The names of a keypoint."""
+    names = value.get("keypointlabels") or []
+    if not isinstance(names, list):
+        raise RecordError(f"keypointlabels is {reprlib.repr(names)}, expected a list of texts")
+    return [text({"keypointlabels": name}, "keypointlabels") for name in names]
+
+
+def image_name(data: dict[str, Any], field: str) -> str:
+    """A path or an address; its absolute path is one of Label Studio's server."""
+    name = text(data, field)
+    below(field, name.partition("?")[0].lstrip("/"))
+    return name
 
 
 def _percent(value: dict[str, Any], *fields: str) -> NDArray[np.float64]:

@@ -1,0 +1,76 @@
+"""JSON files of unknown origin: their content, or one line that says what is wrong with them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from fidip.errors import DataError
+
+AGAIN = "copy or export it again"
+
+
+def read_json(path: Path) -> Any:
+    """Return the content of a JSON file in UTF-8, or in UTF-16 or UTF-32.
+
+    Numbers may be NaN or infinite, as Python writes them: who reads a field checks that.
+
+    Raises:
+        DataError: the file is missing, unreadable, empty, not JSON, nested too deeply, or has a key
+            twice in one object, of which either value may be meant.
+    """
+    data = read_bytes(path)
+    if not data.strip():
+        raise DataError(f"{path}: the file is empty; {AGAIN}")
+    try:
+        return json.loads(data, object_pairs_hook=_unique, parse_int=_integer)
+    except _TwiceError as error:
+        raise DataError(
+            f"{path}: an object has the key {error} twice; expected it once. Remove one of the two"
+        ) from error
+    except RecursionError as error:
+        raise DataError(
+            f"{path}: lists or objects are nested too deeply for any known format; {AGAIN}"
+        ) from error
+    except UnicodeDecodeError as error:
+        raise DataError(
+            f"{path}: not text in UTF-8 ({error.reason} at byte {error.start}); save it as UTF-8"
+        ) from error
+    except ValueError as error:
+        raise DataError(f"{path}: not valid JSON ({error}); {AGAIN}") from error
+
+
+def read_bytes(path: Path) -> bytes:
+    """Return the content of a file.
+
+    Raises:
+        DataError: it cannot be read.
+    """
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror})") from error
+    except ValueError as error:  # a NUL or half a surrogate pair in its name
+        raise DataError(f"{str(path)!a}: no file can have this name ({error})") from error
+
+
+class _TwiceError(Exception):
+    """A key that an object has twice."""
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    content = dict(pairs)
+    if len(content) < len(pairs):
+        seen: set[str] = set()
+        twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
+        raise _TwiceError(ascii(twice)[:80])
+    return content
+
+
+def _integer(digits: str) -> int | float:
+    """An integer; where Python refuses to make one of so many digits, an infinite number."""
+    try:
+        return int(digits)
+    except ValueError:
+        return float(digits)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import reprlib
 import unicodedata
@@ -30,8 +31,6 @@ LONGEST_SIDE = 2**20
 LONGEST_TEXT = 1000
 LONGEST_NAME = 255
 """Bytes of a file name that file systems take."""
-EXPECTED_NUMBER = f"expected a finite number of at most {LARGEST:g}"
-EXPECTED_NUMBERS = f"expected finite numbers of at most {LARGEST:g}"
 
 
 class RecordError(Exception):
@@ -105,7 +104,9 @@ def number(record: dict[str, Any], field: str) -> float:
     """Return a field that is a finite number."""
     value = record.get(field)
     if not _is_number(value):
-        raise RecordError(f"{field} is {_shown(record, field)}, {EXPECTED_NUMBER}")
+        raise RecordError(
+            f"{field} is {_shown(record, field)}, expected a finite number{_limit(value)}"
+        )
     return float(record[field])
 
 
@@ -203,7 +204,7 @@ def numbers(record: dict[str, Any], field: str, count: int) -> NDArray[np.float6
         raise RecordError(f"{field} has {len(values)} values, expected {count}")
     odd = next((value for value in values if not _is_number(value)), values)
     if odd is not values:
-        raise RecordError(f"{field} has {reprlib.repr(odd)}, {EXPECTED_NUMBERS}")
+        raise RecordError(f"{field} has {reprlib.repr(odd)}, expected finite numbers{_limit(odd)}")
     return np.array(values, dtype=np.float64)
 
 
@@ -234,6 +235,12 @@ def keypoints(record: dict[str, Any]) -> NDArray[np.float64]:
 def _is_number(value: object) -> bool:
     """Whether a JSON value is a number that arithmetic on pixels cannot overflow; true is none."""
     return type(value) in (int, float) and -LARGEST <= value <= LARGEST  # type: ignore[operator]
+
+
+def _limit(value: object) -> str:
+    """The limit that a value exceeds, for its message; nothing for what is no finite number."""
+    too_large = type(value) is int or (type(value) is float and math.isfinite(value))
+    return f" between -{LARGEST:g} and {LARGEST:g}" if too_large else ""
 
 
 def _is_plain(character: str) -> bool:

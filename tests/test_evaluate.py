@@ -1,5 +1,7 @@
 """``fidip evaluate`` of checkpoints, detections and results files, on stick figures."""
 
+import contextlib
+import io
 import json
 import math
 import multiprocessing
@@ -9,10 +11,12 @@ import socket
 import sys
 
 import pytest
+import torch
+from omegaconf import OmegaConf
 
-from fidip import evaluate, train
-from fidip.errors import DataError
-from fidip.scoring import read_results
+from fidip import evaluate, run_folder, train
+from fidip.errors import DataError, RunError
+from fidip.scoring import print_table, read_results
 
 NAMES = ["AP", "AP50", "AP75", "AP(M)", "AP(L)", "AR", "AR50", "AR75", "AR(M)", "AR(L)"]
 TEST = "annotations/person_keypoints_validate_infant.json"
@@ -104,6 +108,112 @@ def test_a_perfect_results_file_has_ap_one(monkeypatch, tmp_path, tiny_root):
     assert min(joint["ap"] for joint in results["per_joint"].values()) == pytest.approx(1.0)
 
 
+def perfect_results(tiny_root, tmp_path):
+    truth = json.loads((tiny_root / TEST).read_text())["annotations"]
+    found = [
+        {"image_id": a["image_id"], "category_id": 1, "keypoints": a["keypoints"], "score": 1.0}
+        for a in truth
+    ]
+    return write_json(tmp_path / "perfect.json", found)
+
+
+def test_a_results_file_needs_no_experiment(monkeypatch, tmp_path, tiny_root, capsys):
+    file = perfect_results(tiny_root, tmp_path)
+    arguments = [f"predictions={file}", f"data.root={tiny_root}"]
+    results, _ = run_evaluate(monkeypatch, tmp_path, *arguments)
+    assert results["metrics"]["AP"] == pytest.approx(1.0)
+    assert "5 of 5 people found by 5 predictions" in capsys.readouterr().out
+
+
+def test_a_results_file_of_a_run_takes_the_run_s_data_and_not_its_network(
+    run, monkeypatch, tmp_path
+):
+    copy = shutil.copytree(run, tmp_path / "run")
+    shutil.rmtree(copy / "checkpoints")
+    config = OmegaConf.load(copy / "config.yaml")
+    config.net = {"_target_": "not.there"}
+    config.data.test_split = "train_adult"
+    OmegaConf.save(config, copy / "config.yaml")
+    found = json.loads((copy / "predictions.json").read_text())
+    write_json(copy / "predictions.json", [{**entry, "image_id": 30001} for entry in found[:1]])
+    results, _ = run_evaluate(monkeypatch, tmp_path, f"predictions={copy}/predictions.json")
+    assert (results["instances"], results["predictions"], results["seed"]) == (6, 1, config.seed)
+    assert results["experiment"] == config.name
+
+
+def test_a_config_of_another_program_is_no_run(monkeypatch, tmp_path, tiny_root):
+    write_json(tmp_path / "config.yaml", {"theme": "dark"})
+    file = perfect_results(tiny_root, tmp_path)
+    arguments = [f"predictions={file}", f"data.root={tiny_root}"]
+    results, _ = run_evaluate(monkeypatch, tmp_path, *arguments)
+    assert results["experiment"] == "unnamed"
+
+
+def test_no_people_found_is_a_score_of_zero(monkeypatch, tmp_path, tiny_root):
+    file = write_json(tmp_path / "empty.json", [])
+    arguments = [f"predictions={file}", f"data.root={tiny_root}"]
+    results, _ = run_evaluate(monkeypatch, tmp_path, *arguments)
+    assert (results["metrics"]["AP"], results["matched"], results["predictions"]) == (0, 0, 0)
+
+
+def test_a_smoke_run_says_how_few_people_it_predicted(run, tmp_path, tiny_root):
+    results = json.loads((run / "results.json").read_text())
+    assert (results["instances"], results["predictions"], results["matched"]) == (5, 4, 4)
+    assert "4 of 5 people predicted" in (run / "model_card.md").read_text()
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said):
+        print_table(results)
+    assert said.getvalue().startswith(
+        "4 of 5 people predicted (the others count as missed), ground truth boxes"
+    )
+
+
+def test_detected_boxes_are_clipped_or_not(run, monkeypatch, tmp_path, tiny_root):
+    image = json.loads((tiny_root / TEST).read_text())["images"][0]
+    box = [-20, 10, image["width"], 60]
+    file = write_json(
+        tmp_path / "boxes.json",
+        [{"image_id": image["id"], "category_id": 1, "bbox": box, "score": 0.9}],
+    )
+    seen = {}
+    for clip in ("true", "false"):
+        arguments = [f"ckpt={run}", f"boxes={file}", f"clip_boxes={clip}"]
+        seen[clip] = run_evaluate(monkeypatch, tmp_path / clip, *arguments)[1]
+    default = run_evaluate(monkeypatch, tmp_path / "default", f"ckpt={run}", f"boxes={file}")[1]
+    assert default == seen["true"] != seen["false"]
+
+
+def test_weights_that_are_no_numbers_are_one_line(run, monkeypatch, tmp_path, capsys):
+    copy = shutil.copytree(run, tmp_path / "run")
+    for file in (copy / "checkpoints").glob("*.ckpt"):
+        content = torch.load(file, weights_only=True)
+        content["state_dict"] = {
+            key: torch.full_like(value, torch.nan) if value.is_floating_point() else value
+            for key, value in content["state_dict"].items()
+        }
+        torch.save(content, file)
+    with pytest.raises(SystemExit) as status:
+        run_evaluate(monkeypatch, tmp_path, f"ckpt={copy}")
+    message = capsys.readouterr().err.strip().splitlines()[-1]
+    assert status.value.code == 2
+    assert not (tmp_path / "results.json").exists()
+    assert not (tmp_path / "predictions.json").exists()
+    assert "NaN" in message or "finite" in message
+
+
+@pytest.mark.parametrize("odd", [math.nan, math.inf, -math.inf])
+def test_nan_is_never_written(tmp_path, odd):
+    content = {"metrics": {"AP": 0.5, "parts": [1.0, (2.0, odd)]}}
+    for file in (tmp_path / "new.json", write_json(tmp_path / "old.json", {})):
+        before = file.read_bytes() if file.exists() else None
+        with pytest.raises(
+            RunError, match=r"json: metrics\.parts\.1\.1 is NaN or infinite; expected"
+        ):
+            run_folder.write_json(file, content)
+        assert (file.read_bytes() if file.exists() else None) == before
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["old.json"]
+
+
 def test_a_second_annotator_is_a_line_of_the_table(run, monkeypatch, tmp_path, tiny_root, capsys):
     second = json.loads((tiny_root / TEST).read_text())
     second["annotations"].pop()
@@ -112,7 +222,23 @@ def test_a_second_annotator_is_a_line_of_the_table(run, monkeypatch, tmp_path, t
     assert results["human"]["people"] == results["instances"] - 1
     assert results["human"]["oks"] == pytest.approx(1)
     assert results["human"]["AP"] == pytest.approx(81 / 101)  # of 101 recalls those up to 4/5
-    assert "AP, human" in capsys.readouterr().out
+    assert (results["human"]["images"], results["human"]["of_images"]) == (5, 5)
+    assert "AP, human (5 of 5 images)" in capsys.readouterr().out
+
+
+def test_a_second_annotator_of_some_images_is_scored_on_these(
+    monkeypatch, tmp_path, tiny_root, capsys
+):
+    second = json.loads((tiny_root / TEST).read_text())
+    del second["images"][3:]
+    kept = {image["id"] for image in second["images"]}
+    second["annotations"] = [a for a in second["annotations"] if a["image_id"] in kept]
+    file = write_json(tmp_path / "second.json", second)
+    arguments = [f"predictions={perfect_results(tiny_root, tmp_path)}", f"data.root={tiny_root}"]
+    results, _ = run_evaluate(monkeypatch, tmp_path, *arguments, f"human={file}")
+    assert results["human"]["AP"] == pytest.approx(1)
+    assert (results["human"]["images"], results["human"]["of_images"]) == (3, 5)
+    assert "AP, human (3 of 5 images)" in capsys.readouterr().out
 
 
 def test_scores_are_calibrated_on_validation_images_for_the_test(
@@ -208,6 +334,9 @@ def test_two_processes_predict_what_one_does(run, monkeypatch, tmp_path):
         (["ckpt={run}", "calibrate=true"], "give ckpt=RUN split=val"),
         (["ckpt=nothing.ckpt", "calibrate=true", "split=val"], "in no run folder"),
         (["ckpt={run}", "human=nowhere.json"], "nowhere.json"),
+        (["predictions=nowhere.json"], "data.root is not set"),
+        (["predictions=a.json", "boxes=b.json", "data.root={root}"], "Leave out boxes="),
+        (["predictions=nowhere.json", "data.root={root}"], "nowhere.json: cannot be read"),
         (["predictions=nowhere.json", "experiment=scratch_demo", "data.root={root}"], "nowhere"),
     ],
 )

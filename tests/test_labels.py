@@ -14,6 +14,7 @@ from fidip.errors import ConfigError
 from fidip.skeleton import COCO17
 
 WH = (200, 100)
+DLC_HEAD = "scorer,me,me\nbodyparts,nose,nose\ncoords,x,y\n"
 
 
 def run(monkeypatch, *arguments):
@@ -130,6 +131,19 @@ def test_names_can_be_told(monkeypatch, tmp_path):
         ),
         (json.dumps([task("a.png", ("nose", None, 1))]), "a.json", "expected finite numbers"),
         (json.dumps([task("a.png", ("snout", 1, 1))]), "a.json", "names that are none: snout"),
+        (
+            json.dumps([task("../../../../a.png", ("nose", 1, 1))]),
+            "a.json",
+            "a path inside the folder",
+        ),
+        (DLC_HEAD + "a/b.png,1,x\n", "a.csv", "nose y is 'x', expected a number"),
+        (DLC_HEAD + "a/b.png,1,inf\n", "a.csv", "nose y is 'inf', expected a number"),
+        (DLC_HEAD + "a/b.png,1\n", "a.csv", "has 2 cells, expected 3"),
+        (DLC_HEAD + "../../b.png,1,2\n", "a.csv", "a path inside the folder"),
+        (DLC_HEAD + "/etc/b.png,1,2\n", "a.csv", "a path inside the folder"),
+        (DLC_HEAD + "a\0/b.png,1,2\n", "a.csv", ""),
+        (DLC_HEAD + '"' + "b" * 200_000 + '",1,2\n', "a.csv", "not CSV"),
+        (DLC_HEAD + "b" * 300 + ".png,1,2\n", "a.csv", "names of at most 255 bytes"),
     ],
 )
 def test_mistakes_are_a_line_and_leave_nothing(content, name, words, monkeypatch, tmp_path, capsys):

@@ -62,3 +62,8 @@ def test_a_file_of_annotations_is_not_one_of_detections(tiny_root, people):
     path = tiny_root / "annotations" / "person_keypoints_validate_infant.json"
     with pytest.raises(DataError, match="expected a list of detections"):
         read_detections(path, people)
+
+
+def test_a_plain_list_of_people_is_refused(tmp_path, people):
+    with pytest.raises(TypeError, match=r"expected fidip\.types\.People"):
+        read_detections(write(tmp_path, detection()), list(people))

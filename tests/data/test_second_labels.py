@@ -57,3 +57,52 @@ def test_what_is_wrong_is_said_in_a_line(tmp_path, people, content, words):
         read(tmp_path, people, content)
     assert "\n" not in str(error.value)
     assert "second.json" in str(error.value)
+
+
+def images(people):
+    return [
+        {"id": i.id, "file_name": i.file_name, "width": i.wh[0], "height": i.wh[1]}
+        for i in people.images
+    ]
+
+
+def test_images_that_were_looked_at_count_though_nobody_is_labelled_there(tmp_path, people):
+    content = {"images": images(people), "annotations": [record(people[0])]}
+    assert read(tmp_path, people, content).images == {image.id for image in people.images}
+
+
+def test_folders_in_names_do_not_matter(tmp_path, people):
+    listed = [{**image, "file_name": f"round 2/{image['file_name']}"} for image in images(people)]
+    content = {"images": listed, "annotations": [record(people[0])]}
+    assert len(read(tmp_path, people, content).people) == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"file_name": "other.jpg"}, "image 1 is other.jpg, in the data set test1.jpg"),
+        ({"width": 5}, "image 1 has 5x"),
+    ],
+)
+def test_labels_of_other_images_with_the_same_ids_are_refused(tmp_path, people, change, words):
+    listed = images(people)
+    listed[1].update(change)
+    with pytest.raises(DataError, match=f"{words}.*; expected labels of the same images") as error:
+        read(tmp_path, people, {"images": listed, "annotations": [record(people[0])]})
+    assert "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("with_images", [True, False])
+def test_labels_of_another_split_are_refused(tmp_path, people, with_images):
+    strange = [{**image, "id": 100 + image["id"]} for image in images(people)]
+    strange[0]["id"] = people.images[0].id
+    records = [record(people[0], image_id=image["id"]) for image in strange]
+    content = {"annotations": records} | ({"images": strange} if with_images else {})
+    words = r"1 of its 5 images are among the 5 of the data set \(the first other: image_id 101\)"
+    with pytest.raises(DataError, match=words):
+        read(tmp_path, people, content)
+
+
+def test_a_plain_list_of_people_is_refused(tmp_path, people):
+    with pytest.raises(TypeError, match=r"expected fidip\.types\.People"):
+        read(tmp_path, list(people), {"annotations": [record(people[0])]})

@@ -48,6 +48,23 @@ def test_what_is_not_trained_on_is_not_remembered(tiny_root):
     assert len(data.training_images) == 5 + len(data.val_set)
 
 
+@pytest.mark.parametrize("damage", ["another size", "cut", "other people's folder"])
+def test_bad_test_images_are_found_before_training(tiny_copy, damage):
+    data = make_data(tiny_copy)
+    if damage == "another size":
+        edit(tiny_copy, "validate_infant", lambda c: c["images"][3].update(width=50_000))
+    elif damage == "cut":
+        image = next((tiny_copy / "images/validate_infant").iterdir())
+        image.write_bytes(image.read_bytes()[:500])
+    else:
+        name = "../train_infant/train00001.jpg"
+        edit(tiny_copy, "validate_infant", lambda c: c["images"][3].update(file_name=name))
+    with pytest.raises(DataError) as error:
+        data.setup("fit")
+    assert "validate_infant" in str(error.value)
+    assert "\n" not in str(error.value)
+
+
 def test_loaders_yield_batches(tiny_root):
     data = make_data(tiny_root)
     data.setup("fit")

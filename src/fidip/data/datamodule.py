@@ -15,7 +15,7 @@ from torch.utils.data import DataLoader, Sampler
 from fidip.data.annotations import AnnotationFile, read_annotations, require_both_domains
 from fidip.data.augment import Augmentation
 from fidip.data.contamination import image_hashes, trained_on
-from fidip.data.dataset import PoseDataset
+from fidip.data.dataset import PoseDataset, check_images
 from fidip.data.layout import find_split
 from fidip.data.sampler import BalancedSampler, EvalSampler, ShuffledSampler
 from fidip.data.splits import split_validation, take_images
@@ -121,7 +121,8 @@ class SyripDataModule(pl.LightningDataModule):
     def setup(self, stage: str) -> None:
         """Read and check the annotations.
 
-        The test split is read before training, too: its mistakes should show now, not hours later.
+        The test split and its images are read before training, too: its mistakes should show now, not
+        hours later.
 
         Args:
             stage: ``test`` for the test split alone, ``validate`` for all splits, ``fit`` to train.
@@ -145,6 +146,7 @@ class SyripDataModule(pl.LightningDataModule):
         self.val_set = PoseDataset(self.val_people, self.input_wh)
         if stage == "fit":
             self._record([*train, *val])
+            check_images(self.test_people)
 
     def state_dict(self) -> dict[str, Any]:
         """What a checkpoint keeps."""

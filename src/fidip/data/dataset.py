@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,6 +20,9 @@ from fidip.images import decode_rgb
 from fidip.json_files import read_bytes
 from fidip.skeleton import COCO17
 from fidip.types import Annotation, ImageSize, Sample, SampleKey
+
+THREADS = 2
+"""Decoding images leaves the interpreter free."""
 
 
 class PoseDataset(Dataset[Sample]):
@@ -86,6 +90,22 @@ class PoseDataset(Dataset[Sample]):
             crop_to_image=invert_affine(image_to_crop),
             index=index,
         )
+
+
+def check_images(people: Sequence[Annotation]) -> None:
+    """Decode every image once, so that a bad one is known before hours of training.
+
+    Raises:
+        DataError: an image is unreadable or of another size than its annotations say.
+    """
+    images = {person.image_path: person.image_wh for person in people}
+    with ThreadPoolExecutor(THREADS) as pool:
+        for _ in pool.map(_decodes, images, images.values()):
+            pass
+
+
+def _decodes(path: Path, image_wh: ImageSize) -> bool:
+    return read_image(path, image_wh).size > 0
 
 
 def read_image(path: Path, image_wh: ImageSize) -> NDArray[np.uint8]:

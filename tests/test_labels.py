@@ -139,6 +139,16 @@ def test_names_can_be_told(monkeypatch, tmp_path):
         (DLC_HEAD + "a/b.png,1,x\n", "a.csv", "nose y is 'x', expected a number"),
         (DLC_HEAD + "a/b.png,1,inf\n", "a.csv", "nose y is 'inf', expected a number"),
         (DLC_HEAD + "a/b.png,1\n", "a.csv", "has 2 cells, expected 3"),
+        (
+            "scorer,me,me\nbodyparts,nose,Nose\ncoords,x,x\na/b.png,1,2\n",
+            "a.csv",
+            "Nose x is there twice",
+        ),
+        (
+            'scorer,me,me\nbodyparts,"a\nb",c\ncoords,x,y\na/b.png,1,2\n',
+            "a.csv",
+            "that are none: 'a\\nb', c",
+        ),
         (DLC_HEAD + "../../b.png,1,2\n", "a.csv", "a path inside the folder"),
         (DLC_HEAD + "/etc/b.png,1,2\n", "a.csv", "a path inside the folder"),
         (DLC_HEAD + "a\0/b.png,1,2\n", "a.csv", ""),

@@ -73,7 +73,9 @@ class Joints:
         """Index of a joint; None of what is none of the 17."""
         number = self._ours.get(plain(name))
         if number is None:
-            self.unknown[name] = None
+            self.unknown[name if len(name) < 50 and name.isprintable() else reprlib.repr(name)] = (
+                None
+            )
         return number
 
 
@@ -133,7 +135,10 @@ def _dlc_person(
     for (part, axis), value in zip(columns[first:], row[first:], strict=True):
         joint = joints(part)
         if joint is not None and axis in ("x", "y") and value:
-            xy[joint, "xy".index(axis)] = _coordinate(f"{name}: {part} {axis}", value)
+            cell = joint, "xy".index(axis)
+            if np.isfinite(xy[cell]):
+                raise RecordError(f"{name}: {part} {axis} is there twice; expected one animal")
+            xy[cell] = _coordinate(f"{name}: {part} {axis}", value)
     return Labelled(name, with_visibility(xy))
 
 

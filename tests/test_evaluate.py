@@ -198,7 +198,7 @@ def test_weights_that_are_no_numbers_are_one_line(run, monkeypatch, tmp_path, ca
     assert status.value.code == 2
     assert not (tmp_path / "results.json").exists()
     assert not (tmp_path / "predictions.json").exists()
-    assert "NaN" in message or "finite" in message
+    assert "last.ckpt: the network predicts NaN or infinity for 5 of 5 people; expected" in message
 
 
 @pytest.mark.parametrize("odd", [math.nan, math.inf, -math.inf])
@@ -334,6 +334,7 @@ def test_two_processes_predict_what_one_does(run, monkeypatch, tmp_path):
         (["ckpt={run}", "calibrate=true"], "give ckpt=RUN split=val"),
         (["ckpt=nothing.ckpt", "calibrate=true", "split=val"], "in no run folder"),
         (["ckpt={run}", "human=nowhere.json"], "nowhere.json"),
+        (["ckpt={run}", "split=val", "data.val_fraction=0"], "split=val: no people to score"),
         (["predictions=nowhere.json"], "data.root is not set"),
         (["predictions=a.json", "boxes=b.json", "data.root={root}"], "Leave out boxes="),
         (["predictions=nowhere.json", "data.root={root}"], "nowhere.json: cannot be read"),
@@ -373,4 +374,5 @@ def test_results_of_unknown_images_are_one_line(monkeypatch, tmp_path, tiny_root
     with pytest.raises(SystemExit) as status:
         run_evaluate(monkeypatch, tmp_path, *arguments)
     assert status.value.code == 2
-    assert "image_id 987654" in capfd.readouterr().err
+    assert f"{file}: 1 of 1 results are of images that" in (said := capfd.readouterr().err)
+    assert "image_id 987654" in said

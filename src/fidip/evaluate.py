@@ -20,6 +20,7 @@ from torch.utils.data import DataLoader
 from fidip.data import (
     EvalSampler,
     PoseDataset,
+    SecondLabels,
     image_hashes,
     read_detections,
     read_second_labels,
@@ -59,10 +60,17 @@ def evaluate(config: DictConfig) -> None:
     data.setup("test" if config.split == "test" else "validate")
     dataset: PoseDataset = data.test_set if config.split == "test" else data.val_set
     people: People = data.test_people if config.split == "test" else data.val_people
+    if not people:
+        raise ConfigError(
+            f"split={config.split}: no people to score with data.val_fraction="
+            f"{data.val_fraction}; expected a fraction above 0"
+        )
     contaminated = count_trained_on(config, people)
+    second = read_second_labels(Path(config.human), people) if config.human else None
     if config.predictions:
         poses = None
-        scores = score_results(read_results(Path(config.predictions)), people, "the file's own")
+        entries = read_results(Path(config.predictions))
+        scores = score_results(entries, people, "the file's own", config.predictions)
     elif config.boxes == "gt":
         poses = predict(config, trained, dataset)
         scores = score_poses(poses, people, calibration(config, trained, poses, people))
@@ -73,8 +81,8 @@ def evaluate(config: DictConfig) -> None:
         poses = suppress(poses, found, config.nms, config.nms_threshold)
         scores = score_results(to_coco_results(poses), people, f"detections: {config.boxes}")
     scores["contaminated"] = contaminated
-    if config.human:
-        scores["human"] = human_level(Path(config.human), people)
+    if second is not None:
+        scores["human"] = {"file": config.human, **human_level(second, people)}
     run = RunFolder(Path(config.out))
     results = results_of(scores, trained, split=config.split)
     rank_zero_only(write_results)(run, results, poses)
@@ -82,17 +90,11 @@ def evaluate(config: DictConfig) -> None:
         tell_wandb(config, trained, scores)
 
 
-def human_level(file: Path, people: People) -> dict[str, Any]:
+def human_level(second: SecondLabels, people: People) -> dict[str, Any]:
     """Scores of a second annotator on the images that both labelled."""
-    second = read_second_labels(file, people)
     shared = people.on_images(second.images)
-    scores = describe_second_labels(second.people, shared)
-    return {
-        "file": str(file),
-        "images": len(shared.images),
-        "of_images": len(people.images),
-        **scores,
-    }
+    images = {"images": len(shared.images), "of_images": len(people.images)}
+    return {**images, **describe_second_labels(second.people, shared)}
 
 
 @rank_zero_only  # type: ignore[untyped-decorator]

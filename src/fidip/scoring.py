@@ -54,9 +54,11 @@ def require_finite(poses: Poses, source: str | Path) -> Poses:
     return poses
 
 
-def score_results(results: list[dict[str, Any]], people: People, source: str) -> dict[str, Any]:
-    """Scores of COCO results, whatever boxes they come from."""
-    return {"box_source": source, **describe_results(results, people)}
+def score_results(
+    results: list[dict[str, Any]], people: People, boxes: str, source: str = "predictions"
+) -> dict[str, Any]:
+    """Scores of COCO results, whatever boxes they come from; ``source`` names them in messages."""
+    return {"box_source": boxes, **describe_results(results, people, source)}
 
 
 def suppress(poses: Poses, dataset: PoseDataset, kind: str, threshold: float) -> Poses:

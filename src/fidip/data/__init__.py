@@ -10,7 +10,7 @@ from fidip.data.contamination import image_hashes, trained_on
 from fidip.data.dataset import PoseDataset, read_image
 from fidip.data.detections import read_detections
 from fidip.data.sampler import BalancedSampler, EvalSampler, ShuffledSampler
-from fidip.data.second_labels import read_second_labels
+from fidip.data.second_labels import SecondLabels, read_second_labels
 
 if TYPE_CHECKING:
     from fidip.data.datamodule import SyripDataModule
@@ -21,6 +21,7 @@ __all__ = [
     "BalancedSampler",
     "EvalSampler",
     "PoseDataset",
+    "SecondLabels",
     "ShuffledSampler",
     "SyripDataModule",
     "image_hashes",

@@ -44,7 +44,9 @@ def describe_poses(
     return _describe(to_coco_results(poses), poses.index, annotations, calibration)
 
 
-def describe_results(results: Sequence[dict[str, Any]], annotations: People) -> dict[str, Any]:
+def describe_results(
+    results: Sequence[dict[str, Any]], annotations: People, source: str = "predictions"
+) -> dict[str, Any]:
     """The content of ``results.json`` that follows from COCO results.
 
     Of ``instances`` labelled people in ``images`` images, ``matched`` have one of the ``predictions``;
@@ -55,6 +57,11 @@ def describe_results(results: Sequence[dict[str, Any]], annotations: People) -> 
     the reliability of their scores. Joint by joint
     ``count`` labelled joints were predicted, ``torso_count`` of them of people with a labelled torso.
 
+    Args:
+        results: entries of a COCO results file.
+        annotations: the people to score them against.
+        source: where the results come from, for messages.
+
     Raises:
         DataError: results of images that the annotations' file does not have.
         TypeError: ``annotations`` is a plain sequence.
@@ -64,8 +71,9 @@ def describe_results(results: Sequence[dict[str, Any]], annotations: People) -> 
     strange = [entry["image_id"] for entry in results if entry["image_id"] not in images]
     if strange:
         raise DataError(
-            f"predictions: {len(strange)} of {len(results)} results are of images that the split "
-            f"does not have (the first: image_id {strange[0]}); give results of this split alone"
+            f"{source}: {len(strange)} of {len(results)} results are of images that the split does "
+            f"not have (the first: image_id {strange[0]}); expected results of this split only. "
+            "Choose the split with split= and data.test_split="
         )
     xy, scores, image_ids = from_coco_results(results)
     return _describe(results, match_people(xy, image_ids, scores, annotations), annotations)

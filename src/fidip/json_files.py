@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ AGAIN = "copy or export it again"
 def read_json(path: Path) -> Any:
     """Return the content of a JSON file in UTF-8, or in UTF-16 or UTF-32.
 
-    Numbers may be NaN or infinite, as Python writes them: who reads a field checks that.
+    Numbers may be NaN or infinite, as Python writes them: the readers of fields check that.
 
     Raises:
         DataError: the file is missing, unreadable, empty, not JSON, nested too deeply, or has a key
@@ -62,8 +63,7 @@ class _TwiceError(Exception):
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     content = dict(pairs)
     if len(content) < len(pairs):
-        seen: set[str] = set()
-        twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
+        ((twice, _),) = Counter(key for key, _ in pairs).most_common(1)
         raise _TwiceError(ascii(twice)[:80])
     return content
 

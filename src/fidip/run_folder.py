@@ -119,7 +119,7 @@ class RunFolder:
         """The run that a run folder or a checkpoint inside one belongs to, if any."""
         path = Path(ckpt)
         for root in (path, path.parent, path.parent.parent):
-            if (root / "config.yaml").is_file():
+            if os.path.isfile(root / "config.yaml"):  # False also for names that no file can have
                 return cls(root)
         return None
 

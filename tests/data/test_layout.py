@@ -2,12 +2,14 @@
 
 import json
 import shutil
+from pathlib import Path
 
 import pytest
 
 from fidip.data import read_annotations
 from fidip.data.layout import find_split, split_names
 from fidip.errors import DataError, DatasetMissingError
+from fidip.run_folder import RunFolder
 
 ARCHIVE = ("200R", "1000S", "200R_1000S", "train600", "validate100", "validate500")
 
@@ -127,3 +129,18 @@ def test_a_missing_data_set_says_how_to_get_one(tmp_path):
         f"fidip synthesize preset=demo out={root}",
     ):
         assert words in message
+
+
+@pytest.mark.parametrize("root", ["x" * 300, "a\0b", "x/" * 3000, "\ud800", "/dev/null"])
+def test_a_folder_that_cannot_be_is_one_line(root):
+    with pytest.raises(DatasetMissingError) as error:
+        find_split(Path(root), "train_infant")
+    assert "\n" not in str(error.value)
+    assert len(str(error.value)) < 700
+    assert RunFolder.of_checkpoint(root) is None
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "../x", "/etc", "a/b", "y" * 300, "a\0", "a\nb"])
+def test_the_name_of_a_split_is_a_plain_one(tiny_root, name):
+    with pytest.raises(DataError, match="expected a plain name"):
+        find_split(tiny_root, name)

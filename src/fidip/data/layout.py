@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reprlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +11,8 @@ from fidip.errors import DataError, DatasetMissingError
 PREFIX = "person_keypoints_"
 OTHER_TASKS = ("captions_", "image_info_", "instances_", "panoptic_", "stuff_")
 """How COCO's annotation files without key points begin."""
+LONGEST_NAME = 200
+"""Bytes of the name of a split: with what is put around it, a file name has at most 255."""
 BASES = ("train_infant", "validate_infant")
 """Image folders that all splits of one SyRIP archive share."""
 
@@ -42,7 +45,8 @@ def find_split(root: Path, name: str) -> Split:
         DatasetMissingError: there is no data set at ``root``; says how to come by one.
         DataError: there is one, without this split; says what was looked for, and what there is.
     """
-    folder = root / "annotations"
+    _require_plain(name)
+    folder = annotations_of(root)
     nested = sorted((folder / name).glob(f"{PREFIX}*.json"))
     found = [f for f in (folder / f"{PREFIX}{name}.json", folder / f"{name}.json") if f.is_file()]
     if not found and len(nested) > 1:
@@ -58,9 +62,39 @@ def find_split(root: Path, name: str) -> Split:
 
 def split_names(root: Path) -> list[str]:
     """Names of all splits that ``find_split`` may find, in order."""
-    folder = root / "annotations"
+    folder = annotations_of(root)
     files = {f.stem.removeprefix(PREFIX) for f in folder.glob("*.json") if _has_joints(f)}
     return sorted(files | {f.parent.name for f in folder.glob(f"*/{PREFIX}*.json")})
+
+
+def annotations_of(root: Path) -> Path:
+    """Return the folder of annotation files, which need not exist.
+
+    Raises:
+        DatasetMissingError: no folder can have this name, or it cannot be read.
+    """
+    folder = root / "annotations"
+    try:
+        folder.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        pass
+    except (OSError, ValueError) as error:
+        why = error.strerror if isinstance(error, OSError) else error
+        raise DatasetMissingError(
+            f"data.root={reprlib.repr(str(root))}: cannot be read ({why}); expected the folder of a "
+            "data set"
+        ) from error
+    return folder
+
+
+def _require_plain(name: str) -> None:
+    """Raises DataError where a name would lead out of the folder, or is none."""
+    plain = name not in ("", "..") and Path(name).name == name and name.isprintable()
+    if not plain or len(name.encode()) > LONGEST_NAME:
+        raise DataError(
+            f"split {reprlib.repr(name)}: expected a plain name, such as train_infant; choose with "
+            "data.train_split, data.test_split and data.domain_split"
+        )
 
 
 def _has_joints(file: Path) -> bool:

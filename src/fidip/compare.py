@@ -6,7 +6,7 @@ import json
 import os
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import NamedTemporaryFile, TemporaryDirectory
@@ -50,7 +50,7 @@ from fidip.report import (
 from fidip.run_folder import RunFolder
 from fidip.scoring import read_results
 from fidip.trained import saved_config
-from fidip.types import Annotation
+from fidip.types import People
 
 AGREEMENT = 1e-6
 """Numbers of a run that are further from those that it reported are others."""
@@ -226,7 +226,7 @@ def match(run: Run) -> Tested:
     return Tested(people, json.dumps(truth), matches)
 
 
-def read_labels(run: Run) -> Sequence[Annotation]:
+def read_labels(run: Run) -> People:
     """The people that a run was tested on, by the run's own settings.
 
     Raises:
@@ -244,7 +244,7 @@ def read_labels(run: Run) -> Sequence[Annotation]:
         config.data.root = str(run.data_root)
         data = instantiate(config.data)
         data.setup("test")
-        people: Sequence[Annotation] = data.test_set.annotations
+        people: People = data.test_people
     except (HydraException, OmegaConfBaseException, *OF_ODD_SETTINGS) as error:
         why = " ".join(str(error).split())
         raise DamagedRunError(

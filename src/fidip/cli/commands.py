@@ -163,6 +163,7 @@ class Evaluate(_Inheriting):
     nms_threshold: NonNegative = 0.9
     calibrate: bool = False
     human: Text | None = None
+    clip_boxes: bool = True
     allow_contaminated: bool = False
     out: Text
 

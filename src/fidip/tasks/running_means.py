@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from fidip.tasks.divergence import are_finite
+
 
 class RunningMeans:
     """Means of named values, each batch weighted by its size; stays on the device."""
@@ -21,6 +23,10 @@ class RunningMeans:
             weighted = exact * batch_size
             self._sums[name] = weighted if before is None else before.to(exact.device) + weighted
         self._count += batch_size
+
+    def are_finite(self) -> bool:
+        """Whether no value so far was NaN or infinite; waits for the device."""
+        return are_finite(self._sums.values())
 
     def pop(self) -> dict[str, Tensor]:
         """The () means; begins anew."""

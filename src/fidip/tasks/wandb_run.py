@@ -11,7 +11,7 @@ from pytorch_lightning.loggers import Logger, WandbLogger
 
 LONGEST_NAME, LONGEST_TAG = 128, 64
 """Of W&B, in characters."""
-NOISE = ("callbacks", "logger", "resume", "run_dir", "sweep")
+NOISE = ("callbacks", "logger", "overwrite", "resume", "run_dir", "sweep")
 """Settings that say where and how a run writes."""
 COPIES = ("net", "codec", "optimizer", "scheduler")
 """Settings of the task that the configuration has by themselves, too."""

@@ -1,0 +1,158 @@
+"""A loss or weights that are NaN or infinite end a run, in all of its processes, and nothing else does."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+import pytorch_lightning as pl
+import torch
+
+from fidip import train
+
+TINY = (
+    *("data.num_workers=0", "data.batch_size=2", "data.val_fraction=0.5"),
+    *("codec.input_wh=[32,32]", "codec.heatmap_wh=[8,8]"),
+    *("net.backbone.width=8", "net.backbone.channels=[8,8,8,8]"),
+)
+
+
+class Poison(pl.Callback):
+    """Makes one weight NaN in the second epoch, at one of the moments of a run."""
+
+    def __init__(self, moment, part="net"):
+        self.moment = moment
+        self.part = part
+
+    def _poison(self, trainer, pl_module):
+        if trainer.current_epoch == 1:
+            next(pl_module.get_submodule(self.part).parameters()).data.fill_(float("nan"))
+
+    def on_train_batch_start(self, trainer, pl_module, batch, batch_idx):
+        if self.moment == "batch":
+            self._poison(trainer, pl_module)
+
+    def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx):
+        if self.moment == "last" and trainer.is_last_batch:
+            self._poison(trainer, pl_module)
+
+    def on_validation_end(self, trainer, pl_module):
+        if self.moment == "validation":
+            self._poison(trainer, pl_module)
+
+    def on_test_start(self, trainer, pl_module):
+        if self.moment == "test":
+            next(pl_module.net.parameters()).data.fill_(float("nan"))
+
+
+def command(root, *arguments):
+    return [f"data.root={root}", *TINY, "hydra.run.dir=run", "trainer.max_epochs=3", *arguments]
+
+
+def poison(moment, part="net"):
+    return f"+callbacks.poison={{_target_: {__name__}.Poison, moment: {moment}, part: {part}}}"
+
+
+def diverges(monkeypatch, capsys, *arguments):
+    """The line of a run that ends with status 2."""
+    monkeypatch.setattr(sys, "argv", ["fidip train", *arguments])
+    with pytest.raises(SystemExit) as exit_:
+        train.main()
+    message = capsys.readouterr().err
+    assert exit_.value.code == 2, message
+    assert message.startswith("error: ")
+    assert message.count("\n") == 1
+    return message
+
+
+@pytest.mark.parametrize(
+    ("experiment", "moment", "part", "words"),
+    [
+        ("scratch", "batch", "net", "epoch 2, update 9: the loss is NaN"),
+        ("fidip", "batch", "net", "epoch 2, update"),
+        ("fidip", "batch", "domain_head", "epoch 2, update"),
+        ("scratch", "last", "net", "epoch 2, update 17: the weights are NaN"),
+        ("scratch", "validation", "net", "the weights are NaN"),
+        ("scratch", "test", "net", "the predictions are NaN"),
+    ],
+)
+def test_a_run_that_diverges_ends_and_is_not_finished(
+    experiment, moment, part, words, monkeypatch, tmp_path, tiny_root, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    choice = (f"experiment={experiment}_demo", "ckpt=null", poison(moment, part))
+    message = diverges(monkeypatch, capsys, *command(tiny_root, *choice))
+    assert words in message
+    assert "lower optimizer.lr" in message
+    assert not (tmp_path / "run" / "results.json").exists()
+    for path in (tmp_path / "run" / "checkpoints").iterdir():
+        state = torch.load(path, weights_only=True)["state_dict"]
+        assert all(tensor.isfinite().all() for tensor in state.values())
+
+
+def test_a_learning_rate_that_is_far_too_high(monkeypatch, tmp_path, tiny_root, capsys):
+    monkeypatch.chdir(tmp_path)
+    arguments = ["experiment=scratch_demo", "optimizer.lr=1e30", "data.val_fraction=0"]
+    message = diverges(monkeypatch, capsys, *command(tiny_root, *arguments))
+    assert "training diverged" in message
+
+
+def test_a_sweep_notes_that_a_job_diverged(monkeypatch, tmp_path, tiny_root):
+    monkeypatch.chdir(tmp_path)
+    arguments = [
+        "-m",
+        "experiment=scratch_demo",
+        "optimizer.lr=1e30",
+        "data.val_fraction=0",
+        "seed=0",
+    ]
+    monkeypatch.setattr(sys, "argv", ["fidip train", *arguments, f"data.root={tiny_root}", *TINY])
+    with pytest.raises(SystemExit) as exit_:
+        train.main()
+    assert exit_.value.code == 3
+    (file,) = tmp_path.glob("outputs/scratch_demo/*/0/failed.json")
+    assert "training diverged" in json.loads(file.read_text())["error"]
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_weights_that_are_not_finite_are_refused(value, monkeypatch, tmp_path, tiny_root, capsys):
+    monkeypatch.chdir(tmp_path)
+    weights = {name: tensor.clone() for name, tensor in net_state().items()}
+    next(iter(weights.values())).fill_(value)
+    torch.save({"state_dict": {f"net.{n}": t for n, t in weights.items()}}, "bad.ckpt")
+    message = diverges(
+        monkeypatch, capsys, *command(tiny_root, "experiment=scratch_demo", "ckpt=bad.ckpt")
+    )
+    assert "bad.ckpt: 1 of" in message
+    assert "NaN or infinite" in message
+    assert not (tmp_path / "run").exists()
+
+
+def net_state():
+    import hydra
+    from hydra.utils import instantiate
+
+    from fidip.cli import config_dir
+
+    with hydra.initialize_config_dir(str(config_dir()), version_base="1.3"):
+        config = hydra.compose("train", ["experiment=scratch_demo", "run_dir=x", *TINY])
+    return instantiate(config.net).state_dict()
+
+
+@pytest.mark.slow
+def test_all_processes_end_when_one_diverges(tmp_path, tiny_root):
+    arguments = command(tiny_root, "experiment=scratch_demo", poison("batch"))
+    several = ("trainer=ddp", "trainer.accelerator=cpu", "trainer.precision=32-true")
+    done = subprocess.run(
+        [sys.executable, "-m", "fidip.train", *arguments, *several],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+    assert done.returncode == 2, done.stderr
+    errors = [line for line in done.stderr.splitlines() if line.startswith("error:")]
+    assert len(errors) == 1
+    assert "the loss is NaN" in errors[0]
+    assert "Traceback" not in done.stderr

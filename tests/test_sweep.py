@@ -21,7 +21,7 @@ from fidip import train
 from fidip.errors import ConfigError
 from fidip.places import config_dir
 from fidip.run_folder import RunFolder
-from fidip.sweep import check_processes, differing
+from fidip.sweep import Job, check_processes, differing
 from hydra_plugins.fidip_sweep.search import distribution
 
 SWEEPS = sorted(path.stem for path in (config_dir() / "sweep").glob("*.yaml"))
@@ -72,7 +72,7 @@ def test_a_failed_run_is_told_and_runs_again_alone(monkeypatch, tmp_path, tiny_r
     command = ["-m", "experiment=scratch_demo", "ckpt=null,later.ckpt", f"data.root={tiny_root}"]
     assert run_train(monkeypatch, *command, *TINY) == 3
     output = capsys.readouterr()
-    assert "error: checkpoint later.ckpt" in output.err
+    assert "error: job ckpt=later.ckpt: checkpoint later.ckpt: there is no" in output.err
     assert "1 of 2 runs are not finished" in output.out
     good, bad = sorted(tmp_path.glob("outputs/scratch_demo/*/*"))
     assert (good / "results.json").is_file()
@@ -161,6 +161,45 @@ def test_a_sweep_is_resumed_by_its_own_key(monkeypatch, tmp_path, capsys):
     monkeypatch.chdir(tmp_path)
     assert run_train(monkeypatch, "-m", "experiment=scratch_demo", "seed=1,2", "resume=auto") == 2
     assert "a sweep goes on with sweep.resume=true" in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["-m", "sweep=lambda"], ["all 18 jobs", "ckpt is not set", "data.root is not set"]),
+        (["-m", "sweep=lambda", "ckpt=null", "data.root=nowhere"], ["all 18 jobs", "nowhere"]),
+        (["-m", "experiment=nope", "seed=1,2"], ["no experiment 'nope'"]),
+        (["-m", "experiment=nope,nopes"], ["all 2 jobs", "no experiment 'nopes'"]),
+        (["-m", "experiment=scratch_demo", "ckpt=a,b"], ["checkpoint a", "checkpoint b"]),
+        (["-m", "sweep=optuna", "experiment=fidip_demo", "data.root=nowhere"], ["nowhere"]),
+        (["sweep=lambda", "experiment=scratch_demo"], ["fidip train -m sweep=lambda"]),
+        (["experiment=scratch_demo", "sweep.resume=true"], ["add -m"]),
+    ],
+)
+def test_a_sweep_that_cannot_start_ends_with_one_line_and_leaves_nothing(
+    monkeypatch, tmp_path, capsys, arguments, words
+):
+    monkeypatch.chdir(tmp_path)
+    assert run_train(monkeypatch, *arguments) == 2
+    message = capsys.readouterr().err
+    assert message.startswith("error: ")
+    assert message.count("\n") == 1
+    assert all(word in message for word in words)
+    assert not list(tmp_path.iterdir())
+
+
+def test_jobs_of_another_sweep_are_not_taken_for_ones_own(monkeypatch, tmp_path, tiny_root, capsys):
+    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / "outputs" / "scratch_demo" / "first" / "0"
+    folder.mkdir(parents=True)
+    job = Job(RunFolder(folder), ("experiment=scratch_demo", "seed=7"))
+    job.register()
+    (folder / "results.json").write_text("{}")
+    command = ["-m", "experiment=scratch_demo", "seed=1,2", f"data.root={tiny_root}"]
+    assert run_train(monkeypatch, *command, *TINY, "sweep.started=first") == 2
+    assert "belongs to another job" in capsys.readouterr().err
+    assert [path.name for path in folder.parent.iterdir()] == ["0"]
 
 
 LAUNCHER = {"nodes": 1, "tasks_per_node": 1, "gpus_per_node": None}

@@ -10,6 +10,7 @@ import pytorch_lightning as pl
 import torch
 
 from fidip import train
+from fidip.run_folder import RunFolder
 
 TINY = (
     *("data.num_workers=0", "data.batch_size=2", "data.val_fraction=0.5"),
@@ -210,3 +211,100 @@ def test_the_same_command_again_goes_on_with_resume_auto(monkeypatch, tmp_path, 
     with pytest.raises(SystemExit):  # in its folder, with another seed
         run_train(monkeypatch, *arguments, "resume=auto", "seed=1", f"hydra.run.dir={run}")
     assert "config.yaml has another data, seed" in capsys.readouterr().err
+
+
+SMALL_RUN = ("experiment=scratch_demo", *TINY, "debug=smoke")
+
+
+def files_of(folder):
+    return {p: (p.read_bytes(), p.stat().st_mtime_ns) for p in folder.rglob("*") if p.is_file()}
+
+
+def ends_with(words, capsys, monkeypatch, *arguments):
+    """The command ends with one line that has these words, and status 2."""
+    capsys.readouterr()
+    with pytest.raises(SystemExit) as exit_:
+        run_train(monkeypatch, *arguments)
+    message = capsys.readouterr().err
+    assert exit_.value.code == 2, message
+    assert message.startswith("error: ")
+    assert message.count("\n") == 1
+    assert words in message
+
+
+def test_a_run_is_overwritten_only_when_asked_to(monkeypatch, tmp_path, tiny_root, capsys):
+    monkeypatch.chdir(tmp_path)
+    command = [*SMALL_RUN, f"data.root={tiny_root}", "hydra.run.dir=run"]
+    run_train(monkeypatch, *command, f"{MONITOR}=val/OKS")
+    run = tmp_path / "run"
+    (run / "notes.txt").write_text("mine")
+    before = files_of(run)
+    ends_with("a finished run is there", capsys, monkeypatch, *command)
+    ends_with("nothing.pth", capsys, monkeypatch, *command, "overwrite=true", "ckpt=nothing.pth")
+    ends_with("give one", capsys, monkeypatch, *command, "overwrite=true", "resume=run")
+    assert files_of(run) == before
+    (run / "results.json").unlink()
+    ends_with("continue it with resume=", capsys, monkeypatch, *command)
+    run_train(monkeypatch, *command, "overwrite=true", "seed=1", "data.val_fraction=0")
+    assert json.loads((run / "results.json").read_text())["seed"] == 1
+    assert (run / "notes.txt").read_text() == "mine"
+    assert not (run / "checkpoints" / "best.ckpt").exists()
+    assert not (run / ".lock").exists()
+
+
+HOLD = """
+import sys
+from pathlib import Path
+from fidip.run_folder import RunFolder
+with RunFolder(Path(sys.argv[1])).lock():
+    print("locked", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_two_processes_do_not_work_on_one_run(monkeypatch, tmp_path, tiny_root, capsys):
+    monkeypatch.chdir(tmp_path)
+    run = tmp_path / "run"
+    command = [*SMALL_RUN, f"data.root={tiny_root}", "hydra.run.dir=run"]
+    hold = [sys.executable, "-c", HOLD, str(run)]
+    with subprocess.Popen(hold, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        assert other.stdout.readline() == b"locked\n"
+        ends_with(f"process {other.pid} on", capsys, monkeypatch, *command)
+        ends_with("another process works", capsys, monkeypatch, *command, "overwrite=true")
+        monkeypatch.setenv("LOCAL_RANK", "1")  # of the run that has the lock
+        with RunFolder(run).lock():
+            pass
+        monkeypatch.delenv("LOCAL_RANK")
+        assert [path.name for path in run.iterdir()] == [".lock"]
+        other.kill()
+    run_train(monkeypatch, *command)  # the lock has ended with its process
+    assert (run / "results.json").is_file()
+
+
+@pytest.mark.parametrize("place", ["/dev/null", "/dev/null/x", "file", "file/x", "x" * 300])
+def test_a_run_directory_that_cannot_be(monkeypatch, tmp_path, tiny_root, capsys, place):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").write_text("mine")
+    command = [*SMALL_RUN, f"data.root={tiny_root}", f"hydra.run.dir={place}"]
+    ends_with("give another path", capsys, monkeypatch, *command)
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("resume=ty/po",),
+        ("experiment=scratch_demo", "data.root=nowhere"),
+        ("experiment=scratch_demo", "data.root=nowhere", "hydra.run.dir=a/b/c"),
+        ("experiment=fidip_syrip",),
+        ("experiment=scratch_demo", "ckpt=nothing.pth"),
+    ],
+)
+def test_a_command_that_fails_at_once_leaves_no_folders(monkeypatch, tmp_path, capsys, arguments):
+    monkeypatch.chdir(tmp_path)
+    ends_with("", capsys, monkeypatch, *arguments)
+    assert not list(tmp_path.iterdir())
+    (tmp_path / "a").mkdir()  # one of before stays
+    ends_with("", capsys, monkeypatch, *arguments, "hydra.run.dir=a")
+    assert [path.name for path in tmp_path.rglob("*")] == ["a"]

@@ -6,7 +6,8 @@ import errno
 import os
 import zipfile
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -28,6 +29,7 @@ def write_whole(
     Raises:
         DiskError: it cannot be written, as on a full disk; ``path`` is as it was.
     """
+    require_file(path, str(path))
     part = path.with_name(f".{path.name}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -35,16 +37,17 @@ def write_whole(
             write(file)
             file.flush()
             os.fsync(file.fileno())
+        if previous is not None and path.is_file():
+            path.replace(previous)
+        part.replace(path)
+        _sync_folder(path.parent)
     except BaseException as error:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
         reason = _os_error(error)
         if reason is None:
             raise
         raise DiskError(_cannot_write(path, reason)) from error
-    if previous is not None and path.is_file():
-        path.replace(previous)
-    part.replace(path)
-    _sync_folder(path.parent)
 
 
 def write_text_whole(path: Path, text: str) -> None:
@@ -52,14 +55,73 @@ def write_text_whole(path: Path, text: str) -> None:
     write_whole(path, lambda file: file.write(text.encode()))
 
 
+@contextmanager
+def disk_errors(path: Path) -> Iterator[None]:
+    """Raise a DiskError about ``path`` where the operating system refuses to write.
+
+    For files that are not written by ``write_whole``.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise DiskError(_cannot_write(path, error)) from error
+
+
+def require_folder(folder: Path, name: str) -> None:
+    """Check that files can be written to a folder, without creating it.
+
+    Args:
+        folder: it may exist or not.
+        name: the setting with its value, such as ``out=DIR``, for the message.
+
+    Raises:
+        DiskError: a parent is a file or read-only, or no folder can have that name.
+    """
+    existing = _nearest(folder, name)
+    if not existing.is_dir():
+        raise DiskError(f"{name}: {existing} is not a folder; give another path")
+    if not os.access(existing, os.W_OK | os.X_OK):
+        raise DiskError(f"{name}: {existing} is read-only; give another path or allow writing")
+
+
+def require_file(file: Path, name: str) -> None:
+    """Check that a file can be written or replaced, without creating anything.
+
+    Args:
+        file: it may exist or not.
+        name: as for ``require_folder``.
+
+    Raises:
+        DiskError: it is a folder or a device, or its folder cannot be written to.
+    """
+    existing = _nearest(file, name)
+    if existing == file and not file.is_file():
+        kind = "a folder" if file.is_dir() else "not a regular file"
+        raise DiskError(f"{name}: {file} is {kind}; give the name of a file")
+    require_folder(file.parent, name)
+
+
+def _nearest(path: Path, name: str) -> Path:
+    """The path, or the nearest of its parents that exists."""
+    try:
+        with suppress(FileNotFoundError, NotADirectoryError):
+            path.lstat()
+    except (OSError, ValueError) as error:  # too long, or with a character that no name can have
+        reason = getattr(error, "strerror", None) or error
+        raise DiskError(f"{name}: {reason}; give another path") from error
+    here = path.absolute()
+    existing = next(p for p in (here, *here.parents) if os.path.lexists(p))
+    return path if existing == here else existing
+
+
 def _cannot_write(path: Path, reason: OSError) -> str:
     if reason.errno in FULL:
         why, remedy = "the disk is full", "make room"
     else:
-        why, remedy = str(reason.strerror), "mend that"
+        why, remedy = str(reason.strerror or reason).lower(), "change that"
     return (
-        f"{path} cannot be written: {why}; nothing is half-written: {remedy}, then start again, a "
-        "training run with resume=RUN_DIR or resume=auto"
+        f"{path} cannot be written: {why}; the previous file, if any, is intact: {remedy}, then "
+        "start again, a training run with resume=RUN_DIR or resume=auto"
     )
 
 

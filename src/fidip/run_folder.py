@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import csv
+import errno
+import fcntl
 import hashlib
 import json
 import math
 import os
 import platform
 import shlex
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -22,14 +26,19 @@ from numpy.typing import NDArray
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from fidip.errors import CheckpointError, RunError
-from fidip.files import is_whole, write_text_whole, write_whole
+from fidip.files import disk_errors, is_whole, require_folder, write_text_whole, write_whole
 from fidip.images import encode_image
 
 PACKAGES = ("torch", "pytorch-lightning", "hydra-core", "timm", "albumentations", "numpy")
 
+RANKS = ("RANK", "LOCAL_RANK", "NODE_RANK", "GROUP_RANK", "SLURM_PROCID")
+"""Environment variables that number the processes of one run; the first process has 0 in all."""
 
 AUTO = "auto"
 """``resume=auto``: go on with the run of the same settings, if it has begun."""
+
+WHERE_AND_HOW = ("resume", "overwrite", "sweep")
+"""Settings that may differ when a run is started again."""
 
 
 def place_of_run(resume: str | None, runs: str, new: str, overrides: Sequence[str]) -> str:
@@ -47,6 +56,11 @@ def place_of_run(resume: str | None, runs: str, new: str, overrides: Sequence[st
         return resume
     settings = sorted(text for text in overrides if not text.startswith("resume="))
     return f"{runs}/auto-{hashlib.sha256(json.dumps(settings).encode()).hexdigest()[:10]}"
+
+
+def is_first_process() -> bool:
+    """Whether this is the process of a run that writes its files; known before PyTorch is."""
+    return all(os.environ.get(name, "0") == "0" for name in RANKS)
 
 
 @dataclass(frozen=True)
@@ -114,6 +128,14 @@ class RunFolder:
     def overlays(self) -> Path:
         return self.root / "figures" / "overlays.png"
 
+    @property
+    def own_files(self) -> list[Path]:
+        """What training writes here, as far as it is there; a sweep's files are not among them."""
+        checkpoints = (self.last, self.previous, self.best)
+        tables = (self.environment, self.metrics, self.predictions, self.card, self.calibration)
+        every = (self.results, self.config, *checkpoints, *tables, self.overlays)
+        return [path for path in every if path.is_file()]
+
     @classmethod
     def of_checkpoint(cls, ckpt: str) -> RunFolder | None:
         """The run that a run folder or a checkpoint inside one belongs to, if any."""
@@ -138,6 +160,72 @@ class RunFolder:
             scores = [float(row["val/AP"]) for row in csv.DictReader(file) if row.get("val/AP")]
         return max(scores, default=None)
 
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Keep other processes from this run; the others of the same run are let in.
+
+        A POSIX record lock: it ends with the process, however that ends, and is not inherited by
+        the workers of a data loader, which outlive a killed run by some seconds.
+
+        Raises:
+            RunError: another process has it.
+            DiskError: the folder cannot be written to.
+        """
+        if not is_first_process():
+            yield
+            return
+        path = self.root / ".lock"
+        require_folder(self.root, str(self.root))
+        with disk_errors(path):
+            self.root.mkdir(parents=True, exist_ok=True)
+            handle = _lock(path)
+        try:
+            yield
+        finally:
+            path.unlink(missing_ok=True)  # first, so that no other locks a file that then vanishes
+            os.close(handle)
+
+    def require_free(self, overwrite: bool) -> None:
+        """Check that no other run is overwritten.
+
+        Raises:
+            RunError: there is one, and ``overwrite`` is false.
+        """
+        if overwrite or not self.own_files:
+            return
+        if self.results.is_file():
+            raise RunError(
+                f"{self.root}: a finished run is there; give another hydra.run.dir=DIR, or "
+                "overwrite=true to replace it"
+            )
+        raise RunError(
+            f"{self.root}: an unfinished run is there; continue it with resume={self.root}, or give "
+            "another hydra.run.dir=DIR, or overwrite=true to replace it"
+        )
+
+    def remove(self) -> None:
+        """Remove the run's own files, ``results.json`` first."""
+        for path in self.own_files:
+            with disk_errors(path):
+                path.unlink()
+
+    def require_begun(self) -> None:
+        """Raises RunError where there is no run to resume."""
+        if not self.config.is_file():
+            raise RunError(
+                f"resume={self.root}: there is no run (no config.yaml); give the run directory of "
+                "an interrupted run"
+            )
+
+    def what_is_kept(self) -> str:
+        """One line for a run that has been interrupted: its checkpoint, and how to continue."""
+        if self.results.is_file():
+            return f"interrupted; the run is finished: {self.root}"
+        if not self.config.is_file():
+            return "interrupted before training started; nothing was written"
+        kept = f"kept: {self.last}" if self.last.is_file() else "no checkpoint was written yet"
+        return f"interrupted; {kept}; continue with: fidip train resume={self.root}"
+
     def to_resume(self) -> Path | None:
         """The last whole checkpoint to continue from; None where the run has not come to one.
 
@@ -149,8 +237,7 @@ class RunFolder:
                 f"resume={self.root}: that run is finished; to train its weights further, start "
                 f"another with ckpt={self.weights()}"
             )
-        if not self.config.is_file():
-            raise RunError(f"resume={self.root}: no config.yaml there; name a run folder")
+        self.require_begun()
         found = [path for path in (self.last, self.previous) if path.is_file()]
         for path in found:
             if is_whole(path):
@@ -203,11 +290,42 @@ class RunFolder:
         return known
 
 
+def _lock(path: Path) -> int:
+    """Lock a file, made if need be; returns its open handle, which holds the lock."""
+    while True:
+        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            fcntl.lockf(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            if error.errno not in (errno.EACCES, errno.EAGAIN):
+                return handle  # a file system without locks
+            holder = os.read(handle, 200).decode(errors="replace")
+            os.close(handle)
+            raise RunError(
+                f"{path.parent}: another process works on this run ({holder}); wait until it ends, or "
+                "give another hydra.run.dir=DIR"
+            ) from error
+        if _is_open_file(path, handle):
+            break
+        os.close(handle)  # its holder has just removed it
+    with suppress(OSError):  # on a full disk
+        os.ftruncate(handle, 0)
+        os.write(handle, f"process {os.getpid()} on {socket.gethostname()}".encode())
+    return handle
+
+
+def _is_open_file(path: Path, handle: int) -> bool:
+    try:
+        return os.path.samestat(path.stat(), os.fstat(handle))
+    except FileNotFoundError:
+        return False
+
+
 def _settings(config: DictConfig | ListConfig) -> dict[str, Any]:
     """By group, what makes a run what it is and stays when it is started again."""
     settings: Any = OmegaConf.to_container(config)
     settings.get("logger", {}).get("wandb", {}).pop("id", None)
-    return {key: value for key, value in settings.items() if key not in ("resume", "sweep")}
+    return {key: value for key, value in settings.items() if key not in WHERE_AND_HOW}
 
 
 def _moved(settings: Any, old: str, new: str) -> Any:

@@ -12,6 +12,7 @@ import os
 import sys
 import traceback
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,9 +24,10 @@ from rich.console import Console
 from rich.table import Table
 
 from fidip.cli import explain
-from fidip.errors import ConfigError
-from fidip.run_folder import AUTO, RunFolder, write_json
-from fidip.tasks import Pruned
+from fidip.errors import ConfigError, RunError
+from fidip.experiment import check_one_run, require_some
+from fidip.output_folder import remove_new_empty_folders
+from fidip.run_folder import AUTO, RunFolder, is_first_process, write_json
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,14 @@ class Job:
             return ""
         return str(json.loads(file.read_text(encoding="utf-8"))["error"])
 
+    def require_own_folder(self) -> None:
+        """Raises RunError where the folder is of another job, as with a ``sweep.started=`` of before."""
+        if self.run.job.is_file() and _read_job(self.run.job).key != self.key:
+            raise RunError(
+                f"{self.run.root}: belongs to another job; leave out sweep.started= and "
+                "hydra.sweep.dir=, or give others"
+            )
+
     def register(self) -> None:
         """Make the folder, so that a job that never starts is known, too."""
         write_json(self.run.job, {"overrides": list(self.overrides)})
@@ -70,51 +80,130 @@ class Job:
 def earlier(job: Job, outputs: Path, name: str) -> Job | None:
     """The last job of the same settings that an earlier sweep left below ``outputs/name``."""
     for file in sorted((outputs / name).glob("*/*/job.json"), reverse=True):
-        overrides = json.loads(file.read_text(encoding="utf-8"))["overrides"]
-        found = Job(RunFolder(file.parent), tuple(overrides))
+        found = _read_job(file)
         if found.key == job.key:
             return found
     return None
 
 
+def _read_job(file: Path) -> Job:
+    """The job of a ``job.json``.
+
+    Raises:
+        RunError: it is not one.
+    """
+    try:
+        overrides = json.loads(file.read_text(encoding="utf-8"))["overrides"]
+        return Job(RunFolder(file.parent), tuple(map(str, overrides)))
+    except (OSError, ValueError, LookupError, TypeError, RecursionError) as error:
+        raise RunError(
+            f"{file}: cannot be read ({' '.join(str(error).split())}); remove this run, or start the "
+            "sweep without sweep.resume=true"
+        ) from error
+
+
+def register(jobs: Sequence[Job], problems: Sequence[str | None]) -> list[Job]:
+    """Make the folders of jobs, so that those that never start are known, too.
+
+    Args:
+        jobs: those to run.
+        problems: what is wrong with each; it is recorded as failed.
+
+    Returns:
+        The jobs that can start.
+
+    Raises:
+        ConfigError: none can; no folder was made.
+    """
+    labels = [" ".join(settings) for settings in differing([job.key for job in jobs])]
+    require_some(problems, labels)
+    for job, problem in zip(jobs, problems, strict=True):
+        job.register()
+        if problem:
+            write_json(job.run.failed, {"error": problem})
+    return [job for job, problem in zip(jobs, problems, strict=True) if problem is None]
+
+
 def run_job(task: Callable[[DictConfig], Any], config: DictConfig) -> Any:
     """Run ``task``, alone or as a job of a sweep, whose other jobs go on when it fails.
-
-    A job that finds a checkpoint in its own folder, because SLURM put it back into the queue or
-    because of ``sweep.resume=true``, goes on from there.
 
     Returns:
         The best validation AP of the run, where there is validation; what a search maximises.
     """
     run = RunFolder(Path(config.run_dir))
-    is_alone = HydraConfig.get().mode != RunMode.MULTIRUN
-    if not is_alone:
-        if OmegaConf.select(config, "resume") == AUTO:
-            raise ConfigError(
-                f"resume={AUTO} is for one run; a sweep goes on with sweep.resume=true"
-            )
-        run.failed.unlink(missing_ok=True)
+    if HydraConfig.get().mode == RunMode.MULTIRUN:
+        _run_of_sweep(task, config, run)
+        return run.best_score()
+    try:
+        _check_alone(config, run)
+        with run.lock():
+            _run_or_prune(task, config, run)
+    except (KeyboardInterrupt, SystemExit) as exit_:
+        if KeyboardInterrupt in (type(exit_), type(exit_.__context__)):
+            print(run.what_is_kept(), flush=True)
+        raise
+    finally:
+        remove_new_empty_folders()
+    return run.best_score()
+
+
+def _check_alone(config: DictConfig, run: RunFolder) -> None:
+    """Raises FidipError where the settings are those of a sweep, or contradict each other."""
+    check_one_run(config)
+    resume = OmegaConf.select(config, "resume")
+    if resume is None:
+        return
+    if config.overwrite:
+        raise ConfigError(
+            f"overwrite=true and resume={resume}: one starts over, the other continues; give one"
+        )
+    if resume != AUTO:
+        run.require_begun()
+
+
+def _run_of_sweep(task: Callable[[DictConfig], Any], config: DictConfig, run: RunFolder) -> None:
+    """Run a job of a sweep, and leave ``failed.json`` where it ends with an error.
+
+    A job that finds a checkpoint in its own folder, because SLURM put it back into the queue or
+    because of ``sweep.resume=true``, goes on from there. Without one it starts over.
+    """
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(run.lock())
+        except RunError as error:  # another sweep runs it: neither failed nor to be touched
+            print(f"error: {error}", file=sys.stderr)
+            return
+        if is_first_process():
+            run.failed.unlink(missing_ok=True)
         if run.last.is_file() or run.previous.is_file():
             config.resume = str(run.root)
+        config.overwrite = not run.results.is_file()
+        try:
+            _run_or_prune(task, config, run)
+        except Exception as error:
+            _record_failure(error, run)
+            if int(os.environ.get("SLURM_NTASKS", "1")) > 1:
+                raise  # so that SLURM ends the processes that wait for this one
+
+
+def _run_or_prune(task: Callable[[DictConfig], Any], config: DictConfig, run: RunFolder) -> None:
+    from fidip.tasks import Pruned  # imports PyTorch, which the start of a sweep does not need
+
     try:
         task(config)
     except Pruned as pruned:
         print(f"pruned: {pruned}")
         if pruned.is_first:
             write_json(run.pruned, {"error": str(pruned)})
-    except Exception as error:
-        if is_alone:
-            raise
-        message = explain(error)
-        if message is None:
-            traceback.print_exc()
-            message = f"{type(error).__name__}: {' '.join(str(error).split())}"
-        print(f"error: {message}", file=sys.stderr)
-        write_json(run.failed, {"error": message})
-        if int(os.environ.get("SLURM_NTASKS", "1")) > 1:
-            raise  # so that SLURM ends the processes that wait for this one
-        return None
-    return run.best_score()
+
+
+def _record_failure(error: Exception, run: RunFolder) -> None:
+    message = explain(error)
+    if message is None:
+        traceback.print_exc()
+        message = f"{type(error).__name__}: {' '.join(str(error).split())}"
+    print(f"error: {message}", file=sys.stderr)
+    write_json(run.failed, {"error": message})
 
 
 def check_processes(config: DictConfig, launcher: Mapping[str, Any]) -> None:

@@ -9,34 +9,34 @@ if __name__ == "__main__":
 
 import secrets
 import time
+import warnings
 from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
+from pytorch_lightning.callbacks import LambdaCallback
 from pytorch_lightning.loggers import Logger
 from pytorch_lightning.plugins.environments import SLURMEnvironment
 from pytorch_lightning.utilities import rank_zero_only
 
-from fidip.errors import ConfigError
+from fidip.experiment import check, check_files
 from fidip.files import write_text_whole
 from fidip.nn.checkpoints import load_weights, training_images
-from fidip.places import config_dir
 from fidip.report import contact_sheet, model_card
-from fidip.run_folder import AUTO, RunFolder, fingerprint, place_of_run, write_image
+from fidip.run_folder import (
+    AUTO,
+    RunFolder,
+    fingerprint,
+    is_first_process,
+    place_of_run,
+    write_image,
+)
 from fidip.scoring import results_of, score_poses, write_results
 from fidip.sweep import run_job
 from fidip.tasks import Float64, SyncedBatchNorms, WholeCheckpoints, announce, publish
 from fidip.trained import saved_config
-
-MISSING = {
-    "ckpt": "weights of a network pretrained on adults; ckpt=FILE takes a checkpoint of "
-    "experiment=pretrain_coco, of the HRNet zoo, DarkPose, SimpleBaseline or mmpose; "
-    "ckpt=bundled:demo_adult fits the demo's net",
-    "sweep.trial": "the number of a trial, which a search gives: fidip train -m sweep=optuna",
-    "data.root": "the folder of the data set, in SyRIP's layout",
-}
 
 OmegaConf.register_new_resolver("fidip.place_of_run", place_of_run, replace=True)
 
@@ -52,26 +52,35 @@ def train(config: DictConfig) -> None:
         if run.results.is_file():
             rank_zero_only(print)(f"finished before; run folder: {run.root}")
             return
+    if not begun and is_first_process():
+        run.require_free(config.overwrite)
     resume_from = run.to_resume() if begun else None
     if begun:
         config = saved_config(
             run, overrides=[] if resume == AUTO else HydraConfig.get().overrides.task
         )
     check(config)
+    if not begun:
+        check_files(config)
     name_wandb_run(config)
     pl.seed_everything(config.seed, workers=True, verbose=False)
 
     data = instantiate(config.data)
     task = instantiate(config.task)
-    trainer = make_trainer(config)
+    settings: Any = OmegaConf.to_container(config, resolve=True)
+
+    def begin(*_: Any) -> None:
+        """When the data has been read: a run that is replaced is kept until then."""
+        if trainer.is_global_zero:
+            if not begun:
+                run.remove()
+            run.write_config(config)
+            announce(trainer.loggers, settings)
+
+    trainer = make_trainer(config, LambdaCallback(on_fit_start=begin))
     if config.ckpt and not resume_from:
         rank_zero_only(print)(load_weights(task.net, config.ckpt, config.allow_partial))
         data.training_images.update(training_images(config.ckpt) or ())
-    if trainer.is_global_zero:
-        run.write_config(config)
-        settings: Any = OmegaConf.to_container(config, resolve=True)
-        announce(trainer.loggers, settings)
-
     started = time.monotonic()
     trainer.fit(task, datamodule=data, ckpt_path=resume_from, weights_only=True)
     minutes = (time.monotonic() - started) / 60
@@ -91,35 +100,17 @@ def train(config: DictConfig) -> None:
         print(f"run folder: {run.root}")
 
 
-def check(config: DictConfig) -> None:
-    """Say everything that is missing at once.
-
-    Raises:
-        ConfigError: settings have no value.
-    """
-    if config.name == "unnamed":
-        names = sorted(path.stem for path in (config_dir() / "experiment").glob("*.yaml"))
-        raise ConfigError(f"experiment is not set; choose one: experiment={'|'.join(names)}")
-    if "accumulate" in config.task and config.trainer.get("accumulate_grad_batches", 1) != 1:
-        raise ConfigError(
-            f"trainer.accumulate_grad_batches={config.trainer.accumulate_grad_batches}: this task "
-            "has two optimisers and accumulates by itself; set task.accumulate instead"
-        )
-    missing = sorted(OmegaConf.missing_keys(config) - {"resume"})
-    if missing:
-        needs = [f"{key} is not set: {MISSING.get(key, f'give {key}=VALUE')}" for key in missing]
-        raise ConfigError("; ".join(needs))
-
-
 def name_wandb_run(config: DictConfig) -> None:
     """Give a new run an id of its own; a resumed one has it in its ``config.yaml``."""
     if "wandb" in config.logger and config.logger.wandb.id is None:
         config.logger.wandb.id = secrets.token_hex(4)
 
 
-def make_trainer(config: DictConfig) -> pl.Trainer:
-    """Lightning's trainer with the configured callbacks and loggers."""
-    callbacks = list(instantiate(config.callbacks).values())
+def make_trainer(config: DictConfig, *more: pl.Callback) -> pl.Trainer:
+    """Lightning's trainer with the configured callbacks and loggers, and more callbacks."""
+    # Frozen parts are kept in eval mode on purpose, see fidip.nn.pose_net.
+    warnings.filterwarnings("ignore", message=r"Found \d+ module\(s\) in eval mode")
+    callbacks = [*more, *instantiate(config.callbacks).values()]
     loggers = [one for one in instantiate(config.logger).values() if isinstance(one, Logger)]
     plugins: list[Any] = [WholeCheckpoints()]
     if SLURMEnvironment.detect():  # our own callback requeues

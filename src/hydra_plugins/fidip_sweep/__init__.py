@@ -38,6 +38,12 @@ A job that such a signal ends while it still imports, SLURM would not start agai
 SECONDS_BETWEEN_QUESTIONS = 15
 """To sacct, which on a large cluster has others to answer, too."""
 
+HERE = (
+    "hydra._internal.core_plugins.basic_launcher.BasicLauncher",
+    "hydra_plugins.hydra_joblib_launcher.joblib_launcher.JoblibLauncher",
+)
+"""Launchers of this machine; jobs of the others may see other files."""
+
 ENDED = frozenset(
     [
         *("BOOT_FAIL", "CANCELLED", "COMPLETED", "DEADLINE", "FAILED", "LAUNCH_FAILED"),
@@ -55,17 +61,21 @@ class Sweep(BasicSweeper):
     """
 
     def sweep(self, arguments: list[str]) -> Any:
-        from fidip.sweep import report
+        from fidip.sweep import register, report
 
         parser = OverridesParser.create(config_loader=self.hydra_context.config_loader)
         overrides = parser.parse_overrides([*self._parse_config(), *arguments])
         (combinations,) = self.split_arguments(overrides, None)
-        jobs = [self._job(number, job) for number, job in enumerate(combinations)]
-        todo = [job for job in jobs if job.state != "finished"]
+        jobs, todo, problems = [], [], []
+        for number, combination in enumerate(combinations):
+            config, problem = self._compose(combination)
+            jobs.append(self._job(number, combination, config))
+            if jobs[-1].state != "finished":
+                todo.append(jobs[-1])
+                problems.append(problem)
         if len(todo) < len(jobs):
             print(f"{len(jobs) - len(todo)} of {len(jobs)} runs are finished already")
-        for job in todo:
-            job.register()
+        todo = register(todo, problems)
         size = self.max_batch_size or len(todo) or 1
         for first in range(0, len(todo), size):
             batch = [self._arguments(job) for job in todo[first : first + size]]
@@ -73,19 +83,47 @@ class Sweep(BasicSweeper):
         if report(jobs):
             sys.exit(3)
 
-    def _job(self, number: int, overrides: list[str]) -> Any:
+    def _compose(self, overrides: list[str]) -> tuple[Any, str | None]:
+        """The configuration of a job, and what is wrong with it; the sweep's where it has none."""
+        from hydra.core.hydra_config import HydraConfig
+        from hydra.errors import HydraException
+        from omegaconf import OmegaConf
+        from omegaconf.errors import OmegaConfBaseException
+
+        from fidip.cli import explain
+        from fidip.errors import FidipError
+        from fidip.experiment import check_job
+
+        singleton, config = HydraConfig.instance(), self.config
+        outer = singleton.cfg
+        try:
+            config = self.hydra_context.config_loader.load_sweep_config(config, overrides)
+            launcher = str(config.hydra.launcher._target_)
+            config.hydra.runtime.output_dir = "."  # of no interest here, but settings refer to it
+            singleton.set_config(config)
+            config = OmegaConf.masked_copy(config, [str(k) for k in config if k != "hydra"])
+            check_job(config, are_files_here=launcher in HERE)
+        except (FidipError, HydraException, OmegaConfBaseException) as error:
+            return config, explain(error, "train") or str(error)
+        finally:
+            singleton.cfg = outer
+        return config, None
+
+    def _job(self, number: int, overrides: list[str], config: Any) -> Any:
         """The job with its folder: a new one, or that of an earlier sweep."""
         from fidip.run_folder import RunFolder
         from fidip.sweep import Job, earlier
 
-        config = self.hydra_context.config_loader.load_sweep_config(self.config, overrides)
         root = Path(self.config.hydra.sweep.dir)
         # Chosen here once for all: processes of one job, or a job that SLURM starts again, must
         # not each look at the clock.
         folder = root / config.name / self.config.sweep.started / str(number)
         job = Job(RunFolder(folder), tuple(overrides))
         before = earlier(job, root, config.name) if self.config.sweep.resume else None
-        return Job(before.run, job.overrides) if before else job
+        if before:
+            return Job(before.run, job.overrides)
+        job.require_own_folder()
+        return job
 
     def _arguments(self, job: Any) -> list[str]:
         subdir = job.run.root.relative_to(self.config.hydra.sweep.dir)

@@ -71,6 +71,7 @@ class Search(Sweep):
             for key, o in last.items()
             if not o.is_sweep_override()
         ]
+        self._check(space, fixed)
         study = self._open()
         while batch := self._batch(study, space, fixed):
             jobs = [job_of(trial) for trial in batch]
@@ -83,13 +84,25 @@ class Search(Sweep):
         if not _print_best(study):
             sys.exit(3)
 
+    def _check(self, space: dict[str, BaseDistribution], fixed: list[str]) -> None:
+        """Raises ConfigError where no trial could start, judged by one at random."""
+        import optuna
+
+        from fidip.errors import ConfigError
+
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
+        trial = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0)).ask(space)
+        chosen = [f"{key}={value}" for key, value in trial.params.items()]
+        _, problem = self._compose([*fixed, *chosen, "sweep.trial=0"])
+        if problem:
+            raise ConfigError(problem)
+
     def _open(self) -> Study:
         """The study; a new one where there is none."""
         import optuna
 
         from fidip.tasks import open_storage
 
-        optuna.logging.set_verbosity(optuna.logging.WARNING)
         warnings.filterwarnings("ignore", message=".*constant_liar.* is an experimental feature")
         study = optuna.create_study(
             storage=open_storage(self.storage),
@@ -115,7 +128,8 @@ class Search(Sweep):
         for _ in range(min(self.n_jobs - len(waiting), self.n_trials - len(before))):
             trial = self._ask(study, space)
             chosen = [f"{key}={value}" for key, value in trial.params.items()]
-            job = self._job(trial.number, [*fixed, *chosen, f"sweep.trial={trial.number}"])
+            overrides = [*fixed, *chosen, f"sweep.trial={trial.number}"]
+            job = self._job(trial.number, overrides, self._compose(overrides)[0])
             job.register()
             trial.set_user_attr("overrides", list(job.overrides))
             trial.set_user_attr("folder", str(job.run.root))

@@ -1,0 +1,39 @@
+"""Hydra's output folder: checked before it is made, and removed again when a command failed at once.
+
+Hydra makes the folder before the command runs, with all of its parents.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from hydra.experimental.callback import Callback
+from omegaconf import DictConfig
+
+from fidip.cli import user_errors
+from fidip.files import require_folder
+
+_new: list[Path] = []
+
+
+class OutputFolder(Callback):
+    """Hydra callback that remembers which folders are new.
+
+    An output folder that cannot be made ends the command with one line. Hydra would only print a
+    warning about an error in a callback, so the command is ended here.
+    """
+
+    def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
+        folder = Path(config.hydra.run.dir).absolute()
+        with user_errors(str(config.hydra.job.config_name)):
+            require_folder(folder, f"hydra.run.dir={config.hydra.run.dir}")
+        _new[:] = [path for path in (folder, *folder.parents) if not path.exists()]
+
+
+def remove_new_empty_folders() -> None:
+    """Remove the folders that Hydra made for this command, as far as nothing is in them."""
+    for folder in _new:
+        if not folder.is_dir() or any(folder.iterdir()):
+            return
+        folder.rmdir()

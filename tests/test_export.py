@@ -7,7 +7,7 @@ import hydra
 import onnxruntime
 import pytest
 
-from fidip.errors import FidipError
+from fidip.errors import CheckpointError, DiskError, FidipError
 from fidip.export import export
 from fidip.places import config_dir
 
@@ -64,3 +64,30 @@ def test_openvino_is_named_where_it_is_missing(tmp_path):
     else:
         export(compose(*arguments))
         assert (tmp_path / "net.bin").is_file()
+
+
+def test_a_file_that_cannot_be_written_is_told_before_the_network_is_read(tmp_path):
+    (tmp_path / "file").write_text("mine")
+    (tmp_path / "folder.onnx").mkdir()
+    for out in ("/dev/null/x.onnx", tmp_path / "file" / "x.onnx", tmp_path / "folder.onnx"):
+        with pytest.raises(DiskError, match="out="):
+            export(compose("ckpt=x", f"out={out}"))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "folder.onnx"]
+
+
+def test_a_device_is_not_replaced(tmp_path):
+    device = tmp_path / "net.onnx"
+    device.symlink_to("/dev/null")
+    with pytest.raises(DiskError, match="not a regular file"):
+        export(compose("ckpt=bundled:demo_adult", f"out={device}"))
+    assert device.is_symlink()
+
+
+def test_a_file_that_does_not_compute_the_same_is_not_written(tmp_path, monkeypatch):
+    out = tmp_path / "net.pt"
+    out.write_text("of before")
+    monkeypatch.setattr("fidip.export.TOLERANCE", -1)
+    with pytest.raises(CheckpointError, match="not written"):
+        export(compose("ckpt=bundled:demo_adult", f"out={out}", "format=torchscript"))
+    assert out.read_text() == "of before"
+    assert list(tmp_path.iterdir()) == [out]

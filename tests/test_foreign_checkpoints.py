@@ -160,3 +160,12 @@ def test_training_can_start_from_a_part(zoo, tiny_root, monkeypatch, tmp_path, c
     missing = sum(n.startswith("stage4.") and "num_batches" not in n for n in zoo_state())
     assert line.startswith("warning: partial weights: ")
     assert f"{missing} missing (backbone.stage4." in line
+
+
+@pytest.mark.parametrize("out", ["/dev/null/x.safetensors", "file/x.safetensors"])
+def test_import_into_what_is_no_folder(out, monkeypatch, tmp_path, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").write_text("mine")
+    message = refusal(capsys, import_, monkeypatch, "src=x.pth", f"out={out}")
+    assert "is not a folder" in message
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]

@@ -17,6 +17,7 @@ from omegaconf import DictConfig, OmegaConf
 from torch import Tensor
 
 from fidip.errors import CheckpointError, ConfigError
+from fidip.files import copy_whole, require_file
 from fidip.nn.portable import INPUTS, Check, Portable, compare, write_onnx, write_torchscript
 from fidip.trained import load_net
 
@@ -37,7 +38,6 @@ def write_openvino(model: Portable, path: Path) -> Check:
     with TemporaryDirectory() as folder:
         write_onnx(model, Path(folder) / "net.onnx")
         converted = openvino.convert_model(str(Path(folder) / "net.onnx"))
-        path.parent.mkdir(parents=True, exist_ok=True)
         openvino.save_model(converted, str(path), compress_to_fp16=False)
     # "f32": some processors would compute in half precision otherwise
     compiled = openvino.Core().compile_model(str(path), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
@@ -62,7 +62,16 @@ def export(config: DictConfig) -> None:
     path = Path(config.out)
     net, codec = load_net(str(config.ckpt), config)
     model = Portable(net, codec, config.input, config.decode)
-    found = FORMATS[config.format][1](model, path)
+    with TemporaryDirectory() as folder:
+        made = Path(folder) / path.name
+        found = FORMATS[config.format][1](model, made)
+        if not found.error <= TOLERANCE * max(found.largest, TOLERANCE):
+            raise CheckpointError(
+                f"out={path}: not written, for the file would not compute what the network does "
+                f"(error {found.error:.1e}); report versions and command as a bug"
+            )
+        for file in sorted(made.parent.iterdir(), key=lambda file: file == made):
+            copy_whole(file, path.with_name(file.name))
     width, height = codec.input_wh
     print(
         f"written: {path} ({path.stat().st_size / 1e6:.1f} MB); takes images (N, 3, {height}, "
@@ -73,11 +82,6 @@ def export(config: DictConfig) -> None:
         f"checked on random images, N = 1 and 3: largest error {found.error:.1e} "
         f"of outputs up to {found.largest:.2g}"
     )
-    if not found.error <= TOLERANCE * max(found.largest, TOLERANCE):
-        raise CheckpointError(
-            f"{path}: the file does not compute what the network does (error {found.error:.1e}); "
-            "do not use it, and report versions and command as a bug"
-        )
 
 
 def check(config: DictConfig) -> None:
@@ -91,6 +95,7 @@ def check(config: DictConfig) -> None:
     suffix = FORMATS[config.format][0]
     if Path(config.out).suffix != suffix:
         raise ConfigError(f"out={config.out}: files of format={config.format} end in {suffix}")
+    require_file(Path(config.out), f"out={config.out}")
 
 
 @command("export")

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
@@ -56,14 +57,21 @@ def write_text_whole(path: Path, text: str) -> None:
 
 
 @contextmanager
-def disk_errors(path: Path) -> Iterator[None]:
+def disk_errors(path: Path, new: bool = False) -> Iterator[None]:
     """Raise a DiskError about ``path`` where the operating system refuses to write.
 
-    For files that are not written by ``write_whole``.
+    For folders, and for files that are too many for ``write_whole``, which waits for the disk.
+
+    Args:
+        path: what is written.
+        new: it is a new file, of which nothing is left on a full disk.
     """
     try:
         yield
     except OSError as error:
+        if new and error.errno in FULL:
+            with suppress(OSError):
+                path.unlink(missing_ok=True)
         raise DiskError(_cannot_write(path, error)) from error
 
 
@@ -101,6 +109,36 @@ def require_file(file: Path, name: str) -> None:
     require_folder(file.parent, name)
 
 
+@contextmanager
+def new_folder(folder: Path, name: str) -> Iterator[None]:
+    """Make a folder to write to; where what follows fails, it is removed again if it is empty.
+
+    Args:
+        folder: it may exist; then it stays.
+        name: as for ``require_folder``.
+
+    Raises:
+        DiskError: files cannot be written there.
+    """
+    require_folder(folder, name)
+    new = [path for path in (folder, *folder.absolute().parents) if not path.exists()]
+    with disk_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    try:
+        yield
+    except BaseException:
+        remove_empty(new)
+        raise
+
+
+def remove_empty(folders: Sequence[Path]) -> None:
+    """Remove folders, each of which is in the next one, as far as nothing is in them."""
+    for folder in folders:
+        if not folder.is_dir() or any(folder.iterdir()):
+            return
+        folder.rmdir()
+
+
 def _nearest(path: Path, name: str) -> Path:
     """The path, or the nearest of its parents that exists."""
     try:
@@ -112,6 +150,12 @@ def _nearest(path: Path, name: str) -> Path:
     here = path.absolute()
     existing = next(p for p in (here, *here.parents) if os.path.lexists(p))
     return path if existing == here else existing
+
+
+def copy_whole(source: Path, path: Path) -> None:
+    """Copy a file by ``write_whole``."""
+    with source.open("rb") as file:
+        write_whole(path, lambda copy: shutil.copyfileobj(file, copy))
 
 
 def _cannot_write(path: Path, reason: OSError) -> str:

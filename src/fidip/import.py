@@ -13,6 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from fidip.cli import command, instantiate
 from fidip.errors import CheckpointError, ConfigError
+from fidip.files import require_file
 from fidip.nn.checkpoints import Weights, fill, read_weights, save_weights
 from fidip.nn.recognize import net_of
 from fidip.places import config_dir
@@ -26,11 +27,11 @@ def import_(config: DictConfig) -> None:
     out = Path(config.out)
     if out.suffix != ".safetensors":
         raise ConfigError(f"out={out}: weights are written as .safetensors; name such a file")
+    require_file(out, f"out={out}")
     weights = read_weights(config.src)
     name, net_config = choose_net(config, weights)
     net = instantiate(net_config)
     report = fill(net, weights)
-    out.parent.mkdir(parents=True, exist_ok=True)
     source = {"source": weights.path.name, "source_sha256": fingerprint([weights.path])}
     save_weights(net, out, {"family": weights.family, "net": name, **source})
     print(report)

@@ -12,7 +12,7 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
 from fidip.cli import user_errors
-from fidip.files import require_folder
+from fidip.files import remove_empty, require_folder
 
 _new: list[Path] = []
 
@@ -33,7 +33,4 @@ class OutputFolder(Callback):
 
 def remove_new_empty_folders() -> None:
     """Remove the folders that Hydra made for this command, as far as nothing is in them."""
-    for folder in _new:
-        if not folder.is_dir() or any(folder.iterdir()):
-            return
-        folder.rmdir()
+    remove_empty(_new)

@@ -10,6 +10,7 @@ from tqdm import tqdm
 
 from fidip.cli import command, instantiate
 from fidip.errors import ConfigError
+from fidip.files import new_folder
 from fidip.synth import Group, write_split
 from fidip.synth.clinical import extra_file
 from fidip.synth.clip_writer import Clips, write_clips
@@ -21,6 +22,12 @@ from fidip.synth.sheet import contact_sheet
 def synthesize(config: DictConfig) -> None:
     """Render every split that is not there yet, each with a contact sheet."""
     root = Path(config.out)
+    with new_folder(root, f"out={config.out}"):
+        _render(config, root)
+    print(f"data set: {root}")
+
+
+def _render(config: DictConfig, root: Path) -> None:
     looks = {name: instantiate(look, _convert_="all") for name, look in config.looks.items()}
     _require_looks(config.preset, looks)
     rest = (looks, tuple(config.preset.size_wh), config.seed, config.workers, _bar)
@@ -43,7 +50,6 @@ def synthesize(config: DictConfig) -> None:
     for split, parts in clips.items():
         if _is_wanted(root, split, config.force):
             write_clips(root, split, [_clips(part) for part in parts], *rest, own)
-    print(f"data set: {root}")
 
 
 def _require_looks(preset: DictConfig, looks: Mapping[str, Look]) -> None:

@@ -9,7 +9,7 @@ from hub import serving
 from omegaconf import OmegaConf
 
 from fidip.cli import config_dir
-from fidip.errors import CheckpointError, ConfigError
+from fidip.errors import CheckpointError, ConfigError, DiskError
 from fidip.nn.zoo import BUNDLED, HUB, entries, entry_of, fetch
 
 CONTENT = b"weights" * 1000
@@ -102,3 +102,23 @@ def test_the_bundled_net_is_there():
 def test_a_wrong_name_has_a_near_one():
     with pytest.raises(ConfigError, match=r"did you mean 'vitpose-b'\?; there are bundled, "):
         entry_of("zoo:vitpos-b")
+
+
+def test_a_cache_that_cannot_be_written_to_is_told_before_the_download(hub, monkeypatch, tmp_path):
+    monkeypatch.setenv("FIDIP_CACHE", "/dev/null")
+    with pytest.raises(
+        DiskError, match=r"cache /dev/null \(FIDIP_CACHE\): /dev/null is not a folder"
+    ):
+        fetch(made())
+    assert not hub
+
+
+def test_a_cache_that_others_filled_needs_no_rights(hub, cache, monkeypatch):
+    path = fetch(made())
+    record = path.with_name(f"{path.name}.sha256")
+    record.unlink()
+    record.mkdir()  # as in a read-only folder, the hash cannot be recorded
+    assert fetch(made()) == path
+    path.write_bytes(b"other")
+    with pytest.raises(CheckpointError, match="damaged"):
+        fetch(made())

@@ -1,8 +1,10 @@
 """A loss or weights that are NaN or infinite end a run, in all of its processes, and nothing else does."""
 
 import json
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import pytorch_lightning as pl
@@ -25,7 +27,8 @@ class Poison(pl.Callback):
         self.part = part
 
     def _poison(self, trainer, pl_module):
-        if trainer.current_epoch == 1:
+        is_last = trainer.global_rank == trainer.world_size - 1
+        if trainer.current_epoch == 1 and is_last:
             next(pl_module.get_submodule(self.part).parameters()).data.fill_(float("nan"))
 
     def on_train_batch_start(self, trainer, pl_module, batch, batch_idx):
@@ -146,6 +149,7 @@ def test_all_processes_end_when_one_diverges(tmp_path, tiny_root):
     done = subprocess.run(
         [sys.executable, "-m", "fidip.train", *arguments, *several],
         cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), *sys.path])},
         capture_output=True,
         text=True,
         check=False,

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from fidip.errors import CheckpointError, ConfigError
+from fidip.files import require_folder
 from fidip.heatmap import HeatmapCodec
 from fidip.inference.outputs import disk_errors
 from fidip.nn import PoseNet
@@ -111,6 +112,7 @@ def cached_onnx(net: PoseNet, codec: HeatmapCodec) -> Path:
     folder = cache_dir() / "onnx" / _fingerprint(model)
     path = folder / "net.onnx"
     if not path.is_file():
+        require_folder(folder, f"cache {cache_dir()} (FIDIP_CACHE)")
         # Beside it and renamed, so that no other process reads half a file.
         part = folder.with_name(f"{folder.name}.{os.getpid()}")
         try:

@@ -15,11 +15,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor, nn
 from torch.serialization import safe_globals
 
 from fidip.errors import CheckpointError
+from fidip.files import write_whole
 from fidip.nn.foreign import family_of
 from fidip.nn.recognize import net_of
 from fidip.nn.zoo import BUNDLED, ZOO, bundled, entry_of, fetch
@@ -155,7 +156,7 @@ def fill(net: nn.Module, weights: Weights, allow_partial: bool = False) -> LoadR
 def save_weights(net: nn.Module, path: Path, metadata: Mapping[str, str]) -> None:
     """Write the tensors of ``net`` to a ``.safetensors`` file, with strings that tell of them."""
     weights = {name: tensor.detach().contiguous() for name, tensor in net.state_dict().items()}
-    save_file(weights, path, dict(metadata))
+    write_whole(path, lambda file: file.write(save(weights, dict(metadata))))
 
 
 def training_images(ckpt: str | Path) -> frozenset[str] | None:

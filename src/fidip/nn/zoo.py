@@ -12,6 +12,7 @@ import hashlib
 import os
 import shutil
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -19,6 +20,7 @@ from pathlib import Path
 from omegaconf import OmegaConf
 
 from fidip.errors import CheckpointError, ConfigError
+from fidip.files import disk_errors, require_folder
 from fidip.places import cache_dir, config_dir
 from fidip.types import ImageSize
 
@@ -107,20 +109,31 @@ def fetch(entry: Entry) -> Path:
     path = entry.path
     if entry.source.startswith(BUNDLED) or _is_checked(path):
         return path
+    if path.is_file():
+        _remember(entry, _check(entry, path))
+        return path
     folder = path.parent / ".download"
-    got = path if path.is_file() else _download(entry, folder)
+    _require_cache(entry)
+    got = _download(entry, folder)
     try:
         found = _check(entry, got)
-        got.replace(path)
-        _record(path).write_text(f"{found}  {entry.file}\n", encoding="utf-8")
-    except OSError as error:
-        raise CheckpointError(
-            f"zoo:{entry.name}: cannot write {error.filename or path} ({error.strerror}); expected "
-            "a cache that can be written to. Allow it, or choose another FIDIP_CACHE=DIR"
-        ) from error
+        with disk_errors(path):
+            got.replace(path)
     finally:
         shutil.rmtree(folder, ignore_errors=True)  # also of a wrong file, which is downloaded again
+    _remember(entry, found)
     return path
+
+
+def _require_cache(entry: Entry) -> None:
+    """Raises DiskError where the cache cannot be written to, before anything is downloaded."""
+    require_folder(entry.path.parent, f"zoo:{entry.name}: cache {cache_dir()} (FIDIP_CACHE)")
+
+
+def _remember(entry: Entry, found: str) -> None:
+    """Record the hash of a file; a cache that others filled may be read-only, and does without."""
+    with suppress(OSError):
+        _record(entry.path).write_text(f"{found}  {entry.file}\n", encoding="utf-8")
 
 
 def bundled(name: str) -> Path:

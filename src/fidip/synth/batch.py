@@ -15,6 +15,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from fidip.files import disk_errors, new_folder, write_text_whole
 
 Job = TypeVar("Job")
 Record = dict[str, Any]
@@ -33,13 +37,16 @@ def run_jobs(
     the same version of this package; ``finish`` removes it.
     """
     journal = _journal(file)
-    journal.parent.mkdir(parents=True, exist_ok=True)
     head = {"jobs": _fingerprint(jobs)}
     done = _finished(journal, head)[: len(jobs)]
     if done:
         print(f"{label}: going on after {len(done)} of {len(jobs)}")
-    # Written anew: the last line of a killed run may be torn.
-    with journal.open("w", encoding="utf-8") as log:
+    # All lines again: the last one of a killed run may be torn.
+    with (
+        new_folder(journal.parent, str(journal)),
+        disk_errors(journal),
+        journal.open("w", encoding="utf-8") as log,
+    ):
         log.writelines(json.dumps(line) + "\n" for line in (head, *done))
 
         def noted() -> Iterator[Record]:
@@ -60,10 +67,19 @@ def finish(file: Path, content: dict[str, Any]) -> None:
 
 def write_json(file: Path, content: dict[str, Any]) -> None:
     """Write a file, all of it or nothing."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    partial = file.with_suffix(".part")
-    partial.write_text(json.dumps(content), encoding="utf-8")
-    partial.replace(file)
+    write_text_whole(file, json.dumps(content))
+
+
+def write_image(file: Path, image: NDArray[np.uint8], quality: int = 95) -> None:
+    """Write a (H, W, 3) RGB image as JPEG.
+
+    Raises:
+        DiskError: it cannot be written; OpenCV would not say so.
+    """
+    pixels = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
+    jpeg = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
+    with disk_errors(file, new=True):
+        file.write_bytes(jpeg.tobytes())
 
 
 def _journal(file: Path) -> Path:

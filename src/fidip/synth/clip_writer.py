@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fidip.errors import ConfigError
+from fidip.files import disk_errors
 from fidip.synth.batch import Progress, Record, finish, run_jobs
 from fidip.synth.clip import Frame, Scene, draw_scene
 from fidip.synth.look import Look
@@ -104,7 +105,8 @@ def write_clips(
     if size_wh[0] % 2 or size_wh[1] % 2:
         raise ConfigError(f"preset.size_wh={list(size_wh)}: H.264 needs even numbers")
     folder = root / "videos" / split
-    folder.mkdir(parents=True, exist_ok=True)
+    with disk_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
     jobs = _jobs(folder, split, parts, looks, size_wh, seed, own)
     file = root / "annotations" / f"person_keypoints_{split}.json"
     records = run_jobs(make_clip, jobs, workers, file, split, progress)
@@ -134,7 +136,8 @@ def make_clip(job: _Job) -> Record:
             frames.append(replace(frame, picture=replace(frame.picture, image=nothing)))
             yield frame.picture.image
 
-    encode(job.path, watched(), ticks, job.kind.fps, job.size_wh)
+    with disk_errors(job.path, new=True):
+        encode(job.path, watched(), ticks, job.kind.fps, job.size_wh)
     return _record(job, scene, frames, ticks)
 
 

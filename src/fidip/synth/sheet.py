@@ -9,6 +9,8 @@ import cv2
 import numpy as np
 
 from fidip.drawing import Image, draw_pose, sheet, spread
+from fidip.files import disk_errors
+from fidip.synth.batch import write_image
 
 
 def contact_sheet(root: Path, split: str, out: Path, count: int = 48, columns: int = 8) -> None:
@@ -20,8 +22,9 @@ def contact_sheet(root: Path, split: str, out: Path, count: int = 48, columns: i
         _labelled(root / "images" / split / images[i]["file_name"], annotations[i]["keypoints"])
         for i in spread(len(images), count)
     ]
-    out.parent.mkdir(parents=True, exist_ok=True)
-    cv2.imwrite(str(out), sheet(tiles, 224, columns)[..., ::-1])
+    with disk_errors(out):
+        out.parent.mkdir(parents=True, exist_ok=True)
+    write_image(out, sheet(tiles, 224, columns))
 
 
 def _labelled(path: Path, flat: list[float]) -> Image:

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from fidip.files import disk_errors
 from fidip.synth.body import Body
 from fidip.synth.dress import Outfit
 from fidip.synth.raster import draw, silhouette
@@ -84,5 +85,6 @@ def pixel_labels(stage: Stage) -> dict[str, NDArray[np.generic]]:
 def write_sidecar(path: Path, body: Body, stage: Stage, picture: Picture, dense: bool) -> None:
     """Write the joint labels, and with ``dense`` the masks and the depth, as npz."""
     labels = joint_labels(body, stage, picture) | (pixel_labels(stage) if dense else {})
-    path.parent.mkdir(parents=True, exist_ok=True)
-    np.savez_compressed(path, **labels)  # type: ignore[arg-type]
+    with disk_errors(path, new=True):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        np.savez_compressed(path, **labels)  # type: ignore[arg-type]

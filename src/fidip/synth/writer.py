@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 from zlib import crc32
 
-import cv2
 import numpy as np
 
 from fidip.errors import ConfigError
+from fidip.files import disk_errors
 from fidip.skeleton import COCO17
-from fidip.synth.batch import Progress, Record, finish, run_jobs, write_json
+from fidip.synth.batch import Progress, Record, finish, run_jobs, write_image, write_json
 from fidip.synth.clinical import check_names, extra_file, extra_points, with_extra_points
 from fidip.synth.look import Look
 from fidip.synth.own_body import OwnBody, body_of
@@ -87,7 +87,9 @@ def write_split(
     check_names(extra)
     if first is not None and (not isinstance(first, int) or first < 1):
         raise ConfigError(f"first={first}: give 1 or more images of each part, or null for all")
-    (root / "images" / split).mkdir(parents=True, exist_ok=True)
+    folder = root / "images" / split
+    with disk_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
     jobs = _jobs(root, split, parts, looks, size_wh, seed, more_labels, own, extra)
     jobs = [job for job in jobs if first is None or job.seed[-1] < first]
     file = root / "annotations" / f"person_keypoints_{split}.json"
@@ -149,8 +151,7 @@ def make_image(job: _Job) -> Record:
     body = body_of(job.part.group, job.own)
     stage = set_stage(body, job.part.group, job.look, job.size_wh, rng)
     picture = capture(stage, job.look, rng)
-    pixels = cv2.cvtColor(picture.image, cv2.COLOR_RGB2BGR)
-    cv2.imwrite(str(job.path), pixels, [cv2.IMWRITE_JPEG_QUALITY, picture.quality])
+    write_image(job.path, picture.image, picture.quality)
     if job.sidecar is not None:
         write_sidecar(job.sidecar, body, stage, picture, job.dense)
     record = _record(job, picture)

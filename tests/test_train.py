@@ -19,6 +19,9 @@ TINY = (
 )
 
 
+SMALL_RUN = ("experiment=scratch_demo", *TINY, "debug=smoke")
+
+
 def run_train(monkeypatch, *arguments):
     monkeypatch.setattr(sys, "argv", ["fidip train", *arguments])
     train.main()
@@ -108,17 +111,24 @@ def test_the_best_weights_are_tested_or_the_last(monkeypatch, tmp_path, tiny_roo
 
 
 class Interrupt(pl.Callback):
-    """Ctrl-C in the second epoch."""
+    """Ctrl-C in the second epoch, or in the test."""
 
     armed = True
 
+    def __init__(self, in_test=False):
+        self.in_test = in_test
+
+    def on_test_start(self, trainer, pl_module):
+        if self.armed and self.in_test:
+            raise KeyboardInterrupt
+
     def on_train_epoch_start(self, trainer, pl_module):
-        if self.armed and trainer.current_epoch == 1:
+        if self.armed and not self.in_test and trainer.current_epoch == 1:
             raise KeyboardInterrupt
 
 
 def test_an_interrupted_run_goes_on_where_it_stopped_and_where_it_has_been_moved(
-    monkeypatch, tmp_path, tiny_root
+    monkeypatch, tmp_path, tiny_root, capsys
 ):
     monkeypatch.chdir(tmp_path)
     arguments = ["experiment=fidip_demo", f"data.root={tiny_root}", "ckpt=null", *TINY]
@@ -127,6 +137,8 @@ def test_an_interrupted_run_goes_on_where_it_stopped_and_where_it_has_been_moved
         run_train(monkeypatch, *arguments, *stop, "trainer.max_epochs=2", "task.domain_epochs=1")
     assert exit_.value.code == 130
     run = only_run(tmp_path)
+    kept = f"kept: {run / 'checkpoints' / 'last.ckpt'}; continue with: fidip train resume={run}\n"
+    assert kept in capsys.readouterr().out
     run = run.rename(run.with_name("moved"))
     monkeypatch.setattr(Interrupt, "armed", False)
     run_train(monkeypatch, f"resume={run}")
@@ -136,6 +148,22 @@ def test_an_interrupted_run_goes_on_where_it_stopped_and_where_it_has_been_moved
     saved = torch.load(run / "checkpoints" / "last.ckpt", weights_only=False)
     assert len(saved["optimizer_states"]) == 2
     assert any(name.startswith("domain_head.") for name in saved["state_dict"])
+
+
+@pytest.mark.parametrize("in_test", [True, False])
+def test_ctrl_c_says_what_is_kept(in_test, monkeypatch, tmp_path, tiny_root, capsys):
+    monkeypatch.chdir(tmp_path)
+    stop = f"+callbacks.stop={{_target_: {__name__}.Interrupt, in_test: {in_test}}}"
+    with pytest.raises(SystemExit) as exit_:
+        run_train(monkeypatch, *SMALL_RUN, f"data.root={tiny_root}", stop, "trainer.max_epochs=2")
+    assert exit_.value.code == 130
+    run = only_run(tmp_path)
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last.startswith("interrupted; kept: ") is in_test
+    assert last.endswith(f"continue with: fidip train resume={run}")
+    monkeypatch.setattr(Interrupt, "armed", False)
+    run_train(monkeypatch, f"resume={run}")
+    assert (run / "results.json").is_file()
 
 
 def test_a_finished_run_is_not_resumed(monkeypatch, tmp_path, tiny_root, capsys):
@@ -152,6 +180,14 @@ def test_a_finished_run_is_not_resumed(monkeypatch, tmp_path, tiny_root, capsys)
     ("arguments", "words"),
     [
         (["experiment=fidip_syrip"], ["ckpt is not set", "data.root is not set"]),
+        (
+            ["experiment=fidip_syrip", "data.root=data/demo", "debug=smoke"],
+            [
+                "ckpt=null",
+                "data.root=data/demo: there is no dataset",
+                "fidip synthesize preset=demo",
+            ],
+        ),
         ([], ["experiment is not set", "fidip_demo"]),
         (["experiment=scratch_demo", "data.root=nowhere"], ["nowhere"]),
         (["experiment=finetune_demo", "ckpt=nothing.pth"], ["nothing.pth"]),
@@ -211,9 +247,6 @@ def test_the_same_command_again_goes_on_with_resume_auto(monkeypatch, tmp_path, 
     with pytest.raises(SystemExit):  # in its folder, with another seed
         run_train(monkeypatch, *arguments, "resume=auto", "seed=1", f"hydra.run.dir={run}")
     assert "config.yaml has another data, seed" in capsys.readouterr().err
-
-
-SMALL_RUN = ("experiment=scratch_demo", *TINY, "debug=smoke")
 
 
 def files_of(folder):

@@ -67,6 +67,7 @@ class WandbRun(WandbLogger):
                 console="off", save_code=False, disable_git=True, silent=offline
             ),
         )
+        self._wandb_init.pop("anonymous", None)  # Lightning sets it; W&B warns that it does nothing
 
 
 def has_key() -> bool:

@@ -90,7 +90,7 @@ def test_a_failed_run_is_told_and_runs_again_alone(monkeypatch, tmp_path, tiny_r
 
 SEARCH = (
     *("-m", "sweep=optuna", "experiment=finetune_demo", "ckpt=bundled:demo_adult"),
-    *("~hydra.sweeper.params", "optimizer.lr=0.0001,1000,-1", "trainer.max_epochs=3"),
+    *("~hydra.sweeper.params", "optimizer.lr=0.0001,1,-1", "trainer.max_epochs=3"),
     *("hydra.sweeper.n_jobs=1", "hydra.sweeper.seed=10"),  # tries these in this order: 0, 2, 1
     *("callbacks.pruning.monitor=val/OKS", "callbacks.pruning.pruner.n_startup_trials=1"),
     "callbacks.pruning.pruner.n_warmup_steps=0",
@@ -131,7 +131,7 @@ def test_a_search_prunes_what_is_bad_tells_what_failed_and_goes_on(
     assert run_train(monkeypatch, *command) == 3
     assert len(study.trials) == 3
     capsys.readouterr()
-    assert run_train(monkeypatch, *command, "optimizer.lr=1,2", "hydra.sweeper.n_trials=4") == 2
+    assert run_train(monkeypatch, *command, "optimizer.lr=2,3", "hydra.sweeper.n_trials=4") == 2
     assert "begin another study with sweep.study=NAME" in capsys.readouterr().err
 
 

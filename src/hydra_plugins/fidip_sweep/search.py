@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
     from fidip.sweep import Job
 
+CHECKED = 5
+"""Trials that are checked before a search begins, until one is good."""
+
 
 class Search(Sweep):
     """Trials of a study, a batch at a time, until there are so many of them.
@@ -85,17 +88,20 @@ class Search(Sweep):
             sys.exit(3)
 
     def _check(self, space: dict[str, BaseDistribution], fixed: list[str]) -> None:
-        """Raises ConfigError where no trial could start, judged by one at random."""
+        """Raises ConfigError where no trial could start, judged by some at random."""
         import optuna
 
         from fidip.errors import ConfigError
 
         optuna.logging.set_verbosity(optuna.logging.WARNING)
-        trial = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0)).ask(space)
-        chosen = [f"{key}={value}" for key, value in trial.params.items()]
-        _, problem = self._compose([*fixed, *chosen, "sweep.trial=0"])
-        if problem:
-            raise ConfigError(problem)
+        study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
+        problem = None
+        for _ in range(CHECKED):
+            chosen = [f"{key}={value}" for key, value in study.ask(space).params.items()]
+            _, problem = self._compose([*fixed, *chosen, "sweep.trial=0"])
+            if problem is None:
+                return
+        raise ConfigError(problem)
 
     def _open(self) -> Study:
         """The study; a new one where there is none."""

@@ -52,16 +52,14 @@ def train(config: DictConfig) -> None:
         if run.results.is_file():
             rank_zero_only(print)(f"finished before; run folder: {run.root}")
             return
-    if not begun and is_first_process():
-        run.require_free(config.overwrite)
     resume_from = run.to_resume() if begun else None
     if begun:
         config = saved_config(
             run, overrides=[] if resume == AUTO else HydraConfig.get().overrides.task
         )
-    check(config)
-    if not begun:
-        check_files(config)
+        check(config)
+    else:
+        check_new(config, run)
     name_wandb_run(config)
     pl.seed_everything(config.seed, workers=True, verbose=False)
 
@@ -98,6 +96,14 @@ def train(config: DictConfig) -> None:
         write_results(run, results, task.predictions)
         publish(trainer.loggers, results, run.card, run.overlays)
         print(f"run folder: {run.root}")
+
+
+def check_new(config: DictConfig, run: RunFolder) -> None:
+    """Raises FidipError where a run cannot begin: settings, files, or a run that is there already."""
+    if is_first_process():
+        run.require_free(config.overwrite)
+    check(config)
+    check_files(config)
 
 
 def name_wandb_run(config: DictConfig) -> None:

@@ -26,7 +26,7 @@ class OutputFolder(Callback):
 
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
         folder = Path(config.hydra.run.dir).absolute()
-        with user_errors(str(config.hydra.job.config_name)):
+        with user_errors():
             require_folder(folder, f"hydra.run.dir={config.hydra.run.dir}")
         _new[:] = [path for path in (folder, *folder.parents) if not path.exists()]
 

@@ -116,6 +116,7 @@ class Train(Command):
     allow_contaminated: bool = False
     allow_targets: list[Text] = []
     resume: Text | None = None
+    overwrite: bool = False
     run_dir: Text
     sweep: _Sweep
     data: Annotated[Any, one_of(SyripDataModule)]

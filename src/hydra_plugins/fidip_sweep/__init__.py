@@ -104,7 +104,7 @@ class Sweep(BasicSweeper):
             config = OmegaConf.masked_copy(config, [str(k) for k in config if k != "hydra"])
             check_job(config, are_files_here=launcher in HERE)
         except (FidipError, HydraException, OmegaConfBaseException) as error:
-            return config, explain(error, "train") or str(error)
+            return config, explain(error) or str(error)
         finally:
             singleton.cfg = outer
         return config, None

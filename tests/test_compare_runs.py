@@ -224,7 +224,7 @@ PROBLEMS = {
     ),
     "no settings of data": (
         lambda runs, data, tmp_path: (runs / "bad_0/config.yaml").write_text("name: bad"),
-        "bad_0/config.yaml: its data cannot be made",
+        "bad_0/config.yaml: data is not set",
         3,
     ),
     "text for data": (
@@ -236,7 +236,7 @@ PROBLEMS = {
         lambda runs, data, tmp_path: edit(
             runs / "bad_0/config.yaml", lambda c: c.update(run_dir=5, more=5)
         ),
-        "bad_0/config.yaml: its data cannot be made",
+        "bad_0/config.yaml: data is not set",
         3,
     ),
     "no predictions": (

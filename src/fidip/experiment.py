@@ -63,7 +63,7 @@ def absent_weights(config: DictConfig) -> list[str]:
     ckpt = OmegaConf.select(config, "ckpt", throw_on_missing=False)
     if ckpt is None or str(ckpt).startswith(SCHEMES) or Path(str(ckpt)).exists():
         return []
-    return [f"checkpoint {ckpt}: there is no such file"]
+    return [f"ckpt={ckpt}: there is no such file; give a file of weights, a run, or zoo:NAME"]
 
 
 def check_job(config: DictConfig, are_files_here: bool) -> None:

@@ -101,7 +101,7 @@ class Report:
         for line in self.failed:
             print(f"failed: {line}")
         for line in self.partial:
-            print(f"in part: {line}")
+            print(f"failed: {line}")
         print(f"{self.done} of {self.total} done: {shown(out)}")
         if len(self.failed) == self.total:
             raise DataError(f"all {self.total} inputs failed; expected readable photographs or "

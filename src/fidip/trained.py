@@ -25,6 +25,8 @@ from fidip.places import config_dir
 from fidip.run_folder import RunFolder
 
 DEMONSTRATION = "has seen rendered people only and is wrong more often than right on photographs"
+NEEDED = ("data", "net", "codec", "task")
+"""Parts of a run's configuration that have no default."""
 DEFAULT, FALLBACK = "zoo:vitpose-b", "zoo:bundled"
 """What predicts where no weights are named, and where those cannot be had."""
 
@@ -128,6 +130,8 @@ def saved_config(
     """
     saved = run.read_config([])
     problems = find_problems(Saved, OmegaConf.masked_copy(saved, list(parts)))
+    absent = [part for part in parts if part in NEEDED and not saved.get(part)]
+    problems += [f"{part} is not set; expected what fidip train writes" for part in absent]
     if "${" in OmegaConf.to_yaml(saved):
         problems.append("holds interpolations (${...}); expected plain values")
     problems += [

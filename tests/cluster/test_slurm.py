@@ -210,7 +210,7 @@ def cancelled(folder, data):
     assert states(folder) == [[], ["failed.json"], []]
     shutil.copy(sweep.runs()[0].last, folder / "later.ckpt")
     again = Sweep(folder, data, *overrides, "sweep.resume=true").finish(3)
-    assert "checkpoint nothing.pth: there is no such file" in again
+    assert "ckpt=nothing.pth: there is no such file" in again
     assert "1 of 3 runs are not finished" in again
     return folder
 

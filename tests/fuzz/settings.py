@@ -436,7 +436,6 @@ CONTRADICTIONS: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
     ("train", ("data.real_images=0", "data.synthetic_images=0"), ("real_images", "images")),
     ("train", ("data.real_images=1000",), ("real_images",)),
     ("train", ("data.train_split=validate_infant", "allow_contaminated=false"), ("train_split", "test", "validate_infant")),
-    ("train", ("callbacks.checkpoints.monitor=val/OKS", "data.val_fraction=0"), ("monitor", "val_fraction")),
     ("train", ("sweep=lambda",), ("sweep",)),
     ("train", ("-m", "seed=0,abc"), ("seed",)),
     ("train", ("-m", "seed=0,1", "trainer.max_epochs=-7"), ("max_epochs",)),

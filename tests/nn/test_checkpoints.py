@@ -210,7 +210,7 @@ def save_legacy(content, path):
 
 BAD = {
     "missing.ckpt": (lambda p: None, "there is no such file"),
-    "folder.ckpt": (lambda p: p.mkdir(), "there is no such file"),
+    "folder.ckpt": (lambda p: p.mkdir(), "the folder holds no run"),
     "empty.pth": (lambda p: p.write_bytes(b""), "not a checkpoint .*, or cut short"),
     "text.pth": (lambda p: p.write_text("hello\n"), "not a checkpoint"),
     "long_text.pth": (lambda p: p.write_text("{} lorem ipsum\n" * 999), "not a checkpoint"),
@@ -225,6 +225,25 @@ BAD = {
     "objects.pth": (
         lambda p: torch.save({"a": np.array([Evil(p.with_name("pwned"))])}, p),
         "ObjectDType, which could run code",
+    ),
+    "sparse.pth": (
+        lambda p: torch.save({"0.weight": torch.eye(3).to_sparse()}, p),
+        r"1 of 1 tensors are sparse.* \(0.weight\)",
+    ),
+    "complex.pth": (lambda p: torch.save({"0.weight": torch.ones(3, 3, 1, 1) * 1j}, p), "complex"),
+    "half_a_vit.pth": (
+        lambda p: torch.save({"backbone.blocks.0.attn.qkv.weight": torch.zeros(9, 384)}, p),
+        "give net=vitpose_s",
+    ),
+    "scalars.pth": (
+        lambda p: torch.save(
+            {
+                "backbone.blocks.0.attn.qkv.weight": torch.tensor(1.0),
+                "backbone.stage4.0.branches.0.0.conv1.weight": torch.tensor(1.0),
+            },
+            p,
+        ),
+        "another network's weights",
     ),
     "empty.safetensors": (lambda p: p.write_bytes(b""), "not a checkpoint"),
     "text.safetensors": (lambda p: p.write_text("hello, world\n"), "not a checkpoint"),

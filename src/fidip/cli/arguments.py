@@ -162,6 +162,8 @@ def text_keys(schema: type[BaseModel], prefix: str = "") -> frozenset[str]:
 def _text_keys(schema: type[BaseModel], prefix: str) -> Iterator[str]:
     for name, field in schema.model_fields.items():
         key = f"{prefix}{name}"
+        if any(get_origin(each) is list for each in get_args(field.annotation)):
+            continue  # text or a list: a list must not be quoted
         for part in _parts(field.annotation, field.metadata):
             if part is QUOTED:
                 yield key

@@ -124,6 +124,12 @@ def read_weights(ckpt: str | Path) -> Weights:
         raise CheckpointError(
             f"{path}: holds no tensors; they are looked for in {', '.join(STATES)} and outermost"
         )
+    odd = [name for name, tensor in tensors.items() if not _is_plain(tensor)]
+    if odd:
+        raise CheckpointError(
+            f"{path}: {len(odd)} of {len(tensors)} tensors are sparse, complex, quantized or nested "
+            f"({_some(odd)}); expected dense real tensors. Save the plain state_dict"
+        )
     family = family_of(tensors)
     names = {family.ours(name): name for name in tensors}
     ours = family.join({new: tensors[old] for new, old in names.items()})
@@ -189,8 +195,17 @@ def resolve(ckpt: str) -> Path:
     if (path / IN_FOLDERS).is_file():
         return path / IN_FOLDERS
     if not path.is_file():
-        raise CheckpointError(f"checkpoint {ckpt}: there is no such file")
+        raise CheckpointError(
+            f"checkpoint {ckpt}: {_what_is_there(path)}; expected a file of weights, a run "
+            "directory, or zoo:NAME. Check ckpt="
+        )
     return path
+
+
+def _what_is_there(path: Path) -> str:
+    if path.is_dir():
+        return "the folder holds no run of fidip train (no config.yaml)"
+    return "not a regular file" if path.exists() else "there is no such file"
 
 
 def _read(path: Path) -> object:
@@ -236,6 +251,11 @@ def _split(content: object) -> tuple[Tensors, tuple[str, ...]]:
     }
     others = (name for name, entry in content.items() if name not in states and _has_tensors(entry))
     return tensors, tuple(f"{name}.*" for name in others)
+
+
+def _is_plain(tensor: Tensor) -> bool:
+    is_dense = tensor.layout == torch.strided and not tensor.is_nested and not tensor.is_meta
+    return is_dense and not tensor.is_complex() and not tensor.is_quantized
 
 
 def _has_tensors(entry: object) -> bool:

@@ -27,19 +27,27 @@ def net_of(weights: Mapping[str, Tensor]) -> str | None:
 
     Only a few telling tensors are looked at: whether all of them fit is seen when they are loaded.
     """
-    if "backbone.stage4.0.branches.0.0.conv1.weight" in weights:
-        width = len(weights["backbone.stage4.0.branches.0.0.conv1.weight"])
+    stage4 = _shape(weights, "backbone.stage4.0.branches.0.0.conv1.weight", 4)
+    if stage4:
+        width = stage4[0]
         return HRNETS.get((width, _count(weights, r"backbone\.stage4\.0\.branches\.0\.(\d+)\.")))
     if "backbone.layer4.0.conv3.weight" in weights:
         return RESNETS.get(_count(weights, r"backbone\.layer3\.(\d+)\."))
     if "backbone.blocks.6.0.conv_pwl.weight" in weights:
         deconvolves = "head.deconv_layers.0.weight" in weights
         return "mobilenetv2_deconv" if deconvolves else "mobilenetv2"
-    if "backbone.blocks.0.attn.qkv.weight" in weights:
-        name = VITS.get(weights["backbone.blocks.0.attn.qkv.weight"].shape[1])
-        simple = weights["head.final_layer.weight"].shape[-1] == 3
+    attention = _shape(weights, "backbone.blocks.0.attn.qkv.weight", 2)
+    if attention:
+        name = VITS.get(attention[1])
+        simple = _shape(weights, "head.final_layer.weight", 4)[-1:] == (3,)
         return f"{name}_simple" if name and simple else name
     return None
+
+
+def _shape(weights: Mapping[str, Tensor], name: str, dimensions: int) -> tuple[int, ...]:
+    """The shape of a tensor; empty where it is missing or has another number of dimensions."""
+    shape = tuple(weights[name].shape) if name in weights else ()
+    return shape if len(shape) == dimensions else ()
 
 
 def _count(names: Mapping[str, Tensor], pattern: str) -> int:

@@ -109,7 +109,7 @@ def test_all_mistakes_come_out_at_once(monkeypatch, capsys, tmp_path):
     "value",
     [
         "my baby (1).mp4", "a,b=c.mp4", "Säugling über.mp4", "it's.mp4", "[a]{b}.mp4", "007",
-        "2024_01", "1e5", "true", "back\\slash", "trailing\\", "$HOME", "a: b", "#1", "null.mp4",
+        "caf\udce9.jpg", "2024_01", "1e5", "true", "back\\slash", "trailing\\", "$HOME", "a: b", "#1", "null.mp4",
     ],
 )  # fmt: skip
 def test_file_names_need_no_quotes_of_hydras(monkeypatch, tmp_path, value):

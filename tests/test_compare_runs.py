@@ -236,7 +236,7 @@ PROBLEMS = {
         lambda runs, data, tmp_path: edit(
             runs / "bad_0/config.yaml", lambda c: c.update(run_dir=5, more=5)
         ),
-        "bad_0/config.yaml: data is not set",
+        "bad_0/config.yaml: its data cannot be made",
         3,
     ),
     "no predictions": (

@@ -139,3 +139,10 @@ def test_weights_that_are_not_finite_are_refused(exported, tmp_path, value):
     onnx.save(model, tmp_path / "net.onnx")
     with pytest.raises(CheckpointError, match="NaN or infinity"):
         OnnxRuntime(tmp_path / "net.onnx")
+
+
+@pytest.mark.skipif(torch.cuda.device_count() > 7, reason="there is such a GPU")
+def test_a_gpu_that_is_not_there_is_one_line(bundled):
+    for runtime in ("torch", "onnx"):
+        with pytest.raises(ConfigError, match="device=cuda:7"):
+            make_runtime(runtime, *bundled, device="cuda:7")

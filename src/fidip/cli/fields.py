@@ -10,7 +10,7 @@ import re
 from typing import Annotated, Any
 
 from annotated_types import Ge, Gt, Le, Len, Lt
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, PlainValidator
 
 
 class Strict(BaseModel):
@@ -36,7 +36,12 @@ def _name(value: str) -> str:
     return value
 
 
-def _without_nul(value: str) -> str:
+def _text(value: Any) -> str:
+    """Pydantic's own ``str`` refuses names of files that are not UTF-8."""
+    if not isinstance(value, str):
+        raise ValueError("expected text")
+    if not value:
+        raise ValueError("expected text that is not empty")
     if "\0" in value:
         raise ValueError("expected text without NUL characters")
     return value
@@ -60,7 +65,7 @@ def _device(value: str) -> str:
     return value
 
 
-Text = Annotated[str, Field(min_length=1), AfterValidator(_without_nul), QUOTED]
+Text = Annotated[str, PlainValidator(_text), QUOTED]
 """A path, pattern or other text that is not empty."""
 Name = Annotated[str, AfterValidator(_name), QUOTED]
 """A name that becomes a file or folder name: it cannot leave its folder."""

@@ -121,9 +121,9 @@ def _missing(root: Path, name: str) -> DataError:
             "data.domain_split"
         )
     return DatasetMissingError(
-        f"data.root={root}: no data set there (no annotations/{PREFIX}{name}.json); SyRIP is had "
-        "on request from its authors, Northeastern University's Augmented Cognition Lab "
-        "(https://coe.northeastern.edu/Research/AClab/SyRIP/), and belongs into "
-        f"{root}/annotations and {root}/images; a free stand-in: fidip synthesize preset=demo "
-        f"out={root}"
+        f"data.root={root}: there is no dataset (no annotations/{PREFIX}{name}.json). SyRIP is "
+        "available only on request from its authors, Northeastern University's Augmented "
+        "Cognition Lab (https://coe.northeastern.edu/Research/AClab/SyRIP/); put it into "
+        f"{root}/annotations and {root}/images. For free synthetic data: fidip synthesize "
+        f"preset=demo out={root}"
     )

@@ -16,6 +16,7 @@ from torchvision.models.detection import (
 )
 
 from fidip.errors import CheckpointError
+from fidip.inference.devices import torch_device
 from fidip.inference.predictor import Floats
 from fidip.nn.sessions import onnx_session
 
@@ -73,7 +74,7 @@ class TorchvisionDetector:
             raise CheckpointError(
                 f"{path}: does not hold the weights of {url}, or is cut short"
             ) from error
-        self._device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        self._device = torch_device(device)
         self._net.eval().to(self._device)
         self.threshold = threshold
 

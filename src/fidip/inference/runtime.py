@@ -15,6 +15,7 @@ from torch import Tensor
 from fidip.errors import CheckpointError, ConfigError
 from fidip.files import require_folder
 from fidip.heatmap import HeatmapCodec
+from fidip.inference.devices import torch_device
 from fidip.inference.outputs import disk_errors
 from fidip.nn import PoseNet
 from fidip.nn.portable import Portable, codec_of, write_onnx
@@ -37,10 +38,13 @@ class TorchRuntime:
     Args:
         net: with its weights.
         device: where to compute; None for a GPU if there is one, else the CPU.
+
+    Raises:
+        ConfigError: there is no such device.
     """
 
     def __init__(self, net: PoseNet, device: str | None = None) -> None:
-        self.device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        self.device = torch_device(device)
         self.net = net.eval().to(self.device)
 
     @torch.inference_mode()

@@ -1,0 +1,26 @@
+"""Where networks compute."""
+
+from __future__ import annotations
+
+import torch
+
+from fidip.errors import ConfigError
+
+
+def torch_device(name: str | None = None) -> torch.device:
+    """Return a device of PyTorch's that is there.
+
+    Args:
+        name: ``cpu``, ``cuda`` or ``cuda:N``; None for a GPU if there is one, else the CPU.
+
+    Raises:
+        ConfigError: there is no such GPU.
+    """
+    gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    device = torch.device(name or ("cuda" if gpus else "cpu"))
+    if device.type == "cuda" and (device.index or 0) >= gpus:
+        raise ConfigError(
+            f"device={name}: PyTorch finds {gpus} GPUs here; expected cpu or one of them. Leave "
+            "device= out to take the best there is"
+        )
+    return device

@@ -168,7 +168,7 @@ def test_some_splits_only(tiny_copy, monkeypatch, capsys):
     ("arguments", "words"),
     [
         ([], "data.root is not set"),
-        (["data.root=nowhere"], "SyRIP is had on request"),
+        (["data.root=nowhere"], "SyRIP is available only on request"),
         (["data.root={root}", "splits=[1000S]"], "no split 1000S"),
     ],
 )

@@ -180,7 +180,7 @@ def test_splits_of_any_layout_can_be_chosen(tiny_copy):
 
 
 def test_a_missing_data_set_is_told(tmp_path):
-    with pytest.raises(DatasetMissingError, match="no data set there"):
+    with pytest.raises(DatasetMissingError, match="there is no dataset"):
         make_data(tmp_path).setup("fit")
 
 

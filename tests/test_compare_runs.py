@@ -711,7 +711,7 @@ def test_a_directory_may_have_any_name(name, data, tmp_path, monkeypatch, capsys
     monkeypatch.chdir(tmp_path)
     for word in (f"./{name}/only_0", str(run)):
         monkeypatch.setattr(sys, "argv", ["fidip compare", word, "out=out"])
-        compare.entry()
+        compare.main()
         assert line_of(capsys.readouterr().out, "│ only ")
 
 

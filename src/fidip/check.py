@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from fidip.cli import check_arguments, command
+
+if __name__ == "__main__":
+    check_arguments("check")
+
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -13,7 +18,6 @@ from rich.markup import escape
 from rich.progress import track
 from rich.table import Table
 
-from fidip.cli import command
 from fidip.data.examine import (
     Examination,
     Finding,

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from fidip.cli import check_arguments, command, instantiate
+
+if __name__ == "__main__":
+    check_arguments("compare")
+
 import json
 import os
-import re
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,7 +22,6 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from fidip.cli import command, instantiate
 from fidip.errors import ConfigError, DamagedRunError, DiskError, RunDataError, RunError
 from fidip.files import write_text_whole
 from fidip.metrics import annotations_to_coco, by_name, match_keypoints
@@ -67,8 +69,6 @@ PROBE = b"\0" * 65536
 """Written and removed to see that the output folder can be written to."""
 OF_ODD_SETTINGS = (AttributeError, KeyError, TypeError, ValueError, OverflowError)
 """What the data module raises where a run's ``config.yaml`` holds values of wrong types."""
-SETS_KEY = re.compile(r"[+~]{0,2}(hydra/)?[\w.@]+=|~")
-"""The beginning of a word that sets a key, which a glob such as ``outputs/lr=0.1/*`` is not."""
 
 
 def compare(config: DictConfig) -> None:
@@ -281,14 +281,5 @@ def main(config: DictConfig) -> None:
     compare(config)
 
 
-def entry() -> None:
-    """Take the runs as ``runs=GLOB`` or as the only word that sets no key."""
-    sys.argv[1:] = [
-        word if word.startswith("-") or SETS_KEY.match(word) else f"runs={word}"
-        for word in sys.argv[1:]
-    ]
-    main()
-
-
 if __name__ == "__main__":
-    entry()
+    main()

@@ -6,12 +6,16 @@ Weights alone: what a checkpoint of ours records of its training images stays be
 
 from __future__ import annotations
 
+from fidip.cli import check_arguments, command, instantiate
+
+if __name__ == "__main__":
+    check_arguments("import")
+
 from pathlib import Path
 
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
-from fidip.cli import command, instantiate
 from fidip.errors import CheckpointError, ConfigError
 from fidip.files import require_file
 from fidip.nn.checkpoints import Weights, fill, read_weights, save_weights

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from fidip.cli import check_arguments, command
+
+if __name__ == "__main__":
+    check_arguments("labels")
+
 import itertools
 import os
 import re
@@ -16,7 +21,6 @@ import numpy as np
 from numpy.typing import NDArray
 from omegaconf import DictConfig, OmegaConf
 
-from fidip.cli import command
 from fidip.data import read_annotations
 from fidip.data.foreign_labels import Joints, Labelled, find_image, read_dlc, read_label_studio
 from fidip.errors import ConfigError, DataError

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from fidip.cli import check_arguments, command, instantiate
+
+if __name__ == "__main__":
+    check_arguments("synthesize")
+
 from collections.abc import Mapping
 from pathlib import Path
 
 from omegaconf import DictConfig
 from tqdm import tqdm
 
-from fidip.cli import command, instantiate
 from fidip.errors import ConfigError
 from fidip.files import new_folder
 from fidip.synth import Group, write_split

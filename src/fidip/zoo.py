@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from fidip.cli import check_arguments, command
+
+if __name__ == "__main__":
+    check_arguments("zoo")
+
 from collections.abc import Iterable
 
 from omegaconf import DictConfig
 from rich.console import Console
 from rich.table import Table
 
-from fidip.cli import command
 from fidip.nn.zoo import Entry, entries, entry_of, fetch
 
 

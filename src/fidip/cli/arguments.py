@@ -25,6 +25,8 @@ from fidip.cli.validation import did_you_mean, find_problems, resolve, show
 from fidip.errors import ConfigError
 
 HYDRA_PATHS = frozenset({"hydra.run.dir", "hydra.sweep.dir", "hydra.sweep.subdir"})
+SETS_KEY = re.compile(r"[+~]{0,2}(hydra/)?[\w.@]+=|~")
+"""The beginning of a word that sets a key, which a pattern such as ``outputs/lr=0.1/*`` is not."""
 KEY = re.compile(r"(?P<mark>\+\+|\+|~)?(?P<key>[^=]*)=(?P<value>.*)", re.DOTALL)
 
 
@@ -99,7 +101,9 @@ def read_words(
     problems, overrides = [], []
     texts = text_keys(schema)
     parser = OverridesParser.create()
-    for word in words:
+    for given in words:
+        is_value = schema.takes_word and not SETS_KEY.match(given)
+        word = f"{schema.main_key}={given}" if is_value else given
         match = KEY.fullmatch(word)
         if match is None and not word.startswith("~"):
             problems.append(_not_a_setting(word, schema))

@@ -53,6 +53,7 @@ class Command(Strict):
 
     Attributes:
         main_key: the key that a lone word on the command line most likely belongs to.
+        takes_word: whether a lone word is the value of ``main_key``.
         needs: keys without a default, and what to give.
         groups: configuration groups that may be chosen, beside the fields.
         inherits: whether more is composed than is used, for the sake of ``experiment=``; such keys
@@ -60,6 +61,7 @@ class Command(Strict):
     """
 
     main_key: ClassVar[str] = "data.root"
+    takes_word: ClassVar[bool] = False
     needs: ClassVar[dict[str, str]] = {}
     groups: ClassVar[frozenset[str]] = frozenset()
     inherits: ClassVar[bool] = False
@@ -237,6 +239,7 @@ class _TestData(Strict):
 
 class Compare(Command):
     main_key = "runs"
+    takes_word = True
 
     runs: Text
     against: Text | None = None

@@ -182,7 +182,7 @@ def test_a_split_does_not_leave_the_folder(monkeypatch, tmp_path, capsys):
     before = sorted(tmp_path.rglob("*"))
     arguments = [f"source={tmp_path / 'a.json'}", f"out={tmp_path / 'data'}", "split=x/../../y"]
     assert run(monkeypatch, *arguments) == 2
-    assert "is no plain name" in capsys.readouterr().err
+    assert "expected a plain name" in capsys.readouterr().err
     assert sorted(tmp_path.rglob("*")) == before
 
 

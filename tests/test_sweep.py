@@ -72,7 +72,7 @@ def test_a_failed_run_is_told_and_runs_again_alone(monkeypatch, tmp_path, tiny_r
     command = ["-m", "experiment=scratch_demo", "ckpt=null,later.ckpt", f"data.root={tiny_root}"]
     assert run_train(monkeypatch, *command, *TINY) == 3
     output = capsys.readouterr()
-    assert "error: job ckpt=later.ckpt: checkpoint later.ckpt: there is no" in output.err
+    assert "error: job ckpt=later.ckpt: ckpt=later.ckpt: there is no" in output.err
     assert "1 of 2 runs are not finished" in output.out
     good, bad = sorted(tmp_path.glob("outputs/scratch_demo/*/*"))
     assert (good / "results.json").is_file()
@@ -170,8 +170,8 @@ def test_a_sweep_is_resumed_by_its_own_key(monkeypatch, tmp_path, capsys):
         (["-m", "sweep=lambda"], ["all 18 jobs", "ckpt is not set", "data.root is not set"]),
         (["-m", "sweep=lambda", "ckpt=null", "data.root=nowhere"], ["all 18 jobs", "nowhere"]),
         (["-m", "experiment=nope", "seed=1,2"], ["no experiment 'nope'"]),
-        (["-m", "experiment=nope,nopes"], ["all 2 jobs", "no experiment 'nopes'"]),
-        (["-m", "experiment=scratch_demo", "ckpt=a,b"], ["checkpoint a", "checkpoint b"]),
+        (["-m", "experiment=nope,nopes"], ["no experiment 'nope'"]),
+        (["-m", "experiment=scratch_demo", "ckpt=a,b"], ["ckpt=a: there", "ckpt=b: there"]),
         (["-m", "sweep=optuna", "experiment=fidip_demo", "data.root=nowhere"], ["nowhere"]),
         (["sweep=lambda", "experiment=scratch_demo"], ["fidip train -m sweep=lambda"]),
         (["experiment=scratch_demo", "sweep.resume=true"], ["add -m"]),

@@ -127,12 +127,15 @@ class Interrupt(pl.Callback):
             raise KeyboardInterrupt
 
 
+TRUST = f"allow_targets=[{__name__}]"
+
+
 def test_an_interrupted_run_goes_on_where_it_stopped_and_where_it_has_been_moved(
     monkeypatch, tmp_path, tiny_root, capsys
 ):
     monkeypatch.chdir(tmp_path)
     arguments = ["experiment=fidip_demo", f"data.root={tiny_root}", "ckpt=null", *TINY]
-    stop = [f"+callbacks.stop={{_target_: {__name__}.Interrupt}}"]
+    stop = [f"+callbacks.stop={{_target_: {__name__}.Interrupt}}", TRUST]
     with pytest.raises(SystemExit) as exit_:
         run_train(monkeypatch, *arguments, *stop, "trainer.max_epochs=2", "task.domain_epochs=1")
     assert exit_.value.code == 130
@@ -141,7 +144,7 @@ def test_an_interrupted_run_goes_on_where_it_stopped_and_where_it_has_been_moved
     assert kept in capsys.readouterr().out
     run = run.rename(run.with_name("moved"))
     monkeypatch.setattr(Interrupt, "armed", False)
-    run_train(monkeypatch, f"resume={run}")
+    run_train(monkeypatch, f"resume={run}", TRUST)
     rows = read_metrics(only_run(tmp_path))
     assert [row["epoch"] for row in rows if row["train/loss"]] == ["0", "1"]
     assert sum(bool(row["domain/loss"]) for row in rows) == 1
@@ -155,14 +158,16 @@ def test_ctrl_c_says_what_is_kept(in_test, monkeypatch, tmp_path, tiny_root, cap
     monkeypatch.chdir(tmp_path)
     stop = f"+callbacks.stop={{_target_: {__name__}.Interrupt, in_test: {in_test}}}"
     with pytest.raises(SystemExit) as exit_:
-        run_train(monkeypatch, *SMALL_RUN, f"data.root={tiny_root}", stop, "trainer.max_epochs=2")
+        run_train(
+            monkeypatch, *SMALL_RUN, f"data.root={tiny_root}", stop, TRUST, "trainer.max_epochs=2"
+        )
     assert exit_.value.code == 130
     run = only_run(tmp_path)
     last = capsys.readouterr().out.splitlines()[-1]
     assert last.startswith("interrupted; kept: ") is in_test
     assert last.endswith(f"continue with: fidip train resume={run}")
     monkeypatch.setattr(Interrupt, "armed", False)
-    run_train(monkeypatch, f"resume={run}")
+    run_train(monkeypatch, f"resume={run}", TRUST)
     assert (run / "results.json").is_file()
 
 
@@ -231,7 +236,7 @@ def test_two_processes_train_validate_unequally_and_test_each_sample_once(tmp_pa
 def test_the_same_command_again_goes_on_with_resume_auto(monkeypatch, tmp_path, tiny_root, capsys):
     monkeypatch.chdir(tmp_path)
     stop = f"+callbacks.stop={{_target_: {__name__}.Interrupt}}"
-    arguments = ["experiment=fidip_demo", f"data.root={tiny_root}", "ckpt=null", *TINY, stop]
+    arguments = ["experiment=fidip_demo", f"data.root={tiny_root}", "ckpt=null", *TINY, stop, TRUST]
     arguments += ["debug=smoke", "trainer.max_epochs=2", "task.domain_epochs=1"]
     with pytest.raises(SystemExit):
         run_train(monkeypatch, *arguments, "resume=auto")

@@ -91,6 +91,9 @@ class Fill(pl.Callback):
             fill(self.disk, os.statvfs(self.disk).f_bsize)
 
 
+TRUST = f"allow_targets=[{__name__}]"
+
+
 def test_a_run_whose_disk_is_full_says_so_and_goes_on_when_there_is_room(
     small_disk, tiny_root, monkeypatch, capsys
 ):
@@ -101,6 +104,7 @@ def test_a_run_whose_disk_is_full_says_so_and_goes_on_when_there_is_room(
         *("codec.input_wh=[32,32]", "codec.heatmap_wh=[8,8]"),
         *("net.backbone.width=8", "net.backbone.channels=[8,8,8,8]"),
         f"+callbacks.fill={{_target_: {__name__}.Fill, disk: {small_disk}}}",
+        TRUST,
     ]
     fill(small_disk)
     ends_with_one_line(settings, "config.yaml", monkeypatch, capsys)
@@ -110,7 +114,7 @@ def test_a_run_whose_disk_is_full_says_so_and_goes_on_when_there_is_room(
         ends_with_one_line(settings, name, monkeypatch, capsys)
         assert not [path for path in run.rglob("*") if path.name.endswith(".part")]
         assert not (run / "results.json").exists()
-        settings = [f"resume={run}"]
+        settings = [f"resume={run}", TRUST]
     (small_disk / "filler").unlink()
     monkeypatch.setattr(Fill, "moment", None)
     monkeypatch.setattr(sys, "argv", ["fidip train", *settings])

@@ -122,15 +122,6 @@ def test_without_network_it_is_one_line_and_status_2(monkeypatch, capsys, tmp_pa
     assert line.endswith(f"copy model.safetensors to {tmp_path}/zoo/vitpose-b/model.safetensors")
 
 
-def test_a_cache_that_cannot_be_written_to_is_one_line(random_zoo, monkeypatch, capsys, tmp_path):
-    folder = tmp_path / "cache" / "zoo" / "random"
-    (folder / "model.safetensors.sha256").mkdir(parents=True)
-    assert run(zoo, monkeypatch, "fetch=random") == 2
-    error = capsys.readouterr().err.strip().splitlines()[-1]
-    assert error.startswith(f"error: zoo:random: cannot write {folder}/model.safetensors.sha256")
-    assert "FIDIP_CACHE" in error
-
-
 def test_without_network_the_bundled_net_predicts_and_a_warning_says_so(
     tiny_root, monkeypatch, capsys, tmp_path
 ):

@@ -135,7 +135,7 @@ class Harmful:
 def test_code_in_a_pickle_is_not_run(tmp_path, call, named, capsys):
     trace, file = tmp_path / "trace.npy", tmp_path / "body.pkl"
     file.write_bytes(pickle.dumps({"v_template": Harmful(call(trace))}))
-    with pytest.raises(SystemExit) as stop, user_errors("synthesize"):
+    with pytest.raises(SystemExit) as stop, user_errors():
         OwnBody.of(file, "infant", None)
     assert stop.value.code == 2
     message = capsys.readouterr().err

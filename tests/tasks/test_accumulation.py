@@ -89,7 +89,8 @@ def test_a_run_that_stops_within_a_group_goes_on_from_its_start(
     for run in ("whole", "stopped"):
         stop = f"+callbacks.stop={{_target_: {__name__}.StopInGroup}}"
         monkeypatch.setattr(StopInGroup, "armed", run == "stopped")
-        command = [*arguments, stop, f"hydra.run.dir={run}"]
+        trust = f"allow_targets=[{__name__}]"
+        command = [*arguments, stop, trust, f"hydra.run.dir={run}"]
         monkeypatch.setattr(sys, "argv", ["fidip train", *command])
         if run == "stopped":
             with pytest.raises(SystemExit):
@@ -98,7 +99,7 @@ def test_a_run_that_stops_within_a_group_goes_on_from_its_start(
             progress = saved["loops"]["fit_loop"]["epoch_loop.batch_progress"]["current"]
             assert progress["completed"] == 2
             monkeypatch.setattr(StopInGroup, "armed", False)
-            monkeypatch.setattr(sys, "argv", ["fidip train", f"resume={run}"])
+            monkeypatch.setattr(sys, "argv", ["fidip train", f"resume={run}", trust])
         train.main()
         weights[run] = torch.load(f"{run}/checkpoints/last.ckpt", weights_only=False)["state_dict"]
     torch.testing.assert_close(weights["stopped"], weights["whole"], rtol=0, atol=0)

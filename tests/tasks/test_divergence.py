@@ -48,8 +48,18 @@ class Poison(pl.Callback):
             next(pl_module.net.parameters()).data.fill_(float("nan"))
 
 
+TRUST = f"allow_targets=[{__name__}]"
+
+
 def command(root, *arguments):
-    return [f"data.root={root}", *TINY, "hydra.run.dir=run", "trainer.max_epochs=3", *arguments]
+    return [
+        f"data.root={root}",
+        *TINY,
+        TRUST,
+        "hydra.run.dir=run",
+        "trainer.max_epochs=3",
+        *arguments,
+    ]
 
 
 def poison(moment, part="net"):
@@ -95,7 +105,7 @@ def test_a_run_that_diverges_ends_and_is_not_finished(
 
 def test_a_learning_rate_that_is_far_too_high(monkeypatch, tmp_path, tiny_root, capsys):
     monkeypatch.chdir(tmp_path)
-    arguments = ["experiment=scratch_demo", "optimizer.lr=1e30", "data.val_fraction=0"]
+    arguments = ["experiment=scratch_demo", "optimizer.lr=1000", "data.val_fraction=0"]
     message = diverges(monkeypatch, capsys, *command(tiny_root, *arguments))
     assert "training diverged" in message
 
@@ -105,7 +115,7 @@ def test_a_sweep_notes_that_a_job_diverged(monkeypatch, tmp_path, tiny_root):
     arguments = [
         "-m",
         "experiment=scratch_demo",
-        "optimizer.lr=1e30",
+        "optimizer.lr=1000",
         "data.val_fraction=0",
         "seed=0",
     ]

@@ -398,7 +398,7 @@ class Checkpoints(Component):
 
     folder: Text
     monitor: Literal["val/OKS", "val/AP"] | None = "val/OKS"
-    every_minutes: PositiveFloat = 10
+    every_minutes: NonNegative = 10
     max_requeues: Count = 20
 
 

@@ -682,7 +682,7 @@ def test_a_disk_that_fills_up_leaves_what_was_there(runs, monkeypatch, capsys):
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     error = capsys.readouterr().err
     assert (ended.value.code, error.count("\n")) == (2, 1)
-    assert error.startswith(f"error: {out}/compare.html cannot be written: ")
+    assert error.startswith(f"error: cannot write {out}/compare.html: ")
     assert {path: path.read_bytes() for path in out.iterdir()} == before
 
 

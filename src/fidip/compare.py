@@ -8,11 +8,8 @@ if __name__ == "__main__":
     check_arguments("compare")
 
 import json
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from tempfile import NamedTemporaryFile, TemporaryDirectory
+from tempfile import TemporaryDirectory
 
 import numpy as np
 from hydra.errors import HydraException
@@ -22,8 +19,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from fidip.errors import ConfigError, DamagedRunError, DiskError, RunDataError, RunError
-from fidip.files import write_text_whole
+from fidip.errors import DamagedRunError, RunDataError, RunError
+from fidip.files import disk_errors, write_text_whole
+from fidip.folders import output_folder
 from fidip.metrics import annotations_to_coco, by_name, match_keypoints
 from fidip.report import (
     HEADER,
@@ -65,8 +63,6 @@ OUTPUTS = (
     "dashboard.json",
 )
 SOME_FAILED = 3
-PROBE = b"\0" * 65536
-"""Written and removed to see that the output folder can be written to."""
 OF_ODD_SETTINGS = (AttributeError, KeyError, TypeError, ValueError, OverflowError)
 """What the data module raises where a run's ``config.yaml`` holds values of wrong types."""
 
@@ -80,7 +76,8 @@ def compare(config: DictConfig) -> None:
     """
     if config.to == "wandb":
         check_installed()
-    with output_folder(Path(config.out)) as out:
+    out = Path(config.out)
+    with output_folder(out, OUTPUTS):
         found = read_runs(config.runs, config.data.root)
         comparison = compare_runs(found.runs, match, config.against, config.rounds)
         if comparison.damaged and not comparison.intervals:
@@ -96,65 +93,18 @@ def compare(config: DictConfig) -> None:
         raise SystemExit(SOME_FAILED)
 
 
-@contextmanager
-def output_folder(out: Path) -> Iterator[Path]:
-    """Make the folder for the outputs before the work starts; if that fails, remove what is new.
-
-    Raises:
-        ConfigError: the folder, or a file to be written, has the name of something else.
-        DiskError: the folder cannot be made or written to.
-    """
-    missing = [folder for folder in (out, *out.parents) if not os.path.lexists(folder)]
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-        with NamedTemporaryFile(prefix=".fidip-", dir=out) as probe:
-            probe.write(PROBE)
-            probe.flush()
-    except (FileExistsError, NotADirectoryError) as error:
-        raise ConfigError(
-            f"out={out}: there is a file of that name; expected a folder. Choose another out=DIR"
-        ) from error
-    except OSError as error:
-        _remove_empty(missing)
-        raise DiskError(
-            f"out={out}: cannot be written to ({error.strerror}); expected a folder on a disk with "
-            "room. Choose another out=DIR"
-        ) from error
-    try:
-        blocked = [name for name in OUTPUTS if (out / name).is_dir()]
-        if blocked:
-            raise ConfigError(
-                f"out={out}: {blocked[0]} is a folder there; expected a file. Choose another "
-                "out=DIR"
-            )
-        yield out
-    finally:
-        _remove_empty(missing)
-
-
-def _remove_empty(folders: list[Path]) -> None:
-    """Remove folders, the innermost first, up to the first that holds something."""
-    for folder in folders:
-        try:
-            folder.rmdir()
-        except OSError:
-            return
-
-
 def write_all(out: Path, texts: dict[str, str]) -> None:
     """Write files by name, all of them or none.
 
     Raises:
         DiskError: the disk is full; the files are as they were.
     """
-    with TemporaryDirectory(prefix=".fidip-", dir=out) as temporary:
-        try:
-            for name, text in texts.items():
-                write_text_whole(Path(temporary) / name, text)
-        except DiskError as error:
-            raise DiskError(str(error).replace(temporary, str(out))) from error
+    with disk_errors(out), TemporaryDirectory(prefix=".fidip-", dir=out) as folder:
+        for name, text in texts.items():
+            with disk_errors(out / name):
+                (Path(folder) / name).write_text(text, encoding="utf-8")
         for name in texts:
-            (Path(temporary) / name).replace(out / name)
+            (Path(folder) / name).replace(out / name)
 
 
 def contents(found: Found, comparison: Comparison) -> dict[str, str]:

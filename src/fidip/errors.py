@@ -6,6 +6,9 @@ and what to do. Entry points print it on stderr without a traceback and exit wit
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 
 class FidipError(Exception):
     """Base of everything that is the user's to mend. The message is one line."""
@@ -45,3 +48,14 @@ class DamagedRunError(RunError):
 
 class RunDataError(RunError):
     """The test data of a run are gone, or differ from those of another run; the run is whole."""
+
+
+def shown(path: Path | str) -> str:
+    r"""Write a file name as one line of valid UTF-8: other bytes and control characters escaped.
+
+    Example:
+        >>> shown("caf\udce9\n.jpg")
+        'caf\\xe9\\x0a.jpg'
+    """
+    text = os.fspath(path).encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text)

@@ -27,10 +27,11 @@ from fidip.data import (
     trained_on,
 )
 from fidip.errors import ConfigError
+from fidip.folders import output_folder, require_new
 from fidip.metrics import Calibration, describe_second_labels, to_coco_results
 from fidip.nn.checkpoints import load_weights, training_images
 from fidip.run_calibration import fit_run, read_run
-from fidip.run_folder import RunFolder
+from fidip.run_folder import RunFolder, is_first_process
 from fidip.scoring import (
     NMS,
     read_results,
@@ -55,7 +56,21 @@ SCORED = ("name", "group", "seed", "data")
 def evaluate(config: DictConfig) -> None:
     """Predict or read the poses of a split, score them, print and write the result."""
     check(config)
-    trained = settings(config)
+    run = RunFolder(Path(config.out))
+    outputs = [path.name for path in (run.results, run.predictions)]
+    if is_first_process() and not config.overwrite:
+        require_new(run.root, outputs)
+    with output_folder(run.root, outputs):
+        trained = settings(config)
+        scores, poses = score(config, trained)
+        results = results_of(scores, trained, split=config.split)
+        rank_zero_only(write_results)(run, results, poses)
+    if "wandb" in config.logger:
+        tell_wandb(config, trained, scores)
+
+
+def score(config: DictConfig, trained: DictConfig) -> tuple[dict[str, Any], Poses | None]:
+    """The scores of a split, and the poses where they were predicted here."""
     data = instantiate(trained.data)
     data.setup("test" if config.split == "test" else "validate")
     dataset: PoseDataset = data.test_set if config.split == "test" else data.val_set
@@ -67,27 +82,28 @@ def evaluate(config: DictConfig) -> None:
         )
     contaminated = count_trained_on(config, people)
     second = read_second_labels(Path(config.human), people) if config.human else None
-    if config.predictions:
-        poses = None
-        entries = read_results(Path(config.predictions))
-        scores = score_results(entries, people, "the file's own", config.predictions)
-    elif config.boxes == "gt":
-        poses = predict(config, trained, dataset)
-        scores = score_poses(poses, people, calibration(config, trained, poses, people))
-    else:
-        boxes = read_detections(Path(config.boxes), people, config.box_threshold)
-        found = PoseDataset(boxes, dataset.input_wh, clip_boxes=config.clip_boxes)
-        poses = predict(config, trained, found)
-        poses = suppress(poses, found, config.nms, config.nms_threshold)
-        scores = score_results(to_coco_results(poses), people, f"detections: {config.boxes}")
+    scores, poses = score_people(config, trained, dataset, people)
     scores["contaminated"] = contaminated
     if second is not None:
         scores["human"] = {"file": config.human, **human_level(second, people)}
-    run = RunFolder(Path(config.out))
-    results = results_of(scores, trained, split=config.split)
-    rank_zero_only(write_results)(run, results, poses)
-    if "wandb" in config.logger:
-        tell_wandb(config, trained, scores)
+    return scores, poses
+
+
+def score_people(
+    config: DictConfig, trained: DictConfig, dataset: PoseDataset, people: People
+) -> tuple[dict[str, Any], Poses | None]:
+    """As ``score``, of a results file, in labelled boxes, or in those of a detector."""
+    if config.predictions:
+        entries = read_results(Path(config.predictions))
+        return score_results(entries, people, "the file's own", config.predictions), None
+    if config.boxes == "gt":
+        poses = predict(config, trained, dataset)
+        return score_poses(poses, people, calibration(config, trained, poses, people)), poses
+    boxes = read_detections(Path(config.boxes), people, config.box_threshold)
+    found = PoseDataset(boxes, dataset.input_wh, clip_boxes=config.clip_boxes)
+    poses = predict(config, trained, found)
+    poses = suppress(poses, found, config.nms, config.nms_threshold)
+    return score_results(to_coco_results(poses), people, f"detections: {config.boxes}"), poses
 
 
 def human_level(second: SecondLabels, people: People) -> dict[str, Any]:

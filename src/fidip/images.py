@@ -1,15 +1,14 @@
-"""Photographs as arrays and as files, and file names as text."""
+"""Photographs as arrays and as files."""
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from fidip.errors import DataError
+from fidip.errors import DataError, shown
 
 cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # our error says it in one line
 
@@ -69,17 +68,6 @@ def encode_image(image: NDArray[np.uint8], suffix: str) -> bytes:
     if not done:
         raise ValueError(f"{suffix}: cannot hold an image of shape {image.shape}")
     return data.tobytes()
-
-
-def shown(path: Path | str) -> str:
-    r"""Write a file name as one line of valid UTF-8: other bytes and control characters escaped.
-
-    Example:
-        >>> shown("caf\udce9\n.jpg")
-        'caf\\xe9\\x0a.jpg'
-    """
-    text = os.fspath(path).encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-    return "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text)
 
 
 def _reason(error: cv2.error) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import reprlib
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,14 @@ from fidip.errors import DataError
 AGAIN = "copy or export it again"
 
 
-def read_json(path: Path) -> Any:
+def read_json(path: Path, remedy: str = AGAIN) -> Any:
     """Return the content of a JSON file in UTF-8, or in UTF-16 or UTF-32.
 
     Numbers may be NaN or infinite, as Python writes them: the readers of fields check that.
+
+    Args:
+        path: the file.
+        remedy: what to do about a damaged file, for the message.
 
     Raises:
         DataError: the file is missing, unreadable, empty, not JSON, nested too deeply, or has a key
@@ -23,7 +28,7 @@ def read_json(path: Path) -> Any:
     """
     data = read_bytes(path)
     if not data.strip():
-        raise DataError(f"{path}: the file is empty; {AGAIN}")
+        raise DataError(f"{path}: the file is empty; {remedy}")
     try:
         return json.loads(data, object_pairs_hook=_unique, parse_int=_integer)
     except _TwiceError as error:
@@ -32,14 +37,26 @@ def read_json(path: Path) -> Any:
         ) from error
     except RecursionError as error:
         raise DataError(
-            f"{path}: lists or objects are nested too deeply for any known format; {AGAIN}"
+            f"{path}: lists or objects are nested too deeply for any known format; {remedy}"
         ) from error
     except UnicodeDecodeError as error:
         raise DataError(
             f"{path}: not text in UTF-8 ({error.reason} at byte {error.start}); save it as UTF-8"
         ) from error
     except ValueError as error:
-        raise DataError(f"{path}: not valid JSON ({error}); {AGAIN}") from error
+        raise DataError(f"{path}: not valid JSON ({error}); {remedy}") from error
+
+
+def read_object(path: Path, remedy: str = AGAIN) -> dict[str, Any]:
+    """Return the content of a JSON file that holds an object; as ``read_json``.
+
+    Raises:
+        DataError: as ``read_json`` does, or the file holds something else.
+    """
+    content = read_json(path, remedy)
+    if not isinstance(content, dict):
+        raise DataError(f"{path}: holds {reprlib.repr(content)}; expected a JSON object; {remedy}")
+    return content
 
 
 def read_bytes(path: Path) -> bytes:

@@ -24,9 +24,9 @@ from omegaconf import DictConfig, OmegaConf
 from fidip.data import read_annotations
 from fidip.data.foreign_labels import Joints, Labelled, find_image, read_dlc, read_label_studio
 from fidip.errors import ConfigError, DataError
+from fidip.files import disk_errors, whole
+from fidip.folders import output_folder
 from fidip.images import decode_rgb
-from fidip.inference.outputs import disk_errors, output_folder
-from fidip.inference.writers import whole
 from fidip.json_files import read_json
 from fidip.run_folder import write_json
 from fidip.skeleton import COCO17

@@ -22,8 +22,8 @@ from omegaconf import DictConfig, OmegaConf
 from tqdm import tqdm
 
 from fidip.data import read_annotations
-from fidip.errors import ConfigError, DataError
-from fidip.images import shown
+from fidip.errors import ConfigError, DataError, shown
+from fidip.folders import output_folder, require_new
 from fidip.inference import (
     Behind,
     Finder,
@@ -39,7 +39,6 @@ from fidip.inference.camera import WEBCAM, Camera, camera_of
 from fidip.inference.detectors import Detector
 from fidip.inference.finding import look
 from fidip.inference.media import Image, read_photo
-from fidip.inference.outputs import output_folder, require_new
 from fidip.inference.overlay import Person
 from fidip.inference.people import PREFERENCES, Preference
 from fidip.inference.predictor import Floats

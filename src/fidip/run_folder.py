@@ -28,6 +28,7 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 from fidip.errors import CheckpointError, RunError
 from fidip.files import disk_errors, is_whole, require_folder, write_text_whole, write_whole
 from fidip.images import encode_image
+from fidip.settings_files import load_settings
 
 PACKAGES = ("torch", "pytorch-lightning", "hydra-core", "timm", "albumentations", "numpy")
 
@@ -257,11 +258,11 @@ class RunFolder:
         """The run's configuration with the dotted ``a.b=value`` of ``overrides`` on top.
 
         What lay in the run folder lies in it still, wherever the folder has been moved to.
+
+        Raises:
+            DamagedRunError: the file holds anything but settings.
         """
-        try:
-            saved = OmegaConf.load(self.config)
-        except Exception as error:
-            raise RunError(f"{self.config} cannot be read ({error}); name a run folder") from error
+        saved: DictConfig | ListConfig = load_settings(self.config)
         dotted = [override for override in overrides if "." in override.partition("=")[0]]
         if "run_dir" in saved:
             here = str(self.root.resolve())

@@ -7,7 +7,6 @@ none of them waits, runs, or was cancelled.
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 import traceback
@@ -24,9 +23,9 @@ from rich.console import Console
 from rich.table import Table
 
 from fidip.cli import explain
-from fidip.errors import ConfigError, RunError
+from fidip.errors import ConfigError, DataError, DiskError, RunError
 from fidip.experiment import check_one_run, require_some
-from fidip.output_folder import remove_new_empty_folders
+from fidip.json_files import read_object
 from fidip.run_folder import AUTO, RunFolder, is_first_process, write_json
 
 
@@ -62,7 +61,10 @@ class Job:
         file = {"failed": self.run.failed, "pruned": self.run.pruned}.get(self.state)
         if file is None:
             return ""
-        return str(json.loads(file.read_text(encoding="utf-8"))["error"])
+        try:
+            return str(read_object(file).get("error"))
+        except DataError as error:
+            return f"unknown why: {error}"
 
     def require_own_folder(self) -> None:
         """Raises RunError where the folder is of another job, as with a ``sweep.started=`` of before."""
@@ -92,14 +94,14 @@ def _read_job(file: Path) -> Job:
     Raises:
         RunError: it is not one.
     """
+    remedy = "remove this run, or start the sweep without sweep.resume=true"
     try:
-        overrides = json.loads(file.read_text(encoding="utf-8"))["overrides"]
-        return Job(RunFolder(file.parent), tuple(map(str, overrides)))
-    except (OSError, ValueError, LookupError, TypeError, RecursionError) as error:
-        raise RunError(
-            f"{file}: cannot be read ({' '.join(str(error).split())}); remove this run, or start the "
-            "sweep without sweep.resume=true"
-        ) from error
+        overrides = read_object(file, remedy).get("overrides")
+    except DataError as error:
+        raise RunError(str(error)) from error
+    if not isinstance(overrides, list):
+        raise RunError(f"{file}: overrides is {overrides!r:.80}; expected a list of text; {remedy}")
+    return Job(RunFolder(file.parent), tuple(map(str, overrides)))
 
 
 def register(jobs: Sequence[Job], problems: Sequence[str | None]) -> list[Job]:
@@ -142,8 +144,9 @@ def run_job(task: Callable[[DictConfig], Any], config: DictConfig) -> Any:
         if KeyboardInterrupt in (type(exit_), type(exit_.__context__)):
             print(run.what_is_kept(), flush=True)
         raise
-    finally:
-        remove_new_empty_folders()
+    except DiskError:
+        print(run.what_is_kept(), flush=True)
+        raise
     return run.best_score()
 
 

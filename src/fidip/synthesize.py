@@ -14,7 +14,7 @@ from omegaconf import DictConfig
 from tqdm import tqdm
 
 from fidip.errors import ConfigError
-from fidip.files import new_folder
+from fidip.folders import output_folder
 from fidip.synth import Group, write_split
 from fidip.synth.clinical import extra_file
 from fidip.synth.clip_writer import Clips, write_clips
@@ -26,7 +26,7 @@ from fidip.synth.sheet import contact_sheet
 def synthesize(config: DictConfig) -> None:
     """Render every split that is not there yet, each with a contact sheet."""
     root = Path(config.out)
-    with new_folder(root, f"out={config.out}"):
+    with output_folder(root):
         _render(config, root)
     print(f"data set: {root}")
 

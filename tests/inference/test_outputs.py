@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from fidip.errors import ConfigError, DiskError
+from fidip.files import NO_ROOM, disk_errors
+from fidip.folders import output_folder, require_new
 from fidip.inference import Track, VideoWriter
-from fidip.inference.outputs import NO_ROOM, disk_errors, output_folder, require_new
 from fidip.inference.writers import FORMATS, write
 
 
@@ -17,7 +18,7 @@ from fidip.inference.writers import FORMATS, write
 def test_a_file_is_no_folder(below, tmp_path):
     (tmp_path / "file").write_text("precious")
     with (
-        pytest.raises(ConfigError, match="file is not a folder"),
+        pytest.raises(DiskError, match="file is not a folder"),
         output_folder(tmp_path / "file" / below, []),
     ):
         pass
@@ -27,7 +28,7 @@ def test_a_file_is_no_folder(below, tmp_path):
 @pytest.mark.parametrize("out", ["/dev/null", "/dev/null/x", "/proc/x/y", "/proc", "n" * 300])
 def test_what_cannot_be_written_to_is_one_line(out, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises((ConfigError, DiskError)) as error, output_folder(Path(out), []):
+    with pytest.raises(DiskError) as error, output_folder(Path(out), []):
         pass
     assert "\n" not in str(error.value)
     assert list(tmp_path.iterdir()) == []
@@ -61,8 +62,22 @@ def test_files_of_an_earlier_run_are_found(tmp_path):
 def test_only_errors_of_the_disk_are_taken_for_such(tmp_path):
     with pytest.raises(ZeroDivisionError), disk_errors(tmp_path / "a"):
         raise ZeroDivisionError
-    with pytest.raises(DiskError, match="permission denied"), disk_errors(tmp_path / "a"):
+    with pytest.raises(DiskError) as error, disk_errors(tmp_path / "a", "out=x"):
         raise PermissionError(13, "Permission denied")
+    assert str(error.value) == (
+        f"out=x: cannot write {tmp_path}/a: permission denied. The previous file, if any, is intact; "
+        "allow writing there, or choose another path, and run again"
+    )
+
+
+def test_an_output_that_is_a_folder_is_found_before_work_starts(tmp_path):
+    (tmp_path / "x" / "a.csv").mkdir(parents=True)
+    with (
+        pytest.raises(DiskError, match=r"a\.csv is a folder; expected a file"),
+        output_folder(tmp_path, ["new/b.csv", "x/a.csv"]),
+    ):
+        pass
+    assert not (tmp_path / "new").exists()
 
 
 @pytest.fixture

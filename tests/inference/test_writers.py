@@ -9,8 +9,9 @@ import pandas as pd
 import pytest
 from pycocotools.coco import COCO
 
+from fidip.files import whole
 from fidip.inference.track import PhotoSet, Track
-from fidip.inference.writers import FORMATS, whole, write
+from fidip.inference.writers import FORMATS, write
 from fidip.skeleton import COCO17
 
 TIMES = np.array([0.0, 0.04, 0.08, 0.14, 0.16])

@@ -20,6 +20,7 @@ from omegaconf import DictConfig
 from fidip.cli.arguments import check_command_line, trusted
 from fidip.cli.components import trusting
 from fidip.cli.messages import explain, user_errors
+from fidip.cli.output_folder import remove_new_empty_folders
 from fidip.cli.targets import instantiate
 from fidip.cli.validation import did_you_mean
 from fidip.places import config_dir
@@ -101,8 +102,11 @@ def command(config_name: str) -> Callable[[Callable[[DictConfig], Any]], Callabl
         def entry() -> None:
             os.environ["HYDRA_FULL_ERROR"] = "1"  # let errors through to us
             check_arguments(config_name)
-            with user_errors():
-                application()
+            try:
+                with user_errors():
+                    application()
+            finally:
+                remove_new_empty_folders()
 
         return entry
 

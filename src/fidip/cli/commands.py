@@ -169,6 +169,7 @@ class Evaluate(_Inheriting):
     clip_boxes: bool = True
     allow_contaminated: bool = False
     out: Text
+    overwrite: bool = False
 
 
 class Predict(_Inheriting):

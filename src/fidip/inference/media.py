@@ -13,8 +13,8 @@ from av.container import InputContainer
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
-from fidip.errors import DataError
-from fidip.images import decode_rgb, shown
+from fidip.errors import DataError, shown
+from fidip.images import decode_rgb
 from fidip.inference.sources import check_readable
 
 Image = NDArray[np.uint8]

@@ -16,10 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fidip.drawing import FAR, add_pose
-from fidip.errors import DataError
-from fidip.images import shown
+from fidip.errors import DataError, shown
+from fidip.files import disk_errors
 from fidip.inference.media import av_name
-from fidip.inference.outputs import disk_errors
 from fidip.inference.sound import Sound
 from fidip.skeleton import COCO17
 

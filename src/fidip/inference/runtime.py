@@ -13,10 +13,9 @@ import torch
 from torch import Tensor
 
 from fidip.errors import CheckpointError, ConfigError
-from fidip.files import require_folder
+from fidip.files import disk_errors, require_folder
 from fidip.heatmap import HeatmapCodec
 from fidip.inference.devices import torch_device
-from fidip.inference.outputs import disk_errors
 from fidip.nn import PoseNet
 from fidip.nn.portable import Portable, codec_of, write_onnx
 from fidip.nn.sessions import check_outputs, onnx_session, read_facts, run_onnx
@@ -116,11 +115,12 @@ def cached_onnx(net: PoseNet, codec: HeatmapCodec) -> Path:
     folder = cache_dir() / "onnx" / _fingerprint(model)
     path = folder / "net.onnx"
     if not path.is_file():
-        require_folder(folder, f"cache {cache_dir()} (FIDIP_CACHE)")
+        cache = f"cache {cache_dir()} (FIDIP_CACHE)"
+        require_folder(folder, cache)
         # Beside it and renamed, so that no other process reads half a file.
         part = folder.with_name(f"{folder.name}.{os.getpid()}")
         try:
-            with disk_errors(path, "FIDIP_CACHE=DIR"):
+            with disk_errors(path, cache):
                 part.mkdir(parents=True, exist_ok=True)  # before the export, which takes a minute
                 write_onnx(model, part / path.name)
                 shutil.rmtree(folder, ignore_errors=True)

@@ -12,8 +12,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from fidip.errors import DataError
-from fidip.images import TO_JPEG, shown
+from fidip.errors import DataError, shown
+from fidip.images import TO_JPEG
 from fidip.inference.writers import FORMATS
 
 PHOTOS = frozenset(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 from fidip.drawing import draw_pose, sheet, spread
 from fidip.errors import DataError
 from fidip.images import decode_rgb
+from fidip.json_files import read_json
 from fidip.report.runs import Run
 from fidip.types import Annotation, Poses
 
@@ -74,7 +74,7 @@ def _read_image(path: Path) -> NDArray[np.uint8] | None:
 
 
 def _best_by_image(run: Run) -> dict[int, NDArray[np.float64]]:
-    entries = json.loads((run.root / "predictions.json").read_text(encoding="utf-8"))
+    entries = read_json(run.root / "predictions.json")
     return {
         e["image_id"]: np.array(e["keypoints"]).reshape(-1, 3)
         for e in sorted(entries, key=lambda e: e["score"])

@@ -3,28 +3,26 @@
 from __future__ import annotations
 
 import csv
-import io
-import json
 import reprlib
 from pathlib import Path
 from typing import Annotated, Any
 
-import yaml  # type: ignore[import-untyped]
 from omegaconf import OmegaConf
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
-from fidip.errors import DamagedRunError
+from fidip.errors import DamagedRunError, DataError
+from fidip.json_files import read_object
 from fidip.metrics import NAMES
+from fidip.settings_files import load_settings
 
 Curves = dict[str, list[tuple[float, float]]]
 """By column of ``metrics.csv``: (epoch, value) of every row that has a value."""
 
 LONGEST_NAME = 200
-DEEPEST, LONGEST_CONFIG = 30, 2**18
-"""Levels and characters of a ``config.yaml``; PyYAML takes minutes for much more."""
 LARGEST = 1e15
 """Numbers that are drawn are smaller; larger ones break the axes."""
-RESTORE = "Restore the file, or evaluate or train the run again"
+REPAIR = "restore the file, or evaluate or train the run again"
+RESTORE = REPAIR.capitalize()
 
 
 def _printable(text: str) -> str:
@@ -117,9 +115,11 @@ def read_environment(path: Path) -> dict[str, Any]:
 
 
 def _checked(path: Path, model: type[_Stored]) -> dict[str, Any]:
-    content = read_object(path)
     try:
+        content = read_object(path, REPAIR)
         model.model_validate(content)
+    except DataError as error:
+        raise DamagedRunError(str(error)) from error
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))
@@ -131,43 +131,16 @@ def _checked(path: Path, model: type[_Stored]) -> dict[str, Any]:
     return content
 
 
-def read_object(path: Path) -> dict[str, Any]:
-    """The content of a JSON file that holds an object.
-
-    Raises:
-        DamagedRunError: the file is unreadable, not JSON, or holds something else.
-    """
-    try:
-        content = json.loads(path.read_bytes())
-    except OSError as error:
-        raise DamagedRunError(f"{path}: cannot be read ({error.strerror}). {RESTORE}") from error
-    except (ValueError, RecursionError) as error:
-        raise DamagedRunError(f"{path}: not valid JSON ({_why(error)}). {RESTORE}") from error
-    if not isinstance(content, dict):
-        raise DamagedRunError(
-            f"{path}: holds {reprlib.repr(content)}; expected a JSON object. {RESTORE}"
-        )
-    return content
-
-
 def read_config(path: Path) -> dict[str, Any]:
     """The settings in a ``config.yaml``, which fidip writes with every interpolation resolved.
 
-    YAML aliases are refused: a few lines of them expand to more than the memory holds. So are
-    interpolations: their resolvers run code and read the environment.
+    Interpolations are refused: their resolvers run code and read the environment.
 
     Raises:
         DamagedRunError: the file is unreadable or empty, or holds anything but plain settings.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-        _require_plain(text)
-        content: Any = OmegaConf.to_container(OmegaConf.load(io.StringIO(text)))
-    except Exception as error:  # odd tags and numbers make PyYAML raise nearly anything
-        raise DamagedRunError(f"{path}: not valid YAML ({_why(error)}). {RESTORE}") from error
-    if not isinstance(content, dict) or not content:
-        what = f"a {type(content).__name__}" if content else "no settings"
-        raise DamagedRunError(f"{path}: holds {what}; expected settings by key. {RESTORE}")
+    content = OmegaConf.to_container(load_settings(path))
+    assert isinstance(content, dict)
     for key, value in flatten(content).items():
         if "${" in str(value) or not key.isprintable():
             raise DamagedRunError(
@@ -175,22 +148,6 @@ def read_config(path: Path) -> dict[str, Any]:
                 f"interpolation. {RESTORE}"
             )
     return {str(key): value for key, value in content.items()}
-
-
-def _require_plain(text: str) -> None:
-    """Raise ValueError where YAML would take more time or memory than its size suggests."""
-    if len(text) > LONGEST_CONFIG:
-        raise ValueError(f"it has more than {LONGEST_CONFIG} characters")
-    depth = 0
-    for event in yaml.parse(text):
-        depth += isinstance(event, yaml.CollectionStartEvent)
-        depth -= isinstance(event, yaml.CollectionEndEvent)
-        if depth == 0 and isinstance(event, yaml.ScalarEvent):
-            raise ValueError("it is a single value; expected settings by key")
-        if isinstance(event, yaml.AliasEvent):
-            raise ValueError("it has an alias; expected plain settings")
-        if depth > DEEPEST:
-            raise ValueError(f"it is nested more than {DEEPEST} levels deep")
 
 
 def flatten(node: dict[Any, Any], prefix: str = "") -> dict[str, Any]:

@@ -11,14 +11,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fidip.errors import DamagedRunError, RunError
+from fidip.errors import DamagedRunError, DataError, RunError
+from fidip.json_files import read_object
 from fidip.report.grid import Place, axes_of, gaps, label, settings_of, show
 from fidip.report.run_files import (
+    REPAIR,
     flatten,
     read_config,
     read_curves,
     read_environment,
-    read_object,
     read_scores,
 )
 
@@ -188,8 +189,8 @@ def _waiting(folder: Path) -> str:
     failed = folder / "failed.json"
     why = f"failed, {_reason(failed)}" if failed.is_file() else "never started"
     try:
-        overrides = read_object(folder / "job.json").get("overrides")
-    except DamagedRunError as error:
+        overrides = read_object(folder / "job.json", REPAIR).get("overrides")
+    except DataError as error:
         return f"{why}: {error}"
     listed = overrides if isinstance(overrides, list) else []
     return f"{' '.join(map(show, listed))}: {why} ({folder})"
@@ -198,8 +199,8 @@ def _waiting(folder: Path) -> str:
 def _reason(path: Path) -> str:
     """The error that a failed or pruned job left, in one line."""
     try:
-        return " ".join(show(read_object(path).get("error")).split())
-    except DamagedRunError as error:
+        return " ".join(show(read_object(path, REPAIR).get("error")).split())
+    except DataError as error:
         return f"unknown why: {error}"
 
 

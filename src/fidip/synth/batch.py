@@ -18,7 +18,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from fidip.files import disk_errors, new_folder, write_text_whole
+from fidip.files import disk_errors, write_text_whole
+from fidip.folders import output_folder
 
 Job = TypeVar("Job")
 Record = dict[str, Any]
@@ -43,7 +44,7 @@ def run_jobs(
         print(f"{label}: going on after {len(done)} of {len(jobs)}")
     # All lines again: the last one of a killed run may be torn.
     with (
-        new_folder(journal.parent, str(journal)),
+        output_folder(journal.parent, setting=str(journal)),
         disk_errors(journal),
         journal.open("w", encoding="utf-8") as log,
     ):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import cv2
@@ -10,13 +9,14 @@ import numpy as np
 
 from fidip.drawing import Image, draw_pose, sheet, spread
 from fidip.files import disk_errors
+from fidip.json_files import read_json
 from fidip.synth.batch import write_image
 
 
 def contact_sheet(root: Path, split: str, out: Path, count: int = 48, columns: int = 8) -> None:
     """Draw images spread evenly over a split at twice their size; hidden joints are rings."""
     file = root / "annotations" / f"person_keypoints_{split}.json"
-    content = json.loads(file.read_text(encoding="utf-8"))
+    content = read_json(file)
     images, annotations = content["images"], content["annotations"]
     tiles = [
         _labelled(root / "images" / split / images[i]["file_name"], annotations[i]["keypoints"])

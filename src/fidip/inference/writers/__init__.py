@@ -6,17 +6,15 @@ leaves that one file whole or not at all.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from fidip.errors import ConfigError
+from fidip.files import require_room, whole
 from fidip.inference.movement import write_movement_csv, write_movement_figure
-from fidip.inference.outputs import disk_errors, require_room
 from fidip.inference.timeline import write_timeline
 from fidip.inference.track import PhotoSet, Track
 from fidip.inference.writers.dlc import write_dlc_csv, write_dlc_h5
@@ -101,18 +99,3 @@ def write(found: Track | PhotoSet, stem: Path, save: Sequence[str]) -> list[Path
                         require_room(part.parent, HDF5_ROOM + 4 * found.xy.nbytes)
                     writer(found, part)
     return paths
-
-
-@contextmanager
-def whole(path: Path) -> Iterator[Path]:
-    """A path of the same name to write to; the file comes to ``path`` if all goes well.
-
-    Raises:
-        DiskError: it cannot be written.
-    """
-    with disk_errors(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with TemporaryDirectory(prefix=".", dir=path.parent) as folder:
-            part = Path(folder) / path.name
-            yield part
-            part.replace(path)

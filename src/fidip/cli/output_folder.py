@@ -1,4 +1,4 @@
-"""Hydra's output folder: checked before it is made, and removed again when a command failed at once.
+"""Hydra's output folder: checked before it is made, and removed again where a command leaves it empty.
 
 Hydra makes the folder before the command runs, with all of its parents.
 """
@@ -11,8 +11,9 @@ from typing import Any
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
-from fidip.cli import user_errors
-from fidip.files import remove_empty, require_folder
+from fidip.cli.messages import user_errors
+from fidip.files import require_folder
+from fidip.folders import missing_folders, remove_empty
 
 _new: list[Path] = []
 
@@ -22,15 +23,22 @@ class OutputFolder(Callback):
 
     An output folder that cannot be made ends the command with one line. Hydra would only print a
     warning about an error in a callback, so the command is ended here.
+
+    Args:
+        setting: the key that names the folder, for the message.
     """
+
+    def __init__(self, setting: str = "hydra.run.dir") -> None:
+        self.setting = setting
 
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
         folder = Path(config.hydra.run.dir).absolute()
         with user_errors():
-            require_folder(folder, f"hydra.run.dir={config.hydra.run.dir}")
-        _new[:] = [path for path in (folder, *folder.parents) if not path.exists()]
+            require_folder(folder, f"{self.setting}={config.hydra.run.dir}")
+        _new[:] = missing_folders([folder])
 
 
 def remove_new_empty_folders() -> None:
     """Remove the folders that Hydra made for this command, as far as nothing is in them."""
     remove_empty(_new)
+    _new.clear()

@@ -194,3 +194,41 @@ def test_every_command_explains_its_keys_in_one_screen(name):
     assert done.returncode == 0, done.stderr
     assert "data.root" in done.stdout
     assert done.stdout.count("\n") <= 40
+
+
+NEEDED = {
+    "check": ["data.root=x"],
+    "export": ["ckpt=x", "out=x.onnx"],
+    "import": ["src=x", "out=x.safetensors"],
+    "labels": ["source=x", "out=x"],
+    "predict": ["source=x"],
+    "synthesize": ["out=x"],
+    "train": ["experiment=scratch_demo"],
+}
+"""Arguments without which a command does not start."""
+
+
+@pytest.mark.parametrize("name", sorted(cli.COMMANDS))
+def test_hydras_output_folder_is_checked_in_every_command(name, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", [f"fidip {name}", *NEEDED.get(name, []), "hydra.run.dir=f/x"])
+    (tmp_path / "f").write_text("mine")
+    with pytest.raises(SystemExit) as ended:
+        cli.command(name)(pytest.fail)()
+    (line,) = capsys.readouterr().err.splitlines()
+    assert ended.value.code == 2
+    assert "f is not a folder" in line
+
+
+@pytest.mark.parametrize("name", sorted(cli.COMMANDS))
+def test_a_command_that_ends_with_an_error_leaves_no_empty_folder(
+    name, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(
+        sys, "argv", [f"fidip {name}", *NEEDED.get(name, []), "hydra.run.dir=new/x"]
+    )
+    with pytest.raises(SystemExit):
+        cli.command(name)(lambda config: fail("wrong"))()
+    assert capsys.readouterr().err == "error: wrong\n"
+    assert not list(tmp_path.iterdir())

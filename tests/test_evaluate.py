@@ -65,6 +65,50 @@ def test_a_run_is_scored_as_at_its_end(run, monkeypatch, tmp_path):
     )
 
 
+@pytest.mark.parametrize("name", ["results.json", "predictions.json"])
+def test_a_finished_run_and_an_earlier_evaluation_are_not_overwritten(
+    name, run, monkeypatch, tmp_path, capsys
+):
+    write_json(tmp_path / name, {"mine": 1})
+    monkeypatch.setattr(evaluate, "settings", pytest.fail)
+    with pytest.raises(SystemExit) as exit_:
+        run_evaluate(monkeypatch, tmp_path, f"ckpt={run}")
+    assert exit_.value.code == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert f"the first: {name}" in line
+    assert "overwrite=true" in line
+    assert json.loads((tmp_path / name).read_text()) == {"mine": 1}
+    monkeypatch.undo()
+    results, predictions = run_evaluate(monkeypatch, tmp_path, f"ckpt={run}", "overwrite=true")
+    assert results["instances"] == len(predictions) == 5
+
+
+def test_a_results_file_may_lie_where_its_scores_go(run, monkeypatch, tmp_path):
+    shutil.copy(run / "predictions.json", tmp_path)
+    shutil.copy(run / "config.yaml", tmp_path)
+    before = (tmp_path / "predictions.json").read_bytes()
+    results, _ = run_evaluate(monkeypatch, tmp_path, f"predictions={tmp_path}/predictions.json")
+    assert results["instances"] == 5
+    assert (tmp_path / "predictions.json").read_bytes() == before
+
+
+@pytest.mark.parametrize("key", ["out", "hydra.run.dir"])
+def test_an_output_folder_that_cannot_be_is_one_line(key, run, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["fidip evaluate", f"ckpt={run}", f"{key}=/dev/null"])
+    with pytest.raises(SystemExit) as exit_:
+        evaluate.main()
+    assert exit_.value.code == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("error: out=/dev/null: /dev/null is not a folder")
+
+
+def test_an_evaluation_that_fails_leaves_no_folder(run, monkeypatch, tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        run_evaluate(monkeypatch, tmp_path / "a" / "b", f"ckpt={run}", "data.root=/nope")
+    assert capsys.readouterr().err.count("\n") == 1
+    assert not list(tmp_path.iterdir())
+
+
 def test_averaged_weights_are_tested_as_they_are_kept(monkeypatch, tmp_path, tiny_root):
     run = run_train(tmp_path / "run", tiny_root, "callbacks=ema", "trainer.max_epochs=2")
     _, predictions = run_evaluate(monkeypatch, tmp_path, f"ckpt={run}")
@@ -286,9 +330,10 @@ def test_detections_replace_the_boxes_and_doubles_are_suppressed(
     results, predictions = run_evaluate(monkeypatch, tmp_path, *arguments)
     assert results["box_source"] == f"detections: {file}"
     assert sorted(p["image_id"] for p in predictions) == sorted(a["image_id"] for a in truth)
-    _, every = run_evaluate(monkeypatch, tmp_path, *arguments[:2], "nms_threshold=1.1")
+    again = ["overwrite=true"]
+    _, every = run_evaluate(monkeypatch, tmp_path, *arguments[:2], "nms_threshold=1.1", *again)
     assert len(every) == 3 * len(truth)
-    _, soft = run_evaluate(monkeypatch, tmp_path, *arguments[:2], "nms=soft")
+    _, soft = run_evaluate(monkeypatch, tmp_path, *arguments[:2], "nms=soft", *again)
     assert len(soft) == 3 * len(truth)  # no image has more than 20
 
 

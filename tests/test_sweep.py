@@ -18,7 +18,7 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution, Int
 from optuna.trial import TrialState
 
 from fidip import train
-from fidip.errors import ConfigError
+from fidip.errors import ConfigError, RunError
 from fidip.places import config_dir
 from fidip.run_folder import RunFolder
 from fidip.sweep import Job, check_processes, differing
@@ -200,6 +200,19 @@ def test_jobs_of_another_sweep_are_not_taken_for_ones_own(monkeypatch, tmp_path,
     assert run_train(monkeypatch, *command, *TINY, "sweep.started=first") == 2
     assert "belongs to another job" in capsys.readouterr().err
     assert [path.name for path in folder.parent.iterdir()] == ["0"]
+
+
+@pytest.mark.parametrize("content", ["", "{", "[1]", '{"overrides": 3}', "[" * 100_000, "{}"])
+def test_a_damaged_file_of_a_job_is_one_line(content, tmp_path):
+    folder = tmp_path / "outputs" / "scratch_demo" / "first" / "0"
+    folder.mkdir(parents=True)
+    job = Job(RunFolder(folder), ("seed=7",))
+    for file in (job.run.job, job.run.failed):
+        file.write_text(content)
+    with pytest.raises(RunError, match=r"job\.json: .*remove this run") as error:
+        job.require_own_folder()
+    assert "\n" not in str(error.value)
+    assert (job.state, job.reason.count("\n")) == ("failed", 0)
 
 
 LAUNCHER = {"nodes": 1, "tasks_per_node": 1, "gpus_per_node": None}

@@ -57,7 +57,7 @@ def evaluate(config: DictConfig) -> None:
     """Predict or read the poses of a split, score them, print and write the result."""
     check(config)
     run = RunFolder(Path(config.out))
-    outputs = [path.name for path in (run.results, run.predictions)]
+    outputs = [run.results.name] + [run.predictions.name] * (config.predictions is None)
     if is_first_process() and not config.overwrite:
         require_new(run.root, outputs)
     with output_folder(run.root, outputs):

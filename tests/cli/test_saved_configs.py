@@ -102,3 +102,23 @@ def test_a_resumed_run_writes_below_its_directory_only(run, monkeypatch, capsys)
     message = refusal(monkeypatch, capsys, train, "resume=run")
     assert "callbacks.checkpoints.folder=elsewhere: expected a folder below the run" in message
     assert not (run.parent / "elsewhere").exists()
+
+
+BOMB = "a: &a [x, x]\n" + "".join(f"{k}: &{k} [*{j}, *{j}]\n" for j, k in zip("abcd", "bcde"))
+ODD_FILES = {
+    "aliases": (BOMB, "alias"),
+    "deep": ("net: " + "[" * 40 + "]" * 40, "levels deep"),
+    "large": ("x: " + "y" * 2**18, "characters"),
+    "a list": ("[1, 2]", "expected settings by key"),
+    "empty": ("", "expected settings by key"),
+    "a tag": ("net: !!python/object:os.system {}", "not valid YAML"),
+}
+
+
+@pytest.mark.parametrize("name", ODD_FILES)
+def test_a_config_that_is_no_plain_settings_is_one_line(name, run, monkeypatch, capsys):
+    text, words = ODD_FILES[name]
+    (run / "config.yaml").write_text(text)
+    line = refusal(monkeypatch, capsys, predict, "ckpt=run", "source=x.jpg")
+    assert "run/config.yaml" in line
+    assert words in line

@@ -32,6 +32,7 @@ def _printable(text: str) -> str:
 
 
 Share = Annotated[float, Field(ge=-1e-6, le=1 + 1e-6)]  # what rounding adds is no damage
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Ends = Annotated[list[Share], Field(min_length=2, max_length=2)]
 Line = Annotated[str, AfterValidator(_printable)]
 Name = Annotated[Line, Field(min_length=1, max_length=LONGEST_NAME)]
@@ -66,7 +67,7 @@ class _Results(_Stored):
     """What a comparison reads of ``results.json``; other keys are left as they are."""
 
     experiment: Name
-    seed: Annotated[int, Field(ge=0, lt=2**32)]
+    seed: Seed
     instances: Annotated[int, Field(ge=0)]
     box_source: Line
     area_source: Line
@@ -82,6 +83,7 @@ class _Results(_Stored):
 class _Environment(_Stored):
     """What a comparison reads of ``environment.json``."""
 
+    seed: Seed = 0
     data_root: str = ""
     test_json: str = ""
     test_images: str = ""

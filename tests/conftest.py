@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import signal
+import subprocess
 import tempfile
 from pathlib import Path
 
@@ -125,3 +126,16 @@ def stick_figure(rng, is_synthetic):
     keypoints = np.column_stack([joints.round(2), rng.integers(1, 3, 17)])
     keypoints[rng.integers(17)] = 0
     return image, keypoints
+
+
+@pytest.fixture
+def small_disk(tmp_path, request):
+    """An empty disk that holds the ``DISK_SIZE`` of the test's module."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    size = f"size={request.module.DISK_SIZE}"
+    mount = ["mount", "-t", "tmpfs", "-o", size, "tmpfs", disk]
+    if os.geteuid() != 0 or subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("mounting a small disk needs root")
+    yield disk
+    subprocess.run(["umount", "--lazy", disk], check=True)

@@ -2,7 +2,6 @@
 
 import importlib
 import os
-import subprocess
 import sys
 from pathlib import Path
 
@@ -14,6 +13,8 @@ from fidip import train
 from fidip.errors import DiskError
 from fidip.files import is_whole, write_whole
 
+DISK_SIZE = "16m"
+"""Of ``small_disk``."""
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 
 
@@ -44,17 +45,6 @@ def test_the_file_before_gets_a_name_of_its_own(tmp_path):
         save(path, value, previous)
     assert (value_of(path), value_of(previous)) == (3.0, 2.0)
     assert sorted(file.name for file in tmp_path.iterdir()) == ["last.ckpt", "previous.ckpt"]
-
-
-@pytest.fixture
-def small_disk(tmp_path):
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=16m", "tmpfs", disk]
-    if os.geteuid() != 0 or subprocess.run(mount, capture_output=True, check=False).returncode:
-        pytest.skip("mounting a small disk needs root")
-    yield disk
-    subprocess.run(["umount", disk], check=True)
 
 
 def test_a_full_disk_is_one_line_and_the_file_before_is_whole(small_disk):

@@ -37,6 +37,7 @@ from fidip.scoring import results_of, score_poses, write_results
 from fidip.sweep import run_job
 from fidip.tasks import Float64, SyncedBatchNorms, WholeCheckpoints, announce, publish
 from fidip.trained import saved_config
+from fidip.types import Poses
 
 OmegaConf.register_new_resolver("fidip.place_of_run", place_of_run, replace=True)
 
@@ -86,16 +87,24 @@ def train(config: DictConfig) -> None:
     load_weights(task.net, run.weights())
     trainer.test(task, datamodule=data, verbose=False)
     if trainer.is_global_zero:
-        environment = run.write_environment(facts(config, data, trainer, minutes))
-        scores = score_poses(task.predictions, data.test_set.annotations)
-        scores["contaminated"] = len(data.contaminated)
-        facts_of_run = {"split": "test", "minutes": minutes, "updates": trainer.global_step}
-        results = results_of(scores, config, **facts_of_run)
-        write_text_whole(run.card, model_card(settings, environment, results))
-        write_image(run.overlays, contact_sheet(task.predictions, data.test_set.annotations))
-        write_results(run, results, task.predictions)
-        publish(trainer.loggers, results, run.card, run.overlays)
+        write_test(run, config, data, trainer, task.predictions, minutes)
         print(f"run folder: {run.root}")
+
+
+def write_test(
+    run: RunFolder, config: DictConfig, data: Any, trainer: pl.Trainer, poses: Poses, minutes: float
+) -> None:
+    """Score the poses of the test, write what a finished run holds, and tell the loggers."""
+    environment = run.write_environment(facts(config, data, trainer, minutes))
+    scores = score_poses(poses, data.test_set.annotations)
+    scores["contaminated"] = len(data.contaminated)
+    facts_of_run = {"split": "test", "minutes": minutes, "updates": trainer.global_step}
+    results = results_of(scores, config, **facts_of_run)
+    settings: Any = OmegaConf.to_container(config, resolve=True)
+    write_text_whole(run.card, model_card(settings, environment, results))
+    write_image(run.overlays, contact_sheet(poses, data.test_set.annotations))
+    write_results(run, results, poses)
+    publish(trainer.loggers, results, run.card, run.overlays)
 
 
 def check_new(config: DictConfig, run: RunFolder) -> None:

@@ -104,7 +104,9 @@ def test_a_resumed_run_writes_below_its_directory_only(run, monkeypatch, capsys)
     assert not (run.parent / "elsewhere").exists()
 
 
-BOMB = "a: &a [x, x]\n" + "".join(f"{k}: &{k} [*{j}, *{j}]\n" for j, k in zip("abcd", "bcde", strict=True))
+BOMB = "a: &a [x, x]\n" + "".join(
+    f"{k}: &{k} [*{j}, *{j}]\n" for j, k in zip("abcd", "bcde", strict=True)
+)
 ODD_FILES = {
     "aliases": (BOMB, "alias"),
     "deep": ("net: " + "[" * 40 + "]" * 40, "levels deep"),

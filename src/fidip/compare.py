@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from fidip.errors import DamagedRunError, RunDataError, RunError
+from fidip.errors import ConfigError, DamagedRunError, RunDataError, RunError
 from fidip.files import disk_errors, write_text_whole
 from fidip.folders import output_folder
 from fidip.metrics import annotations_to_coco, by_name, match_keypoints
@@ -77,6 +77,11 @@ def compare(config: DictConfig) -> None:
     if config.to == "wandb":
         check_installed()
     out = Path(config.out)
+    if config.data.root is not None and not Path(config.data.root).is_dir():
+        raise ConfigError(
+            f"data.root={config.data.root}: there is no such folder; expected where the test data "
+            "are. Leave it out where the runs' own paths are right"
+        )
     with output_folder(out, OUTPUTS):
         found = read_runs(config.runs, config.data.root)
         comparison = compare_runs(found.runs, match, config.against, config.rounds)

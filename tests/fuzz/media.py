@@ -351,7 +351,7 @@ VIDEOS: dict[str, Kind] = {
 
 NAMES = (
     "my baby.jpg", "b\u00e9b\u00e9.jpg", "\u8d64\u3061\u3083\u3093.jpg", "\U0001f476.jpg", "a(b).jpg", "a,b.jpg",
-    "a=b.jpg", "a[b].jpg", "a{b}.jpg", "a'b.jpg", 'a"b.jpg', "a\\b.jpg", "-a.jpg", "--out.jpg", ".hidden.jpg",
+    "a=b.jpg", "a[b].jpg", "a{b}.jpg", "a'b.jpg", 'a"b.jpg', "a\\b.jpg", "-a.jpg", "--out.jpg",
     "a.jpg.jpg", "a%d.jpg", "a{}.jpg", "%s%n.jpg", "a\nb.jpg", "a\tb.jpg", " a.jpg", "a .jpg", "$HOME.jpg",
     "${x}.jpg", "*.jpg", "a;b.jpg", "a&b.jpg", "a|b.jpg", "<b>.jpg", "\udcff\udcfe.jpg", "x" * 240 + ".jpg",
     "\u00fc" * 110 + ".jpg", "keypoints.jpg", "overlays.jpg", "CON.jpg", "\u202egpj.exe.jpg", "~.jpg", "#a.jpg",

@@ -105,6 +105,9 @@ def read_words(
         is_value = schema.takes_word and not SETS_KEY.match(given)
         word = f"{schema.main_key}={given}" if is_value else given
         match = KEY.fullmatch(word)
+        if match and not match["key"]:
+            problems.append(f"{show(word)}: expected KEY=VALUE, with a key")
+            continue
         if match is None and not word.startswith("~"):
             problems.append(_not_a_setting(word, schema))
             continue

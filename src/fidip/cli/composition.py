@@ -15,6 +15,9 @@ from omegaconf.errors import OmegaConfBaseException
 from fidip.cli.validation import did_you_mean
 from fidip.places import config_dir
 
+COMPOSING = (HydraException, OmegaConfBaseException, ValueError, AssertionError)
+"""What Hydra raises for overrides that do not fit, such as ``net=true``."""
+
 
 def compose(command: str, overrides: Sequence[str]) -> tuple[DictConfig | None, list[str]]:
     """Compose a command's configuration; overrides that do not fit are left out and reported.
@@ -31,7 +34,7 @@ def compose(command: str, overrides: Sequence[str]) -> tuple[DictConfig | None, 
         try:
             config = _compose(command, good)
             break
-        except (HydraException, OmegaConfBaseException) as error:
+        except COMPOSING as error:
             message = " ".join(str(error).split())
             culprit = _culprit(command, good, message)
             bad.append((culprit or "", message))
@@ -58,7 +61,7 @@ def _culprit(command: str, overrides: Sequence[str], message: str) -> str | None
     for word in overrides:
         try:
             _compose(command, [other for other in overrides if other != word])
-        except (HydraException, OmegaConfBaseException):
+        except COMPOSING:
             continue
         return word
     return None

@@ -40,7 +40,7 @@ def _text(value: Any) -> str:
     """Pydantic's own ``str`` refuses names of files that are not UTF-8."""
     if not isinstance(value, str):
         raise ValueError("expected text")
-    if not value:
+    if not value.strip():
         raise ValueError("expected text that is not empty")
     if "\0" in value:
         raise ValueError("expected text without NUL characters")
@@ -71,8 +71,8 @@ Name = Annotated[str, AfterValidator(_name), QUOTED]
 """A name that becomes a file or folder name: it cannot leave its folder."""
 Device = Annotated[str, AfterValidator(_device)]
 
-Count = Annotated[int, Ge(0)]
-Positive = Annotated[int, Ge(1)]
+Count = Annotated[int, Ge(0), Le(10**9)]
+Positive = Annotated[int, Ge(1), Le(10**9)]
 Seed = Annotated[int, Ge(0), Le(2**32 - 1)]
 Workers = Annotated[int, Ge(0), Le(1024)]
 Port = Annotated[int, Ge(0), Le(65535)]

@@ -153,7 +153,7 @@ def codec_of(facts: dict[str, Any], path: Path) -> HeatmapCodec:
             raise ValueError("sigma or kernel is out of range")
         sizes = _size(about["input_wh"]), _size(about["heatmap_wh"])
         return make(*sizes, sigma, partial(decoder, **settings))
-    except (KeyError, TypeError, ValueError, AttributeError, ConfigError) as error:
+    except (KeyError, TypeError, ValueError, ArithmeticError, AttributeError, ConfigError) as error:
         raise CheckpointError(
             f"{path}: its metadata do not describe a codec of fidip ({error}); export it again"
         ) from error

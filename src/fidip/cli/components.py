@@ -201,6 +201,19 @@ class ViT(Component):
     drop_path: FractionBelow1 = 0.0
 
 
+class MoveNetBackbone(Component):
+    targets = ("fidip.nn.MoveNetBackbone",)
+
+    width: Annotated[float, Field(ge=0.125, le=4)] = 1.0
+    norm: bool = False
+
+
+class MoveNetHead(Component):
+    targets = ("fidip.nn.MoveNetHead", "fidip.nn.MoveNetFullHead")
+
+    joints: Channels = 17
+
+
 class ConvHead(Component):
     targets = ("fidip.nn.ConvHead",)
 
@@ -232,8 +245,10 @@ class PixelShuffleHead(Component):
 class PoseNet(Component):
     targets = ("fidip.nn.PoseNet",)
 
-    backbone: Annotated[Any, one_of(HRNet, TimmPyramid, TimmModel, ViT)]
-    head: Annotated[Any, one_of(ConvHead, DeconvHead, UpsampleHead, PixelShuffleHead)]
+    backbone: Annotated[Any, one_of(HRNet, TimmPyramid, TimmModel, ViT, MoveNetBackbone)]
+    head: Annotated[
+        Any, one_of(ConvHead, DeconvHead, UpsampleHead, PixelShuffleHead, MoveNetHead)
+    ]
     mean: Statistics | None = None
     std: Annotated[list[PositiveFloat], Field(min_length=3, max_length=3)] | None = None
     frozen: list[Text] = []

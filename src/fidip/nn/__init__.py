@@ -9,6 +9,7 @@ from fidip.nn.domain_head import (
     ResNetDomainHead,
 )
 from fidip.nn.freeze import FrozenCounts
+from fidip.nn.movenet import MoveNetBackbone, MoveNetFullHead, MoveNetHead
 from fidip.nn.pose_head import ConvHead, DeconvHead, PixelShuffleHead, UpsampleHead
 from fidip.nn.pose_net import PoseNet, PoseOutput
 from fidip.nn.vit import ViT
@@ -22,6 +23,9 @@ __all__ = [
     "HRNetDomainHead",
     "LoadReport",
     "MobileNetDomainHead",
+    "MoveNetBackbone",
+    "MoveNetFullHead",
+    "MoveNetHead",
     "PixelShuffleHead",
     "PoseNet",
     "PoseOutput",

@@ -1,6 +1,6 @@
 """Weights from and to files.
 
-Reads what PyTorch and safetensors write, under the names of ``fidip.nn.foreign``, and never runs
+Reads what PyTorch, safetensors and TF.js write, under the names of ``fidip.nn.foreign``, and never runs
 code that a file contains. ``zoo:NAME`` and ``bundled:NAME`` stand for files: see ``fidip.nn.zoo``.
 """
 
@@ -23,6 +23,7 @@ from fidip.errors import CheckpointError
 from fidip.files import write_whole
 from fidip.nn.foreign import family_of
 from fidip.nn.recognize import net_of
+from fidip.nn.tfjs import is_tfjs, read_tfjs
 from fidip.nn.zoo import BUNDLED, ZOO, bundled, entry_of, fetch
 
 TRAINING_IMAGES = "training_images"
@@ -209,11 +210,13 @@ def _what_is_there(path: Path) -> str:
 
 
 def _read(path: Path) -> object:
-    """What a file of PyTorch (zipped, or as before version 1.6) or of safetensors holds.
+    """What a file of PyTorch (zipped, or as before version 1.6), safetensors or TF.js holds.
 
     Raises:
         CheckpointError: it is none, or needs more than numbers to be read.
     """
+    if is_tfjs(path):
+        return read_tfjs(path)
     try:
         if _is_safetensors(path):
             return load_file(path)

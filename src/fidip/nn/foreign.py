@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from fidip.nn.foreign_movenet import MARK, MOVENET, join_movenet
 from fidip.nn.foreign_vit import MMPOSE_VIT, TRANSFORMERS_VIT, join_vit
 
 Renames = tuple[tuple[str, str], ...]
@@ -115,6 +116,7 @@ DOMAIN_CLASSIFIER: Renames = (
 
 FAMILIES = (
     Family("a checkpoint of fidip train", r"net\.", ((r"^net\.", ""),)),
+    Family("MoveNet of TF.js", MARK, MOVENET, join_movenet),
     Family("FiDIP's MobileNetV2", r"features\.0\.0\.", FIDIP_MOBILENET),
     Family("mmpose's MobileNetV2", r"backbone\.conv1\.conv\.", MMPOSE_MOBILENET),
     Family("ViTPose of transformers", r"backbone\.embeddings\.", TRANSFORMERS_VIT, join_vit),

@@ -21,6 +21,9 @@ RESNETS = {6: "resnet50", 23: "resnet101", 36: "resnet152"}
 VITS = {384: "vitpose_s", 768: "vitpose_b", 1024: "vitpose_l", 1280: "vitpose_h"}
 """By channels."""
 
+MOVENETS = {32: "movenet_lightning", 56: "movenet_thunder"}
+"""By channels of the stem."""
+
 
 def net_of(weights: Mapping[str, Tensor]) -> str | None:
     """The name of the net in ``conf/net`` that weights under our names are of, if it is known.
@@ -36,12 +39,21 @@ def net_of(weights: Mapping[str, Tensor]) -> str | None:
     if "backbone.blocks.6.0.conv_pwl.weight" in weights:
         deconvolves = "head.deconv_layers.0.weight" in weights
         return "mobilenetv2_deconv" if deconvolves else "mobilenetv2"
+    stem = _shape(weights, "backbone.stem.conv.weight", 4)
+    if stem and "backbone.merges.0.depthwise.weight" in weights and _lacks_norm(weights):
+        name = MOVENETS.get(stem[0])
+        return f"{name}_full" if name and "head.center.final.weight" in weights else name
     attention = _shape(weights, "backbone.blocks.0.attn.qkv.weight", 2)
     if attention:
         name = VITS.get(attention[1])
         simple = _shape(weights, "head.final_layer.weight", 4)[-1:] == (3,)
         return f"{name}_simple" if name and simple else name
     return None
+
+
+def _lacks_norm(weights: Mapping[str, Tensor]) -> bool:
+    """Whether a MoveNet's BatchNorm is folded: only then a net in ``conf/net`` has its layers."""
+    return "backbone.stem.norm.weight" not in weights
 
 
 def _shape(weights: Mapping[str, Tensor], name: str, dimensions: int) -> tuple[int, ...]:

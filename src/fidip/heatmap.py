@@ -109,6 +109,20 @@ class HeatmapCodec:
         xy, scores = self.decoder(heatmaps)
         return xy * xy.new_tensor(self._crop_px) + xy.new_tensor(self._origin), scores
 
+    def channels(self, joints: int) -> int:
+        """How many maps there are for so many keypoints."""
+        return joints
+
+    def flip_back(
+        self, heatmaps: Tensor, flip_order: NDArray[np.int64], shift: bool = False
+    ) -> Tensor:
+        """Undo the mirroring of images in their heatmaps; see the function ``flip_back``."""
+        return flip_back(heatmaps, flip_order, shift)
+
+    def turn_back(self, heatmaps: Tensor, degrees: Sequence[float]) -> Tensor:
+        """Undo the rotation of windows in their heatmaps; see the function ``turn_back``."""
+        return turn_back(heatmaps, degrees)
+
     def sample_positions(self, axis: int) -> tuple[float, float]:
         """Of the heatmap's pixels along x (0) or y (1): the first one's place, and their distance, in crop px."""
         return self._origin[axis], self._crop_px[axis]

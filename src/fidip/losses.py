@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from torch import Tensor
 
+from fidip.errors import ConfigError
+
 
 def heatmap_mse(output: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:
     """Half the mean squared error of weighted heatmaps.
@@ -39,7 +41,50 @@ def heatmap_ohkm(output: Tensor, target: Tensor, weight: Tensor, topk: int = 8) 
     return _joint_losses(output, target, weight).topk(topk, dim=1).values.mean()
 
 
+def movenet_loss(
+    output: Tensor, target: Tensor, weight: Tensor, vector_weight: float = 1e-3
+) -> Tensor:
+    """Half the mean squared error of scores, plus the mean absolute error of vectors.
+
+    Args:
+        output: (B, 1 + 5 K, h, w) predicted maps, in the order of ``fidip.nn.MoveNetFullHead``.
+        target: (B, 1 + 5 K, h, w) wanted maps.
+        weight: (B, 1 + 5 K, h, w), of ``fidip.movenet_codec.MoveNetCodec.encode``.
+        vector_weight: factor of the error of vectors, in cells.
+
+    Returns:
+        () loss.
+    """
+    _check_shapes(output, target)
+    if weight.shape != target.shape:
+        raise ConfigError(
+            "task.loss=movenet_loss: weights of the codec are one for each joint; expected one for "
+            "each value of MoveNetCodec. Use codec=movenet_192 or fidip.losses.heatmap_mse"
+        )
+    scores = 1 + (output.shape[1] - 1) // 5
+    error = (output.float() - target.float()) * weight.float()
+    wanted = weight[:, scores:].float().sum().clamp(min=1)
+    vectors = error[:, scores:].abs().sum() / wanted
+    return error[:, :scores].square().mean() / 2 + vector_weight * vectors
+
+
 def _joint_losses(output: Tensor, target: Tensor, weight: Tensor | None) -> Tensor:
     """(B, K) float32 loss of every joint of every sample."""
+    _check_shapes(output, target)
+    if weight is not None and weight.ndim != 2:
+        raise ConfigError(
+            f"task.loss: heatmap losses take one weight for each joint, not {weight.ndim} "
+            "dimensions; for MoveNetCodec give task.loss._target_=fidip.losses.movenet_loss"
+        )
     error = (output.float() - target.float()).square().mean(dim=(2, 3)) / 2
     return error if weight is None else error * weight.float().square()
+
+
+def _check_shapes(output: Tensor, target: Tensor) -> None:
+    """Raise a ConfigError where the network's maps are not those of the codec."""
+    ours, theirs = tuple(output.shape[1:]), tuple(target.shape[1:])
+    if ours != theirs:
+        raise ConfigError(
+            f"net: gives maps of shape {ours}; expected {theirs} (maps, height, width) of the codec. "
+            "Choose codec= and codec.heatmap_wh for this net"
+        )

@@ -150,7 +150,11 @@ class DarkDecoder(Component):
 
 
 class Codec(Component):
-    targets = ("fidip.heatmap.HeatmapCodec", "fidip.udp.UdpCodec")
+    targets = (
+        "fidip.heatmap.HeatmapCodec",
+        "fidip.udp.UdpCodec",
+        "fidip.movenet_codec.MoveNetCodec",
+    )
 
     input_wh: Size
     heatmap_wh: Size
@@ -246,9 +250,7 @@ class PoseNet(Component):
     targets = ("fidip.nn.PoseNet",)
 
     backbone: Annotated[Any, one_of(HRNet, TimmPyramid, TimmModel, ViT, MoveNetBackbone)]
-    head: Annotated[
-        Any, one_of(ConvHead, DeconvHead, UpsampleHead, PixelShuffleHead, MoveNetHead)
-    ]
+    head: Annotated[Any, one_of(ConvHead, DeconvHead, UpsampleHead, PixelShuffleHead, MoveNetHead)]
     mean: Statistics | None = None
     std: Annotated[list[PositiveFloat], Field(min_length=3, max_length=3)] | None = None
     frozen: list[Text] = []
@@ -319,6 +321,12 @@ class HeatmapOhkm(Component):
     topk: Annotated[int, Field(ge=1, le=17)] = 8
 
 
+class MoveNetLoss(Component):
+    targets = ("fidip.losses.movenet_loss",)
+
+    vector_weight: NonNegative = 1e-3
+
+
 class Always(Component):
     targets = ("fidip.adapt.always",)
 
@@ -341,7 +349,7 @@ class PoseTask(Component):
     codec: Annotated[Any, one_of(Codec)]
     optimizer: Annotated[Any, one_of(Optimizer)]
     scheduler: Annotated[Any, Schedulers] = None
-    loss: Annotated[Any, one_of(HeatmapMse, HeatmapOhkm)] = None
+    loss: Annotated[Any, one_of(HeatmapMse, HeatmapOhkm, MoveNetLoss)] = None
     flip_test: bool = True
     flip_shift: bool = False
 

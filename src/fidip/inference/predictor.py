@@ -13,7 +13,7 @@ from torch import Tensor
 
 from fidip.errors import CheckpointError
 from fidip.geometry import apply_affine, box_to_center_size, clip_box, crop_affine, invert_affine
-from fidip.heatmap import HeatmapCodec, flip_back, turn_back
+from fidip.heatmap import HeatmapCodec
 from fidip.inference.runtime import Runtime
 from fidip.skeleton import COCO17
 from fidip.types import ImageSize
@@ -94,7 +94,7 @@ class Predictor:
         heatmaps = self._heatmaps(crops)
         if len(self.turns) > 1:
             by_turn = heatmaps.unflatten(0, (len(self.turns), len(windows)))
-            heatmaps = turn_back(by_turn, self.turns).mean(dim=0)
+            heatmaps = self.codec.turn_back(by_turn, self.turns).mean(dim=0)
         xy_crop, scores = self.codec.decode(heatmaps)
         if not (xy_crop.isfinite().all() and scores.isfinite().all()):
             raise CheckpointError(
@@ -111,4 +111,4 @@ class Predictor:
             return self.runtime(batch)
         # Both in one batch: half as many calls, and a batch of two is faster than twice one.
         plain, mirrored = self.runtime(torch.cat([batch, batch.flip(-1)])).chunk(2)
-        return (plain + flip_back(mirrored, self.flip_order)) / 2
+        return (plain + self.codec.flip_back(mirrored, self.flip_order)) / 2

@@ -77,8 +77,9 @@ class OnnxRuntime:
             )
         self.codec = codec_of(facts, path)
         (width, height), heatmap_wh = self.codec.input_wh, self.codec.heatmap_wh
+        channels = self.codec.channels(len(COCO17))
         crop = torch.zeros(1, 3, height, width, dtype=torch.uint8)
-        check_outputs(self._session, path, crop, [(1, len(COCO17), *heatmap_wh[::-1])])
+        check_outputs(self._session, path, crop, [(1, channels, *heatmap_wh[::-1])])
 
     def __call__(self, crops: Tensor) -> Tensor:
         return run_onnx(self._session, crops)[0]

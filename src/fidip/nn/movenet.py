@@ -159,6 +159,7 @@ class MoveNetBackbone(nn.Module):
         channels = scaled_channels(32, width)
         self.stem = _unit(SameConv2d(3, channels, 3, stride=2), norm)
         blocks: list[InvertedResidual] = []
+        widths: list[int] = []
         for expansion, base, count, stride in STAGES:
             out = scaled_channels(base, width)
             for number in range(count):
@@ -166,11 +167,12 @@ class MoveNetBackbone(nn.Module):
                     InvertedResidual(channels, out, expansion, 1 if number else stride, norm)
                 )
                 channels = out
+                widths.append(out)
         self.blocks = nn.ModuleList(blocks)
         self.last = _unit(SameConv2d(channels, LAST), norm)
         self.top = SameConv2d(LAST, PYRAMID[0])
         self.laterals = nn.ModuleList(
-            SameConv2d(blocks[number].project.conv.out_channels, out)
+            SameConv2d(widths[number], out)
             for number, out in zip(PYRAMID_BLOCKS, PYRAMID, strict=True)
         )
         self.merges = nn.ModuleList(

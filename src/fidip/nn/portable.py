@@ -25,6 +25,7 @@ from torch import Tensor, nn
 
 from fidip.errors import CheckpointError, ConfigError
 from fidip.heatmap import HeatmapCodec, argmax_decode, dark_decode, quarter_decode
+from fidip.movenet_codec import MoveNetCodec
 from fidip.nn.pose_net import IMAGENET_MEAN, IMAGENET_STD, PoseNet
 from fidip.nn.sessions import FACTS, onnx_session, run_onnx
 from fidip.types import ImageSize
@@ -49,6 +50,9 @@ class Portable(nn.Module):
         codec: its codec.
         input: one of ``INPUTS``.
         decode: give key points instead of heatmaps.
+
+    Raises:
+        ConfigError: rtmlib cannot read the codec's maps.
     """
 
     mean: Tensor
@@ -60,6 +64,11 @@ class Portable(nn.Module):
         self, net: PoseNet, codec: HeatmapCodec, input: str = "pixels", decode: bool = False
     ) -> None:
         super().__init__()
+        if input == "rtmlib" and not decode and codec.channels(1) != 1:
+            raise ConfigError(
+                f"input=rtmlib: rtmlib cannot decode the maps of {type(codec).__name__}; expected "
+                "plain heatmaps. Give decode=true, or input=pixels"
+            )
         self.net = net.eval()
         self.codec = codec
         self.input = input
@@ -118,7 +127,7 @@ def rtmlib_resampling(codec: HeatmapCodec, axis: int) -> Tensor:
     return torch.tensor(spline((xy_crop - origin) / step), dtype=torch.float32)
 
 
-CODECS = {codec.__name__: codec for codec in (HeatmapCodec, UdpCodec)}
+CODECS = {codec.__name__: codec for codec in (HeatmapCodec, UdpCodec, MoveNetCodec)}
 DECODERS = {f.__name__: f for f in (argmax_decode, quarter_decode, dark_decode, dark_udp_decode)}
 
 

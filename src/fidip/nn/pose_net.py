@@ -13,6 +13,8 @@ from torch import Tensor, nn
 from fidip.heatmap import flip_back
 from fidip.nn.freeze import FrozenCounts, freeze, frozen_counts
 
+FlipBack = Callable[[Tensor, NDArray[np.int64], bool], Tensor]
+
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 
@@ -95,6 +97,7 @@ class PoseNet(nn.Module):
         images: Tensor,
         flip_order: NDArray[np.int64] | None = None,
         flip_shift: bool = False,
+        back: FlipBack = flip_back,
     ) -> Tensor:
         """(B, K, h', w') heatmaps of (B, 3, H, W) normalised images.
 
@@ -103,12 +106,13 @@ class PoseNet(nn.Module):
             flip_order: (K,) permutation that exchanges left and right joints. If given, the
                 heatmaps are the mean with those of the mirrored images.
             flip_shift: move the latter by one pixel (see ``flip_back``).
+            back: undoes the mirroring, with the last two arguments: the codec's ``flip_back``.
         """
         heatmaps: Tensor = self(images).heatmaps
         if flip_order is None:
             return heatmaps
         mirrored: Tensor = self(images.flip(-1)).heatmaps
-        return (heatmaps + flip_back(mirrored, flip_order, flip_shift)) / 2
+        return (heatmaps + back(mirrored, flip_order, flip_shift)) / 2
 
     def frozen_counts(self) -> FrozenCounts:
         """How many parameter tensors and parameters do not learn."""

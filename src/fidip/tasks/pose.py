@@ -125,7 +125,7 @@ class PoseTask(pl.LightningModule):
     def _predict(self, batch: Batch, annotations: Sequence[Annotation]) -> Tensor:
         """Keep the batch's poses for the end of the epoch; returns its (B, K, h, w) heatmaps."""
         images = self.net.normalize(batch.crops)
-        heatmaps = self.net.heatmaps(images, self.flip_order, self.flip_shift)
+        heatmaps = self.net.heatmaps(images, self.flip_order, self.flip_shift, self.codec.flip_back)
         xy_crop, scores = self.codec.decode(heatmaps)
         self._parts.append(to_poses(xy_crop, scores, batch, annotations))
         return heatmaps

@@ -1,7 +1,8 @@
 # ruff: noqa: N999 - the command is named so
 """``fidip import``: write the pose network of any known checkpoint as safetensors.
 
-Weights alone: what a checkpoint of ours records of its training images stays behind.
+Only weights are written: what a checkpoint of ours records of its training images is left out.
+Weights that are stored in half precision stay so.
 """
 
 from __future__ import annotations
@@ -11,8 +12,10 @@ from fidip.cli import check_arguments, command, instantiate
 if __name__ == "__main__":
     check_arguments("import")
 
+from collections.abc import Sequence
 from pathlib import Path
 
+import torch
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
@@ -20,6 +23,7 @@ from fidip.errors import CheckpointError, ConfigError
 from fidip.files import require_file
 from fidip.nn.checkpoints import Weights, fill, read_weights, save_weights
 from fidip.nn.recognize import net_of
+from fidip.nn.tfjs import is_tfjs, tfjs_files
 from fidip.places import config_dir
 from fidip.run_folder import fingerprint
 
@@ -36,7 +40,9 @@ def import_(config: DictConfig) -> None:
     name, net_config = choose_net(config, weights)
     net = instantiate(net_config)
     report = fill(net, weights)
-    source = {"source": weights.path.name, "source_sha256": fingerprint([weights.path])}
+    if all(weights.tensors[name].dtype == torch.float16 for name in report.loaded):
+        net.half()  # exact, and half the size
+    source = {"source": weights.path.name, "source_sha256": fingerprint(files_of(weights.path))}
     save_weights(net, out, {"family": weights.family, "net": name, **source})
     print(report)
     print(f"written: {out}; use it with net={name} ckpt={out}")
@@ -59,6 +65,11 @@ def choose_net(config: DictConfig, weights: Weights) -> tuple[str, DictConfig]:
     net_config = OmegaConf.load(config_dir() / "net" / f"{name}.yaml")
     assert isinstance(net_config, DictConfig)
     return name, net_config
+
+
+def files_of(path: Path) -> Sequence[Path]:
+    """The files that a checkpoint consists of."""
+    return tfjs_files(path) if is_tfjs(path) else [path]
 
 
 @command("import")

@@ -24,7 +24,6 @@ from fidip.nn.zoo import BUNDLED, ZOO, Entry, entries, entry_of, fetch
 from fidip.places import config_dir
 from fidip.run_folder import RunFolder
 
-DEMONSTRATION = "has seen rendered people only and is wrong more often than right on photographs"
 NEEDED = ("data", "net", "codec", "task")
 """Parts of a run's configuration that have no default."""
 DEFAULT, FALLBACK = "zoo:vitpose-b", "zoo:bundled"
@@ -57,8 +56,8 @@ def load_predictor(
     """
     ckpt = ckpt or default_ckpt()
     known = zoo_entry(ckpt)
-    if known and known.source.startswith(BUNDLED) and ckpt != FALLBACK:
-        warn(f"ckpt={ckpt} {DEMONSTRATION}")
+    if known and known.warning and ckpt != FALLBACK:
+        warn(f"ckpt={ckpt} {known.warning}")
     if ckpt.endswith(".onnx"):
         exported = OnnxRuntime(Path(ckpt), device)
         return Predictor(exported, exported.codec, flip_test, rotation_test)
@@ -72,7 +71,7 @@ def default_ckpt() -> str:
         fetch(entry_of(DEFAULT))
     except CheckpointError:
         warn(
-            f"{DEFAULT} is not available, so {FALLBACK} is used, which {DEMONSTRATION}: "
+            f"{DEFAULT} is not available, so {FALLBACK} is used, which {entry_of(FALLBACK).warning}: "
             f"'fidip zoo fetch={DEFAULT.removeprefix(ZOO)}' tells how to get the better one"
         )
         return FALLBACK
@@ -107,7 +106,7 @@ def settings_of(ckpt: str, weights: Weights, config: DictConfig | None = None) -
         return saved_config(run, ("net", "codec"))
     if config is not None and config.name != "unnamed":
         return config
-    known = zoo_entry(ckpt) or vitpose_entry(weights)
+    known = zoo_entry(ckpt) or entry_of_net(weights)
     if known is not None:
         return composed([f"net={known.net}", f"codec={known.codec}"])
     raise ConfigError(
@@ -156,14 +155,16 @@ def zoo_entry(ckpt: str) -> Entry | None:
     """What the zoo knows of ``zoo:NAME`` or ``bundled:NAME``; None of anything else."""
     if ckpt.startswith(ZOO):
         return entry_of(ckpt)
-    return next((entry for entry in entries().values() if entry.source == ckpt), None)
+    same = ckpt.replace("_", "-")  # in names of bundled weights
+    found = (e for e in entries().values() if e.source.replace("_", "-") == same)
+    return next(found, None) if ckpt.startswith(BUNDLED) else None
 
 
-def vitpose_entry(weights: Weights) -> Entry | None:
-    """An entry of the same net and codec as a ViTPose file: its learned positions fix the crops' size."""
+def entry_of_net(weights: Weights) -> Entry | None:
+    """An entry of the same net and codec as a ViTPose or MoveNet file: they determine the codec."""
     net = net_of(weights.tensors) or ""
     of_net = (entry for entry in entries().values() if entry.net == net)
-    return next(of_net, None) if net.startswith("vitpose") else None
+    return next(of_net, None) if net.startswith(("vitpose", "movenet")) else None
 
 
 def composed(overrides: Sequence[str]) -> DictConfig:

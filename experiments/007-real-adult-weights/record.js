@@ -1,4 +1,4 @@
-// node record.js: runs the original graphs with TF.js on generated images; writes recorded.json
+// Runs the original graphs with TF.js on generated images and writes recorded.json, see README.md.
 const fs = require('fs'), crypto = require('crypto');
 const tf = require('@tensorflow/tfjs');
 function picture(size, seed) {
@@ -34,7 +34,6 @@ const NODES = {features: P + 'center_net_mobile_net_v2fpn_feature_extractor/mode
       const c = {net: name, seed, size, sha256: crypto.createHash('sha256').update(px).digest('hex')};
       keys.forEach((k, i) => c[k] = {shape: res[i].shape, values: Array.from(res[i].dataSync())});
       out.cases.push(c); console.log(name, seed, c.sha256, c.keypoints.values.slice(0, 9));
-      fs.writeFileSync(`input_${name}_${seed}.bin`, px);
     }
   }
   fs.writeFileSync('recorded.json', JSON.stringify(out));

@@ -193,8 +193,9 @@ def test_import_of_a_tfjs_pair_gives_the_bundled_weights(tfjs, monkeypatch, tmp_
     assert written == f"written: {out}; use it with net=movenet_lightning_full ckpt={out}"
     with safe_open(out, "pt") as ours, safe_open(bundled("movenet-lightning"), "pt") as shipped:
         assert ours.metadata()["source_sha256"] == fingerprint(list(tfjs_files(tfjs)))
-        assert ours.keys() == shipped.keys()
-        for name in shipped.keys():
+        names = list(shipped.keys())
+        assert list(ours.keys()) == names
+        for name in names:
             assert ours.get_tensor(name).dtype == torch.float16
             assert torch.equal(ours.get_tensor(name), shipped.get_tensor(name))
 

@@ -27,11 +27,15 @@ def joints_in(codec, count=4, seed=0, margin=20):
 def reference_decode(maps, stride=4):
     """One person, cell by cell, as the graph does."""
     center, heatmaps = maps[0], maps[1:18]
-    regress, offset = maps[18:52].reshape(17, 2, *center.shape), maps[52:].reshape(17, 2, *center.shape)
+    regress, offset = (
+        maps[18:52].reshape(17, 2, *center.shape),
+        maps[52:].reshape(17, 2, *center.shape),
+    )
     height, width = center.shape
     best = max(
         (center[y, x] / (np.hypot(y - height / 2, x - width / 2) + 1.8), -y, -x)
-        for y in range(height) for x in range(width)
+        for y in range(height)
+        for x in range(width)
     )
     cy, cx = -best[1], -best[2]
     xy, scores = [], []
@@ -39,12 +43,13 @@ def reference_decode(maps, stride=4):
         ry, rx = cy + regress[k, 0, cy, cx], cx + regress[k, 1, cy, cx]
         _, y, x = max(
             (heatmaps[k, y, x] / (np.hypot(y - ry, x - rx) + 1.8), -y, -x)
-            for y in range(height) for x in range(width)
+            for y in range(height)
+            for x in range(width)
         )
         y, x = -y, -x
         xy.append([stride * (x + offset[k, 1, y, x]), stride * (y + offset[k, 0, y, x])])
         scores.append(heatmaps[k, y, x])
-    return np.array(xy), np.array(scores)  # fmt: skip
+    return np.array(xy), np.array(scores)
 
 
 def test_decoding_is_that_of_the_graph():
@@ -125,7 +130,7 @@ def test_mirrored_maps_are_those_of_mirrored_joints(codec):
     mirrored = joints[:, COCO17.flip_order.tolist()].clone()
     mirrored[..., 0] = codec.input_wh[0] - 1 - mirrored[..., 0]
     labelled = torch.ones(3, 17)
-    maps, weights = codec.encode(joints, labelled)
+    maps, _ = codec.encode(joints, labelled)
     back = codec.flip_back(codec.encode(mirrored, labelled)[0], COCO17.flip_order)
     # Vectors are equal; the Gaussians' centres are a quarter of a cell away.
     torch.testing.assert_close(back[:, 18:], maps[:, 18:], atol=1e-4, rtol=0)
@@ -188,7 +193,7 @@ def test_the_loss_is_the_sum_of_both_errors():
 
 def test_a_loss_of_another_codec_is_refused():
     target, weight = CODEC.encode(joints_in(CODEC), torch.ones(4, 17))
-    with pytest.raises(ConfigError, match="fidip.losses.movenet_loss"):
+    with pytest.raises(ConfigError, match=r"fidip\.losses\.movenet_loss"):
         heatmap_mse(target, target, weight)
     plain = HeatmapCodec((192, 192), (48, 48), 1.5, dark_decode)
     heatmaps, weights = plain.encode(joints_in(CODEC), torch.ones(4, 17))
@@ -205,5 +210,7 @@ def test_turning_the_window_and_the_image_agree():
     turned = cv2.warpAffine(
         maps[0, 1].numpy(), cv2.getRotationMatrix2D((23.5, 23.5), 90, 1.0), (48, 48)
     )
-    back = CODEC.turn_back(F.pad(torch.from_numpy(turned)[None, None, None], (0, 0, 0, 0, 1, 84)), [90])
-    assert back[0, 0, 1].argmax() == 10 * 48 + 24  # fmt: skip
+    back = CODEC.turn_back(
+        F.pad(torch.from_numpy(turned)[None, None, None], (0, 0, 0, 0, 1, 84)), [90]
+    )
+    assert back[0, 0, 1].argmax() == 10 * 48 + 24

@@ -30,8 +30,8 @@ def picture(size, seed):
     steps = steps + (x * y * (seed + 1) // 64)[..., None]
     image = 60 + abs(steps % 510 - 255) // 3
     scale, shift = size // 64, 2 * seed - 2
-    for x0, y0, x1, y1, radius, paint in PARTS:
-        x0, x1 = (v[0] + v[1] * seed if isinstance(v, tuple) else v for v in (x0, x1))
+    for start, y0, end, y1, radius, paint in PARTS:
+        x0, x1 = (v[0] + v[1] * seed if isinstance(v, tuple) else v for v in (start, end))
         for i in range(17):
             at_x = scale * ((16 - i) * (x0 + shift) + i * (x1 + shift)) // 16
             at_y = scale * ((16 - i) * y0 + i * y1) // 16

@@ -10,7 +10,7 @@ from omegaconf import OmegaConf
 
 from fidip.cli import config_dir
 from fidip.errors import CheckpointError, ConfigError, DiskError
-from fidip.nn.zoo import BUNDLED, HUB, entries, entry_of, fetch
+from fidip.nn.zoo import BUNDLED, HUB, bundled, entries, entry_of, fetch
 
 CONTENT = b"weights" * 1000
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
@@ -93,6 +93,14 @@ def test_files_that_people_must_get_themselves():
     assert entry.state == "to be copied by hand"
     with pytest.raises(CheckpointError, match=r"terms: non-commercial use only.*copy it to"):
         fetch(entry)
+
+
+def test_the_bundled_movenet_is_the_documented_one():
+    path = fetch(entry_of("zoo:movenet-lightning"))
+    assert path == bundled("movenet-lightning") == bundled("movenet_lightning")
+    assert path.stat().st_size < 4.7e6
+    card = config_dir().parent / "experiments" / "007-real-adult-weights" / "README.md"
+    assert hashlib.sha256(path.read_bytes()).hexdigest() in card.read_text(encoding="utf-8")
 
 
 def test_the_bundled_net_is_there():

@@ -118,7 +118,7 @@ class People(Sequence[Annotation]):
 
     @classmethod
     def without_others(cls, labelled: Sequence[Annotation]) -> People:
-        """People of data that hold no crowds, nobody without a label and no image without people."""
+        """Return people of a dataset without crowds, unlabelled people and empty images."""
         images = {
             a.image_id: ImageInfo(
                 a.image_id, a.image_path.name, a.image_path, a.image_wh, a.is_synthetic, a.posture

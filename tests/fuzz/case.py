@@ -60,7 +60,7 @@ class Box:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self.work = root / "up" / "up" / "work"
+        self.work = root / "up" / "up" / "here"
         self.home = root / "home"
         self.temporary = root / "temporary"
         for folder in (self.work, self.home, self.temporary):

@@ -70,7 +70,7 @@ def make_onnx(
 
 
 def with_outside_weights(location: str) -> bytes:
-    """A network whose weights lie in another file, such as one that is nobody's business."""
+    """A network whose weights are in another file, which may be private."""
     model = onnx.load_model_from_string(make_onnx())
     kernel = model.graph.initializer[0]
     kernel.ClearField("raw_data")

@@ -19,7 +19,7 @@ Snapshot = dict[str, tuple[object, ...]]
 
 LARGE = 200_000
 """Bytes from which a file is not hashed."""
-WORK = "up/up/work/"
+WORK = "up/up/here/"
 OUT, RUN = f"{WORK}out", f"{WORK}in/run"
 """Where results belong, and a run directory that is gone on with, in a box."""
 OURS = {"stdout", "stderr", "case.pkl"}

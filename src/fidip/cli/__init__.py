@@ -28,17 +28,17 @@ from fidip.places import config_dir
 __all__ = ["check_arguments", "command", "explain", "instantiate", "main", "user_errors"]
 
 COMMANDS = {
-    "synthesize": "write a free data set in SyRIP's layout",
-    "check": "look at all of a data set, and say what is odd",
+    "synthesize": "render a free synthetic dataset in SyRIP's layout",
+    "check": "validate a dataset and report problems",
     "train": "train and test one experiment",
     "evaluate": "score a checkpoint or a COCO results file",
-    "predict": "key points of photographs and videos",
-    "app": "the same on a web page on this computer",
-    "compare": "table and page from run folders",
-    "export": "write a network as ONNX or TorchScript, checked",
-    "zoo": "weights that have a name: their terms, and which are here",
-    "labels": "labels of other programs as a data set",
-    "import": "turn a checkpoint of others into ours",
+    "predict": "detect keypoints in photographs and videos",
+    "app": "run the same in a local web page",
+    "compare": "compare finished runs in tables and a page",
+    "export": "export a network to ONNX or TorchScript and check it",
+    "zoo": "list pretrained models, their licences, and which are downloaded",
+    "labels": "convert labels of other programs into a dataset",
+    "import": "convert an external checkpoint",
 }
 
 

@@ -61,7 +61,7 @@ def read_second_labels(path: Path, people: People) -> SecondLabels:
         people: those of the data set.
 
     Raises:
-        DataError: the file is malformed, is of other images, or labels nobody in these images.
+        DataError: the file is malformed, belongs to other images, or has no labelled person in these.
         TypeError: ``people`` is a plain sequence of annotations.
     """
     document = read_json(path)

@@ -61,9 +61,9 @@ def describe_slices(
 ) -> dict[str, dict[str, dict[str, Any]]]:
     """AP with its interval, images and people, by property and value.
 
-    Scored are the people of the value on their images, against their predictions and those of nobody;
-    crowds and unlabelled people on these images are ignored as COCO's evaluation does. A property that
-    all people share is left out: it tells nothing apart.
+    The people with a value are scored on their images, against their predictions and those that match
+    no person. Crowds and unlabelled people on these images are ignored, as in COCO's evaluation. A
+    property that all people share is left out.
 
     Args:
         results: N entries of a COCO results file.

@@ -324,7 +324,7 @@ def test_a_run_directory_that_cannot_be(monkeypatch, tmp_path, tiny_root, capsys
     monkeypatch.chdir(tmp_path)
     (tmp_path / "file").write_text("mine")
     command = [*SMALL_RUN, f"data.root={tiny_root}", f"hydra.run.dir={place}"]
-    ends_with("give another path", capsys, monkeypatch, *command)
+    ends_with("Choose another", capsys, monkeypatch, *command)
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
     assert (tmp_path / "file").read_text() == "mine"
 

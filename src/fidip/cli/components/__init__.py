@@ -1,0 +1,69 @@
+"""What a configuration may build: every ``_target_`` with the types and ranges of its arguments.
+
+The classes mirror constructors, one field an argument, so that values are checked in milliseconds
+and before PyTorch is imported. They are also the list of targets that a run directory may name:
+see ``fidip.cli.targets``.
+"""
+
+from fidip.cli.components.base import (
+    FAMILIES,
+    REGISTRY,
+    Component,
+    is_allowed,
+    one_of,
+    schema_of,
+    trusting,
+)
+from fidip.cli.components.data import SyripDataModule
+from fidip.cli.components.inference import (
+    Chain,
+    NoDetector,
+    OnnxDetector,
+    Overlay,
+    TorchvisionDetector,
+)
+from fidip.cli.components.nets import Codec, PoseNet
+from fidip.cli.components.synthesis import Look
+from fidip.cli.components.training import (
+    AveragedWeights,
+    Checkpoints,
+    CurveFile,
+    FidipTask,
+    Optimizer,
+    PoseTask,
+    ProgressBar,
+    Pruning,
+    Schedulers,
+    Trainer,
+    WandbRun,
+)
+
+__all__ = [
+    "FAMILIES",
+    "REGISTRY",
+    "AveragedWeights",
+    "Chain",
+    "Checkpoints",
+    "Codec",
+    "Component",
+    "CurveFile",
+    "FidipTask",
+    "Look",
+    "NoDetector",
+    "OnnxDetector",
+    "Optimizer",
+    "Overlay",
+    "PoseNet",
+    "PoseTask",
+    "ProgressBar",
+    "Pruning",
+    "Schedulers",
+    "SyripDataModule",
+    "TorchvisionDetector",
+    "Trainer",
+    "WandbRun",
+    "is_allowed",
+    "one_of",
+    "schema_of",
+    "trusting",
+]

@@ -27,6 +27,8 @@ class _Quoted:
 
 QUOTED = _Quoted()
 
+LONGEST_NAME, LONGEST_PATH = 255, 4095
+"""Bytes that file systems take."""
 NAME_RULE = "a plain name: letters, digits, spaces and any of ._+-=,()@, and not a path"
 
 
@@ -44,6 +46,9 @@ def _text(value: Any) -> str:
         raise ValueError("expected text that is not empty")
     if "\0" in value:
         raise ValueError("expected text without NUL characters")
+    encoded = value.encode("utf-8", "surrogateescape")
+    if len(encoded) > LONGEST_PATH or max(map(len, encoded.split(b"/"))) > LONGEST_NAME:
+        raise ValueError(f"expected names of at most {LONGEST_NAME} bytes, {LONGEST_PATH} in all")
     return value
 
 

@@ -331,7 +331,7 @@ def test_detections_replace_the_boxes_and_doubles_are_suppressed(
     assert results["box_source"] == f"detections: {file}"
     assert sorted(p["image_id"] for p in predictions) == sorted(a["image_id"] for a in truth)
     again = ["overwrite=true"]
-    _, every = run_evaluate(monkeypatch, tmp_path, *arguments[:2], "nms_threshold=1.1", *again)
+    _, every = run_evaluate(monkeypatch, tmp_path, *arguments[:2], "nms_threshold=1", *again)
     assert len(every) == 3 * len(truth)
     _, soft = run_evaluate(monkeypatch, tmp_path, *arguments[:2], "nms=soft", *again)
     assert len(soft) == 3 * len(truth)  # no image has more than 20

@@ -46,7 +46,7 @@ def test_torchscript(tmp_path, capsys):
         (["ckpt=x", "out=net.pt"], "files of format=onnx end in .onnx"),
         (["ckpt=x", "out=net.onnx", "format=tflite"], "format=tflite is not one of onnx, torch"),
         (["ckpt=x", "out=net.onnx", "input=bgr"], "input=bgr is not one of pixels"),
-        (["ckpt=x", "out=net.onnx"], "checkpoint x: there is no such file"),
+        (["ckpt=x", "out=net.onnx"], "ckpt=x: there is no such file"),
     ],
 )
 def test_what_is_wrong_is_said(arguments, expected):

@@ -17,7 +17,7 @@ from omegaconf import DictConfig, OmegaConf
 from torch import Tensor
 
 from fidip.errors import CheckpointError, ConfigError
-from fidip.files import copy_whole, require_file
+from fidip.files import copy_whole, disk_errors, require_file
 from fidip.nn.portable import INPUTS, Check, Portable, compare, write_onnx, write_torchscript
 from fidip.trained import load_net
 
@@ -64,7 +64,8 @@ def export(config: DictConfig) -> None:
     model = Portable(net, codec, config.input, config.decode)
     with TemporaryDirectory() as folder:
         made = Path(folder) / path.name
-        found = FORMATS[config.format][1](model, made)
+        with disk_errors(made, f"out={path}"):
+            found = FORMATS[config.format][1](model, made)
         if not found.error <= TOLERANCE * max(found.largest, TOLERANCE):
             raise CheckpointError(
                 f"out={path}: not written, for the file would not compute what the network does "

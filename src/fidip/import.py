@@ -36,7 +36,7 @@ def import_(config: DictConfig) -> None:
     if out.suffix != ".safetensors":
         raise ConfigError(f"out={out}: weights are written as .safetensors; name such a file")
     require_file(out, f"out={out}")
-    weights = read_weights(config.src)
+    weights = read_weights(config.src, "src")
     name, net_config = choose_net(config, weights)
     net = instantiate(net_config)
     report = fill(net, weights)

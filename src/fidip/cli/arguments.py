@@ -108,6 +108,9 @@ def read_words(
         if match and not match["key"]:
             problems.append(f"{show(word)}: expected KEY=VALUE, with a key")
             continue
+        if match and match["key"] in HYDRA_PATHS and match["value"] in ("", "''", '""'):
+            problems.append(f"{match['key']}=: expected a folder")
+            continue
         if match is None and not word.startswith("~"):
             problems.append(_not_a_setting(word, schema))
             continue

@@ -162,7 +162,7 @@ class Evaluate(_Inheriting):
     boxes: Text = "gt"
     box_threshold: Fraction = 0.0
     nms: Literal["hard", "soft"] = "hard"
-    nms_threshold: Annotated[float, Field(ge=0, le=10)] = 0.9
+    nms_threshold: Fraction = 0.9
     calibrate: bool = False
     human: Text | None = None
     clip_boxes: bool = True

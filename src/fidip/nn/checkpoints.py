@@ -113,13 +113,17 @@ def load_weights(net: nn.Module, ckpt: str | Path, allow_partial: bool = False) 
     return fill(net, read_weights(ckpt), allow_partial)
 
 
-def read_weights(ckpt: str | Path) -> Weights:
-    """The tensors of a file under our names.
+def read_weights(ckpt: str | Path, setting: str = "ckpt") -> Weights:
+    """Return the tensors of a file under our names.
+
+    Args:
+        ckpt: as for ``load_weights``.
+        setting: the key that names the file, for messages.
 
     Raises:
         CheckpointError: the file is missing, or holds no tensors.
     """
-    path = resolve(str(ckpt))
+    path = resolve(str(ckpt), setting)
     tensors, others = _split(_read(path))
     if not tensors:
         raise CheckpointError(
@@ -181,7 +185,7 @@ def training_images(ckpt: str | Path) -> frozenset[str] | None:
     return next((frozenset(map(str, f)) for f in found if isinstance(f, list)), None)
 
 
-def resolve(ckpt: str) -> Path:
+def resolve(ckpt: str, setting: str = "ckpt") -> Path:
     """The existing file that ``ckpt`` stands for; weights of the zoo are downloaded if need be.
 
     Raises:
@@ -197,8 +201,8 @@ def resolve(ckpt: str) -> Path:
         return path / IN_FOLDERS
     if not path.is_file():
         raise CheckpointError(
-            f"checkpoint {ckpt}: {_what_is_there(path)}; expected a file of weights, a run "
-            "directory, or zoo:NAME. Check ckpt="
+            f"{setting}={ckpt}: {_what_is_there(path)}; expected a file of weights, a run directory, "
+            "or zoo:NAME"
         )
     return path
 

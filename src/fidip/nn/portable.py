@@ -6,6 +6,7 @@ What a file expects and gives is written into it, see ``Portable.facts``.
 from __future__ import annotations
 
 import inspect
+import io
 import json
 import logging
 import math
@@ -241,10 +242,12 @@ def write_onnx(model: Portable, path: Path) -> Check:
 
 def write_torchscript(model: Portable, path: Path) -> Check:
     """Write a TorchScript file of any batch size."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    written = io.BytesIO()  # PyTorch's own writer ends the process where a disk is full
     with torch.no_grad(), _quiet():
         traced = torch.jit.trace(model, model.example(2), check_trace=False)
-        torch.jit.save(traced, str(path), _extra_files={FACTS: json.dumps(model.facts())})
+        torch.jit.save(traced, written, _extra_files={FACTS: json.dumps(model.facts())})
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(written.getvalue())
         loaded = torch.jit.load(str(path))
 
     def run(images: Tensor) -> list[Tensor]:

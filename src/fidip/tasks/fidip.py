@@ -72,6 +72,7 @@ class FidipTask(PoseTask):
         **pose_task: Any,
     ) -> None:
         super().__init__(**pose_task)
+        self._domain_loader: Any = None
         self.automatic_optimization = False
         self.domain_head = domain_head(self.net.feature_channels)
         keep_out_of_ddp(self, "domain_head")
@@ -174,13 +175,19 @@ class FidipTask(PoseTask):
             scheduler.step()
         return torch.stack(losses).mean(0)
 
+    def setup(self, stage: str) -> None:
+        """Read the data of domain pretraining, whose errors should show before a run begins."""
+        is_due = int(self.domain_epochs_done) < self.domain_epochs
+        if stage == "fit" and is_due and self.trainer.ckpt_path is None:
+            self._domain_loader = self.trainer.datamodule.domain_dataloader()
+
     def on_train_start(self) -> None:
         """Domain pretraining, unless a checkpoint says that it is done."""
         share(self.domain_head.state_dict().values())
         epochs = range(int(self.domain_epochs_done), self.domain_epochs)
         if not epochs:
             return
-        loader = self.trainer.datamodule.domain_dataloader()
+        loader = self._domain_loader or self.trainer.datamodule.domain_dataloader()
         self.net.eval()
         for epoch in epochs:
             loader.sampler.set_epoch(epoch)

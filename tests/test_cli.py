@@ -81,6 +81,7 @@ def test_an_interrupt_is_status_130():
         ("callbacks.checkpoints.monitor=val/XX", "expected one of val/OKS or val/AP"),
         ("trainer.precision=7", "trainer.precision=7: expected one of 32-true"),
         ("+foo=1", "foo: unknown key"),
+        ("seed=${nothing}", "seed: refers to a key that does not exist"),
         (f"data.root={'x' * 300}", "expected names of at most 255 bytes"),
         ("task.flip_test=nan", "task.flip_test=nan: expected true or false\n"),
         ("+data.rot=x", "data.rot: unknown key, did you mean 'root'?"),

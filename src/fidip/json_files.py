@@ -63,9 +63,11 @@ def read_bytes(path: Path) -> bytes:
     """Return the content of a file.
 
     Raises:
-        DataError: it cannot be read.
+        DataError: it cannot be read, or is a folder, a pipe or a device.
     """
     try:
+        if path.exists() and not path.is_file():
+            raise DataError(f"{path}: not a regular file; expected a file to read")
         return path.read_bytes()
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror})") from error

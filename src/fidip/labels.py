@@ -43,6 +43,10 @@ def labels(config: DictConfig) -> None:
         raise ConfigError("give source=FILE and out=DIR")
     source, out, split = Path(config.source), Path(config.out), str(config.split)
     check_split(split)
+    if config.images and not Path(config.images).is_dir():
+        raise ConfigError(
+            f"images={config.images}: there is no such folder; expected the folder of the images"
+        )
     file = out / "annotations" / f"person_keypoints_{split}.json"
     if file.exists():
         raise ConfigError(f"{file} exists; choose another split=NAME or out=DIR")

@@ -2,6 +2,7 @@
 
 import copy
 import json
+import os
 import random
 
 import pytest
@@ -318,3 +319,9 @@ def test_sizes_may_be_written_with_a_point(tmp_path, tiny_root, labels):
     path.write_text(json.dumps(labels))
     people = read_annotations(path, tiny_root / "images" / SPLIT).people
     assert people[0].image_wh[0] == labels["images"][0]["width"]
+
+
+def test_a_pipe_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "pipe.json")
+    with pytest.raises(DataError, match=r"pipe\.json: not a regular file"):
+        read_json(tmp_path / "pipe.json")

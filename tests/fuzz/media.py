@@ -52,6 +52,7 @@ FOUND = frozenset(
 )
 """Kinds of files that a folder is searched for."""
 EITHER = frozenset({OK, BAD})
+IN_PART = frozenset({SOME_FAILED})
 GOOD = frozenset({OK})
 
 
@@ -333,7 +334,7 @@ VIDEOS: dict[str, Kind] = {
     "random bytes .mpg": Kind(".mpg", lambda rng, box, stage: rng.randbytes(3000)),
     "random bytes .webm": Kind(".webm", lambda rng, box, stage: rng.randbytes(3000)),
     "cut, index last .mp4": Kind(".mp4", _cut(_whole, 0.02, 0.6)),
-    "cut, index first .mp4": Kind(".mp4", _cut(_video(30, (64, 48), True), 0.5, 0.9)),
+    "cut, index first .mp4": Kind(".mp4", _cut(_video(30, (64, 48), True), 0.5, 0.9), IN_PART),
     "header only .mp4": Kind(".mp4", lambda rng, box, stage: stage.video.read_bytes()[:40]),
     "noise for pictures .mp4": Kind(".mp4", _without_pictures),
     "sound .mp4": Kind(".mp4", _constant(_wav())),

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from omegaconf import DictConfig, ListConfig, OmegaConf
-from omegaconf.errors import OmegaConfBaseException
+from omegaconf.errors import InterpolationKeyError, OmegaConfBaseException
 from pydantic import BaseModel, ValidationError
 
 from fidip.cli.components import is_allowed, schema_of
@@ -54,11 +54,13 @@ class Resolved:
         values: all values that there are.
         references: keys that only repeat another key, ``a: ${b}``, with the name of that.
         missing: keys without a value, or with an interpolation that has none yet.
+        broken: keys with an interpolation of a key that does not exist.
     """
 
     values: dict[str, Any] = field(default_factory=dict)
     references: dict[str, str] = field(default_factory=dict)
     missing: set[str] = field(default_factory=set)
+    broken: set[str] = field(default_factory=set)
 
 
 NO_VALUE = "a value"
@@ -93,7 +95,11 @@ def find_problems(schema: type[BaseModel], config: DictConfig) -> list[str]:
         _, expected = found.setdefault(_referred(key, resolved.references), about)
         if words not in expected:
             expected.append(words)
-    return [_sentence(key, value, expected) for key, (value, expected) in found.items()]
+    broken = [
+        f"{key}: refers to a key that does not exist; expected the name of one in ${{...}}"
+        for key in sorted(resolved.broken)
+    ]
+    return [_sentence(key, value, expected) for key, (value, expected) in found.items()] + broken
 
 
 def resolve(config: DictConfig) -> Resolved:
@@ -117,6 +123,9 @@ def _plain(node: Any, raw: Any, path: Path, out: Resolved) -> Any:
         try:
             missing = OmegaConf.is_missing(node, key)
             value = None if missing else node[key]
+        except InterpolationKeyError:
+            missing = True
+            out.broken.add(dotted((*path, key)))
         except OmegaConfBaseException:
             missing = True
         if missing:

@@ -87,8 +87,10 @@ def load_net(ckpt: str, config: DictConfig | None = None) -> tuple[PoseNet, Heat
     run = RunFolder(Path(ckpt))
     weights = read_weights(run.weights() if run.config.is_file() else ckpt)
     trained = settings_of(ckpt, weights, config)
-    net: PoseNet = instantiate(trained.net)
-    codec: HeatmapCodec = instantiate(trained.codec)
+    saved = RunFolder.of_checkpoint(ckpt)
+    source = saved.config if saved else None
+    net: PoseNet = instantiate(trained.net, source=source)
+    codec: HeatmapCodec = instantiate(trained.codec, source=source)
     report = fill(net, weights, bool(config and config.allow_partial))
     if report.missing:
         print(report)

@@ -43,7 +43,7 @@ def instantiate(node: DictConfig, *args: Any, source: object = None, **kwargs: A
     except (HydraException, OmegaConfBaseException) as error:
         cause = error.__cause__ or error
         if isinstance(cause, FidipError):
-            raise cause from error
+            raise type(cause)(f"{where}{cause}") from error
         reason = " ".join(str(cause).split()) or type(cause).__name__
         raise ConfigError(f"{where}{key}: cannot build {node.get('_target_')}: {reason}") from error
 

@@ -10,11 +10,11 @@ from .stage import Stage
 
 AREAS: dict[str, tuple[int, dict[Draw, int]]] = {
     "settings": (
-        14,
+        32,  # the cheapest: most end before PyTorch is needed
         {
             settings.draw_value: 20,
             settings.draw_method_value: 2,
-            settings.draw_several: 36,
+            settings.draw_several: 80,
             settings.draw_grammar: 6,
             settings.draw_typo: 3,
             settings.draw_choice: 3,

@@ -348,7 +348,7 @@ def draw_several(rng: Random, box: Box, stage: Stage) -> Case:
     keys, base = COMMANDS[command]
     # a detector's keys are there only with a detector
     typed = [key for key in keys if keys[key] in TYPED and not key.startswith("detector.")]
-    chosen = rng.sample(typed, min(len(typed), rng.randrange(4, 9)))
+    chosen = rng.sample(typed, min(len(typed), rng.randrange(10, 21)))
     # a comma is refused by Hydra itself, before any value is looked at
     values = {key: [value for value in keys[key] if value != "1,5"] for key in chosen}
     given = [f"{key}={rng.choice(values[key])}" for key in chosen]

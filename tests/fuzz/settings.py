@@ -343,7 +343,7 @@ TYPED = (BOOL, FRACTION, POSITIVE, NOT_NEGATIVE, POSITIVE_INT, COUNT, OPTIONAL_C
 
 
 def draw_several(rng: Random, box: Box, stage: Stage) -> Case:
-    """Several bad values at once: all are told in the one line."""
+    """Several bad values at once; the one line names all of them."""
     command = rng.choice(["predict", "evaluate", "train", "train", "train", "synthesize", "check"])
     keys, base = COMMANDS[command]
     # a detector's keys are there only with a detector

@@ -170,7 +170,7 @@ def damage(path, how):
     ("how", "words"),
     [
         ("missing", "cannot be read (No such file or directory)"),
-        ("a folder", "cannot be read (Is a directory)"),
+        ("a folder", "not a regular file; expected a file to read"),
         ("empty", "the file is empty; copy it again"),
         ("cut", "not an image, or cut short; copy it again"),
         ("text", "not an image, or cut short; copy it again"),

@@ -24,7 +24,6 @@ from fidip.files import disk_errors, write_text_whole
 from fidip.folders import output_folder
 from fidip.metrics import annotations_to_coco, by_name, match_keypoints
 from fidip.report import (
-    HEADER,
     Comparison,
     Found,
     Run,
@@ -44,6 +43,7 @@ from fidip.report import (
     results_csv,
     rule,
     send_dashboard,
+    summary_header,
     summary_rows,
     workspace,
 )
@@ -132,7 +132,7 @@ def show(found: Found, comparison: Comparison) -> None:
     console = Console()
     if not console.is_terminal:
         console.width = 160  # nothing to fit into
-    console.print(_table(HEADER, summary_rows(runs, comparison), footnote(runs)))
+    console.print(_table(summary_header(runs), summary_rows(runs, comparison), footnote(runs)))
     if comparison.differences:
         header, rows = difference_header(comparison), difference_rows(runs, comparison)
         console.print(_table(header, rows, rule(runs, comparison)))

@@ -21,7 +21,7 @@ from pytorch_lightning.loggers import Logger
 from pytorch_lightning.plugins.environments import SLURMEnvironment
 from pytorch_lightning.utilities import rank_zero_only
 
-from fidip.experiment import check, check_files
+from fidip.experiment import absent_weights, check, check_files
 from fidip.files import write_text_whole
 from fidip.nn.checkpoints import load_weights, training_images
 from fidip.report import contact_sheet, model_card
@@ -86,18 +86,48 @@ def train(config: DictConfig) -> None:
     # By ourselves: of averaged weights Lightning would load the last before averaging.
     load_weights(task.net, run.weights())
     trainer.test(task, datamodule=data, verbose=False)
+    poses = task.predictions
+    source = test_source(config, data, task, trainer) if data.source_split else None
     if trainer.is_global_zero:
-        write_test(run, config, data, trainer, task.predictions, minutes)
+        write_test(run, config, data, trainer, poses, source, minutes)
         print(f"run folder: {run.root}")
 
 
+def test_source(
+    config: DictConfig, data: Any, task: Any, trainer: pl.Trainer
+) -> dict[str, str | float | None]:
+    """Test on the data of pretraining, with the trained weights and with those of ``ckpt``.
+
+    Returns:
+        The split, its AP after training, and before; that is None without weights to start from.
+    """
+
+    def ap() -> float:
+        trainer.test(task, data.source_dataloader(), verbose=False)
+        return float(score_poses(task.predictions, data.source_people)["metrics"]["AP"])
+
+    after, before = ap(), None
+    if config.ckpt and not absent_weights(config):
+        load_weights(task.net, config.ckpt, config.allow_partial)
+        before = ap()
+    return {"split": data.source_split, "AP": after, "AP_before": before}
+
+
 def write_test(
-    run: RunFolder, config: DictConfig, data: Any, trainer: pl.Trainer, poses: Poses, minutes: float
+    run: RunFolder,
+    config: DictConfig,
+    data: Any,
+    trainer: pl.Trainer,
+    poses: Poses,
+    source: dict[str, Any] | None,
+    minutes: float,
 ) -> None:
     """Score the poses of the test, write what a finished run holds, and tell the loggers."""
     environment = run.write_environment(facts(config, data, trainer, minutes))
     scores = score_poses(poses, data.test_set.annotations)
     scores["contaminated"] = len(data.contaminated)
+    if source is not None:
+        scores["source"] = source
     facts_of_run = {"split": "test", "minutes": minutes, "updates": trainer.global_step}
     results = results_of(scores, config, **facts_of_run)
     settings: Any = OmegaConf.to_container(config, resolve=True)

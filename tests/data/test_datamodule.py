@@ -229,13 +229,14 @@ def test_a_trainer_gets_other_batches_every_epoch(tiny_root, tmp_path, workers):
 def test_every_config_makes_a_data_module(name, tiny_root):
     with hydra.initialize_config_dir(str(config_dir()), version_base="1.3"):
         config = hydra.compose(
-            f"data/{name}", [f"data.root={tiny_root}", "+codec.input_wh=[48,64]", "+seed=3"]
+            f"data/{name}",
+            [f"data.root={tiny_root}", "data.batch_size=6", "+codec.input_wh=[48,64]", "+seed=3"],
         )
     data = instantiate(config.data)
     assert data.input_wh == (48, 64)
     assert data.seed == 3
     adult = name == "demo_adults"
-    if name not in ("coco", "free_people"):  # whose splits the tiny data have not
+    if name not in ("coco", "free_people"):  # the tiny dataset lacks their splits
         data.setup("fit")
         assert len(data.test_set) == (4 if adult else 5)
         assert isinstance(next(iter(data.train_dataloader())), Batch)

@@ -72,6 +72,17 @@ def test_seeds_are_put_together(runs):
     assert lines[-1] == "the labels are gone"
 
 
+def test_what_is_left_of_pretraining_is_a_column(runs):
+    for run, ap in zip(runs[:2], (0.2, 0.3), strict=True):
+        run.results["source"] = {"split": "validate_adult", "AP": ap, "AP_before": 0.5}
+    runs[2].results["source"] = {"split": "validate_adult", "AP": 0.01, "AP_before": None}
+    text = markdown(runs, NOTHING)
+    assert "| AP, source | kept | minutes |" in text.splitlines()[0]
+    assert "| 0.250 | 50% | 2.0 |" in text.splitlines()[2]
+    assert "| 0.010 | n/a | 2.0 |" in text.splitlines()[3]
+    assert "on validate_adult" in text
+
+
 def test_the_interval_of_several_seeds_is_theirs_together(runs):
     known = replace(NOTHING, intervals={"finetune_demo": {"AP": (0.21, 0.52)}})
     assert "| 0.210 to 0.520 |" in markdown(runs, known).splitlines()[2]

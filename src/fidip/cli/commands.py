@@ -23,6 +23,7 @@ from fidip.cli.components import (
     PoseTask,
     ProgressBar,
     Pruning,
+    ReplayTask,
     Schedulers,
     SyripDataModule,
     TorchvisionDetector,
@@ -123,7 +124,7 @@ class Train(Command):
     data: Annotated[Any, one_of(SyripDataModule)]
     net: Annotated[Any, one_of(PoseNet)]
     codec: Annotated[Any, one_of(Codec)]
-    task: Annotated[Any, one_of(PoseTask, FidipTask)]
+    task: Annotated[Any, one_of(PoseTask, FidipTask, ReplayTask)]
     optimizer: Annotated[Any, one_of(Optimizer)]
     scheduler: Annotated[Any, Schedulers]
     callbacks: dict[str, Annotated[Any, Callbacks]]
@@ -142,7 +143,7 @@ class Saved(Strict):
     data: Annotated[Any, one_of(SyripDataModule)] | None = None
     net: Annotated[Any, one_of(PoseNet)] | None = None
     codec: Annotated[Any, one_of(Codec)] | None = None
-    task: Annotated[Any, one_of(PoseTask, FidipTask)] | None = None
+    task: Annotated[Any, one_of(PoseTask, FidipTask, ReplayTask)] | None = None
     callbacks: dict[str, Annotated[Any, Callbacks]] | None = None
     logger: _Loggers | None = None
     trainer: Annotated[Any, one_of(Trainer)] | None = None
@@ -154,7 +155,7 @@ class Evaluate(_Inheriting):
 
     seed: Seed
     data: Annotated[Any, one_of(SyripDataModule)]
-    task: Annotated[Any, one_of(PoseTask, FidipTask)]
+    task: Annotated[Any, one_of(PoseTask, FidipTask, ReplayTask)]
     logger: _Loggers
     trainer: Annotated[Any, one_of(Trainer)]
     predictions: Text | None = None

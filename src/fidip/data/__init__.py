@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from fidip.data.annotations import AnnotationFile, read_annotations
 from fidip.data.augment import Augmentation
 from fidip.data.contamination import image_hashes, trained_on
-from fidip.data.dataset import PoseDataset, read_image
+from fidip.data.dataset import PoseDataset, WithReplay, read_image
 from fidip.data.detections import read_detections
 from fidip.data.sampler import BalancedSampler, EvalSampler, ShuffledSampler
 from fidip.data.second_labels import SecondLabels, read_second_labels
@@ -24,6 +24,7 @@ __all__ = [
     "SecondLabels",
     "ShuffledSampler",
     "SyripDataModule",
+    "WithReplay",
     "image_hashes",
     "read_annotations",
     "read_detections",

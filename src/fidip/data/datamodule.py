@@ -10,14 +10,19 @@ from typing import Any
 import cv2
 import pytorch_lightning as pl
 import torch
-from torch.utils.data import DataLoader, Sampler
+from torch.utils.data import DataLoader, Dataset, Sampler
 
 from fidip.data.annotations import AnnotationFile, read_annotations, require_both_domains
 from fidip.data.augment import Augmentation
 from fidip.data.contamination import image_hashes, trained_on
-from fidip.data.dataset import PoseDataset, check_images
+from fidip.data.dataset import PoseDataset, WithReplay, check_images
 from fidip.data.layout import find_split
-from fidip.data.sampler import BalancedSampler, EvalSampler, ShuffledSampler
+from fidip.data.sampler import (
+    BalancedSampler,
+    EvalSampler,
+    ReplaySampler,
+    ShuffledSampler,
+)
 from fidip.data.splits import split_validation, take_images
 from fidip.nn.checkpoints import TRAINING_IMAGES
 from fidip.types import Annotation, Batch, ImageSize, People, Sample, SampleKey
@@ -45,6 +50,10 @@ class SyripDataModule(pl.LightningDataModule):
         val_fraction: part of the training images that validation takes; 0 for no validation.
         real_images, synthetic_images: how many of them to train on, drawn from what validation
             leaves, see ``take_images``; None for all, 0 for none.
+        replay_split: name of a split of the data that the network was pretrained on; a third of
+            every batch is taken from it. None for no replay.
+        source_split: name of a split that tests what is left of pretraining; None for none.
+        replay_augment: how replayed samples are augmented; None for not at all.
         seed: of the validation cut, the draw, the order and the augmentation.
         skip_unusable: leave out, and count, people too small to crop, who are an error otherwise.
         allow_contaminated: train even though test images are trained on.
@@ -54,17 +63,20 @@ class SyripDataModule(pl.LightningDataModule):
             bring along may be added before ``setup``.
 
     Attributes, after ``setup``:
-        train_set, val_set, test_set: the PoseDatasets.
+        train_set: what is trained on, a ``WithReplay`` where there is a ``replay_split``.
+        val_set, test_set: the PoseDatasets.
         val_people, test_people: whom the latter two are scored against.
+        source_people: the people of ``source_split``, if there is one.
         train_json, test_json, test_images: where they come from.
         contaminated: test images that are trained on; of ``setup("fit")`` alone.
     """
 
-    train_set: PoseDataset
+    train_set: PoseDataset | WithReplay
     val_set: PoseDataset
     test_set: PoseDataset
     val_people: People
     test_people: People
+    source_people: People
 
     def __init__(
         self,
@@ -81,6 +93,9 @@ class SyripDataModule(pl.LightningDataModule):
         val_fraction: float = 0.1,
         real_images: int | None = None,
         synthetic_images: int | None = None,
+        replay_split: str | None = None,
+        source_split: str | None = None,
+        replay_augment: Augmentation | None = None,
         seed: int = 0,
         skip_unusable: bool = False,
         allow_contaminated: bool = False,
@@ -98,6 +113,9 @@ class SyripDataModule(pl.LightningDataModule):
         self.val_fraction = val_fraction
         self.real_images = real_images
         self.synthetic_images = synthetic_images
+        self.replay_split = replay_split
+        self.replay_augment = replay_augment
+        self.source_split = source_split
         self.seed = seed
         self.skip_unusable = skip_unusable
         self.allow_contaminated = allow_contaminated
@@ -134,6 +152,8 @@ class SyripDataModule(pl.LightningDataModule):
         """
         self.test_people = self._read(self.test_split).people
         self.test_set = PoseDataset(self.test_people, self.input_wh)
+        if self.source_split is not None:
+            self.source_people = self._read(self.source_split).people
         if stage == "test":
             return
         people = self._read(self.train_split).people
@@ -141,11 +161,13 @@ class SyripDataModule(pl.LightningDataModule):
         train = take_images(train, self.real_images, self.synthetic_images, self.seed)
         if self.balanced:
             require_both_domains(self.train_json, train)
-        self.train_set = PoseDataset(train, self.input_wh, self.augment, self.seed)
+        new = PoseDataset(train, self.input_wh, self.augment, self.seed)
+        replayed = self._replayed()
+        self.train_set = WithReplay(new, replayed) if replayed else new
         self.val_people = people.part(val)
         self.val_set = PoseDataset(self.val_people, self.input_wh)
         if stage == "fit":
-            self._record([*train, *val])
+            self._record([*self.train_set.annotations, *val])
             check_images(self.test_people)
 
     def state_dict(self) -> dict[str, Any]:
@@ -157,6 +179,8 @@ class SyripDataModule(pl.LightningDataModule):
         self.training_images.update(state_dict[TRAINING_IMAGES])
 
     def train_dataloader(self) -> DataLoader[Sample]:
+        if isinstance(self.train_set, WithReplay):
+            return self._loader(self.train_set, self._replay_sampler(self.train_set))
         return self._loader(self.train_set, self._train_sampler(self.train_set, self.balanced))
 
     def val_dataloader(self) -> DataLoader[Sample] | list[DataLoader[Sample]]:
@@ -164,6 +188,10 @@ class SyripDataModule(pl.LightningDataModule):
 
     def test_dataloader(self) -> DataLoader[Sample]:
         return self._eval_loader(self.test_set)
+
+    def source_dataloader(self) -> DataLoader[Sample]:
+        """The people of ``source_split``, as they are tested."""
+        return self._eval_loader(PoseDataset(self.source_people, self.input_wh))
 
     def domain_dataloader(self) -> DataLoader[Sample]:
         """Balanced batches of adults, on which the domain head learns before the adaptation.
@@ -176,6 +204,12 @@ class SyripDataModule(pl.LightningDataModule):
         self._record(people)
         dataset = PoseDataset(people, self.input_wh, self.augment, self.seed)
         return self._loader(dataset, self._train_sampler(dataset, balanced=True))
+
+    def _replayed(self) -> PoseDataset | None:
+        if self.replay_split is None:
+            return None
+        people = self._read(self.replay_split).people
+        return PoseDataset(people, self.input_wh, self.replay_augment, self.seed)
 
     def _record(self, people: Sequence[Annotation]) -> None:
         """Remember the images of ``people``, and refuse to see those that are tested on."""
@@ -208,10 +242,18 @@ class SyripDataModule(pl.LightningDataModule):
             return BalancedSampler(domains, *options)
         return ShuffledSampler(len(dataset), *options)
 
+    def _replay_sampler(self, dataset: WithReplay) -> ReplaySampler:
+        new = dataset.new.annotations
+        domains = [bool(person.is_synthetic) for person in new] if self.balanced else None
+        counts = len(new), len(dataset.replayed)
+        return ReplaySampler(
+            domains, *counts, self.batch_size, self.seed, self._rank, self._world_size
+        )
+
     def _eval_loader(self, dataset: PoseDataset) -> DataLoader[Sample]:
         return self._loader(dataset, EvalSampler(len(dataset), self._rank, self._world_size))
 
-    def _loader(self, dataset: PoseDataset, sampler: Sampler[SampleKey]) -> DataLoader[Sample]:
+    def _loader(self, dataset: Dataset[Sample], sampler: Sampler[SampleKey]) -> DataLoader[Sample]:
         return DataLoader(
             dataset,
             batch_size=self.batch_size,

@@ -11,6 +11,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from torch import Tensor
 from torch.utils.data import Dataset
 
 from fidip.data.augment import Augmentation, View
@@ -90,6 +91,34 @@ class PoseDataset(Dataset[Sample]):
             crop_to_image=invert_affine(image_to_crop),
             index=index,
         )
+
+
+class WithReplay(Dataset[Sample]):
+    """New data followed by data of the kind that the network was pretrained on.
+
+    Args:
+        new: what the network is to learn; first in ``annotations``.
+        replayed: what it must not forget.
+    """
+
+    def __init__(self, new: PoseDataset, replayed: PoseDataset) -> None:
+        self.new = new
+        self.replayed = replayed
+        self.annotations = [*new.annotations, *replayed.annotations]
+
+    def __len__(self) -> int:
+        return len(self.annotations)
+
+    def __getitem__(self, key: SampleKey) -> Sample:
+        """Return the sample of a key, as ``PoseDataset`` does."""
+        if key.index < len(self.new):
+            return self.new[key]
+        sample = self.replayed[key._replace(index=key.index - len(self.new))]
+        return replace(sample, index=key.index)
+
+    def is_replayed(self, index: Tensor) -> Tensor:
+        """Whether the samples at (B,) positions are replayed, (B,) bool."""
+        return index >= len(self.new)
 
 
 def check_images(people: Sequence[Annotation]) -> None:

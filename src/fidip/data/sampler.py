@@ -50,7 +50,7 @@ class _GroupSampler(Sampler[SampleKey]):
         if rest:
             raise ConfigError(
                 f"data.batch_size={batch_size} in {world_size} process(es) cannot be divided "
-                f"between {len(groups)} domains; choose an even number"
+                f"between {len(groups)} groups of samples; choose a multiple of {len(groups)}"
             )
 
     def set_epoch(self, epoch: int) -> None:
@@ -124,6 +124,37 @@ class BalancedSampler(_GroupSampler):
     ) -> None:
         synthetic = np.asarray(is_synthetic, dtype=bool)
         groups = [np.flatnonzero(synthetic), np.flatnonzero(~synthetic)]
+        super().__init__(groups, batch_size, seed, rank, world_size)
+
+
+class ReplaySampler(_GroupSampler):
+    """Batches of which a third is replayed, see ``fidip.data.WithReplay``.
+
+    An epoch is one pass over the largest group.
+
+    Args:
+        is_synthetic: domain of every new sample, for as many of both in every batch; None to take
+            new samples as they come.
+        count: number of new samples.
+        replayed: number of replayed samples, which follow the new ones.
+        batch_size, seed, rank, world_size: as for ``BalancedSampler``.
+
+    Raises:
+        ConfigError: the samples that all processes take in one step are no multiple of 3.
+    """
+
+    def __init__(
+        self,
+        is_synthetic: Sequence[bool] | None,
+        count: int,
+        replayed: int,
+        batch_size: int,
+        seed: int = 0,
+        rank: int = 0,
+        world_size: int = 1,
+    ) -> None:
+        first = np.arange(count) % 2 == 0 if is_synthetic is None else np.array(is_synthetic, bool)
+        groups = [np.flatnonzero(first), np.flatnonzero(~first), count + np.arange(replayed)]
         super().__init__(groups, batch_size, seed, rank, world_size)
 
 

@@ -14,7 +14,6 @@ from fidip.report.overlay import contact_sheet
 from fidip.report.page import html_page
 from fidip.report.runs import Found, Run, read_runs
 from fidip.report.tables import (
-    HEADER,
     difference_header,
     difference_rows,
     differences_csv,
@@ -22,11 +21,11 @@ from fidip.report.tables import (
     markdown,
     results_csv,
     rule,
+    summary_header,
     summary_rows,
 )
 
 __all__ = [
-    "HEADER",
     "Comparison",
     "Found",
     "Run",
@@ -49,6 +48,7 @@ __all__ = [
     "results_csv",
     "rule",
     "send_dashboard",
+    "summary_header",
     "summary_rows",
     "workspace",
 ]

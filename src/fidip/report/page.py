@@ -14,12 +14,12 @@ from fidip.report.overlay import side_by_side
 from fidip.report.runs import Run, by_experiment
 from fidip.report.sweeps import sweep_curves
 from fidip.report.tables import (
-    HEADER,
     difference_header,
     difference_rows,
     footnote,
     intervals_over,
     rule,
+    summary_header,
     summary_rows,
 )
 
@@ -42,7 +42,7 @@ def html_page(
     same_images = {comparison.against} & set(comparison.intervals) | set(comparison.differences)
     first = [group[0] for name, group in by_experiment(runs).items() if name in same_images]
     return template.get_template("compare.html").render(
-        header=HEADER,
+        header=summary_header(runs),
         rows=summary_rows(runs, comparison),
         footnote=footnote(runs),
         difference_header=difference_header(comparison),

@@ -63,6 +63,12 @@ class _Slice(_Stored):
     interval: Ends | None
 
 
+class _Source(_Stored):
+    split: Line
+    AP: Share
+    AP_before: Share | None
+
+
 class _Results(_Stored):
     """What a comparison reads of ``results.json``; other keys are left as they are."""
 
@@ -78,6 +84,7 @@ class _Results(_Stored):
     kinds: dict[str, Share | None] = {}
     reliability: _Reliability | None = None
     slices: dict[Name, dict[Name, _Slice]] = {}
+    source: _Source | None = None
 
 
 class _Environment(_Stored):

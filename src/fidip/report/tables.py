@@ -23,11 +23,41 @@ def summary_rows(runs: list[Run], comparison: Comparison) -> list[list[str]]:
         cells = [_spread(mean_and_spread(group, column)) for column in COLUMNS]
         minutes = sum(float(run.results.get("minutes", 0)) for run in group) / len(group)
         interval = show_interval(interval_of(group, comparison))
-        rows.append([name, str(len(group)), *cells, interval, f"{minutes:.1f}"])
+        source = _source_cells(group) if _are_source_tested(runs) else []
+        rows.append([name, str(len(group)), *cells, interval, *source, f"{minutes:.1f}"])
     return rows
 
 
-HEADER = ["experiment", "seeds", *COLUMNS, "AP, 95 % interval", "minutes"]
+def summary_header(runs: list[Run]) -> list[str]:
+    """The headings of ``summary_rows``."""
+    source = ["AP, source", "kept"] if _are_source_tested(runs) else []
+    return ["experiment", "seeds", *COLUMNS, "AP, 95 % interval", *source, "minutes"]
+
+
+def source_note(runs: list[Run]) -> str:
+    """What the columns of the source say; empty where there are none."""
+    splits = {run.results["source"]["split"] for run in runs if run.results.get("source")}
+    if not splits:
+        return ""
+    return (
+        f"AP, source: on {', '.join(sorted(splits))}, people of the kind that the weights were "
+        "pretrained on. kept: its ratio to the AP of these weights before training."
+    )
+
+
+def _are_source_tested(runs: list[Run]) -> bool:
+    return any(run.results.get("source") for run in runs)
+
+
+def _source_cells(group: list[Run]) -> list[str]:
+    """Mean AP on the source, and its ratio to that before training, where they are known."""
+    tests = [run.results["source"] for run in group if run.results.get("source")]
+    if len(tests) < len(group):
+        return ["n/a", "n/a"]
+    after = sum(test["AP"] for test in tests) / len(tests)
+    before = [test["AP_before"] for test in tests if test["AP_before"]]
+    kept = f"{after / (sum(before) / len(before)):.0%}" if len(before) == len(tests) else "n/a"
+    return [f"{after:.3f}", kept]
 
 
 def difference_header(comparison: Comparison) -> list[str]:
@@ -98,7 +128,7 @@ def rule(runs: list[Run], comparison: Comparison) -> str:
 
 def markdown(runs: list[Run], comparison: Comparison, notes: Sequence[str] = ()) -> str:
     """Tables of the experiments and of their differences, what these depend on, and notes."""
-    parts = [_markdown(HEADER, summary_rows(runs, comparison)), footnote(runs)]
+    parts = [_markdown(summary_header(runs), summary_rows(runs, comparison)), footnote(runs)]
     if comparison.differences:
         parts += [_markdown(difference_header(comparison), difference_rows(runs, comparison))]
         parts += [rule(runs, comparison)]
@@ -151,7 +181,9 @@ def footnote(runs: list[Run]) -> str:
         f"{r.results['instances']} people, {r.results['box_source']} boxes, OKS by {r.results['area_source']}"
         for r in runs
     }
-    return f"{'; '.join(sorted(parts))}. {intervals_over(runs)}"
+    return " ".join(
+        filter(None, [f"{'; '.join(sorted(parts))}.", intervals_over(runs), source_note(runs)])
+    )
 
 
 def intervals_over(runs: list[Run]) -> str:

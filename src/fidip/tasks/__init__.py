@@ -9,6 +9,7 @@ from fidip.tasks.pose import PoseTask
 from fidip.tasks.precision import Float64
 from fidip.tasks.processes import SyncedBatchNorms
 from fidip.tasks.pruning import Pruned, Pruning, open_storage
+from fidip.tasks.replay import ReplayTask
 from fidip.tasks.schedules import constant, step_decay
 from fidip.tasks.wandb_run import WandbRun, announce, has_key, publish
 
@@ -22,6 +23,7 @@ __all__ = [
     "ProgressBar",
     "Pruned",
     "Pruning",
+    "ReplayTask",
     "SyncedBatchNorms",
     "WandbRun",
     "WholeCheckpoints",

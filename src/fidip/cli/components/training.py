@@ -109,6 +109,13 @@ class FidipTask(PoseTask):
     accumulate: Positive = 1
 
 
+class ReplayTask(PoseTask):
+    targets = ("fidip.tasks.ReplayTask",)
+
+    map_weight: NonNegative = 1.0
+    feature_weight: NonNegative = 1e-3
+
+
 class Checkpoints(Component):
     targets = ("fidip.tasks.Checkpoints",)
 

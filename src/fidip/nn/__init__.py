@@ -9,6 +9,7 @@ from fidip.nn.domain_head import (
     ResNetDomainHead,
 )
 from fidip.nn.freeze import FrozenCounts
+from fidip.nn.interpolation import interpolate
 from fidip.nn.movenet import MoveNetBackbone, MoveNetFullHead, MoveNetHead
 from fidip.nn.pose_head import ConvHead, DeconvHead, PixelShuffleHead, UpsampleHead
 from fidip.nn.pose_net import PoseNet, PoseOutput
@@ -33,6 +34,7 @@ __all__ = [
     "TimmPyramid",
     "UpsampleHead",
     "ViT",
+    "interpolate",
     "load_weights",
     "save_weights",
 ]

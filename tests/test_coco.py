@@ -19,7 +19,7 @@ from fidip.data.layout import find_split
 from fidip.metrics import annotations_to_coco
 from fidip.types import People
 
-SMALL = ("net=demo", "codec=demo", "data.num_workers=0")
+SMALL = ("net=movenet_lightning", "codec=demo", "data.num_workers=0")
 CROWD, NOBODY, SPECK = 900, 901, 902
 """Ids of annotations that make no sample."""
 

@@ -40,7 +40,16 @@ def runs(tmp_path_factory, tiny_root):
     folder = tmp_path_factory.mktemp("runs")
     with pytest.MonkeyPatch.context() as patch:
         for name, options in (
-            ("pretrain", ["experiment=pretrain_demo"]),
+            (
+                "pretrain",
+                [
+                    "experiment=finetune_demo",
+                    "data.balanced=false",
+                    "data.train_split=train_adult",
+                    "data.test_split=validate_adult",
+                    "callbacks.checkpoints.monitor=val/OKS",
+                ],
+            ),
             (
                 "fidip",
                 [
@@ -112,8 +121,8 @@ def test_validation_may_be_asked_for(runs, monkeypatch, capfd, tmp_path):
 def test_weights_without_a_record_are_scored_and_nothing_is_claimed(
     tiny_root, monkeypatch, capfd, tmp_path
 ):
-    assert training_images("bundled:demo_adult") is None
-    arguments = ["ckpt=bundled:demo_adult", "experiment=finetune_demo", f"out={tmp_path}"]
+    assert training_images("bundled:movenet-lightning") is None
+    arguments = ["ckpt=bundled:movenet-lightning", "experiment=finetune_demo", f"out={tmp_path}"]
     status, out, _ = run(monkeypatch, capfd, evaluate, *arguments, f"data.root={tiny_root}")
     assert status == 0
     assert "CONTAMINATED" not in out

@@ -20,7 +20,7 @@ def compose(*overrides):
 @pytest.mark.slow
 def test_a_bundled_network_as_onnx(tmp_path):
     out = tmp_path / "net.onnx"
-    command = ["fidip.export", "ckpt=bundled:demo_adult", f"out={out}", "decode=true"]
+    command = ["fidip.export", "ckpt=bundled:movenet-lightning", f"out={out}", "decode=true"]
     done = subprocess.run(
         [sys.executable, "-m", *command], capture_output=True, text=True, check=False
     )
@@ -34,7 +34,7 @@ def test_a_bundled_network_as_onnx(tmp_path):
 
 def test_torchscript(tmp_path, capsys):
     out = tmp_path / "net.pt"
-    export(compose("ckpt=bundled:demo_adult", f"out={out}", "format=torchscript"))
+    export(compose("ckpt=bundled:movenet-lightning", f"out={out}", "format=torchscript"))
     assert "largest error 0.0e+00" in capsys.readouterr().out
     assert out.is_file()
 
@@ -55,7 +55,7 @@ def test_what_is_wrong_is_said(arguments, expected):
 
 
 def test_openvino_is_named_where_it_is_missing(tmp_path):
-    arguments = ["ckpt=bundled:demo_adult", f"out={tmp_path / 'net.xml'}", "format=openvino"]
+    arguments = ["ckpt=bundled:movenet-lightning", f"out={tmp_path / 'net.xml'}", "format=openvino"]
     try:
         import openvino  # noqa: F401
     except ModuleNotFoundError:
@@ -79,7 +79,7 @@ def test_a_device_is_not_replaced(tmp_path):
     device = tmp_path / "net.onnx"
     device.symlink_to("/dev/null")
     with pytest.raises(DiskError, match="not a regular file"):
-        export(compose("ckpt=bundled:demo_adult", f"out={device}"))
+        export(compose("ckpt=bundled:movenet-lightning", f"out={device}"))
     assert device.is_symlink()
 
 
@@ -88,6 +88,6 @@ def test_a_file_that_does_not_compute_the_same_is_not_written(tmp_path, monkeypa
     out.write_text("of before")
     monkeypatch.setattr("fidip.export.TOLERANCE", -1)
     with pytest.raises(CheckpointError, match="not written"):
-        export(compose("ckpt=bundled:demo_adult", f"out={out}", "format=torchscript"))
+        export(compose("ckpt=bundled:movenet-lightning", f"out={out}", "format=torchscript"))
     assert out.read_text() == "of before"
     assert list(tmp_path.iterdir()) == [out]

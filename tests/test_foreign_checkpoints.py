@@ -83,8 +83,8 @@ def test_import_of_a_net_that_weights_do_not_tell(monkeypatch, tmp_path, capsys)
     )
     net = instantiate(OmegaConf.load(config_dir() / "net" / "demo.yaml"))
     save_weights(net, tmp_path / "demo.safetensors", {})
-    run(import_, monkeypatch, f"src={tmp_path / 'demo.safetensors'}", out, "net=demo")
-    assert "use it with net=demo" in capsys.readouterr().out
+    run(import_, monkeypatch, f"src={tmp_path / 'demo.safetensors'}", out, "net=movenet_lightning")
+    assert "use it with net=movenet_lightning" in capsys.readouterr().out
 
 
 def refusal(capsys, command, monkeypatch, *arguments):

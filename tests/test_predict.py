@@ -21,7 +21,7 @@ sys.path.insert(0, str(__import__("pathlib").Path(__file__).parent / "inference"
 from made_media import make_video
 from odd_media import make_cut_video, make_odd_folder
 
-DEMO = "ckpt=bundled:demo_adult"
+DEMO = "ckpt=bundled:movenet-lightning"
 """A small net: the default takes several times as long."""
 
 
@@ -232,7 +232,7 @@ def test_a_cache_that_cannot_be_written_to_is_one_line(photos, monkeypatch, tmp_
 def test_weights_that_give_nan_are_an_error_and_never_a_table(
     photos, monkeypatch, tmp_path, capsys
 ):
-    predictor = predict.load_predictor("bundled:demo_adult")
+    predictor = predict.load_predictor("bundled:movenet-lightning")
     monkeypatch.setattr(
         predictor, "runtime", lambda crops: torch.full((len(crops), 17, 24, 24), torch.nan)
     )
@@ -277,7 +277,7 @@ def test_frames_without_the_infant_stay_as_empty_rows(monkeypatch, tmp_path):
 def test_a_video_is_smoothed_unless_told(monkeypatch, tmp_path):
     """Raw rows are what the finder says; smoothed ones tremble less, in every row and in the overlay."""
     video = make_video(tmp_path / "v.mp4", [i / 25 for i in range(12)])
-    finder = Finder(predict.load_predictor("bundled:demo_adult"), lost=0)
+    finder = Finder(predict.load_predictor("bundled:movenet-lightning"), lost=0)
     found = np.stack([finder(frame.image).xy for frame in Video(video)])
     xy = {}
     for name in ("none", "kalman"):

@@ -59,7 +59,7 @@ def test_a_missing_camera_is_one_line(monkeypatch, tmp_path, capfd):
 def test_a_recording_is_smoothed_and_drawn_as_it_comes(monkeypatch, tmp_path):
     """As the filters that need no later frame do with what is found in the same video."""
     video = make_video(tmp_path / "v.mp4", [i / 25 for i in range(12)])
-    common = ["ckpt=bundled:demo_adult", "lost=0", "flip_test=false"]
+    common = ["ckpt=bundled:movenet-lightning", "lost=0", "flip_test=false"]
     camera, file = tmp_path / "camera", tmp_path / "file"
     assert run_predict(monkeypatch, f"source=webcam:{video}", f"out={camera}", *common) == 0
     run_predict(monkeypatch, f"source={video}", f"out={file}", "smoothing.causal=true", *common)

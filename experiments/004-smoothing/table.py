@@ -36,7 +36,7 @@ TRACKED = 0.5
 """Intersection over union with the infant's box from which on it is tracked."""
 
 
-def main(clips: Path, table: Path, ckpt: str = "bundled:demo_adult") -> None:
+def main(clips: Path, table: Path, ckpt: str = "bundled:movenet-lightning") -> None:
     truth = json.loads((clips / "annotations" / "person_keypoints_clips.json").read_text())
     predictor = load_predictor(ckpt)
     tracks = [follow(predictor, clips, video) for video in tqdm(truth["videos"], unit="clip")]

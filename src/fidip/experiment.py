@@ -18,7 +18,7 @@ MISSING = {
     "ckpt": "weights of a network pretrained on adults; ckpt=FILE takes a checkpoint of "
     "experiment=pretrain_coco, of the HRNet zoo, DarkPose, SimpleBaseline or mmpose; "
     "ckpt=null starts from random weights, enough to try an experiment on free data "
-    f"({FREE_DATA} out=data/demo); ckpt=bundled:demo_adult fits the demo's net",
+    f"({FREE_DATA} out=data/demo); ckpt=bundled:movenet-lightning is in the package",
     "sweep.trial": "the number of a trial, which a search gives: fidip train -m sweep=optuna",
     "data.root": f"the folder of the dataset, in SyRIP's layout; {FREE_DATA} out=data/demo "
     "renders a free one, then data.root=data/demo",

@@ -235,10 +235,9 @@ def test_every_config_makes_a_data_module(name, tiny_root):
     data = instantiate(config.data)
     assert data.input_wh == (48, 64)
     assert data.seed == 3
-    adult = name == "demo_adults"
-    if name not in ("coco", "free_people"):  # the tiny dataset lacks their splits
+    if name != "coco":  # the tiny dataset lacks its splits
         data.setup("fit")
-        assert len(data.test_set) == (4 if adult else 5)
+        assert len(data.test_set) == 5
         assert isinstance(next(iter(data.train_dataloader())), Batch)
 
 

@@ -96,7 +96,7 @@ def draw_good(rng: Random, box: Box, stage: Stage) -> Case:
         "legacy": state,
     }[kind]
     box.file("in/net.pth", _saved(content, zipped=kind != "legacy"))
-    arguments = ["src=in/net.pth", "net=demo", "out=out/net.safetensors"]
+    arguments = ["src=in/net.pth", "net=movenet_lightning", "out=out/net.safetensors"]
     return Case(f"good weights: {kind}", "import", arguments, (), frozenset({OK}))
 
 
@@ -123,7 +123,7 @@ def _command(rng: Random, stage: Stage, path: str, title: str, statuses: frozens
     experiment = [] if in_run else ["experiment=scratch_demo"]
     commands = {
         "predict": [f"source={stage.photo}", "out=out", "save=[coco]", *experiment, f"ckpt={path}"],
-        "import": ["net=demo", "out=out/net.safetensors", f"src={path}/checkpoints/last.ckpt" if in_run else f"src={path}"],
+        "import": ["net=movenet_lightning", "out=out/net.safetensors", f"src={path}/checkpoints/last.ckpt" if in_run else f"src={path}"],
         "export": ["out=out/net.pt", "format=torchscript", *experiment, f"ckpt={path}"],
         "evaluate": ["out=out", f"data.root={stage.data}", *experiment, f"ckpt={path}"],
         "train": [*TRAINING, f"data.root={stage.data}", "hydra.run.dir=out/run", f"ckpt={path}"],

@@ -261,7 +261,7 @@ COMMANDS: dict[str, tuple[dict[str, tuple[str, ...]], Sequence[str]]] = {
     "compare": (COMPARE, ("runs={run}", "out=out")),
     "check": (CHECK, ("data.root={data}",)),
     "export": (EXPORT, ("ckpt={run}", "out=out/net.pt", "format=torchscript")),
-    "import": (IMPORT, ("src={weights}", "net=demo", "out=out/net.safetensors")),
+    "import": (IMPORT, ("src={weights}", "net=movenet_lightning", "out=out/net.safetensors")),
     "labels": (LABELS, ("source={labels}", "images={images}", "out=out")),
     "synthesize": (SYNTHESIZE, ("preset=tiny", "first=1", "workers=1", "out=out")),
     "zoo": (ZOO, ()),

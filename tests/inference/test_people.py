@@ -75,7 +75,7 @@ def people():
 
 
 def test_beside_an_adult_the_infant_is_found(people):
-    predictor = load_predictor("bundled:demo_adult")
+    predictor = load_predictor("bundled:movenet-lightning")
     infant, adults = people
     chosen = {name: [] for name in PREFERENCES}
     for adult, corners in zip(adults, ([(0, 0), (SIDE, 0)], [(SIDE, 0), (0, 0)]) * 2, strict=False):
@@ -88,7 +88,7 @@ def test_beside_an_adult_the_infant_is_found(people):
 
 
 def test_the_infant_is_kept_while_an_adult_passes(people):
-    find = Finder(load_predictor("bundled:demo_adult"))
+    find = Finder(load_predictor("bundled:movenet-lightning"))
     infant, (_, adult, _) = people
     kept = []
     for step in np.linspace(0, 1, 20):

@@ -26,7 +26,7 @@ def test_key_points_of_a_turned_window_lie_where_they_would_without(wh, degrees)
 
 
 def test_all_four_quarter_turns_make_any_network_blind_to_quarter_turns():
-    net, codec = load_net("bundled:demo_adult")
+    net, codec = load_net("bundled:movenet-lightning")
     runtime = make_runtime("torch", net, codec, "cpu")
     image = np.random.default_rng(0).integers(0, 256, (101, 101, 3), np.uint8)
     windows = [Window(np.array([50.0, 50]), 101.0, turn) for turn in (0.0, 90.0, 180.0)]

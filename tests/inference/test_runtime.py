@@ -27,7 +27,7 @@ def _cache(cache, monkeypatch):
 
 @pytest.fixture(scope="module")
 def bundled():
-    return load_net("bundled:demo_adult")
+    return load_net("bundled:movenet-lightning")
 
 
 def test_heatmaps_are_equal(bundled):
@@ -59,8 +59,8 @@ def test_key_points_are_equal(bundled, tiny_root):
     windows = [Window(np.array([50.0, 55.0]), 110.0, turn) for turn in (0.0, 90.0)]
     file = str(cached_onnx(*bundled))
     for flip_test in (True, False):
-        ours = load_predictor("bundled:demo_adult", flip_test=flip_test)(image, windows)
-        for ckpt, runtime in (("bundled:demo_adult", "onnx"), (file, "torch")):
+        ours = load_predictor("bundled:movenet-lightning", flip_test=flip_test)(image, windows)
+        for ckpt, runtime in (("bundled:movenet-lightning", "onnx"), (file, "torch")):
             theirs = load_predictor(ckpt, runtime=runtime, flip_test=flip_test)(image, windows)
             np.testing.assert_allclose(ours[1], theirs[1], atol=1e-5)
             np.testing.assert_allclose(ours[0], theirs[0], atol=0.05)

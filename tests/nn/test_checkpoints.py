@@ -35,7 +35,7 @@ class Task(pl.LightningModule):
 
 @pytest.fixture
 def saved(tmp_path):
-    save_weights(make_net(), tmp_path / "w.safetensors", {"experiment": "pretrain_demo"})
+    save_weights(make_net(), tmp_path / "w.safetensors", {"experiment": "pretrain_coco"})
     return tmp_path / "w.safetensors"
 
 
@@ -61,7 +61,7 @@ def test_safetensors_round_trip(saved):
         f"weights: 7 tensors loaded from {saved} (unknown origin), 0 unused, 0 missing"
     )
     with safe_open(saved, "pt") as file:
-        assert file.metadata() == {"experiment": "pretrain_demo"}
+        assert file.metadata() == {"experiment": "pretrain_coco"}
 
 
 def test_lightning_checkpoint(lightning):

@@ -58,13 +58,13 @@ def test_the_net_is_told_from_names_and_shapes(name):
 
 
 @pytest.mark.parametrize(
-    "name", sorted({p.stem for p in CONF.glob("*.yaml")} - {"demo", "pyramid18", "timm"})
+    "name", sorted({p.stem for p in CONF.glob("*.yaml")} - {"timm", "movenet_lightning_norm"})
 )  # fmt: skip
 def test_our_own_nets_are_told(name):
     assert net_of(on_meta(our_shapes(name))) == name
 
 
-@pytest.mark.parametrize("name", ["demo", "pyramid18", "timm"])
+@pytest.mark.parametrize("name", ["timm", "movenet_lightning_norm"])
 def test_a_pyramid_is_not_taken_for_another_net(name):
     assert net_of(on_meta(our_shapes(name))) is None
 
@@ -106,7 +106,7 @@ def test_a_domain_classifier_beside_the_net_is_reported(tmp_path):
 
 def test_a_file_for_another_net_says_which(tmp_path):
     path = save(small_hrnet(), tmp_path / "zoo.pth")
-    for other in ("mobilenetv2", "demo", "hrnet_w32"):
+    for other in ("mobilenetv2", "timm", "hrnet_w32"):
         with pytest.raises(CheckpointError, match=r"zoo.pth: .*give net=hrnet_w18_small$"):
             load_weights(make(other), path)
 

@@ -104,7 +104,7 @@ def test_the_bundled_movenet_is_the_documented_one():
 
 
 def test_the_bundled_net_is_there():
-    assert fetch(entry_of("zoo:bundled")).stat().st_size < 16e6
+    assert fetch(entry_of("zoo:bundled")).stat().st_size < 13e6
 
 
 def test_a_wrong_name_has_a_near_one():

@@ -9,7 +9,7 @@ from fidip.data import SyripDataModule
 from fidip.errors import ConfigError
 from fidip.heatmap import HeatmapCodec, argmax_decode
 from fidip.losses import heatmap_mse
-from fidip.nn import PoseOutput
+from fidip.nn import PoseOutput, save_weights
 from fidip.tasks import Checkpoints, ReplayTask
 
 RATE = 0.1
@@ -39,13 +39,12 @@ def make_data(root, **options):
     return SyripDataModule(root=root, input_wh=(32, 32), **options)
 
 
-def make_task(map_weight=2.0, feature_weight=0.5):
+def make_task(**options):
     return ReplayTask(
         net=Net(),
         codec=HeatmapCodec((32, 32), (8, 8), 1.0, argmax_decode),
         optimizer=lambda parameters: torch.optim.SGD(parameters, lr=RATE),
-        map_weight=map_weight,
-        feature_weight=feature_weight,
+        **{"map_weight": 2.0, "feature_weight": 0.5, **options},
     )
 
 
@@ -116,6 +115,16 @@ def test_the_teacher_outlives_an_interruption(tiny_root, tmp_path):
     resumed = fit(make_task(), make_data(tiny_root), folder=tmp_path, ckpt_path=last)
     assert resumed.teacher.a.item() == 0.5
     assert resumed.net.a.item() == whole.net.a.item() != 0.5
+
+
+def test_the_teacher_can_be_another_file(tiny_root, tmp_path):
+    teacher = Net()
+    teacher.a.data.fill_(0.75)
+    save_weights(teacher, tmp_path / "teacher.safetensors", {})
+    task = make_task(teacher=str(tmp_path / "teacher.safetensors"))
+    fit(task, make_data(tiny_root), 1)
+    assert task.teacher.a.item() == 0.75
+    assert task.net.a.item() == pytest.approx(0.5, abs=0.1)
 
 
 def test_nothing_to_replay_is_an_error(tiny_root):

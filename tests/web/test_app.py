@@ -42,7 +42,7 @@ def server(tmp_path_factory):
 
 @contextmanager
 def served(folder, *arguments):
-    command = [sys.executable, "-m", "fidip.app", "port=0", "ckpt=bundled:demo_adult", "lost=0",
+    command = [sys.executable, "-m", "fidip.app", "port=0", "ckpt=bundled:movenet-lightning", "lost=0",
                "flip_test=false", "open_browser=false", *arguments]  # fmt: skip
     process = subprocess.Popen(
         command, stdout=subprocess.PIPE, text=True, env={**os.environ, "TMPDIR": str(folder)}
@@ -171,7 +171,7 @@ def test_what_is_kept_stays_and_settings_of_page_and_command_hold(browser, tmp_p
         rest = (distance > 200) & (at[..., 1] < 400)  # the legend is below
         assert detail(image, rest) > 0.7 * detail(source, rest)
 
-    upright = load_predictor("bundled:demo_adult", flip_test=False)
+    upright = load_predictor("bundled:movenet-lightning", flip_test=False)
     turned = Predictor(upright.runtime, upright.codec, False, rotation_test=(-10, 10))
     same, *others = (
         search(predictor, frames[0], (0,), detector, prefer).xy

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from fidip.adapt.distillation import feature_loss
 from fidip.errors import ConfigError
-from fidip.nn import PoseNet, PoseOutput
+from fidip.nn import PoseNet, PoseOutput, load_weights
 from fidip.tasks.pose import PoseTask
 from fidip.types import Batch
 
@@ -19,11 +19,13 @@ class ReplayTask(PoseTask):
     """Fine-tuning on new data while old data are replayed (``data.replay_split``).
 
     All samples are learned from their labels. On replayed samples the network must also agree with
-    its teacher, the network that training started from: with its maps and with its features
+    its teacher, the network that was pretrained: with its maps and with its features
     (learning without forgetting, Li and Hoiem, ECCV 2016, on replayed images).
 
     Args:
         map_weight: weight of the loss between the maps of network and teacher on replayed samples.
+        teacher: weights of the teacher, as for ``fidip.nn.load_weights``; None for those that
+            training starts from.
         feature_weight: weight of ``fidip.adapt.feature_loss`` between their features.
         pose_task: the arguments of ``PoseTask``.
 
@@ -31,16 +33,22 @@ class ReplayTask(PoseTask):
     """
 
     def __init__(
-        self, *, map_weight: float = 1.0, feature_weight: float = 1e-3, **pose_task: Any
+        self,
+        *,
+        teacher: str | None = None,
+        map_weight: float = 1.0,
+        feature_weight: float = 1e-3,
+        **pose_task: Any,
     ) -> None:
         super().__init__(**pose_task)
+        self.teacher_ckpt = teacher
         self.map_weight = map_weight
         self.feature_weight = feature_weight
         self._teacher: list[PoseNet] = []  # in a list: not a part of what is trained and averaged
 
     @property
     def teacher(self) -> PoseNet:
-        """The network as it was when training started, frozen."""
+        """The pretrained network, frozen."""
         return self._teacher[0]
 
     def setup(self, stage: str) -> None:
@@ -48,6 +56,7 @@ class ReplayTask(PoseTask):
 
         Raises:
             ConfigError: there is nothing to replay.
+            CheckpointError: there are no such weights of the teacher, or of another network.
         """
         if stage != "fit":
             return
@@ -56,7 +65,10 @@ class ReplayTask(PoseTask):
                 "data.replay_split=null: ReplayTask needs data of pretraining; give the name of a "
                 "split, such as train_adult"
             )
-        self._teacher = [deepcopy(self.net).eval().requires_grad_(False).to(self.device)]
+        teacher = deepcopy(self.net).eval().requires_grad_(False)
+        if self.teacher_ckpt:
+            load_weights(teacher, self.teacher_ckpt)
+        self._teacher = [teacher]
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         checkpoint["teacher"] = self.teacher.state_dict()

@@ -112,6 +112,7 @@ class FidipTask(PoseTask):
 class ReplayTask(PoseTask):
     targets = ("fidip.tasks.ReplayTask",)
 
+    teacher: Text | None = None
     map_weight: NonNegative = 1.0
     feature_weight: NonNegative = 1e-3
 

@@ -14,7 +14,7 @@ from fidip.cli import instantiate
 from fidip.cli.commands import Saved
 from fidip.cli.validation import find_problems
 from fidip.errors import CheckpointError, ConfigError, RunError
-from fidip.heatmap import HeatmapCodec
+from fidip.codec import Codec
 from fidip.inference import Predictor
 from fidip.inference.runtime import OnnxRuntime, make_runtime
 from fidip.nn import PoseNet
@@ -82,7 +82,7 @@ def warn(message: str) -> None:
     print(f"warning: {message}", file=sys.stderr)
 
 
-def load_net(ckpt: str, config: DictConfig | None = None) -> tuple[PoseNet, HeatmapCodec]:
+def load_net(ckpt: str, config: DictConfig | None = None) -> tuple[PoseNet, Codec]:
     """The network that a checkpoint is of, filled, and its codec; see ``load_predictor``."""
     run = RunFolder(Path(ckpt))
     weights = read_weights(run.weights() if run.config.is_file() else ckpt)
@@ -90,7 +90,7 @@ def load_net(ckpt: str, config: DictConfig | None = None) -> tuple[PoseNet, Heat
     saved = RunFolder.of_checkpoint(ckpt)
     source = saved.config if saved else None
     net: PoseNet = instantiate(trained.net, source=source)
-    codec: HeatmapCodec = instantiate(trained.codec, source=source)
+    codec: Codec = instantiate(trained.codec, source=source)
     report = fill(net, weights, bool(config and config.allow_partial))
     if report.missing:
         print(report)

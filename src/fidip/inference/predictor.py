@@ -13,7 +13,7 @@ from torch import Tensor
 
 from fidip.errors import CheckpointError
 from fidip.geometry import apply_affine, box_to_center_size, clip_box, crop_affine, invert_affine
-from fidip.heatmap import HeatmapCodec
+from fidip.codec import Codec
 from fidip.inference.runtime import Runtime
 from fidip.skeleton import COCO17
 from fidip.types import ImageSize
@@ -55,7 +55,7 @@ class Predictor:
     def __init__(
         self,
         runtime: Runtime,
-        codec: HeatmapCodec,
+        codec: Codec,
         flip_test: bool = True,
         rotation_test: Sequence[float] = (),
     ) -> None:

@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from fidip.errors import ConfigError
 from fidip.types import ImageSize
 
 
@@ -40,9 +39,7 @@ class Codec(ABC):
         """Return (B, K, 2) float32 xy in crop px and (B, K) float32 scores."""
 
     @abstractmethod
-    def flip_back(
-        self, maps: Tensor, flip_order: NDArray[np.int64], shift: bool = False
-    ) -> Tensor:
+    def flip_back(self, maps: Tensor, flip_order: NDArray[np.int64], shift: bool = False) -> Tensor:
         """Return maps of mirrored crops as if the crops were not mirrored.
 
         Args:
@@ -52,12 +49,5 @@ class Codec(ABC):
         """
 
     def turn_back(self, maps: Tensor, degrees: Sequence[float]) -> Tensor:
-        """Return maps of turned windows as if the windows were not turned.
-
-        Raises:
-            ConfigError: the codec cannot.
-        """
-        raise ConfigError(
-            f"rotation_test={list(degrees)}: the maps of {type(self).__name__} cannot be turned "
-            "back; expected []. Leave out rotation_test="
-        )
+        """Return (A, B, ...) maps of windows turned by A angles as if they were not turned."""
+        raise NotImplementedError  # see can_turn_back

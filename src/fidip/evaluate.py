@@ -244,8 +244,9 @@ def settings_of_weights(config: DictConfig) -> DictConfig:
     known = zoo_entry(config.ckpt)
     if known is not None and config.name == "unnamed":
         given = HydraConfig.get().overrides.task
-        told = [f"net={known.net}", f"codec={known.codec}"]
-        unsaid = [t for t in told if not any(g.startswith(t[: t.index("=") + 1]) for g in given)]
+        unsaid = [
+            t for t in known.choices if not any(g.startswith(t[: t.index("=") + 1]) for g in given)
+        ]
         return compose("evaluate", [*given, *unsaid])
     if config.name == "unnamed":
         raise ConfigError(

@@ -42,7 +42,11 @@ class SimccCodec(Codec):
     can_turn_back = False
 
     def __post_init__(self) -> None:
-        for name in ("input_wh", "bins_wh", "sigma"):  # plain tuples, where a configuration's lists are
+        for name in (
+            "input_wh",
+            "bins_wh",
+            "sigma",
+        ):  # plain tuples, where a configuration's lists are
             along_x, along_y = getattr(self, name)
             object.__setattr__(self, name, (along_x, along_y))
         (width, height), (bins_x, bins_y) = self.input_wh, self.bins_wh
@@ -92,9 +96,7 @@ class SimccCodec(Codec):
         bins = torch.stack([along_x.indices, along_y.indices], dim=2).float()
         return bins / self.bins_per_px * (scores > 0)[..., None], scores
 
-    def flip_back(
-        self, maps: Tensor, flip_order: NDArray[np.int64], shift: bool = False
-    ) -> Tensor:
+    def flip_back(self, maps: Tensor, flip_order: NDArray[np.int64], shift: bool = False) -> Tensor:
         """Return maps of mirrored crops as if the crops were not mirrored: reverse x, swap joints.
 
         Crop px x becomes W - 1 - x, and bin i becomes r (W - 1) - i. The last r - 1 bins have no

@@ -49,7 +49,9 @@ class SimccCodec(Component):
 
     input_wh: Size
     bins_wh: Bins
-    sigma: Annotated[list[Annotated[float, Field(gt=0, le=1000)]], Field(min_length=2, max_length=2)]
+    sigma: Annotated[
+        list[Annotated[float, Field(gt=0, le=1000)]], Field(min_length=2, max_length=2)
+    ]
 
 
 Codecs = one_of(Codec, SimccCodec)

@@ -374,6 +374,8 @@ def test_two_processes_predict_what_one_does(run, monkeypatch, tmp_path):
         ([], "either ckpt=RUN_OR_CKPT or predictions=FILE"),
         (["ckpt=a", "predictions=b"], "either ckpt=RUN_OR_CKPT or predictions=FILE"),
         (["ckpt=nothing.ckpt"], "experiment=NAME"),
+        (["ckpt=net.onnx", "data.root={root}"], "an ONNX file, which can only predict"),
+        (["ckpt=zoo:rtmpose-s", "data.root={root}"], "zoo:rtmpose-s"),
         (["ckpt={run}", "split=train"], "split=train: expected one of test or val"),
         (["ckpt={run}", "boxes=nowhere.json"], "nowhere.json"),
         (["ckpt={run}", "calibrate=true"], "give ckpt=RUN split=val"),

@@ -77,7 +77,7 @@ def test_decoding_undoes_encoding(codec):
     joints = joints_in(codec)
     maps, weights = codec.encode(joints, torch.ones(4, 17))
     assert maps.shape == weights.shape == (4, 86, *codec.heatmap_wh[::-1])
-    assert codec.channels(17) == 86
+    assert codec.map_shape(17) == (86, *codec.heatmap_wh[::-1])
     xy, scores = codec.decode(maps)
     torch.testing.assert_close(xy, joints, atol=1e-3, rtol=0)
     # The cell that is found is the joint's or its neighbour.

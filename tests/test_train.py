@@ -10,7 +10,10 @@ import pytorch_lightning as pl
 import torch
 
 from fidip import train
+from fidip.inference.runtime import OnnxRuntime
+from fidip.nn.portable import Portable, write_onnx
 from fidip.run_folder import RunFolder
+from fidip.trained import load_net
 
 TINY = (
     *("data.num_workers=0", "data.batch_size=2", "data.val_fraction=0.5"),
@@ -294,6 +297,7 @@ HOLD = """
 import sys
 from pathlib import Path
 from fidip.run_folder import RunFolder
+from fidip.trained import load_net
 with RunFolder(Path(sys.argv[1])).lock():
     print("locked", flush=True)
     sys.stdin.read()
@@ -346,3 +350,24 @@ def test_a_command_that_fails_at_once_leaves_no_folders(monkeypatch, tmp_path, c
     (tmp_path / "a").mkdir()  # one of before stays
     ends_with("", capsys, monkeypatch, *arguments, "hydra.run.dir=a")
     assert [path.name for path in tmp_path.rglob("*")] == ["a"]
+
+
+SIMCC = (
+    "net=resnet50_simcc", "net.backbone.model_name=resnet18", "net.head.grid_wh=[2,2]",
+    "net.head.bins_wh=[128,128]", "frozen=none", "codec=simcc_192x256", "codec.input_wh=[64,64]",
+    "codec.bins_wh=[128,128]", "codec.sigma=[2.8,2.8]",
+)  # fmt: skip
+
+
+@pytest.mark.slow
+def test_a_net_with_simcc_learns_and_is_exported(monkeypatch, tmp_path, tiny_root):
+    monkeypatch.chdir(tmp_path)
+    arguments = ["experiment=scratch_demo", f"data.root={tiny_root}", *SIMCC]
+    arguments += ["data.num_workers=0", "data.batch_size=4", "trainer.check_val_every_n_epoch=3"]
+    run_train(monkeypatch, *arguments, "trainer.max_epochs=3", "optimizer.lr=1e-3")
+    run = only_run(tmp_path)
+    losses = [float(row["train/loss"]) for row in read_metrics(run) if row["train/loss"]]
+    assert losses[-1] < losses[0]
+    net, codec = load_net(str(run))
+    write_onnx(Portable(net, codec), tmp_path / "net.onnx")
+    assert OnnxRuntime(tmp_path / "net.onnx").codec == codec

@@ -30,6 +30,7 @@ from fidip.errors import ConfigError
 from fidip.folders import output_folder, require_new
 from fidip.metrics import Calibration, describe_second_labels, to_coco_results
 from fidip.nn.checkpoints import load_weights, training_images
+from fidip.nn.zoo import ONNX
 from fidip.run_calibration import fit_run, read_run
 from fidip.run_folder import RunFolder, is_first_process
 from fidip.scoring import (
@@ -236,6 +237,11 @@ def settings_of_results(config: DictConfig) -> DictConfig:
 
 def settings_of_weights(config: DictConfig) -> DictConfig:
     """The configuration of the run that the weights lie in, of the zoo, or of ``experiment=``."""
+    if config.ckpt.endswith(ONNX):
+        raise ConfigError(
+            f"ckpt={config.ckpt}: an ONNX file, which can only predict; expected a run folder, a "
+            "checkpoint or zoo:NAME. Use fidip predict"
+        )
     run = RunFolder.of_checkpoint(config.ckpt)
     if run is not None:
         trained = saved_config(run, EVALUATED, HydraConfig.get().overrides.task)
@@ -244,8 +250,9 @@ def settings_of_weights(config: DictConfig) -> DictConfig:
     known = zoo_entry(config.ckpt)
     if known is not None and config.name == "unnamed":
         given = HydraConfig.get().overrides.task
-        told = [f"net={known.net}", f"codec={known.codec}"]
-        unsaid = [t for t in told if not any(g.startswith(t[: t.index("=") + 1]) for g in given)]
+        unsaid = [
+            t for t in known.choices if not any(g.startswith(t[: t.index("=") + 1]) for g in given)
+        ]
         return compose("evaluate", [*given, *unsaid])
     if config.name == "unnamed":
         raise ConfigError(

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
+from fidip.codec import Codec
 from fidip.errors import ConfigError
 from fidip.types import ImageSize
 
@@ -35,7 +36,7 @@ SINGULAR = 1e-6
 
 
 @dataclass(frozen=True)
-class HeatmapCodec:
+class HeatmapCodec(Codec):
     """Key points in crop px as Gaussians on heatmaps, and back.
 
     Crop and heatmap differ by a similarity that maps centre to centre, (w - 1) / 2, and the crop's
@@ -105,13 +106,20 @@ class HeatmapCodec:
 
         Returns:
             (B, K, 2) float32 xy in crop px and (B, K) float32 scores.
+
+        Raises:
+            ConfigError: the maps are no images.
         """
+        if heatmaps.ndim != 4:
+            raise ConfigError(
+                f"net: gives maps of shape {tuple(heatmaps.shape[1:])}; expected (maps, height, "
+                f"width) of {type(self).__name__}. Use codec=simcc_192x256, or another net="
+            )
         xy, scores = self.decoder(heatmaps)
         return xy * xy.new_tensor(self._crop_px) + xy.new_tensor(self._origin), scores
 
-    def channels(self, joints: int) -> int:
-        """How many maps there are for so many keypoints."""
-        return joints
+    def map_shape(self, joints: int) -> tuple[int, ...]:
+        return joints, *self.heatmap_wh[::-1]
 
     def flip_back(
         self, heatmaps: Tensor, flip_order: NDArray[np.int64], shift: bool = False

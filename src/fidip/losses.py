@@ -1,8 +1,11 @@
-"""Losses over heatmaps: pure functions, computed in float32 whatever the inputs' precision."""
+"""Losses over maps of keypoints: pure functions, computed in float32 whatever the inputs' precision."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from torch import Tensor
+from torch.nn import functional as F
 
 from fidip.errors import ConfigError
 
@@ -68,9 +71,49 @@ def movenet_loss(
     return error[:, :scores].square().mean() / 2 + vector_weight * vectors
 
 
+def simcc_kl(
+    output: Tensor, target: Tensor, weight: Tensor, bins_wh: Sequence[int], beta: float = 10.0
+) -> Tensor:
+    """Kullback-Leibler divergence of the distributions over x and over y, summed.
+
+    The loss of RTMPose (Jiang et al., arXiv:2303.07399): both the labels and the predictions become
+    distributions by a softmax of ``beta`` times their values, one for each axis. The mean is over
+    all joints of all samples, those of weight 0 too. MMPose's ``KLDiscretLoss`` is the same but for
+    constant factors: it takes the mean over bins and the sum over samples.
+
+    Args:
+        output: (B, K, Wx + Hy) predicted scores of bins, of ``fidip.nn.SimccHead``.
+        target: (B, K, Wx + Hy) labels, of ``fidip.simcc.SimccCodec.encode``.
+        weight: (B, K) of each joint.
+        bins_wh: Wx and Hy.
+        beta: factor of labels and predictions.
+
+    Returns:
+        () loss.
+    """
+    _check_shapes(output, target)
+    bins = list(bins_wh)
+    if output.ndim != 3 or output.shape[2] != sum(bins):
+        raise ConfigError(
+            f"task.loss.bins_wh={bins}: the maps have shape {tuple(output.shape[1:])}; expected "
+            f"(joints, {sum(bins)}). Give the codec's bins_wh, or another task.loss"
+        )
+    joints = 0 * weight.float()
+    for ours, wanted in zip(output.split(bins, 2), target.split(bins, 2), strict=True):
+        log_ours, log_wanted = ((beta * axis.float()).log_softmax(2) for axis in (ours, wanted))
+        joints = joints + F.kl_div(log_ours, log_wanted, reduction="none", log_target=True).sum(2)
+    return (joints * weight.float()).mean()
+
+
 def _joint_losses(output: Tensor, target: Tensor, weight: Tensor | None) -> Tensor:
     """(B, K) float32 loss of every joint of every sample."""
     _check_shapes(output, target)
+    if output.ndim != 4:
+        raise ConfigError(
+            f"task.loss: heatmap losses take maps (joints, height, width), not "
+            f"{tuple(output.shape[1:])}; for SimccCodec give task.loss._target_=fidip.losses.simcc_kl "
+            "and task.loss.bins_wh="
+        )
     if weight is not None and weight.ndim != 2:
         raise ConfigError(
             f"task.loss: heatmap losses take one weight for each joint, not {weight.ndim} "
@@ -85,6 +128,6 @@ def _check_shapes(output: Tensor, target: Tensor) -> None:
     ours, theirs = tuple(output.shape[1:]), tuple(target.shape[1:])
     if ours != theirs:
         raise ConfigError(
-            f"net: gives maps of shape {ours}; expected {theirs} (maps, height, width) of the codec. "
-            "Choose codec= and codec.heatmap_wh for this net"
+            f"net: gives maps of shape {ours}; expected {theirs} of the codec. Choose codec= for this "
+            "net, with its heatmap_wh or bins_wh"
         )

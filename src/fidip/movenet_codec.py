@@ -82,8 +82,8 @@ class MoveNetCodec(HeatmapCodec):
 
     decoder: Decoder = argmax_decode
 
-    def channels(self, joints: int) -> int:
-        return 1 + 5 * joints
+    def map_shape(self, joints: int) -> tuple[int, ...]:
+        return 1 + 5 * joints, *self.heatmap_wh[::-1]
 
     def encode(self, joints_crop: Tensor, labelled: Tensor) -> tuple[Tensor, Tensor]:
         """Draw centre and joints as Gaussians, and vectors to joints around them.

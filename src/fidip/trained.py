@@ -13,14 +13,14 @@ from omegaconf import DictConfig, OmegaConf
 from fidip.cli import instantiate
 from fidip.cli.commands import Saved
 from fidip.cli.validation import find_problems
+from fidip.codec import Codec
 from fidip.errors import CheckpointError, ConfigError, RunError
-from fidip.heatmap import HeatmapCodec
 from fidip.inference import Predictor
 from fidip.inference.runtime import OnnxRuntime, make_runtime
 from fidip.nn import PoseNet
 from fidip.nn.checkpoints import Weights, fill, read_weights
 from fidip.nn.recognize import net_of
-from fidip.nn.zoo import BUNDLED, ZOO, Entry, entries, entry_of, fetch
+from fidip.nn.zoo import BUNDLED, ONNX, ZOO, Entry, entries, entry_of, fetch
 from fidip.places import config_dir
 from fidip.run_folder import RunFolder
 
@@ -43,7 +43,8 @@ def load_predictor(
 
     Args:
         ckpt: run folder, checkpoint inside one, ``zoo:NAME``, file or folder of a ViTPose, or an
-            ONNX file of ``fidip export``; None for the best that can be had.
+            ONNX file of ``fidip export`` or of the kinds that rtmlib reads; None for the best
+            that can be had.
         runtime: ``torch`` or ``onnx``.
         device: ``cpu`` or ``cuda``; None for the best there is.
         flip_test: average with the mirrored image.
@@ -58,11 +59,24 @@ def load_predictor(
     known = zoo_entry(ckpt)
     if known and known.warning and ckpt != FALLBACK:
         warn(f"ckpt={ckpt} {known.warning}")
-    if ckpt.endswith(".onnx"):
-        exported = OnnxRuntime(Path(ckpt), device)
-        return Predictor(exported, exported.codec, flip_test, rotation_test)
+    file = onnx_file(ckpt)
+    if file is not None:
+        in_file = OnnxRuntime(file, device)
+        return Predictor(in_file, in_file.codec, flip_test, rotation_test)
     net, codec = load_net(ckpt, config)
     return Predictor(make_runtime(runtime, net, codec, device), codec, flip_test, rotation_test)
+
+
+def onnx_file(ckpt: str) -> Path | None:
+    """Return the ONNX file that ``ckpt`` names; None of other weights.
+
+    Raises:
+        CheckpointError: it is one of the zoo that is not on this computer.
+    """
+    known = zoo_entry(ckpt)
+    if known is not None and known.is_onnx:
+        return fetch(known)
+    return Path(ckpt) if ckpt.endswith(ONNX) else None
 
 
 def default_ckpt() -> str:
@@ -82,7 +96,7 @@ def warn(message: str) -> None:
     print(f"warning: {message}", file=sys.stderr)
 
 
-def load_net(ckpt: str, config: DictConfig | None = None) -> tuple[PoseNet, HeatmapCodec]:
+def load_net(ckpt: str, config: DictConfig | None = None) -> tuple[PoseNet, Codec]:
     """The network that a checkpoint is of, filled, and its codec; see ``load_predictor``."""
     run = RunFolder(Path(ckpt))
     weights = read_weights(run.weights() if run.config.is_file() else ckpt)
@@ -90,7 +104,7 @@ def load_net(ckpt: str, config: DictConfig | None = None) -> tuple[PoseNet, Heat
     saved = RunFolder.of_checkpoint(ckpt)
     source = saved.config if saved else None
     net: PoseNet = instantiate(trained.net, source=source)
-    codec: HeatmapCodec = instantiate(trained.codec, source=source)
+    codec: Codec = instantiate(trained.codec, source=source)
     report = fill(net, weights, bool(config and config.allow_partial))
     if report.missing:
         print(report)
@@ -110,7 +124,7 @@ def settings_of(ckpt: str, weights: Weights, config: DictConfig | None = None) -
         return config
     known = zoo_entry(ckpt) or entry_of_net(weights)
     if known is not None:
-        return composed([f"net={known.net}", f"codec={known.codec}"])
+        return composed(known.choices)
     raise ConfigError(
         f"ckpt={ckpt} lies in no run folder; say with experiment=NAME which net and codec it is of"
     )

@@ -8,7 +8,7 @@ from hydra.utils import instantiate
 from omegaconf import OmegaConf
 
 CONF = Path(__file__).parents[2] / "conf" / "net"
-NAMES = sorted(path.stem for path in CONF.glob("*.yaml"))
+NAMES = sorted(path.stem for path in CONF.glob("*.yaml") if not path.stem.endswith("_simcc"))
 SMALL = ["movenet_lightning", "hrnet_w18_small", "mobilenetv2"]
 
 

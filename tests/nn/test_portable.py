@@ -6,9 +6,11 @@ import numpy as np
 import onnxruntime
 import pytest
 import torch
-from spot_net import WH, spot_codec, spot_net
+from spot_net import WH, Shrink, spot_codec, spot_net
 
 from fidip.errors import CheckpointError, ConfigError
+from fidip.inference.runtime import OnnxRuntime, TorchRuntime
+from fidip.nn import PoseNet, SimccHead
 from fidip.nn.portable import (
     Portable,
     codec_of,
@@ -18,6 +20,7 @@ from fidip.nn.portable import (
     write_torchscript,
 )
 from fidip.nn.sessions import FACTS, onnx_session, read_facts
+from fidip.simcc import SimccCodec
 from fidip.udp import UdpCodec, dark_udp_decode
 
 SPOTS = {0: (60.0, 50.0), 1: (120.0, 130.0), 2: (40.0, 180.0)}
@@ -52,6 +55,53 @@ def test_rtmlib_runs_it_unchanged(rtmlib_file):
     for joint, at in SPOTS.items():
         assert np.linalg.norm(keypoints[0, joint] - at) < 0.2
         assert 0.8 < scores[0, joint] <= 1
+
+
+def simcc_net(codec):
+    """Any network with the head of SimCC."""
+    torch.manual_seed(0)
+    return PoseNet(Shrink(), lambda channels: SimccHead(channels, (24, 24), codec.bins_wh)).eval()
+
+
+@pytest.mark.parametrize("input", ["rtmlib", "pixels", "normalized"])
+def test_simcc_is_exported(tmp_path, input):
+    codec = SimccCodec(WH, (192, 192), (3.0, 3.0))
+    net = simcc_net(codec)
+    model = Portable(net, codec, input)
+    assert write_onnx(model, tmp_path / "net.onnx").error < 1e-4
+    assert model.outputs == (["simcc_x", "simcc_y"] if input == "rtmlib" else ["heatmaps"])
+    if input == "pixels":
+        runtime = OnnxRuntime(tmp_path / "net.onnx")
+        assert runtime.codec == codec
+        crops = model.example(3)
+        torch.testing.assert_close(runtime(crops), TorchRuntime(net)(crops), atol=1e-4, rtol=1e-4)
+    if input == "rtmlib":
+        rtmlib = pytest.importorskip("rtmlib", reason="pip install --no-deps rtmlib")
+        custom = rtmlib.RTMPose(str(tmp_path / "net.onnx"), WH, backend="onnxruntime")
+        image = spotted_image()
+        keypoints, scores = custom(image[..., ::-1].copy())
+        assert (keypoints.shape, scores.shape) == ((1, 17, 2), (1, 17))
+
+
+def test_bins_that_rtmlib_does_not_know_are_refused():
+    codec = SimccCodec(WH, (288, 288), (3.0, 3.0))
+    with pytest.raises(ConfigError, match=r"input=rtmlib: .*SimccCodec"):
+        Portable(simcc_net(codec), codec, "rtmlib")
+    Portable(simcc_net(codec), codec, "rtmlib", decode=True)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"bins_wh": [192, 100]}, {"bins_wh": [10**9, 10**9]}, {"bins_wh": None}, {"sigma": 3.0},
+        {"sigma": [1, float("nan")]}, {"sigma": [1, 0]}, {"sigma": [1, 2, 3]}, {"input_wh": "ab"},
+    ],
+    ids=str,
+)  # fmt: skip
+def test_metadata_of_simcc_that_do_not_fit_are_refused(change):
+    about = describe_codec(SimccCodec(WH, (192, 192), (3.0, 3.0)))
+    with pytest.raises(CheckpointError, match="codec"):
+        codec_of({"codec": {**about, **change}}, "net.onnx")
 
 
 @pytest.mark.parametrize("decode", [False, True])

@@ -11,7 +11,7 @@ from fidip.cli.components import (
     AveragedWeights,
     Chain,
     Checkpoints,
-    Codec,
+    Codecs,
     CurveFile,
     FidipTask,
     Look,
@@ -77,7 +77,7 @@ class _Inheriting(Command):
 
     name: Name
     net: Annotated[Any, one_of(PoseNet)]
-    codec: Annotated[Any, one_of(Codec)]
+    codec: Annotated[Any, Codecs]
     run_dir: Text | None = None
     ckpt: Text | None = None
     allow_partial: bool = False
@@ -123,7 +123,7 @@ class Train(Command):
     sweep: _Sweep
     data: Annotated[Any, one_of(SyripDataModule)]
     net: Annotated[Any, one_of(PoseNet)]
-    codec: Annotated[Any, one_of(Codec)]
+    codec: Annotated[Any, Codecs]
     task: Annotated[Any, one_of(PoseTask, FidipTask, ReplayTask)]
     optimizer: Annotated[Any, one_of(Optimizer)]
     scheduler: Annotated[Any, Schedulers]
@@ -142,7 +142,7 @@ class Saved(Strict):
     seed: Seed = 0
     data: Annotated[Any, one_of(SyripDataModule)] | None = None
     net: Annotated[Any, one_of(PoseNet)] | None = None
-    codec: Annotated[Any, one_of(Codec)] | None = None
+    codec: Annotated[Any, Codecs] | None = None
     task: Annotated[Any, one_of(PoseTask, FidipTask, ReplayTask)] | None = None
     callbacks: dict[str, Annotated[Any, Callbacks]] | None = None
     logger: _Loggers | None = None

@@ -93,6 +93,8 @@ Rate = Annotated[float, Ge(0), Le(1e3)]
 Side = Annotated[int, Ge(8), Le(2048)]
 Size = Annotated[list[Side], Len(2, 2)]
 """(width, height) in px."""
+Bins = Annotated[list[Annotated[int, Ge(8), Le(8192)]], Len(2, 2)]
+"""Number of bins along x and y."""
 Channels = Annotated[int, Ge(1), Le(4096)]
 Kernel = Annotated[int, Ge(3), Le(255), AfterValidator(_odd)]
 Statistics = Annotated[list[float], Len(3, 3)]

@@ -11,9 +11,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from fidip.errors import CheckpointError
+from fidip.codec import Codec
+from fidip.errors import CheckpointError, ConfigError
 from fidip.geometry import apply_affine, box_to_center_size, clip_box, crop_affine, invert_affine
-from fidip.heatmap import HeatmapCodec
 from fidip.inference.runtime import Runtime
 from fidip.skeleton import COCO17
 from fidip.types import ImageSize
@@ -50,18 +50,26 @@ class Predictor:
         codec: reads them.
         flip_test: average with the mirrored image: better, at twice the time.
         rotation_test: average with windows turned by so many degrees, each at as much time again.
+
+    Raises:
+        ConfigError: the codec's maps cannot be turned back for ``rotation_test``.
     """
 
     def __init__(
         self,
         runtime: Runtime,
-        codec: HeatmapCodec,
+        codec: Codec,
         flip_test: bool = True,
         rotation_test: Sequence[float] = (),
     ) -> None:
         self.runtime = runtime
         self.codec = codec
         self.flip_order = COCO17.flip_order if flip_test else None
+        if rotation_test and not codec.can_turn_back:
+            raise ConfigError(
+                f"rotation_test={list(rotation_test)}: the maps of {type(codec).__name__} cannot be "
+                "turned back; expected []. Leave out rotation_test="
+            )
         self.turns = (0.0, *rotation_test)
 
     @property
@@ -105,7 +113,7 @@ class Predictor:
         return xy, scores.float().cpu().numpy()
 
     def _heatmaps(self, crops: NDArray[np.uint8]) -> Tensor:
-        """(N, K, h, w) heatmaps of (N, H, W, 3) crops."""
+        """Return the maps of (N, H, W, 3) crops."""
         batch = torch.from_numpy(crops).permute(0, 3, 1, 2)
         if self.flip_order is None:
             return self.runtime(batch)

@@ -7,18 +7,19 @@ import json
 import os
 import shutil
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
 
+from fidip.codec import Codec
 from fidip.errors import CheckpointError, ConfigError
 from fidip.files import disk_errors, require_folder
-from fidip.heatmap import HeatmapCodec
 from fidip.inference.devices import torch_device
+from fidip.inference.external_onnx import ExternalFile
 from fidip.nn import PoseNet
 from fidip.nn.portable import Portable, codec_of, write_onnx
-from fidip.nn.sessions import check_outputs, onnx_session, read_facts, run_onnx
+from fidip.nn.sessions import onnx_session, read_facts, run_onnx, try_onnx
 from fidip.places import cache_dir
 from fidip.skeleton import COCO17
 
@@ -26,7 +27,7 @@ RUNTIMES = ("torch", "onnx")
 
 
 class Runtime(Protocol):
-    """(B, 3, H, W) uint8 RGB crops, on any device, to (B, K, h, w) float32 heatmaps."""
+    """(B, 3, H, W) uint8 RGB crops, on any device, to the float32 maps of a codec."""
 
     def __call__(self, crops: Tensor) -> Tensor: ...
 
@@ -54,40 +55,55 @@ class TorchRuntime:
 
 
 class OnnxRuntime:
-    """A file of ``fidip export``.
+    """A file of ``fidip export``, or of another program; see ``fidip.inference.external_onnx``.
 
     Attributes:
-        codec: reads its heatmaps.
+        codec: reads its maps.
 
     Args:
         path: the file.
         device: ``cpu`` or ``cuda``; None for the CPU.
 
     Raises:
-        CheckpointError: it is none, or takes or gives something else than pixels and heatmaps.
+        CheckpointError: it takes or gives something else than crops and maps.
     """
 
     def __init__(self, path: Path, device: str | None = None) -> None:
-        self._session = onnx_session(path, device or "cpu")
-        facts = read_facts(self._session, path)
+        session = onnx_session(path, device or "cpu")
+        facts = read_facts(session, path)
+        file = ExternalFile(session, path) if facts is None else ExportedFile(session, path, facts)
+        self.codec = file.codec
+        self._file: Runtime = file
+
+    def __call__(self, crops: Tensor) -> Tensor:
+        return self._file(crops)
+
+
+class ExportedFile:
+    """A file of ``fidip export``; arguments and errors as of ``ExternalFile``."""
+
+    def __init__(self, session: Any, path: Path, facts: dict[str, Any]) -> None:
+        self._session = session
         if (facts.get("input"), facts.get("outputs")) != ("pixels", ["heatmaps"]):
             raise CheckpointError(
                 f"{path}: takes {facts.get('input')} and gives {facts.get('outputs')}; to predict "
                 "with it, export it with input=pixels decode=false"
             )
         self.codec = codec_of(facts, path)
-        (width, height), heatmap_wh = self.codec.input_wh, self.codec.heatmap_wh
-        channels = self.codec.channels(len(COCO17))
+        width, height = self.codec.input_wh
         crop = torch.zeros(1, 3, height, width, dtype=torch.uint8)
-        check_outputs(self._session, path, crop, [(1, channels, *heatmap_wh[::-1])])
+        shapes = [tuple(output.shape) for output in try_onnx(session, path, crop)]
+        expected = [(1, *self.codec.map_shape(len(COCO17)))]
+        if shapes != expected:
+            raise CheckpointError(
+                f"{path}: gives outputs of shapes {shapes}; expected {expected}. Export it again"
+            )
 
     def __call__(self, crops: Tensor) -> Tensor:
         return run_onnx(self._session, crops)[0]
 
 
-def make_runtime(
-    kind: str, net: PoseNet, codec: HeatmapCodec, device: str | None = None
-) -> Runtime:
+def make_runtime(kind: str, net: PoseNet, codec: Codec, device: str | None = None) -> Runtime:
     """What computes the heatmaps of ``net``.
 
     Args:
@@ -106,7 +122,7 @@ def make_runtime(
     return OnnxRuntime(cached_onnx(net, codec), device)
 
 
-def cached_onnx(net: PoseNet, codec: HeatmapCodec) -> Path:
+def cached_onnx(net: PoseNet, codec: Codec) -> Path:
     """The ONNX file of a network, written where it is not there yet.
 
     Raises:

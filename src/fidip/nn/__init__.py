@@ -11,7 +11,7 @@ from fidip.nn.domain_head import (
 from fidip.nn.freeze import FrozenCounts
 from fidip.nn.interpolation import interpolate
 from fidip.nn.movenet import MoveNetBackbone, MoveNetFullHead, MoveNetHead
-from fidip.nn.pose_head import ConvHead, DeconvHead, PixelShuffleHead, UpsampleHead
+from fidip.nn.pose_head import ConvHead, DeconvHead, PixelShuffleHead, SimccHead, UpsampleHead
 from fidip.nn.pose_net import PoseNet, PoseOutput
 from fidip.nn.vit import ViT
 
@@ -31,6 +31,7 @@ __all__ = [
     "PoseNet",
     "PoseOutput",
     "ResNetDomainHead",
+    "SimccHead",
     "TimmPyramid",
     "UpsampleHead",
     "ViT",

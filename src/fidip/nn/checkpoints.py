@@ -24,7 +24,7 @@ from fidip.files import write_whole
 from fidip.nn.foreign import family_of
 from fidip.nn.recognize import net_of
 from fidip.nn.tfjs import is_tfjs, read_tfjs
-from fidip.nn.zoo import BUNDLED, ZOO, bundled, entry_of, fetch
+from fidip.nn.zoo import BUNDLED, ONNX, ZOO, bundled, entry_of, fetch
 
 TRAINING_IMAGES = "training_images"
 """Name under which the data module's part of our checkpoints keeps image hashes."""
@@ -219,6 +219,11 @@ def _read(path: Path) -> object:
     Raises:
         CheckpointError: it is none, or needs more than numbers to be read.
     """
+    if path.name.endswith(ONNX):
+        raise CheckpointError(
+            f"{path}: an ONNX file, which can only predict; expected weights of PyTorch, safetensors "
+            "or TF.js. Use it with fidip predict, or choose another ckpt="
+        )
     if is_tfjs(path):
         return read_tfjs(path)
     try:

@@ -24,33 +24,38 @@ import torch.nn.functional as F
 from scipy.interpolate import CubicSpline
 from torch import Tensor, nn
 
+from fidip.codec import Codec
 from fidip.errors import CheckpointError, ConfigError
 from fidip.heatmap import HeatmapCodec, argmax_decode, dark_decode, quarter_decode
 from fidip.movenet_codec import MoveNetCodec
 from fidip.nn.pose_net import IMAGENET_MEAN, IMAGENET_STD, PoseNet
 from fidip.nn.sessions import FACTS, onnx_session, run_onnx
+from fidip.simcc import SimccCodec
 from fidip.types import ImageSize
 from fidip.udp import UdpCodec, dark_udp_decode
 
 INPUTS = {
     "pixels": torch.uint8,  # RGB of 0 to 255: normalisation is inside
     "normalized": torch.float32,  # RGB as the network takes them: normalisation is outside
-    "rtmlib": torch.float32,  # BGR, normalised by the RGB statistics, as rtmlib's ViTPose feeds it
+    "rtmlib": torch.float32,  # BGR, normalised by the RGB statistics, as rtmlib feeds OpenCV's images
 }
 LARGEST = 1_900_000_000
 """Bytes of weights that one ONNX file can hold, which is a message of at most 2 GiB."""
 LARGEST_SIDE = 2048
 """Px of a crop or heatmap that a file's metadata may ask for."""
+MOST_BINS = 4 * LARGEST_SIDE
+RTMLIB_BINS = 2
+"""Bins for one pixel that rtmlib's RTMPose class expects."""
 
 
 class Portable(nn.Module):
-    """Images to heatmaps or key points, with nothing left for the caller to know of the network.
+    """Images to maps or keypoints, with nothing left for the caller to know of the network.
 
     Args:
         net: the network.
         codec: its codec.
         input: one of ``INPUTS``.
-        decode: give key points instead of heatmaps.
+        decode: give keypoints instead of maps.
 
     Raises:
         ConfigError: rtmlib cannot read the codec's maps.
@@ -62,33 +67,39 @@ class Portable(nn.Module):
     rows: Tensor
 
     def __init__(
-        self, net: PoseNet, codec: HeatmapCodec, input: str = "pixels", decode: bool = False
+        self, net: PoseNet, codec: Codec, input: str = "pixels", decode: bool = False
     ) -> None:
         super().__init__()
-        if input == "rtmlib" and not decode and codec.channels(1) != 1:
-            raise ConfigError(
-                f"input=rtmlib: rtmlib cannot decode the maps of {type(codec).__name__}; expected "
-                "plain heatmaps. Give decode=true, or input=pixels"
-            )
         self.net = net.eval()
         self.codec = codec
         self.input = input
         self.decode = decode
         for name, values in (("mean", IMAGENET_MEAN), ("std", IMAGENET_STD)):
             self.register_buffer(name, 255 * torch.tensor(values).view(3, 1, 1), persistent=False)
-        for name, axis in (("columns", 0), ("rows", 1)):
-            self.register_buffer(name, rtmlib_resampling(codec, axis), persistent=False)
+        self.for_rtmlib = input == "rtmlib" and not decode
+        if self.for_rtmlib:
+            _check_rtmlib(codec)
+        if self.for_rtmlib and isinstance(codec, HeatmapCodec):
+            for name, axis in (("columns", 0), ("rows", 1)):
+                self.register_buffer(name, rtmlib_resampling(codec, axis), persistent=False)
 
     def forward(self, images: Tensor) -> Tensor | tuple[Tensor, Tensor]:
-        """(B, 3, H, W) images to (B, K, h, w) heatmaps, or (B, K, 2) xy in crop px and (B, K) scores."""
+        """(B, 3, H, W) images to what ``outputs`` names.
+
+        Maps are those of the codec; xy are (B, K, 2) in crop px, scores (B, K).
+        """
         if self.input == "pixels":
             images = self.net.normalize(images.float())
         elif self.input == "rtmlib":
             images = self.net.normalize((images * self.std + self.mean).flip(1))
-        heatmaps = self.net(images).heatmaps
-        if self.input == "rtmlib" and not self.decode:
-            heatmaps = self.rows @ heatmaps @ self.columns.mT
-        return self.codec.decode(heatmaps) if self.decode else heatmaps
+        maps: Tensor = self.net(images).heatmaps
+        if self.decode:
+            return self.codec.decode(maps)
+        if not self.for_rtmlib:
+            return maps
+        if isinstance(self.codec, SimccCodec):
+            return self.codec.split(maps)
+        return self.rows @ maps @ self.columns.mT
 
     def example(self, count: int, seed: int = 0) -> Tensor:
         """(count, 3, H, W) input of random soft blotches: in noise, peaks are ill defined."""
@@ -110,7 +121,24 @@ class Portable(nn.Module):
 
     @property
     def outputs(self) -> list[str]:
-        return ["xy", "scores"] if self.decode else ["heatmaps"]
+        if self.decode:
+            return ["xy", "scores"]
+        two_axes = self.for_rtmlib and isinstance(self.codec, SimccCodec)
+        return ["simcc_x", "simcc_y"] if two_axes else ["heatmaps"]
+
+
+def _check_rtmlib(codec: Codec) -> None:
+    """Raise a ConfigError where rtmlib cannot decode the codec's maps."""
+    if isinstance(codec, SimccCodec):
+        is_read = codec.bins_per_px == RTMLIB_BINS
+    else:
+        is_read = codec.map_shape(1)[0] == 1
+    if not is_read:
+        raise ConfigError(
+            f"input=rtmlib: rtmlib cannot decode the maps of {type(codec).__name__}; expected "
+            f"plain heatmaps, or SimCC with {RTMLIB_BINS} bins for each pixel. Give decode=true, or "
+            "input=pixels"
+        )
 
 
 def rtmlib_resampling(codec: HeatmapCodec, axis: int) -> Tensor:
@@ -132,12 +160,15 @@ CODECS = {codec.__name__: codec for codec in (HeatmapCodec, UdpCodec, MoveNetCod
 DECODERS = {f.__name__: f for f in (argmax_decode, quarter_decode, dark_decode, dark_udp_decode)}
 
 
-def describe_codec(codec: HeatmapCodec) -> dict[str, Any]:
-    """A codec as names and numbers."""
+def describe_codec(codec: Codec) -> dict[str, Any]:
+    """Return a codec as names and numbers."""
+    about = {"name": type(codec).__name__, "input_wh": list(codec.input_wh)}
+    if isinstance(codec, SimccCodec):
+        return {**about, "bins_wh": list(codec.bins_wh), "sigma": list(codec.sigma)}
+    assert isinstance(codec, HeatmapCodec)
     decoder = codec.decoder if isinstance(codec.decoder, partial) else partial(codec.decoder)
     return {
-        "name": type(codec).__name__,
-        "input_wh": list(codec.input_wh),
+        **about,
         "heatmap_wh": list(codec.heatmap_wh),
         "sigma": codec.sigma,
         "decoder": decoder.func.__name__,
@@ -145,7 +176,7 @@ def describe_codec(codec: HeatmapCodec) -> dict[str, Any]:
     }
 
 
-def codec_of(facts: dict[str, Any], path: Path) -> HeatmapCodec:
+def codec_of(facts: dict[str, Any], path: Path) -> Codec:
     """Return the codec that a file's facts describe.
 
     Raises:
@@ -153,25 +184,41 @@ def codec_of(facts: dict[str, Any], path: Path) -> HeatmapCodec:
     """
     try:
         about = facts["codec"]
-        decoder: Callable[..., tuple[Tensor, Tensor]] = DECODERS[about["decoder"]]
-        settings = {
-            name: operator.index(value) for name, value in about["decoder_settings"].items()
-        }
-        inspect.signature(decoder).bind(None, **settings)
-        make, sigma = CODECS[about["name"]], float(about["sigma"])
-        if not (math.isfinite(sigma) and all(3 <= n <= LARGEST_SIDE for n in settings.values())):
-            raise ValueError("sigma or kernel is out of range")
-        sizes = _size(about["input_wh"]), _size(about["heatmap_wh"])
-        return make(*sizes, sigma, partial(decoder, **settings))
+        is_simcc = about["name"] == SimccCodec.__name__
+        return _simcc_codec(about) if is_simcc else _heatmap_codec(about)
     except (KeyError, TypeError, ValueError, ArithmeticError, AttributeError, ConfigError) as error:
         raise CheckpointError(
             f"{path}: its metadata do not describe a codec of fidip ({error}); export it again"
         ) from error
 
 
-def _size(pair: Any) -> ImageSize:
+def _heatmap_codec(about: dict[str, Any]) -> HeatmapCodec:
+    decoder: Callable[..., tuple[Tensor, Tensor]] = DECODERS[about["decoder"]]
+    settings = {name: operator.index(value) for name, value in about["decoder_settings"].items()}
+    inspect.signature(decoder).bind(None, **settings)
+    if not all(3 <= n <= LARGEST_SIDE for n in settings.values()):
+        raise ValueError("kernel is out of range")
+    make, sigma = CODECS[about["name"]], _finite(about["sigma"])
+    sizes = _size(about["input_wh"]), _size(about["heatmap_wh"])
+    return make(*sizes, sigma, partial(decoder, **settings))
+
+
+def _simcc_codec(about: dict[str, Any]) -> SimccCodec:
+    sigma_x, sigma_y = about["sigma"]
+    sigma = _finite(sigma_x), _finite(sigma_y)
+    return SimccCodec(_size(about["input_wh"]), _size(about["bins_wh"], MOST_BINS), sigma)
+
+
+def _finite(value: Any) -> float:
+    number = float(value)
+    if not math.isfinite(number):
+        raise ValueError("sigma is out of range")
+    return number
+
+
+def _size(pair: Any, largest: int = LARGEST_SIDE) -> ImageSize:
     width, height = (operator.index(side) for side in pair)
-    if not (1 < width <= LARGEST_SIDE and 1 < height <= LARGEST_SIDE):
+    if not (1 < width <= largest and 1 < height <= largest):
         raise ValueError(f"size {width}x{height} is out of range")
     return width, height
 

@@ -1,12 +1,17 @@
-"""Pose heads: features to one heatmap a joint.
+"""Pose heads: features to one heatmap, or to one distribution over x and y, for each joint.
 
 Every head is made from the number of feature channels, which the backbone tells.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+from fidip.errors import ConfigError
 
 
 class ConvHead(nn.Module):
@@ -115,6 +120,40 @@ def _enlarging(channels: int) -> nn.Sequential:
         nn.ReLU(inplace=True),
         nn.PixelShuffle(2),
     )
+
+
+class SimccHead(nn.Module):
+    """The head of SimCC (Li et al., ECCV 2022): one linear layer for x and one for y.
+
+    A 1x1 convolution makes one map for each joint, whose pixels both layers classify; they are the
+    same for all joints.
+
+    Args:
+        in_channels: channels of the feature.
+        grid_wh: (width, height) of the features in px: the crop's divided by the backbone's stride.
+        bins_wh: number of bins along x and y, as of the codec.
+        joints: number of joints.
+    """
+
+    def __init__(
+        self, in_channels: int, grid_wh: Sequence[int], bins_wh: Sequence[int], joints: int = 17
+    ) -> None:
+        super().__init__()
+        self.grid_wh = tuple(grid_wh)
+        self.final_layer = nn.Conv2d(in_channels, joints, 1)
+        pixels = self.grid_wh[0] * self.grid_wh[1]
+        self.x, self.y = (nn.Linear(pixels, bins) for bins in bins_wh)
+
+    def forward(self, features: Tensor) -> Tensor:
+        """(B, C, h, w) features to (B, K, Wx + Hy) scores of bins."""
+        height, width = features.shape[2:]
+        if (width, height) != self.grid_wh:
+            raise ConfigError(
+                f"net.head.grid_wh={list(self.grid_wh)}: the features have {width}x{height} px; "
+                f"expected [{width}, {height}], codec.input_wh divided by the backbone's stride"
+            )
+        maps = self.final_layer(features).flatten(2)
+        return torch.cat([self.x(maps), self.y(maps)], dim=2)
 
 
 def start_near_zero(layer: nn.Conv2d) -> None:

@@ -24,7 +24,7 @@ class PoseOutput(NamedTuple):
 
     Attributes:
         features: (B, C, h, w) of the backbone; what a domain head looks at.
-        heatmaps: (B, K, h', w'), one for each joint.
+        heatmaps: (B, K, h', w'), one for each joint; or other maps, as the head's codec has them.
     """
 
     features: Tensor

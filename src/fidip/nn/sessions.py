@@ -1,9 +1,8 @@
-"""Running ONNX files that ``fidip.nn.portable`` wrote."""
+"""Running ONNX files, those that ``fidip.nn.portable`` wrote and others."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -53,19 +52,16 @@ def run_onnx(session: Any, images: Tensor) -> list[Tensor]:
     return [torch.from_numpy(output) for output in outputs]
 
 
-def check_outputs(
-    session: Any, path: Path, images: Tensor, expected: Sequence[tuple[int, ...]]
-) -> None:
-    """Run a file once, to see whether it takes and gives what it says.
+def try_onnx(session: Any, path: Path, images: Tensor) -> list[Tensor]:
+    """Run a file once, to see whether it takes what it says; return its outputs.
 
     Args:
         session: of the file.
         path: the file, for the message.
         images: what it should take.
-        expected: shapes of the outputs.
 
     Raises:
-        CheckpointError: it does not run, or its outputs have other shapes or are not finite.
+        CheckpointError: it does not run, or its outputs are not finite.
     """
     try:
         outputs = run_onnx(session, images)
@@ -74,27 +70,26 @@ def check_outputs(
         raise CheckpointError(
             f"{path}: does not run on images {tuple(images.shape)} ({reason}); export it again"
         ) from error
-    shapes = [tuple(output.shape) for output in outputs]
-    if shapes != list(expected):
-        raise CheckpointError(
-            f"{path}: gives outputs of shapes {shapes}; expected {list(expected)}. Export it again"
-        )
     if not all(bool(output.isfinite().all()) for output in outputs):
         raise CheckpointError(
             f"{path}: gives NaN or infinity; expected finite outputs. Its weights are damaged, or "
             "training diverged: export another checkpoint"
         )
+    return outputs
 
 
-def read_facts(session: Any, path: Path) -> dict[str, Any]:
+def read_facts(session: Any, path: Path) -> dict[str, Any] | None:
     """Return what ``fidip.nn.portable.Portable.facts`` said of the network.
 
+    Returns:
+        None where another program wrote the file.
+
     Raises:
-        CheckpointError: the file has no such metadata, or they cannot be read.
+        CheckpointError: the metadata cannot be read.
     """
     text = session.get_modelmeta().custom_metadata_map.get(FACTS)
     if text is None:
-        raise CheckpointError(f"{path}: was not written by fidip export, so its input is not known")
+        return None
     try:
         facts = json.loads(text)
     except (ValueError, RecursionError) as error:

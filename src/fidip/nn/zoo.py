@@ -25,6 +25,7 @@ from fidip.places import cache_dir, config_dir
 from fidip.types import ImageSize
 
 ZOO, BUNDLED, HUB = "zoo:", "bundled:", "huggingface:"
+ONNX = ".onnx"
 
 
 @dataclass(frozen=True)
@@ -41,8 +42,8 @@ class Entry:
         size_mb: of the file, about.
         licence: their terms.
         input_wh: (width, height) of the crops in px.
-        net: the name of their net in ``conf/net``.
-        codec: the name of their codec in ``conf/codec``.
+        net: the name of their net in ``conf/net``; None of an ONNX file, which holds its own.
+        codec: the name of their codec in ``conf/codec``; None of an ONNX file.
         warning: a half sentence about them, for those who predict with them, if anything.
     """
 
@@ -55,8 +56,8 @@ class Entry:
     size_mb: int | None
     licence: str
     input_wh: ImageSize
-    net: str
-    codec: str
+    net: str | None
+    codec: str | None
     warning: str | None = None
 
     @property
@@ -65,6 +66,25 @@ class Entry:
         if self.source.startswith(BUNDLED):
             return bundled(self.source.removeprefix(BUNDLED))
         return cache_dir() / "zoo" / self.name / self.file
+
+    @property
+    def is_onnx(self) -> bool:
+        """Whether the file is a network for ONNX Runtime, which predicts and cannot be trained."""
+        return self.file.endswith(ONNX)
+
+    @property
+    def choices(self) -> list[str]:
+        """The net and the codec as choices on the command line.
+
+        Raises:
+            ConfigError: it is an ONNX file.
+        """
+        if self.is_onnx:
+            raise ConfigError(
+                f"zoo:{self.name}: is an ONNX file, which can only predict; expected weights of a net "
+                "of fidip. Use it with fidip predict, or choose another ckpt="
+            )
+        return [f"net={self.net}", f"codec={self.codec}"]
 
     @property
     def state(self) -> str:

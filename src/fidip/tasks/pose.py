@@ -10,7 +10,7 @@ import pytorch_lightning as pl
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from fidip.heatmap import HeatmapCodec
+from fidip.codec import Codec
 from fidip.losses import heatmap_mse
 from fidip.metrics import score_poses
 from fidip.nn import PoseNet
@@ -46,7 +46,7 @@ class PoseTask(pl.LightningModule):
         self,
         *,
         net: PoseNet,
-        codec: HeatmapCodec,
+        codec: Codec,
         optimizer: OptimizerFactory,
         scheduler: SchedulerFactory = constant,
         loss: PoseLoss = heatmap_mse,

@@ -22,7 +22,7 @@ from fidip.cli.components.inference import (
     Overlay,
     TorchvisionDetector,
 )
-from fidip.cli.components.nets import Codec, PoseNet
+from fidip.cli.components.nets import Codecs, PoseNet
 from fidip.cli.components.synthesis import Look
 from fidip.cli.components.training import (
     AveragedWeights,
@@ -45,7 +45,7 @@ __all__ = [
     "AveragedWeights",
     "Chain",
     "Checkpoints",
-    "Codec",
+    "Codecs",
     "Component",
     "CurveFile",
     "FidipTask",

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from fidip.cli.components.base import Component, one_of
 from fidip.cli.fields import (
+    Bins,
     Channels,
     FractionBelow1,
     Kernel,
@@ -41,6 +42,19 @@ class Codec(Component):
     heatmap_wh: Size
     sigma: Annotated[float, Field(gt=0, le=1000)]
     decoder: Annotated[Any, one_of(Decoder, DarkDecoder)]
+
+
+class SimccCodec(Component):
+    targets = ("fidip.simcc.SimccCodec",)
+
+    input_wh: Size
+    bins_wh: Bins
+    sigma: Annotated[
+        list[Annotated[float, Field(gt=0, le=1000)]], Field(min_length=2, max_length=2)
+    ]
+
+
+Codecs = one_of(Codec, SimccCodec)
 
 
 class HRNet(Component):
@@ -124,11 +138,22 @@ class PixelShuffleHead(Component):
     width: Channels = 256
 
 
+class SimccHead(Component):
+    targets = ("fidip.nn.SimccHead",)
+
+    grid_wh: Annotated[list[Channels], Field(min_length=2, max_length=2)]
+    bins_wh: Bins
+    joints: Channels = 17
+
+
 class PoseNet(Component):
     targets = ("fidip.nn.PoseNet",)
 
     backbone: Annotated[Any, one_of(HRNet, TimmPyramid, TimmModel, ViT, MoveNetBackbone)]
-    head: Annotated[Any, one_of(ConvHead, DeconvHead, UpsampleHead, PixelShuffleHead, MoveNetHead)]
+    head: Annotated[
+        Any,
+        one_of(ConvHead, DeconvHead, UpsampleHead, PixelShuffleHead, MoveNetHead, SimccHead),
+    ]
     mean: Statistics | None = None
     std: Annotated[list[PositiveFloat], Field(min_length=3, max_length=3)] | None = None
     frozen: list[Text] = []

@@ -7,8 +7,9 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Field
 
 from fidip.cli.components.base import Component, one_of
-from fidip.cli.components.nets import Codec, DomainHead, PaperDomainHead, PoseNet
+from fidip.cli.components.nets import Codecs, DomainHead, PaperDomainHead, PoseNet
 from fidip.cli.fields import (
+    Bins,
     Count,
     Fraction,
     FractionBelow1,
@@ -72,6 +73,13 @@ class MoveNetLoss(Component):
     vector_weight: NonNegative = 1e-3
 
 
+class SimccKl(Component):
+    targets = ("fidip.losses.simcc_kl",)
+
+    bins_wh: Bins
+    beta: PositiveFloat = 10.0
+
+
 class Always(Component):
     targets = ("fidip.adapt.always",)
 
@@ -89,10 +97,10 @@ class PoseTask(Component):
     targets = ("fidip.tasks.PoseTask",)
 
     net: Annotated[Any, one_of(PoseNet)]
-    codec: Annotated[Any, one_of(Codec)]
+    codec: Annotated[Any, Codecs]
     optimizer: Annotated[Any, one_of(Optimizer)]
     scheduler: Annotated[Any, Schedulers] = None
-    loss: Annotated[Any, one_of(HeatmapMse, HeatmapOhkm, MoveNetLoss)] = None
+    loss: Annotated[Any, one_of(HeatmapMse, HeatmapOhkm, MoveNetLoss, SimccKl)] = None
     flip_test: bool = True
     flip_shift: bool = False
 

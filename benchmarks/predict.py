@@ -23,12 +23,11 @@ import torch
 from fidip.heatmap import HeatmapCodec
 from fidip.inference import Finder, Predictor, Video, VideoWriter, prefetch
 from fidip.inference.overlay import Overlay
-from fidip.inference.people import anyone
+from fidip.inference.people import anyone, seen
 from fidip.inference.replay import draw_track
 from fidip.inference.runtime import RUNTIMES, Runtime, make_runtime
 from fidip.inference.track import Recorder
 from fidip.nn import PoseNet
-from fidip.predict import seen
 from fidip.trained import composed, instantiate
 
 WH = (1280, 720)

@@ -37,10 +37,9 @@ from fidip.inference.camera import WEBCAM, Camera, camera_of
 from fidip.inference.detectors import Detector
 from fidip.inference.finding import look
 from fidip.inference.forecast import with_forecast
-from fidip.inference.live import LiveOverlay, camera_frames
+from fidip.inference.live import Follower, LiveOverlay, camera_frames
 from fidip.inference.media import read_photo
-from fidip.inference.people import PREFERENCES, Preference
-from fidip.inference.predictor import Floats
+from fidip.inference.people import PREFERENCES, Preference, seen
 from fidip.inference.replay import draw_track
 from fidip.inference.sources import (
     OVERLAY,
@@ -411,14 +410,21 @@ def damage_line(video: Video, decoded: int) -> str | None:
     )
 
 
+def make_follower(
+    predictor: Predictor, detector: Detector, config: DictConfig, spread: bool = True
+) -> Follower:
+    """What follows one infant before a camera as ``config`` says; see ``Finder`` for ``spread``."""
+    finder = Finder(predictor, config.lost, config.rotations, detector, PREFERENCES[config.person],
+                    spread=spread)  # fmt: skip
+    return Follower(finder, instantiate(config.smoothing, causal=True).online())
+
+
 def predict_camera(
     predictor: Predictor, camera: Camera, detector: Detector, config: DictConfig
 ) -> None:
     """Follow an infant until the camera ends or Ctrl-C: smoothed, drawn and encoded as frames come."""
     stem = Path(config.out) / WEBCAM
-    step = instantiate(config.smoothing, causal=True).online()
-    finder = Finder(predictor, config.lost, config.rotations, detector,
-                    PREFERENCES[config.person], spread=camera.is_live)  # fmt: skip
+    follower = make_follower(predictor, detector, config, spread=camera.is_live)
     recorded, wh, drawing = Recorder(), (0, 0), None
     with ExitStack() as stack:
         if "overlay" in config.save:
@@ -429,8 +435,7 @@ def predict_camera(
         try:
             for frame in bar:
                 wh = (frame.image.shape[1], frame.image.shape[0])
-                xy, scores, box_xywh = seen(finder(frame.image), config.lost)
-                xy, scores = step(frame.time, xy, scores)
+                xy, scores, box_xywh = follower(frame.image, frame.time)
                 recorded.add(frame.time, xy, scores, box_xywh)
                 if drawing:
                     drawing.put(frame, (xy, scores))
@@ -441,14 +446,6 @@ def predict_camera(
     print(f"{recorded.count} frames: {shown(config.out)}")
     if drawing:
         print(drawing.speed)
-
-
-def seen(pose: Pose, lost: float) -> tuple[Floats, NDArray[np.float32], Floats]:
-    """Key points, confidences and box of a pose; unknown where the person was lost."""
-    xy, scores, box_xywh = pose.xy, pose.scores, pose.box_xywh()
-    if pose.score >= lost:
-        return xy, scores, box_xywh
-    return np.full_like(xy, np.nan), np.zeros_like(scores), np.full_like(box_xywh, np.nan)
 
 
 def print_pose(name: str, poses: Sequence[Pose]) -> None:

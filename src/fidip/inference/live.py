@@ -5,14 +5,18 @@ from __future__ import annotations
 from array import array
 from collections import deque
 from collections.abc import Generator
+from dataclasses import dataclass
 from time import perf_counter
 from types import TracebackType
 
 import numpy as np
 
 from fidip.inference.camera import Camera
-from fidip.inference.media import Frame
+from fidip.inference.finding import Finder
+from fidip.inference.media import Frame, Image
 from fidip.inference.overlay import Overlay, Person, VideoWriter
+from fidip.inference.people import seen
+from fidip.inference.smoothing.base import Floats, Scores, Step
 from fidip.inference.threads import Behind, latest, prefetch
 
 WAITING = 2
@@ -22,6 +26,29 @@ WAITING = 2
 def camera_frames(camera: Camera) -> Generator[Frame]:
     """The frames of a camera, read by a thread of its own: the newest one, or all of a file."""
     return latest(camera) if camera.is_live else prefetch(camera, depth=1)
+
+
+@dataclass(frozen=True)
+class Follower:
+    """One infant before a camera: searched for or followed, and smoothed with the frames so far.
+
+    Attributes:
+        finder: of the infant.
+        step: smooths its keypoints.
+    """
+
+    finder: Finder
+    step: Step
+
+    def __call__(self, image: Image, time: float) -> tuple[Floats, Scores, Floats]:
+        """Keypoints, scores and box in the next frame, unknown where the infant is lost.
+
+        Args:
+            image: (H, W, 3) uint8 RGB.
+            time: of the frame in s, later than that of the frame before.
+        """
+        xy, scores, box_xywh = seen(self.finder(image), self.finder.lost)
+        return *self.step(time, xy, scores), box_xywh
 
 
 class Speed:

@@ -56,22 +56,23 @@ class Speed:
 
     Attributes:
         latencies_s: seconds from the arrival of each frame to its drawn overlay.
+        frames: frames that the camera gave.
     """
 
     def __init__(self) -> None:
-        self.start = perf_counter()
         self.latencies_s = array("d")
         self.frames = 0
+        self._start = self._last = perf_counter()
 
     def add(self, frame: Frame) -> None:
         """Count a frame whose overlay has just been drawn."""
-        self.frames = frame.index + 1
-        self.latencies_s.append(perf_counter() - frame.arrived)
+        self.frames, self._last = frame.index + 1, perf_counter()
+        self.latencies_s.append(self._last - frame.arrived)
 
     @property
     def fps(self) -> float:
-        """Frames drawn in a second since the start."""
-        return len(self.latencies_s) / max(perf_counter() - self.start, 1e-9)
+        """Frames drawn in a second, from the start to the last one."""
+        return len(self.latencies_s) / max(self._last - self._start, 1e-9)
 
     def __str__(self) -> str:
         if not self.latencies_s:

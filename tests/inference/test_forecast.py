@@ -31,7 +31,7 @@ def test_a_long_video_is_announced_once_without_its_first_frame(clock):
     ((at, line),) = run(clock, 9000, first_s=50.0, each_s=0.1)
     assert (
         line
-        == "v.mp4: about 15 min for 9000 frames at 10.0 frames/s, and then the overlay is drawn"
+        == "v.mp4: about 15 min for 9000 frames at 10.0 frames/s, drawing not included"
     )
     assert at == 20
 

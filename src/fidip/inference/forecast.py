@@ -43,10 +43,10 @@ def forecast(total: int, rate: float, name: str) -> str:
     """How long so many frames take at a rate in frames per second.
 
     >>> forecast(5400, 12.0, "baby.mp4")
-    'baby.mp4: about 8 min for 5400 frames at 12.0 frames/s, and then the overlay is drawn'
+    'baby.mp4: about 8 min for 5400 frames at 12.0 frames/s, drawing not included'
     """
     minutes = max(1, round(total / rate / 60))
     return (
-        f"{name}: about {minutes} min for {total} frames at {rate:.1f} frames/s, and then the "
-        "overlay is drawn"
+        f"{name}: about {minutes} min for {total} frames at {rate:.1f} frames/s, drawing "
+        "not included"
     )

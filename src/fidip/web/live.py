@@ -17,7 +17,7 @@ from weakref import WeakKeyDictionary
 from fastapi import FastAPI, HTTPException, Query, Request
 from starlette.requests import ClientDisconnect
 
-from fidip.errors import DataError
+from fidip.errors import FidipError
 from fidip.web.tabs import Message, Tab
 
 LARGEST = 1_000_000
@@ -83,7 +83,7 @@ class Live:
         loop = asyncio.get_running_loop()
         try:
             message = await loop.run_in_executor(self._thread, view.follow, picture, view.time)
-        except DataError as error:
+        except FidipError as error:
             raise HTTPException(422, str(error)) from error
         return {**message, "ms": round(1000 * (perf_counter() - begin), 1)}
 

@@ -27,7 +27,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -59,8 +59,9 @@ def render(folder: Path) -> Path:
     return folder / "videos" / "clips" / "clip0001.mp4"
 
 
+@cache
 def settings() -> Any:
-    """The configuration of ``fidip predict``."""
+    """The configuration of ``fidip predict``, composed before anything is measured."""
     with initialize_config_dir(str(config_dir()), version_base="1.3"):
         return compose("predict", ["source=webcam"])
 
@@ -179,6 +180,7 @@ def main() -> None:
         out = Path(folder)
         clip = Path(sys.argv[1]) if len(sys.argv) > 1 else render(out / "clips")
         turns = int(sys.argv[2]) if len(sys.argv) > 2 else 3
+        settings()
         net, codec = load_net(FAST)
         file = cached_onnx(net, codec)
         plain, flipped = (Predictor(OnnxRuntime(file), codec, flip) for flip in (False, True))

@@ -24,7 +24,7 @@ from fidip.inference.sources import name_inputs
 from fidip.places import config_dir
 from fidip.predict import predict_video
 from fidip.trained import load_predictor
-from predict import FPS, write_clip
+from overhead import FPS, write_clip
 
 WH = (160, 120)
 MINUTE = 60 * FPS

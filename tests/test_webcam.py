@@ -1,18 +1,23 @@
 """``fidip predict source=webcam``. OpenCV plays a file as it plays a camera, so a file is the camera here."""
 
 import csv
+import http.server
+import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
 from fidip.errors import DataError
 from fidip.inference import Video
 from fidip.inference.camera import Camera, camera_of
+from fidip.inference.live import camera_frames
 from fidip.skeleton import COCO17
 
 sys.path.insert(0, str(Path(__file__).parent / "inference"))
@@ -48,6 +53,46 @@ def test_a_camera_gives_pictures_and_their_times_until_time_is_up(tmp_path):
     assert len(list(Camera(str(video), seconds=0.15))) == 3
 
 
+class Stream(http.server.BaseHTTPRequestHandler):
+    """A network camera: 50 JPEG pictures a second, one grey level brighter each, 150 in all."""
+
+    def do_GET(self):
+        self.send_response(200)
+        self.send_header("Content-Type", "multipart/x-mixed-replace; boundary=f")
+        self.end_headers()
+        for number in range(150):
+            picture = cv2.imencode(".jpg", np.full((48, 64, 3), number + 50, np.uint8))[1].tobytes()
+            header = f"--f\r\nContent-Type: image/jpeg\r\nContent-Length: {len(picture)}\r\n\r\n"
+            self.wfile.write(header.encode() + picture + b"\r\n")
+            time.sleep(0.02)
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def network_camera():
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Stream)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}/a.mjpg"
+    server.shutdown()
+
+
+def test_frames_that_come_too_fast_are_left_out_and_the_newest_is_taken(network_camera):
+    camera = Camera(network_camera)
+    assert camera.is_live
+    indices, ages = [], []
+    for frame in camera_frames(camera):
+        ages.append(time.perf_counter() - frame.arrived)
+        indices.append(frame.index)
+        assert frame.image.mean() == pytest.approx(frame.index + 50, abs=2)
+        time.sleep(0.2)
+    assert indices == sorted(set(indices))
+    assert len(indices) < 50
+    assert indices[-1] == 149
+    assert np.median(ages) < 0.15  # a queue of 8 would be 1.6 s behind
+
+
 def test_a_missing_camera_is_one_line(monkeypatch, tmp_path, capfd):
     assert run_predict(monkeypatch, "source=webcam:63", f"out={tmp_path}") == 2
     (line,) = capfd.readouterr().err.strip().splitlines()
@@ -56,7 +101,7 @@ def test_a_missing_camera_is_one_line(monkeypatch, tmp_path, capfd):
     assert "seconds=3 is for a webcam" in capfd.readouterr().err
 
 
-def test_a_recording_is_smoothed_and_drawn_as_it_comes(monkeypatch, tmp_path):
+def test_a_recording_is_smoothed_and_drawn_as_it_comes(monkeypatch, tmp_path, capsys):
     """As the filters that need no later frame do with what is found in the same video."""
     video = make_video(tmp_path / "v.mp4", [i / 25 for i in range(12)])
     common = ["ckpt=bundled:movenet-lightning", "lost=0", "flip_test=false"]
@@ -69,6 +114,8 @@ def test_a_recording_is_smoothed_and_drawn_as_it_comes(monkeypatch, tmp_path):
         np.abs(found - read_xy(file / "v.csv")).mean() < 0.5
     )  # OpenCV decodes a little differently
     assert Video(camera / "webcam.overlay.mp4").count == 12
+    printed = capsys.readouterr().out
+    assert re.search(r"frames/s, 0 of 12 left out; latency from frame to overlay \d+ ms", printed)
     assert (camera / "webcam.json").stat().st_size > 0
     with pytest.raises(DataError, match="no camera"):
         Camera(str(tmp_path / "none.mp4"))

@@ -12,10 +12,12 @@ import torch
 from transformers import VitPoseImageProcessor
 
 from fidip import predict, zoo
+from fidip.errors import ConfigError
 from fidip.geometry import apply_affine, crop_affine
 from fidip.inference import Window
+from fidip.inference.runtime import TorchRuntime
 from fidip.nn import zoo as weights
-from fidip.trained import load_net, load_predictor
+from fidip.trained import default_ckpt, load_net, load_predictor
 
 sys.path.insert(0, str(Path(__file__).parent / "nn"))
 from hub import serving
@@ -125,23 +127,68 @@ def test_without_network_it_is_one_line_and_status_2(monkeypatch, capsys, tmp_pa
     assert line.endswith(f"copy model.safetensors to {tmp_path}/zoo/vitpose-b/model.safetensors")
 
 
-def test_without_network_the_bundled_net_predicts_and_a_warning_says_so(
+def test_without_network_the_bundled_net_predicts_and_a_sentence_says_what_it_scores(
     tiny_root, monkeypatch, capsys, tmp_path
 ):
     monkeypatch.setenv("FIDIP_CACHE", str(tmp_path / "cache"))
     photo = next((tiny_root / "images" / "train_infant").glob("*.jpg"))
     arguments = [f"source={photo}", f"out={tmp_path}", "save=[csv]"]
     assert run(predict, monkeypatch, *arguments) == 0
-    (warning,) = capsys.readouterr().err.strip().splitlines()
-    assert warning.startswith("warning: zoo:vitpose-b is not available, so zoo:bundled is used")
-    assert "wrong more often than right" in warning
-    assert ". " not in warning
-    assert ";" not in warning
-    by_name = run(predict, monkeypatch, *arguments[:1], "ckpt=zoo:bundled", "save=[csv]",
+    sentence, export = capsys.readouterr().err.strip().splitlines()
+    assert sentence.startswith("zoo:accurate is not here and cannot be downloaded, so zoo:fast is")
+    assert "27 real adults" in sentence
+    assert sentence.endswith("'fidip zoo fetch=accurate' says how to get it")
+    assert ". " not in sentence
+    assert export.startswith("exporting the network for ONNX Runtime, once")
+    by_name = run(predict, monkeypatch, *arguments[:1], "ckpt=zoo:fast", "save=[csv]",
                   f"out={tmp_path / 'named'}")  # fmt: skip
     assert by_name == 0
     table = (tmp_path / "keypoints.csv").read_text()
     assert (tmp_path / "named" / "keypoints.csv").read_text() == table
+
+
+@pytest.mark.parametrize(
+    ("has_video", "gpus", "device", "is_there", "expected"),
+    [
+        (False, 0, None, True, "zoo:accurate"),  # photographs
+        (False, 0, None, False, "zoo:fast"),
+        (True, 0, None, True, "zoo:fast"),  # videos on a CPU
+        (True, 1, None, True, "zoo:accurate"),
+        (True, 1, "cuda:0", False, "zoo:fast"),
+        (True, 1, "cpu", True, "zoo:fast"),
+    ],
+)
+def test_the_default_weights(
+    has_video, gpus, device, is_there, expected, monkeypatch, capsys, tmp_path
+):
+    monkeypatch.setenv("FIDIP_CACHE", str(tmp_path))
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: gpus > 0)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: gpus)
+    if is_there:
+        path = weights.entry_of("zoo:accurate").path
+        path.parent.mkdir(parents=True)
+        path.touch()
+        path.with_name(f"{path.name}.sha256").touch()  # it was checked
+    assert default_ckpt(has_video, device) == expected
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == (expected == "zoo:fast")
+
+
+def test_a_cache_that_cannot_be_written_to_leaves_the_fast_net(monkeypatch, capsys):
+    monkeypatch.setenv("FIDIP_CACHE", "/dev/null")
+    predictor = load_predictor()
+    assert isinstance(predictor.runtime, TorchRuntime)
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_fast_and_accurate_are_entries_of_the_zoo():
+    known = weights.entries()
+    assert weights.entry_of("zoo:fast") == known["bundled"]
+    assert weights.entry_of("zoo:accurate") == known["vitpose-b"]
+    assert known["bundled"].warning is None
+    assert " on 27 real adults" in known["bundled"].note
+    with pytest.raises(ConfigError, match="did you mean 'fast'"):
+        weights.entry_of("zoo:fasst")
 
 
 @pytest.fixture

@@ -23,20 +23,26 @@ from typing import TYPE_CHECKING, Any
 import av
 import numpy as np
 from omegaconf import DictConfig, OmegaConf
+from PIL.Image import open as open_image
 from tqdm import tqdm
 
+from fidip.drawing import SIDES, side_of
 from fidip.errors import ConfigError, DataError, DiskError
+from fidip.images import decode_rgb
 from fidip.inference import Predictor
+from fidip.inference.media import SMALLEST, Image
 from fidip.inference.sources import TABLE, name_inputs
 from fidip.inference.writers import FORMATS
-from fidip.nn.zoo import BUNDLED
-from fidip.predict import make_detector, predict_photos, predict_video
+from fidip.predict import flips, make_detector, make_follower, predict_photos, predict_video
 from fidip.skeleton import COCO17
 from fidip.trained import default_ckpt, load_predictor, zoo_entry
 
 if TYPE_CHECKING:
+    from fidip.web.live import Follow
     from fidip.web.tabs import Job, Message, Report, Work
 
+LARGEST_PICTURE = 2048
+"""Px a side of a picture for the live view."""
 SURE = 0.5
 """Confidence from which the page counts a joint as tracked surely."""
 ALWAYS = ("overlay", "csv", "coco", "timeline")
@@ -63,23 +69,25 @@ def app(config: DictConfig) -> None:
         raise ConfigError(f"fidip app needs {', '.join(missing)}; pip install 'fidip[app]'")
     import uvicorn
 
+    from fidip.web.live import Live
     from fidip.web.server import LOCAL, configured, make_server
     from fidip.web.tabs import Limits, Tabs
 
     with listen(str(config.host), int(config.port)) as door, folder(config.keep) as root:
         url = f"http://{config.host}:{door.getsockname()[1]}"
-        ckpt = str(config.ckpt or default_ckpt())
+        ckpt = str(config.ckpt or default_ckpt(has_video=True, device=config.device))
         predictor = load_predictor(
             ckpt,
             runtime=config.runtime,
             device=config.device,
-            flip_test=config.flip_test,
+            flip_test=flips(config),
             config=config,
         )
         limits = Limits(config.max_upload_mb, config.max_queued, config.max_queued_per_page)
         tabs = Tabs(root, bool(config.keep), worker(predictor, config), limits)
         hosts = LOCAL if config.host in LOCAL else ("*",)
-        server = make_server(tabs, about(ckpt, config), hosts, options())
+        live = Live(cameras(predictor, config))
+        server = make_server(tabs, about(ckpt, config), hosts, options(), live)
         print(f"fidip is at {url} (Ctrl-C ends it)", flush=True)
         if config.open_browser and has_display():
             webbrowser.open(url)
@@ -137,7 +145,10 @@ def about(ckpt: str, config: DictConfig) -> dict[str, Any]:
     known, keep = zoo_entry(ckpt), config.keep
     return {
         "weights": known.title if known else Path(ckpt).name,
-        "only_a_demonstration": bool(known and known.source.startswith(BUNDLED)),
+        "warning": known and known.warning,
+        "note": known and known.note,
+        "threshold": config.overlay.threshold,
+        "limbs": [[a, b, SIDES[side_of(COCO17, a, b)]] for a, b in COCO17.limbs],
         "kept_in": str(Path(keep).resolve()) if keep else None,
         "cannot": [name for name in FILES if not installed(name)],
         **{key: config[key] for key in ("max_upload_mb", "max_queued", "max_queued_per_page")},
@@ -166,9 +177,7 @@ def worker(predictor: Predictor, config: DictConfig) -> Work:
         }
         changed = OmegaConf.merge(config, changes)
         assert isinstance(changed, DictConfig)
-        asked = Predictor(
-            predictor.runtime, predictor.codec, changed.flip_test, changed.rotation_test
-        )
+        asked = Predictor(predictor.runtime, predictor.codec, flips(changed), changed.rotation_test)
         (source,) = name_inputs([job.source], job.out)
         if source.is_photo:
             with redirect_stdout(io.StringIO()):  # the page shows what the command prints
@@ -187,6 +196,44 @@ def worker(predictor: Predictor, config: DictConfig) -> Work:
         }
 
     return work
+
+
+def cameras(predictor: Predictor, config: DictConfig) -> Callable[[], Follow]:
+    """What begins to follow a camera of a page, as ``fidip predict source=webcam`` does."""
+    detector = make_detector(config)
+    live = Predictor(predictor.runtime, predictor.codec, flips(config, is_live=True))
+
+    def start() -> Follow:
+        follower = make_follower(live, detector, config)
+
+        def follow(picture: bytes, time: float) -> Message:
+            image = decode_picture(picture)
+            xy, scores, _ = follower(image, time)
+            share = np.where(np.isfinite(xy), xy / [image.shape[1], image.shape[0]], 0.0)
+            found = bool(np.isfinite(xy).any())
+            return {"found": found, "xy": share.round(5).tolist(), "scores": scores.tolist()}
+
+        return follow
+
+    return start
+
+
+def decode_picture(picture: bytes) -> Image:
+    """(H, W, 3) uint8 RGB image of a JPEG file from a page.
+
+    Raises:
+        DataError: it is no JPEG file, or its sides are not between 16 and 2048 px.
+    """
+    try:
+        with open_image(io.BytesIO(picture), formats=["JPEG"]) as header:  # decodes nothing yet
+            width, height = header.size
+    except OSError as error:
+        raise DataError("picture: not a JPEG image") from error
+    if min(width, height) < SMALLEST or max(width, height) > LARGEST_PICTURE:
+        raise DataError(
+            f"picture: has {width}x{height} px; expected sides of {SMALLEST} to {LARGEST_PICTURE} px"
+        )
+    return decode_rgb(picture, Path("picture"))
 
 
 def check_container(path: Path) -> None:
@@ -217,6 +264,10 @@ def bar(report: Report) -> Callable[..., Any]:
 
         def display(self, msg: str | None = None, pos: int | None = None) -> None:
             report(self.desc, self.n, self.total or 0, self.format_dict["rate"] or 0.0)
+
+        @classmethod
+        def write(cls, *_: Any, **__: Any) -> None:
+            """The page shows how long it takes."""
 
     return Bar
 

@@ -80,6 +80,11 @@ def _fit(image: Image, tile: int) -> Image:
     return out
 
 
-def _color(skeleton: Skeleton, a: int, b: int) -> tuple[int, int, int]:
+def side_of(skeleton: Skeleton, a: int, b: int) -> str:
+    """The key in ``SIDES`` of the limb between two joints, or of one joint."""
     sides = {skeleton.joints[j].split("_")[0] for j in (a, b)} & {"left", "right"}
-    return SIDES[sides.pop() if len(sides) == 1 else "middle"]
+    return sides.pop() if len(sides) == 1 else "middle"
+
+
+def _color(skeleton: Skeleton, a: int, b: int) -> tuple[int, int, int]:
+    return SIDES[side_of(skeleton, a, b)]

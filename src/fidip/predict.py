@@ -9,7 +9,6 @@ if __name__ == "__main__":
 
 import os
 import sys
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
@@ -25,7 +24,6 @@ from fidip.data import read_annotations
 from fidip.errors import ConfigError, DataError, shown
 from fidip.folders import output_folder, require_new
 from fidip.inference import (
-    Behind,
     Finder,
     Pose,
     Predictor,
@@ -38,10 +36,10 @@ from fidip.inference import (
 from fidip.inference.camera import WEBCAM, Camera, camera_of
 from fidip.inference.detectors import Detector
 from fidip.inference.finding import look
-from fidip.inference.media import Image, read_photo
-from fidip.inference.overlay import Person
-from fidip.inference.people import PREFERENCES, Preference
-from fidip.inference.predictor import Floats
+from fidip.inference.forecast import with_forecast
+from fidip.inference.live import Follower, LiveOverlay, camera_frames
+from fidip.inference.media import read_photo
+from fidip.inference.people import PREFERENCES, Preference, seen
 from fidip.inference.replay import draw_track
 from fidip.inference.sources import (
     OVERLAY,
@@ -57,7 +55,7 @@ from fidip.inference.track import PhotoSet, Recorder
 from fidip.inference.writers import FORMATS, check_installed, write
 from fidip.run_folder import write_image
 from fidip.skeleton import COCO17
-from fidip.trained import load_predictor
+from fidip.trained import default_ckpt, load_predictor
 
 SAVE = ("overlay", *FORMATS)
 SOME_FAILED = 3
@@ -116,7 +114,8 @@ def predict(config: DictConfig) -> None:
     if device is not None:
         with new_outputs(config, output_names(Path(WEBCAM), WEBCAM, config.save)):
             camera = Camera(device, config.seconds)
-            return predict_camera(load(config), camera, make_detector(config), config)
+            predictor = load(config, has_video=True, is_live=True)
+            return predict_camera(predictor, camera, make_detector(config), config)
     inputs = name_inputs(find_media(str(config.source)), out)
     readable, report = sort_out(inputs)
     photos = [each for each in readable if each.is_photo]
@@ -126,7 +125,8 @@ def predict(config: DictConfig) -> None:
     if readable:
         try:
             with new_outputs(config, output_files(inputs, config.save)):
-                run(load(config), make_detector(config), photos, boxes, videos, config, report)
+                predictor = load(config, has_video=bool(videos))
+                run(predictor, make_detector(config), photos, boxes, videos, config, report)
         except KeyboardInterrupt as stop:
             print(f"interrupted: kept {report.kept(stop)}: {shown(out)}", file=sys.stderr)
             raise
@@ -199,16 +199,27 @@ def check(config: DictConfig) -> None:
     check_installed(formats(config))
 
 
-def load(config: DictConfig) -> Predictor:
-    """The predictor that ``ckpt`` and its companions ask for."""
+def load(config: DictConfig, has_video: bool, is_live: bool = False) -> Predictor:
+    """The predictor that ``ckpt`` and its companions ask for.
+
+    Args:
+        config: of the command.
+        has_video: whether a video or a camera is among the inputs.
+        is_live: whether it is for a camera.
+    """
     return load_predictor(
-        config.ckpt and str(config.ckpt),
+        str(config.ckpt or default_ckpt(has_video, config.device)),
         runtime=config.runtime,
         device=config.device,
-        flip_test=config.flip_test,
+        flip_test=flips(config, is_live),
         rotation_test=config.rotation_test,
         config=config,
     )
+
+
+def flips(config: DictConfig, is_live: bool = False) -> bool:
+    """Whether to average with the mirrored image: by default, but not for a camera."""
+    return not is_live if config.flip_test is None else bool(config.flip_test)
 
 
 def make_detector(config: DictConfig) -> Detector:
@@ -372,7 +383,7 @@ def predict_video(
                            desc=source.name)  # fmt: skip
             start = perf_counter()
             try:
-                for frame in bar:
+                for frame in with_forecast(bar, video.count, bar.write, source.name):
                     wh = (frame.image.shape[1], frame.image.shape[0])
                     found.add(frame.time, *seen(finder(frame.image), config.lost))
             finally:  # Ctrl-C included: what was found is kept
@@ -399,52 +410,42 @@ def damage_line(video: Video, decoded: int) -> str | None:
     )
 
 
+def make_follower(
+    predictor: Predictor, detector: Detector, config: DictConfig, spread: bool = True
+) -> Follower:
+    """What follows one infant before a camera as ``config`` says; see ``Finder`` for ``spread``."""
+    finder = Finder(predictor, config.lost, config.rotations, detector, PREFERENCES[config.person],
+                    spread=spread)  # fmt: skip
+    return Follower(finder, instantiate(config.smoothing, causal=True).online())
+
+
 def predict_camera(
     predictor: Predictor, camera: Camera, detector: Detector, config: DictConfig
 ) -> None:
     """Follow an infant until the camera ends or Ctrl-C: smoothed, drawn and encoded as frames come."""
     stem = Path(config.out) / WEBCAM
-    step = instantiate(config.smoothing, causal=True).online()
-    overlay = instantiate(config.overlay)
-    finder = Finder(predictor, config.lost, config.rotations, detector, PREFERENCES[config.person])
-    recorded, wh = Recorder(), (0, 0)
-    past: deque[Person] = deque(maxlen=max(1, overlay.ghosts))
+    follower = make_follower(predictor, detector, config, spread=camera.is_live)
+    recorded, wh, drawing = Recorder(), (0, 0), None
     with ExitStack() as stack:
-        encoding = None
         if "overlay" in config.save:
             writer = stack.enter_context(VideoWriter(stem.with_name(f"{WEBCAM}{OVERLAY}")))
-            encoding = stack.enter_context(
-                Behind[tuple[Image, float]](lambda item: writer.write(*item))
-            )
-        frames = stack.enter_context(closing(prefetch(camera, depth=1)))
+            drawing = stack.enter_context(LiveOverlay(instantiate(config.overlay), writer))
+        frames = stack.enter_context(closing(camera_frames(camera)))
         bar = tqdm(frames, unit="frame", disable=None, desc="recording, Ctrl-C ends it")
-        start = perf_counter()
         try:
             for frame in bar:
                 wh = (frame.image.shape[1], frame.image.shape[0])
-                xy, scores, box_xywh = seen(finder(frame.image), config.lost)
-                xy, scores = step(frame.time, xy, scores)
+                xy, scores, box_xywh = follower(frame.image, frame.time)
                 recorded.add(frame.time, xy, scores, box_xywh)
-                if encoding:
-                    lengths = (frame.time or float("inf"), perf_counter() - start)
-                    rates = [recorded.count / seconds for seconds in lengths]
-                    text = overlay.caption(frame.time, *rates)
-                    overlay.draw(frame.image, [(xy, scores)], text, past)
-                    encoding.put((frame.image, frame.time))
-                past.append((xy, scores))
+                if drawing:
+                    drawing.put(frame, (xy, scores))
         except KeyboardInterrupt:
             pass  # how a recording ends
     if recorded.count:
         write(recorded.track(wh), stem, formats(config))
     print(f"{recorded.count} frames: {shown(config.out)}")
-
-
-def seen(pose: Pose, lost: float) -> tuple[Floats, NDArray[np.float32], Floats]:
-    """Key points, confidences and box of a pose; unknown where the person was lost."""
-    xy, scores, box_xywh = pose.xy, pose.scores, pose.box_xywh()
-    if pose.score >= lost:
-        return xy, scores, box_xywh
-    return np.full_like(xy, np.nan), np.zeros_like(scores), np.full_like(box_xywh, np.nan)
+    if drawing:
+        print(drawing.speed)
 
 
 def print_pose(name: str, poses: Sequence[Pose]) -> None:

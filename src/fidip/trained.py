@@ -14,8 +14,9 @@ from fidip.cli import instantiate
 from fidip.cli.commands import Saved
 from fidip.cli.validation import find_problems
 from fidip.codec import Codec
-from fidip.errors import CheckpointError, ConfigError, RunError
+from fidip.errors import CheckpointError, ConfigError, DiskError, RunError
 from fidip.inference import Predictor
+from fidip.inference.devices import torch_device
 from fidip.inference.runtime import OnnxRuntime, make_runtime
 from fidip.nn import PoseNet
 from fidip.nn.checkpoints import Weights, fill, read_weights
@@ -26,14 +27,14 @@ from fidip.run_folder import RunFolder
 
 NEEDED = ("data", "net", "codec", "task")
 """Parts of a run's configuration that have no default."""
-DEFAULT, FALLBACK = "zoo:vitpose-b", "zoo:bundled"
-"""What predicts where no weights are named, and where those cannot be had."""
+FAST, ACCURATE = "zoo:fast", "zoo:accurate"
+"""What predicts where no weights are named; see ``default_ckpt``."""
 
 
 def load_predictor(
     ckpt: str | None = None,
     *,
-    runtime: str = "torch",
+    runtime: str | None = None,
     device: str | None = None,
     flip_test: bool = True,
     rotation_test: Sequence[float] = (),
@@ -43,9 +44,9 @@ def load_predictor(
 
     Args:
         ckpt: run folder, checkpoint inside one, ``zoo:NAME``, file or folder of a ViTPose, or an
-            ONNX file of ``fidip export`` or of the kinds that rtmlib reads; None for the best
-            that can be had.
-        runtime: ``torch`` or ``onnx``.
+            ONNX file of ``fidip export`` or of the kinds that rtmlib reads; None for
+            ``default_ckpt``.
+        runtime: ``torch`` or ``onnx``; None for the faster one, see ``best_runtime``.
         device: ``cpu`` or ``cuda``; None for the best there is.
         flip_test: average with the mirrored image.
         rotation_test: average with windows turned by so many degrees.
@@ -55,9 +56,9 @@ def load_predictor(
         ConfigError: it is not known which network the weights are of.
         CheckpointError: there are no such weights, or of another network.
     """
-    ckpt = ckpt or default_ckpt()
+    ckpt = ckpt or default_ckpt(device=device)
     known = zoo_entry(ckpt)
-    if known and known.warning and ckpt != FALLBACK:
+    if known and known.warning:
         warn(f"ckpt={ckpt} {known.warning}")
     file = onnx_file(ckpt)
     if file is not None:
@@ -79,17 +80,29 @@ def onnx_file(ckpt: str) -> Path | None:
     return Path(ckpt) if ckpt.endswith(ONNX) else None
 
 
-def default_ckpt() -> str:
-    """The weights to use where none are named: ``DEFAULT``, or ``FALLBACK`` with a warning."""
-    try:
-        fetch(entry_of(DEFAULT))
-    except CheckpointError:
-        warn(
-            f"{DEFAULT} is not available, so {FALLBACK} is used, which {entry_of(FALLBACK).warning}: "
-            f"'fidip zoo fetch={DEFAULT.removeprefix(ZOO)}' tells how to get the better one"
-        )
-        return FALLBACK
-    return DEFAULT
+def default_ckpt(has_video: bool = False, device: str | None = None) -> str:
+    """Return the weights to use where none are named, and print why.
+
+    ``ACCURATE`` with a GPU and for photographs; ``FAST`` for videos on a CPU, where ``ACCURATE``
+    computes one or two frames a second, and where ``ACCURATE`` is not on this computer and cannot
+    be downloaded.
+
+    Args:
+        has_video: whether a video or a camera is among the inputs.
+        device: ``cpu`` or ``cuda``; None for a GPU if there is one, else the CPU.
+    """
+    if has_video and torch_device(device).type == "cpu":
+        reason = f"videos on a CPU use {FAST} by default"
+        hint = f"ckpt={ACCURATE} is more accurate and many times slower"
+    else:
+        try:
+            fetch(entry_of(ACCURATE))
+            return ACCURATE
+        except (CheckpointError, DiskError):
+            reason = f"{ACCURATE} is not here and cannot be downloaded, so {FAST} is used"
+            hint = f"'fidip zoo fetch={ACCURATE.removeprefix(ZOO)}' says how to get it"
+    print(f"{reason} ({entry_of(FAST).note}); {hint}", file=sys.stderr)
+    return FAST
 
 
 def warn(message: str) -> None:

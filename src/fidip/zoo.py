@@ -13,7 +13,7 @@ from omegaconf import DictConfig
 from rich.console import Console
 from rich.table import Table
 
-from fidip.nn.zoo import Entry, entries, entry_of, fetch
+from fidip.nn.zoo import ALIASES, Entry, entries, entry_of, fetch
 
 
 def zoo(config: DictConfig) -> None:
@@ -29,7 +29,9 @@ def zoo(config: DictConfig) -> None:
 
 def table(known: Iterable[Entry]) -> Table:
     """A row an entry."""
-    out = Table(caption="ckpt=zoo:NAME; where they come from and their hashes: conf/zoo", box=None)
+    aliases = ", ".join(f"zoo:{alias} is zoo:{name}" for alias, name in ALIASES.items())
+    caption = f"ckpt=zoo:NAME; {aliases}; where they come from and their hashes: conf/zoo"
+    out = Table(caption=caption, box=None)
     for column in ("name", "weights", "input", "MB", "licence", "state"):
         out.add_column(column, justify="right" if column == "MB" else "left")
     for entry in known:

@@ -28,6 +28,7 @@ NO_NUMBER = (
 )
 HUGE = ("1" + "0" * 400, "1e308", "99999999999999999999999")
 BOOL = ("maybe", "2", "-1", "nan", "[]", "[true]", "{a: true}", "''", "tru", "null", "1.5")
+BOOL_OR_NULL = tuple(value for value in BOOL if value != "null")
 FRACTION = (*NO_NUMBER, *HUGE, "-0.1", "1.5", "-1e-9", "1.0000001", "2", "null")
 RATE = (*NO_NUMBER, "-1", "-0.5", "null", HUGE[0])
 POSITIVE = (*NO_NUMBER, "0", "-1", "-0.5", "-1e-300", "null", HUGE[0])
@@ -185,7 +186,7 @@ PREDICT = {
     "lost": FRACTION,
     "device": DEVICE,
     "runtime": CHOICE,
-    "flip_test": BOOL,
+    "flip_test": BOOL_OR_NULL,
     "rotation_test": ANGLES,
     "out": NO_TARGET,
     "detector.threshold": FRACTION,

@@ -7,7 +7,7 @@ from omegaconf import OmegaConf
 from rendered_people import SIDE, draw_person, is_nearer, paste
 
 from fidip.inference import Finder, Window, search
-from fidip.inference.people import PREFERENCES, Pose, infancy, one_per_person
+from fidip.inference.people import PREFERENCES, Pose, anyone, infancy, likeness, one_per_person
 from fidip.places import config_dir
 from fidip.synth.body import default_body
 from fidip.synth.scene import set_stage
@@ -96,3 +96,26 @@ def test_the_infant_is_kept_while_an_adult_passes(people):
         picture, places = paste([infant, adult], corners, (2 * SIDE, 2 * SIDE))
         kept.append(is_nearer(find(picture).xy, *places))
     assert np.mean(kept) >= 0.9
+
+
+@pytest.mark.parametrize("turns", [0, 2])
+def test_a_search_that_is_spread_finds_a_person_within_four_images(people, turns):
+    """At any quarter turn, with at most a quarter of the crops of a whole search in each image."""
+    predictor = load_predictor("bundled:movenet-lightning", flip_test=False)
+    image = np.ascontiguousarray(np.rot90(people[1][0][0], turns))
+    crops = counted(predictor)
+    wanted = Finder(predictor, prefer=anyone)(image)
+    whole = sum(crops)
+    crops.clear()
+    spread = Finder(predictor, prefer=anyone, spread=True)
+    spread(image)
+    assert sum(crops) <= whole / 4
+    poses = [spread(image) for _ in range(3)]
+    assert likeness(poses[-1], wanted) > 0.9
+
+
+def counted(predictor):
+    """A list that grows by the number of crops of each call of a predictor."""
+    crops, compute = [], predictor.runtime
+    predictor.runtime = lambda batch: (crops.append(len(batch)), compute(batch))[1]
+    return crops

@@ -1,6 +1,8 @@
 """PyTorch and ONNX Runtime give the same key points."""
 
+import copy
 import json
+import sys
 
 import cv2
 import numpy as np
@@ -10,9 +12,10 @@ import torch
 
 from fidip.errors import CheckpointError, ConfigError
 from fidip.inference import Window
+from fidip.inference import runtime as runtimes
 from fidip.inference.runtime import OnnxRuntime, TorchRuntime, cached_onnx, make_runtime
 from fidip.nn.portable import Portable, write_onnx
-from fidip.trained import load_net, load_predictor
+from fidip.trained import composed, instantiate, load_net, load_predictor
 
 
 @pytest.fixture(scope="module")
@@ -146,3 +149,27 @@ def test_a_gpu_that_is_not_there_is_one_line(bundled):
     for runtime in ("torch", "onnx"):
         with pytest.raises(ConfigError, match="device=cuda:7"):
             make_runtime(runtime, *bundled, device="cuda:7")
+
+
+def test_convolutional_networks_run_in_onnx_runtime_and_others_in_torch(bundled, monkeypatch):
+    transformer = composed(["net=vitpose_s", "codec=udp_192x256"])
+    vit = instantiate(transformer.net), instantiate(transformer.codec)
+    assert isinstance(make_runtime(None, *bundled), OnnxRuntime)
+    assert isinstance(make_runtime(None, *vit), TorchRuntime)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert isinstance(make_runtime(None, *bundled, device="cpu"), OnnxRuntime)
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    monkeypatch.setattr(runtimes, "find_spec", lambda name: None if name == "onnxruntime" else name)
+    assert isinstance(make_runtime(None, *bundled), TorchRuntime)
+
+
+def test_a_network_that_cannot_be_exported_runs_in_torch(bundled, monkeypatch, tmp_path):
+    class Strange(torch.nn.Module):
+        def forward(self, images):
+            return head(images) if images.sum().item() > -1 else images
+
+    net, codec = copy.deepcopy(bundled[0]), bundled[1]
+    head, net.head = net.head, Strange()
+    monkeypatch.setenv("FIDIP_CACHE", str(tmp_path))
+    assert isinstance(make_runtime(None, net, codec), TorchRuntime)
+    assert list(tmp_path.rglob("net.onnx")) == []

@@ -6,7 +6,7 @@ import time
 import pytest
 
 from fidip.errors import DataError
-from fidip.inference import Behind, prefetch
+from fidip.inference import Behind, latest, prefetch
 
 
 def test_prefetched_items_come_in_order_and_errors_come_last():
@@ -61,3 +61,48 @@ def test_an_error_behind_comes_to_the_front():
 
     with pytest.raises(DataError, match="disk full"):
         hand_over()
+
+
+def test_only_the_newest_item_is_taken_and_the_last_always_comes():
+    def items():
+        for number in range(50):
+            time.sleep(0.005)
+            yield number
+
+    seen = []
+    for item in latest(items()):
+        seen.append(item)
+        time.sleep(0.05)
+    assert seen == sorted(set(seen))
+    assert len(seen) < 25
+    assert seen[-1] == 49
+
+
+def test_items_that_come_slowly_are_all_taken_and_an_error_comes_last():
+    def items():
+        for number in range(3):
+            time.sleep(0.05)
+            yield number
+        raise DataError("broken")
+
+    seen = []
+    with pytest.raises(DataError, match="broken"):
+        collections.deque(map(seen.append, latest(items())))
+    assert seen == [0, 1, 2]
+
+
+def test_the_thread_ends_when_the_newest_items_are_wanted_no_more():
+    made = []
+
+    def items():
+        while True:
+            time.sleep(0.005)
+            made.append(0)
+            yield 0
+
+    stream = latest(items())
+    next(stream)
+    stream.close()
+    count = len(made)
+    time.sleep(0.1)
+    assert len(made) == count

@@ -13,6 +13,7 @@ import uvicorn
 
 from fidip.errors import DataError
 from fidip.web import server
+from fidip.web.live import Live
 from fidip.web.tabs import Limits, Tabs
 
 OPTIONS = ("blur_face", "dlc")
@@ -32,11 +33,26 @@ def work(job, report):
     return {"options": sorted(job.options), "files": [f"{job.source.stem}.csv"]}
 
 
+def start():
+    """A camera that counts its pictures."""
+    pictures = []
+
+    def follow(picture, seconds):
+        if picture == b"bad":
+            raise DataError("picture: not a JPEG image")
+        if picture.startswith(b"slow"):
+            time.sleep(0.5)
+        pictures.append(seconds)
+        return {"bytes": len(picture), "pictures": len(pictures)}
+
+    return follow
+
+
 def main(folder, keep, upload_mb, queued, per_page, stalled):
     server.STALLED = float(stalled)
     limits = Limits(float(upload_mb), int(queued), int(per_page))
     tabs = Tabs(Path(folder), keep == "keep", work, limits)
-    app = server.make_server(tabs, {"about": "nothing"}, options=OPTIONS)
+    app = server.make_server(tabs, {"about": "nothing"}, options=OPTIONS, live=Live(start))
     with socket.create_server(("127.0.0.1", 0)) as door, contextlib.suppress(KeyboardInterrupt):
         print(door.getsockname()[1], flush=True)
         uvicorn.Server(server.configured(app)).run(sockets=[door])

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import av
+import cv2
 import numpy as np
 import pytest
 
@@ -86,7 +87,7 @@ def tabs(server):
 
 def test_a_video_is_watched_and_downloaded_and_gone_when_the_page_closes(page, server, tmp_path):
     video = make_video(tmp_path / "baby.mp4", [i / 10 for i in range(12)], wh=(160, 120))
-    assert "demonstration" in page.locator("#warning").inner_text()
+    assert "has seen rendered people only" in page.locator("#warning").inner_text()
     page.set_input_files("#file", video)
     page.wait_for_selector("#result:not([hidden])", timeout=WAIT)
     assert page.locator("#title").inner_text() == "Found in 12 of 12 pictures"
@@ -131,6 +132,44 @@ def test_the_webcam_is_recorded(page):
     page.wait_for_selector("#result:not([hidden])", timeout=WAIT)
     found = re.fullmatch(r"Found in (\d+) of \1 pictures", page.locator("#title").inner_text())
     assert int(found[1]) > 1
+
+
+def test_keypoints_are_drawn_while_the_camera_films(page):
+    page.click("#webcam")
+    page.wait_for_selector("body[data-live=found]", timeout=WAIT)
+    words = page.locator("#rate").inner_text()
+    assert re.match(r"\d+ pictures a second, points \d+ ms after the picture", words)
+    drawn = """() => {
+        const points = document.getElementById("points");
+        const { data } = points.getContext("2d").getImageData(0, 0, points.width, points.height);
+        return [points.width, points.height, data.some(value => value > 0)];
+    }"""
+    video = (
+        "[document.getElementById('live').videoWidth, document.getElementById('live').videoHeight]"
+    )
+    assert page.evaluate(drawn) == [*page.evaluate(video), True]
+    page.click("#leave")
+    page.wait_for_selector("#camera", state="hidden")
+    page.wait_for_timeout(500)
+    assert page.evaluate("document.body.dataset.live") is None
+    page.click("#webcam")  # and once more
+    page.wait_for_selector("body[data-live=found]", timeout=WAIT)
+    page.click("#leave")
+
+
+def jpeg(width, height):
+    return cv2.imencode(".jpg", np.full((height, width, 3), 90, np.uint8))[1].tobytes()
+
+
+def test_pictures_for_the_live_view():
+    assert app.decode_picture(jpeg(640, 360)).shape == (360, 640, 3)
+    png = cv2.imencode(".png", np.zeros((64, 64, 3), np.uint8))[1].tobytes()
+    for picture in (b"", b"x", png, jpeg(64, 64)[:100], jpeg(8, 64), jpeg(4000, 3000)):
+        with pytest.raises(DataError, match="picture: "):
+            app.decode_picture(picture)
+    bomb = jpeg(64, 64).replace(b"\x00\x11\x08\x00\x40\x00\x40", b"\x00\x11\x08\xff\xff\xff\xff")
+    with pytest.raises(DataError, match="has 65535x65535 px"):
+        app.decode_picture(bomb)
 
 
 def test_what_is_kept_stays_and_settings_of_page_and_command_hold(browser, tmp_path):

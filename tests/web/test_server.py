@@ -82,6 +82,12 @@ class Served:
         status, _, content = self.ask("POST", f"/tabs/{tab}?{query}", body)
         return status, (json.loads(content) or {}).get("detail")
 
+    def live(self, tab, time, body=b"picture"):
+        """Status, and the answer or what was wrong, of a picture for the live view."""
+        status, _, content = self.ask("POST", f"/tabs/{tab}/live?time={time}", body)
+        answer = json.loads(content)
+        return status, answer.get("detail", answer)
+
     def raw(self, data):
         """A socket that has sent bytes."""
         opened = socket.create_connection(("127.0.0.1", self.port), timeout=SOON)
@@ -587,3 +593,67 @@ def test_generated_bad_requests(server):
         assert message["kind"] == "result"
     assert {b"200", b"400", b"404", b"405", b"413", b"422"} <= set(statuses)
     until(lambda: server.files() == [])
+
+
+def test_pictures_of_a_camera_are_followed_one_after_the_other(server):
+    with server.tab() as (tab, held), server.tab() as (other, _):
+        for number, seconds in enumerate((0, 0.04, 0.1), start=1):
+            status, answer = server.live(tab, seconds)
+            assert (status, answer["pictures"], answer["bytes"]) == (200, number, 7)
+            assert answer["ms"] >= 0
+        assert server.live(other, 0.2)[1]["pictures"] == 1
+        assert server.live(tab, 0)[1]["pictures"] == 1  # the camera was opened again
+        assert server.upload(tab, "a.mp4") == (200, None)
+        assert result(held)["files"] == ["a.csv"]
+    assert server.live(tab, 1)[0] == 404
+    until(lambda: server.files() == [])
+
+
+def test_a_page_has_one_picture_on_its_way_and_all_pages_a_few(server):
+    with contextlib.ExitStack() as stack, ThreadPoolExecutor(30) as threads:
+        tabs = [stack.enter_context(server.tab())[0] for _ in range(12)]
+        sent = [threads.submit(server.live, tab, 1, b"slow") for tab in (tabs[0], tabs[0])]
+        assert sorted(each.result()[0] for each in sent) == [200, 429]
+        sent = [threads.submit(server.live, tab, 2, b"slow") for tab in tabs]
+        statuses = [each.result()[0] for each in sent]
+        assert statuses.count(200) == 8
+        assert statuses.count(429) == 4
+        assert server.live(tabs[0], 3)[0] == 200
+
+
+def test_bad_pictures_are_refused_in_a_line_and_the_next_one_works(server):
+    with server.tab() as (tab, _):
+        assert server.live(tab, 1)[0] == 200
+        for seconds, body, status, words in (
+            (2, b"bad", 422, "picture: not a JPEG image"),
+            (3, bytes(1_000_001), 413, "expected at most 1000000 bytes"),
+            ("nan", b"", 422, "finite number"),
+            ("inf", b"", 422, "finite number"),
+            (-1, b"", 422, "greater than or equal"),
+            ("", b"", 422, "number"),
+        ):
+            found, detail = server.live(tab, seconds, body)
+            assert found == status
+            assert words in detail
+        for broken in (
+            head(f"/tabs/{tab}/live?time=4", "Content-Length: 100") + b"short",
+            head(f"/tabs/{tab}/live?time=5", "Transfer-Encoding: chunked") + b"5\r\nshort\r\n",
+        ):
+            server.raw(broken).close()
+        endless = head(f"/tabs/{tab}/live?time=6", "Transfer-Encoding: chunked")
+        until(lambda: server.live(tab, 5.5)[0] == 200)
+        with server.raw(endless) as opened, contextlib.suppress(ConnectionError):
+            for _ in range(40):
+                opened.sendall(b"10000\r\n" + bytes(0x10000) + b"\r\n")
+            assert status_of(opened)[0] == 413
+        until(lambda: server.live(tab, 7)[1]["pictures"] > 0)
+        assert server.live("no-such-tab", 8)[0] == 404
+
+
+def test_a_page_that_closes_while_its_picture_is_processed(server):
+    with ThreadPoolExecutor(1) as threads:
+        with server.tab() as (tab, _):
+            sent = threads.submit(server.live, tab, 1, b"slow")
+            time.sleep(0.1)
+        assert sent.result()[0] in (200, 404)
+    assert "Traceback" not in server.log.read_text()

@@ -191,8 +191,8 @@ class Predict(_Inheriting):
     rotations: Annotated[list[Turn], Len(1, 72)]
     lost: Fraction = 0.2
     device: Device | None = None
-    runtime: Literal["torch", "onnx"] = "torch"
-    flip_test: bool = True
+    runtime: Literal["torch", "onnx"] | None = None
+    flip_test: bool | None = None
     rotation_test: Annotated[list[Turn], Len(0, 72)] = []
     out: Text | None = None
     overwrite: bool = False

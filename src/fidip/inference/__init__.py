@@ -5,7 +5,7 @@ from fidip.inference.media import Frame, Video
 from fidip.inference.overlay import VideoWriter
 from fidip.inference.people import Pose
 from fidip.inference.predictor import Predictor, Window
-from fidip.inference.threads import Behind, prefetch
+from fidip.inference.threads import Behind, latest, prefetch
 from fidip.inference.track import Track
 
 __all__ = [
@@ -18,6 +18,7 @@ __all__ = [
     "Video",
     "VideoWriter",
     "Window",
+    "latest",
     "prefetch",
     "search",
 ]

@@ -24,13 +24,17 @@ def camera_of(source: str) -> int | str | None:
 
 
 class Camera:
-    """The frames of a camera until it ends or time is up. Those that nobody had time for are left out.
+    """The frames of a camera until it ends or time is up.
 
     Times are the driver's, or by the clock where it tells none.
 
     Args:
         device: its number, or an address or file that OpenCV can play.
         seconds: how long; None for as long as frames come.
+
+    Attributes:
+        is_live: whether frames come by themselves, so that those that nobody takes are lost; a file
+            waits.
 
     Raises:
         DataError: it cannot be opened.
@@ -40,6 +44,7 @@ class Camera:
         cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # the error says it
         self.device = device
         self.seconds = seconds
+        self.is_live = isinstance(device, int) or "://" in device
         self._capture = cv2.VideoCapture(device)
         if not self._capture.isOpened():
             raise DataError(
@@ -53,16 +58,17 @@ class Camera:
         index = 0
         while True:
             there, image = self._capture.read()
+            arrived = time.perf_counter()
             if not there:
                 break
             stamp = self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
             first = stamp if index == 0 else first
             now = stamp - first
             if now <= latest:
-                now = max(time.perf_counter() - begin, latest + 1e-3)
+                now = max(arrived - begin, latest + 1e-3)
             if self.seconds is not None and now >= self.seconds:
                 break
-            yield Frame(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), index, now)
+            yield Frame(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), index, now, arrived)
             index, latest = index + 1, now
         self._capture.release()
         if index == 0:

@@ -7,7 +7,7 @@ people, then in windows around the key points of each that it found, until it is
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,9 +19,21 @@ from fidip.inference.windows import ROTATIONS, box_windows, held_to, search_wind
 
 Image = NDArray[np.uint8]
 
-CANDIDATES = 4
-"""People that a search looks at closely."""
-REFINEMENTS = 3
+
+@dataclass(frozen=True)
+class Effort:
+    """How closely a search examines what it finds.
+
+    Attributes:
+        candidates: people that are examined.
+        refinements: crops around each of them, one after the other.
+    """
+
+    candidates: int
+    refinements: int
+
+
+FULL, QUICK = Effort(candidates=4, refinements=3), Effort(candidates=2, refinements=1)
 
 SHRINKAGE = 0.98
 """A followed window keeps at least so much of its width, so that it does not close in on the surest limbs."""
@@ -47,6 +59,7 @@ class Finder:
         rotations: of the windows that search, in degrees.
         detector: of people, where a search begins.
         prefer: whom to follow of several people.
+        spread: search one rotation an image, so that no image takes much longer than the others.
     """
 
     def __init__(
@@ -56,12 +69,15 @@ class Finder:
         rotations: Sequence[float] = ROTATIONS,
         detector: Detector = NOBODY,
         prefer: Preference = infancy,
+        spread: bool = False,
     ) -> None:
         self.predictor = predictor
         self.rotations = rotations
         self.detector = detector
         self.lost = lost
         self.prefer = prefer
+        self.spread = spread
+        self._unsearched: list[float] = []
         self._last: Pose | None = None
         self._velocity: Floats | float = 0.0
         self._is_lost = False
@@ -101,6 +117,8 @@ class Finder:
         Where that is because somebody is followed who is not wanted, it is done less and less often:
         nobody else may be there.
         """
+        if self._unsearched:
+            return True
         self._rest -= 1
         if self._rest >= 0:
             return False
@@ -115,7 +133,11 @@ class Finder:
         return False
 
     def _search(self, image: Image, followed: Pose | None = None) -> Pose:
-        people = search_people(self.predictor, image, self.rotations, self.detector)
+        rotations, effort = self.rotations, FULL
+        if self.spread:
+            self._unsearched = self._unsearched or list(self.rotations)
+            rotations, effort = [self._unsearched.pop(0)], QUICK
+        people = search_people(self.predictor, image, rotations, self.detector, effort)
         return choose([*people, *([followed] if followed else [])], self._worth)
 
     def _worth(self, pose: Pose) -> float:
@@ -161,6 +183,7 @@ def search_people(
     image: Image,
     rotations: Sequence[float] = ROTATIONS,
     detector: Detector = NOBODY,
+    effort: Effort = FULL,
 ) -> list[Pose]:
     """One pose of each person in an (H, W, 3) RGB image, at any rotation, surest first.
 
@@ -173,8 +196,8 @@ def search_people(
         for box in boxes_xywh
         for window in box_windows(box, predictor.aspect_ratio, rotations)
     ] or search_windows(wh, predictor.aspect_ratio, rotations)
-    poses = best = one_per_person(look(predictor, image, windows))[:CANDIDATES]
-    for _ in range(REFINEMENTS):
+    poses = best = one_per_person(look(predictor, image, windows))[: effort.candidates]
+    for _ in range(effort.refinements):
         around = [window_around(p.xy, p.scores, predictor.aspect_ratio) for p in poses]
         poses = look(predictor, image, around)
         best = [max(pair, key=lambda p: p.score) for pair in zip(best, poses, strict=True)]

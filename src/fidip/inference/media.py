@@ -41,11 +41,13 @@ class Frame:
         image: (H, W, 3) uint8 RGB, upright: the rotation flag of phones is applied.
         index: its number, from 0.
         time: presentation time in s from the first frame.
+        arrived: ``time.perf_counter()`` when a camera gave it; 0 in a file.
     """
 
     image: Image
     index: int
     time: float
+    arrived: float = 0.0
 
 
 def read_photo(path: Path) -> Image:

@@ -92,6 +92,14 @@ def infancy(pose: Pose) -> float:
     return float(1 / (1 + (head / stature / middle + 1e-9) ** -steepness))
 
 
+def seen(pose: Pose, lost: float) -> tuple[Floats, NDArray[np.float32], Floats]:
+    """Return keypoints, scores and box of a pose; unknown ones where its score is below ``lost``."""
+    xy, scores, box_xywh = pose.xy, pose.scores, pose.box_xywh()
+    if pose.score >= lost:
+        return xy, scores, box_xywh
+    return np.full_like(xy, np.nan), np.zeros_like(scores), np.full_like(box_xywh, np.nan)
+
+
 def anyone(pose: Pose) -> float:
     """The same for everybody."""
     return 1.0

@@ -6,6 +6,9 @@ import hashlib
 import json
 import os
 import shutil
+import sys
+from contextlib import suppress
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -13,11 +16,11 @@ import torch
 from torch import Tensor
 
 from fidip.codec import Codec
-from fidip.errors import CheckpointError, ConfigError
+from fidip.errors import CheckpointError, ConfigError, DiskError
 from fidip.files import disk_errors, require_folder
 from fidip.inference.devices import torch_device
 from fidip.inference.external_onnx import ExternalFile
-from fidip.nn import PoseNet
+from fidip.nn import PoseNet, ViT
 from fidip.nn.portable import Portable, codec_of, write_onnx
 from fidip.nn.sessions import onnx_session, read_facts, run_onnx, try_onnx
 from fidip.places import cache_dir
@@ -103,11 +106,14 @@ class ExportedFile:
         return run_onnx(self._session, crops)[0]
 
 
-def make_runtime(kind: str, net: PoseNet, codec: Codec, device: str | None = None) -> Runtime:
+def make_runtime(
+    kind: str | None, net: PoseNet, codec: Codec, device: str | None = None
+) -> Runtime:
     """What computes the heatmaps of ``net``.
 
     Args:
-        kind: one of ``RUNTIMES``; an ``onnx`` file is kept for the next time.
+        kind: one of ``RUNTIMES``, where an ``onnx`` file is kept for the next time; None for
+            ``best_runtime``.
         net: with its weights.
         codec: says the size of its crops.
         device: where to compute; None for the best there is.
@@ -115,11 +121,34 @@ def make_runtime(kind: str, net: PoseNet, codec: Codec, device: str | None = Non
     Raises:
         ConfigError: there is no such kind.
     """
+    if kind is None:
+        return best_runtime(net, codec, device)
     if kind not in RUNTIMES:
         raise ConfigError(f"runtime={kind} is not one of {', '.join(RUNTIMES)}")
     if kind == "torch":
         return TorchRuntime(net, device)
     return OnnxRuntime(cached_onnx(net, codec), device)
+
+
+def best_runtime(net: PoseNet, codec: Codec, device: str | None = None) -> Runtime:
+    """The faster runtime: ONNX Runtime for convolutional networks on a CPU, otherwise PyTorch.
+
+    PyTorch also where ONNX Runtime is not installed, the file cannot be kept, or the network has an
+    operation that cannot be exported.
+    """
+    if torch_device(device).type == "cpu" and _has_onnx() and not _is_transformer(net):
+        with suppress(DiskError, torch.onnx.OnnxExporterError):
+            return OnnxRuntime(cached_onnx(net, codec), "cpu")
+    return TorchRuntime(net, device)
+
+
+def _has_onnx() -> bool:
+    return all(find_spec(name) for name in ("onnx", "onnxruntime", "onnxscript"))
+
+
+def _is_transformer(net: PoseNet) -> bool:
+    """Whether attention does the work, which ONNX Runtime computes no faster than PyTorch."""
+    return isinstance(net.backbone, ViT)
 
 
 def cached_onnx(net: PoseNet, codec: Codec) -> Path:
@@ -139,6 +168,7 @@ def cached_onnx(net: PoseNet, codec: Codec) -> Path:
         try:
             with disk_errors(path, cache):
                 part.mkdir(parents=True, exist_ok=True)  # before the export, which takes a minute
+                print("exporting the network for ONNX Runtime, once ...", file=sys.stderr)
                 write_onnx(model, part / path.name)
                 shutil.rmtree(folder, ignore_errors=True)
                 part.replace(folder)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable
 from queue import Full, Queue
-from threading import Event, Thread
+from threading import Condition, Event, Thread
 from types import TracebackType
 from typing import Generic, TypeVar, cast
 
@@ -51,6 +51,48 @@ def prefetch(items: Iterable[T], depth: int = 8) -> Generator[T]:
     finally:
         stopped.set()
         thread.join()
+
+
+def latest(items: Iterable[T]) -> Generator[T]:
+    """The newest of the items that a thread of its own makes; older ones are left out.
+
+    The last item always comes, and then the thread's error, if there is one.
+    """
+    slot: list[T] = []
+    ready, error = Condition(), None
+    is_ended = is_stopped = False
+
+    def produce() -> None:
+        nonlocal error, is_ended
+        try:
+            for item in items:
+                with ready:
+                    slot[:] = [item]
+                    ready.notify()
+                if is_stopped:
+                    return
+        except BaseException as raised:
+            error = raised
+        finally:
+            with ready:
+                is_ended = True
+                ready.notify()
+
+    thread = Thread(target=produce, daemon=True)
+    thread.start()
+    try:
+        while True:
+            with ready:
+                ready.wait_for(lambda: slot or is_ended)
+                item = slot.pop() if slot else None
+            if item is None:
+                break
+            yield item
+    finally:
+        is_stopped = True
+        thread.join()
+    if error is not None:
+        raise error
 
 
 class Behind(Generic[T]):

@@ -26,6 +26,10 @@ from fidip.types import ImageSize
 
 ZOO, BUNDLED, HUB = "zoo:", "bundled:", "huggingface:"
 ONNX = ".onnx"
+ALIASES = {"fast": "bundled", "accurate": "vitpose-b"}
+"""Second names of the two entries that predict by default."""
+CONNECT = 5
+"""Seconds after which the hub counts as out of reach."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +48,9 @@ class Entry:
         input_wh: (width, height) of the crops in px.
         net: the name of their net in ``conf/net``; None of an ONNX file, which holds its own.
         codec: the name of their codec in ``conf/codec``; None of an ONNX file.
-        warning: a half sentence about them, for those who predict with them, if anything.
+        warning: a half sentence about them, printed whenever they predict, if anything.
+        note: a half sentence with what they were trained on and what they score, printed where they
+            predict by default.
     """
 
     name: str
@@ -59,6 +65,7 @@ class Entry:
     net: str | None
     codec: str | None
     warning: str | None = None
+    note: str | None = None
 
     @property
     def path(self) -> Path:
@@ -109,17 +116,18 @@ def read_entry(path: Path) -> Entry:
 
 
 def entry_of(ckpt: str) -> Entry:
-    """The entry that ``zoo:NAME`` stands for.
+    """The entry that ``zoo:NAME`` stands for; see also ``ALIASES``.
 
     Raises:
         ConfigError: there is none of that name.
     """
     name, known = ckpt.removeprefix(ZOO), entries()
-    if name not in known:
-        near = difflib.get_close_matches(name, known, n=1)
+    if name not in known and name not in ALIASES:
+        names = [*known, *ALIASES]
+        near = difflib.get_close_matches(name, names, n=1)
         hint = f", did you mean '{near[0]}'?" if near else ""
-        raise ConfigError(f"zoo:{name}: no such weights{hint}; there are {', '.join(known)}")
-    return known[name]
+        raise ConfigError(f"zoo:{name}: no such weights{hint}; there are {', '.join(names)}")
+    return known[ALIASES.get(name, name)]
 
 
 def fetch(entry: Entry) -> Path:
@@ -185,7 +193,7 @@ def _download(entry: Entry, folder: Path) -> Path:
 
         at, hub = entry.revision, os.environ.get("HF_ENDPOINT")
         url = hf_hub_url(repository, entry.file, revision=at, endpoint=hub)
-        get_hf_file_metadata(url)  # fails at once where there is no network
+        get_hf_file_metadata(url, timeout=CONNECT)  # fails at once where there is no network
         _say(f"zoo:{entry.name}: {entry.size_mb} MB from {repository}, licence {entry.licence}")
         return Path(
             hf_hub_download(repository, entry.file, revision=at, endpoint=hub, local_dir=folder)

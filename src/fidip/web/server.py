@@ -11,6 +11,7 @@ import logging
 import os
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -23,6 +24,7 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
 
+from fidip.web.live import Live, add_live
 from fidip.web.protocol import TAB, Protocol, is_of_fidip
 from fidip.web.tabs import Message, QueueFullError, Tab, Tabs, safe_name
 
@@ -42,7 +44,11 @@ class Result(FileResponse):
 
 
 def make_server(
-    tabs: Tabs, about: Message, hosts: tuple[str, ...] = LOCAL, options: Collection[str] = ()
+    tabs: Tabs,
+    about: Message,
+    hosts: tuple[str, ...] = LOCAL,
+    options: Collection[str] = (),
+    live: Live | None = None,
 ) -> FastAPI:
     """The application.
 
@@ -52,6 +58,7 @@ def make_server(
         hosts: names that the server may be called by; ``"*"`` for any. Other names would be a way
             for foreign pages to come to it.
         options: names of the options that a file can be sent with.
+        live: follows cameras; None for no live view.
     """
 
     @asynccontextmanager
@@ -128,6 +135,8 @@ def make_server(
             pass
         raise HTTPException(404, "there is no such result")
 
+    if live is not None:
+        add_live(server, live, partial(find, tabs), next_part)
     return server
 
 

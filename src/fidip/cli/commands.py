@@ -34,6 +34,8 @@ from fidip.cli.fields import (
     Count,
     Device,
     Fraction,
+    InputFile,
+    InputFolder,
     Name,
     Port,
     Positive,
@@ -157,14 +159,14 @@ class Evaluate(_Inheriting):
     task: Annotated[Any, one_of(PoseTask, FidipTask)]
     logger: _Loggers
     trainer: Annotated[Any, one_of(Trainer)]
-    predictions: Text | None = None
+    predictions: InputFile | None = None
     split: Literal["test", "val"] = "test"
-    boxes: Text = "gt"
+    boxes: Literal["gt"] | InputFile = "gt"
     box_threshold: Fraction = 0.0
     nms: Literal["hard", "soft"] = "hard"
     nms_threshold: Fraction = 0.9
     calibrate: bool = False
-    human: Text | None = None
+    human: InputFile | None = None
     clip_boxes: bool = True
     allow_contaminated: bool = False
     out: Text
@@ -179,7 +181,7 @@ class Predict(_Inheriting):
     seconds: PositiveFloat | None = None
     smoothing: Annotated[Any, one_of(Chain)]
     detector: Annotated[Any, one_of(NoDetector, TorchvisionDetector, OnnxDetector)]
-    boxes: Text | None = None
+    boxes: InputFile | None = None
     save: list[
         Literal["overlay", "coco", "csv", "parquet", "dlc", "nwb", "netcdf", "timeline", "movement"]
     ]
@@ -266,9 +268,9 @@ class Labels(Command):
     main_key = "source"
     needs = {"source": "give source=FILE", "out": "give out=DIR"}
 
-    source: Text | None = None
+    source: InputFile | None = None
     out: Text | None = None
-    images: Text | None = None
+    images: InputFolder | None = None
     split: Name = "train"
     joints: dict[str, str] | None = None
     is_synthetic: bool = False
@@ -322,7 +324,7 @@ class Synthesize(Command):
     first: Positive | None = None
     more_labels: Literal["none", "joints", "all"] | None = None
     extra_points: list[Literal["palm", "sole", "vertex"]] = []
-    body: Text | None = None
+    body: InputFile | None = None
     body_group: Literal["infant", "adult"] = "infant"
     body_face: Annotated[list[Count], Len(5, 5)] | None = None
     allow_targets: list[Text] = []

@@ -88,8 +88,12 @@ def read_entry(path: Path) -> Entry:
     return Entry(name=path.stem, **{**content, "input_wh": tuple(content.input_wh)})
 
 
-def entry_of(ckpt: str) -> Entry:
-    """The entry that ``zoo:NAME`` stands for.
+def entry_of(ckpt: str, setting: str | None = None) -> Entry:
+    """Return the entry that ``zoo:NAME`` stands for.
+
+    Args:
+        ckpt: the name, with or without ``zoo:``.
+        setting: what gave the name, for the message; ``zoo:NAME`` unless it is given.
 
     Raises:
         ConfigError: there is none of that name.
@@ -98,7 +102,9 @@ def entry_of(ckpt: str) -> Entry:
     if name not in known:
         near = difflib.get_close_matches(name, known, n=1)
         hint = f", did you mean '{near[0]}'?" if near else ""
-        raise ConfigError(f"zoo:{name}: no such weights{hint}; there are {', '.join(known)}")
+        raise ConfigError(
+            f"{setting or ZOO + name}: no such weights{hint}; there are {', '.join(known)}"
+        )
     return known[name]
 
 

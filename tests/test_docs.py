@@ -47,6 +47,6 @@ def test_its_keys_exist(command, monkeypatch, tmp_path):
             Path(value).parent.mkdir(parents=True, exist_ok=True)
             Path(value).touch()
         elif key == "images":
-            Path(value).mkdir()
+            Path(value).mkdir(parents=True, exist_ok=True)
     monkeypatch.setattr(sys, "argv", [f"fidip {name}", *arguments])
     check_command_line(name)

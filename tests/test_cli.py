@@ -81,6 +81,7 @@ def test_an_interrupt_is_status_130():
         ("callbacks.checkpoints.monitor=val/XX", "expected one of val/OKS or val/AP"),
         ("trainer.precision=7", "trainer.precision=7: expected one of 32-true"),
         ("+foo=1", "foo: unknown key"),
+        ("hydra.job=5", "hydra.job=5: expected a value of the kind that this key"),
         ("hydra.launcher=nope", "hydra.launcher=nope: expected hydra/launcher=NAME"),
         ("seed=${nothing}", "seed: refers to a key that does not exist"),
         (f"data.root={'x' * 300}", "expected names of at most 255 bytes"),
@@ -107,6 +108,21 @@ def test_all_mistakes_come_out_at_once(monkeypatch, capsys, tmp_path):
     assert message.count("\n") == 1
     for words in ("'sed'", "photo.jpg", "seed=-1", "optimizer.lr", "'gpus'"):
         assert words in message
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["-m", "save=coco,csv"], "-m: fidip predict runs once; only fidip train has sweeps"),
+        (["save=coco,csv"], "save=coco,csv: several values; expected one. Quote one value with"),
+    ],
+)
+def test_only_training_has_sweeps(monkeypatch, capsys, arguments, message):
+    monkeypatch.setattr(sys, "argv", ["fidip predict", "source=x.jpg", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        cli.command("predict")(pytest.fail)()
+    assert ended.value.code == 2
+    assert capsys.readouterr().err.startswith(f"error: {message}")
 
 
 @pytest.mark.parametrize(

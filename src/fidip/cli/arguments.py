@@ -46,6 +46,10 @@ def check_command_line(command: str) -> None:
     multirun = bool({"-m", "--multirun"} & set(flags))
     if {"-h", "--help", "--hydra-help", "--info", "-i", "--version"} & set(flags):
         return
+    if multirun and not schema.sweeps:
+        raise ConfigError(
+            f"-m: fidip {command} runs once; only fidip train has sweeps. Leave out -m"
+        )
     problems, overrides = read_words(words, schema, multirun)
     first, *others = variants(overrides) if multirun else [overrides]
     config, unknown = compose(command, first)
@@ -129,9 +133,12 @@ def read_words(
             problems.append(_unreadable(word))
             continue
         if not multirun and override.is_sweep_override():
+            several = (
+                " are for a sweep: add -m, or quote" if schema.sweeps else "; expected one. Quote"
+            )
+            key = match["key"] if match else word
             problems.append(
-                f"{word}: several values are for a sweep: add -m, or quote one value with commas "
-                f"""in it: '{match["key"] if match else word}="..."'"""
+                f"""{word}: several values{several} one value with commas in it: '{key}="..."'"""
             )
         elif schema.inherits and not _is_used(override, schema):
             problems.append(

@@ -59,6 +59,7 @@ class Command(Strict):
         groups: configuration groups that may be chosen, beside the fields.
         inherits: whether more is composed than is used, for the sake of ``experiment=``; such keys
             cannot be set on the command line.
+        sweeps: whether ``-m`` runs it several times.
     """
 
     main_key: ClassVar[str] = "data.root"
@@ -66,6 +67,7 @@ class Command(Strict):
     needs: ClassVar[dict[str, str]] = {}
     groups: ClassVar[frozenset[str]] = frozenset()
     inherits: ClassVar[bool] = False
+    sweeps: ClassVar[bool] = False
 
 
 class _Inheriting(Command):
@@ -110,6 +112,7 @@ Callbacks = one_of(Checkpoints, ProgressBar, AveragedWeights, Pruning)
 class Train(Command):
     main_key = "experiment"
     groups = frozenset({"experiment", "debug", "sweep", "frozen"})
+    sweeps = True
 
     name: Name
     group: Name

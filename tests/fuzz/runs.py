@@ -213,6 +213,7 @@ ENVIRONMENT = (
     Spot(("data_root",), (DELETED, None, 5, [], "", "/nowhere", "a\0b", "x" * 5000)),
     Spot(("test_json",), (5, [], "/nowhere", "a\0b")),
     Spot(("test_images",), (5, [], "/nowhere", "a\0b")),
+    Spot(("data_sha256",), (5, [], "a\nb")),
 )
 PREDICTIONS = (
     Spot((0,), NO_RECORD),

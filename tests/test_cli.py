@@ -81,6 +81,8 @@ def test_an_interrupt_is_status_130():
         ("callbacks.checkpoints.monitor=val/XX", "expected one of val/OKS or val/AP"),
         ("trainer.precision=7", "trainer.precision=7: expected one of 32-true"),
         ("+foo=1", "foo: unknown key"),
+        ("hydra.job=5", "hydra.job=5: expected a value of the kind that this key"),
+        ("hydra.launcher=nope", "hydra.launcher=nope: expected hydra/launcher=NAME"),
         ("seed=${nothing}", "seed: refers to a key that does not exist"),
         (f"data.root={'x' * 300}", "expected names of at most 255 bytes"),
         ("task.flip_test=nan", "task.flip_test=nan: expected true or false\n"),
@@ -106,6 +108,21 @@ def test_all_mistakes_come_out_at_once(monkeypatch, capsys, tmp_path):
     assert message.count("\n") == 1
     for words in ("'sed'", "photo.jpg", "seed=-1", "optimizer.lr", "'gpus'"):
         assert words in message
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["-m", "save=coco,csv"], "-m: fidip predict runs once; only fidip train has sweeps"),
+        (["save=coco,csv"], "save=coco,csv: several values; expected one. Quote one value with"),
+    ],
+)
+def test_only_training_has_sweeps(monkeypatch, capsys, arguments, message):
+    monkeypatch.setattr(sys, "argv", ["fidip predict", "source=x.jpg", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        cli.command("predict")(pytest.fail)()
+    assert ended.value.code == 2
+    assert capsys.readouterr().err.startswith(f"error: {message}")
 
 
 @pytest.mark.parametrize(
@@ -203,7 +220,7 @@ NEEDED = {
     "check": ["data.root=x"],
     "export": ["ckpt=x", "out=x.onnx"],
     "import": ["src=x", "out=x.safetensors"],
-    "labels": ["source=x", "out=x"],
+    "labels": [f"source={__file__}", "out=x"],
     "predict": ["source=x"],
     "synthesize": ["out=x"],
     "train": ["experiment=scratch_demo"],

@@ -373,6 +373,34 @@ def test_repeats_of_a_seed_count_once(runs, data, monkeypatch, capsys):
     assert row["verdict"] == "one seed: the difference between runs is unknown"
 
 
+def test_runs_on_different_annotations_are_kept_apart(data, tmp_path, monkeypatch, capsys):
+    """Equal settings, but the annotation files were changed between seeds 1 and 2."""
+    runs = tmp_path / "runs"
+    for seed, data_sha256 in enumerate(("a" * 64, "a" * 64, "b" * 64)):
+        run = make_run(runs, data, "good", 10, seed)
+        edit(run / "environment.json", lambda c, sha=data_sha256: c.update(data_sha256=sha))
+    printed, rows = run_compare(monkeypatch, capsys, runs)
+    assert line_of(printed, "│ good, data_sha256=aaaaaaaa ", "│ 2 ")
+    assert line_of(printed, "│ good, data_sha256=bbbbbbbb ", "│ 1 ")
+    line = (
+        "different annotations, compared as 2 experiments: good: its runs have equal settings, but "
+        "data_sha256 in environment.json is aaaaaaaa, bbbbbbbb"
+    )
+    assert line in printed.splitlines()
+    for text in written(runs, "compare.md", "compare.html").values():
+        assert line in text
+    assert {row["experiment"] for row in rows} == {"good, data_sha256=bbbbbbbb"}
+
+
+def test_seeds_on_equal_annotations_are_one_experiment(data, tmp_path, monkeypatch, capsys):
+    for seed in (0, 1):
+        run = make_run(tmp_path / "runs", data, "good", 10, seed)
+        edit(run / "environment.json", lambda c: c.update(data_sha256="a" * 64))
+    printed, _ = run_compare(monkeypatch, capsys, tmp_path / "runs")
+    assert line_of(printed, "│ good ", "│ 2 ")
+    assert "different annotations" not in printed
+
+
 def test_three_repeats_are_not_three_seeds(data, tmp_path, monkeypatch, capsys):
     for name in ("a", "b", "c"):
         make_run(tmp_path / "runs", data, "good", 10, seed=5, name=name)

@@ -23,12 +23,16 @@ COMMANDS = sorted(
 )
 
 
+READ = {"body", "boxes", "detector.path", "detector.weights", "human", "predictions", "source"}
+"""Keys of files that have to exist."""
+
+
 def test_there_are_commands():
     assert len(COMMANDS) > 10
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_its_keys_exist(command, monkeypatch):
+def test_its_keys_exist(command, monkeypatch, tmp_path):
     name, *arguments = shlex.split(command)
     if any(argument.startswith("--config-dir") for argument in arguments):
         pytest.skip("has files of the reader's own")
@@ -37,5 +41,12 @@ def test_its_keys_exist(command, monkeypatch):
     arguments = [f"{a}x" if a.endswith("=") else a for a in arguments]
     given = {argument.partition("=")[0] for argument in arguments}
     arguments += [f"{key}=x" for key in SCHEMAS[name].needs if key not in given]  # prose is short
+    monkeypatch.chdir(tmp_path)
+    for key, _, value in (argument.partition("=") for argument in arguments):
+        if key in READ and value:
+            Path(value).parent.mkdir(parents=True, exist_ok=True)
+            Path(value).touch()
+        elif key == "images":
+            Path(value).mkdir(parents=True, exist_ok=True)
     monkeypatch.setattr(sys, "argv", [f"fidip {name}", *arguments])
     check_command_line(name)

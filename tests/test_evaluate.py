@@ -83,23 +83,42 @@ def test_a_finished_run_and_an_earlier_evaluation_are_not_overwritten(
     assert results["instances"] == len(predictions) == 5
 
 
-def test_a_results_file_may_lie_where_its_scores_go(run, monkeypatch, tmp_path):
+@pytest.mark.parametrize("file", ["config.yaml", "job.json"])  # begun, or waiting in a sweep
+def test_an_unfinished_run_is_not_marked_as_finished(file, run, monkeypatch, tmp_path, capsys):
+    shutil.copy(run / "config.yaml", tmp_path / file)
+    monkeypatch.setattr(evaluate, "settings", pytest.fail)
+    with pytest.raises(SystemExit) as exit_:
+        run_evaluate(monkeypatch, tmp_path, f"ckpt={run}", "overwrite=true")
+    assert exit_.value.code == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"error: out={tmp_path}: an unfinished run is there")
+    assert [path.name for path in tmp_path.iterdir()] == [file]
+
+
+def test_a_results_file_may_lie_where_its_scores_go(run, monkeypatch, tmp_path, tiny_root):
     shutil.copy(run / "predictions.json", tmp_path)
-    shutil.copy(run / "config.yaml", tmp_path)
     before = (tmp_path / "predictions.json").read_bytes()
-    results, _ = run_evaluate(monkeypatch, tmp_path, f"predictions={tmp_path}/predictions.json")
+    arguments = [f"predictions={tmp_path}/predictions.json", f"data.root={tiny_root}"]
+    results, _ = run_evaluate(monkeypatch, tmp_path, *arguments)
     assert results["instances"] == 5
     assert (tmp_path / "predictions.json").read_bytes() == before
 
 
 @pytest.mark.parametrize("key", ["out", "hydra.run.dir"])
-def test_an_output_folder_that_cannot_be_is_one_line(key, run, monkeypatch, capsys):
-    monkeypatch.setattr(sys, "argv", ["fidip evaluate", f"ckpt={run}", f"{key}=/dev/null"])
+@pytest.mark.parametrize(
+    ("folder", "words"),
+    [
+        ("/dev/null", "error: out=/dev/null: /dev/null is not a folder"),
+        ("/proc/x/y", "error: out=/proc/x/y: "),  # root is refused only when it makes the folder
+    ],
+)
+def test_an_output_folder_that_cannot_be_is_one_line(key, folder, words, run, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["fidip evaluate", f"ckpt={run}", f"{key}={folder}"])
     with pytest.raises(SystemExit) as exit_:
         evaluate.main()
     assert exit_.value.code == 2
     (line,) = capsys.readouterr().err.splitlines()
-    assert line.startswith("error: out=/dev/null: /dev/null is not a folder")
+    assert line.startswith(words)
 
 
 def test_an_evaluation_that_fails_leaves_no_folder(run, monkeypatch, tmp_path, capsys):
@@ -372,25 +391,27 @@ def test_two_processes_predict_what_one_does(run, monkeypatch, tmp_path):
     ("arguments", "words"),
     [
         ([], "either ckpt=RUN_OR_CKPT or predictions=FILE"),
-        (["ckpt=a", "predictions=b"], "either ckpt=RUN_OR_CKPT or predictions=FILE"),
+        (["ckpt=a", "predictions={run}/predictions.json"], "either ckpt=RUN_OR_CKPT or"),
         (["ckpt=nothing.ckpt"], "experiment=NAME"),
         (["ckpt=net.onnx", "data.root={root}"], "an ONNX file, which can only predict"),
         (["ckpt=zoo:rtmpose-s", "data.root={root}"], "zoo:rtmpose-s"),
         (["ckpt={run}", "split=train"], "split=train: expected one of test or val"),
-        (["ckpt={run}", "boxes=nowhere.json"], "nowhere.json"),
+        (["ckpt={run}", "boxes=nowhere.json"], "boxes=nowhere.json: expected gt or the name of a"),
         (["ckpt={run}", "calibrate=true"], "give ckpt=RUN split=val"),
         (["ckpt=nothing.ckpt", "calibrate=true", "split=val"], "in no run folder"),
-        (["ckpt={run}", "human=nowhere.json"], "nowhere.json"),
+        (["ckpt={run}", "human=nowhere.json"], "human=nowhere.json: expected the name of a file"),
         (["ckpt={run}", "split=val", "data.val_fraction=0"], "split=val: no people to score"),
-        (["predictions=nowhere.json"], "data.root is not set"),
-        (["predictions=a.json", "boxes=b.json", "data.root={root}"], "Leave out boxes="),
-        (["predictions=nowhere.json", "data.root={root}"], "nowhere.json: cannot be read"),
-        (["predictions=nowhere.json", "experiment=scratch_demo", "data.root={root}"], "nowhere"),
+        (["predictions={found}"], "data.root is not set"),
+        (["predictions={found}", "boxes={found}", "data.root={root}"], "Leave out boxes="),
+        (["predictions=-1", "data.root={root}"], "predictions=-1: expected the name of a file"),
+        (["predictions={root}", "data.root={root}"], "expected the name of a file that exists"),
     ],
 )
 def test_mistakes_are_one_line(arguments, words, run, tiny_root, monkeypatch, tmp_path, capsys):
     monkeypatch.chdir(tmp_path)
-    filled = [argument.format(run=run, root=tiny_root) for argument in arguments]
+    found = write_json(tmp_path / "found.json", [])
+    names = {"run": run, "root": tiny_root, "found": found}
+    filled = [argument.format(**names) for argument in arguments]
     with pytest.raises(SystemExit) as exit_:
         run_evaluate(monkeypatch, tmp_path, *filled)
     message = capsys.readouterr().err

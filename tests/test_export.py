@@ -8,7 +8,7 @@ import onnxruntime
 import pytest
 
 from fidip.errors import CheckpointError, DiskError, FidipError
-from fidip.export import export
+from fidip.export import export, main
 from fidip.places import config_dir
 
 
@@ -42,16 +42,25 @@ def test_torchscript(tmp_path, capsys):
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        (["out=net.onnx"], "give ckpt=RUN_OR_CKPT and out=FILE"),
+        (["out=net.onnx"], "ckpt is not set: give ckpt=RUN_OR_CKPT"),
+        (["ckpt=x"], "out is not set: give out=FILE"),
         (["ckpt=x", "out=net.pt"], "files of format=onnx end in .onnx"),
-        (["ckpt=x", "out=net.onnx", "format=tflite"], "format=tflite is not one of onnx, torch"),
-        (["ckpt=x", "out=net.onnx", "input=bgr"], "input=bgr is not one of pixels"),
+        (
+            ["ckpt=x", "out=net.onnx", "format=tflite"],
+            "format=tflite: expected one of onnx, torchscript",
+        ),
+        (["ckpt=x", "out=net.onnx", "input=bgr"], "input=bgr: expected one of pixels"),
         (["ckpt=x", "out=net.onnx"], "ckpt=x: there is no such file"),
     ],
 )
-def test_what_is_wrong_is_said(arguments, expected):
-    with pytest.raises(FidipError, match=expected):
-        export(compose(*arguments))
+def test_what_is_wrong_is_said(arguments, expected, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["fidip export", *arguments])
+    with pytest.raises(SystemExit) as exit_:
+        main()
+    assert exit_.value.code == 2
+    message = capsys.readouterr().err
+    assert message.count("\n") == 1
+    assert expected in message
 
 
 def test_openvino_is_named_where_it_is_missing(tmp_path):

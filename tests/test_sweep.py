@@ -105,6 +105,45 @@ def press_ctrl_c_after_an_epoch(folder):
     os.kill(os.getpid(), signal.SIGINT)
 
 
+def test_every_value_of_a_sweep_is_checked_before_its_first_job(
+    monkeypatch, tmp_path, tiny_root, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    command = ["-m", "experiment=scratch_demo", f"data.root={tiny_root}"]
+    assert run_train(monkeypatch, *command, "seed=0,abc,1,-1", "data.batch_size=2,0") == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    for words in ("seed=abc: expected an integer", "seed=-1: expected at", "data.batch_size=0: "):
+        assert words in line
+    assert not list(tmp_path.iterdir())
+
+
+def test_values_of_a_sweeps_file_are_checked_before_its_first_job(
+    monkeypatch, tmp_path, tiny_root, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    command = ["-m", "sweep=grid", "experiment=scratch_demo", f"data.root={tiny_root}"]
+    assert run_train(monkeypatch, *command, "+hydra.sweeper.params={seed: 'abc,-1'}") == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "seed=abc: expected an integer" in line
+    assert "seed=-1: expected at least 0" in line
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_sweep_of_keys_that_the_experiment_lacks_says_so(
+    monkeypatch, tmp_path, tiny_root, capsys
+):
+    monkeypatch.chdir(tmp_path)
+    command = ["-m", "sweep=lambda", "experiment=scratch_demo", f"data.root={tiny_root}"]
+    assert run_train(monkeypatch, *command) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line == (
+        "error: all 18 jobs of the sweep: sweep=lambda: sets task.adversarial_weight, which the "
+        "experiment does not have; expected an experiment that has it. Choose another one, such as "
+        "experiment=fidip_syrip"
+    )
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.slow
 def test_a_search_prunes_what_is_bad_tells_what_failed_and_goes_on(
     monkeypatch, tmp_path, tiny_root, capsys, ctrl_c

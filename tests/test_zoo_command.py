@@ -119,6 +119,12 @@ def test_fetch_downloads(random_zoo, monkeypatch, capsys, tmp_path):
     assert path.is_file()
 
 
+def test_a_name_that_the_zoo_lacks_is_named_by_its_key(monkeypatch, capsys):
+    assert run(zoo, monkeypatch, "fetch=choice(") == 2
+    (line,) = capsys.readouterr().err.strip().splitlines()
+    assert line.startswith("error: fetch=choice(: no such weights; there are bundled, ")
+
+
 def test_without_network_it_is_one_line_and_status_2(monkeypatch, capsys, tmp_path):
     monkeypatch.setenv("FIDIP_CACHE", str(tmp_path))
     assert run(zoo, monkeypatch, "fetch=vitpose-b") == 2

@@ -12,7 +12,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import track
@@ -27,7 +27,7 @@ from fidip.data.examine import (
     find_overlaps,
 )
 from fidip.data.layout import find_split, split_names
-from fidip.errors import ConfigError, DataError
+from fidip.errors import DataError
 from fidip.run_folder import write_json
 
 DOMAINS = ("real", "synthetic", "unknown")
@@ -41,8 +41,6 @@ def check(config: DictConfig) -> None:
     Raises:
         DataError: training would refuse something of it.
     """
-    if OmegaConf.is_missing(config.data, "root"):
-        raise ConfigError("data.root is not set: give the folder of the data set")
     root, data = Path(config.data.root), config.data
     there = split_names(root)
     asked = [config.splits] if isinstance(config.splits, str) else config.splits or []

@@ -26,7 +26,7 @@ from fidip.data import (
     read_second_labels,
     trained_on,
 )
-from fidip.errors import ConfigError
+from fidip.errors import ConfigError, shown
 from fidip.folders import output_folder, require_new
 from fidip.metrics import Calibration, describe_second_labels, to_coco_results
 from fidip.nn.checkpoints import load_weights, training_images
@@ -34,7 +34,6 @@ from fidip.nn.zoo import ONNX
 from fidip.run_calibration import fit_run, read_run
 from fidip.run_folder import RunFolder, is_first_process
 from fidip.scoring import (
-    NMS,
     read_results,
     require_finite,
     results_of,
@@ -47,7 +46,6 @@ from fidip.tasks import ProgressBar, announce, publish
 from fidip.trained import saved_config, zoo_entry
 from fidip.types import Annotation, Batch, People, Poses
 
-SPLITS = ("val", "test")
 EVALUATED = ("name", "group", "seed", "data", "net", "codec", "task")
 """Parts of a run's configuration that an evaluation builds again."""
 SCORED = ("name", "group", "seed", "data")
@@ -59,8 +57,10 @@ def evaluate(config: DictConfig) -> None:
     check(config)
     run = RunFolder(Path(config.out))
     outputs = [run.results.name] + [run.predictions.name] * (config.predictions is None)
-    if is_first_process() and not config.overwrite:
-        require_new(run.root, outputs)
+    if is_first_process():
+        run.require_not_begun(f"out={shown(run.root)}")
+        if not config.overwrite:
+            require_new(run.root, outputs)
     with output_folder(run.root, outputs):
         trained = settings(config)
         scores, poses = score(config, trained)
@@ -180,10 +180,6 @@ def check(config: DictConfig) -> None:
     """Raises ConfigError where the keys do not say what to score."""
     if (config.ckpt is None) == (config.predictions is None):
         raise ConfigError("give either ckpt=RUN_OR_CKPT or predictions=FILE")
-    if config.split not in SPLITS:
-        raise ConfigError(f"split={config.split} is not one of {', '.join(SPLITS)}")
-    if config.nms not in NMS:
-        raise ConfigError(f"nms={config.nms} is not one of {', '.join(NMS)}")
     if config.predictions and config.boxes != "gt":
         raise ConfigError(
             f"boxes={config.boxes}: predictions={config.predictions} has poses already; expected one "

@@ -13,7 +13,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import torch
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 from torch import Tensor
 
 from fidip.errors import CheckpointError, ConfigError
@@ -86,13 +86,7 @@ def export(config: DictConfig) -> None:
 
 
 def check(config: DictConfig) -> None:
-    """Raises ConfigError where keys are missing or wrong."""
-    missing = {"ckpt", "out"} & OmegaConf.missing_keys(config)
-    if missing:
-        raise ConfigError("give ckpt=RUN_OR_CKPT and out=FILE")
-    for key, known in (("format", FORMATS), ("input", INPUTS)):
-        if config[key] not in known:
-            raise ConfigError(f"{key}={config[key]} is not one of {', '.join(known)}")
+    """Raises FidipError where ``out`` does not fit the format or cannot be written."""
     suffix = FORMATS[config.format][0]
     if Path(config.out).suffix != suffix:
         raise ConfigError(f"out={config.out}: files of format={config.format} end in {suffix}")

@@ -30,8 +30,6 @@ from fidip.run_folder import fingerprint
 
 def import_(config: DictConfig) -> None:
     """Read a checkpoint, fill the net that it is for, and write that."""
-    if OmegaConf.missing_keys(config):
-        raise ConfigError("give src=CHECKPOINT and out=FILE.safetensors")
     out = Path(config.out)
     if out.suffix != ".safetensors":
         raise ConfigError(f"out={out}: weights are written as .safetensors; name such a file")

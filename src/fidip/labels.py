@@ -9,7 +9,6 @@ if __name__ == "__main__":
 
 import itertools
 import os
-import re
 import shutil
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,7 +18,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from fidip.data import read_annotations
 from fidip.data.foreign_labels import Joints, Labelled, find_image, read_dlc, read_label_studio
@@ -39,14 +38,7 @@ FILLED = 0.53
 
 def labels(config: DictConfig) -> None:
     """Read labels, copy their images, and write the annotation file last."""
-    if OmegaConf.missing_keys(config):
-        raise ConfigError("give source=FILE and out=DIR")
     source, out, split = Path(config.source), Path(config.out), str(config.split)
-    check_split(split)
-    if config.images and not Path(config.images).is_dir():
-        raise ConfigError(
-            f"images={config.images}: there is no such folder; expected the folder of the images"
-        )
     file = out / "annotations" / f"person_keypoints_{split}.json"
     if file.exists():
         raise ConfigError(f"{file} exists; choose another split=NAME or out=DIR")
@@ -72,15 +64,6 @@ def labels(config: DictConfig) -> None:
     if joints.unknown:
         print(f"left out, none of the {len(COCO17)}: {', '.join(joints.unknown)}")
     print(f"use it with data.root={out} and data.train_split={split} or data.test_split={split}")
-
-
-def check_split(split: str) -> None:
-    """Raises ConfigError where a split's name is no plain name: it becomes part of paths."""
-    if not re.fullmatch(r"[\w.-]{1,100}", split) or not split.strip("."):
-        raise ConfigError(
-            f"split={split}: is no plain name; expected letters, digits, '_', '.' and '-'. "
-            "Choose another split=NAME"
-        )
 
 
 def read_labels(source: Path, joints: Joints, folders: Sequence[Path]) -> list[Labelled]:

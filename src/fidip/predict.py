@@ -57,7 +57,6 @@ from fidip.run_folder import write_image
 from fidip.skeleton import COCO17
 from fidip.trained import default_ckpt, load_predictor
 
-SAVE = ("overlay", *FORMATS)
 SOME_FAILED = 3
 """Exit status where some of the inputs failed, or were done in part."""
 
@@ -186,16 +185,9 @@ def new_outputs(config: DictConfig, names: Sequence[str]) -> Iterator[None]:
 
 
 def check(config: DictConfig) -> None:
-    """Raises ConfigError where keys are missing or wrong."""
-    if OmegaConf.is_missing(config, "source"):
-        raise ConfigError("source is not set: give source=FILE, FOLDER or 'PATTERN'")
+    """Raises ConfigError where ``seconds`` is not for a webcam, or a format needs another package."""
     if config.seconds is not None and camera_of(str(config.source)) is None:
         raise ConfigError(f"seconds={config.seconds} is for a webcam: source={WEBCAM}")
-    unknown = sorted(set(config.save) - set(SAVE))
-    if unknown:
-        raise ConfigError(f"save: {', '.join(unknown)} is none of {', '.join(SAVE)}")
-    if config.person not in PREFERENCES:
-        raise ConfigError(f"person={config.person} is none of {', '.join(PREFERENCES)}")
     check_installed(formats(config))
 
 

@@ -204,6 +204,22 @@ class RunFolder:
             "another hydra.run.dir=DIR, or overwrite=true to replace it"
         )
 
+    def require_not_begun(self, setting: str) -> None:
+        """Check that no unfinished run lies here, which ``results.json`` would mark as finished.
+
+        Args:
+            setting: what names the folder, with the value, for the message.
+
+        Raises:
+            RunError: there is one.
+        """
+        has_begun = self.config.is_file() or self.job.is_file()
+        if has_begun and not self.results.is_file():
+            raise RunError(
+                f"{setting}: an unfinished run is there, and results.json would mark it as finished; "
+                "expected a folder without one. Choose another out=DIR"
+            )
+
     def remove(self) -> None:
         """Remove the run's own files, ``results.json`` first."""
         for path in self.own_files:

@@ -19,7 +19,7 @@ from fidip.nn.zoo import ALIASES, Entry, entries, entry_of, fetch
 def zoo(config: DictConfig) -> None:
     """Get the weights named by ``fetch``, or list all."""
     if config.fetch:
-        print(fetch(entry_of(str(config.fetch))))
+        print(fetch(entry_of(config.fetch, f"fetch={config.fetch}")))
         return
     console = Console()
     if not console.is_terminal:

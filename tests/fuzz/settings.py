@@ -75,7 +75,7 @@ NO_FILE = (
 )  # fmt: skip
 NO_TARGET = (
     "/dev/null", "/dev/null/x", "kept/results.json", "kept/results.json/x", "/proc/x/y",
-    "'" + "x" * 300 + "'", "[a]", "{a: b}",
+    "'" + "x" * 300 + "'",
 )  # fmt: skip
 PORT = ("-1", "65536", "99999999", "1.5", "abc", "null", "nan", "[]", "''")
 DEVICE = ("cuda", "cuda:7", "gpu", "tpu", "cpu:x", "7", "''", "[]", "nan", "meta", "-1")
@@ -138,7 +138,7 @@ TRAIN = {
     "trainer.limit_train_batches": ("-1", "1.5", "abc", "nan", "[]", "-0.5"),
     "trainer.gradient_clip_val": ("abc", "[]", "nan", "-1"),
     "resume": (*NO_FILE, "typo", "out", "kept"),
-    "hydra.run.dir": (*NO_TARGET, "''", "[]"),
+    "hydra.run.dir": (*NO_TARGET, "''"),
 }
 FIDIP = {
     "task.adversarial_weight": NOT_NEGATIVE,
@@ -247,7 +247,7 @@ ZOO = {"fetch": ("nope", "'../../x'", "zoo:nope", "[]", "{a: b}", "nan", "'a b'"
 APP = {
     "host": ("999.1.1.1", "''", "'no such host'", "[]", "null", "-1"),
     "port": PORT,
-    "keep": ("/dev/null", "/dev/null/x", "kept/results.json", "[]"),
+    "keep": ("/dev/null", "/dev/null/x", "kept/results.json"),
     "open_browser": BOOL,
     "ckpt": NO_FILE,
     "device": DEVICE,
@@ -295,6 +295,9 @@ BROKEN = (
      "{key}=a:b=c,d",   "%s=1", "{key}=!!python/name:os.system",
 )  # fmt: skip
 """Command lines that are no override of a key, or of none that there is."""
+
+WRITTEN = ("out", "hydra.run.dir", "keep")
+"""Keys that name something new."""
 
 GROUPS = {
     "train": (
@@ -361,8 +364,10 @@ def draw_grammar(rng: Random, box: Box, stage: Stage) -> Case:
     """A word that is no override, or overrides nothing."""
     command = rng.choice(list(COMMANDS))
     keys, base = COMMANDS[command]
-    key = rng.choice(list(keys))
-    word = rng.choice(BROKEN).format(key=key, value=rng.choice(["1", "a", "true", "x.jpg"]))
+    broken = rng.choice(BROKEN)
+    # most texts are names that a folder can have
+    key = rng.choice([key for key in keys if "$" in broken or key not in WRITTEN])
+    word = broken.format(key=key, value=rng.choice(["1", "a", "true", "x.jpg"]))
     if command == "compare" and "=" not in word:  # takes the runs as a word
         word = f"+{key}=1"
     named = word.strip("-+~").partition("=")[0] or word

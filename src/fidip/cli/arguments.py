@@ -24,6 +24,8 @@ from fidip.cli.fields import QUOTED
 from fidip.cli.validation import did_you_mean, find_problems, resolve, show
 from fidip.errors import ConfigError
 
+HYDRA_GROUPS = frozenset({"hydra.launcher", "hydra.sweeper"})
+"""Keys of Hydra's that hold a component and take any value."""
 HYDRA_PATHS = frozenset({"hydra.run.dir", "hydra.sweep.dir", "hydra.sweep.subdir"})
 SETS_KEY = re.compile(r"[+~]{0,2}(hydra/)?[\w.@]+=|~")
 """The beginning of a word that sets a key, which a pattern such as ``outputs/lr=0.1/*`` is not."""
@@ -44,16 +46,28 @@ def check_command_line(command: str) -> None:
     multirun = bool({"-m", "--multirun"} & set(flags))
     if {"-h", "--help", "--hydra-help", "--info", "-i", "--version"} & set(flags):
         return
+    if multirun and not schema.sweeps:
+        raise ConfigError(
+            f"-m: fidip {command} runs once; only fidip train has sweeps. Leave out -m"
+        )
     problems, overrides = read_words(words, schema, multirun)
-    config, unknown = compose(command, single(overrides) if multirun else overrides)
+    first, *others = variants(overrides) if multirun else [overrides]
+    config, unknown = compose(command, first)
     problems += unknown
     if config is not None:
-        with trusting(trusted(config)):
-            problems += find_problems(schema, config)
-        problems += [] if multirun else missing(schema, config)
+        problems += [*problems_of(command, config), *missing(schema, config)]
+    for other in others:
+        config, _ = compose(command, other)  # what does not fit one job is told when it would start
+        problems += problems_of(command, config) if config is not None else []
     if problems:
         raise ConfigError("; ".join(dict.fromkeys(problems)))
     sys.argv[1:] = [*flags, *overrides]
+
+
+def problems_of(command: str, config: DictConfig) -> list[str]:
+    """Say what is wrong with the values of a command's configuration."""
+    with trusting(trusted(config)):
+        return find_problems(SCHEMAS[command], config)
 
 
 def missing(schema: type[Command], config: DictConfig) -> list[str]:
@@ -105,14 +119,9 @@ def read_words(
         is_value = schema.takes_word and not SETS_KEY.match(given)
         word = f"{schema.main_key}={given}" if is_value else given
         match = KEY.fullmatch(word)
-        if match and not match["key"]:
-            problems.append(f"{show(word)}: expected KEY=VALUE, with a key")
-            continue
-        if match and match["key"] in HYDRA_PATHS and match["value"] in ("", "''", '""'):
-            problems.append(f"{match['key']}=: expected a folder")
-            continue
-        if match is None and not word.startswith("~"):
-            problems.append(_not_a_setting(word, schema))
+        problem = _bad_word(word, match, schema)
+        if problem:
+            problems.append(problem)
             continue
         if match and (match["key"] in texts or match["key"] in HYDRA_PATHS):
             setting = f"{match['mark'] or ''}{match['key']}={quote(match['value'], multirun)}"
@@ -124,9 +133,12 @@ def read_words(
             problems.append(_unreadable(word))
             continue
         if not multirun and override.is_sweep_override():
+            several = (
+                " are for a sweep: add -m, or quote" if schema.sweeps else "; expected one. Quote"
+            )
+            key = match["key"] if match else word
             problems.append(
-                f"{word}: several values are for a sweep: add -m, or quote one value with commas "
-                f"""in it: '{match["key"] if match else word}="..."'"""
+                f"""{word}: several values{several} one value with commas in it: '{key}="..."'"""
             )
         elif schema.inherits and not _is_used(override, schema):
             problems.append(
@@ -135,6 +147,20 @@ def read_words(
         else:
             overrides.append(setting)
     return problems, overrides
+
+
+def _bad_word(word: str, match: re.Match[str] | None, schema: type[Command]) -> str | None:
+    """What is wrong with a word before its value is read; ``match`` is of ``KEY``."""
+    if match is None:
+        return None if word.startswith("~") else _not_a_setting(word, schema)
+    key, value = match["key"], match["value"]
+    if not key:
+        return f"{show(word)}: expected KEY=VALUE, with a key"
+    if key in HYDRA_PATHS and value in ("", "''", '""'):
+        return f"{key}=: expected a folder"
+    if key in HYDRA_GROUPS:
+        return f"{show(word)}: expected {key.replace('.', '/')}=NAME"
+    return None
 
 
 def quote(value: str, multirun: bool = False) -> str:
@@ -199,16 +225,30 @@ def _parts(annotation: Any, metadata: Sequence[Any]) -> Iterator[Any]:
         yield annotation
 
 
-def single(overrides: Sequence[str]) -> list[str]:
-    """Return overrides with the first value of each list of a sweep; ranges of a search are left out."""
-    parser, kept = OverridesParser.create(), []
+def variants(overrides: Sequence[str]) -> list[list[str]]:
+    """Return overrides in which every value of a sweep's lists comes once.
+
+    The first have the first value of each list, every other differs from it in one value. Ranges of a
+    search are left out.
+
+    >>> variants(["seed=0,1,2", "net=demo"])
+    [['seed=0', 'net=demo'], ['seed=1', 'net=demo'], ['seed=2', 'net=demo']]
+    """
+    parser, choices = OverridesParser.create(), []
     for word in overrides:
         override = parser.parse_override(word)
         if not override.is_sweep_override():
-            kept.append(word)
+            choices.append([word])
         elif override.value_type in (ValueType.CHOICE_SWEEP, ValueType.SIMPLE_CHOICE_SWEEP):
-            kept.append(f"{override.get_key_element()}={next(override.sweep_string_iterator())}")
-    return kept
+            key = override.get_key_element()
+            choices.append([f"{key}={value}" for value in override.sweep_string_iterator()])
+    first = [words[0] for words in choices]
+    others = [
+        [*first[:at], word, *first[at + 1 :]]
+        for at, words in enumerate(choices)
+        for word in words[1:]
+    ]
+    return [first, *others]
 
 
 def _not_a_setting(word: str, schema: type[Command]) -> str:

@@ -35,6 +35,8 @@ from fidip.cli.fields import (
     Count,
     Device,
     Fraction,
+    InputFile,
+    InputFolder,
     Name,
     Port,
     Positive,
@@ -58,6 +60,7 @@ class Command(Strict):
         groups: configuration groups that may be chosen, beside the fields.
         inherits: whether more is composed than is used, for the sake of ``experiment=``; such keys
             cannot be set on the command line.
+        sweeps: whether ``-m`` runs it several times.
     """
 
     main_key: ClassVar[str] = "data.root"
@@ -65,6 +68,7 @@ class Command(Strict):
     needs: ClassVar[dict[str, str]] = {}
     groups: ClassVar[frozenset[str]] = frozenset()
     inherits: ClassVar[bool] = False
+    sweeps: ClassVar[bool] = False
 
 
 class _Inheriting(Command):
@@ -109,6 +113,7 @@ Callbacks = one_of(Checkpoints, ProgressBar, AveragedWeights, Pruning)
 class Train(Command):
     main_key = "experiment"
     groups = frozenset({"experiment", "debug", "sweep", "frozen"})
+    sweeps = True
 
     name: Name
     group: Name
@@ -158,14 +163,14 @@ class Evaluate(_Inheriting):
     task: Annotated[Any, one_of(PoseTask, FidipTask, ReplayTask)]
     logger: _Loggers
     trainer: Annotated[Any, one_of(Trainer)]
-    predictions: Text | None = None
+    predictions: InputFile | None = None
     split: Literal["test", "val"] = "test"
-    boxes: Text = "gt"
+    boxes: Literal["gt"] | InputFile = "gt"
     box_threshold: Fraction = 0.0
     nms: Literal["hard", "soft"] = "hard"
     nms_threshold: Fraction = 0.9
     calibrate: bool = False
-    human: Text | None = None
+    human: InputFile | None = None
     clip_boxes: bool = True
     allow_contaminated: bool = False
     out: Text
@@ -180,7 +185,7 @@ class Predict(_Inheriting):
     seconds: PositiveFloat | None = None
     smoothing: Annotated[Any, one_of(Chain)]
     detector: Annotated[Any, one_of(NoDetector, TorchvisionDetector, OnnxDetector)]
-    boxes: Text | None = None
+    boxes: InputFile | None = None
     save: list[
         Literal["overlay", "coco", "csv", "parquet", "dlc", "nwb", "netcdf", "timeline", "movement"]
     ]
@@ -267,9 +272,9 @@ class Labels(Command):
     main_key = "source"
     needs = {"source": "give source=FILE", "out": "give out=DIR"}
 
-    source: Text | None = None
+    source: InputFile | None = None
     out: Text | None = None
-    images: Text | None = None
+    images: InputFolder | None = None
     split: Name = "train"
     joints: dict[str, str] | None = None
     is_synthetic: bool = False
@@ -323,7 +328,7 @@ class Synthesize(Command):
     first: Positive | None = None
     more_labels: Literal["none", "joints", "all"] | None = None
     extra_points: list[Literal["palm", "sole", "vertex"]] = []
-    body: Text | None = None
+    body: InputFile | None = None
     body_group: Literal["infant", "adult"] = "infant"
     body_face: Annotated[list[Count], Len(5, 5)] | None = None
     allow_targets: list[Text] = []

@@ -86,12 +86,16 @@ def explain(message: str, config: DictConfig | None, word: str = "") -> str:
         options = sorted(path.stem for path in (config_dir() / group).glob("*.yaml"))
         near = did_you_mean(name, options)
         return f"no {group} '{name}'{near}; there are {', '.join(options)}"
-    if "Could not append" in message:
-        return f"{word}: the key exists already; write {key}=VALUE without the +"
-    if "looks like a config group override" in message:
-        return f"{word}: there is no group '{key}'{did_you_mean(key, names(config))}"
-    if "Could not delete" in message:
-        return f"{word}: there is nothing to delete{did_you_mean(key, names(config))}"
+    near = did_you_mean(key, names(config))
+    known = {
+        "Could not append": f"the key exists already; write {key}=VALUE without the +",
+        "looks like a config group override": f"there is no group '{key}'{near}",
+        "Error merging override": "expected a value of the kind that this key of Hydra's has",
+        "Could not delete": f"there is nothing to delete{near}",
+    }
+    for part, problem in known.items():
+        if part in message:
+            return f"{word}: {problem}"
     return f"{word}: {message}" if word and word not in message else message
 
 

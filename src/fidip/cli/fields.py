@@ -6,6 +6,7 @@ infinity are refused everywhere.
 
 from __future__ import annotations
 
+import os
 import re
 from typing import Annotated, Any
 
@@ -52,6 +53,18 @@ def _text(value: Any) -> str:
     return value
 
 
+def _file(value: str) -> str:
+    if not os.path.isfile(value):
+        raise ValueError("expected the name of a file that exists")
+    return value
+
+
+def _folder(value: str) -> str:
+    if not os.path.isdir(value):
+        raise ValueError("expected the name of a folder that exists")
+    return value
+
+
 def _ascending(value: list[Any]) -> list[Any]:
     if value[0] > value[1]:
         raise ValueError("expected the lower value first")
@@ -72,6 +85,10 @@ def _device(value: str) -> str:
 
 Text = Annotated[str, PlainValidator(_text), QUOTED]
 """A path, pattern or other text that is not empty."""
+InputFile = Annotated[Text, AfterValidator(_file)]
+"""A file to read."""
+InputFolder = Annotated[Text, AfterValidator(_folder)]
+"""A folder to read from."""
 Name = Annotated[str, AfterValidator(_name), QUOTED]
 """A name that becomes a file or folder name: it cannot leave its folder."""
 Device = Annotated[str, AfterValidator(_device)]

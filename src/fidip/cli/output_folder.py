@@ -1,6 +1,6 @@
 """Hydra's output folder: checked before it is made, and removed again where a command leaves it empty.
 
-Hydra makes the folder before the command runs, with all of its parents.
+Hydra would make it after this, with all of its parents, and end with a traceback where it cannot.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
 from fidip.cli.messages import user_errors
-from fidip.files import require_folder
+from fidip.files import disk_errors, require_folder
 from fidip.folders import missing_folders, remove_empty
 
 _new: list[Path] = []
@@ -33,9 +33,12 @@ class OutputFolder(Callback):
 
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
         folder = Path(config.hydra.run.dir).absolute()
+        setting = f"{self.setting}={config.hydra.run.dir}"
         with user_errors():
-            require_folder(folder, f"{self.setting}={config.hydra.run.dir}")
-        _new[:] = missing_folders([folder])
+            require_folder(folder, setting)
+            _new[:] = missing_folders([folder])
+            with disk_errors(folder, setting):  # some file systems refuse only now
+                folder.mkdir(parents=True, exist_ok=True)
 
 
 def remove_new_empty_folders() -> None:

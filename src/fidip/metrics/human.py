@@ -35,22 +35,9 @@ def describe_second_labels(
     """
     require_people(people)
     index = _whose(second, people)
-    common = list(people)
-    for other, i in zip(second, index, strict=True):
-        if i != UNMATCHED:
-            both = people[i].keypoints * (other.keypoints[:, 2:] > 0)
-            common[i] = replace(people[i], keypoints=both)
-    results = [
-        {
-            "image_id": other.image_id,
-            "category_id": 1,
-            "keypoints": other.keypoints.ravel().tolist(),
-            "score": 1.0,
-        }
-        for other in second
-    ]
+    common = _common(second, people, index)
     truth = annotations_to_coco(replace(people, labelled=common))
-    evaluation = evaluate_keypoints(truth, results, rounds=rounds)
+    evaluation = evaluate_keypoints(truth, [_as_result(one) for one in second], rounds=rounds)
     pairs = [
         (other, common[i])
         for other, i in zip(second, index, strict=True)
@@ -64,6 +51,28 @@ def describe_second_labels(
         "AP": evaluation.metrics["AP"],
         "interval": evaluation.intervals.get("AP"),
         "oks": float(instance_oks(xy, firsts).mean()) if pairs else None,
+    }
+
+
+def _common(
+    second: Sequence[Annotation], people: People, index: NDArray[np.int64]
+) -> list[Annotation]:
+    """The first annotator's people with only the joints that the second labelled, too."""
+    common = list(people)
+    for other, i in zip(second, index, strict=True):
+        if i != UNMATCHED:
+            both = people[i].keypoints * (other.keypoints[:, 2:] > 0)
+            common[i] = replace(people[i], keypoints=both)
+    return common
+
+
+def _as_result(person: Annotation) -> dict[str, Any]:
+    """A labelled person as a COCO result of score 1."""
+    return {
+        "image_id": person.image_id,
+        "category_id": 1,
+        "keypoints": person.keypoints.ravel().tolist(),
+        "score": 1.0,
     }
 
 

@@ -47,9 +47,7 @@ def joint_ap(results: Sequence[dict[str, Any]], people: People) -> dict[str, Num
     start = np.cumsum(last - first) - (last - first)
     one = np.repeat(np.arange(len(xy)), last - first)
     other = np.arange(len(one)) - np.repeat(start - first, last - first)
-    alike = oks_per_joint(xy[one], keypoints[other], area[other])
-    around = _oks_around(xy[one], boxes[other], area[other])
-    alike = np.where(np.isnan(alike), around[:, None], alike)
+    alike = _similarity(xy[one], keypoints[other], area[other], boxes[other])
 
     ignored = (keypoints[..., 2] == 0) | crowd[:, None]
     hit, miss = match_joints(alike, start, first, last, ignored, crowd, PARAMS.iouThrs)
@@ -62,6 +60,12 @@ def joint_ap(results: Sequence[dict[str, Any]], people: People) -> dict[str, Num
         matches = Area(image[order], score[order], hits, misses, counted, PARAMS.recThrs)
         ap[joint] = float(matches.accumulate(once)[0].mean()) if counted.any() else None
     return ap
+
+
+def _similarity(xy: Floats, keypoints: Floats, area: Floats, boxes: Floats) -> Floats:
+    """(N, K) OKS of each joint of N pairs; of an unlabelled joint, that of the surroundings of the box."""
+    alike = oks_per_joint(xy, keypoints, area)
+    return np.where(np.isnan(alike), _oks_around(xy, boxes, area)[:, None], alike)
 
 
 def _best(xy: Floats, score: Floats, image: Ints) -> tuple[Floats, Floats, Ints]:

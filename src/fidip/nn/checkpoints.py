@@ -193,7 +193,7 @@ def resolve(ckpt: str, setting: str = "ckpt") -> Path:
         ConfigError: the zoo has no such name.
     """
     if ckpt.startswith(ZOO):
-        return fetch(entry_of(ckpt))
+        return fetch(entry_of(ckpt, f"{setting}={ckpt}"))
     if ckpt.startswith(BUNDLED):
         return bundled(ckpt.removeprefix(BUNDLED))
     path = Path(ckpt)

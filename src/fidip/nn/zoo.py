@@ -115,8 +115,12 @@ def read_entry(path: Path) -> Entry:
     return Entry(name=path.stem, **{**content, "input_wh": tuple(content.input_wh)})
 
 
-def entry_of(ckpt: str) -> Entry:
-    """The entry that ``zoo:NAME`` stands for; see also ``ALIASES``.
+def entry_of(ckpt: str, setting: str | None = None) -> Entry:
+    """Return the entry that ``zoo:NAME`` stands for; see also ``ALIASES``.
+
+    Args:
+        ckpt: the name, with or without ``zoo:``.
+        setting: what gave the name, for the message; ``zoo:NAME`` unless it is given.
 
     Raises:
         ConfigError: there is none of that name.
@@ -126,7 +130,9 @@ def entry_of(ckpt: str) -> Entry:
         names = [*known, *ALIASES]
         near = difflib.get_close_matches(name, names, n=1)
         hint = f", did you mean '{near[0]}'?" if near else ""
-        raise ConfigError(f"zoo:{name}: no such weights{hint}; there are {', '.join(names)}")
+        raise ConfigError(
+            f"{setting or ZOO + name}: no such weights{hint}; there are {', '.join(names)}"
+        )
     return known[ALIASES.get(name, name)]
 
 

@@ -74,15 +74,8 @@ def compare_runs(
     if against not in groups:
         raise ConfigError(f"against={against}: no run of that name; there are {', '.join(groups)}")
     tested, problems, damaged = _read_all(groups, match, rounds)
-    differences = {}
-    on, reference = tested.get(against, (None, None))
-    for name in _bar([name for name in tested if name != against], "differences"):
-        if on is None or reference is None:
-            problems.setdefault(f"{against} cannot; choose another: against=NAME", []).append(name)
-        elif tested[name][0].labels != on.labels:
-            problems.setdefault(_other_labels(groups[name][0], groups[against][0]), []).append(name)
-        else:
-            differences[name] = compare_experiments(tested[name][1], reference, rounds)
+    differences, incomparable = _differences(groups, tested, against, rounds)
+    problems |= incomparable
     lines = {
         why: f"{', '.join(names)} cannot be compared: {why}" for why, names in problems.items()
     }
@@ -91,9 +84,33 @@ def compare_runs(
         {name: experiment.intervals() for name, (_, experiment) in tested.items()},
         differences,
         list(lines.values()),
-        on.people if on else (),
+        tested[against][0].people if against in tested else (),
         [line for why, line in lines.items() if why in damaged],
     )
+
+
+def _differences(
+    groups: dict[str, list[Run]],
+    tested: dict[str, tuple[Tested, Experiment]],
+    against: str,
+    rounds: int,
+) -> tuple[dict[str, dict[str, Difference | None]], dict[str, list[str]]]:
+    """The differences to ``against`` by experiment, and experiments by what keeps them from it."""
+    others = [name for name in tested if name != against]
+    if against not in tested:
+        why = f"{against} cannot; choose another: against=NAME"
+        return {}, {why: others} if others else {}
+    labels, reference = tested[against][0].labels, tested[against][1]
+    differences: dict[str, dict[str, Difference | None]] = {}
+    problems: dict[str, list[str]] = {}
+    for name in _bar(others, "differences"):
+        on, experiment = tested[name]
+        if on.labels == labels:
+            differences[name] = compare_experiments(experiment, reference, rounds)
+        else:
+            why = _other_labels(groups[name][0], groups[against][0])
+            problems.setdefault(why, []).append(name)
+    return differences, problems
 
 
 def _bar(names: Iterable[str], label: str) -> Iterable[str]:

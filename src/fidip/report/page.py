@@ -35,7 +35,7 @@ def html_page(
     Args:
         runs: the finished ones.
         comparison: of them.
-        repeats: a line for every seed that has several runs.
+        repeats: a line for every seed that has several runs, and for runs kept apart.
         gaps: a line for every run that failed or is missing.
     """
     template = Environment(loader=PackageLoader("fidip.report"), autoescape=True)

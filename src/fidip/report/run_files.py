@@ -92,6 +92,7 @@ class _Environment(_Stored):
 
     seed: Seed = 0
     data_root: str = ""
+    data_sha256: Line = ""
     test_json: str = ""
     test_images: str = ""
     commit: Line | None = None

@@ -56,6 +56,11 @@ class Run:
         return label(self.name, self.axes)
 
     @property
+    def data(self) -> str:
+        """The beginning of the hash of the annotation files that it was trained and tested on."""
+        return str(self.environment.get("data_sha256") or "unknown")[:8]
+
+    @property
     def data_root(self) -> Path:
         """The folder of its data set."""
         return Path(self.environment.get("data_root") or "unknown")
@@ -77,7 +82,8 @@ class Found(NamedTuple):
     Attributes:
         runs: the finished ones, by experiment and seed; of several with the same settings and seed
             the newest.
-        repeats: a line for every seed that has several runs, which are named.
+        repeats: a line for every seed that has several runs, which are named, and for every
+            experiment that is split because its runs have different annotations.
         gaps: a line for every run that failed, is damaged, unfinished, or missing from the grid.
         damaged: a line for every damaged file that keeps a run from being used.
     """
@@ -222,16 +228,13 @@ def _read(folder: Path, data_root: str | None) -> Run:
 
 def _newest(entries: list[_Entry]) -> tuple[list[Run], list[str]]:
     """The newest run of every seed of every experiment, and a line for seeds with several."""
-    axes = axes_of([entry.place for entry in entries])
+    pairs, lines = _split_by_data(_finished(entries))
     seeds: dict[tuple[Any, ...], list[tuple[_Entry, Run]]] = {}
-    for entry in entries:
-        if entry.run is not None:
-            settings = entry.place.settings
-            run = replace(entry.run, axes={k: settings.get(k) for k in axes[entry.place.name]})
-            seed = entry.place.seed
-            key = (run.experiment, seed, repr(entry.config.get("data.seed", seed)))
-            seeds.setdefault(key, []).append((entry, run))
-    runs, lines = [], []
+    for entry, run in pairs:
+        seed = entry.place.seed
+        key = (run.experiment, seed, repr(entry.config.get("data.seed", seed)))
+        seeds.setdefault(key, []).append((entry, run))
+    runs = []
     for (experiment, seed, _), group in seeds.items():
         *older, (_, newest) = sorted(group, key=lambda pair: _age(pair[0]))
         runs.append(newest)
@@ -242,6 +245,44 @@ def _newest(entries: list[_Entry]) -> tuple[list[Run], list[str]]:
                 f"the newest counts: {newest.root}"
             )
     return runs, lines
+
+
+def _finished(entries: list[_Entry]) -> list[tuple[_Entry, Run]]:
+    """Every finished run with the settings that were swept."""
+    axes = axes_of([entry.place for entry in entries])
+    return [
+        (
+            entry,
+            replace(
+                entry.run, axes={k: entry.place.settings.get(k) for k in axes[entry.place.name]}
+            ),
+        )
+        for entry in entries
+        if entry.run is not None
+    ]
+
+
+def _split_by_data(pairs: list[tuple[_Entry, Run]]) -> tuple[list[tuple[_Entry, Run]], list[str]]:
+    """Keep runs of equal settings apart that have different annotations; a line for each experiment.
+
+    ``environment.json`` has the hash of the annotation files; the settings have only their names.
+    """
+    data: dict[str, set[str]] = {}
+    for _, run in pairs:
+        data.setdefault(run.experiment, set()).add(run.data)
+    apart = [
+        (entry, replace(run, axes={**run.axes, "data_sha256": run.data}))
+        if len(data[run.experiment]) > 1
+        else (entry, run)
+        for entry, run in pairs
+    ]
+    lines = [
+        f"different annotations, compared as {len(hashes)} experiments: {name}: its runs have equal "
+        f"settings, but data_sha256 in environment.json is {', '.join(sorted(hashes))}"
+        for name, hashes in data.items()
+        if len(hashes) > 1
+    ]
+    return apart, lines
 
 
 def _age(entry: _Entry) -> tuple[float, float, str]:

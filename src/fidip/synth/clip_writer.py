@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 from zlib import crc32
 
 import av
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 from fidip.errors import ConfigError
 from fidip.files import disk_errors
 from fidip.synth.batch import Progress, Record, finish, run_jobs
+from fidip.synth.camera import Camera
 from fidip.synth.clip import Frame, Scene, draw_scene
 from fidip.synth.look import Look
 from fidip.synth.motion import LONGEST
@@ -190,16 +192,42 @@ def _jobs(
 
 
 def _record(job: _Job, scene: Scene, frames: list[Frame], ticks: Ticks) -> Record:
+    """The labels of a clip in COCO's layout."""
+    numbers = range(job.first_frame, job.first_frame + len(frames))
+    return {
+        "video": _video(job, scene.stage.camera, len(frames)),
+        "images": [
+            {
+                "id": number,
+                "video_id": job.video_id,
+                "file_name": job.path.name,
+                **_size(job),
+                "frame_index": index,
+                "pts": pts,
+                "time": frame.time,
+                "posture": frame.picture.posture,
+            }
+            for index, (number, frame, pts) in enumerate(
+                zip(numbers, frames, ticks.tolist(), strict=True)
+            )
+        ],
+        "annotations": [_annotation(n, frame) for n, frame in zip(numbers, frames, strict=True)],
+    }
+
+
+def _size(job: _Job) -> dict[str, int]:
     width, height = job.size_wh
-    camera = scene.stage.camera
-    size = {"width": width, "height": height}
-    video = {
+    return {"width": width, "height": height}
+
+
+def _video(job: _Job, camera: Camera, frames: int) -> dict[str, Any]:
+    return {
         "id": job.video_id,
         "file_name": job.path.name,
-        **size,
+        **_size(job),
         "fps": job.kind.fps,
         "variable_frame_rate": job.kind.variable,
-        "frames": len(frames),
+        "frames": frames,
         "posture": POSTURES[job.posture].label,
         "look": job.kind.look,
         "group": job.kind.group,
@@ -210,34 +238,19 @@ def _record(job: _Job, scene: Scene, frames: list[Frame], ticks: Ticks) -> Recor
             "position_m": camera.position.tolist(),
         },
     }
-    images, annotations = [], []
-    for index, (frame, pts) in enumerate(zip(frames, ticks.tolist(), strict=True)):
-        number = job.first_frame + index
-        picture = frame.picture
-        images.append(
-            {
-                "id": number,
-                "video_id": job.video_id,
-                "file_name": job.path.name,
-                **size,
-                "frame_index": index,
-                "pts": pts,
-                "time": frame.time,
-                "posture": picture.posture,
-            }
-        )
-        keypoints = np.round(picture.keypoints, 3)
-        annotations.append(
-            {
-                "id": number,
-                "image_id": number,
-                "category_id": 1,
-                "iscrowd": 0,
-                "bbox": list(picture.box_xywh),
-                "area": picture.area,
-                "num_keypoints": int((keypoints[:, 2] > 0).sum()),
-                "keypoints": keypoints.ravel().tolist(),
-                "keypoints_3d": np.round(frame.joints, 5).ravel().tolist(),
-            }
-        )
-    return {"video": video, "images": images, "annotations": annotations}
+
+
+def _annotation(number: int, frame: Frame) -> dict[str, Any]:
+    """The person of a frame; every frame has one, so image and annotation share their number."""
+    keypoints = np.round(frame.picture.keypoints, 3)
+    return {
+        "id": number,
+        "image_id": number,
+        "category_id": 1,
+        "iscrowd": 0,
+        "bbox": list(frame.picture.box_xywh),
+        "area": frame.picture.area,
+        "num_keypoints": int((keypoints[:, 2] > 0).sum()),
+        "keypoints": keypoints.ravel().tolist(),
+        "keypoints_3d": np.round(frame.joints, 5).ravel().tolist(),
+    }

@@ -17,7 +17,15 @@ from typing import Annotated
 from urllib.parse import urlsplit
 
 import uvicorn
-from fastapi import FastAPI, HTTPException, Query, Request, WebSocket, WebSocketDisconnect
+from fastapi import (
+    APIRouter,
+    FastAPI,
+    HTTPException,
+    Query,
+    Request,
+    WebSocket,
+    WebSocketDisconnect,
+)
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, JSONResponse
 from starlette.middleware.trustedhost import TrustedHostMiddleware
@@ -50,7 +58,7 @@ def make_server(
     options: Collection[str] = (),
     live: Live | None = None,
 ) -> FastAPI:
-    """The application.
+    """Make the application.
 
     Args:
         tabs: keep the files and do the work.
@@ -70,74 +78,98 @@ def make_server(
         lifespan=lifespan, docs_url=None, redoc_url=None, openapi_url=None, redirect_slashes=False
     )
     server.add_middleware(TrustedHostMiddleware, allowed_hosts=list(hosts))
+    server.add_exception_handler(RequestValidationError, explain)
+    server.add_api_route("/", lambda: FileResponse(PAGE), response_class=FileResponse)
+    server.add_api_route("/about", lambda: about)
+    server.include_router(tab_routes(tabs, options))
+    if live is not None:
+        add_live(server, live, partial(find, tabs), next_part)
+    return server
 
-    @server.exception_handler(RequestValidationError)
-    async def explain(_: Request, error: RequestValidationError) -> JSONResponse:
-        problems = [f"{problem['loc'][-1]}: {problem['msg']}" for problem in error.errors()]
-        return JSONResponse({"detail": "; ".join(problems)}, 422)
 
-    @server.get("/")
-    def page() -> FileResponse:
-        return FileResponse(PAGE)
+def tab_routes(tabs: Tabs, options: Collection[str]) -> APIRouter:
+    """Return the routes of pages: their WebSocket, uploads and results."""
+    router = APIRouter()
 
-    @server.get("/about")
-    def tell_about() -> Message:
-        return about
-
-    @server.websocket(TAB)
+    @router.websocket(TAB)
     async def tab(socket: WebSocket) -> None:
         with suppress(WebSocketDisconnect):
-            if not same_origin(socket):
-                await socket.close()
-                return
-            await socket.accept()
-            with tabs.opened() as opened:
-                sending = asyncio.create_task(send_all(socket, opened))
-                try:  # the page says nothing; this ends when it closes
-                    while (await socket.receive())["type"] != "websocket.disconnect":
-                        pass
-                finally:
-                    sending.cancel()
+            await hold(socket, tabs)
 
-    @server.post("/tabs/{name}")
+    @router.post("/tabs/{name}")
     async def take(
         request: Request, name: str, file: str, option: Annotated[tuple[str, ...], Query()] = ()
     ) -> None:
-        opened, shown = find(tabs, name), safe_name(file)
-        for unknown in set(option) - set(options):
-            raise HTTPException(
-                422, f"option={unknown!r}: no such option; expected some of {', '.join(options)}."
-            )
-        check_size(shown, int(request.headers.get("content-length", 0)), tabs.limits.upload_mb)
-        try:
-            with tabs.receiving(opened, file, option) as job:
-                await store(request, opened, job.source, tabs.limits.upload_mb)
-        except QueueFullError as error:
-            raise HTTPException(429, f"{shown}: {error}") from error
-        except ClientDisconnect as error:
-            raise HTTPException(400, f"{shown}: the upload was aborted.") from error
-        except OSError as error:
-            raise HTTPException(
-                507,
-                f"{shown}: the file cannot be stored: {error.strerror}. Free disk space or fix the "
-                "permissions of the folder that fidip writes to, then send it again.",
-            ) from error
+        opened = find(tabs, name)
+        check_options(option, options)
+        await receive(request, tabs, opened, file, option)
 
-    @server.get("/tabs/{name}/{job}/{file:path}")
+    @router.get("/tabs/{name}/{job}/{file:path}")
     def give(name: str, job: str, file: str, download: bool = False) -> Result:
         path = find(tabs, name).results(job).get(file)
-        try:
+        with suppress(FileNotFoundError):  # its page has just been closed
             if path is not None:
                 return Result(
                     path, filename=path.name if download else None, stat_result=os.stat(path)
                 )
-        except FileNotFoundError:  # its page has just been closed
-            pass
         raise HTTPException(404, "there is no such result")
 
-    if live is not None:
-        add_live(server, live, partial(find, tabs), next_part)
-    return server
+    return router
+
+
+async def explain(_: Request, error: Exception) -> JSONResponse:
+    """Answer a request whose arguments are wrong: name each of them."""
+    assert isinstance(error, RequestValidationError)
+    problems = [f"{problem['loc'][-1]}: {problem['msg']}" for problem in error.errors()]
+    return JSONResponse({"detail": "; ".join(problems)}, 422)
+
+
+async def hold(socket: WebSocket, tabs: Tabs) -> None:
+    """Serve the WebSocket of a page until the page is closed."""
+    if not same_origin(socket):
+        await socket.close()
+        return
+    await socket.accept()
+    with tabs.opened() as opened:
+        sending = asyncio.create_task(send_all(socket, opened))
+        try:  # the page says nothing; this ends when it closes
+            while (await socket.receive())["type"] != "websocket.disconnect":
+                pass
+        finally:
+            sending.cancel()
+
+
+def check_options(given: Collection[str], known: Collection[str]) -> None:
+    """Raises HTTPException where an upload has an option that does not exist."""
+    for unknown in set(given) - set(known):
+        raise HTTPException(
+            422, f"option={unknown!r}: no such option; expected some of {', '.join(known)}."
+        )
+
+
+async def receive(
+    request: Request, tabs: Tabs, opened: Tab, file: str, option: tuple[str, ...]
+) -> None:
+    """Store an upload and queue it.
+
+    Raises:
+        HTTPException: it is too large, the queue is full, or the file cannot be stored.
+    """
+    shown = safe_name(file)
+    check_size(shown, int(request.headers.get("content-length", 0)), tabs.limits.upload_mb)
+    try:
+        with tabs.receiving(opened, file, option) as job:
+            await store(request, opened, job.source, tabs.limits.upload_mb)
+    except QueueFullError as error:
+        raise HTTPException(429, f"{shown}: {error}") from error
+    except ClientDisconnect as error:
+        raise HTTPException(400, f"{shown}: the upload was aborted.") from error
+    except OSError as error:
+        raise HTTPException(
+            507,
+            f"{shown}: the file cannot be stored: {error.strerror}. Free disk space or fix the "
+            "permissions of the folder that fidip writes to, then send it again.",
+        ) from error
 
 
 def configured(server: FastAPI) -> uvicorn.Config:

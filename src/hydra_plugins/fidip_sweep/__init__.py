@@ -91,7 +91,8 @@ class Sweep(BasicSweeper):
         from omegaconf.errors import OmegaConfBaseException
 
         from fidip.cli import explain
-        from fidip.errors import FidipError
+        from fidip.cli.arguments import problems_of
+        from fidip.errors import ConfigError, FidipError
         from fidip.experiment import check_job
 
         singleton, config = HydraConfig.instance(), self.config
@@ -102,12 +103,29 @@ class Sweep(BasicSweeper):
             config.hydra.runtime.output_dir = "."  # of no interest here, but settings refer to it
             singleton.set_config(config)
             config = OmegaConf.masked_copy(config, [str(k) for k in config if k != "hydra"])
+            problems = problems_of("train", config)
+            if problems:  # in the values of the sweep's own file
+                raise ConfigError("; ".join(problems))
             check_job(config, are_files_here=launcher in HERE)
         except (FidipError, HydraException, OmegaConfBaseException) as error:
-            return config, explain(error) or str(error)
+            problem = explain(error) or str(error)
+            return config, self._missing_key(problem) or problem
         finally:
             singleton.cfg = outer
         return config, None
+
+    def _missing_key(self, problem: str) -> str | None:
+        """What to say where the sweep itself sets a key that the chosen experiment lacks."""
+        key = next((key for key in self.params or {} if f"unknown key '{key}'" in problem), None)
+        if key is None:
+            return None
+        sweep = self.config.hydra.runtime.choices.get("sweep")
+        experiment = str(self.params.get("experiment", "")).partition(",")[0]
+        such_as = f", such as experiment={experiment}" * bool(experiment)
+        return (
+            f"sweep={sweep}: sets {key}, which the experiment does not have; expected an experiment "
+            f"that has it. Choose another one{such_as}"
+        )
 
     def _job(self, number: int, overrides: list[str], config: Any) -> Any:
         """The job with its folder: a new one, or that of an earlier sweep."""

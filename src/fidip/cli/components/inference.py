@@ -11,11 +11,11 @@ from fidip.cli.fields import (
     Count,
     Device,
     Fraction,
+    InputFile,
     Kernel,
     NonNegative,
     Positive,
     PositiveFloat,
-    Text,
 )
 
 
@@ -88,7 +88,7 @@ class NoDetector(Component):
 class TorchvisionDetector(Component):
     targets = ("fidip.inference.detectors.TorchvisionDetector",)
 
-    weights: Text | None = None
+    weights: InputFile | None = None
     threshold: Fraction = 0.5
     device: Device | None = None
 
@@ -96,7 +96,7 @@ class TorchvisionDetector(Component):
 class OnnxDetector(Component):
     targets = ("fidip.inference.detectors.OnnxDetector",)
 
-    path: Text
+    path: InputFile
     threshold: Fraction = 0.5
     person: Count = 1
     device: Device | None = None

@@ -81,10 +81,10 @@ def test_import_of_a_net_that_weights_do_not_tell(monkeypatch, tmp_path, capsys)
     assert "say which with net=NAME" in refusal(
         capsys, import_, monkeypatch, f"src={tmp_path / 'linear.pth'}", out
     )
-    net = instantiate(OmegaConf.load(config_dir() / "net" / "demo.yaml"))
-    save_weights(net, tmp_path / "demo.safetensors", {})
-    run(import_, monkeypatch, f"src={tmp_path / 'demo.safetensors'}", out, "net=movenet_lightning")
-    assert "use it with net=movenet_lightning" in capsys.readouterr().out
+    net = instantiate(OmegaConf.load(config_dir() / "net" / "timm.yaml"))
+    save_weights(net, tmp_path / "timm.safetensors", {})
+    run(import_, monkeypatch, f"src={tmp_path / 'timm.safetensors'}", out, "net=timm")
+    assert "use it with net=timm" in capsys.readouterr().out
 
 
 def refusal(capsys, command, monkeypatch, *arguments):

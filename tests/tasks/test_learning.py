@@ -69,7 +69,7 @@ def test_frozen_parts_keep_weights_and_statistics(experiment, batch):
 def test_mixed_precision_learns_too(batch):
     task = make("fidip_demo", "task.adversarial_weight=0.1")
     before = pose_loss(task, batch)
-    trainer = fit(task, data=OneBatch(batch, batches=8), precision="bf16-mixed")
+    trainer = fit(task, data=OneBatch(batch, batches=30), precision="bf16-mixed")
     task.train()
-    assert pose_loss(task, batch) < 0.95 * before
-    assert trainer.global_step == 8
+    assert pose_loss(task, batch) < 0.6 * before
+    assert trainer.global_step == 30

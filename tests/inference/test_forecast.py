@@ -29,10 +29,7 @@ def run(clock, total, first_s, each_s, count=None):
 
 def test_a_long_video_is_announced_once_without_its_first_frame(clock):
     ((at, line),) = run(clock, 9000, first_s=50.0, each_s=0.1)
-    assert (
-        line
-        == "v.mp4: about 15 min for 9000 frames at 10.0 frames/s, drawing not included"
-    )
+    assert line == "v.mp4: about 15 min for 9000 frames at 10.0 frames/s, drawing not included"
     assert at == 20
 
 

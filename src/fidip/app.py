@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 import av
 import numpy as np
 from omegaconf import DictConfig, OmegaConf
+from PIL.Image import DecompressionBombError
 from PIL.Image import open as open_image
 from tqdm import tqdm
 
@@ -227,8 +228,8 @@ def decode_picture(picture: bytes) -> Image:
     try:
         with open_image(io.BytesIO(picture), formats=["JPEG"]) as header:  # decodes nothing yet
             width, height = header.size
-    except OSError as error:
-        raise DataError("picture: not a JPEG image") from error
+    except (OSError, DecompressionBombError) as error:
+        raise DataError("picture: not a JPEG image, or one of far too many pixels") from error
     if min(width, height) < SMALLEST or max(width, height) > LARGEST_PICTURE:
         raise DataError(
             f"picture: has {width}x{height} px; expected sides of {SMALLEST} to {LARGEST_PICTURE} px"

@@ -146,7 +146,6 @@ def about(ckpt: str, config: DictConfig) -> dict[str, Any]:
     known, keep = zoo_entry(ckpt), config.keep
     return {
         "weights": known.title if known else Path(ckpt).name,
-        "warning": known and known.warning,
         "note": known and known.note,
         "threshold": config.overlay.threshold,
         "limbs": [[a, b, SIDES[side_of(COCO17, a, b)]] for a, b in COCO17.limbs],

@@ -57,9 +57,6 @@ def load_predictor(
         CheckpointError: there are no such weights, or of another network.
     """
     ckpt = ckpt or default_ckpt(device=device)
-    known = zoo_entry(ckpt)
-    if known and known.warning:
-        warn(f"ckpt={ckpt} {known.warning}")
     file = onnx_file(ckpt)
     if file is not None:
         in_file = OnnxRuntime(file, device)
@@ -103,10 +100,6 @@ def default_ckpt(has_video: bool = False, device: str | None = None) -> str:
             hint = f"'fidip zoo fetch={ACCURATE.removeprefix(ZOO)}' says how to get it"
     print(f"{reason} ({entry_of(FAST).note}); {hint}", file=sys.stderr)
     return FAST
-
-
-def warn(message: str) -> None:
-    print(f"warning: {message}", file=sys.stderr)
 
 
 def load_net(ckpt: str, config: DictConfig | None = None) -> tuple[PoseNet, Codec]:

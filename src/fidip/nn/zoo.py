@@ -48,7 +48,6 @@ class Entry:
         input_wh: (width, height) of the crops in px.
         net: the name of their net in ``conf/net``; None of an ONNX file, which holds its own.
         codec: the name of their codec in ``conf/codec``; None of an ONNX file.
-        warning: a half sentence about them, printed whenever they predict, if anything.
         note: a half sentence with what they were trained on and what they score, printed where they
             predict by default.
     """
@@ -64,7 +63,6 @@ class Entry:
     input_wh: ImageSize
     net: str | None
     codec: str | None
-    warning: str | None = None
     note: str | None = None
 
     @property

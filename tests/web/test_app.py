@@ -87,7 +87,7 @@ def tabs(server):
 
 def test_a_video_is_watched_and_downloaded_and_gone_when_the_page_closes(page, server, tmp_path):
     video = make_video(tmp_path / "baby.mp4", [i / 10 for i in range(12)], wh=(160, 120))
-    assert "has seen rendered people only" in page.locator("#warning").inner_text()
+    assert "MoveNet Lightning" in page.locator("#network").inner_text()
     page.set_input_files("#file", video)
     page.wait_for_selector("#result:not([hidden])", timeout=WAIT)
     assert page.locator("#title").inner_text() == "Found in 12 of 12 pictures"

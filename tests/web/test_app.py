@@ -127,7 +127,7 @@ def test_what_cannot_be_read_is_said_in_a_line_and_the_next_file_works(page, tin
 def test_the_webcam_is_recorded(page):
     page.click("#webcam")
     page.click("#record")
-    page.wait_for_timeout(1500)
+    page.wait_for_timeout(4000)
     page.click("#record")
     page.wait_for_selector("#result:not([hidden])", timeout=WAIT)
     found = re.fullmatch(r"Found in (\d+) of \1 pictures", page.locator("#title").inner_text())

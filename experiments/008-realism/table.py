@@ -1,0 +1,170 @@
+"""AP of the judges by slice of people, and contact sheets of the worst slices.
+
+``python experiments/008-realism/table.py DIR OUT`` reads what run.sh left in DIR, writes slices.csv and the sheets
+into OUT, and prints the tables of the README.
+"""
+
+from __future__ import annotations
+
+import csv
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from fidip.data import read_annotations
+from fidip.drawing import draw_pose, sheet, spread
+from fidip.json_files import read_json
+from fidip.metrics.coco import annotations_to_coco
+from fidip.metrics.keypoint_ap import average_precision
+from fidip.metrics.slices import properties
+from fidip.types import Annotation, People
+
+LOOKS = ("clean", "varied", "home", "clinic", "night", "far")
+VIEWS = {"data": "as rendered", "upright": "head up"}
+JOINTS = ("all", "seen")
+ROUNDS, SEED = 300, 0
+HEADER = ("judge", "group", "view", "joints", "slice", "people", "AP", "low", "high")
+PROPERTIES = (
+    (),
+    ("look",),
+    ("posture",),
+    ("rotation",),
+    ("occlusion",),
+    ("posture", "rotation"),
+    ("look", "posture"),
+    ("look", "is upright"),
+)
+SHEETS = {
+    "prone": ("infant", "data", {"posture": "Prone"}),
+    "prone-head-up": ("infant", "upright", {"posture": "Prone"}),
+    "head-down": ("infant", "data", {"rotation": "head down"}),
+    "all-fours-head-up": ("infant", "upright", {"posture": "All Fours"}),
+}
+TILES, TILE, COLUMNS = 18, 170, 6
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A rendered person, what a judge predicted, and the slices that the person is in."""
+
+    person: Annotation
+    entry: dict[str, Any]
+    slices: dict[str, str]
+
+
+def read(work: Path, judge: str, group: str, view: str) -> Iterator[Judged]:
+    """Everyone of a group in all looks; ids are made unique over the looks."""
+    for number, look in enumerate(LOOKS):
+        split = f"validate_{group}_{look}"
+        people = _people(work / view, split)
+        slices = _slices(_people(work / "data", split), look)
+        results = read_json(work / "results" / judge / view / split / "predictions.json")
+        entries = {entry["image_id"]: entry for entry in results}
+        for person in people:
+            first = 10_000 * number
+            own = entries[person.image_id]
+            yield Judged(
+                replace(person, id=person.id + first, image_id=person.image_id + first),
+                {**own, "image_id": own["image_id"] + first},
+                slices[person.image_id],
+            )
+
+
+def _people(root: Path, split: str) -> People:
+    file = root / "annotations" / f"person_keypoints_{split}.json"
+    return read_annotations(file, root / "images" / split).people
+
+
+def _slices(people: People, look: str) -> dict[int, dict[str, str]]:
+    """Slices by image id, as the people were rendered."""
+    known = properties(people)
+    out = {}
+    for i, person in enumerate(people):
+        own = {name: known[name][i] for name in ("posture", "rotation", "occlusion")}
+        upright = own["rotation"] == "head up" and own["posture"] in ("Standing", "Sitting")
+        out[person.image_id] = {**own, "look": look, "is upright": str(upright)}
+    return out
+
+
+def score(judged: Sequence[Judged], joints: str) -> tuple[float | None, float, float]:
+    """AP with its 95 % interval over images, of all labelled joints or of those in sight."""
+    people = [j.person if joints == "all" else seen(j.person) for j in judged]
+    truth = annotations_to_coco(People.without_others(people))
+    value, interval = average_precision(truth, [j.entry for j in judged], ROUNDS, SEED)
+    return (value, *(interval or (np.nan, np.nan)))
+
+
+def seen(person: Annotation) -> Annotation:
+    """The same person with hidden joints unlabelled."""
+    keypoints = person.keypoints.copy()
+    keypoints[keypoints[:, 2] == 1] = 0
+    return replace(person, keypoints=keypoints)
+
+
+def by_value(judged: Iterable[Judged], names: tuple[str, ...]) -> dict[str, list[Judged]]:
+    """People by the values that they have of some properties."""
+    out: dict[str, list[Judged]] = {}
+    for j in judged:
+        out.setdefault(", ".join(j.slices[name] for name in names) or "everyone", []).append(j)
+    return dict(sorted(out.items()))
+
+
+def rows(work: Path, judge: str) -> Iterator[tuple[Any, ...]]:
+    for group, view in product(("infant", "adult"), VIEWS):
+        judged = list(read(work, judge, group, view))
+        for joints, names in product(JOINTS, PROPERTIES):
+            for value, part in by_value(judged, names).items():
+                name = f"{' x '.join(names)}: {value}" if names else value
+                numbers = [f"{n:.3f}" if n is not None else "" for n in score(part, joints)]
+                yield judge, group, VIEWS[view], joints, name, len(part), *numbers
+
+
+def draw_sheet(work: Path, out: Path, name: str) -> None:
+    """Pairs of labels and Thunder's poses for people spread evenly over a slice."""
+    group, view, wanted = SHEETS[name]
+    judged = [j for j in read(work, "thunder", group, view) if wanted.items() <= j.slices.items()]
+    tiles = []
+    for i in spread(len(judged), TILES):
+        person, found = judged[i].person, np.reshape(judged[i].entry["keypoints"], (-1, 3))
+        image = cv2.imread(str(person.image_path), cv2.IMREAD_COLOR_RGB)
+        v = person.keypoints[:, 2]
+        tiles.append(draw_pose(image, person.keypoints[:, :2], v > 0, v == 1))
+        tiles.append(draw_pose(image, found[:, :2], found[:, 2] > 0))
+    page = sheet(tiles, TILE, COLUMNS)[..., ::-1]
+    cv2.imwrite(str(out / f"{name}.jpg"), page, [cv2.IMWRITE_JPEG_QUALITY, 70])
+
+
+def main(work: Path, out: Path) -> None:
+    judges = sorted(path.name for path in (work / "results").iterdir())
+    table = [row for judge in judges for row in rows(work, judge)]
+    with (out / "slices.csv").open("w", newline="", encoding="utf-8") as stream:
+        csv.writer(stream).writerows([HEADER, *table])
+    print_tables(table)
+    for name in SHEETS:
+        draw_sheet(work, out, name)
+
+
+COLUMNS_SHOWN = tuple(
+    product(("infant", "adult"), (("as rendered", "all"), ("head up", "all"), ("head up", "seen")))
+)
+
+
+def print_tables(table: Sequence[tuple[Any, ...]]) -> None:
+    """The tables of the README: a row a slice, columns by group, view and joints."""
+    cells = {row[:5]: f"{row[6]} ({row[7]} to {row[8]}, {row[5]})" for row in table}
+    names = list(dict.fromkeys((row[0], row[4]) for row in table))
+    heads = [f"{g}, {view}, {joints} joints" for g, (view, joints) in COLUMNS_SHOWN]
+    print("| " + " | ".join(["judge", "slice", *heads]) + " |")
+    for judge, name in names:
+        row = [cells.get((judge, g, v, j, name), "") for g, (v, j) in COLUMNS_SHOWN]
+        print("| " + " | ".join([judge, name, *row]) + " |")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), Path(sys.argv[2]))

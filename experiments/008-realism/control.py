@@ -17,7 +17,7 @@ from fidip.cli import config_dir
 from fidip.synth import Group, write_split
 from fidip.synth.posture import POSTURES, Posture
 
-COUNT, SIZE_WH, LOOK, SPLIT = 80, (256, 256), "varied", "validate_control"
+COUNT, SIZE_WH, LOOK, SPLIT = 50, (256, 256), "varied", "validate_control"
 
 PRONE = POSTURES["prone"]
 ON_THE_BELLY = replace(

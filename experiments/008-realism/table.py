@@ -26,7 +26,7 @@ from fidip.metrics.slices import properties
 from fidip.types import Annotation, People
 
 LOOKS = ("clean", "varied", "home", "clinic", "night", "far")
-VIEWS = {"data": "as rendered", "upright": "head up"}
+VIEWS = ("as rendered", "head up")
 JOINTS = ("all", "seen")
 ROUNDS, SEED = 300, 0
 HEADER = ("judge", "group", "view", "joints", "slice", "people", "AP", "low", "high")
@@ -41,10 +41,10 @@ PROPERTIES = (
     ("look", "is upright"),
 )
 SHEETS = {
-    "prone": ("infant", "data", {"posture": "Prone"}),
-    "prone-head-up": ("infant", "upright", {"posture": "Prone"}),
-    "head-down": ("infant", "data", {"rotation": "head down"}),
-    "all-fours-head-up": ("infant", "upright", {"posture": "All Fours"}),
+    "prone": ("infant", "as rendered", {"posture": "Prone"}),
+    "prone-head-up": ("infant", "head up", {"posture": "Prone"}),
+    "head-down": ("infant", "as rendered", {"rotation": "head down"}),
+    "all-fours-head-up": ("infant", "head up", {"posture": "All Fours"}),
 }
 TILES, TILE, COLUMNS = 18, 170, 6
 
@@ -62,18 +62,32 @@ def read(work: Path, judge: str, group: str, view: str) -> Iterator[Judged]:
     """Everyone of a group in all looks; ids are made unique over the looks."""
     for number, look in enumerate(LOOKS):
         split = f"validate_{group}_{look}"
-        people = _people(work / view, split)
         slices = _slices(_people(work / "data", split), look)
-        results = read_json(work / "results" / judge / view / split / "predictions.json")
-        entries = {entry["image_id"]: entry for entry in results}
-        for person in people:
+        for person, entry in poses(work, judge, Path("data"), split, view):
             first = 10_000 * number
-            own = entries[person.image_id]
             yield Judged(
                 replace(person, id=person.id + first, image_id=person.image_id + first),
-                {**own, "image_id": own["image_id"] + first},
+                {**entry, "image_id": entry["image_id"] + first},
                 slices[person.image_id],
             )
+
+
+def poses(
+    work: Path, judge: str, data: Path, split: str, view: str
+) -> Iterator[tuple[Annotation, dict[str, Any]]]:
+    """People of a data set below ``work`` and their predictions; of the view "head up", turned where there is need."""
+    found = _predicted(work, judge, data, split)
+    if view == "head up":
+        found |= _predicted(work, judge, "upright" / data, split)
+    yield from (found[image_id] for image_id in sorted(found))
+
+
+def _predicted(
+    work: Path, judge: str, data: Path, split: str
+) -> dict[int, tuple[Annotation, dict[str, Any]]]:
+    entries = read_json(work / "results" / judge / data / f"{split}.json")
+    people = {person.image_id: person for person in _people(work / data, split)}
+    return {e["image_id"]: (people[e["image_id"]], e) for e in entries}
 
 
 def _people(root: Path, split: str) -> People:
@@ -122,7 +136,16 @@ def rows(work: Path, judge: str) -> Iterator[tuple[Any, ...]]:
             for value, part in by_value(judged, names).items():
                 name = f"{' x '.join(names)}: {value}" if names else value
                 numbers = [f"{n:.3f}" if n is not None else "" for n in score(part, joints)]
-                yield judge, group, VIEWS[view], joints, name, len(part), *numbers
+                yield judge, group, view, joints, name, len(part), *numbers
+
+
+def control_rows(work: Path, judge: str) -> Iterator[tuple[Any, ...]]:
+    """Of the people of control.py, whose slice is the control's name."""
+    for folder, view, joints in product(sorted((work / "control").iterdir()), VIEWS, JOINTS):
+        found = poses(work, judge, folder.relative_to(work), "validate_control", view)
+        judged = [Judged(person, entry, {}) for person, entry in found]
+        numbers = [f"{n:.3f}" for n in score(judged, joints)]
+        yield judge, "control", view, joints, folder.name, len(judged), *numbers
 
 
 def draw_sheet(work: Path, out: Path, name: str) -> None:
@@ -142,7 +165,7 @@ def draw_sheet(work: Path, out: Path, name: str) -> None:
 
 def main(work: Path, out: Path) -> None:
     judges = sorted(path.name for path in (work / "results").iterdir())
-    table = [row for judge in judges for row in rows(work, judge)]
+    table = [row for judge in judges for row in (*rows(work, judge), *control_rows(work, judge))]
     with (out / "slices.csv").open("w", newline="", encoding="utf-8") as stream:
         csv.writer(stream).writerows([HEADER, *table])
     print_tables(table)

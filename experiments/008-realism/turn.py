@@ -1,6 +1,7 @@
 """Turn the images of a split, and their labels, by quarter turns, without loss.
 
-``python experiments/008-realism/turn.py DATA SPLIT OUT`` turns each image so that the head of its person points up;
+``python experiments/008-realism/turn.py DATA SPLIT OUT`` turns each image so that the head of its person points up, and
+leaves out those in which it does already, or in which its direction is unknown;
 ``python experiments/008-realism/turn.py DATA SPLIT OUT 2`` turns all images by two quarters, counter-clockwise.
 """
 
@@ -26,12 +27,15 @@ def image_folder(data: Path, split: str) -> Path:
 
 
 def quarters_to_upright(data: Path, split: str) -> dict[int, int]:
-    """Counter-clockwise quarter turns by image id; 0 where the direction is unknown."""
+    """Counter-clockwise quarter turns by image id, where there is at least one."""
     file = data / "annotations" / f"person_keypoints_{split}.json"
     people = read_annotations(file, image_folder(data, split)).people
-    known = {direction: turns for turns, direction in enumerate(DIRECTIONS)}
     rotations = properties(people)["rotation"]
-    return {p.image_id: known.get(r, 0) for p, r in zip(people, rotations, strict=True)}
+    return {
+        person.image_id: DIRECTIONS.index(rotation)
+        for person, rotation in zip(people, rotations, strict=True)
+        if rotation in DIRECTIONS[1:]
+    }
 
 
 def turned_points(points: np.ndarray, wh: tuple[int, int], turns: int) -> np.ndarray:
@@ -60,29 +64,34 @@ def turned_person(record: dict[str, Any], wh: tuple[int, int], turns: int) -> di
     return {**kept, "bbox": box, "keypoints": points.ravel().tolist()}
 
 
-def main(data: Path, split: str, out: Path, turns: int | None = None) -> None:
+def turn_split(data: Path, split: str, out: Path, turns: int | None = None) -> None:
+    """Write a turned split; see the module."""
     content = read_json(data / "annotations" / f"person_keypoints_{split}.json")
-    upright = {} if turns is not None else quarters_to_upright(data, split)
+    if turns is None:
+        quarters = quarters_to_upright(data, split)
+    else:
+        quarters = {image["id"]: turns for image in content["images"]}
+    images = [image for image in content["images"] if image["id"] in quarters]
+    sizes = {image["id"]: (image["width"], image["height"]) for image in images}
     source, folder = image_folder(data, split), out / "images" / split
     folder.mkdir(parents=True, exist_ok=True)
-    sizes, turned = {}, {}
-    for image in content["images"]:
-        sizes[image["id"]] = (image["width"], image["height"])
-        turned[image["id"]] = upright.get(image["id"], 0) if turns is None else turns
+    for image in images:
         pixels = cv2.imread(str(source / image["file_name"]))
-        pixels = np.rot90(pixels, turned[image["id"]])
+        pixels = np.ascontiguousarray(np.rot90(pixels, quarters[image["id"]]))
         image["file_name"] = Path(image["file_name"]).stem + ".png"
         image["height"], image["width"] = pixels.shape[:2]
-        cv2.imwrite(str(folder / image["file_name"]), np.ascontiguousarray(pixels))
-    content["annotations"] = [
-        turned_person(record, sizes[record["image_id"]], turned[record["image_id"]])
+        cv2.imwrite(str(folder / image["file_name"]), pixels)
+    people = [
+        turned_person(record, sizes[record["image_id"]], quarters[record["image_id"]])
         for record in content["annotations"]
+        if record["image_id"] in quarters
     ]
     (out / "annotations").mkdir(exist_ok=True)
-    write_json(out / "annotations" / f"person_keypoints_{split}.json", content)
-    print(f"{out}: {split}, {len(turned)} images")
+    file = out / "annotations" / f"person_keypoints_{split}.json"
+    write_json(file, {**content, "images": images, "annotations": people})
+    print(f"{out}: {split}, {len(images)} images")
 
 
 if __name__ == "__main__":
     root, name, target, *count = sys.argv[1:]
-    main(Path(root), name, Path(target), *map(int, count))
+    turn_split(Path(root), name, Path(target), *map(int, count))

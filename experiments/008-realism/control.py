@@ -43,14 +43,9 @@ CONTROLS: dict[str, tuple[str, Posture]] = {
     "prone_from_above": ("infant", replace(PRONE, **FROM_ABOVE)),
     "prone_on_the_belly_from_above": ("infant", replace(ON_THE_BELLY, **FROM_ABOVE)),
     "all_fours": ("infant", POSTURES["all_fours"]),
-    "all_fours_any_side": ("infant", replace(POSTURES["all_fours"], facing=None)),
-    "infant_supine": ("infant", POSTURES["supine"]),
-    "infant_sitting": ("infant", POSTURES["sitting"]),
     "infant_standing": ("infant", POSTURES["adult_standing"]),
     "adult_prone": ("adult", PRONE),
     "adult_all_fours": ("adult", POSTURES["all_fours"]),
-    "adult_supine": ("adult", POSTURES["supine"]),
-    "adult_sitting": ("adult", POSTURES["sitting"]),
     "adult_standing": ("adult", POSTURES["adult_standing"]),
 }
 

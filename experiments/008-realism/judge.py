@@ -1,14 +1,14 @@
 """Turn every person's head up and predict all poses, as rendered and turned, in one process.
 
 ``python experiments/008-realism/judge.py CKPT DIR JUDGE`` reads the data sets in DIR/data, DIR/control/NAME and writes
-turned ones to DIR/upright and COCO results to DIR/results/JUDGE. CKPT is movenet-thunder.json or
+turned ones to DIR/upright and COCO results to DIR/results/JUDGE; controls are judged with heads up only. CKPT is movenet-thunder.json or
 ``bundled:movenet-lightning``; JUDGE is ``thunder`` or ``lightning``. Poses that are there already are kept.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from hydra import compose, initialize_config_dir
@@ -20,6 +20,7 @@ from fidip.data import PoseDataset, read_annotations
 from fidip.evaluate import predict
 from fidip.metrics import to_coco_results
 from fidip.run_folder import write_json
+from fidip.types import Annotation
 
 SIZES = {"thunder": 256, "lightning": 192}
 
@@ -42,10 +43,9 @@ def settings(ckpt: str, judge: str) -> DictConfig:
 
 def splits(work: Path) -> Iterator[tuple[Path, str]]:
     """Folder of the data set and name of every split below a working folder."""
-    for file in sorted(work.glob("**/annotations/person_keypoints_validate_*.json")):
-        root = file.parent.parent
-        if "upright" not in root.parts:
-            yield root, file.stem.removeprefix("person_keypoints_")
+    for part in ("data/*/*_infant_*", "control/*/*/*", "data/*/*_adult_*"):
+        for file in sorted(work.glob(f"{part}.json")):
+            yield file.parent.parent, file.stem.removeprefix("person_keypoints_")
 
 
 def main(ckpt: str, work: Path, judge: str) -> None:
@@ -54,14 +54,23 @@ def main(ckpt: str, work: Path, judge: str) -> None:
         turned = work / "upright" / root.relative_to(work)
         if not (turned / "annotations" / f"person_keypoints_{split}.json").exists():
             turn_split(root, split, turned)
-        for folder in (root, turned):
+        needless = {person.image_id for person in read(turned, split)}
+        if "control" not in root.relative_to(work).parts:
+            needless = set()
+        for folder, left_out in ((root, needless), (turned, set())):
             out = work / "results" / judge / folder.relative_to(work) / f"{split}.json"
             if not out.exists():
-                file = folder / "annotations" / f"person_keypoints_{split}.json"
-                people = read_annotations(file, folder / "images" / split).people
+                people = [p for p in read(folder, split) if p.image_id not in left_out]
                 poses = predict(config, config, PoseDataset(people, [SIZES[judge]] * 2))
                 out.parent.mkdir(parents=True, exist_ok=True)
                 write_json(out, to_coco_results(poses))
+                print(out, flush=True)
+
+
+def read(root: Path, split: str) -> Sequence[Annotation]:
+    """The people of a split."""
+    file = root / "annotations" / f"person_keypoints_{split}.json"
+    return read_annotations(file, root / "images" / split).people.labelled
 
 
 if __name__ == "__main__":

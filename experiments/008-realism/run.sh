@@ -9,7 +9,7 @@ looks="clean varied home clinic night far"
 
 splits=""
 for look in $looks; do
-  for part in infant:150 adult:100; do
+  for part in infant:100 adult:60; do
     group=${part%:*} count=${part#*:}
     splits+="validate_${group}_$look: [{group: $group, look: $look, is_synthetic: false, count: $count}], "
   done

@@ -141,7 +141,8 @@ def rows(work: Path, judge: str) -> Iterator[tuple[Any, ...]]:
 
 def control_rows(work: Path, judge: str) -> Iterator[tuple[Any, ...]]:
     """Of the people of control.py, whose slice is the control's name."""
-    for folder, view, joints in product(sorted((work / "control").iterdir()), VIEWS, JOINTS):
+    view = VIEWS[1]
+    for folder, joints in product(sorted((work / "control").iterdir()), JOINTS):
         found = poses(work, judge, folder.relative_to(work), "validate_control", view)
         judged = [Judged(person, entry, {}) for person, entry in found]
         numbers = [f"{n:.3f}" for n in score(judged, joints)]

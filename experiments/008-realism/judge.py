@@ -16,7 +16,8 @@ from omegaconf import DictConfig
 from turn import turn_split
 
 from fidip.cli import config_dir
-from fidip.data import PoseDataset, read_annotations
+from fidip.data import PoseDataset
+from fidip.data.annotations import inspect_annotations
 from fidip.evaluate import predict
 from fidip.metrics import to_coco_results
 from fidip.run_folder import write_json
@@ -61,16 +62,17 @@ def main(ckpt: str, work: Path, judge: str) -> None:
             out = work / "results" / judge / folder.relative_to(work) / f"{split}.json"
             if not out.exists():
                 people = [p for p in read(folder, split) if p.image_id not in left_out]
-                poses = predict(config, config, PoseDataset(people, [SIZES[judge]] * 2))
+                data = PoseDataset(people, (SIZES[judge], SIZES[judge]))
+                results = to_coco_results(predict(config, config, data)) if people else []
                 out.parent.mkdir(parents=True, exist_ok=True)
-                write_json(out, to_coco_results(poses))
+                write_json(out, results)
                 print(out, flush=True)
 
 
 def read(root: Path, split: str) -> Sequence[Annotation]:
-    """The people of a split."""
+    """The people of a split; of a turned one there may be none."""
     file = root / "annotations" / f"person_keypoints_{split}.json"
-    return read_annotations(file, root / "images" / split).people.labelled
+    return inspect_annotations(file, root / "images" / split).people.labelled
 
 
 if __name__ == "__main__":

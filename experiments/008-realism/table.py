@@ -28,7 +28,7 @@ from fidip.types import Annotation, People
 LOOKS = ("clean", "varied", "home", "clinic", "night", "far")
 VIEWS = ("as rendered", "head up")
 JOINTS = ("all", "seen")
-ROUNDS, SEED = 300, 0
+ROUNDS, SEED = 1000, 0
 HEADER = ("judge", "group", "view", "joints", "slice", "people", "AP", "low", "high")
 PROPERTIES = (
     (),
@@ -36,10 +36,9 @@ PROPERTIES = (
     ("posture",),
     ("rotation",),
     ("occlusion",),
-    ("posture", "rotation"),
-    ("look", "posture"),
     ("look", "is upright"),
 )
+PAIRS = (("posture", "rotation"), ("look", "posture"))
 SHEETS = {
     "prone": ("infant", "as rendered", {"posture": "Prone"}),
     "prone-head-up": ("infant", "head up", {"posture": "Prone"}),
@@ -86,7 +85,7 @@ def _predicted(
     work: Path, judge: str, data: Path, split: str
 ) -> dict[int, tuple[Annotation, dict[str, Any]]]:
     entries = read_json(work / "results" / judge / data / f"{split}.json")
-    people = {person.image_id: person for person in _people(work / data, split)}
+    people = {person.image_id: person for person in _people(work / data, split)} if entries else {}
     return {e["image_id"]: (people[e["image_id"]], e) for e in entries}
 
 
@@ -132,7 +131,8 @@ def by_value(judged: Iterable[Judged], names: tuple[str, ...]) -> dict[str, list
 def rows(work: Path, judge: str) -> Iterator[tuple[Any, ...]]:
     for group, view in product(("infant", "adult"), VIEWS):
         judged = list(read(work, judge, group, view))
-        for joints, names in product(JOINTS, PROPERTIES):
+        wanted = [*product(JOINTS, PROPERTIES), *(("all", names) for names in PAIRS)]
+        for joints, names in wanted:
             for value, part in by_value(judged, names).items():
                 name = f"{' x '.join(names)}: {value}" if names else value
                 numbers = [f"{n:.3f}" if n is not None else "" for n in score(part, joints)]
@@ -182,11 +182,15 @@ COLUMNS_SHOWN = tuple(
 def print_tables(table: Sequence[tuple[Any, ...]]) -> None:
     """The tables of the README: a row a slice, columns by group, view and joints."""
     cells = {row[:5]: f"{row[6]} ({row[7]} to {row[8]}, {row[5]})" for row in table}
-    names = list(dict.fromkeys((row[0], row[4]) for row in table))
+    names = list(dict.fromkeys((row[0], row[4]) for row in table if row[1] != "control"))
     heads = [f"{g}, {view}, {joints} joints" for g, (view, joints) in COLUMNS_SHOWN]
     print("| " + " | ".join(["judge", "slice", *heads]) + " |")
     for judge, name in names:
         row = [cells.get((judge, g, v, j, name), "") for g, (v, j) in COLUMNS_SHOWN]
+        print("| " + " | ".join([judge, name, *row]) + " |")
+    print("| judge | control, head up | all joints | seen joints |")
+    for judge, name in dict.fromkeys((row[0], row[4]) for row in table if row[1] == "control"):
+        row = [cells[judge, "control", "head up", joints, name] for joints in JOINTS]
         print("| " + " | ".join([judge, name, *row]) + " |")
 
 

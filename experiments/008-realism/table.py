@@ -41,9 +41,10 @@ PROPERTIES = (
 PAIRS = (("posture", "rotation"), ("look", "posture"))
 SHEETS = {
     "prone": ("infant", "as rendered", {"posture": "Prone"}),
-    "prone-head-up": ("infant", "head up", {"posture": "Prone"}),
+    "all-fours": ("infant", "as rendered", {"posture": "All Fours"}),
     "head-down": ("infant", "as rendered", {"rotation": "head down"}),
-    "all-fours-head-up": ("infant", "head up", {"posture": "All Fours"}),
+    "night": ("infant", "head up", {"look": "night"}),
+    "far": ("infant", "head up", {"look": "far"}),
 }
 TILES, TILE, COLUMNS = 18, 170, 6
 
@@ -105,12 +106,12 @@ def _slices(people: People, look: str) -> dict[int, dict[str, str]]:
     return out
 
 
-def score(judged: Sequence[Judged], joints: str) -> tuple[float | None, float, float]:
-    """AP with its 95 % interval over images, of all labelled joints or of those in sight."""
+def score(judged: Sequence[Judged], joints: str) -> list[str]:
+    """AP, and the ends of its 95 % interval over images, of all labelled joints or of those in sight."""
     people = [j.person if joints == "all" else seen(j.person) for j in judged]
     truth = annotations_to_coco(People.without_others(people))
     value, interval = average_precision(truth, [j.entry for j in judged], ROUNDS, SEED)
-    return (value, *(interval or (np.nan, np.nan)))
+    return ["" if n is None else f"{n:.3f}" for n in (value, *(interval or (None, None)))]
 
 
 def seen(person: Annotation) -> Annotation:
@@ -135,8 +136,7 @@ def rows(work: Path, judge: str) -> Iterator[tuple[Any, ...]]:
         for joints, names in wanted:
             for value, part in by_value(judged, names).items():
                 name = f"{' x '.join(names)}: {value}" if names else value
-                numbers = [f"{n:.3f}" if n is not None else "" for n in score(part, joints)]
-                yield judge, group, view, joints, name, len(part), *numbers
+                yield judge, group, view, joints, name, len(part), *score(part, joints)
 
 
 def control_rows(work: Path, judge: str) -> Iterator[tuple[Any, ...]]:
@@ -145,8 +145,7 @@ def control_rows(work: Path, judge: str) -> Iterator[tuple[Any, ...]]:
     for folder, joints in product(sorted((work / "control").iterdir()), JOINTS):
         found = poses(work, judge, folder.relative_to(work), "validate_control", view)
         judged = [Judged(person, entry, {}) for person, entry in found]
-        numbers = [f"{n:.3f}" for n in score(judged, joints)]
-        yield judge, "control", view, joints, folder.name, len(judged), *numbers
+        yield judge, "control", view, joints, folder.name, len(judged), *score(judged, joints)
 
 
 def draw_sheet(work: Path, out: Path, name: str) -> None:

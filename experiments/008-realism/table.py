@@ -22,6 +22,7 @@ from fidip.drawing import draw_pose, sheet, spread
 from fidip.json_files import read_json
 from fidip.metrics.coco import annotations_to_coco
 from fidip.metrics.keypoint_ap import average_precision
+from fidip.metrics.oks import instance_oks
 from fidip.metrics.slices import properties
 from fidip.types import Annotation, People
 
@@ -46,6 +47,13 @@ SHEETS = {
     "night": ("infant", "head up", {"look": "night"}),
     "far": ("infant", "head up", {"look": "far"}),
 }
+PAIRED = (
+    ("prone_from_above", "prone"),
+    ("prone_on_the_belly", "prone"),
+    ("prone_on_the_belly_from_above", "prone_from_above"),
+    ("night_good_camera", "night"),
+    ("far_good_camera", "far"),
+)
 TILES, TILE, COLUMNS = 18, 170, 6
 
 
@@ -148,6 +156,21 @@ def control_rows(work: Path, judge: str) -> Iterator[tuple[Any, ...]]:
         yield judge, "control", view, joints, folder.name, len(judged), *score(judged, joints)
 
 
+def differences(work: Path, judge: str) -> Iterator[str]:
+    """Lines on the mean OKS of paired controls: the same people and, but for one thing, the same images."""
+    for name, base in PAIRED:
+        gain = _oks(work, judge, name) - _oks(work, judge, base)
+        draws = np.random.default_rng(SEED).integers(0, len(gain), (ROUNDS, len(gain)))
+        low, high = np.percentile(gain[draws].mean(1), [2.5, 97.5])
+        yield f"{judge}, OKS of {name} less {base}: {gain.mean():+.3f} ({low:+.3f} to {high:+.3f})"
+
+
+def _oks(work: Path, judge: str, name: str) -> np.ndarray:
+    found = list(poses(work, judge, Path("control", name), "validate_control", "head up"))
+    xy = np.reshape([entry["keypoints"] for _, entry in found], (-1, 17, 3))[..., :2]
+    return instance_oks(xy, [person for person, _ in found])
+
+
 def draw_sheet(work: Path, out: Path, name: str) -> None:
     """Pairs of labels and Thunder's poses for people spread evenly over a slice."""
     group, view, wanted = SHEETS[name]
@@ -169,6 +192,8 @@ def main(work: Path, out: Path) -> None:
     with (out / "slices.csv").open("w", newline="", encoding="utf-8") as stream:
         csv.writer(stream).writerows([HEADER, *table])
     print_tables(table)
+    for judge in judges:
+        print(*differences(work, judge), sep="\n")
     for name in SHEETS:
         draw_sheet(work, out, name)
 

@@ -30,7 +30,7 @@ def settings(ckpt: str, judge: str) -> DictConfig:
     """What ``fidip evaluate`` composes for a judge, without averaging over the mirrored image."""
     overrides = [
         f"ckpt={ckpt}",
-        "experiment=pretrain_free",
+        "experiment=pretrain_coco",
         f"net=movenet_{judge}_full",
         f"codec=movenet_{SIZES[judge]}",
         "task.flip_test=false",

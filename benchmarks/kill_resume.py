@@ -31,8 +31,7 @@ TINY = (
     "data.batch_size=2",
     "data.num_workers=0",
     "data.val_fraction=0.4",
-    "net.backbone.width=8",
-    "net.backbone.channels=[8,8,8,8]",
+    "net.backbone.width=0.125",
     "trainer.max_epochs=3",
     "task.domain_epochs=2",
 )

@@ -38,11 +38,13 @@ STANDING = np.array(
 
 
 def pytest_collection_modifyitems(items):
-    """SLURM's module first, for it waits more than it works, then all that have a slow test.
+    """SLURM's module first, for it waits more than it works, then forks, then slow tests.
 
-    So no worker of ``-n`` is left alone with a long module at the end.
+    Some libraries start threads on first use, after which PyTorch cannot compute gradients in a
+    fork of the process. With slow modules early, no worker of ``-n`` is left with one at the end.
     """
-    first = [{item.path for item in items if item.get_closest_marker(m)} for m in ("slurm", "slow")]
+    marks = ("slurm", "forks", "slow")
+    first = [{item.path for item in items if item.get_closest_marker(mark)} for mark in marks]
     items.sort(key=lambda item: [item.path not in paths for paths in first])
 
 

@@ -25,7 +25,7 @@ def test_a_bundled_network_as_onnx(tmp_path):
         [sys.executable, "-m", *command], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
-    assert "takes images (N, 3, 96, 96), uint8, N any; gives xy and scores" in done.stdout
+    assert "takes images (N, 3, 192, 192), uint8, N any; gives xy and scores" in done.stdout
     assert "largest error" in done.stdout
     assert done.stderr == ""
     outputs = onnxruntime.InferenceSession(out).get_outputs()

@@ -233,8 +233,9 @@ def test_weights_that_give_nan_are_an_error_and_never_a_table(
     photos, monkeypatch, tmp_path, capsys
 ):
     predictor = predict.load_predictor("bundled:movenet-lightning")
+    shape = predictor.codec.map_shape(len(COCO17))
     monkeypatch.setattr(
-        predictor, "runtime", lambda crops: torch.full((len(crops), 17, 24, 24), torch.nan)
+        predictor, "runtime", lambda crops: torch.full((len(crops), *shape), torch.nan)
     )
     monkeypatch.setattr(predict, "load_predictor", lambda *_, **__: predictor)
     assert run_predict(monkeypatch, DEMO, f"source={photos}", f"out={tmp_path / 'out'}") == 2

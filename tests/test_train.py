@@ -18,7 +18,7 @@ from fidip.trained import load_net
 TINY = (
     *("data.num_workers=0", "data.batch_size=2", "data.val_fraction=0.5"),
     *("codec.input_wh=[32,32]", "codec.heatmap_wh=[8,8]"),
-    *("net.backbone.width=8", "net.backbone.channels=[8,8,8,8]"),
+    "net.backbone.width=0.125",
 )
 
 
@@ -40,7 +40,7 @@ def read_metrics(run):
         return list(csv.DictReader(file))
 
 
-@pytest.mark.parametrize("experiment", ["pretrain", "scratch", "fidip"])
+@pytest.mark.parametrize("experiment", ["finetune", "scratch", "fidip"])
 def test_an_experiment_leaves_a_complete_run_folder(experiment, monkeypatch, tmp_path, tiny_root):
     monkeypatch.chdir(tmp_path)
     arguments = [f"experiment={experiment}_demo", f"data.root={tiny_root}", "ckpt=null", *TINY]

@@ -92,7 +92,7 @@ def test_a_run_whose_disk_is_full_says_so_and_goes_on_when_there_is_room(
         *("experiment=scratch_demo", f"data.root={tiny_root}", f"hydra.run.dir={run}"),
         *("data.num_workers=0", "data.batch_size=2", "debug=smoke", "trainer.max_epochs=2"),
         *("codec.input_wh=[32,32]", "codec.heatmap_wh=[8,8]"),
-        *("net.backbone.width=8", "net.backbone.channels=[8,8,8,8]"),
+        "net.backbone.width=0.125",
         f"+callbacks.fill={{_target_: {__name__}.Fill, disk: {small_disk}}}",
         TRUST,
     ]

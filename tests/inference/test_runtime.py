@@ -34,7 +34,7 @@ def bundled():
 
 
 def test_heatmaps_are_equal(bundled):
-    crops = torch.randint(0, 256, (3, 3, 96, 96), dtype=torch.uint8)
+    crops = torch.randint(0, 256, (3, 3, 192, 192), dtype=torch.uint8)
     ours, theirs = (make_runtime(kind, *bundled)(crops) for kind in ("torch", "onnx"))
     assert ours.dtype == torch.float32
     torch.testing.assert_close(ours, theirs, atol=1e-5, rtol=1e-4)
@@ -46,7 +46,7 @@ def test_the_file_is_written_once(bundled):
     assert cached_onnx(*bundled) == path
     assert path.stat().st_mtime_ns == written
     net, codec = bundled
-    bias = net.head.final_layer.bias
+    bias = net.head.heatmaps.final.bias
     before = bias.detach().clone()
     with torch.no_grad():
         bias.add_(1)
@@ -70,7 +70,7 @@ def test_key_points_are_equal(bundled, tiny_root):
 
 
 def test_a_file_with_another_input_is_refused(bundled, tmp_path):
-    write_onnx(Portable(*bundled, "rtmlib"), tmp_path / "net.onnx")
+    write_onnx(Portable(*bundled, "normalized"), tmp_path / "net.onnx")
     with pytest.raises(CheckpointError, match="input=pixels decode=false"):
         OnnxRuntime(tmp_path / "net.onnx")
 
@@ -108,11 +108,12 @@ def facts_of(exported):
 @pytest.mark.parametrize(
     "change",
     [
-        {"input_wh": "ab"}, {"input_wh": [96, 10**9]}, {"input_wh": [96.0, 96]}, {"input_wh": None},
-        {"heatmap_wh": [24, 12]}, {"heatmap_wh": [1, 1]}, {"heatmap_wh": [48, 48]},
+        {"input_wh": "ab"}, {"input_wh": [192, 10**9]}, {"input_wh": [192.0, 192]}, {"input_wh": None},
+        {"heatmap_wh": [48, 24]}, {"heatmap_wh": [1, 1]}, {"heatmap_wh": [24, 24]},
         {"sigma": "x"}, {"sigma": -1}, {"sigma": float("nan")}, {"sigma": None},
         {"decoder": "system"}, {"decoder": ["dark_decode"]}, {"decoder_settings": []},
-        {"decoder_settings": {"kernel": None}}, {"decoder_settings": {"kernel": 10**6}},
+        {"decoder": "dark_decode", "decoder_settings": {"kernel": None}},
+        {"decoder": "dark_decode", "decoder_settings": {"kernel": 10**6}},
         {"decoder_settings": {"heatmaps": 3}}, {"name": "Codec"}, {"name": {}},
     ],
     ids=str,
@@ -136,7 +137,7 @@ def test_metadata_of_another_kind_are_one_line(exported, tmp_path, facts):
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 def test_weights_that_are_not_finite_are_refused(exported, tmp_path, value):
     model = onnx.load(exported)
-    weights = next(t for t in model.graph.initializer if "final_layer.weight" in t.name)
+    weights = next(t for t in model.graph.initializer if "regress.final.weight" in t.name)
     array = np.full(tuple(weights.dims), value, np.float32)
     weights.CopyFrom(onnx.numpy_helper.from_array(array, weights.name))
     onnx.save(model, tmp_path / "net.onnx")

@@ -14,6 +14,8 @@ from torch import nn
 from fidip.errors import ConfigError
 from fidip.nn.sync_norm import synchronize, unsynchronize
 
+pytestmark = pytest.mark.forks
+
 
 class Net(nn.Sequential):
     """One layer of each kind, a frozen one between them."""

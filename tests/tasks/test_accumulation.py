@@ -19,6 +19,8 @@ from toy_fidip import (
 
 from fidip import train
 
+pytestmark = pytest.mark.forks
+
 
 class Parts(ToyData):
     """The toy's batch in pieces of one or two samples, of two processes each; then whole."""
@@ -82,7 +84,7 @@ def test_a_run_that_stops_within_a_group_goes_on_from_its_start(
         *(f"experiment={experiment}_demo", f"data.root={tiny_root}", "ckpt=null", *accumulate),
         *("data.num_workers=0", "data.batch_size=2", "data.val_fraction=0.4"),
         *("codec.input_wh=[32,32]", "codec.heatmap_wh=[8,8]", "trainer.max_epochs=2"),
-        *("net.backbone.width=8", "net.backbone.channels=[8,8,8,8]"),
+        "net.backbone.width=0.125",
         "callbacks.checkpoints.every_minutes=0",
     ]
     weights = {}

@@ -12,10 +12,12 @@ import torch
 
 from fidip import train
 
+pytestmark = pytest.mark.forks
+
 TINY = (
     *("data.num_workers=0", "data.batch_size=2", "data.val_fraction=0.5"),
     *("codec.input_wh=[32,32]", "codec.heatmap_wh=[8,8]"),
-    *("net.backbone.width=8", "net.backbone.channels=[8,8,8,8]"),
+    "net.backbone.width=0.125",
 )
 
 

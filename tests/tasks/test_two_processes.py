@@ -12,6 +12,8 @@ from toy_fidip import expected_weights, fit, make_task, pretrained_head, two_pro
 from fidip.cli import config_dir
 from fidip.train import make_trainer
 
+pytestmark = pytest.mark.forks
+
 
 def test_two_processes_take_the_steps_of_one():
     task = make_task(weight=2.0, domain_epochs=2)

@@ -14,6 +14,7 @@ from fidip.errors import CheckpointError, ConfigError
 from fidip.inference import Window
 from fidip.inference import runtime as runtimes
 from fidip.inference.runtime import OnnxRuntime, TorchRuntime, cached_onnx, make_runtime
+from fidip.movenet_codec import Maps
 from fidip.nn.portable import Portable, write_onnx
 from fidip.trained import composed, instantiate, load_net, load_predictor
 
@@ -37,7 +38,11 @@ def test_heatmaps_are_equal(bundled):
     crops = torch.randint(0, 256, (3, 3, 192, 192), dtype=torch.uint8)
     ours, theirs = (make_runtime(kind, *bundled)(crops) for kind in ("torch", "onnx"))
     assert ours.dtype == torch.float32
-    torch.testing.assert_close(ours, theirs, atol=1e-5, rtol=1e-4)
+    assert ours.shape == theirs.shape
+    for name, our, their in zip(Maps._fields, Maps.split(ours), Maps.split(theirs), strict=True):
+        # Vectors are up to 60 cells of 4 px: the same precision relative to that is 1e-3.
+        atol = 1e-5 if name in ("center", "heatmaps") else 1e-3
+        torch.testing.assert_close(our, their, atol=atol, rtol=1e-4)
 
 
 def test_the_file_is_written_once(bundled):

@@ -90,7 +90,7 @@ def test_a_failed_run_is_told_and_runs_again_alone(monkeypatch, tmp_path, tiny_r
 
 SEARCH = (
     *("-m", "sweep=optuna", "experiment=finetune_demo", "ckpt=bundled:movenet-lightning"),
-    *("~hydra.sweeper.params", "optimizer.lr=0.0001,1,-1", "trainer.max_epochs=3"),
+    *("~hydra.sweeper.params", "optimizer.lr=0.0001,1,1000", "trainer.max_epochs=3"),
     *("hydra.sweeper.n_jobs=1", "hydra.sweeper.seed=10"),  # tries these in this order: 0, 2, 1
     *("callbacks.pruning.monitor=val/OKS", "callbacks.pruning.pruner.n_startup_trials=1"),
     "callbacks.pruning.pruner.n_warmup_steps=0",

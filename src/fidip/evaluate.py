@@ -222,8 +222,8 @@ def settings_of_results(config: DictConfig) -> DictConfig:
     run = RunFolder.of_checkpoint(config.predictions)
     if run is None or config.name != "unnamed":
         return config
-    if "_target_" not in (run.read_config([]).get("data") or {}):
-        return config  # another program's config.yaml
+    if not run.is_training:
+        return config
     trained = saved_config(run, SCORED, HydraConfig.get().overrides.task)
     for key in SCORED:
         if key in trained:

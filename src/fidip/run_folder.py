@@ -213,7 +213,7 @@ class RunFolder:
         Raises:
             RunError: there is one.
         """
-        has_begun = self.config.is_file() or self.job.is_file()
+        has_begun = (self.config.is_file() and self.is_training) or self.job.is_file()
         if has_begun and not self.results.is_file():
             raise RunError(
                 f"{setting}: an unfinished run is there, and results.json would mark it as finished; "
@@ -286,6 +286,11 @@ class RunFolder:
         merged = OmegaConf.merge(saved, OmegaConf.from_dotlist(dotted))
         assert isinstance(merged, DictConfig)
         return merged
+
+    @property
+    def is_training(self) -> bool:
+        """Whether ``config.yaml`` is one of fidip train, not of another program."""
+        return "_target_" in (self.read_config([]).get("data") or {})
 
     def require_settings(self, config: DictConfig) -> None:
         """Raises RunError where this run was begun with other settings than ``config``."""

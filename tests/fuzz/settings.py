@@ -445,7 +445,7 @@ CONTRADICTIONS: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
     ("train", ("sweep=lambda",), ("sweep",)),
     ("train", ("-m", "seed=0,abc"), ("seed",)),
     ("train", ("-m", "seed=0,1", "trainer.max_epochs=-7"), ("max_epochs",)),
-    ("train", ("-m", "sweep=lambda", "data.root=/nowhere"), ("data.root", "ckpt")),
+    ("train", ("-m", "sweep=lambda", "data.root=/nowhere"), ("data.root", "ckpt", "sweep=lambda")),
     ("train", ("hydra.launcher=nope",), ("launcher",)),
 )  # fmt: skip
 """Settings that are right by themselves, and not together or not with these files."""

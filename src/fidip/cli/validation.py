@@ -54,7 +54,7 @@ class Resolved:
         values: all values that there are.
         references: keys that only repeat another key, ``a: ${b}``, with the name of that.
         missing: keys without a value, or with an interpolation that has none yet.
-        broken: keys with an interpolation of a key that does not exist.
+        broken: keys with an interpolation of themselves or of a key that does not exist.
     """
 
     values: dict[str, Any] = field(default_factory=dict)
@@ -96,7 +96,7 @@ def find_problems(schema: type[BaseModel], config: DictConfig) -> list[str]:
         if words not in expected:
             expected.append(words)
     broken = [
-        f"{key}: refers to a key that does not exist; expected the name of one in ${{...}}"
+        f"{key}: refers to itself or to a key that does not exist; expected the name of another key in ${{...}}"
         for key in sorted(resolved.broken)
     ]
     return [_sentence(key, value, expected) for key, (value, expected) in found.items()] + broken
@@ -126,8 +126,10 @@ def _plain(node: Any, raw: Any, path: Path, out: Resolved) -> Any:
         except InterpolationKeyError:
             missing = True
             out.broken.add(dotted((*path, key)))
-        except OmegaConfBaseException:
+        except OmegaConfBaseException as error:
             missing = True
+            if "Recursive" in str(error):
+                out.broken.add(dotted((*path, key)))
         if missing:
             out.missing.add(dotted((*path, key)))
         else:

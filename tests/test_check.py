@@ -251,3 +251,16 @@ def test_a_suspect_is_reported_and_does_not_fail(tiny_copy, monkeypatch, capsys)
     assert cases(report)[0] == {
         "left and right perhaps exchanged": [f"annotation 102 of {image(tiny_copy, 2)}"]
     }
+
+
+def test_only_an_earlier_report_is_replaced(monkeypatch, capsys, tiny_copy):
+    labels = tiny_copy / "annotations" / "person_keypoints_train_infant.json"
+    before = labels.read_bytes()
+    status, _, said, _ = run_check(monkeypatch, capsys, tiny_copy, f"out={labels}")
+    assert status == 2
+    assert "is no report of fidip check" in said
+    assert labels.read_bytes() == before
+    for _ in range(2):
+        status, _, _, report = run_check(monkeypatch, capsys, tiny_copy)
+        assert status == 0
+        assert report["usable"]

@@ -27,7 +27,8 @@ from fidip.data.examine import (
     find_overlaps,
 )
 from fidip.data.layout import find_split, split_names
-from fidip.errors import DataError
+from fidip.errors import ConfigError, DataError, shown
+from fidip.json_files import read_json
 from fidip.run_folder import write_json
 
 DOMAINS = ("real", "synthetic", "unknown")
@@ -40,8 +41,11 @@ def check(config: DictConfig) -> None:
 
     Raises:
         DataError: training would refuse something of it.
+        ConfigError: ``out`` names a file that is no report.
     """
     root, data = Path(config.data.root), config.data
+    if config.out:
+        require_replaceable(Path(config.out))
     there = split_names(root)
     asked = [config.splits] if isinstance(config.splits, str) else config.splits or []
     for name in asked or ([] if there else [data.train_split]):
@@ -60,6 +64,25 @@ def check(config: DictConfig) -> None:
             "'refused'; mend or leave out the files that they name"
         )
     print(f"{root}: usable")
+
+
+def require_replaceable(out: Path) -> None:
+    """Check that no file but an earlier report would be replaced.
+
+    Raises:
+        ConfigError: another file is there.
+    """
+    if not out.is_file():
+        return
+    try:
+        content = read_json(out)
+    except DataError:
+        content = None
+    if not isinstance(content, dict) or not content.keys() >= {"usable", "splits", "overlaps"}:
+        raise ConfigError(
+            f"out={shown(out)}: the file exists and is no report of fidip check; expected the "
+            "name of a new file, or of an earlier report. Choose another out=FILE"
+        )
 
 
 def show(root: Path, found: Sequence[Examination], overlaps: Sequence[Overlap]) -> None:

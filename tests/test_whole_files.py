@@ -13,6 +13,8 @@ from fidip import train
 from fidip.errors import DiskError
 from fidip.files import is_whole, write_whole
 
+pytestmark = pytest.mark.forks
+
 DISK_SIZE = "16m"
 """Of ``small_disk``."""
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"

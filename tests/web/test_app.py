@@ -139,15 +139,15 @@ def test_keypoints_are_drawn_while_the_camera_films(page):
     page.wait_for_selector("body[data-live=found]", timeout=WAIT)
     words = page.locator("#rate").inner_text()
     assert re.match(r"\d+ pictures a second, points \d+ ms after the picture", words)
-    drawn = """() => {
-        const points = document.getElementById("points");
-        const { data } = points.getContext("2d").getImageData(0, 0, points.width, points.height);
-        return [points.width, points.height, data.some(value => value > 0)];
-    }"""
-    video = (
-        "[document.getElementById('live').videoWidth, document.getElementById('live').videoHeight]"
+    page.wait_for_function(  # as large as the video, and not empty
+        """() => {
+            const points = document.getElementById("points"), live = document.getElementById("live");
+            const { data } = points.getContext("2d").getImageData(0, 0, points.width, points.height);
+            return points.width === live.videoWidth && points.height === live.videoHeight
+                && data.some(value => value > 0);
+        }""",
+        timeout=WAIT,
     )
-    assert page.evaluate(drawn) == [*page.evaluate(video), True]
     page.click("#leave")
     page.wait_for_selector("#camera", state="hidden")
     page.wait_for_timeout(500)

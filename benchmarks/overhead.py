@@ -4,7 +4,7 @@ The pipeline (decoding and following; then decoding, overlay and H.264) on a 128
 net alone on its best batch of ready crops, two a frame as of the flip test. Torch and ONNX Runtime,
 one thread for the net. Weights are random, as time does not depend on them, and the infant is followed
 all the time: searching is more work for the net. The two take turns, so
-that other work on the machine slows both; the medians of the turns are told. ``share`` is by the clock,
+that other work on the machine slows both; the medians of the turns are printed. ``share`` is by the clock,
 and right where two cores are free; ``CPU share`` is by the CPU time of all threads, as where every core
 computes the net. ``rest`` is what is not the net, ms of CPU time a frame. Target: shares of 0.95.
 """

@@ -71,10 +71,11 @@ def fidip_loop(predictor: Predictor, clip: Path, out: Path) -> tuple[int, str]:
     follow = make_follower(predictor, NOBODY, settings())
     with ExitStack() as stack:
         writer = stack.enter_context(VideoWriter(out / "fidip.mp4"))
-        drawing = stack.enter_context(LiveOverlay(Overlay(), writer))
+        drawing = LiveOverlay(Overlay(), writer)
+        stack.enter_context(drawing)
         for frame in camera_frames(Camera(str(clip))):
             xy, scores, _ = follow(frame.image, frame.time)
-            drawing.put(frame, (xy, scores))
+            drawing.put((frame, (xy, scores)))
     return drawing.speed.frames, str(drawing.speed)
 
 

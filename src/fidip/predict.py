@@ -421,7 +421,8 @@ def predict_camera(
     with ExitStack() as stack:
         if "overlay" in config.save:
             writer = stack.enter_context(VideoWriter(stem.with_name(f"{WEBCAM}{OVERLAY}")))
-            drawing = stack.enter_context(LiveOverlay(instantiate(config.overlay), writer))
+            drawing = LiveOverlay(instantiate(config.overlay), writer)
+            stack.enter_context(drawing)
         frames = stack.enter_context(closing(camera_frames(camera)))
         bar = tqdm(frames, unit="frame", disable=None, desc="recording, Ctrl-C ends it")
         try:
@@ -430,7 +431,7 @@ def predict_camera(
                 xy, scores, box_xywh = follower(frame.image, frame.time)
                 recorded.add(frame.time, xy, scores, box_xywh)
                 if drawing:
-                    drawing.put(frame, (xy, scores))
+                    drawing.put((frame, (xy, scores)))
         except KeyboardInterrupt:
             pass  # how a recording ends
     if recorded.count:

@@ -62,7 +62,7 @@ def test_keypoints_and_scores_are_those_of_rtmlib(files, kind):
 @pytest.mark.parametrize("kind", CLASSES)
 @pytest.mark.parametrize("flip_test", [False, True])
 def test_spots_are_found(files, kind, flip_test):
-    """Colours are told apart, so channels are RGB; mirrored crops agree with plain ones."""
+    """The network sees colours, so channels are RGB; mirrored crops agree with plain ones."""
     predictor = load_predictor(str(files[kind, None]), flip_test=False)
     predictor.flip_order = np.arange(17) if flip_test else None  # colours have no left and right
     xy, _ = predictor(*windows())

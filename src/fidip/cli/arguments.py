@@ -57,7 +57,9 @@ def check_command_line(command: str) -> None:
     if config is not None:
         problems += [*problems_of(command, config), *missing(schema, config)]
     for other in others:
-        config, _ = compose(command, other)  # what does not fit one job is told when it would start
+        config, _ = compose(
+            command, other
+        )  # overrides that do not fit one job are reported when that job starts
         problems += problems_of(command, config) if config is not None else []
     if problems:
         raise ConfigError("; ".join(dict.fromkeys(problems)))

@@ -33,8 +33,8 @@ class Camera:
         seconds: how long; None for as long as frames come.
 
     Attributes:
-        is_live: whether frames come by themselves, so that those that nobody takes are lost; a file
-            waits.
+        is_live: whether frames arrive at their own pace, so that frames not read in time are lost; a
+            file waits.
 
     Raises:
         DataError: it cannot be opened.

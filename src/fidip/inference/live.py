@@ -7,7 +7,6 @@ from collections import deque
 from collections.abc import Generator
 from dataclasses import dataclass
 from time import perf_counter
-from types import TracebackType
 
 import numpy as np
 
@@ -85,8 +84,8 @@ class Speed:
         )
 
 
-class LiveOverlay:
-    """Draws people on frames, and encodes them, in a thread of its own.
+class LiveOverlay(Behind[tuple[Frame, Person]]):
+    """Draws people on the frames that are put, in place, and encodes them, in a thread of its own.
 
     Args:
         overlay: how they are drawn.
@@ -94,14 +93,10 @@ class LiveOverlay:
     """
 
     def __init__(self, overlay: Overlay, writer: VideoWriter) -> None:
+        super().__init__(self._draw, WAITING)
         self.overlay, self.writer = overlay, writer
         self.speed = Speed()
         self._past: deque[Person] = deque(maxlen=max(1, overlay.ghosts))
-        self._behind = Behind(self._draw, WAITING)
-
-    def put(self, frame: Frame, person: Person) -> None:
-        """Hand a frame over, which is drawn on in place."""
-        self._behind.put((frame, person))
 
     def _draw(self, item: tuple[Frame, Person]) -> None:
         frame, person = item
@@ -112,15 +107,3 @@ class LiveOverlay:
         self.speed.add(frame)
         self.writer.write(frame.image, frame.time)
         self._past.append(person)
-
-    def __enter__(self) -> LiveOverlay:
-        self._behind.__enter__()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._behind.__exit__(kind, error, trace)

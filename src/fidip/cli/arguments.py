@@ -57,9 +57,8 @@ def check_command_line(command: str) -> None:
     if config is not None:
         problems += [*problems_of(command, config), *missing(schema, config)]
     for other in others:
-        config, _ = compose(
-            command, other
-        )  # overrides that do not fit one job are reported when that job starts
+        # Overrides that do not fit one job are reported when that job starts.
+        config, _ = compose(command, other)
         problems += problems_of(command, config) if config is not None else []
     if problems:
         raise ConfigError("; ".join(dict.fromkeys(problems)))

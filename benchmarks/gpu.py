@@ -31,9 +31,9 @@ from torch.utils.data import DataLoader
 
 from fidip.adapt.adversarial import confusion_loss, domain_loss, fixed
 from fidip.cli import config_dir
+from fidip.core.types import Batch, SampleKey
 from fidip.data import Augmentation, PoseDataset
 from fidip.tasks import FidipTask
-from fidip.types import Batch, SampleKey
 from loader import make_people
 from step import make_batch
 

@@ -22,8 +22,8 @@ import hydra
 import numpy as np
 
 from fidip.cli import config_dir
+from fidip.core.types import Annotation, SampleKey
 from fidip.data import Augmentation, PoseDataset
-from fidip.types import Annotation, SampleKey
 
 INPUT_WH = (288, 384)
 SIZES_WH = ((320, 240), (640, 480), (1280, 960))

@@ -20,15 +20,15 @@ import cv2
 import numpy as np
 import torch
 
-from fidip.heatmap import HeatmapCodec
+from fidip.cli.loading import composed, instantiate
+from fidip.codecs.gaussian import HeatmapCodec
 from fidip.inference import Finder, Predictor, Video, VideoWriter, prefetch
 from fidip.inference.overlay import Overlay
-from fidip.inference.people import anyone, seen
-from fidip.inference.replay import draw_track
+from fidip.inference.overlay_video import draw_track
+from fidip.inference.person_selection import anyone, seen
 from fidip.inference.runtime import RUNTIMES, Runtime, make_runtime
 from fidip.inference.track import Recorder
 from fidip.nn import PoseNet
-from fidip.trained import composed, instantiate
 
 WH = (1280, 720)
 FPS = 30

@@ -36,16 +36,16 @@ import numpy as np
 from hydra import compose, initialize_config_dir
 from rtmlib import PoseTracker, ViTPose, draw_skeleton
 
+from fidip.cli.loading import FAST, load_net
 from fidip.inference import Predictor, VideoWriter
-from fidip.inference.camera import Camera
+from fidip.inference.camera_loop import LiveOverlay, camera_frames
 from fidip.inference.detectors import NOBODY
-from fidip.inference.live import LiveOverlay, camera_frames
 from fidip.inference.overlay import Overlay
-from fidip.inference.people import seen
+from fidip.inference.person_selection import seen
 from fidip.inference.runtime import OnnxRuntime, cached_onnx
-from fidip.places import config_dir
+from fidip.inference.webcam import Camera
+from fidip.io.paths import config_dir
 from fidip.predict import make_follower
-from fidip.trained import FAST, load_net
 
 SECONDS, FPS = 5, 30
 

@@ -22,8 +22,8 @@ from torch.utils.data import DataLoader
 
 from fidip.adapt.adversarial import confusion_loss, domain_loss, fixed
 from fidip.cli import config_dir
+from fidip.core.types import Batch
 from fidip.tasks import FidipTask
-from fidip.types import Batch
 
 ROUNDS, WARM_UP, STEPS = 10, 2, 6
 

@@ -19,11 +19,11 @@ import av
 from hydra import compose, initialize_config_dir
 from tqdm import tqdm
 
+from fidip.cli.loading import load_predictor
 from fidip.inference.detectors import NOBODY
-from fidip.inference.sources import name_inputs
-from fidip.places import config_dir
+from fidip.inference.output_names import name_inputs
+from fidip.io.paths import config_dir
 from fidip.predict import predict_video
-from fidip.trained import load_predictor
 from overhead import FPS, write_clip
 
 WH = (160, 120)

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 import pytest
 
-from fidip.skeleton import COCO17
+from fidip.core.skeleton import COCO17
 
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
 os.environ.setdefault("WANDB_MODE", "offline")

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from fidip import check
-from fidip.data.examine import swapped_parts
-from fidip.skeleton import COCO17
+from fidip.core.skeleton import COCO17
+from fidip.data.validation import swapped_parts
 
 TRAIN, TEST = "train_infant", "validate_infant"
 

@@ -11,7 +11,7 @@ from torch.utils.data import DataLoader
 
 from fidip import cli
 from fidip.cli.components import trusting
-from fidip.errors import ConfigError, DataError
+from fidip.core.errors import ConfigError, DataError
 
 
 def fail(message):
@@ -220,7 +220,7 @@ def test_every_command_explains_its_keys_in_one_screen(name):
 NEEDED = {
     "check": ["data.root=x"],
     "export": ["ckpt=x", "out=x.onnx"],
-    "import": ["src=x", "out=x.safetensors"],
+    "convert": ["src=x", "out=x.safetensors"],
     "labels": [f"source={__file__}", "out=x"],
     "predict": ["source=x"],
     "synthesize": ["out=x"],

@@ -14,10 +14,10 @@ from pycocotools.cocoeval import COCOeval
 
 from conftest import annotation_record, category, image_record, stick_figure
 from fidip import evaluate, train
+from fidip.core.types import People
 from fidip.data import read_annotations
 from fidip.data.layout import find_split
 from fidip.metrics import annotations_to_coco
-from fidip.types import People
 
 SMALL = ("net=movenet_lightning", "codec=demo", "data.num_workers=0")
 CROWD, NOBODY, SPECK = 900, 901, 902

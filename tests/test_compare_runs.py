@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 
 from fidip import compare
+from fidip.core.errors import RunError
 from fidip.data import read_annotations
-from fidip.errors import RunError
+from fidip.io.run_directory import write_json
 from fidip.metrics import annotations_to_coco, evaluate_keypoints
 from fidip.report import read_runs
-from fidip.run_folder import write_json
 
 TEST = "annotations/person_keypoints_validate_infant.json"
 IMAGES = "images/validate_infant"
@@ -217,9 +217,10 @@ PROBLEMS = {
     ),
     "data that are no data module": (
         lambda runs, data, tmp_path: edit(
-            runs / "bad_0/config.yaml", lambda c: c.update(data={"_target_": "fidip.types.People"})
+            runs / "bad_0/config.yaml",
+            lambda c: c.update(data={"_target_": "fidip.core.types.People"}),
         ),
-        "bad_0/config.yaml: data._target_=fidip.types.People: expected",
+        "bad_0/config.yaml: data._target_=fidip.core.types.People: expected",
         3,
     ),
     "no settings of data": (

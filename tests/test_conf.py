@@ -6,7 +6,7 @@ import torch
 from hydra.utils import instantiate
 from omegaconf import OmegaConf
 
-from fidip.places import config_dir
+from fidip.io.paths import config_dir
 from fidip.tasks import FidipTask
 
 ROOT = config_dir()

@@ -9,9 +9,9 @@ import pytest
 import torch
 
 from fidip import evaluate, train
+from fidip.core.errors import DataError
 from fidip.data import image_hashes, trained_on
-from fidip.errors import DataError
-from fidip.nn.checkpoints import read_weights, training_images
+from fidip.nn.weights.checkpoint_files import read_weights, training_images
 
 SMOKE = ("debug=smoke", "data.val_fraction=0.5")
 

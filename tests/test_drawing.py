@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from fidip.drawing import SIDES, draw_pose, sheet, spread
-from fidip.skeleton import COCO17
+from fidip.core.skeleton import COCO17
+from fidip.io.drawing import SIDES, draw_pose, sheet, spread
 
 
 def test_a_joint_is_drawn_in_the_colour_of_its_side():

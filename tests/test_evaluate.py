@@ -14,9 +14,10 @@ import pytest
 import torch
 from omegaconf import OmegaConf
 
-from fidip import evaluate, run_folder, train
-from fidip.errors import DataError, RunError
-from fidip.scoring import print_table, read_results
+from fidip import evaluate, train
+from fidip.core.errors import DataError, RunError
+from fidip.io import run_directory as run_folder
+from fidip.report.scoring import print_table, read_results
 
 NAMES = ["AP", "AP50", "AP75", "AP(M)", "AP(L)", "AR", "AR50", "AR75", "AR(M)", "AR(L)"]
 TEST = "annotations/person_keypoints_validate_infant.json"

@@ -7,9 +7,9 @@ import hydra
 import onnxruntime
 import pytest
 
-from fidip.errors import CheckpointError, DiskError, FidipError
+from fidip.core.errors import CheckpointError, DiskError, FidipError
 from fidip.export import export, main
-from fidip.places import config_dir
+from fidip.io.paths import config_dir
 
 
 def compose(*overrides):

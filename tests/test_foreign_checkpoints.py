@@ -1,6 +1,5 @@
-"""Checkpoints of others on the command line: ``ckpt=``, and ``fidip import``."""
+"""Checkpoints of others on the command line: ``ckpt=``, and ``fidip convert``."""
 
-import importlib
 import json
 import sys
 from pathlib import Path
@@ -12,17 +11,15 @@ from omegaconf import OmegaConf
 from safetensors import safe_open
 from torch import nn
 
-from fidip import evaluate, train
+from fidip import convert, evaluate, train
+from fidip.io.paths import config_dir
+from fidip.io.run_directory import fingerprint
 from fidip.nn import ConvHead, HRNet, PoseNet, load_weights, save_weights
-from fidip.nn.tfjs import tfjs_files
-from fidip.nn.zoo import bundled
-from fidip.places import config_dir
-from fidip.run_folder import fingerprint
+from fidip.nn.weights.model_zoo import bundled
+from fidip.nn.weights.tfjs import tfjs_files
 
 sys.path.insert(0, str(Path(__file__).parent / "nn"))
 from movenet_files import movenet_arrays, write_tfjs
-
-import_ = importlib.import_module("fidip.import")
 
 
 def zoo_state(seed=0):
@@ -53,7 +50,7 @@ def predictions(monkeypatch, out, *arguments):
 
 def test_import_writes_what_ckpt_takes(zoo, tiny_root, monkeypatch, tmp_path, capsys):
     out = tmp_path / "ours" / "hrnet.safetensors"
-    run(import_, monkeypatch, f"src={zoo}", f"out={out}")
+    run(convert, monkeypatch, f"src={zoo}", f"out={out}")
     loaded, written = capsys.readouterr().out.splitlines()
     count = len(zoo_state())
     family = "HRNet of the zoo, DarkPose or FiDIP"
@@ -79,11 +76,11 @@ def test_import_of_a_net_that_weights_do_not_tell(monkeypatch, tmp_path, capsys)
     torch.save(nn.Linear(1, 1).state_dict(), tmp_path / "linear.pth")
     out = f"out={tmp_path / 'x.safetensors'}"
     assert "say which with net=NAME" in refusal(
-        capsys, import_, monkeypatch, f"src={tmp_path / 'linear.pth'}", out
+        capsys, convert, monkeypatch, f"src={tmp_path / 'linear.pth'}", out
     )
     net = instantiate(OmegaConf.load(config_dir() / "net" / "timm.yaml"))
     save_weights(net, tmp_path / "timm.safetensors", {})
-    run(import_, monkeypatch, f"src={tmp_path / 'timm.safetensors'}", out, "net=timm")
+    run(convert, monkeypatch, f"src={tmp_path / 'timm.safetensors'}", out, "net=timm")
     assert "use it with net=timm" in capsys.readouterr().out
 
 
@@ -125,7 +122,7 @@ BAD = {
 }
 
 
-@pytest.mark.parametrize("command", [train, evaluate, import_])
+@pytest.mark.parametrize("command", [train, evaluate, convert])
 @pytest.mark.parametrize("name", BAD)
 def test_a_bad_checkpoint_is_one_line(command, name, tiny_root, monkeypatch, tmp_path, capsys):
     make, words = BAD[name]
@@ -139,7 +136,7 @@ def test_a_bad_checkpoint_is_one_line(command, name, tiny_root, monkeypatch, tmp
         f"data.root={tiny_root}",
     ]
     net = "net=hrnet_w32" if name == "another net" else "net=hrnet_w18_small"
-    if command is import_:
+    if command is convert:
         arguments = [f"src={path}", "out=x.safetensors"]
     message = refusal(capsys, command, monkeypatch, *arguments, net)
     assert path.name in message
@@ -149,8 +146,8 @@ def test_a_bad_checkpoint_is_one_line(command, name, tiny_root, monkeypatch, tmp
 
 
 def test_import_writes_safetensors_only(zoo, monkeypatch, capsys):
-    assert ".safetensors" in refusal(capsys, import_, monkeypatch, f"src={zoo}", "out=x.pth")
-    assert "src=CHECKPOINT" in refusal(capsys, import_, monkeypatch, "out=x.safetensors")
+    assert ".safetensors" in refusal(capsys, convert, monkeypatch, f"src={zoo}", "out=x.pth")
+    assert "src=CHECKPOINT" in refusal(capsys, convert, monkeypatch, "out=x.safetensors")
 
 
 def test_training_can_start_from_a_part(zoo, tiny_root, monkeypatch, tmp_path, capsys):
@@ -172,7 +169,7 @@ def test_training_can_start_from_a_part(zoo, tiny_root, monkeypatch, tmp_path, c
 def test_import_into_what_is_no_folder(out, monkeypatch, tmp_path, capsys):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "file").write_text("mine")
-    message = refusal(capsys, import_, monkeypatch, "src=x.pth", f"out={out}")
+    message = refusal(capsys, convert, monkeypatch, "src=x.pth", f"out={out}")
     assert "is not a folder" in message
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
@@ -187,7 +184,7 @@ def tfjs(tmp_path_factory):
 
 def test_import_of_a_tfjs_pair_gives_the_bundled_weights(tfjs, monkeypatch, tmp_path, capsys):
     out = tmp_path / "movenet.safetensors"
-    run(import_, monkeypatch, f"src={tfjs}", f"out={out}")
+    run(convert, monkeypatch, f"src={tfjs}", f"out={out}")
     loaded, written = capsys.readouterr().out.splitlines()
     assert loaded.endswith(f"loaded from {tfjs} (MoveNet of TF.js), 0 unused, 0 missing")
     assert written == f"written: {out}; use it with net=movenet_lightning_full ckpt={out}"
@@ -202,7 +199,7 @@ def test_import_of_a_tfjs_pair_gives_the_bundled_weights(tfjs, monkeypatch, tmp_
 
 def test_import_of_the_heatmaps_only(tfjs, monkeypatch, tmp_path, capsys):
     out = tmp_path / "movenet.safetensors"
-    run(import_, monkeypatch, f"src={tfjs}", f"out={out}", "net=movenet_lightning")
+    run(convert, monkeypatch, f"src={tfjs}", f"out={out}", "net=movenet_lightning")
     assert "15 unused" in capsys.readouterr().out
     load_weights(instantiate(OmegaConf.load(config_dir() / "net" / "movenet_lightning.yaml")), out)
 
@@ -235,7 +232,7 @@ def test_a_bad_tfjs_pair_is_one_line(name, tfjs, monkeypatch, tmp_path, capsys):
     spoil(tmp_path)
     out = tmp_path / "out" / "x.safetensors"
     src = tmp_path / "net.json"
-    message = refusal(capsys, import_, monkeypatch, f"src={src}", f"out={out}", *arguments)
+    message = refusal(capsys, convert, monkeypatch, f"src={src}", f"out={out}", *arguments)
     assert words in message
     assert not out.exists()
 
@@ -246,7 +243,7 @@ def test_training_starts_from_a_tfjs_pair(tfjs, tiny_root, monkeypatch, tmp_path
     run(train, monkeypatch, "experiment=finetune_demo", "debug=smoke", f"ckpt={tfjs}",
         f"data.root={tiny_root}", "data.num_workers=0", "frozen=none", "net=movenet_lightning_full",
         "codec=movenet_192", "codec.input_wh=[96,96]", "codec.heatmap_wh=[24,24]",
-        "task.loss._target_=fidip.losses.movenet_loss", "hydra.run.dir=run")  # fmt: skip
+        "task.loss._target_=fidip.nn.losses.movenet_loss", "hydra.run.dir=run")  # fmt: skip
     assert (tmp_path / "run" / "results.json").is_file()
 
 

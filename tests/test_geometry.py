@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from fidip.geometry import (
+from fidip.core.geometry import (
     apply_affine,
     box_to_center_size,
     clip_box,
@@ -14,7 +14,7 @@ from fidip.geometry import (
     half_body_box,
     invert_affine,
 )
-from fidip.skeleton import COCO17
+from fidip.core.skeleton import COCO17
 
 A1 = np.load(Path(__file__).parent / "golden" / "a1_affine.npz")
 CASES = range(len(A1["bbox"]))

@@ -8,10 +8,16 @@ import numpy as np
 import pytest
 import torch
 
-from fidip.errors import ConfigError
-from fidip.geometry import apply_affine, crop_affine, invert_affine
-from fidip.heatmap import HeatmapCodec, argmax_decode, dark_decode, flip_back, quarter_decode
-from fidip.skeleton import COCO17
+from fidip.codecs.gaussian import (
+    HeatmapCodec,
+    argmax_decode,
+    dark_decode,
+    flip_back,
+    quarter_decode,
+)
+from fidip.core.errors import ConfigError
+from fidip.core.geometry import apply_affine, crop_affine, invert_affine
+from fidip.core.skeleton import COCO17
 
 GOLDEN = Path(__file__).parent / "golden"
 A1 = np.load(GOLDEN / "a1_affine.npz")

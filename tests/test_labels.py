@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 from fidip import labels
+from fidip.core.skeleton import COCO17
 from fidip.data import read_annotations
-from fidip.skeleton import COCO17
 
 WH = (200, 100)
 DLC_HEAD = "scorer,me,me\nbodyparts,nose,nose\ncoords,x,y\n"

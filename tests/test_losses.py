@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from fidip.losses import heatmap_mse, heatmap_ohkm
+from fidip.nn.losses import heatmap_mse, heatmap_ohkm
 
 A4 = np.load(Path(__file__).parent / "golden" / "a4_losses.npz")
 CASES = range(4)

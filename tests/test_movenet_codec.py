@@ -6,11 +6,11 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from fidip.errors import ConfigError
-from fidip.heatmap import HeatmapCodec, dark_decode
-from fidip.losses import heatmap_mse, movenet_loss
-from fidip.movenet_codec import Maps, MoveNetCodec, prior_rows
-from fidip.skeleton import COCO17
+from fidip.codecs.centernet import Maps, MoveNetCodec, prior_rows
+from fidip.codecs.gaussian import HeatmapCodec, dark_decode
+from fidip.core.errors import ConfigError
+from fidip.core.skeleton import COCO17
+from fidip.nn.losses import heatmap_mse, movenet_loss
 
 CODEC = MoveNetCodec((192, 192), (48, 48), 1.5)
 WIDE = MoveNetCodec((256, 128), (64, 32), 1.5)

@@ -14,8 +14,8 @@ import pytest
 import torch
 
 from fidip import predict
+from fidip.core.skeleton import COCO17
 from fidip.inference import Finder, Video
-from fidip.skeleton import COCO17
 
 sys.path.insert(0, str(__import__("pathlib").Path(__file__).parent / "inference"))
 from made_media import make_video

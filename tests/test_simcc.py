@@ -9,13 +9,13 @@ import torch
 from hydra.utils import instantiate
 from omegaconf import OmegaConf
 
-from fidip.errors import ConfigError
-from fidip.heatmap import HeatmapCodec, argmax_decode
-from fidip.losses import heatmap_mse, simcc_kl
+from fidip.codecs.gaussian import HeatmapCodec, argmax_decode
+from fidip.codecs.simcc import SimccCodec
+from fidip.core.errors import ConfigError
+from fidip.core.skeleton import COCO17
+from fidip.io.paths import config_dir
 from fidip.nn import PoseNet, SimccHead
-from fidip.places import config_dir
-from fidip.simcc import SimccCodec
-from fidip.skeleton import COCO17
+from fidip.nn.losses import heatmap_mse, simcc_kl
 from fidip.tasks import PoseTask
 
 CODEC = SimccCodec((192, 256), (384, 512), (4.9, 5.66))

@@ -18,10 +18,10 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution, Int
 from optuna.trial import TrialState
 
 from fidip import train
-from fidip.errors import ConfigError, RunError
-from fidip.places import config_dir
-from fidip.run_folder import RunFolder
-from fidip.sweep import Job, check_processes, differing
+from fidip.cli.sweep_jobs import Job, check_processes, differing
+from fidip.core.errors import ConfigError, RunError
+from fidip.io.paths import config_dir
+from fidip.io.run_directory import RunFolder
 from hydra_plugins.fidip_sweep.search import distribution
 
 SWEEPS = sorted(path.stem for path in (config_dir() / "sweep").glob("*.yaml"))

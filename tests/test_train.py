@@ -10,10 +10,10 @@ import pytorch_lightning as pl
 import torch
 
 from fidip import train
+from fidip.cli.loading import load_net
 from fidip.inference.runtime import OnnxRuntime
-from fidip.nn.portable import Portable, write_onnx
-from fidip.run_folder import RunFolder
-from fidip.trained import load_net
+from fidip.io.run_directory import RunFolder
+from fidip.nn.portable_export import Portable, write_onnx
 
 TINY = (
     *("data.num_workers=0", "data.batch_size=2", "data.val_fraction=0.5"),
@@ -296,8 +296,8 @@ def test_a_run_is_overwritten_only_when_asked_to(monkeypatch, tmp_path, tiny_roo
 HOLD = """
 import sys
 from pathlib import Path
-from fidip.run_folder import RunFolder
-from fidip.trained import load_net
+from fidip.io.run_directory import RunFolder
+from fidip.cli.loading import load_net
 with RunFolder(Path(sys.argv[1])).lock():
     print("locked", flush=True)
     sys.stdin.read()

@@ -9,8 +9,8 @@ from transformers.models.vitpose.image_processing_vitpose import (
     post_dark_unbiased_data_processing,
 )
 
-from fidip.errors import ConfigError
-from fidip.udp import UdpCodec, dark_udp_decode
+from fidip.codecs.udp import UdpCodec, dark_udp_decode
+from fidip.core.errors import ConfigError
 
 
 @pytest.fixture(scope="module")

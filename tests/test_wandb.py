@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from fidip import evaluate, train
-from fidip.errors import FidipError
+from fidip.core.errors import FidipError
 from fidip.tasks.wandb_run import joint_table, sync_command
 from wandb_file import finished, logged
 

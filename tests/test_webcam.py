@@ -14,11 +14,11 @@ import cv2
 import numpy as np
 import pytest
 
-from fidip.errors import DataError
+from fidip.core.errors import DataError
+from fidip.core.skeleton import COCO17
 from fidip.inference import Video
-from fidip.inference.camera import Camera, camera_of
-from fidip.inference.live import camera_frames
-from fidip.skeleton import COCO17
+from fidip.inference.camera_loop import camera_frames
+from fidip.inference.webcam import Camera, camera_of
 
 sys.path.insert(0, str(Path(__file__).parent / "inference"))
 from made_media import make_video

@@ -10,8 +10,8 @@ import pytorch_lightning as pl
 import torch
 
 from fidip import train
-from fidip.errors import DiskError
-from fidip.files import is_whole, write_whole
+from fidip.core.errors import DiskError
+from fidip.io.atomic import is_whole, write_whole
 
 pytestmark = pytest.mark.forks
 

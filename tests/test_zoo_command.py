@@ -12,12 +12,12 @@ import torch
 from transformers import VitPoseImageProcessor
 
 from fidip import predict, zoo
-from fidip.errors import ConfigError
-from fidip.geometry import apply_affine, crop_affine
+from fidip.cli.loading import default_ckpt, load_net, load_predictor
+from fidip.core.errors import ConfigError
+from fidip.core.geometry import apply_affine, crop_affine
 from fidip.inference import Window
 from fidip.inference.runtime import TorchRuntime
-from fidip.nn import zoo as weights
-from fidip.trained import default_ckpt, load_net, load_predictor
+from fidip.nn.weights import model_zoo as weights
 
 sys.path.insert(0, str(Path(__file__).parent / "nn"))
 from hub import serving

@@ -11,10 +11,10 @@ from hydra.utils import instantiate
 from omegaconf import OmegaConf
 
 from fidip.cli import config_dir
-from fidip.drawing import draw_pose, sheet
-from fidip.synth.body import default_body
-from fidip.synth.posture import POSTURES
-from fidip.synth.scene import capture, set_stage
+from fidip.io.drawing import draw_pose, sheet
+from fidip.synth.body.body_model import default_body
+from fidip.synth.pose.posture import POSTURES
+from fidip.synth.scene.stage import capture, set_stage
 
 SIZE_WH, COLUMNS, TILE = (256, 256), 7, 190
 LOOKS = ("clean", "varied", "home", "clinic", "night", "far", "wild")

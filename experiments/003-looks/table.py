@@ -18,7 +18,7 @@ from omegaconf import OmegaConf
 
 from fidip.cli import config_dir
 from fidip.synth import render_person
-from fidip.synth.body import default_body
+from fidip.synth.body.body_model import default_body
 
 LOOKS = ("clean", "varied", "home", "clinic", "night", "far", "wild")
 SIZE_WH, IMAGES, FOLDS, RIDGE = (128, 128), 160, 5, 1.0

@@ -13,13 +13,13 @@ from hydra.utils import instantiate
 from omegaconf import OmegaConf
 from tqdm import tqdm
 
+from fidip.cli.loading import load_predictor
 from fidip.inference import Finder, Track, Video
 from fidip.inference.track import Recorder
-from fidip.metrics import motion
+from fidip.io.paths import config_dir
+from fidip.metrics import track_quality as motion
 from fidip.metrics.keypoint_ap import average_precision
-from fidip.places import config_dir
 from fidip.predict import seen
-from fidip.trained import load_predictor
 
 CHOICES = (
     ("none", {}),

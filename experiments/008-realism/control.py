@@ -16,7 +16,7 @@ from omegaconf import OmegaConf
 
 from fidip.cli import config_dir
 from fidip.synth import Group, write_split
-from fidip.synth.posture import POSTURES, Posture
+from fidip.synth.pose.posture import POSTURES, Posture
 
 COUNT, SIZE_WH, SPLIT = 40, (256, 256), "validate_control"
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 import numpy as np
 from control import ON_THE_BELLY, PRONE
 
-from fidip.synth.body import default_body
-from fidip.synth.pose import sample_pose
-from fidip.synth.posture import POSTURES
-from fidip.synth.scene import ground
+from fidip.synth.body.body_model import default_body
+from fidip.synth.pose.joint_angles import sample_pose
+from fidip.synth.pose.posture import POSTURES
+from fidip.synth.scene.stage import ground
 
 COUNT = 100
 TRUNK = ("root", "pelvis", "spine05", "spine04", "spine03", "spine02", "spine01")

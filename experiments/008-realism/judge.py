@@ -16,12 +16,12 @@ from omegaconf import DictConfig
 from turn import turn_split
 
 from fidip.cli import config_dir
+from fidip.core.types import Annotation
 from fidip.data import PoseDataset
 from fidip.data.annotations import inspect_annotations
 from fidip.evaluate import predict
+from fidip.io.run_directory import write_json
 from fidip.metrics import to_coco_results
-from fidip.run_folder import write_json
-from fidip.types import Annotation
 
 SIZES = {"thunder": 256, "lightning": 192}
 

@@ -17,14 +17,14 @@ from typing import Any
 import cv2
 import numpy as np
 
+from fidip.core.types import Annotation, People
 from fidip.data import read_annotations
-from fidip.drawing import draw_pose, sheet, spread
-from fidip.json_files import read_json
-from fidip.metrics.coco import annotations_to_coco
+from fidip.io.coco import annotations_to_coco
+from fidip.io.drawing import draw_pose, sheet, spread
+from fidip.io.json import read_json
 from fidip.metrics.keypoint_ap import average_precision
 from fidip.metrics.oks import instance_oks
 from fidip.metrics.slices import properties
-from fidip.types import Annotation, People
 
 LOOKS = ("clean", "varied", "home", "clinic", "night", "far")
 VIEWS = ("as rendered", "head up")

@@ -15,9 +15,9 @@ import cv2
 import numpy as np
 
 from fidip.data import read_annotations
-from fidip.json_files import read_json
+from fidip.io.json import read_json
+from fidip.io.run_directory import write_json
 from fidip.metrics.slices import DIRECTIONS, properties
-from fidip.run_folder import write_json
 
 
 def image_folder(data: Path, split: str) -> Path:

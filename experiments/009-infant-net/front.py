@@ -18,15 +18,15 @@ from hydra.utils import instantiate
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
+from fidip.core.skeleton import COCO17
+from fidip.core.types import Batch, People, Poses
 from fidip.data import PoseDataset, read_annotations
 from fidip.data.layout import find_split
+from fidip.io.paths import config_dir
 from fidip.metrics import score_poses
 from fidip.nn import interpolate
-from fidip.nn.checkpoints import read_weights
-from fidip.places import config_dir
-from fidip.skeleton import COCO17
+from fidip.nn.weights.checkpoint_files import read_weights
 from fidip.tasks.predictions import to_poses
-from fidip.types import Batch, People, Poses
 
 ADULT = "bundled:movenet-lightning"
 

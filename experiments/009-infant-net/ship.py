@@ -12,7 +12,7 @@ from pathlib import Path
 from safetensors.torch import save_file
 
 from fidip.nn import interpolate
-from fidip.nn.checkpoints import read_weights
+from fidip.nn.weights.checkpoint_files import read_weights
 
 ADULT = "bundled:movenet-lightning"
 

@@ -27,19 +27,19 @@ from PIL.Image import DecompressionBombError
 from PIL.Image import open as open_image
 from tqdm import tqdm
 
-from fidip.drawing import SIDES, side_of
-from fidip.errors import ConfigError, DataError, DiskError
-from fidip.images import decode_rgb
+from fidip.cli.loading import default_ckpt, load_predictor, zoo_entry
+from fidip.core.errors import ConfigError, DataError, DiskError
+from fidip.core.skeleton import COCO17
 from fidip.inference import Predictor
-from fidip.inference.media import SMALLEST, Image
-from fidip.inference.sources import TABLE, name_inputs
+from fidip.inference.output_names import TABLE, name_inputs
 from fidip.inference.writers import FORMATS
+from fidip.io.drawing import SIDES, side_of
+from fidip.io.images import decode_rgb
+from fidip.io.video import SMALLEST, Image
 from fidip.predict import flips, make_detector, make_follower, predict_photos, predict_video
-from fidip.skeleton import COCO17
-from fidip.trained import default_ckpt, load_predictor, zoo_entry
 
 if TYPE_CHECKING:
-    from fidip.web.live import Follow
+    from fidip.web.camera_stream import Follow
     from fidip.web.tabs import Job, Message, Report, Work
 
 LARGEST_PICTURE = 2048
@@ -70,7 +70,7 @@ def app(config: DictConfig) -> None:
         raise ConfigError(f"fidip app needs {', '.join(missing)}; pip install 'fidip[app]'")
     import uvicorn
 
-    from fidip.web.live import Live
+    from fidip.web.camera_stream import Live
     from fidip.web.server import LOCAL, configured, make_server
     from fidip.web.tabs import Limits, Tabs
 

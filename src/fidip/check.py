@@ -18,7 +18,9 @@ from rich.markup import escape
 from rich.progress import track
 from rich.table import Table
 
-from fidip.data.examine import (
+from fidip.core.errors import ConfigError, DataError, shown
+from fidip.data.layout import find_split, split_names
+from fidip.data.validation import (
     Examination,
     Finding,
     Look,
@@ -26,10 +28,8 @@ from fidip.data.examine import (
     examine_split,
     find_overlaps,
 )
-from fidip.data.layout import find_split, split_names
-from fidip.errors import ConfigError, DataError, shown
-from fidip.json_files import read_json
-from fidip.run_folder import write_json
+from fidip.io.json import read_json
+from fidip.io.run_directory import write_json
 
 DOMAINS = ("real", "synthetic", "unknown")
 SHOWN = 3

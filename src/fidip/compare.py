@@ -19,9 +19,12 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from fidip.errors import ConfigError, DamagedRunError, RunDataError, RunError
-from fidip.files import disk_errors, write_text_whole
-from fidip.folders import output_folder
+from fidip.cli.loading import saved_config
+from fidip.core.errors import ConfigError, DamagedRunError, RunDataError, RunError
+from fidip.core.types import People
+from fidip.io.atomic import disk_errors, write_text_whole
+from fidip.io.directories import output_folder
+from fidip.io.run_directory import RunFolder
 from fidip.metrics import annotations_to_coco, by_name, match_keypoints
 from fidip.report import (
     Comparison,
@@ -47,10 +50,7 @@ from fidip.report import (
     summary_rows,
     workspace,
 )
-from fidip.run_folder import RunFolder
-from fidip.scoring import read_results
-from fidip.trained import saved_config
-from fidip.types import People
+from fidip.report.scoring import read_results
 
 AGREEMENT = 1e-6
 """Numbers of a run that are further from those that it reported are others."""

@@ -11,12 +11,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from hydra import compose
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.utilities import rank_zero_only
 from torch.utils.data import DataLoader
 
+from fidip.cli.loading import saved_config, zoo_entry
+from fidip.core.errors import ConfigError, shown
+from fidip.core.types import Annotation, Batch, People, Poses
 from fidip.data import (
     EvalSampler,
     PoseDataset,
@@ -26,30 +30,34 @@ from fidip.data import (
     read_second_labels,
     trained_on,
 )
-from fidip.errors import ConfigError, shown
-from fidip.folders import output_folder, require_new
-from fidip.metrics import Calibration, describe_second_labels, to_coco_results
-from fidip.nn.checkpoints import load_weights, training_images
-from fidip.nn.zoo import ONNX
-from fidip.run_calibration import fit_run, read_run
-from fidip.run_folder import RunFolder, is_first_process
-from fidip.scoring import (
+from fidip.io.directories import output_folder, require_new
+from fidip.io.run_directory import RunFolder, is_first_process
+from fidip.metrics import (
+    Calibration,
+    describe_second_labels,
+    oks_nms,
+    pose_scores,
+    soft_oks_nms,
+    to_coco_results,
+)
+from fidip.nn.weights.checkpoint_files import load_weights, training_images
+from fidip.nn.weights.model_zoo import ONNX
+from fidip.report.scoring import (
     read_results,
     require_finite,
     results_of,
     score_poses,
     score_results,
-    suppress,
     write_results,
 )
 from fidip.tasks import ProgressBar, announce, publish
-from fidip.trained import saved_config, zoo_entry
-from fidip.types import Annotation, Batch, People, Poses
+from fidip.tasks.run_calibration import fit_run, read_run
 
 EVALUATED = ("name", "group", "seed", "data", "net", "codec", "task")
 """Parts of a run's configuration that an evaluation builds again."""
 SCORED = ("name", "group", "seed", "data")
 """The parts that the scoring of a results file needs."""
+NMS = {"hard": oks_nms, "soft": soft_oks_nms}
 
 
 def evaluate(config: DictConfig) -> None:
@@ -105,6 +113,20 @@ def score_people(
     poses = predict(config, trained, found)
     poses = suppress(poses, found, config.nms, config.nms_threshold)
     return score_results(to_coco_results(poses), people, f"detections: {config.boxes}"), poses
+
+
+def suppress(poses: Poses, dataset: PoseDataset, kind: str, threshold: float) -> Poses:
+    """Leave out the lesser of poses that are the same person found twice.
+
+    Args:
+        poses: what was predicted of ``dataset``.
+        dataset: its crops' areas are what likeness is relative to, as in the official code.
+        kind: a key of ``NMS``.
+        threshold: of that kind.
+    """
+    width, height = dataset.input_wh
+    areas = np.array([dataset.view(i).width ** 2 * height / width for i in poses.index.tolist()])
+    return poses[NMS[kind](poses, pose_scores(poses), areas, threshold)]
 
 
 def human_level(second: SecondLabels, people: People) -> dict[str, Any]:

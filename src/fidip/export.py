@@ -16,10 +16,10 @@ import torch
 from omegaconf import DictConfig
 from torch import Tensor
 
-from fidip.errors import CheckpointError, ConfigError
-from fidip.files import copy_whole, disk_errors, require_file
-from fidip.nn.portable import INPUTS, Check, Portable, compare, write_onnx, write_torchscript
-from fidip.trained import load_net
+from fidip.cli.loading import load_net
+from fidip.core.errors import CheckpointError, ConfigError
+from fidip.io.atomic import copy_whole, disk_errors, require_file
+from fidip.nn.portable_export import INPUTS, Check, Portable, compare, write_onnx, write_torchscript
 
 TOLERANCE = 1e-3
 """The largest difference of a good file, relative to the largest output."""

@@ -20,15 +20,15 @@ import numpy as np
 from numpy.typing import NDArray
 from omegaconf import DictConfig
 
+from fidip.core.errors import ConfigError, DataError
+from fidip.core.skeleton import COCO17
 from fidip.data import read_annotations
-from fidip.data.foreign_labels import Joints, Labelled, find_image, read_dlc, read_label_studio
-from fidip.errors import ConfigError, DataError
-from fidip.files import disk_errors, whole
-from fidip.folders import output_folder
-from fidip.images import decode_rgb
-from fidip.json_files import read_json
-from fidip.run_folder import write_json
-from fidip.skeleton import COCO17
+from fidip.data.external_labels import Joints, Labelled, find_image, read_dlc, read_label_studio
+from fidip.io.atomic import disk_errors, whole
+from fidip.io.directories import output_folder
+from fidip.io.images import decode_rgb
+from fidip.io.json import read_json
+from fidip.io.run_directory import write_json
 
 MARGIN = 0.25
 """Where no box is labelled it is the key points' extent and this much of it more, half on each side."""

@@ -20,9 +20,10 @@ from numpy.typing import NDArray
 from omegaconf import DictConfig, OmegaConf
 from tqdm import tqdm
 
+from fidip.cli.loading import default_ckpt, load_predictor
+from fidip.core.errors import ConfigError, DataError, shown
+from fidip.core.skeleton import COCO17
 from fidip.data import read_annotations
-from fidip.errors import ConfigError, DataError, shown
-from fidip.folders import output_folder, require_new
 from fidip.inference import (
     Finder,
     Pose,
@@ -33,29 +34,27 @@ from fidip.inference import (
     prefetch,
     search,
 )
-from fidip.inference.camera import WEBCAM, Camera, camera_of
+from fidip.inference.camera_loop import Follower, LiveOverlay, camera_frames
 from fidip.inference.detectors import Detector
-from fidip.inference.finding import look
 from fidip.inference.forecast import with_forecast
-from fidip.inference.live import Follower, LiveOverlay, camera_frames
-from fidip.inference.media import read_photo
-from fidip.inference.people import PREFERENCES, Preference, seen
-from fidip.inference.replay import draw_track
-from fidip.inference.sources import (
+from fidip.inference.output_names import (
     OVERLAY,
     TABLE,
     Input,
-    check_readable,
-    find_media,
     name_inputs,
     output_names,
     table_suffixes,
 )
+from fidip.inference.overlay_video import draw_track
+from fidip.inference.person_selection import PREFERENCES, Preference, seen
 from fidip.inference.track import PhotoSet, Recorder
+from fidip.inference.tracker import look
+from fidip.inference.webcam import WEBCAM, Camera, camera_of
 from fidip.inference.writers import FORMATS, check_installed, write
-from fidip.run_folder import write_image
-from fidip.skeleton import COCO17
-from fidip.trained import default_ckpt, load_predictor
+from fidip.io.directories import output_folder, require_new
+from fidip.io.media_files import check_readable, find_media
+from fidip.io.run_directory import write_image
+from fidip.io.video import read_photo
 
 SOME_FAILED = 3
 """Exit status where some of the inputs failed, or were done in part."""

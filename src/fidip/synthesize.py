@@ -13,14 +13,14 @@ from pathlib import Path
 from omegaconf import DictConfig
 from tqdm import tqdm
 
-from fidip.errors import ConfigError
-from fidip.folders import output_folder
+from fidip.core.errors import ConfigError
+from fidip.io.directories import output_folder
 from fidip.synth import Group, write_split
-from fidip.synth.clinical import extra_file
-from fidip.synth.clip_writer import Clips, write_clips
-from fidip.synth.look import Look
-from fidip.synth.own_body import OwnBody
-from fidip.synth.sheet import contact_sheet
+from fidip.synth.appearance import Look
+from fidip.synth.body.own_body import OwnBody
+from fidip.synth.dataset.clip_writer import Clips, write_clips
+from fidip.synth.dataset.contact_sheet import contact_sheet
+from fidip.synth.labels.clinical import extra_file
 
 
 def synthesize(config: DictConfig) -> None:

@@ -21,11 +21,12 @@ from pytorch_lightning.loggers import Logger
 from pytorch_lightning.plugins.environments import SLURMEnvironment
 from pytorch_lightning.utilities import rank_zero_only
 
-from fidip.experiment import absent_weights, check, check_files
-from fidip.files import write_text_whole
-from fidip.nn.checkpoints import load_weights, training_images
-from fidip.report import contact_sheet, model_card
-from fidip.run_folder import (
+from fidip.cli.loading import saved_config
+from fidip.cli.preflight import absent_weights, check, check_files
+from fidip.cli.sweep_jobs import run_job
+from fidip.core.types import Poses
+from fidip.io.atomic import write_text_whole
+from fidip.io.run_directory import (
     AUTO,
     RunFolder,
     fingerprint,
@@ -33,11 +34,10 @@ from fidip.run_folder import (
     place_of_run,
     write_image,
 )
-from fidip.scoring import results_of, score_poses, write_results
-from fidip.sweep import run_job
+from fidip.nn.weights.checkpoint_files import load_weights, training_images
+from fidip.report import contact_sheet, model_card
+from fidip.report.scoring import results_of, score_poses, write_results
 from fidip.tasks import Float64, SyncedBatchNorms, WholeCheckpoints, announce, publish
-from fidip.trained import saved_config
-from fidip.types import Poses
 
 OmegaConf.register_new_resolver("fidip.place_of_run", place_of_run, replace=True)
 

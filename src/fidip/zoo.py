@@ -13,7 +13,7 @@ from omegaconf import DictConfig
 from rich.console import Console
 from rich.table import Table
 
-from fidip.nn.zoo import ALIASES, Entry, entries, entry_of, fetch
+from fidip.nn.weights.model_zoo import ALIASES, Entry, entries, entry_of, fetch
 
 
 def zoo(config: DictConfig) -> None:

@@ -10,7 +10,7 @@ from omegaconf import OmegaConf
 
 from fidip.cli import instantiate
 from fidip.cli.components import FAMILIES, REGISTRY, Component, is_allowed, trusting
-from fidip.errors import ConfigError
+from fidip.core.errors import ConfigError
 
 FILLED_BY_CALLERS = {"in_channels", "optimizer", "total_steps", "output", "target", "weight", "heatmaps", "progress"}  # fmt: skip
 """Parameters of partial targets that fidip itself gives."""
@@ -64,8 +64,8 @@ def evil(node):
         {"_target_": "os.system", "_args_": ["touch evil"]},
         {"_target_": "hydra.utils.get_method", "path": "os.system"},
         {"_target_": "hydra.utils.instantiate", "config": {"_target_": "os.system"}},
-        {"_target_": "fidip.files.write_text_whole", "path": "evil", "text": "x"},
-        {"_target_": "fidip.nn.zoo.fetch", "entry": 1},
+        {"_target_": "fidip.io.atomic.write_text_whole", "path": "evil", "text": "x"},
+        {"_target_": "fidip.nn.weights.model_zoo.fetch", "entry": 1},
         {"_target_": "torch.optim.Adam.__init__.__globals__"},
         {"_target_": "torch.optim.lr_scheduler.os.system", "_args_": ["touch evil"]},
         {"_target_": "albumentations.load", "filepath_or_buffer": "evil"},
@@ -127,7 +127,7 @@ def test_an_argument_that_does_not_fit_is_one_line():
 
 
 def test_every_target_in_conf_is_allowed():
-    conf = Path(importlib.import_module("fidip.places").config_dir())
+    conf = Path(importlib.import_module("fidip.io.paths").config_dir())
     targets = {
         line.split(":", 1)[1].split("#")[0].strip()
         for file in conf.rglob("*.yaml")

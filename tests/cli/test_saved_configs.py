@@ -9,7 +9,7 @@ from omegaconf import OmegaConf
 
 from fidip import evaluate, predict, train
 from fidip.cli import instantiate
-from fidip.trained import composed
+from fidip.cli.loading import composed
 
 
 class Evil:

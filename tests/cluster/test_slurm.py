@@ -19,7 +19,7 @@ import commands
 import pytest
 import torch
 
-from fidip.run_folder import RunFolder
+from fidip.io.run_directory import RunFolder
 from hydra_plugins.fidip_sweep import SECONDS_BETWEEN_QUESTIONS
 
 SCRIPT = Path(__file__).with_name("slurm-local.sh")

@@ -6,8 +6,8 @@ from collections import Counter
 import numpy as np
 import pytest
 
+from fidip.core.errors import DataError
 from fidip.data.annotations import read_annotations, require_both_domains
-from fidip.errors import DataError
 
 SPLIT = "train_infant"
 

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
+from fidip.core.geometry import apply_affine
+from fidip.core.skeleton import COCO17
+from fidip.core.types import Annotation
 from fidip.data.augment import Augmentation, View
-from fidip.geometry import apply_affine
-from fidip.skeleton import COCO17
-from fidip.types import Annotation
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "a1_affine.npz"
 A5 = np.load(GOLDEN.with_name("a5_flip_accuracy.npz"))

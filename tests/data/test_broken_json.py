@@ -7,11 +7,11 @@ import random
 
 import pytest
 
+from fidip.core.errors import DataError
 from fidip.data import read_annotations, read_detections, read_second_labels
-from fidip.data.foreign_labels import Joints, read_label_studio
-from fidip.errors import DataError
-from fidip.json_files import read_json
-from fidip.scoring import read_results
+from fidip.data.external_labels import Joints, read_label_studio
+from fidip.io.json import read_json
+from fidip.report.scoring import read_results
 
 SPLIT = "train_infant"
 LITERALS = {

@@ -11,9 +11,9 @@ import torch
 from hydra.utils import instantiate
 
 from fidip.cli import config_dir
+from fidip.core.errors import DataError, DatasetMissingError
+from fidip.core.types import Batch
 from fidip.data import Augmentation, SyripDataModule
-from fidip.errors import DataError, DatasetMissingError
-from fidip.types import Batch
 
 CONFIGS = sorted(path.stem for path in (config_dir() / "data").glob("*.yaml"))
 

@@ -12,13 +12,13 @@ import torch
 from PIL import Image
 from torch.utils.data import DataLoader
 
+from fidip.core.errors import DataError
+from fidip.core.geometry import apply_affine
+from fidip.core.skeleton import COCO17
+from fidip.core.types import Annotation, Batch, SampleKey
 from fidip.data.annotations import read_annotations
 from fidip.data.augment import Augmentation
 from fidip.data.dataset import PoseDataset, read_image
-from fidip.errors import DataError
-from fidip.geometry import apply_affine
-from fidip.skeleton import COCO17
-from fidip.types import Annotation, Batch, SampleKey
 
 WH = (48, 64)
 COLOURS = A.Compose([A.RandomBrightnessContrast(p=1), A.GaussNoise(p=0.5), A.CoarseDropout(p=0.5)])
@@ -201,7 +201,7 @@ def test_a_bad_image_is_named_by_a_worker_process_in_its_last_line(tiny_copy):
         list(loader)
     last = str(error.value).strip().splitlines()[-1]
     assert last == (
-        f"fidip.errors.DataError: {people[2].image_path}: not an image, or cut short; copy it again"
+        f"fidip.core.errors.DataError: {people[2].image_path}: not an image, or cut short; copy it again"
     )
 
 

@@ -3,9 +3,9 @@ import json
 import numpy as np
 import pytest
 
+from fidip.core.errors import DataError
 from fidip.data.annotations import read_annotations
 from fidip.data.detections import read_detections
-from fidip.errors import DataError
 
 
 @pytest.fixture

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from fidip.core.errors import DataError, DatasetMissingError
 from fidip.data import read_annotations
 from fidip.data.layout import find_split, split_names
-from fidip.errors import DataError, DatasetMissingError
-from fidip.run_folder import RunFolder
+from fidip.io.run_directory import RunFolder
 
 ARCHIVE = ("200R", "1000S", "200R_1000S", "train600", "validate100", "validate500")
 

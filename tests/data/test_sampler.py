@@ -5,8 +5,8 @@ from itertools import chain
 
 import pytest
 
+from fidip.core.errors import ConfigError
 from fidip.data.sampler import BalancedSampler, EvalSampler, ShuffledSampler
-from fidip.errors import ConfigError
 
 DOMAINS = [True] * 23 + [False] * 5
 

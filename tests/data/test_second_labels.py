@@ -4,8 +4,8 @@ import json
 
 import pytest
 
+from fidip.core.errors import DataError
 from fidip.data import read_annotations, read_second_labels
-from fidip.errors import DataError
 
 SPLIT = "validate_infant"
 

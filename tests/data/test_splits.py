@@ -3,9 +3,9 @@ from itertools import pairwise
 
 import pytest
 
+from fidip.core.errors import ConfigError
 from fidip.data.annotations import read_annotations
 from fidip.data.splits import split_validation, take_images
-from fidip.errors import ConfigError
 
 
 @pytest.fixture

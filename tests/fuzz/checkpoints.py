@@ -97,7 +97,7 @@ def draw_good(rng: Random, box: Box, stage: Stage) -> Case:
     }[kind]
     box.file("in/net.pth", _saved(content, zipped=kind != "legacy"))
     arguments = ["src=in/net.pth", "net=movenet_lightning", "out=out/net.safetensors"]
-    return Case(f"good weights: {kind}", "import", arguments, (), frozenset({OK}))
+    return Case(f"good weights: {kind}", "convert", arguments, (), frozenset({OK}))
 
 
 def _used(
@@ -123,13 +123,13 @@ def _command(rng: Random, stage: Stage, path: str, title: str, statuses: frozens
     experiment = [] if in_run else ["experiment=scratch_demo"]
     commands = {
         "predict": [f"source={stage.photo}", "out=out", "save=[coco]", *experiment, f"ckpt={path}"],
-        "import": ["net=movenet_lightning", "out=out/net.safetensors", f"src={path}/checkpoints/last.ckpt" if in_run else f"src={path}"],
+        "convert": ["net=movenet_lightning", "out=out/net.safetensors", f"src={path}/checkpoints/last.ckpt" if in_run else f"src={path}"],
         "export": ["out=out/net.pt", "format=torchscript", *experiment, f"ckpt={path}"],
         "evaluate": ["out=out", f"data.root={stage.data}", *experiment, f"ckpt={path}"],
         "train": [*TRAINING, f"data.root={stage.data}", "hydra.run.dir=out/run", f"ckpt={path}"],
         "detector": [f"source={stage.photo}", f"ckpt={stage.run}", "out=out", "detector=torchvision", f"detector.weights={path}"],
     }  # fmt: skip
-    likely = ["predict"] * 4 + ["import"] * 5 + ["export"] * 2 + ["evaluate", "train", "detector"]
+    likely = ["predict"] * 4 + ["convert"] * 5 + ["export"] * 2 + ["evaluate", "train", "detector"]
     name = rng.choice(likely)
     if in_run and name in ("detector", "train"):
         name = "predict"

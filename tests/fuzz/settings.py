@@ -262,7 +262,7 @@ COMMANDS: dict[str, tuple[dict[str, tuple[str, ...]], Sequence[str]]] = {
     "compare": (COMPARE, ("runs={run}", "out=out")),
     "check": (CHECK, ("data.root={data}",)),
     "export": (EXPORT, ("ckpt={run}", "out=out/net.pt", "format=torchscript")),
-    "import": (IMPORT, ("src={weights}", "net=movenet_lightning", "out=out/net.safetensors")),
+    "convert": (IMPORT, ("src={weights}", "net=movenet_lightning", "out=out/net.safetensors")),
     "labels": (LABELS, ("source={labels}", "images={images}", "out=out")),
     "synthesize": (SYNTHESIZE, ("preset=tiny", "first=1", "workers=1", "out=out")),
     "zoo": (ZOO, ()),
@@ -274,7 +274,7 @@ REQUIRED = {
     "evaluate": ("ckpt",),
     "predict": ("source",),
     "export": ("ckpt", "out"),
-    "import": ("src", "out"),
+    "convert": ("src", "out"),
     "labels": ("source", "out"),
     "synthesize": ("out",),
     "check": ("data.root",),
@@ -313,7 +313,7 @@ GROUPS = {
     ),
     "evaluate": ("experiment", "net", "codec", "trainer", "data"),
     "predict": ("smoothing", "detector", "experiment", "net"),
-    "import": ("net",),
+    "convert": ("net",),
     "check": ("data",),
     "synthesize": ("preset",),
 }
@@ -425,8 +425,8 @@ CONTRADICTIONS: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
     ("predict", ("boxes={detections}",), ("detections.json", "boxes")),
     ("export", ("format=onnx",), ("out", "onnx")),
     ("export", ("format=openvino", "out=out/net.xml"), ("openvino",)),
-    ("import", ("src={labels}",), ("person_keypoints",)),
-    ("import", ("net=hrnet_w18_small",), ("net", "last.ckpt")),
+    ("convert", ("src={labels}",), ("person_keypoints",)),
+    ("convert", ("net=hrnet_w18_small",), ("net", "last.ckpt")),
     ("labels", ("source={detections}",), ("detections.json",)),
     ("labels", ("source={weights}",), ("last.ckpt",)),
     ("labels", ("source={data}",), ("source", "tiny")),
@@ -461,7 +461,7 @@ def draw_contradiction(rng: Random, box: Box, stage: Stage) -> Case:
 
 WRITERS = {
     "predict": ("save=[overlay]",),
-    "import": (),
+    "convert": (),
     "export": (),
     "labels": (),
     "compare": (),
@@ -513,7 +513,7 @@ def draw_command(rng: Random, box: Box, stage: Stage) -> Case:
 
 def draw_good(rng: Random, box: Box, stage: Stage) -> Case:
     """A command line that is right, so that a refusal of everything is noticed, too."""
-    command = rng.choice(["predict", "check", "labels", "import", "zoo", "export"])
+    command = rng.choice(["predict", "check", "labels", "convert", "zoo", "export"])
     given = [f"{word}".format(**_paths(stage)) for word in COMMANDS[command][1]]
     return Case("all right", command, given, (), frozenset({OK}))
 

@@ -4,9 +4,9 @@ import numpy as np
 from hydra.utils import instantiate
 from omegaconf import OmegaConf
 
-from fidip.places import config_dir
-from fidip.synth.body import default_body
-from fidip.synth.scene import render_person
+from fidip.io.paths import config_dir
+from fidip.synth.body.body_model import default_body
+from fidip.synth.scene.stage import render_person
 
 SIDE = 128
 

@@ -7,11 +7,11 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 from torchvision.models.detection import fasterrcnn_mobilenet_v3_large_320_fpn
 
-from fidip.errors import CheckpointError, ConfigError
-from fidip.geometry import apply_affine, crop_affine
+from fidip.core.errors import CheckpointError, ConfigError
+from fidip.core.geometry import apply_affine, crop_affine
+from fidip.inference.crop_windows import box_windows
 from fidip.inference.detectors import OnnxDetector, TorchvisionDetector
-from fidip.inference.finding import search
-from fidip.inference.windows import box_windows
+from fidip.inference.tracker import search
 
 BOXES = np.array([[10, 20, 40, 80], [0, 0, 5, 5], [50, 10, 90, 60], [1, 2, 3, 4]], np.float32)
 SCORES = np.array([0.6, 0.2, 0.9, 0.95], np.float32)

@@ -10,13 +10,13 @@ import pytest
 import torch
 from blob_nets import BOXES, SPOTS, WH, spotted_image, write_blobs, write_constant
 
-from fidip.errors import CheckpointError, ConfigError
+from fidip.cli.loading import load_net, load_predictor
+from fidip.codecs.simcc import SimccCodec
+from fidip.codecs.udp import UdpCodec
+from fidip.core.errors import CheckpointError, ConfigError
 from fidip.inference import Window
 from fidip.inference.runtime import OnnxRuntime
-from fidip.nn.zoo import entry_of
-from fidip.simcc import SimccCodec
-from fidip.trained import load_net, load_predictor
-from fidip.udp import UdpCodec
+from fidip.nn.weights.model_zoo import entry_of
 
 rtmlib = pytest.importorskip("rtmlib", reason="pip install --no-deps rtmlib")
 CLASSES = {"simcc": rtmlib.RTMPose, "heatmaps": rtmlib.ViTPose}

@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from fidip.geometry import apply_affine, crop_affine
-from fidip.inference.windows import HIPS, SHOULDERS, held_to, search_windows, window_around
-from fidip.skeleton import COCO17
+from fidip.core.geometry import apply_affine, crop_affine
+from fidip.core.skeleton import COCO17
+from fidip.inference.crop_windows import HIPS, SHOULDERS, held_to, search_windows, window_around
 
 
 def person(turn_deg=0.0, center=(200.0, 150.0)):

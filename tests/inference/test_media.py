@@ -18,9 +18,9 @@ from odd_media import (
     png_header,
 )
 
-from fidip.errors import DataError
+from fidip.core.errors import DataError
 from fidip.inference import Video, VideoWriter
-from fidip.inference.media import read_photo
+from fidip.io.video import read_photo
 
 TIMES = (0.0, 0.04, 0.12, 0.13, 0.5)
 

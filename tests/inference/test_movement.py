@@ -6,9 +6,9 @@ import cv2
 import numpy as np
 import pytest
 
+from fidip.core.skeleton import COCO17
 from fidip.inference import Track
-from fidip.inference.movement import summarize, write_movement_csv, write_movement_figure
-from fidip.skeleton import COCO17
+from fidip.inference.kinematics import summarize, write_movement_csv, write_movement_figure
 
 TIMES = np.arange(300) / 30
 

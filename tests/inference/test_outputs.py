@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fidip.errors import ConfigError, DiskError
-from fidip.files import NO_ROOM, disk_errors
-from fidip.folders import output_folder, require_new
+from fidip.core.errors import ConfigError, DiskError
 from fidip.inference import Track, VideoWriter
 from fidip.inference.writers import FORMATS, write
+from fidip.io.atomic import NO_ROOM, disk_errors
+from fidip.io.directories import output_folder, require_new
 
 
 @pytest.mark.parametrize("below", ["", "x/y"])

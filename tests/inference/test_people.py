@@ -6,12 +6,19 @@ from hydra.utils import instantiate
 from omegaconf import OmegaConf
 from rendered_people import SIDE, draw_person, is_nearer, paste
 
+from fidip.cli.loading import load_predictor
 from fidip.inference import Finder, Window, search
-from fidip.inference.people import PREFERENCES, Pose, anyone, infancy, likeness, one_per_person
-from fidip.places import config_dir
-from fidip.synth.body import default_body
-from fidip.synth.scene import set_stage
-from fidip.trained import load_predictor
+from fidip.inference.person_selection import (
+    PREFERENCES,
+    Pose,
+    anyone,
+    infancy,
+    likeness,
+    one_per_person,
+)
+from fidip.io.paths import config_dir
+from fidip.synth.body.body_model import default_body
+from fidip.synth.scene.stage import set_stage
 
 SOMEWHERE = Window(np.zeros(2), 10.0)
 

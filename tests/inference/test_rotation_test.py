@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 import torch
 
-from fidip.geometry import apply_affine, crop_affine, invert_affine
-from fidip.heatmap import HeatmapCodec, dark_decode, turn_back
+from fidip.cli.loading import load_net
+from fidip.codecs.centernet import Maps
+from fidip.codecs.gaussian import HeatmapCodec, dark_decode, turn_back
+from fidip.core.geometry import apply_affine, crop_affine, invert_affine
 from fidip.inference import Predictor, Window
 from fidip.inference.runtime import make_runtime
-from fidip.movenet_codec import Maps
-from fidip.trained import load_net
 
 
 @pytest.mark.parametrize("wh", [(96, 96), (72, 96)])

@@ -10,13 +10,13 @@ import onnx
 import pytest
 import torch
 
-from fidip.errors import CheckpointError, ConfigError
+from fidip.cli.loading import composed, instantiate, load_net, load_predictor
+from fidip.codecs.centernet import Maps
+from fidip.core.errors import CheckpointError, ConfigError
 from fidip.inference import Window
 from fidip.inference import runtime as runtimes
 from fidip.inference.runtime import OnnxRuntime, TorchRuntime, cached_onnx, make_runtime
-from fidip.movenet_codec import Maps
-from fidip.nn.portable import Portable, write_onnx
-from fidip.trained import composed, instantiate, load_net, load_predictor
+from fidip.nn.portable_export import Portable, write_onnx
 
 
 @pytest.fixture(scope="module")

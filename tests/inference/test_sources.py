@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from fidip.errors import DataError
-from fidip.inference.sources import check_readable, find_media, name_inputs, output_names
+from fidip.core.errors import DataError
+from fidip.inference.output_names import name_inputs, output_names
 from fidip.inference.writers import FORMATS
+from fidip.io.media_files import check_readable, find_media
 
 OUT = Path("/out")
 

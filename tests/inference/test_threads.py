@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from fidip.errors import DataError
+from fidip.core.errors import DataError
 from fidip.inference import Behind, latest, prefetch
 
 

@@ -9,10 +9,10 @@ import pandas as pd
 import pytest
 from pycocotools.coco import COCO
 
-from fidip.files import whole
+from fidip.core.skeleton import COCO17
 from fidip.inference.track import PhotoSet, Track
 from fidip.inference.writers import FORMATS, write
-from fidip.skeleton import COCO17
+from fidip.io.atomic import whole
 
 TIMES = np.array([0.0, 0.04, 0.08, 0.14, 0.16])
 PLACES = [(joint, axis) for joint in COCO17.joints for axis in ("x", "y")]

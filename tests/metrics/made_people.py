@@ -4,8 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
-from fidip.skeleton import COCO17
-from fidip.types import Annotation
+from fidip.core.skeleton import COCO17
+from fidip.core.types import Annotation
 
 SIDE = 100.0
 """Square root of everybody's area."""

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from made_people import GRID, distance_for, person
 
+from fidip.core.skeleton import COCO17
 from fidip.metrics import KINDS, error_kinds
-from fidip.skeleton import COCO17
 
 LEFT_WRIST, RIGHT_WRIST = 9, 10
 

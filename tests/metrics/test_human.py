@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from made_people import GRID, distance_for, person
 
+from fidip.core.types import People
 from fidip.metrics import describe_second_labels
-from fidip.types import People
 
 
 def moved(someone, similarity, **changes):

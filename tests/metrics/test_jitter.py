@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from fidip.metrics import motion
+from fidip.metrics import track_quality as motion
 
 RNG = np.random.default_rng(0)
 EVEN = np.arange(90) / 30

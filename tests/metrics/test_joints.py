@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from made_people import GRID, SIDE, distance_for, entry, person
 
+from fidip.core.skeleton import COCO17
+from fidip.core.types import People
+from fidip.io.coco import annotations_to_coco
 from fidip.metrics import describe_results, evaluate_keypoints, match_people
-from fidip.metrics.coco import annotations_to_coco
 from fidip.metrics.joints import joint_ap, torso_errors
-from fidip.skeleton import COCO17
-from fidip.types import People
 
 ANKLE = 15
 

@@ -11,6 +11,8 @@ import pytest
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
+from fidip.core.skeleton import COCO17
+from fidip.core.types import Annotation, People, Poses
 from fidip.metrics import (
     NAMES,
     annotations_to_coco,
@@ -25,12 +27,10 @@ from fidip.metrics import (
     soft_oks_nms,
     to_coco_results,
 )
+from fidip.metrics.coco_bootstrap import Matches, draw_images
 from fidip.metrics.joints import joint_ap
 from fidip.metrics.keypoint_ap import match_keypoints
-from fidip.metrics.matches import Matches, draw_images
 from fidip.metrics.slices import describe_slices
-from fidip.skeleton import COCO17
-from fidip.types import Annotation, People, Poses
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from fidip.metrics import Experiment, compare_experiments, evaluate_keypoints, match_keypoints
+from fidip.metrics.coco_bootstrap import draw_images
 from fidip.metrics.keypoint_ap import NAMES
-from fidip.metrics.matches import draw_images
 from fidip.metrics.significance import (
     Difference,
     _mean_of_drawn_seeds,

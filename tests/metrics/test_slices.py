@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from made_people import GRID, entry, person
 
+from fidip.core.types import People
 from fidip.metrics import annotations_to_coco, evaluate_keypoints
 from fidip.metrics.slices import describe_slices, properties
-from fidip.types import People
 
 TORSO = np.array([(-10, -20), (10, -20), (-8, 20), (8, 20)])
 """Shoulders above hips."""

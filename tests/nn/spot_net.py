@@ -4,7 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from fidip.heatmap import HeatmapCodec, dark_decode
+from fidip.codecs.gaussian import HeatmapCodec, dark_decode
 from fidip.nn import PoseNet
 from fidip.nn.pose_net import IMAGENET_MEAN, IMAGENET_STD
 

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from fidip.errors import ConfigError
+from fidip.core.errors import ConfigError
 from fidip.nn import HRNet, TimmPyramid
 
 

@@ -7,8 +7,9 @@ import torch
 from safetensors import safe_open
 from torch import nn
 
-from fidip.errors import CheckpointError
-from fidip.nn import load_weights, save_weights, zoo
+from fidip.core.errors import CheckpointError
+from fidip.nn import load_weights, save_weights
+from fidip.nn.weights import model_zoo as zoo
 
 
 def make_net(seed=0, width=3):

@@ -2,7 +2,7 @@ import pytest
 import torch
 from golden_nets import official_parameters, parameters
 
-from fidip.errors import ConfigError
+from fidip.core.errors import ConfigError
 from fidip.nn import DomainHead, HRNetDomainHead, MobileNetDomainHead, ResNetDomainHead
 
 OFFICIAL = [  # and the feature at the official input size

@@ -10,10 +10,10 @@ from golden_nets import official_state, random_weights, shapes
 from hydra.utils import instantiate
 from omegaconf import OmegaConf
 
-from fidip.errors import CheckpointError
+from fidip.core.errors import CheckpointError
 from fidip.nn import HRNetDomainHead, MobileNetDomainHead, ResNetDomainHead, load_weights
-from fidip.nn.foreign import family_of
-from fidip.nn.recognize import net_of
+from fidip.nn.weights.architecture import net_of
+from fidip.nn.weights.official import family_of
 
 CONF = Path(__file__).parents[2] / "conf" / "net"
 HEADS = {

@@ -12,13 +12,13 @@ from movenet_files import crops_of, picture
 from omegaconf import OmegaConf
 from torch import nn
 
-from fidip.errors import ConfigError
-from fidip.losses import movenet_loss
-from fidip.movenet_codec import MoveNetCodec
+from fidip.codecs.centernet import MoveNetCodec
+from fidip.core.errors import ConfigError
+from fidip.io.paths import config_dir
 from fidip.nn import MoveNetBackbone, MoveNetFullHead, MoveNetHead, PoseNet, load_weights
+from fidip.nn.losses import movenet_loss
 from fidip.nn.movenet import SameConv2d
-from fidip.nn.portable import Portable, write_onnx
-from fidip.places import config_dir
+from fidip.nn.portable_export import Portable, write_onnx
 
 GOLDEN = np.load(Path(__file__).parents[1] / "golden" / "movenet.npz")
 CASES = [("lightning", 192, seed) for seed in range(3)] + [

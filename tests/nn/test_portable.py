@@ -8,10 +8,13 @@ import pytest
 import torch
 from spot_net import WH, Shrink, spot_codec, spot_net
 
-from fidip.errors import CheckpointError, ConfigError
+from fidip.codecs.simcc import SimccCodec
+from fidip.codecs.udp import UdpCodec, dark_udp_decode
+from fidip.core.errors import CheckpointError, ConfigError
 from fidip.inference.runtime import OnnxRuntime, TorchRuntime
 from fidip.nn import PoseNet, SimccHead
-from fidip.nn.portable import (
+from fidip.nn.onnx_sessions import FACTS, onnx_session, read_facts
+from fidip.nn.portable_export import (
     Portable,
     codec_of,
     compare,
@@ -19,9 +22,6 @@ from fidip.nn.portable import (
     write_onnx,
     write_torchscript,
 )
-from fidip.nn.sessions import FACTS, onnx_session, read_facts
-from fidip.simcc import SimccCodec
-from fidip.udp import UdpCodec, dark_udp_decode
 
 SPOTS = {0: (60.0, 50.0), 1: (120.0, 130.0), 2: (40.0, 180.0)}
 """xy in image px of the red, the green and the blue spot."""

@@ -5,9 +5,9 @@ import pytest
 import torch
 from torch import nn
 
-from fidip.errors import ConfigError
+from fidip.core.errors import ConfigError
+from fidip.core.skeleton import COCO17
 from fidip.nn import ConvHead, PoseNet, TimmPyramid
-from fidip.skeleton import COCO17
 
 make_backbone = partial(TimmPyramid, "resnet10t", width=8, stem_width=8, channels=[8, 8, 8, 8])
 

@@ -11,7 +11,7 @@ import torch.multiprocessing as mp
 from timm.layers import BatchNormAct2d
 from torch import nn
 
-from fidip.errors import ConfigError
+from fidip.core.errors import ConfigError
 from fidip.nn.sync_norm import synchronize, unsynchronize
 
 pytestmark = pytest.mark.forks

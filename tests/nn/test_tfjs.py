@@ -10,12 +10,12 @@ from hydra.utils import instantiate
 from movenet_files import kernel_of, movenet_arrays, theirs, write_tfjs
 from omegaconf import OmegaConf
 
-from fidip.errors import CheckpointError
+from fidip.core.errors import CheckpointError
+from fidip.io.paths import config_dir
 from fidip.nn import load_weights
-from fidip.nn.checkpoints import read_weights
-from fidip.nn.recognize import net_of
-from fidip.nn.tfjs import PUBLISHED, read_tfjs, tfjs_files
-from fidip.places import config_dir
+from fidip.nn.weights.architecture import net_of
+from fidip.nn.weights.checkpoint_files import read_weights
+from fidip.nn.weights.tfjs import PUBLISHED, read_tfjs, tfjs_files
 
 
 def make_net(name):

@@ -11,8 +11,8 @@ from vitpose_folder import TINY, write_vitpose
 
 from fidip.cli import config_dir
 from fidip.nn import DeconvHead, DomainHead, PoseNet, UpsampleHead, ViT, load_weights, save_weights
-from fidip.nn.checkpoints import read_weights
-from fidip.nn.recognize import net_of
+from fidip.nn.weights.architecture import net_of
+from fidip.nn.weights.checkpoint_files import read_weights
 
 
 def tiny_net(simple=False, **settings):

@@ -9,8 +9,8 @@ from hub import serving
 from omegaconf import OmegaConf
 
 from fidip.cli import config_dir
-from fidip.errors import CheckpointError, ConfigError, DiskError
-from fidip.nn.zoo import BUNDLED, HUB, bundled, entries, entry_of, fetch
+from fidip.core.errors import CheckpointError, ConfigError, DiskError
+from fidip.nn.weights.model_zoo import BUNDLED, HUB, bundled, entries, entry_of, fetch
 
 CONTENT = b"weights" * 1000
 SHA256 = hashlib.sha256(CONTENT).hexdigest()

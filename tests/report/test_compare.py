@@ -8,7 +8,8 @@ from dataclasses import replace
 
 import pytest
 
-from fidip.errors import RunError
+from fidip.core.errors import RunError
+from fidip.core.skeleton import COCO17
 from fidip.metrics import NAMES, Difference
 from fidip.report import (
     Comparison,
@@ -18,7 +19,6 @@ from fidip.report import (
     read_runs,
     results_csv,
 )
-from fidip.skeleton import COCO17
 
 NOTHING = Comparison("finetune_demo", {}, {}, ["the labels are gone"])
 """What is known of runs without their test labels."""

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 from jinja2 import Environment, PackageLoader
 
+from fidip.core.skeleton import COCO17
 from fidip.metrics import KINDS
 from fidip.report import Run
-from fidip.report.diagnosis import KIND_COLORS, diagnosis
-from fidip.skeleton import COCO17
+from fidip.report.diagnosis_figures import KIND_COLORS, diagnosis
 
 
 def make_run(experiment, seed=0, slices=None):

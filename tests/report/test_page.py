@@ -7,9 +7,9 @@ import pytest
 
 from fidip.compare import contents, match
 from fidip.data import read_annotations
+from fidip.io.run_directory import write_json
 from fidip.metrics import describe_results
 from fidip.report import compare_runs, read_runs
-from fidip.run_folder import write_json
 
 TEST, IMAGES = "annotations/person_keypoints_validate_infant.json", "images/validate_infant"
 NARROW, WIDE = 420, 1200

@@ -9,9 +9,9 @@ import numpy as np
 from scipy import sparse
 from scipy.spatial import KDTree
 
-from fidip.synth.body import default_body
-from fidip.synth.pose import pose_rotations
-from fidip.synth.posture import Angles, draw_angles
+from fidip.synth.body.body_model import default_body
+from fidip.synth.pose.joint_angles import pose_rotations
+from fidip.synth.pose.posture import Angles, draw_angles
 
 PARENTS = (0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 9, 9, 12, 13, 14, 16, 17, 18, 19, 20, 21)
 JOINT_OF = {

@@ -1,4 +1,4 @@
-"""The baked body against anny's own output, recorded by ``python -m fidip.synth.bake --fixture``."""
+"""The baked body against anny's own output, recorded by ``python -m fidip.synth.body.bake --fixture``."""
 
 from dataclasses import fields
 from pathlib import Path
@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fidip.synth.body import BODY_FILE, default_body
-from fidip.synth.pose import sample_pose
-from fidip.synth.posture import LIMITS, POSTURES, draw_angles
+from fidip.synth.body.body_model import BODY_FILE, default_body
+from fidip.synth.pose.joint_angles import sample_pose
+from fidip.synth.pose.posture import LIMITS, POSTURES, draw_angles
 
 RECORDED = np.load(Path(__file__).parent / "anny_fixture.npz")
 # Metres, for 99 % of vertices, for the worst and for key points: eight shape components do not say
@@ -62,8 +62,8 @@ def test_poses_turn_bones_without_stretching_them(name):
 
 def test_the_elbow_is_flexed_as_asked():
     """Angle between upper arm and forearm, measured on the joints, is the drawn flexion."""
-    from fidip.synth.pose import pose_rotations, root_rotation
-    from fidip.synth.posture import Angles
+    from fidip.synth.pose.joint_angles import pose_rotations, root_rotation
+    from fidip.synth.pose.posture import Angles
 
     body, rng = default_body(), np.random.default_rng(2)
     _, heads = body.rest("infant", np.zeros(8))

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from pycocotools.coco import COCO
 
-from fidip.errors import ConfigError
+from fidip.core.errors import ConfigError
 from fidip.synth import Group, Look, write_split
-from fidip.synth.body import default_body
-from fidip.synth.clinical import extra_points, point_weights
-from fidip.synth.scene import set_stage
+from fidip.synth.body.body_model import default_body
+from fidip.synth.labels.clinical import extra_points, point_weights
+from fidip.synth.scene.stage import set_stage
 
 LOOKS = {"plain": Look(fill=(0.7, 1.2))}
 PARTS = [Group("infant", "plain", False, 4), Group("adult", "plain", False, 2)]

@@ -8,11 +8,11 @@ import av
 import numpy as np
 import pytest
 
-from fidip.errors import ConfigError
+from fidip.core.errors import ConfigError
 from fidip.synth import Look
-from fidip.synth.body import default_body
-from fidip.synth.clip import draw_scene
-from fidip.synth.clip_writer import TIME_BASE, Clips, frame_ticks, write_clips
+from fidip.synth.body.body_model import default_body
+from fidip.synth.dataset.clip_writer import TIME_BASE, Clips, frame_ticks, write_clips
+from fidip.synth.scene.clip import draw_scene
 
 KIND = Clips("infant", "clean", ("supine",), 1, 1.0, 12)
 SIZE = (96, 80)

@@ -8,11 +8,11 @@ from hydra.utils import instantiate
 from omegaconf import OmegaConf
 
 from fidip import synthesize
-from fidip.places import config_dir
-from fidip.synth.body import default_body
-from fidip.synth.collage import collage
-from fidip.synth.raster import FLOOR, WALL
-from fidip.synth.scene import render_person
+from fidip.io.paths import config_dir
+from fidip.synth.body.body_model import default_body
+from fidip.synth.render.raster import FLOOR, WALL
+from fidip.synth.scene.collage import collage
+from fidip.synth.scene.stage import render_person
 
 SIZE_WH = (192, 128)
 

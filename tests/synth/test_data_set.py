@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from fidip.synth import Group, Look, render_person, write_split
-from fidip.synth.body import default_body
-from fidip.synth.camera import look_at
-from fidip.synth.light import Light, shade
-from fidip.synth.mesh import Mesh
-from fidip.synth.raster import draw
+from fidip.synth.body.body_model import default_body
+from fidip.synth.camera.pinhole import look_at
+from fidip.synth.render.light import Light, shade
+from fidip.synth.render.mesh import Mesh
+from fidip.synth.render.raster import draw
 
 PARTS = [Group("infant", "clean", True, 3), Group("infant", "home", False, 2)]
 LOOKS = {
@@ -69,7 +69,7 @@ def test_labels_agree_with_the_picture(seed):
 
 
 def test_a_ball_is_drawn_where_projection_puts_it():
-    from fidip.synth.props import solid
+    from fidip.synth.scene.props import solid
 
     camera = look_at(np.array([0.0, 0.0, 0.5]), 3.0, 30, 40, 25, 300.0, (121, 121))
     ball = solid(np.full(3, 0.3), 1.0, 0, resolution=40)
@@ -85,7 +85,7 @@ def test_a_ball_is_drawn_where_projection_puts_it():
 
 
 def test_what_stands_in_the_light_throws_a_shadow():
-    from fidip.synth.props import solid
+    from fidip.synth.scene.props import solid
 
     camera = look_at(np.zeros(3), 4.0, 89, 0, 0, 60.0, (81, 81))
     ball = solid(np.full(3, 0.25), 1.0, 0)

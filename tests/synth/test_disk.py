@@ -77,7 +77,7 @@ def test_a_full_disk_is_one_line_and_nothing_is_half_written(
     monkeypatch, small_disk, capsys, settings, left
 ):
     if left:  # past the check before the work
-        monkeypatch.setattr("fidip.folders.PROBE", b"\0")
+        monkeypatch.setattr("fidip.io.directories.PROBE", b"\0")
     with (small_disk / "filler").open("wb") as file:
         free = os.statvfs(small_disk)
         file.write(bytes(free.f_bavail * free.f_bsize - left))
@@ -96,7 +96,7 @@ def test_a_full_disk_is_one_line_and_nothing_is_half_written(
 
 
 def test_a_full_disk_in_a_worker_is_one_line(monkeypatch, small_disk, capsys):
-    monkeypatch.setattr("fidip.folders.PROBE", b"\0")
+    monkeypatch.setattr("fidip.io.directories.PROBE", b"\0")
     with (small_disk / "filler").open("wb") as file:
         free = os.statvfs(small_disk)
         file.write(bytes(free.f_bavail * free.f_bsize - 8192))

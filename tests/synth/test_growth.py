@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy.spatial import ConvexHull
 
-from fidip.synth.body import default_body
-from fidip.synth.growth import infant_shape
+from fidip.synth.body.body_model import default_body
+from fidip.synth.body.growth import infant_shape
 
 # Months from term: median and standard deviation of length and of head circumference, cm, boys and girls
 # together. From birth: WHO Child Growth Standards (2006, 2007). Before: Fenton and Kim, BMC Pediatrics 13:59 (2013),

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from fidip.synth.body import default_body
-from fidip.synth.hands import Grip, open_hands
-from fidip.synth.motion import draw_motion
+from fidip.synth.body.body_model import default_body
+from fidip.synth.body.hands import Grip, open_hands
+from fidip.synth.pose.motion import draw_motion
 
 
 @pytest.mark.parametrize("group", ["infant", "adult"])

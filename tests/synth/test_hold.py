@@ -6,18 +6,18 @@ import numpy as np
 import pytest
 from scipy.spatial import KDTree
 
-from fidip.errors import ConfigError
+from fidip.core.errors import ConfigError
 from fidip.synth import Look
-from fidip.synth.body import default_body
-from fidip.synth.clip_writer import Clips
-from fidip.synth.contact import deepest_cut, reaches_under
-from fidip.synth.growth import infant_shape
-from fidip.synth.mesh import vertex_normals
-from fidip.synth.pose import sample_pose
-from fidip.synth.posture import POSTURES, any_posture, choose_posture
-from fidip.synth.raster import draw
-from fidip.synth.scene import capture, set_stage, untangled
-from fidip.synth.sidecar import occluders
+from fidip.synth.body.body_model import default_body
+from fidip.synth.body.growth import infant_shape
+from fidip.synth.dataset.clip_writer import Clips
+from fidip.synth.labels.labels3d import occluders
+from fidip.synth.pose.collision import deepest_cut, reaches_under
+from fidip.synth.pose.joint_angles import sample_pose
+from fidip.synth.pose.posture import POSTURES, any_posture, choose_posture
+from fidip.synth.render.mesh import vertex_normals
+from fidip.synth.render.raster import draw
+from fidip.synth.scene.stage import capture, set_stage, untangled
 
 HELD = [name for name, posture in POSTURES.items() if posture.held]
 LOOK = Look(months=(-2, 12), redraws=12, hands=1.0, free_view=0.5, overhead=0.3)

@@ -8,7 +8,7 @@ import pytest
 from tiny_record import RECORD, surroundings
 
 from fidip.cli import config_dir
-from fidip.synth.fingerprint import INFANT_BENCH, TOLERANCE, compare, fingerprints, main
+from fidip.synth.dataset.fingerprint import INFANT_BENCH, TOLERANCE, compare, fingerprints, main
 from fidip.synthesize import synthesize
 
 

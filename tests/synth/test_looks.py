@@ -11,13 +11,13 @@ from pycocotools import mask as coco_mask
 
 from fidip.cli import config_dir
 from fidip.synth import Look, render_person
-from fidip.synth.body import default_body
-from fidip.synth.contact import deepest_cut
-from fidip.synth.palette import any_skin, skin_of_angle
-from fidip.synth.pose import sample_pose
-from fidip.synth.posture import choose_posture
-from fidip.synth.raster import draw
-from fidip.synth.scene import capture, set_stage, untangled
+from fidip.synth.body.body_model import default_body
+from fidip.synth.clothing.palette import any_skin, skin_of_angle
+from fidip.synth.pose.collision import deepest_cut
+from fidip.synth.pose.joint_angles import sample_pose
+from fidip.synth.pose.posture import choose_posture
+from fidip.synth.render.raster import draw
+from fidip.synth.scene.stage import capture, set_stage, untangled
 
 LOOKS = {
     path.stem: instantiate(OmegaConf.load(path))

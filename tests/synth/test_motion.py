@@ -5,9 +5,9 @@ from dataclasses import fields
 import numpy as np
 import pytest
 
-from fidip.synth.body import default_body
-from fidip.synth.motion import draw_motion
-from fidip.synth.posture import LIMITS, POSTURES, Angles
+from fidip.synth.body.body_model import default_body
+from fidip.synth.pose.motion import draw_motion
+from fidip.synth.pose.posture import LIMITS, POSTURES, Angles
 
 NAMES = [f.name for f in fields(Angles)]
 

@@ -12,13 +12,13 @@ from scipy.spatial.transform import Rotation
 from smil_layout import PARENTS, face, smil_like, write_pickle
 
 from fidip.cli import user_errors
-from fidip.errors import ConfigError, DataError
+from fidip.core.errors import ConfigError, DataError
 from fidip.synth import Group, Look, write_split
-from fidip.synth.body import default_body
-from fidip.synth.inert import read_pickle
-from fidip.synth.own_body import FACE_VERTICES, OwnBody, body_of, read_body
-from fidip.synth.pose import sample_pose
-from fidip.synth.posture import POSTURES
+from fidip.synth.body.body_model import default_body
+from fidip.synth.body.own_body import FACE_VERTICES, OwnBody, body_of, read_body
+from fidip.synth.body.safe_pickle import read_pickle
+from fidip.synth.pose.joint_angles import sample_pose
+from fidip.synth.pose.posture import POSTURES
 
 TO_OURS = Rotation.from_euler("x", 90, degrees=True).as_matrix()
 

@@ -51,7 +51,7 @@ def test_a_killed_run_goes_on(tmp_path):
 
 def test_other_settings_do_not_go_on(tmp_path):
     """A journal of another seed is not this run's."""
-    from fidip.synth.batch import run_jobs
+    from fidip.synth.dataset.work_queue import run_jobs
 
     file = tmp_path / "x.json"
     made = []

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from pycocotools import mask as coco_mask
 
-from fidip.errors import ConfigError
+from fidip.core.errors import ConfigError
 from fidip.synth import Group, write_split
-from fidip.synth.body import default_body
-from fidip.synth.look import Look
-from fidip.synth.sidecar import OCCLUDERS
+from fidip.synth.appearance import Look
+from fidip.synth.body.body_model import default_body
+from fidip.synth.labels.labels3d import OCCLUDERS
 
 LOOKS = {"busy": Look(blanket=1.0, toys=(2, 4), caregiver=0.6, fill=(0.9, 1.4))}
 PARTS = [Group("infant", "busy", False, 6), Group("infant", "busy", False, 2)]

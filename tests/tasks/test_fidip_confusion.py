@@ -8,9 +8,9 @@ from torch import nn
 from torch.utils.data import DataLoader
 from toy_fidip import Rounds, ToyData, fit, half_square
 
+from fidip.core.types import Batch
 from fidip.nn import PoseOutput
 from fidip.tasks import FidipTask
-from fidip.types import Batch
 
 SIZE = 64
 

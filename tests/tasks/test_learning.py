@@ -8,8 +8,8 @@ from torch.utils.data import DataLoader
 from toy_fidip import Rounds, ToyData, fit
 
 from fidip.cli import config_dir
+from fidip.core.types import Batch
 from fidip.data import PoseDataset, read_annotations
-from fidip.types import Batch
 
 SMALL = ["codec.input_wh=[64,64]", "codec.heatmap_wh=[16,16]", "optimizer.lr=2e-3"]
 

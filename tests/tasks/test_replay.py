@@ -5,11 +5,11 @@ import pytorch_lightning as pl
 import torch
 
 from fidip.adapt import feature_loss
+from fidip.codecs.gaussian import HeatmapCodec, argmax_decode
+from fidip.core.errors import ConfigError
 from fidip.data import SyripDataModule
-from fidip.errors import ConfigError
-from fidip.heatmap import HeatmapCodec, argmax_decode
-from fidip.losses import heatmap_mse
 from fidip.nn import PoseOutput, save_weights
+from fidip.nn.losses import heatmap_mse
 from fidip.tasks import Checkpoints, ReplayTask
 
 RATE = 0.1

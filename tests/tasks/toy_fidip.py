@@ -15,9 +15,9 @@ from pytorch_lightning.strategies import DDPStrategy
 from torch import nn
 from torch.utils.data import DataLoader, SequentialSampler
 
+from fidip.core.types import Batch
 from fidip.nn import PoseOutput
 from fidip.tasks import FidipTask, step_decay
-from fidip.types import Batch
 
 LEARNING_RATE = 0.1
 X = np.array([0.2, 0.6, 0.4, 1.0])

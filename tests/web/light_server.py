@@ -11,9 +11,9 @@ from pathlib import Path
 
 import uvicorn
 
-from fidip.errors import DataError
+from fidip.core.errors import DataError
 from fidip.web import server
-from fidip.web.live import Live
+from fidip.web.camera_stream import Live
 from fidip.web.tabs import Limits, Tabs
 
 OPTIONS = ("blur_face", "dlc")

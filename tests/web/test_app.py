@@ -17,12 +17,12 @@ import numpy as np
 import pytest
 
 from fidip import app
-from fidip.errors import DataError
+from fidip.cli.loading import load_predictor
+from fidip.core.errors import DataError
+from fidip.core.skeleton import COCO17
 from fidip.inference import Predictor, Video, VideoWriter, search
 from fidip.inference.detectors import NOBODY, OnnxDetector
-from fidip.inference.people import anyone
-from fidip.skeleton import COCO17
-from fidip.trained import load_predictor
+from fidip.inference.person_selection import anyone
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "inference"))
 from made_media import make_video

@@ -19,11 +19,11 @@ from omegaconf import DictConfig
 
 from fidip.cli.arguments import check_command_line, trusted
 from fidip.cli.components import trusting
+from fidip.cli.config_validation import did_you_mean
 from fidip.cli.messages import explain, user_errors
 from fidip.cli.output_folder import remove_new_empty_folders
 from fidip.cli.targets import instantiate
-from fidip.cli.validation import did_you_mean
-from fidip.places import config_dir
+from fidip.io.paths import config_dir
 
 __all__ = ["check_arguments", "command", "explain", "instantiate", "main", "user_errors"]
 
@@ -38,8 +38,10 @@ COMMANDS = {
     "export": "export a network to ONNX or TorchScript and check it",
     "zoo": "list pretrained models, their licences, and which are downloaded",
     "labels": "convert labels of other programs into a dataset",
-    "import": "convert an external checkpoint",
+    "convert": "convert an external checkpoint",
 }
+
+FORMER_NAMES = {"import": "convert"}
 
 
 HARMLESS = (
@@ -60,6 +62,9 @@ def main() -> None:
         print(_usage())
         return
     name, *rest = arguments
+    if name in FORMER_NAMES:
+        print(f"note: 'fidip {name}' is now 'fidip {FORMER_NAMES[name]}'", file=sys.stderr)
+        name = FORMER_NAMES[name]
     if name not in COMMANDS:
         print(f"error: no command '{name}'{did_you_mean(name, list(COMMANDS))}", file=sys.stderr)
         raise SystemExit(2)

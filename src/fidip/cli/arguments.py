@@ -20,9 +20,9 @@ from pydantic import BaseModel
 from fidip.cli.commands import SCHEMAS, Command
 from fidip.cli.components import one_of, trusting
 from fidip.cli.composition import compose
+from fidip.cli.config_validation import did_you_mean, find_problems, resolve, show
 from fidip.cli.fields import QUOTED
-from fidip.cli.validation import did_you_mean, find_problems, resolve, show
-from fidip.errors import ConfigError
+from fidip.core.errors import ConfigError
 
 HYDRA_GROUPS = frozenset({"hydra.launcher", "hydra.sweeper"})
 """Keys of Hydra's that hold a component and take any value."""

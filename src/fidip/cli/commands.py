@@ -1,4 +1,4 @@
-"""The keys of every command, with types and ranges; ``fidip.cli.validation`` applies them."""
+"""The keys of every command, with types and ranges; ``fidip.cli.config_validation`` applies them."""
 
 from __future__ import annotations
 
@@ -258,7 +258,7 @@ class Compare(Command):
     allow_targets: list[Text] = []
 
 
-class Import(Command):
+class Convert(Command):
     main_key = "src"
     needs = {"src": "give src=CHECKPOINT", "out": "give out=FILE.safetensors"}
 
@@ -340,7 +340,7 @@ SCHEMAS: dict[str, type[Command]] = {
     "compare": Compare,
     "evaluate": Evaluate,
     "export": Export,
-    "import": Import,
+    "convert": Convert,
     "labels": Labels,
     "predict": Predict,
     "synthesize": Synthesize,

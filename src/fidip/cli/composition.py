@@ -12,8 +12,8 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from fidip.cli.validation import did_you_mean
-from fidip.places import config_dir
+from fidip.cli.config_validation import did_you_mean
+from fidip.io.paths import config_dir
 
 COMPOSING = (HydraException, OmegaConfBaseException, ValueError, AssertionError)
 """What Hydra raises for overrides that do not fit, such as ``net=true``."""

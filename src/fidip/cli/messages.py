@@ -13,7 +13,7 @@ from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 
 from fidip.cli import composition
-from fidip.errors import FidipError
+from fidip.core.errors import FidipError
 
 FROM_WORKER = re.compile(r"Caught \w+ in .*\n(?:[\w.]+\.)?\w*Error: (?P<message>.*)", re.DOTALL)
 """How PyTorch sends the error of a loader's process: its traceback, then the error itself."""

@@ -12,8 +12,8 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
 from fidip.cli.messages import user_errors
-from fidip.files import disk_errors, require_folder
-from fidip.folders import missing_folders, remove_empty
+from fidip.io.atomic import disk_errors, require_folder
+from fidip.io.directories import missing_folders, remove_empty
 
 _new: list[Path] = []
 

@@ -16,8 +16,8 @@ from omegaconf.errors import OmegaConfBaseException
 from pydantic import create_model
 
 from fidip.cli.components import schema_of
-from fidip.cli.validation import find_problems
-from fidip.errors import ConfigError, FidipError
+from fidip.cli.config_validation import find_problems
+from fidip.core.errors import ConfigError, FidipError
 
 
 def instantiate(node: DictConfig, *args: Any, source: object = None, **kwargs: Any) -> Any:

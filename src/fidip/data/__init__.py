@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from fidip.data.annotations import AnnotationFile, read_annotations
+from fidip.data.annotator_pairs import SecondLabels, read_second_labels
 from fidip.data.augment import Augmentation
-from fidip.data.contamination import image_hashes, trained_on
 from fidip.data.dataset import PoseDataset, WithReplay, read_image
 from fidip.data.detections import read_detections
+from fidip.data.leakage import image_hashes, trained_on
 from fidip.data.sampler import BalancedSampler, EvalSampler, ShuffledSampler
-from fidip.data.second_labels import SecondLabels, read_second_labels
 
 if TYPE_CHECKING:
     from fidip.data.datamodule import SyripDataModule

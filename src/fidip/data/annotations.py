@@ -16,7 +16,11 @@ from typing import Any
 
 import numpy as np
 
-from fidip.data.records import (
+from fidip.core.errors import DataError
+from fidip.core.skeleton import COCO17
+from fidip.core.types import Annotation, ImageInfo, People
+from fidip.io.json import read_json
+from fidip.io.records import (
     RecordError,
     box,
     file_name,
@@ -32,10 +36,6 @@ from fidip.data.records import (
     text,
     try_records,
 )
-from fidip.errors import DataError
-from fidip.json_files import read_json
-from fidip.skeleton import COCO17
-from fidip.types import Annotation, ImageInfo, People
 
 PERSON = 1
 """``category_id`` of people in COCO and SyRIP."""

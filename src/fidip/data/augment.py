@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from fidip.geometry import box_to_center_size, clip_box, crop_affine, half_body_box
-from fidip.skeleton import COCO17
-from fidip.types import Annotation, ImageSize
+from fidip.core.geometry import box_to_center_size, clip_box, crop_affine, half_body_box
+from fidip.core.skeleton import COCO17
+from fidip.core.types import Annotation, ImageSize
 
 if TYPE_CHECKING:
     from albumentations import Compose

@@ -12,11 +12,12 @@ import pytorch_lightning as pl
 import torch
 from torch.utils.data import DataLoader, Dataset, Sampler
 
+from fidip.core.types import Annotation, Batch, ImageSize, People, Sample, SampleKey
 from fidip.data.annotations import AnnotationFile, read_annotations, require_both_domains
 from fidip.data.augment import Augmentation
-from fidip.data.contamination import image_hashes, trained_on
 from fidip.data.dataset import PoseDataset, WithReplay, check_images
 from fidip.data.layout import find_split
+from fidip.data.leakage import image_hashes, trained_on
 from fidip.data.sampler import (
     BalancedSampler,
     EvalSampler,
@@ -24,8 +25,7 @@ from fidip.data.sampler import (
     ShuffledSampler,
 )
 from fidip.data.splits import split_validation, take_images
-from fidip.nn.checkpoints import TRAINING_IMAGES
-from fidip.types import Annotation, Batch, ImageSize, People, Sample, SampleKey
+from fidip.nn.weights.checkpoint_files import TRAINING_IMAGES
 
 log = logging.getLogger(__name__)
 

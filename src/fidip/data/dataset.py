@@ -14,13 +14,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from fidip.core.errors import DataError
+from fidip.core.geometry import apply_affine, invert_affine
+from fidip.core.skeleton import COCO17
+from fidip.core.types import Annotation, ImageSize, Sample, SampleKey
 from fidip.data.augment import Augmentation, View
-from fidip.errors import DataError
-from fidip.geometry import apply_affine, invert_affine
-from fidip.images import decode_rgb
-from fidip.json_files import read_bytes
-from fidip.skeleton import COCO17
-from fidip.types import Annotation, ImageSize, Sample, SampleKey
+from fidip.io.images import decode_rgb
+from fidip.io.json import read_bytes
 
 THREADS = 2
 """Decoding images leaves the interpreter free."""

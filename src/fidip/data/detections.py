@@ -6,11 +6,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from fidip.core.errors import DataError
+from fidip.core.types import Annotation, ImageInfo, People, require_people
 from fidip.data.annotations import NO_JOINTS, is_person
-from fidip.data.records import box, integer, number, parse_records
-from fidip.errors import DataError
-from fidip.json_files import read_json
-from fidip.types import Annotation, ImageInfo, People, require_people
+from fidip.io.json import read_json
+from fidip.io.records import box, integer, number, parse_records
 
 
 def read_detections(path: Path, people: People, threshold: float = 0.0) -> list[Annotation]:

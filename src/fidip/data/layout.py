@@ -6,7 +6,7 @@ import reprlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from fidip.errors import DataError, DatasetMissingError
+from fidip.core.errors import DataError, DatasetMissingError
 
 PREFIX = "person_keypoints_"
 OTHER_TASKS = ("captions_", "image_info_", "instances_", "panoptic_", "stuff_")

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from torch.utils.data import Sampler
 
-from fidip.errors import ConfigError
-from fidip.types import SampleKey
+from fidip.core.errors import ConfigError
+from fidip.core.types import SampleKey
 
 
 class _GroupSampler(Sampler[SampleKey]):

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from fidip.errors import ConfigError
-from fidip.types import Annotation
+from fidip.core.errors import ConfigError
+from fidip.core.types import Annotation
 
 
 def split_validation(

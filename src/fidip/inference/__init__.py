@@ -1,12 +1,12 @@
 """From photos and videos to key points that people can use: find, follow, smooth, draw, write."""
 
-from fidip.inference.finding import Finder, search
-from fidip.inference.media import Frame, Video
+from fidip.inference.concurrency import Behind, latest, prefetch
 from fidip.inference.overlay import VideoWriter
-from fidip.inference.people import Pose
+from fidip.inference.person_selection import Pose
 from fidip.inference.predictor import Predictor, Window
-from fidip.inference.threads import Behind, latest, prefetch
 from fidip.inference.track import Track
+from fidip.inference.tracker import Finder, search
+from fidip.io.video import Frame, Video
 
 __all__ = [
     "Behind",

@@ -15,10 +15,10 @@ from torchvision.models.detection import (
     fasterrcnn_mobilenet_v3_large_320_fpn,
 )
 
-from fidip.errors import CheckpointError
+from fidip.core.errors import CheckpointError
 from fidip.inference.devices import torch_device
 from fidip.inference.predictor import Floats
-from fidip.nn.sessions import onnx_session
+from fidip.nn.onnx_sessions import onnx_session
 
 Image = NDArray[np.uint8]
 Detections = tuple[Floats, NDArray[np.float32]]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from fidip.errors import ConfigError
+from fidip.core.errors import ConfigError
 
 
 def torch_device(name: str | None = None) -> torch.device:

@@ -20,14 +20,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from fidip.codec import Codec
-from fidip.errors import CheckpointError, ConfigError
+from fidip.codecs.base import Codec
+from fidip.codecs.simcc import SimccCodec
+from fidip.codecs.udp import UdpCodec, dark_udp_decode
+from fidip.core.errors import CheckpointError, ConfigError
+from fidip.core.skeleton import COCO17
+from fidip.core.types import ImageSize
+from fidip.nn.onnx_sessions import run_onnx, try_onnx
 from fidip.nn.pose_net import IMAGENET_MEAN, IMAGENET_STD
-from fidip.nn.sessions import run_onnx, try_onnx
-from fidip.simcc import SimccCodec
-from fidip.skeleton import COCO17
-from fidip.types import ImageSize
-from fidip.udp import UdpCodec, dark_udp_decode
 
 SMALLEST, LARGEST = 8, 2048
 """Px of a crop's sides."""

@@ -15,12 +15,12 @@ import matplotlib
 import numpy as np
 from numpy.typing import NDArray
 
-from fidip.drawing import FAR, add_pose
-from fidip.errors import DataError, shown
-from fidip.files import disk_errors
-from fidip.inference.media import av_name
-from fidip.inference.sound import Sound
-from fidip.skeleton import COCO17
+from fidip.core.errors import DataError, shown
+from fidip.core.skeleton import COCO17
+from fidip.io.atomic import disk_errors
+from fidip.io.audio import Sound
+from fidip.io.drawing import FAR, add_pose
+from fidip.io.video import av_name
 
 Image = NDArray[np.uint8]
 

@@ -11,12 +11,18 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from fidip.codec import Codec
-from fidip.errors import CheckpointError, ConfigError
-from fidip.geometry import apply_affine, box_to_center_size, clip_box, crop_affine, invert_affine
+from fidip.codecs.base import Codec
+from fidip.core.errors import CheckpointError, ConfigError
+from fidip.core.geometry import (
+    apply_affine,
+    box_to_center_size,
+    clip_box,
+    crop_affine,
+    invert_affine,
+)
+from fidip.core.skeleton import COCO17
+from fidip.core.types import ImageSize
 from fidip.inference.runtime import Runtime
-from fidip.skeleton import COCO17
-from fidip.types import ImageSize
 
 Floats = NDArray[np.float64]
 

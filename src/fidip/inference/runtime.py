@@ -15,16 +15,16 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from fidip.codec import Codec
-from fidip.errors import CheckpointError, ConfigError, DiskError
-from fidip.files import disk_errors, require_folder
+from fidip.codecs.base import Codec
+from fidip.core.errors import CheckpointError, ConfigError, DiskError
+from fidip.core.skeleton import COCO17
 from fidip.inference.devices import torch_device
 from fidip.inference.external_onnx import ExternalFile
+from fidip.io.atomic import disk_errors, require_folder
+from fidip.io.paths import cache_dir
 from fidip.nn import PoseNet, ViT
-from fidip.nn.portable import Portable, codec_of, write_onnx
-from fidip.nn.sessions import onnx_session, read_facts, run_onnx, try_onnx
-from fidip.places import cache_dir
-from fidip.skeleton import COCO17
+from fidip.nn.onnx_sessions import onnx_session, read_facts, run_onnx, try_onnx
+from fidip.nn.portable_export import Portable, codec_of, write_onnx
 
 RUNTIMES = ("torch", "onnx")
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fidip.types import ImageSize, check_shape
+from fidip.core.types import ImageSize, check_shape
 
 
 @dataclass(frozen=True, eq=False)

@@ -1,10 +1,13 @@
 """How good poses are: COCO AP, OKS, PCK, intervals."""
 
+from fidip.core.types import pose_scores
+from fidip.io.coco import annotations_to_coco, area_source, to_coco_results
+from fidip.metrics.annotator_agreement import describe_second_labels
+from fidip.metrics.assignment import match_people
 from fidip.metrics.calibration import Calibration, fit_calibration, reliability
-from fidip.metrics.coco import annotations_to_coco, area_source, to_coco_results
-from fidip.metrics.errors import KINDS, error_kinds
+from fidip.metrics.coco_bootstrap import Matches
+from fidip.metrics.error_kinds import KINDS, error_kinds
 from fidip.metrics.evaluation import describe_poses, describe_results, score_poses
-from fidip.metrics.human import describe_second_labels
 from fidip.metrics.keypoint_ap import (
     NAMES,
     Evaluation,
@@ -13,14 +16,11 @@ from fidip.metrics.keypoint_ap import (
     evaluate_keypoints,
     match_keypoints,
 )
-from fidip.metrics.matches import Matches
-from fidip.metrics.matching import match_people
 from fidip.metrics.oks import (
     instance_oks,
     oks_nms,
     oks_per_joint,
     pck,
-    pose_scores,
     soft_oks_nms,
 )
 from fidip.metrics.significance import Difference, Experiment, compare_experiments

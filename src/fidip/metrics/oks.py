@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from fidip.skeleton import COCO17, Skeleton
-from fidip.types import Annotation, Poses
+from fidip.core.skeleton import COCO17, Skeleton
+from fidip.core.types import Annotation, Poses
 
 Floats = NDArray[np.float64]
 
@@ -42,18 +42,6 @@ def pck(xy: Floats, keypoints: Floats, boxes_xywh: Floats, share: float) -> NDAr
     error = np.linalg.norm(xy - keypoints[..., :2], axis=-1)
     correct: NDArray[np.bool_] = error <= share * boxes_xywh[:, 2:].max(1)[:, None]
     return correct
-
-
-def pose_scores(poses: Poses, threshold: float = 0.2) -> Floats:
-    """(N,) box score times the mean score of the joints above a threshold; 0 where none is.
-
-    In float64, as the official code computes it: equal scores decide which pose is matched first.
-    A sum of 17 float32 between the threshold and 1 is exact there, in whatever order.
-    """
-    sure = poses.scores > threshold
-    total = (poses.scores * sure).sum(1, dtype=np.float64)
-    scores: Floats = total / np.maximum(sure.sum(1), 1) * poses.box_scores
-    return scores
 
 
 def oks_nms(

@@ -30,8 +30,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fidip.metrics.coco_bootstrap import Floats, Ints, Matches, draw_images
 from fidip.metrics.keypoint_ap import NAMES, Interval, percentile_intervals
-from fidip.metrics.matches import Floats, Ints, Matches, draw_images
 
 LEVEL = 0.05
 ROUNDING = 1e-12

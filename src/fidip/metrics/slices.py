@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fidip.metrics.coco import annotations_to_coco
+from fidip.core.types import Annotation, People, require_people
+from fidip.io.coco import annotations_to_coco
+from fidip.metrics.assignment import UNMATCHED
 from fidip.metrics.joints import torsos
 from fidip.metrics.keypoint_ap import average_precision
-from fidip.metrics.matching import UNMATCHED
 from fidip.metrics.oks import labels
-from fidip.types import Annotation, People, require_people
 
 UNKNOWN = "unknown"
 DIRECTIONS = ("head up", "head right", "head down", "head left")

@@ -1,7 +1,6 @@
 """Networks: backbones, heads and weights."""
 
 from fidip.nn.backbone import HRNet, TimmPyramid
-from fidip.nn.checkpoints import LoadReport, load_weights, save_weights
 from fidip.nn.domain_head import (
     DomainHead,
     HRNetDomainHead,
@@ -14,6 +13,7 @@ from fidip.nn.movenet import MoveNetBackbone, MoveNetFullHead, MoveNetHead
 from fidip.nn.pose_head import ConvHead, DeconvHead, PixelShuffleHead, SimccHead, UpsampleHead
 from fidip.nn.pose_net import PoseNet, PoseOutput
 from fidip.nn.vit import ViT
+from fidip.nn.weights.checkpoint_files import LoadReport, load_weights, save_weights
 
 __all__ = [
     "ConvHead",

@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from timm.models.hrnet import HighResolutionNetFeatures, cfg_cls
 from torch import Tensor, nn
 
-from fidip.errors import ConfigError
+from fidip.core.errors import ConfigError
 
 
 class HRNet(HighResolutionNetFeatures):

@@ -10,7 +10,7 @@ from itertools import pairwise
 
 from torch import Tensor, nn
 
-from fidip.errors import ConfigError
+from fidip.core.errors import ConfigError
 
 
 class DomainHead(nn.Module):

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from torch import nn
 
-from fidip.errors import ConfigError
+from fidip.core.errors import ConfigError
 
 
 class FrozenCounts(NamedTuple):

@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from fidip.errors import ConfigError
+from fidip.core.errors import ConfigError
 
 STRIDE = 32
 """Px of the crop in one pixel of the coarsest feature map."""
@@ -250,7 +250,7 @@ class MoveNetHead(nn.Module):
 
 
 class MoveNetFullHead(MoveNetHead):
-    """The four heads of MoveNet, for ``fidip.movenet_codec.MoveNetCodec``.
+    """The four heads of MoveNet, for ``fidip.codecs.centernet.MoveNetCodec``.
 
     Args:
         in_channels: channels of the feature.

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from fidip.errors import ConfigError
+from fidip.core.errors import ConfigError
 
 
 class ConvHead(nn.Module):

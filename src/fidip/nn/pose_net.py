@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from fidip.heatmap import flip_back
+from fidip.codecs.gaussian import flip_back
 from fidip.nn.freeze import FrozenCounts, freeze, frozen_counts
 
 FlipBack = Callable[[Tensor, NDArray[np.int64], bool], Tensor]

@@ -15,7 +15,7 @@ from timm.layers import BatchNormAct2d
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from fidip.errors import ConfigError
+from fidip.core.errors import ConfigError
 
 
 class SyncedBatchNorm(_BatchNorm):

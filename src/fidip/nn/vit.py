@@ -10,7 +10,7 @@ from timm.layers import trunc_normal_
 from timm.models.vision_transformer import Block
 from torch import Tensor, nn
 
-from fidip.types import ImageSize
+from fidip.core.types import ImageSize
 
 PATCH = 16
 """Width and height of a patch in px; also the stride of the feature."""

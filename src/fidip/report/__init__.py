@@ -1,6 +1,5 @@
 """Runs put side by side: tables, figures and a page."""
 
-from fidip.report.card import model_card
 from fidip.report.comparison import Comparison, Tested, compare_runs
 from fidip.report.dashboard import (
     check_installed,
@@ -10,7 +9,8 @@ from fidip.report.dashboard import (
     workspace,
 )
 from fidip.report.latex import latex_table, latex_tables
-from fidip.report.overlay import contact_sheet
+from fidip.report.model_card import model_card
+from fidip.report.overlay_figures import contact_sheet
 from fidip.report.page import html_page
 from fidip.report.runs import Found, Run, read_runs
 from fidip.report.tables import (

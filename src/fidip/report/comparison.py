@@ -8,10 +8,10 @@ from typing import NamedTuple
 
 from tqdm import tqdm
 
-from fidip.errors import ConfigError, FidipError, RunDataError
+from fidip.core.errors import ConfigError, FidipError, RunDataError
+from fidip.core.types import Annotation
 from fidip.metrics import Difference, Experiment, Interval, Matches, compare_experiments
 from fidip.report.runs import Run, by_experiment
-from fidip.types import Annotation
 
 PATIENCE = 2
 """Seconds after which a progress bar shows."""

@@ -10,7 +10,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from fidip.errors import ConfigError
+from fidip.core.errors import ConfigError
 from fidip.report.comparison import Comparison
 from fidip.report.runs import Run
 from fidip.report.tables import markdown

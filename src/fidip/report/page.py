@@ -8,9 +8,9 @@ from jinja2 import Environment, PackageLoader
 
 from fidip.report import figures
 from fidip.report.comparison import Comparison
-from fidip.report.diagnosis import diagnosis
+from fidip.report.diagnosis_figures import diagnosis
 from fidip.report.grid import show
-from fidip.report.overlay import side_by_side
+from fidip.report.overlay_figures import side_by_side
 from fidip.report.runs import Run, by_experiment
 from fidip.report.sweeps import sweep_curves
 from fidip.report.tables import (

@@ -10,10 +10,10 @@ from typing import Annotated, Any
 from omegaconf import OmegaConf
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
-from fidip.errors import DamagedRunError, DataError
-from fidip.json_files import read_object
+from fidip.core.errors import DamagedRunError, DataError
+from fidip.io.json import read_object
+from fidip.io.yaml import load_settings
 from fidip.metrics import NAMES
-from fidip.settings_files import load_settings
 
 Curves = dict[str, list[tuple[float, float]]]
 """By column of ``metrics.csv``: (epoch, value) of every row that has a value."""

@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fidip.errors import DamagedRunError, DataError, RunError
-from fidip.json_files import read_object
+from fidip.core.errors import DamagedRunError, DataError, RunError
+from fidip.io.json import read_object
 from fidip.report.grid import Place, axes_of, gaps, label, settings_of, show
 from fidip.report.run_files import (
     REPAIR,

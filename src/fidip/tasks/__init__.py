@@ -1,15 +1,15 @@
 """What is trained, and how: LightningModules that take networks, codecs and losses as they are."""
 
-from fidip.tasks.averaging import AveragedWeights
-from fidip.tasks.callbacks import ProgressBar
-from fidip.tasks.checkpoints import Checkpoints, WholeCheckpoints
-from fidip.tasks.fidip import FidipTask
+from fidip.tasks.callbacks.checkpointing import Checkpoints, WholeCheckpoints
+from fidip.tasks.callbacks.ema import AveragedWeights
+from fidip.tasks.callbacks.progress import ProgressBar
+from fidip.tasks.callbacks.pruning import Pruned, Pruning, open_storage
+from fidip.tasks.distributed import SyncedBatchNorms
+from fidip.tasks.fidip_task import FidipTask
 from fidip.tasks.loggers import CurveFile
-from fidip.tasks.pose import PoseTask
+from fidip.tasks.pose_task import PoseTask
 from fidip.tasks.precision import Float64
-from fidip.tasks.processes import SyncedBatchNorms
-from fidip.tasks.pruning import Pruned, Pruning, open_storage
-from fidip.tasks.replay import ReplayTask
+from fidip.tasks.replay_task import ReplayTask
 from fidip.tasks.schedules import constant, step_decay
 from fidip.tasks.wandb_run import WandbRun, announce, has_key, publish
 

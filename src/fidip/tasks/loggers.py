@@ -11,7 +11,7 @@ from typing import Any
 from pytorch_lightning.loggers import Logger
 from pytorch_lightning.utilities import rank_zero_only
 
-from fidip.files import write_text_whole
+from fidip.io.atomic import write_text_whole
 
 
 class CurveFile(Logger):

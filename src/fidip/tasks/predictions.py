@@ -9,8 +9,8 @@ import torch.distributed as dist
 from numpy.typing import NDArray
 from torch import Tensor
 
-from fidip.geometry import apply_affine
-from fidip.types import Annotation, Batch, Poses
+from fidip.core.geometry import apply_affine
+from fidip.core.types import Annotation, Batch, Poses
 
 
 def to_poses(

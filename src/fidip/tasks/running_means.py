@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from fidip.tasks.divergence import are_finite
+from fidip.tasks.callbacks.divergence import are_finite
 
 
 class RunningMeans:

@@ -32,7 +32,7 @@ from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
 
-from fidip.web.live import Live, add_live
+from fidip.web.camera_stream import Live, add_live
 from fidip.web.protocol import TAB, Protocol, is_of_fidip
 from fidip.web.tabs import Message, QueueFullError, Tab, Tabs, safe_name
 

@@ -14,7 +14,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from fidip.errors import FidipError
+from fidip.core.errors import FidipError
 
 Message = dict[str, Any]
 Report = Callable[[str, int, int, float], None]

@@ -61,7 +61,7 @@ class Sweep(BasicSweeper):
     """
 
     def sweep(self, arguments: list[str]) -> Any:
-        from fidip.sweep import register, report
+        from fidip.cli.sweep_jobs import register, report
 
         parser = OverridesParser.create(config_loader=self.hydra_context.config_loader)
         overrides = parser.parse_overrides([*self._parse_config(), *arguments])
@@ -92,8 +92,8 @@ class Sweep(BasicSweeper):
 
         from fidip.cli import explain
         from fidip.cli.arguments import problems_of
-        from fidip.errors import ConfigError, FidipError
-        from fidip.experiment import check_job
+        from fidip.cli.preflight import check_job
+        from fidip.core.errors import ConfigError, FidipError
 
         singleton, config = HydraConfig.instance(), self.config
         outer = singleton.cfg
@@ -129,8 +129,8 @@ class Sweep(BasicSweeper):
 
     def _job(self, number: int, overrides: list[str], config: Any) -> Any:
         """The job with its folder: a new one, or that of an earlier sweep."""
-        from fidip.run_folder import RunFolder
-        from fidip.sweep import Job, earlier
+        from fidip.cli.sweep_jobs import Job, earlier
+        from fidip.io.run_directory import RunFolder
 
         root = Path(self.config.hydra.sweep.dir)
         # Chosen here once for all: processes of one job, or a job that SLURM starts again, must
@@ -158,7 +158,7 @@ if BaseSubmititLauncher is not None:
         def launch(
             self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int
         ) -> list[JobReturn]:
-            from fidip.sweep import check_processes
+            from fidip.cli.sweep_jobs import check_processes
 
             loader = self.hydra_context.config_loader
             for overrides in job_overrides:
@@ -189,7 +189,7 @@ if BaseSubmititLauncher is not None:
         @staticmethod
         def _wait(jobs: list[Any], job_overrides: Sequence[Sequence[str]]) -> None:
             """Until all have ended, with a line for each."""
-            from fidip.sweep import differing
+            from fidip.cli.sweep_jobs import differing
 
             labels = differing([filter_overrides(list(o)) for o in job_overrides])
             waiting = dict(enumerate(jobs))

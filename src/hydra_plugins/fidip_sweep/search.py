@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from optuna.samplers import BaseSampler
     from optuna.trial import FrozenTrial, Trial
 
-    from fidip.sweep import Job
+    from fidip.cli.sweep_jobs import Job
 
 CHECKED = 5
 """Trials that are checked before a search begins, until one is good."""
@@ -63,7 +63,7 @@ class Search(Sweep):
         self.seed = seed
 
     def sweep(self, arguments: list[str]) -> Any:
-        from fidip.sweep import show
+        from fidip.cli.sweep_jobs import show
 
         parser = OverridesParser.create(config_loader=self.hydra_context.config_loader)
         overrides = parser.parse_overrides([*self._parse_config(), *arguments])
@@ -91,7 +91,7 @@ class Search(Sweep):
         """Raises ConfigError where no trial could start, judged by some at random."""
         import optuna
 
-        from fidip.errors import ConfigError
+        from fidip.core.errors import ConfigError
 
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
@@ -149,7 +149,7 @@ class Search(Sweep):
         Raises:
             ConfigError: the trials of before had other choices.
         """
-        from fidip.errors import ConfigError
+        from fidip.core.errors import ConfigError
 
         try:
             return study.ask(space)
@@ -167,8 +167,8 @@ def begun(study: Study) -> list[FrozenTrial]:
 
 def job_of(trial: FrozenTrial) -> Job:
     """The run of a trial, in the folder that it has had from the beginning."""
-    from fidip.run_folder import RunFolder
-    from fidip.sweep import Job
+    from fidip.cli.sweep_jobs import Job
+    from fidip.io.run_directory import RunFolder
 
     run = RunFolder(Path(trial.user_attrs["folder"]))
     return Job(run, tuple(trial.user_attrs["overrides"]))

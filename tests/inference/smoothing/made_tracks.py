@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from fidip.core.skeleton import COCO17
 from fidip.inference import Track
-from fidip.skeleton import COCO17
 
 REST = np.array(
     [(100, 40), (106, 36), (94, 36), (112, 40), (88, 40), (122, 66), (78, 66), (140, 86), (60, 86),

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from made_tracks import even, joint, movement, observed, track, uneven
 
-from fidip.errors import ConfigError
+from fidip.core.errors import ConfigError
 from fidip.inference.smoothing import (
     Chain,
     FillGaps,
@@ -18,7 +18,7 @@ from fidip.inference.smoothing import (
     SwapRepair,
     apply_step,
 )
-from fidip.inference.smoothing.base import usual_size
+from fidip.inference.smoothing.chain import usual_size
 from fidip.inference.smoothing.kalman import START_STD, motion_model
 
 pytestmark = pytest.mark.filterwarnings("error::RuntimeWarning")

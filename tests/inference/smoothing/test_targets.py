@@ -7,7 +7,7 @@ from made_tracks import even, movement, observed, uneven
 from omegaconf import OmegaConf
 
 from fidip.cli import config_dir
-from fidip.metrics import motion
+from fidip.metrics import track_quality as motion
 
 SAMPLINGS = {"even": even(), "uneven": uneven(), "slow": even(fps=20), "fast": even(fps=60)}
 

@@ -5,7 +5,7 @@ and before PyTorch is imported. They are also the list of targets that a run dir
 see ``fidip.cli.targets``.
 """
 
-from fidip.cli.components.base import (
+from fidip.cli.components.component import (
     FAMILIES,
     REGISTRY,
     Component,

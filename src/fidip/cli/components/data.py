@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import ConfigDict, Field
 
-from fidip.cli.components.base import Component, one_of
+from fidip.cli.components.component import Component, one_of
 from fidip.cli.fields import (
     Angle,
     Count,

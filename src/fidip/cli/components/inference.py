@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, model_validator
 
-from fidip.cli.components.base import Component, one_of
+from fidip.cli.components.component import Component, one_of
 from fidip.cli.fields import (
     Count,
     Device,

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from fidip.cli.components.base import Component, one_of
+from fidip.cli.components.component import Component, one_of
 from fidip.cli.fields import (
     Bins,
     Channels,
@@ -22,20 +22,20 @@ from fidip.cli.fields import (
 
 
 class Decoder(Component):
-    targets = ("fidip.heatmap.argmax_decode", "fidip.heatmap.quarter_decode")
+    targets = ("fidip.codecs.gaussian.argmax_decode", "fidip.codecs.gaussian.quarter_decode")
 
 
 class DarkDecoder(Component):
-    targets = ("fidip.heatmap.dark_decode", "fidip.udp.dark_udp_decode")
+    targets = ("fidip.codecs.gaussian.dark_decode", "fidip.codecs.udp.dark_udp_decode")
 
     kernel: Kernel = 11
 
 
 class Codec(Component):
     targets = (
-        "fidip.heatmap.HeatmapCodec",
-        "fidip.udp.UdpCodec",
-        "fidip.movenet_codec.MoveNetCodec",
+        "fidip.codecs.gaussian.HeatmapCodec",
+        "fidip.codecs.udp.UdpCodec",
+        "fidip.codecs.centernet.MoveNetCodec",
     )
 
     input_wh: Size
@@ -45,7 +45,7 @@ class Codec(Component):
 
 
 class SimccCodec(Component):
-    targets = ("fidip.simcc.SimccCodec",)
+    targets = ("fidip.codecs.simcc.SimccCodec",)
 
     input_wh: Size
     bins_wh: Bins

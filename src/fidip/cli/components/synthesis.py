@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from fidip.cli.components.base import Component
+from fidip.cli.components.component import Component
 from fidip.cli.fields import (
     Angle,
     CountRange,

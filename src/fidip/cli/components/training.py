@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field
 
-from fidip.cli.components.base import Component, one_of
+from fidip.cli.components.component import Component, one_of
 from fidip.cli.components.nets import Codecs, DomainHead, PaperDomainHead, PoseNet
 from fidip.cli.fields import (
     Bins,
@@ -58,23 +58,23 @@ class StepDecay(Component):
 
 
 class HeatmapMse(Component):
-    targets = ("fidip.losses.heatmap_mse",)
+    targets = ("fidip.nn.losses.heatmap_mse",)
 
 
 class HeatmapOhkm(Component):
-    targets = ("fidip.losses.heatmap_ohkm",)
+    targets = ("fidip.nn.losses.heatmap_ohkm",)
 
     topk: Annotated[int, Field(ge=1, le=17)] = 8
 
 
 class MoveNetLoss(Component):
-    targets = ("fidip.losses.movenet_loss",)
+    targets = ("fidip.nn.losses.movenet_loss",)
 
     vector_weight: NonNegative = 1e-3
 
 
 class SimccKl(Component):
-    targets = ("fidip.losses.simcc_kl",)
+    targets = ("fidip.nn.losses.simcc_kl",)
 
     bins_wh: Bins
     beta: PositiveFloat = 10.0

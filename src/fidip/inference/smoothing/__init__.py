@@ -1,12 +1,12 @@
 """Filters of tracks over time: interchangeable, offline and, where they need no later frame, online."""
 
-from fidip.inference.smoothing.base import CausalFilter, Chain, Filter, Step, apply_step
+from fidip.inference.smoothing.chain import CausalFilter, Chain, Filter, Step, apply_step
 from fidip.inference.smoothing.gaps import FillGaps, short_gaps
 from fidip.inference.smoothing.kalman import Kalman
 from fidip.inference.smoothing.one_euro import OneEuro
 from fidip.inference.smoothing.outliers import Hampel
 from fidip.inference.smoothing.savgol import SavitzkyGolay
-from fidip.inference.smoothing.sides import SwapRepair
+from fidip.inference.smoothing.swap_repair import SwapRepair
 
 __all__ = [
     "CausalFilter",

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fidip.inference.smoothing.base import (
+from fidip.inference.smoothing.chain import (
     Floats,
     Mask,
     RunningSize,

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from fidip.inference.smoothing.base import (
+from fidip.inference.smoothing.chain import (
     Floats,
     Mask,
     RunningSize,

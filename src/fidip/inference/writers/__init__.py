@@ -12,15 +12,15 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from fidip.errors import ConfigError
-from fidip.files import require_room, whole
-from fidip.inference.movement import write_movement_csv, write_movement_figure
+from fidip.core.errors import ConfigError
+from fidip.inference.kinematics import write_movement_csv, write_movement_figure
 from fidip.inference.timeline import write_timeline
 from fidip.inference.track import PhotoSet, Track
 from fidip.inference.writers.dlc import write_dlc_csv, write_dlc_h5
 from fidip.inference.writers.netcdf import write_netcdf
 from fidip.inference.writers.nwb import write_nwb
-from fidip.inference.writers.tables import write_coco, write_csv, write_parquet
+from fidip.inference.writers.tabular import write_coco, write_csv, write_parquet
+from fidip.io.atomic import require_room, whole
 
 Writer = Callable[[Any, Path], None]
 """From a ``Track`` (or ``PhotoSet``) to a file."""

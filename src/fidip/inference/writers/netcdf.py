@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from fidip.core.skeleton import COCO17
 from fidip.inference.track import Track
-from fidip.skeleton import COCO17
 
 
 def write_netcdf(track: Track, path: Path) -> None:

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from fidip import __version__
+from fidip.core.skeleton import COCO17
 from fidip.inference.track import Track
-from fidip.skeleton import COCO17
 
 
 def write_nwb(track: Track, path: Path) -> None:

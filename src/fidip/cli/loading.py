@@ -1,0 +1,197 @@
+"""What a checkpoint is of: its network and codec, and what predicts with them."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from omegaconf import DictConfig, OmegaConf
+
+from fidip.cli import instantiate
+from fidip.cli.commands import Saved
+from fidip.cli.config_validation import find_problems
+from fidip.codecs.base import Codec
+from fidip.core.errors import CheckpointError, ConfigError, DiskError, RunError
+from fidip.inference import Predictor
+from fidip.inference.devices import torch_device
+from fidip.inference.runtime import OnnxRuntime, make_runtime
+from fidip.io.paths import config_dir
+from fidip.io.run_directory import RunFolder
+from fidip.nn import PoseNet
+from fidip.nn.weights.architecture import net_of
+from fidip.nn.weights.checkpoint_files import Weights, fill, read_weights
+from fidip.nn.weights.model_zoo import BUNDLED, ONNX, ZOO, Entry, entries, entry_of, fetch
+
+NEEDED = ("data", "net", "codec", "task")
+"""Parts of a run's configuration that have no default."""
+FAST, ACCURATE = "zoo:fast", "zoo:accurate"
+"""What predicts where no weights are named; see ``default_ckpt``."""
+
+
+def load_predictor(
+    ckpt: str | None = None,
+    *,
+    runtime: str | None = None,
+    device: str | None = None,
+    flip_test: bool = True,
+    rotation_test: Sequence[float] = (),
+    config: DictConfig | None = None,
+) -> Predictor:
+    """A predictor with the weights, network and codec of a run, of the zoo, or of a ViTPose file.
+
+    Args:
+        ckpt: run folder, checkpoint inside one, ``zoo:NAME``, file or folder of a ViTPose, or an
+            ONNX file of ``fidip export`` or of the kinds that rtmlib reads; None for
+            ``default_ckpt``.
+        runtime: ``torch`` or ``onnx``; None for the faster one, see ``best_runtime``.
+        device: ``cpu`` or ``cuda``; None for the best there is.
+        flip_test: average with the mirrored image.
+        rotation_test: average with windows turned by so many degrees.
+        config: names network and codec of weights that lie in no run folder.
+
+    Raises:
+        ConfigError: it is not known which network the weights are of.
+        CheckpointError: there are no such weights, or of another network.
+    """
+    ckpt = ckpt or default_ckpt(device=device)
+    file = onnx_file(ckpt)
+    if file is not None:
+        in_file = OnnxRuntime(file, device)
+        return Predictor(in_file, in_file.codec, flip_test, rotation_test)
+    net, codec = load_net(ckpt, config)
+    return Predictor(make_runtime(runtime, net, codec, device), codec, flip_test, rotation_test)
+
+
+def onnx_file(ckpt: str) -> Path | None:
+    """Return the ONNX file that ``ckpt`` names; None of other weights.
+
+    Raises:
+        CheckpointError: it is one of the zoo that is not on this computer.
+    """
+    known = zoo_entry(ckpt)
+    if known is not None and known.is_onnx:
+        return fetch(known)
+    return Path(ckpt) if ckpt.endswith(ONNX) else None
+
+
+def default_ckpt(has_video: bool = False, device: str | None = None) -> str:
+    """Return the weights to use where none are named, and print why.
+
+    ``ACCURATE`` with a GPU and for photographs; ``FAST`` for videos on a CPU, where ``ACCURATE``
+    computes one or two frames a second, and where ``ACCURATE`` is not on this computer and cannot
+    be downloaded.
+
+    Args:
+        has_video: whether a video or a camera is among the inputs.
+        device: ``cpu`` or ``cuda``; None for a GPU if there is one, else the CPU.
+    """
+    if has_video and torch_device(device).type == "cpu":
+        reason = f"videos on a CPU use {FAST} by default"
+        hint = f"ckpt={ACCURATE} is more accurate and many times slower"
+    else:
+        try:
+            fetch(entry_of(ACCURATE))
+            return ACCURATE
+        except (CheckpointError, DiskError):
+            reason = f"{ACCURATE} is not here and cannot be downloaded, so {FAST} is used"
+            hint = f"'fidip zoo fetch={ACCURATE.removeprefix(ZOO)}' says how to get it"
+    print(f"{reason} ({entry_of(FAST).note}); {hint}", file=sys.stderr)
+    return FAST
+
+
+def load_net(ckpt: str, config: DictConfig | None = None) -> tuple[PoseNet, Codec]:
+    """The network that a checkpoint is of, filled, and its codec; see ``load_predictor``."""
+    run = RunFolder(Path(ckpt))
+    weights = read_weights(run.weights() if run.config.is_file() else ckpt)
+    trained = settings_of(ckpt, weights, config)
+    saved = RunFolder.of_checkpoint(ckpt)
+    source = saved.config if saved else None
+    net: PoseNet = instantiate(trained.net, source=source)
+    codec: Codec = instantiate(trained.codec, source=source)
+    report = fill(net, weights, bool(config and config.allow_partial))
+    if report.missing:
+        print(report)
+    return net, codec
+
+
+def settings_of(ckpt: str, weights: Weights, config: DictConfig | None = None) -> DictConfig:
+    """The configuration with the network and the codec that ``ckpt`` is of.
+
+    Raises:
+        ConfigError: it lies in no run folder, is not known, and no experiment is named.
+    """
+    run = RunFolder.of_checkpoint(ckpt)
+    if run is not None:
+        return saved_config(run, ("net", "codec"))
+    if config is not None and config.name != "unnamed":
+        return config
+    known = zoo_entry(ckpt) or entry_of_net(weights)
+    if known is not None:
+        return composed(known.choices)
+    raise ConfigError(
+        f"ckpt={ckpt} lies in no run folder; say with experiment=NAME which net and codec it is of"
+    )
+
+
+def saved_config(
+    run: RunFolder, parts: Sequence[str] = tuple(Saved.model_fields), overrides: Sequence[str] = ()
+) -> DictConfig:
+    """Return the configuration of a run, which may be of unknown origin.
+
+    Args:
+        run: the run.
+        parts: what the caller builds of it; other parts are not checked.
+        overrides: dotted ``a.b=value`` that are merged on top.
+
+    Raises:
+        RunError: it cannot be read, has values that do not fit, or names targets that are not allowed.
+    """
+    saved = run.read_config([])
+    problems = find_problems(Saved, OmegaConf.masked_copy(saved, list(parts)))
+    absent = [part for part in parts if part in NEEDED and not saved.get(part)]
+    problems += [f"{part} is not set; expected what fidip train writes" for part in absent]
+    if "${" in OmegaConf.to_yaml(saved):
+        problems.append("holds interpolations (${...}); expected plain values")
+    problems += [
+        f"{key}={folder}: expected a folder below the run directory"
+        for key, folder in written_to(saved)
+        if not Path(folder).resolve().is_relative_to(run.root.resolve())
+    ]
+    if problems:
+        raise RunError(f"{run.config}: {'; '.join(problems)}")
+    return run.read_config(overrides) if overrides else saved
+
+
+def written_to(config: DictConfig) -> Iterator[tuple[str, str]]:
+    """Keys and values of the folders that a resumed run writes to."""
+    for group, name in (("callbacks", "folder"), ("logger", "save_dir")):
+        for part, settings in (config.get(group) or {}).items():
+            if isinstance(settings, DictConfig) and name in settings:
+                yield f"{group}.{part}.{name}", str(settings[name])
+
+
+def zoo_entry(ckpt: str) -> Entry | None:
+    """What the zoo knows of ``zoo:NAME`` or ``bundled:NAME``; None of anything else."""
+    if ckpt.startswith(ZOO):
+        return entry_of(ckpt)
+    same = ckpt.replace("_", "-")  # in names of bundled weights
+    found = (e for e in entries().values() if e.source.replace("_", "-") == same)
+    return next(found, None) if ckpt.startswith(BUNDLED) else None
+
+
+def entry_of_net(weights: Weights) -> Entry | None:
+    """An entry of the same net and codec as a ViTPose or MoveNet file: they determine the codec."""
+    net = net_of(weights.tensors) or ""
+    of_net = (entry for entry in entries().values() if entry.net == net)
+    return next(of_net, None) if net.startswith(("vitpose", "movenet")) else None
+
+
+def composed(overrides: Sequence[str]) -> DictConfig:
+    """The configuration of a training run, inside Hydra's application and outside."""
+    if GlobalHydra.instance().is_initialized():
+        return compose("train", list(overrides))
+    with initialize_config_dir(str(config_dir()), version_base="1.3"):
+        return compose("train", list(overrides))

@@ -1,0 +1,134 @@
+"""What the configuration of a training run must have. Imports nothing heavy."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf
+
+from fidip.core.errors import ConfigError
+from fidip.io.paths import config_dir
+
+FREE_DATA = "fidip synthesize preset=demo"
+MISSING = {
+    "ckpt": "weights of a network pretrained on adults; ckpt=FILE takes a checkpoint of "
+    "experiment=pretrain_coco, of the HRNet zoo, DarkPose, SimpleBaseline or mmpose; "
+    "ckpt=null starts from random weights, enough to try an experiment on free data "
+    f"({FREE_DATA} out=data/demo); ckpt=bundled:movenet-lightning is in the package",
+    "sweep.trial": "the number of a trial, which a search gives: fidip train -m sweep=optuna",
+    "data.root": f"the folder of the dataset, in SyRIP's layout; {FREE_DATA} out=data/demo "
+    "renders a free one, then data.root=data/demo",
+}
+SCHEMES = ("zoo:", "bundled:")
+"""What ``ckpt=`` starts with where it names no file."""
+
+
+def check(config: DictConfig) -> None:
+    """Report everything that is missing at once.
+
+    Raises:
+        ConfigError: settings have no value.
+    """
+    if config.name == "unnamed":
+        names = sorted(path.stem for path in (config_dir() / "experiment").glob("*.yaml"))
+        raise ConfigError(f"experiment is not set; choose one: experiment={'|'.join(names)}")
+    if "accumulate" in config.task and config.trainer.get("accumulate_grad_batches", 1) != 1:
+        raise ConfigError(
+            f"trainer.accumulate_grad_batches={config.trainer.accumulate_grad_batches}: this task "
+            "has two optimisers and accumulates by itself; set task.accumulate instead"
+        )
+    missing = sorted(OmegaConf.missing_keys(config) - {"resume"})
+    if missing:
+        needs = [f"{key} is not set: {MISSING.get(key, f'give {key}=VALUE')}" for key in missing]
+        raise ConfigError("; ".join([*needs, *absent_data(config)]))
+
+
+def absent_data(config: DictConfig) -> list[str]:
+    """What to say of a dataset that is not there."""
+    root = OmegaConf.select(config, "data.root", throw_on_missing=False)
+    if root is None or (Path(root) / "annotations").is_dir():
+        return []
+    return [
+        f"data.root={root}: there is no dataset (no folder annotations); give the folder of one, "
+        f"or render a free one with {FREE_DATA} out={root}"
+    ]
+
+
+def absent_weights(config: DictConfig) -> list[str]:
+    """What to say of weights that are not there."""
+    ckpt = OmegaConf.select(config, "ckpt", throw_on_missing=False)
+    if ckpt is None or str(ckpt).startswith(SCHEMES) or Path(str(ckpt)).exists():
+        return []
+    return [f"ckpt={ckpt}: there is no such file; give a file of weights, a run, or zoo:NAME"]
+
+
+def check_job(config: DictConfig, are_files_here: bool) -> None:
+    """Check a job of a sweep before any of them starts.
+
+    Args:
+        config: of the job.
+        are_files_here: whether it will see the files of this machine; then the dataset and the
+            weights must be there.
+
+    Raises:
+        ConfigError: the job would fail.
+    """
+    resume = OmegaConf.select(config, "resume", throw_on_missing=False)
+    if resume is not None:
+        raise ConfigError(f"resume={resume} is for one run; a sweep goes on with sweep.resume=true")
+    check(config)
+    if are_files_here:
+        check_files(config)
+
+
+def check_files(config: DictConfig) -> None:
+    """Check that the dataset and the weights are there; they are not opened.
+
+    Raises:
+        ConfigError: one of them is not there.
+    """
+    absent = [*absent_data(config), *absent_weights(config)]
+    if absent:
+        raise ConfigError("; ".join(absent))
+
+
+def check_one_run(config: DictConfig) -> None:
+    """Refuse settings of sweeps where one run was asked for.
+
+    Raises:
+        ConfigError: the command line lacks ``-m``.
+    """
+    hydra = HydraConfig.get()
+    if hydra.mode == RunMode.MULTIRUN:
+        return
+    name = hydra.runtime.choices.get("sweep", "grid")
+    if name not in ("grid", None):
+        raise ConfigError(
+            f"sweep={name}: several runs need -m; use fidip train -m sweep={name} ..."
+        )
+    if OmegaConf.select(config, "sweep.resume"):
+        raise ConfigError(
+            "sweep.resume=true: for sweeps only; add -m, or continue one run with resume=RUN_DIR"
+        )
+
+
+def require_some(problems: Sequence[str | None], labels: Sequence[str]) -> None:
+    """End a sweep of which no job can start; print what is wrong with some of its jobs.
+
+    Args:
+        problems: of each job; None where there is none.
+        labels: the settings of each job, for the message.
+
+    Raises:
+        ConfigError: all jobs have a problem.
+    """
+    distinct = list(dict.fromkeys(problem for problem in problems if problem))
+    if problems and None not in problems:
+        raise ConfigError(f"all {len(problems)} jobs of the sweep: {'; '.join(distinct)}")
+    for problem, label in zip(problems, labels, strict=True):
+        if problem:
+            print(f"error: job {label}: {problem}", file=sys.stderr)

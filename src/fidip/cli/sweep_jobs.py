@@ -1,0 +1,267 @@
+"""The runs of a sweep: which there are, how each of them stands, and which are still to do.
+
+Every job has its run folder before it starts, with ``job.json`` in it. A run with ``results.json``
+is finished, one with ``failed.json`` failed, one with ``pruned.json`` was ended by a search; one with
+none of them waits, runs, or was cancelled.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
+from omegaconf import DictConfig, OmegaConf
+from rich.console import Console
+from rich.table import Table
+
+from fidip.cli import explain
+from fidip.cli.preflight import check_one_run, require_some
+from fidip.core.errors import ConfigError, DataError, DiskError, RunError
+from fidip.io.json import read_object
+from fidip.io.run_directory import AUTO, RunFolder, is_first_process, write_json
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run of a sweep.
+
+    Attributes:
+        run: its folder.
+        overrides: what it sets, as on the command line.
+    """
+
+    run: RunFolder
+    overrides: tuple[str, ...]
+
+    @property
+    def key(self) -> list[str]:
+        """What makes it this run and no other: its settings, in any order."""
+        return sorted(o for o in self.overrides if o.split("=")[0].split(".")[0] != "sweep")
+
+    @property
+    def state(self) -> str:
+        """``finished``, ``pruned``, ``failed``, or ``unfinished``: waits, runs, or was cancelled."""
+        if self.run.results.is_file():
+            return "finished"
+        if self.run.pruned.is_file():
+            return "pruned"
+        return "failed" if self.run.failed.is_file() else "unfinished"
+
+    @property
+    def reason(self) -> str:
+        """Why it failed or was pruned."""
+        file = {"failed": self.run.failed, "pruned": self.run.pruned}.get(self.state)
+        if file is None:
+            return ""
+        try:
+            return str(read_object(file).get("error"))
+        except DataError as error:
+            return f"unknown why: {error}"
+
+    def require_own_folder(self) -> None:
+        """Raises RunError where the folder is of another job, as with a ``sweep.started=`` of before."""
+        if self.run.job.is_file() and _read_job(self.run.job).key != self.key:
+            raise RunError(
+                f"{self.run.root}: belongs to another job; leave out sweep.started= and "
+                "hydra.sweep.dir=, or give others"
+            )
+
+    def register(self) -> None:
+        """Make the folder, so that a job that never starts is known, too."""
+        write_json(self.run.job, {"overrides": list(self.overrides)})
+
+
+def earlier(job: Job, outputs: Path, name: str) -> Job | None:
+    """The last job of the same settings that an earlier sweep left below ``outputs/name``."""
+    for file in sorted((outputs / name).glob("*/*/job.json"), reverse=True):
+        found = _read_job(file)
+        if found.key == job.key:
+            return found
+    return None
+
+
+def _read_job(file: Path) -> Job:
+    """The job of a ``job.json``.
+
+    Raises:
+        RunError: it is not one.
+    """
+    remedy = "remove this run, or start the sweep without sweep.resume=true"
+    try:
+        overrides = read_object(file, remedy).get("overrides")
+    except DataError as error:
+        raise RunError(str(error)) from error
+    if not isinstance(overrides, list):
+        raise RunError(f"{file}: overrides is {overrides!r:.80}; expected a list of text; {remedy}")
+    return Job(RunFolder(file.parent), tuple(map(str, overrides)))
+
+
+def register(jobs: Sequence[Job], problems: Sequence[str | None]) -> list[Job]:
+    """Make the folders of jobs, so that those that never start are known, too.
+
+    Args:
+        jobs: those to run.
+        problems: what is wrong with each; it is recorded as failed.
+
+    Returns:
+        The jobs that can start.
+
+    Raises:
+        ConfigError: none can; no folder was made.
+    """
+    labels = [" ".join(settings) for settings in differing([job.key for job in jobs])]
+    require_some(problems, labels)
+    for job, problem in zip(jobs, problems, strict=True):
+        job.register()
+        if problem:
+            write_json(job.run.failed, {"error": problem})
+    return [job for job, problem in zip(jobs, problems, strict=True) if problem is None]
+
+
+def run_job(task: Callable[[DictConfig], Any], config: DictConfig) -> Any:
+    """Run ``task``, alone or as a job of a sweep, whose other jobs go on when it fails.
+
+    Returns:
+        The best validation AP of the run, where there is validation; what a search maximises.
+    """
+    run = RunFolder(Path(config.run_dir))
+    if HydraConfig.get().mode == RunMode.MULTIRUN:
+        _run_of_sweep(task, config, run)
+        return run.best_score()
+    try:
+        _check_alone(config, run)
+        with run.lock():
+            _run_or_prune(task, config, run)
+    except (KeyboardInterrupt, SystemExit) as exit_:
+        if KeyboardInterrupt in (type(exit_), type(exit_.__context__)):
+            print(run.what_is_kept(), flush=True)
+        raise
+    except DiskError:
+        print(run.what_is_kept(), flush=True)
+        raise
+    return run.best_score()
+
+
+def _check_alone(config: DictConfig, run: RunFolder) -> None:
+    """Raises FidipError where the settings are those of a sweep, or contradict each other."""
+    check_one_run(config)
+    resume = OmegaConf.select(config, "resume")
+    if resume is None:
+        return
+    if config.overwrite:
+        raise ConfigError(
+            f"overwrite=true and resume={resume}: one starts over, the other continues; give one"
+        )
+    if resume != AUTO:
+        run.require_begun()
+
+
+def _run_of_sweep(task: Callable[[DictConfig], Any], config: DictConfig, run: RunFolder) -> None:
+    """Run a job of a sweep, and leave ``failed.json`` where it ends with an error.
+
+    A job that finds a checkpoint in its own folder, because SLURM put it back into the queue or
+    because of ``sweep.resume=true``, goes on from there. Without one it starts over.
+    """
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(run.lock())
+        except RunError as error:  # another sweep runs it: neither failed nor to be touched
+            print(f"error: {error}", file=sys.stderr)
+            return
+        if is_first_process():
+            run.failed.unlink(missing_ok=True)
+        if run.last.is_file() or run.previous.is_file():
+            config.resume = str(run.root)
+        config.overwrite = not run.results.is_file()
+        try:
+            _run_or_prune(task, config, run)
+        except Exception as error:
+            _record_failure(error, run)
+            if int(os.environ.get("SLURM_NTASKS", "1")) > 1:
+                raise  # so that SLURM ends the processes that wait for this one
+
+
+def _run_or_prune(task: Callable[[DictConfig], Any], config: DictConfig, run: RunFolder) -> None:
+    from fidip.tasks import Pruned  # imports PyTorch, which the start of a sweep does not need
+
+    try:
+        task(config)
+    except Pruned as pruned:
+        print(f"pruned: {pruned}")
+        if pruned.is_first:
+            write_json(run.pruned, {"error": str(pruned)})
+
+
+def _record_failure(error: Exception, run: RunFolder) -> None:
+    message = explain(error)
+    if message is None:
+        traceback.print_exc()
+        message = f"{type(error).__name__}: {' '.join(str(error).split())}"
+    print(f"error: {message}", file=sys.stderr)
+    write_json(run.failed, {"error": message})
+
+
+def check_processes(config: DictConfig, launcher: Mapping[str, Any]) -> None:
+    """SLURM must start a process for every device of the trainer, and give it the GPUs.
+
+    Args:
+        config: of a run.
+        launcher: settings of ``conf/hydra/launcher/slurm.yaml``.
+
+    Raises:
+        ConfigError: it would not.
+    """
+    trainer = config.trainer
+    devices, nodes = trainer.devices, OmegaConf.select(config, "trainer.num_nodes", default=1)
+    wanted = devices if isinstance(devices, int) else len(devices)
+    started = (launcher["nodes"], launcher["tasks_per_node"])
+    if (nodes, wanted) != started:
+        raise ConfigError(
+            f"trainer.devices={wanted} on trainer.num_nodes={nodes}, but SLURM would start "
+            f"hydra.launcher.tasks_per_node={started[1]} on hydra.launcher.nodes={started[0]}; "
+            "make them equal, one task a device"
+        )
+    gpus = launcher["gpus_per_node"] or 0
+    if trainer.accelerator == "gpu" and gpus < wanted:
+        raise ConfigError(
+            f"trainer.devices={wanted} on GPUs, but hydra.launcher.gpus_per_node={gpus}; "
+            f"ask for {wanted}"
+        )
+
+
+def differing(jobs: Sequence[Sequence[str]]) -> list[list[str]]:
+    """The settings of each job without those that all of them have."""
+    common = set.intersection(*(set(job) for job in jobs)) if len(jobs) > 1 else set()
+    return [[setting for setting in job if setting not in common] for job in jobs]
+
+
+def show(jobs: Sequence[Job]) -> None:
+    """Print how every job stands."""
+    table = Table("state", "settings", "folder")
+    for job, settings in zip(jobs, differing([job.key for job in jobs]), strict=True):
+        state = f"{job.state}: {job.reason}" if job.reason else job.state
+        table.add_row(state, " ".join(settings), str(job.run.root))
+    console = Console()
+    if not console.is_terminal:
+        console.width = 200  # nothing to fit into
+    console.print(table)
+
+
+def report(jobs: Sequence[Job]) -> int:
+    """Print how every job stands; returns how many are not finished."""
+    show(jobs)
+    open_jobs = sum(job.state != "finished" for job in jobs)
+    if open_jobs:
+        print(
+            f"{open_jobs} of {len(jobs)} runs are not finished; the same command with "
+            "sweep.resume=true runs these alone"
+        )
+    return open_jobs

@@ -1,0 +1,300 @@
+"""Key points to heatmaps and back: batched, on any device, in float32 under any autocast.
+
+A decoder takes (B, K, h, w) heatmaps to (B, K, 2) float32 xy in heatmap px and (B, K) float32
+scores, the heatmaps' maxima. Where a maximum is not positive there is no key point: its xy is
+(0, 0), and its score is still the maximum.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache, partial
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F
+
+from fidip.codecs.base import Codec
+from fidip.core.errors import ConfigError
+from fidip.core.types import ImageSize
+
+Decoder = Callable[[Tensor], tuple[Tensor, Tensor]]
+
+CENTRAL_DIFFERENCES = (
+    (0.0, 0.0, 1.0, 0.0, 0.0),
+    (0.0, -0.5, 0.0, 0.5, 0.0),
+    (0.25, 0.0, -0.5, 0.0, 0.25),
+)
+"""Weights of five samples in a row that give the middle one's value, slope and curvature."""
+
+SINGULAR = 1e-6
+"""Determinants of a Hessian below this are rounding errors of float32, of ridges and plateaus."""
+
+
+@dataclass(frozen=True)
+class HeatmapCodec(Codec):
+    """Key points in crop px as Gaussians on heatmaps, and back.
+
+    Crop and heatmap differ by a similarity that maps centre to centre, (w - 1) / 2, and the crop's
+    width to the heatmap's.
+
+    Attributes:
+        input_wh: (width, height) of the crops in px.
+        heatmap_wh: (width, height) of the heatmaps in px, of the same aspect ratio.
+        sigma: standard deviation of the Gaussians in heatmap px.
+        decoder: finds the key points of heatmaps.
+
+    Raises:
+        ConfigError: the aspect ratios differ, or sigma is not positive.
+    """
+
+    input_wh: ImageSize
+    heatmap_wh: ImageSize
+    sigma: float
+    decoder: Decoder
+
+    def __post_init__(self) -> None:
+        self._unwrap()
+        (input_w, input_h), (heatmap_w, heatmap_h) = self.input_wh, self.heatmap_wh
+        if input_w * heatmap_h != input_h * heatmap_w:
+            raise ConfigError(
+                f"codec.heatmap_wh={heatmap_w}x{heatmap_h} has another aspect ratio than "
+                f"codec.input_wh={input_w}x{input_h}; divide both sides by the net's stride"
+            )
+        if self.sigma <= 0:
+            raise ConfigError(f"codec.sigma={self.sigma}, expected more than 0 heatmap px")
+
+    def _unwrap(self) -> None:
+        """Plain tuples and a plain partial: those of a configuration are checked anew at each use, 1 ms a call."""
+        for name in ("input_wh", "heatmap_wh"):
+            width, height = getattr(self, name)
+            object.__setattr__(self, name, (width, height))
+        if isinstance(self.decoder, partial):
+            plain = partial(self.decoder.func, *self.decoder.args, **self.decoder.keywords)
+            object.__setattr__(self, "decoder", plain)
+
+    def encode(self, joints_crop: Tensor, labelled: Tensor) -> tuple[Tensor, Tensor]:
+        """Draw joints as Gaussians of height 1, neither cut off nor moved to whole pixels.
+
+        Args:
+            joints_crop: (B, K, 2) xy in crop px.
+            labelled: (B, K), 1 where the joint is labelled, else 0.
+
+        Returns:
+            (B, K, h, w) float32 heatmaps, zero where the weight is, and (B, K) float32 weights:
+            0 where a joint is not labelled or over three sigma outside the map, else 1.
+        """
+        xy = joints_crop.float()
+        xy = (xy - xy.new_tensor(self._origin)) / xy.new_tensor(self._crop_px)
+        size_wh = xy.new_tensor(list(self.heatmap_wh))
+        reach = 3 * self.sigma
+        # FiDIP's code asks for int(xy + reach + 1) >= 0, and int rounds towards zero.
+        on_map = ((xy - reach < size_wh) & (xy + reach + 2 > 0)).all(dim=2)
+        weights = labelled.float() * on_map
+        columns, rows = (
+            self._gaussian(center, length)
+            for center, length in zip(xy.unbind(dim=2), self.heatmap_wh, strict=True)
+        )
+        return (rows * weights[..., None])[..., :, None] * columns[..., None, :], weights
+
+    def decode(self, heatmaps: Tensor) -> tuple[Tensor, Tensor]:
+        """The key points of (B, K, h, w) heatmaps.
+
+        Returns:
+            (B, K, 2) float32 xy in crop px and (B, K) float32 scores.
+
+        Raises:
+            ConfigError: the maps are no images.
+        """
+        if heatmaps.ndim != 4:
+            raise ConfigError(
+                f"net: gives maps of shape {tuple(heatmaps.shape[1:])}; expected (maps, height, "
+                f"width) of {type(self).__name__}. Use codec=simcc_192x256, or another net="
+            )
+        xy, scores = self.decoder(heatmaps)
+        return xy * xy.new_tensor(self._crop_px) + xy.new_tensor(self._origin), scores
+
+    def map_shape(self, joints: int) -> tuple[int, ...]:
+        return joints, *self.heatmap_wh[::-1]
+
+    def flip_back(
+        self, heatmaps: Tensor, flip_order: NDArray[np.int64], shift: bool = False
+    ) -> Tensor:
+        """Undo the mirroring of images in their heatmaps; see the function ``flip_back``."""
+        return flip_back(heatmaps, flip_order, shift)
+
+    def turn_back(self, heatmaps: Tensor, degrees: Sequence[float]) -> Tensor:
+        """Undo the rotation of windows in their heatmaps; see the function ``turn_back``."""
+        return turn_back(heatmaps, degrees)
+
+    def sample_positions(self, axis: int) -> tuple[float, float]:
+        """Of the heatmap's pixels along x (0) or y (1): the first one's place, and their distance, in crop px."""
+        return self._origin[axis], self._crop_px[axis]
+
+    def _gaussian(self, center: Tensor, length: int) -> Tensor:
+        """(B, K, length) samples of Gaussians around (B, K) centres."""
+        distance = torch.arange(length, device=center.device) - center[..., None]
+        return torch.exp(-distance.square() / (2 * self.sigma**2))
+
+    @property
+    def _crop_px(self) -> list[float]:
+        """The distance of two heatmap pixels along x and y, in crop px."""
+        return 2 * [(self.input_wh[0] - 1) / (self.heatmap_wh[0] - 1)]
+
+    @property
+    def _origin(self) -> list[float]:
+        """xy of the heatmap's first pixel, in crop px."""
+        return [
+            (crop - 1) / 2 - px * (heatmap - 1) / 2
+            for crop, heatmap, px in zip(self.input_wh, self.heatmap_wh, self._crop_px, strict=True)
+        ]
+
+
+def flip_back(heatmaps: Tensor, flip_order: NDArray[np.int64], shift: bool = False) -> Tensor:
+    """Heatmaps of mirrored images as if the images were not: mirror them, exchange left and right.
+
+    Args:
+        heatmaps: (B, K, h, w) of mirrored images.
+        flip_order: (K,) permutation that exchanges left and right joints.
+        shift: move the result one pixel to the right; the first column stays. It makes up for
+            coordinates that are not mirrored at (w - 1) / 2, as those of HRNet's first code are;
+            this package's are, so it does not shift unless told.
+    """
+    back = heatmaps[:, torch.as_tensor(flip_order, device=heatmaps.device)].flip(-1)
+    return torch.cat([back[..., :1], back[..., :-1]], dim=-1) if shift else back
+
+
+def turn_back(heatmaps: Tensor, degrees: Sequence[float]) -> Tensor:
+    """Heatmaps of turned windows as if the windows were not turned.
+
+    Args:
+        heatmaps: (A, B, K, h, w) of windows turned clockwise by each of the angles.
+        degrees: A angles.
+
+    Returns:
+        (A, B, K, h, w), bilinearly interpolated; 0 where a turned window did not see.
+    """
+    height, width = heatmaps.shape[-2:]
+    back = []
+    for turned, angle in zip(heatmaps, np.deg2rad(degrees).tolist(), strict=True):
+        cos, sin, aspect = math.cos(angle), math.sin(angle), (height - 1) / (width - 1)
+        # Where in the turned window each pixel is; sides run from -1 to 1, whatever their length.
+        place = turned.new_tensor([[cos, sin * aspect, 0.0], [-sin / aspect, cos, 0.0]])
+        grid = F.affine_grid(
+            place.expand(len(turned), 2, 3), list(turned.shape), align_corners=True
+        )
+        back.append(F.grid_sample(turned, grid, align_corners=True))
+    return torch.stack(back)
+
+
+def argmax_decode(heatmaps: Tensor) -> tuple[Tensor, Tensor]:
+    """The pixel of each heatmap's maximum; of several, the first in reading order."""
+    # The best row, then the best pixel in it: twice as fast as one argmax over whole maps.
+    row_maxima = heatmaps.amax(dim=3)
+    y = row_maxima.argmax(dim=2, keepdim=True)
+    row = heatmaps.gather(2, y[..., None].expand(-1, -1, -1, heatmaps.shape[3]))
+    x = row.argmax(dim=3)
+    scores = row_maxima.gather(2, y).float()
+    return torch.cat([x, y], dim=2) * (scores > 0).float(), scores.squeeze(2)
+
+
+def quarter_decode(heatmaps: Tensor) -> tuple[Tensor, Tensor]:
+    """The maximum's pixel, moved a quarter of a pixel towards its higher neighbours.
+
+    From Newell et al., Stacked Hourglass Networks for Human Pose Estimation, ECCV 2016.
+    """
+    peaks, scores = argmax_decode(heatmaps)
+    around = _patches(heatmaps, peaks, radius=1)
+    right_left = around[..., 1, 2] - around[..., 1, 0]
+    down_up = around[..., 2, 1] - around[..., 0, 1]
+    step = torch.stack([right_left, down_up], dim=2).sign() / 4
+    return torch.where(_inside(heatmaps, peaks, 1), peaks + step, peaks), scores
+
+
+def dark_decode(heatmaps: Tensor, kernel: int = 11) -> tuple[Tensor, Tensor]:
+    """The maximum's pixel, moved to the top of a Gaussian through its neighbours.
+
+    From Zhang et al., Distribution-Aware Coordinate Representation for Human Pose Estimation,
+    CVPR 2020: one Newton step on the logarithm of the blurred heatmap, from the maximum of the
+    heatmap as it is. Maxima at the border, where differences would leave the map, do not move.
+
+    Only 5x5 px around a maximum are blurred. The paper also rescales the blurred map to the
+    maximum before blurring, but a factor does not change the derivatives of a logarithm.
+
+    Args:
+        heatmaps: (B, K, h, w).
+        kernel: width of the blur in heatmap px, odd; 11 for sigma 2, 17 for sigma 3.
+
+    Raises:
+        ConfigError: the kernel is not odd.
+    """
+    peaks, scores = argmax_decode(heatmaps)
+    with torch.autocast(heatmaps.device.type, enabled=False):
+        patches = _patches(heatmaps, peaks, radius=kernel // 2 + 2)
+        blur = patches.new_tensor(_blur_rows(kernel))
+        blurred = blur @ patches @ blur.mT
+        step = _newton_step(blurred.clamp(min=1e-10).log())
+    return torch.where(_inside(heatmaps, peaks, 2), peaks + step, peaks), scores
+
+
+def _newton_step(values: Tensor) -> Tensor:
+    """(B, K, 2) xy steps from the middle of (B, K, 5, 5) values to their extremum.
+
+    Zero where the Hessian is singular.
+    """
+    differences = values.new_tensor(CENTRAL_DIFFERENCES)
+    # [i, j]: differentiated i times along y and j times along x
+    derivatives = differences @ values @ differences.mT
+    (_, x, xx), (y, xy, _), (yy, _, _) = (row.unbind(-1) for row in derivatives.unbind(-2))
+    determinant = xx * yy - xy * xy
+    step = torch.stack([xy * y - yy * x, xy * x - xx * y], dim=-1) / determinant[..., None]
+    return torch.where(determinant[..., None].abs() > SINGULAR, step, 0)
+
+
+@lru_cache
+def _blur_rows(kernel: int) -> list[list[float]]:
+    """(5, kernel + 4) weights that blur a line of pixels at its five middle ones."""
+    if kernel < 3 or kernel % 2 == 0:
+        raise ConfigError(f"codec.decoder.kernel={kernel}, expected an odd number, 3 or more")
+    radius = kernel // 2
+    sigma = 0.3 * (radius - 1) + 0.8  # what OpenCV takes for a kernel of this width
+    distance = np.arange(kernel + 4) - np.arange(radius, radius + 5)[:, None]
+    weights = np.exp(-(distance**2) / (2 * sigma**2)) * (abs(distance) <= radius)
+    rows: list[list[float]] = (weights / weights.sum(axis=1, keepdims=True)).tolist()
+    return rows
+
+
+def _patches(heatmaps: Tensor, centers: Tensor, radius: int) -> Tensor:
+    """The float32 surroundings of one pixel of every heatmap; zero outside the map.
+
+    Args:
+        heatmaps: (B, K, h, w).
+        centers: (B, K, 2) xy of pixels.
+        radius: pixels on every side.
+
+    Returns:
+        (B, K, 2 radius + 1, 2 radius + 1).
+    """
+    height, width = heatmaps.shape[2:]
+    offsets = torch.arange(-radius, radius + 1, device=heatmaps.device)
+    columns, rows = (centers.long()[..., None] + offsets).unbind(dim=2)
+    on_map = ((rows >= 0) & (rows < height))[..., :, None]
+    on_map = on_map & ((columns >= 0) & (columns < width))[..., None, :]
+    index = rows[..., :, None] * width + columns[..., None, :]
+    index = index.clamp(0, height * width - 1)
+    patches = heatmaps.flatten(2).gather(2, index.flatten(2)).view_as(index)
+    return patches.float() * on_map
+
+
+def _inside(heatmaps: Tensor, xy: Tensor, margin: int) -> Tensor:
+    """(B, K, 1) whether pixels lie inside the border, as the papers' code draws it.
+
+    The border is two pixels wide on the left and the top, ``margin`` on the right and the bottom.
+    """
+    height, width = heatmaps.shape[2:]
+    end = xy.new_tensor([width - margin, height - margin])
+    return ((xy > 1) & (xy < end)).all(dim=2, keepdim=True)

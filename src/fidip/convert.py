@@ -1,0 +1,78 @@
+"""``fidip convert``: write the pose network of any known checkpoint as safetensors.
+
+Only weights are written: what a checkpoint of ours records of its training images is left out.
+Weights that are stored in half precision stay so.
+"""
+
+from __future__ import annotations
+
+from fidip.cli import check_arguments, command, instantiate
+
+if __name__ == "__main__":
+    check_arguments("convert")
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig, OmegaConf
+
+from fidip.core.errors import CheckpointError, ConfigError
+from fidip.io.atomic import require_file
+from fidip.io.paths import config_dir
+from fidip.io.run_directory import fingerprint
+from fidip.nn.weights.architecture import net_of
+from fidip.nn.weights.checkpoint_files import Weights, fill, read_weights, save_weights
+from fidip.nn.weights.tfjs import is_tfjs, tfjs_files
+
+
+def convert(config: DictConfig) -> None:
+    """Read a checkpoint, fill the net that it is for, and write that."""
+    out = Path(config.out)
+    if out.suffix != ".safetensors":
+        raise ConfigError(f"out={out}: weights are written as .safetensors; name such a file")
+    require_file(out, f"out={out}")
+    weights = read_weights(config.src, "src")
+    name, net_config = choose_net(config, weights)
+    net = instantiate(net_config)
+    report = fill(net, weights)
+    if all(weights.tensors[name].dtype == torch.float16 for name in report.loaded):
+        net.half()  # exact, and half the size
+    source = {"source": weights.path.name, "source_sha256": fingerprint(files_of(weights.path))}
+    save_weights(net, out, {"family": weights.family, "net": name, **source})
+    print(report)
+    print(f"written: {out}; use it with net={name} ckpt={out}")
+
+
+def choose_net(config: DictConfig, weights: Weights) -> tuple[str, DictConfig]:
+    """Name and configuration of the net: the command line's, or the one that the weights tell.
+
+    Raises:
+        CheckpointError: they tell none that there is.
+    """
+    if config.get("net"):
+        return HydraConfig.get().runtime.choices.net, config.net
+    name = net_of(weights.tensors)
+    if name is None:
+        raise CheckpointError(
+            f"{weights.path}: no net is known that these weights ({weights.family}) are of; "
+            "say which with net=NAME"
+        )
+    net_config = OmegaConf.load(config_dir() / "net" / f"{name}.yaml")
+    assert isinstance(net_config, DictConfig)
+    return name, net_config
+
+
+def files_of(path: Path) -> Sequence[Path]:
+    """The files that a checkpoint consists of."""
+    return tfjs_files(path) if is_tfjs(path) else [path]
+
+
+@command("convert")
+def main(config: DictConfig) -> None:
+    convert(config)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,153 @@
+"""The same images, labelled by another person."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence, Set
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+
+from fidip.core.errors import DataError
+from fidip.core.types import Annotation, ImageInfo, ImageSize, People, require_people
+from fidip.data.annotations import is_person, list_of
+from fidip.io.json import read_json
+from fidip.io.records import (
+    file_name,
+    flag,
+    integer,
+    keypoints,
+    listed,
+    parse_records,
+    pixels,
+)
+
+NO_ID = -1
+"""Id of people whose record has none; their position tells who they are."""
+NO_BOX = np.zeros(4)
+
+
+@dataclass(frozen=True)
+class SecondLabels:
+    """What a second annotator labelled of a data set.
+
+    Attributes:
+        people: the people with a labelled joint.
+        images: ids of the images that the second annotator worked on.
+    """
+
+    people: Sequence[Annotation]
+    images: Set[int]
+
+
+@dataclass(frozen=True)
+class _Image:
+    """An image as the second annotator's file describes it."""
+
+    id: int
+    name: str | None
+    wh: ImageSize | None
+
+
+def read_second_labels(path: Path, people: People) -> SecondLabels:
+    """Return the people that a second annotator labelled in the images of a data set.
+
+    Args:
+        path: JSON file in COCO's keypoint format. Where it has a list ``images``, these are the
+            images that were labelled, and their names and sizes must agree; otherwise they are
+            those of its ``annotations``. Other categories, crowds, people without a labelled joint
+            and images of other splits are left out.
+        people: those of the data set.
+
+    Raises:
+        DataError: the file is malformed, belongs to other images, or has no labelled person in these.
+        TypeError: ``people`` is a plain sequence of annotations.
+    """
+    document = read_json(path)
+    records = list_of(path, document, "annotations")
+    images = {image.id: image for image in require_people(people).images}
+    parsed = parse_records(path, "annotation", records, lambda r: _person(r, images))
+    labelled = {int(record["image_id"]) for record in records}
+    if "images" in document:
+        listed_images = parse_records(path, "image", list_of(path, document, "images"), _image)
+        _require_same(path, listed_images, images)
+        labelled = {image.id for image in listed_images}
+    shared = _require_overlap(path, labelled, images)
+    second = [person for person in parsed if person is not None and person.image_id in shared]
+    if not second:
+        raise DataError(
+            f"{path}: none of {len(records)} annotations is a person with a labelled joint in the "
+            f"{len(images)} images; expected labels of the same images. Check image_id"
+        )
+    return SecondLabels(second, shared)
+
+
+def _image(record: dict[str, Any]) -> _Image:
+    sides = [pixels(record, side) for side in ("width", "height") if side in record]
+    return _Image(
+        integer(record, "id"),
+        file_name(record) if "file_name" in record else None,
+        (sides[0], sides[1]) if len(sides) == 2 else None,
+    )
+
+
+def _require_same(path: Path, second: Sequence[_Image], images: dict[int, ImageInfo]) -> None:
+    """Raises DataError where an id is of another image in the second annotator's file."""
+    odd = []
+    for image in second:
+        ours = images.get(image.id)
+        if ours is None:
+            continue
+        if image.name is not None and _last(image.name) != _last(ours.file_name):
+            odd.append(f"image {image.id} is {image.name}, in the data set {ours.file_name}")
+        elif image.wh is not None and image.wh != ours.wh:
+            theirs, own = ("x".join(map(str, wh)) for wh in (image.wh, ours.wh))
+            odd.append(f"image {image.id} has {theirs} px, in the data set {own}")
+    if odd:
+        raise DataError(
+            f"{path}: {listed(odd)}; expected labels of the same images. Give human= the labels of "
+            "this split"
+        )
+
+
+def _last(name: str) -> str:
+    return PurePosixPath(name.replace("\\", "/")).name
+
+
+def _require_overlap(path: Path, labelled: Set[int], images: dict[int, ImageInfo]) -> Set[int]:
+    """The images that both labelled.
+
+    Raises:
+        DataError: they are less than half of what could be in both.
+    """
+    shared = labelled & images.keys()
+    if 2 * len(shared) < min(len(labelled), len(images)):
+        strange = sorted(labelled - images.keys())[:1]
+        first = f" (the first other: image_id {strange[0]})" if strange else ""
+        raise DataError(
+            f"{path}: {len(shared)} of its {len(labelled)} images are among the {len(images)} of the "
+            f"data set{first}; expected labels of the same images. Give human= the labels of this "
+            "split"
+        )
+    return shared
+
+
+def _person(record: dict[str, Any], images: dict[int, ImageInfo]) -> Annotation | None:
+    image = images.get(integer(record, "image_id"))
+    if not is_person(record) or flag(record, "iscrowd") or image is None:
+        return None
+    joints = keypoints(record)
+    if not joints[:, 2].any():
+        return None
+    return Annotation(
+        id=integer(record, "id") if "id" in record else NO_ID,
+        image_id=image.id,
+        image_path=image.path,
+        image_wh=image.wh,
+        box_xywh=NO_BOX,
+        area=0.0,
+        keypoints=joints,
+        is_synthetic=image.is_synthetic,
+        posture=image.posture,
+    )

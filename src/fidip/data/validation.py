@@ -1,0 +1,248 @@
+"""What can be told of a data set by looking at all of it: how much there is, and what is odd.
+
+Nothing here ends at the first problem. A finding is refused where training or testing on the split
+would end with an error; the others are for the reader to judge.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from itertools import combinations
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fidip.core.errors import DataError
+from fidip.core.skeleton import COCO17
+from fidip.core.types import Annotation, ImageInfo
+from fidip.data.annotations import UNLABELLED, AnnotationFile, inspect_annotations
+from fidip.data.dataset import decode_image
+from fidip.data.layout import find_split
+from fidip.data.leakage import image_hash
+from fidip.io.json import read_bytes
+from fidip.metrics import area_source
+
+THREADS = 2
+"""Decoding images leaves the interpreter free."""
+MARGIN = 1.0
+"""Labels may lie so many px outside of their image: annotators click on the border."""
+SAME_WAY = (((1, 2), (3, 4)), ((5, 6), (11, 12)))
+"""(left, right) joints of eyes and ears, of shoulders and hips: parts that hardly turn apart."""
+WIDE = 1.5
+"""Times the labelling noise that left and right must lie apart; less is a view from the side."""
+
+Progress = Callable[[Iterator["Look"], int, str], Iterable["Look"]]
+"""Wraps an iterator to show progress; arguments: iterator, total, label."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something to know about a split.
+
+    Attributes:
+        kind: what it is, in a few words.
+        cases: every place where it is so.
+        refused: training or testing on the split ends with an error because of it.
+    """
+
+    kind: str
+    cases: Sequence[str]
+    refused: bool = False
+
+
+@dataclass(frozen=True)
+class Look:
+    """An image file after a look at it: its hash where it can be read, and what is wrong."""
+
+    image: ImageInfo
+    hash: str | None
+    problem: str | None
+
+
+@dataclass(frozen=True)
+class Examination:
+    """What was found in a split.
+
+    Attributes:
+        name: of the split.
+        images: number of images by domain: real, synthetic, unknown.
+        people: how many have a labelled joint and a box to crop.
+        postures: number of images by posture label, where there are any.
+        areas: what the labelled areas are.
+        skipped: how many records make no sample, by reason.
+        findings: refused ones first.
+        hashes: image by content hash.
+    """
+
+    name: str
+    images: Mapping[str, int] = field(default_factory=dict)
+    people: int = 0
+    postures: Mapping[str, int] = field(default_factory=dict)
+    areas: str = ""
+    skipped: Mapping[str, int] = field(default_factory=dict)
+    findings: Sequence[Finding] = ()
+    hashes: Mapping[str, Path] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Overlap:
+    """Images that two splits have in common, by content, and whether training refuses them."""
+
+    first: str
+    second: str
+    images: Sequence[str]
+    refused: bool
+
+
+def examine_split(
+    root: Path, name: str, progress: Progress, skip_unusable: bool = False
+) -> Examination:
+    """Look at every record and every image of a split of the data set at ``root``."""
+    try:
+        split = find_split(root, name)
+        file = inspect_annotations(split.json, *split.image_dirs, skip_unusable=skip_unusable)
+    except DataError as error:
+        return Examination(name, findings=[Finding("unusable annotations", [str(error)], True)])
+    people, images = file.people, file.people.images
+    with ThreadPoolExecutor(THREADS) as pool:
+        looks = list(progress(pool.map(_look, images), len(images), name))
+    findings = [*_broken(file, looks), *_odd(file, looks)]
+    return Examination(
+        name=name,
+        images=Counter(map(_domain, images)),
+        people=len(people),
+        postures=Counter(i.posture for i in images if i.posture is not None),
+        areas=area_source(people) if people else "",
+        skipped=file.skipped,
+        findings=[finding for finding in findings if finding.cases],
+        hashes={look.hash: look.image.path for look in looks if look.hash},
+    )
+
+
+def find_overlaps(
+    examinations: Sequence[Examination], trained: Sequence[str], tested: str
+) -> list[Overlap]:
+    """Pairs of splits with common images.
+
+    Args:
+        examinations: the splits.
+        trained: names of the splits that training uses.
+        tested: name of the split that it tests on.
+    """
+    overlaps = []
+    for a, b in combinations(examinations, 2):
+        common = [str(path) for hash_, path in a.hashes.items() if hash_ in b.hashes]
+        refused = any(x.name in trained and y.name == tested for x, y in ((a, b), (b, a)))
+        if common:
+            overlaps.append(Overlap(a.name, b.name, common, refused))
+    return overlaps
+
+
+def swapped_parts(keypoints: NDArray[np.float64], area: float) -> bool:
+    """Whether left and right of the eyes or ears, or of the shoulders or hips, seem exchanged.
+
+    From the front, from behind, upside down or mirrored, eyes and ears point the same way from
+    right to left, and so do shoulders and hips. Where they point apart by more than 120 degrees a
+    pair was labelled the wrong way round, or the person is twisted like a rope. Pairs that are
+    closer than ``WIDE`` times the noise of labels, their OKS sigma times the root of the area,
+    are seen from the side and tell nothing.
+
+    Of ears and shoulders, and of hips and knees, this is not true: heads turn, legs cross.
+
+    Args:
+        keypoints: (17, 3) x and y in image px, and v.
+        area: of the person in px².
+    """
+    return any(_opposed(keypoints, area, *pairs) for pairs in SAME_WAY)
+
+
+def _opposed(
+    keypoints: NDArray[np.float64], area: float, upper: tuple[int, int], lower: tuple[int, int]
+) -> bool:
+    if not keypoints[[*upper, *lower], 2].all():
+        return False
+    across = [keypoints[left, :2] - keypoints[right, :2] for left, right in (upper, lower)]
+    lengths = [float(np.linalg.norm(vector)) for vector in across]
+    noise = [COCO17.sigmas[left] * max(area, 0) ** 0.5 for left, _ in (upper, lower)]
+    wide = all(length > WIDE * n for length, n in zip(lengths, noise, strict=True))
+    return wide and float(across[0] @ across[1]) < -0.5 * lengths[0] * lengths[1]
+
+
+def _look(image: ImageInfo) -> Look:
+    try:
+        data = read_bytes(image.path)
+    except DataError as error:
+        return Look(image, None, str(error))
+    try:
+        decode_image(data, image.path, image.wh)
+    except DataError as error:
+        return Look(image, image_hash(data), str(error))
+    return Look(image, image_hash(data), None)
+
+
+def _domain(image: ImageInfo) -> str:
+    return {True: "synthetic", False: "real", None: "unknown"}[image.is_synthetic]
+
+
+def _broken(file: AnnotationFile, looks: Sequence[Look]) -> Iterator[Finding]:
+    """What training refuses, as far as it is there."""
+    for problem in file.problems:
+        yield Finding(problem.kind, problem.cases, refused=True)
+    if not file.people:
+        yield Finding("nobody with a labelled joint", [str(file)], refused=True)
+    told = {case for problem in file.problems for case in problem.cases}
+    used = {person.image_id for person in file.people}
+    bad = [look for look in looks if look.problem and str(look.image.path) not in told]
+    needed = [str(look.problem) for look in bad if look.image.id in used]
+    others = [str(look.problem) for look in bad if look.image.id not in used]
+    yield Finding("unreadable images", needed, refused=True)
+    yield Finding("missing or unreadable images without people", others)
+
+
+def _odd(file: AnnotationFile, looks: Sequence[Look]) -> Iterator[Finding]:
+    """What training takes, but its reader should know."""
+    people, used = file.people, {person.image_id for person in file.people}
+    empty = [image for image in people.images if image.id not in used]
+    nobody = [a for a in people.others if not a.is_crowd and not a.keypoints[:, 2].any()]
+    domains = {image.is_synthetic for image in people.images}
+    untold = [image for image in people.images if image.is_synthetic is None and len(domains) > 1]
+    swapped = [a for a in people if swapped_parts(a.keypoints, a.area)]
+    yield Finding("images with the same content", _duplicates(looks))
+    yield Finding("images without is_synthetic, which others tell", _paths(untold))
+    yield Finding("images without a labelled person", _paths(empty))
+    yield Finding(f"annotations {UNLABELLED}", _names(nobody))
+    yield Finding("boxes that reach out of their image", _names(filter(_box_outside, people)))
+    yield Finding("joints outside of their image", _names(filter(_joints_outside, people)))
+    yield Finding("left and right perhaps exchanged", _names(swapped))
+
+
+def _duplicates(looks: Sequence[Look]) -> list[str]:
+    same: dict[str, list[str]] = defaultdict(list)
+    for look in looks:
+        if look.hash:
+            same[look.hash].append(str(look.image.path))
+    return [" = ".join(paths) for paths in same.values() if len(paths) > 1]
+
+
+def _box_outside(person: Annotation) -> bool:
+    left, top, width, height = person.box_xywh
+    far = (left + width - person.image_wh[0], top + height - person.image_wh[1], -left, -top)
+    return bool(max(far) > MARGIN)
+
+
+def _joints_outside(person: Annotation) -> bool:
+    xy = person.keypoints[person.keypoints[:, 2] > 0, :2]
+    last = np.array(person.image_wh) - 1
+    return bool((xy < -MARGIN).any() or (xy > last + MARGIN).any())
+
+
+def _paths(images: Iterable[ImageInfo]) -> list[str]:
+    return [str(image.path) for image in images]
+
+
+def _names(people: Iterable[Annotation]) -> list[str]:
+    return [f"annotation {person.id} of {person.image_path}" for person in people]

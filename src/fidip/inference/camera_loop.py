@@ -1,0 +1,109 @@
+"""What a camera shows, drawn and encoded as it comes, with its frame rate and latency."""
+
+from __future__ import annotations
+
+from array import array
+from collections import deque
+from collections.abc import Generator
+from dataclasses import dataclass
+from time import perf_counter
+
+import numpy as np
+
+from fidip.inference.concurrency import Behind, latest, prefetch
+from fidip.inference.overlay import Overlay, Person, VideoWriter
+from fidip.inference.person_selection import seen
+from fidip.inference.smoothing.chain import Floats, Scores, Step
+from fidip.inference.tracker import Finder
+from fidip.inference.webcam import Camera
+from fidip.io.video import Frame, Image
+
+WAITING = 2
+"""Frames that wait to be drawn; more would only be late."""
+
+
+def camera_frames(camera: Camera) -> Generator[Frame]:
+    """The frames of a camera, read by a thread of its own: the newest one, or all of a file."""
+    return latest(camera) if camera.is_live else prefetch(camera, depth=1)
+
+
+@dataclass(frozen=True)
+class Follower:
+    """One infant before a camera: searched for or followed, and smoothed with the frames so far.
+
+    Attributes:
+        finder: of the infant.
+        step: smooths its keypoints.
+    """
+
+    finder: Finder
+    step: Step
+
+    def __call__(self, image: Image, time: float) -> tuple[Floats, Scores, Floats]:
+        """Keypoints, scores and box in the next frame, unknown where the infant is lost.
+
+        Args:
+            image: (H, W, 3) uint8 RGB.
+            time: of the frame in s, later than that of the frame before.
+        """
+        xy, scores, box_xywh = seen(self.finder(image), self.finder.lost)
+        return *self.step(time, xy, scores), box_xywh
+
+
+class Speed:
+    """Frame rate and latency of a recording.
+
+    Attributes:
+        latencies_s: seconds from the arrival of each frame to its drawn overlay.
+        frames: frames that the camera gave.
+    """
+
+    def __init__(self) -> None:
+        self.latencies_s = array("d")
+        self.frames = 0
+        self._start = self._last = perf_counter()
+
+    def add(self, frame: Frame) -> None:
+        """Count a frame whose overlay has just been drawn."""
+        self.frames, self._last = frame.index + 1, perf_counter()
+        self.latencies_s.append(self._last - frame.arrived)
+
+    @property
+    def fps(self) -> float:
+        """Frames drawn in a second, from the start to the last one."""
+        return len(self.latencies_s) / max(self._last - self._start, 1e-9)
+
+    def __str__(self) -> str:
+        if not self.latencies_s:
+            return "no frame was drawn"
+        usual, high = 1000 * np.percentile(self.latencies_s, (50, 95))
+        return (
+            f"{self.fps:.1f} frames/s, {self.frames - len(self.latencies_s)} of {self.frames} left "
+            f"out; latency from frame to overlay {usual:.0f} ms (median), {high:.0f} ms (95th "
+            "percentile)"
+        )
+
+
+class LiveOverlay(Behind[tuple[Frame, Person]]):
+    """Draws people on the frames that are put, in place, and encodes them, in a thread of its own.
+
+    Args:
+        overlay: how they are drawn.
+        writer: takes the frames.
+    """
+
+    def __init__(self, overlay: Overlay, writer: VideoWriter) -> None:
+        super().__init__(self._draw, WAITING)
+        self.overlay, self.writer = overlay, writer
+        self.speed = Speed()
+        self._past: deque[Person] = deque(maxlen=max(1, overlay.ghosts))
+
+    def _draw(self, item: tuple[Frame, Person]) -> None:
+        frame, person = item
+        drawn = len(self.speed.latencies_s)
+        video_fps = drawn / frame.time if frame.time else 0.0
+        text = self.overlay.caption(frame.time, video_fps, self.speed.fps)
+        self.overlay.draw(frame.image, [person], text, self._past)
+        self.speed.add(frame)
+        self.writer.write(frame.image, frame.time)
+        self._past.append(person)

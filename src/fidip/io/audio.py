@@ -1,0 +1,83 @@
+"""The sound of a video, carried over into another file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import av
+from av.audio.stream import AudioStream
+from av.container import InputContainer, OutputContainer
+from av.packet import Packet
+
+from fidip.io.video import open_av
+
+COPIED = ("aac", "mp3", "mp3float", "opus", "libopus", "flac")
+"""Decoders of what browsers play in an mp4."""
+RATE = 48_000
+"""Samples a second of sound that is encoded again."""
+
+
+class Sound:
+    """The first sound track of a file, as a track of an mp4 that is being written.
+
+    Packets are copied where browsers play them in an mp4, and encoded as AAC where they do not, as
+    with the PCM of old cameras, which mp4 cannot always hold.
+
+    Args:
+        source: the file.
+        container: the mp4; no packet may have been written yet.
+    """
+
+    def __init__(self, source: Path, container: OutputContainer) -> None:
+        self._source, self._container = source, container
+        self._stream: AudioStream | None = None
+        with open_av(source) as opened:
+            if not opened.streams.audio:
+                return
+            track = opened.streams.audio[0]
+            if track.codec_context is None:
+                return  # there is no decoder for it
+            self._is_copied = track.codec_context.name in COPIED
+            if self._is_copied:
+                self._stream = container.add_stream_from_template(track)
+            else:
+                self._stream = container.add_stream("aac", rate=RATE, layout="stereo")
+
+    def write(self, end: float) -> None:
+        """Append the sound up to ``end`` s; of damaged sound what comes before the damage."""
+        if self._stream is None:
+            return
+        read = self._copied if self._is_copied else self._encoded
+        with open_av(self._source) as opened:
+            for packet in read(opened, self._stream, end):
+                try:
+                    self._container.mux(packet)
+                except av.FFmpegError as error:
+                    if isinstance(error, OSError):
+                        raise  # the disk's fault, not the sound's
+                    return
+
+    def _copied(
+        self, opened: InputContainer, stream: AudioStream, end: float
+    ) -> Iterator[Packet[AudioStream]]:
+        with suppress(av.FFmpegError):
+            for packet in opened.demux(opened.streams.audio[0]):
+                if packet.pts is None or packet.time_base is None:
+                    continue  # the empty one at the end
+                if packet.pts * packet.time_base <= end:
+                    packet.stream = stream
+                    yield packet
+
+    def _encoded(
+        self, opened: InputContainer, stream: AudioStream, end: float
+    ) -> Iterator[Packet[AudioStream]]:
+        resampler = av.AudioResampler(format="fltp", layout="stereo", rate=RATE)
+        with suppress(av.FFmpegError):
+            for frame in opened.decode(opened.streams.audio[0]):
+                if frame.time is not None and frame.time > end:
+                    break
+                for part in resampler.resample(frame):
+                    yield from stream.encode(part)
+        yield from stream.encode(None)

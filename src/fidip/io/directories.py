@@ -1,0 +1,78 @@
+"""Folders that results are written to: checked before work starts, and left as they were where it fails."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+
+from fidip.core.errors import ConfigError, shown
+from fidip.io.atomic import disk_errors, require_file, require_folder
+
+PROBE = b"\0" * (1 << 16)
+"""Written and removed to see that a folder can be written to and its disk is not full."""
+
+
+@contextmanager
+def output_folder(
+    out: Path, names: Sequence[str] = (), setting: str | None = None
+) -> Iterator[None]:
+    """Make a folder that can be written to; in the end remove new folders that stayed empty.
+
+    Args:
+        out: the folder.
+        names: of the outputs, below ``out``.
+        setting: what names the folder, for the message; ``out=DIR`` unless it is given.
+
+    Raises:
+        DiskError: it, or an output, cannot be written, or the disk is full.
+    """
+    setting = setting or f"out={shown(out)}"
+    require_folder(out, setting)
+    for name in names:
+        require_file(out / name, setting)
+    new = missing_folders([out, *((out / name).parent for name in names)])
+    try:
+        with disk_errors(out, setting):
+            out.mkdir(parents=True, exist_ok=True)
+            with NamedTemporaryFile(prefix=".fidip-", dir=out) as probe:
+                probe.write(PROBE)
+                probe.flush()
+                os.fsync(probe.fileno())
+        yield
+    finally:
+        remove_empty(new)
+
+
+def require_new(out: Path, names: Sequence[str]) -> None:
+    """Check that no file of an earlier run would be replaced.
+
+    Args:
+        out: folder of the outputs.
+        names: of all outputs to be written, below ``out``.
+
+    Raises:
+        ConfigError: one of them exists.
+    """
+    there = [name for name in names if os.path.lexists(out / name)]
+    if there:
+        raise ConfigError(
+            f"out={shown(out)}: holds {len(there)} of the {len(names)} files to be written (the "
+            f"first: {there[0]}); expected none. Choose another out=DIR, or replace them with "
+            "overwrite=true"
+        )
+
+
+def missing_folders(folders: Iterable[Path]) -> list[Path]:
+    """Those of some folders and of their parents that do not exist."""
+    every = {parent for folder in folders for parent in (folder, *folder.parents)}
+    return [folder for folder in every if not os.path.lexists(folder)]
+
+
+def remove_empty(folders: Iterable[Path]) -> None:
+    """Remove those folders in which nothing is, the innermost first."""
+    for folder in sorted(folders, key=lambda folder: -len(folder.parts)):
+        with suppress(OSError):  # it is not empty, or was never made
+            folder.rmdir()

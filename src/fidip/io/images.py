@@ -1,0 +1,75 @@
+"""Photographs as arrays and as files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from fidip.core.errors import DataError, shown
+
+cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # our error says it in one line
+
+HEIC_BRANDS = (b"ftypheic", b"ftypheix", b"ftypheim", b"ftypmif1", b"ftyphevc")
+TO_JPEG = "Convert it to JPEG, for example with 'heif-convert IN.heic OUT.jpg', and run again"
+JPEG_QUALITY = 95
+
+
+def decode_rgb(data: bytes, path: Path) -> NDArray[np.uint8]:
+    """Decode the bytes of an image file, turned as its EXIF orientation says.
+
+    Grey images get three equal channels, alpha is dropped, 16 bits become 8, CMYK becomes RGB. Of
+    an animation the first picture is taken.
+
+    Args:
+        data: content of the file.
+        path: the file, for the message.
+
+    Returns:
+        (H, W, 3) uint8 RGB image.
+
+    Raises:
+        DataError: the file is empty, not an image, cut short, or too large to be decoded.
+    """
+    if not data:
+        raise DataError(f"{shown(path)}: the file is empty; copy it again")
+    if data[4:12] in HEIC_BRANDS:
+        raise DataError(f"{shown(path)}: is a HEIC image, which cannot be read. {TO_JPEG}")
+    buffer = np.frombuffer(data, dtype=np.uint8)
+    try:
+        image: NDArray[np.uint8] | None = cv2.imdecode(buffer, cv2.IMREAD_COLOR_RGB)
+    except cv2.error as error:  # the header announces more pixels than OpenCV decodes
+        raise DataError(
+            f"{shown(path)}: cannot be decoded ({_reason(error)}); expected an image of at most "
+            "2^30 px. Copy it again, or make it smaller"
+        ) from error
+    if image is None:
+        raise DataError(f"{shown(path)}: not an image, or cut short; copy it again")
+    return image
+
+
+def encode_image(image: NDArray[np.uint8], suffix: str) -> bytes:
+    """Encode a (H, W, 3) uint8 RGB image in the format that a file suffix stands for.
+
+    Raises:
+        ValueError: the format cannot hold the image, or is unknown.
+
+    Example:
+        >>> encode_image(np.zeros((8, 8, 3), np.uint8), ".jpg")[:2].hex()
+        'ffd8'
+    """
+    options = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY] if suffix in (".jpg", ".jpeg") else []
+    try:
+        done, data = cv2.imencode(suffix, image[..., ::-1], options)
+    except cv2.error as error:
+        raise ValueError(f"{suffix}: {_reason(error)}") from error
+    if not done:
+        raise ValueError(f"{suffix}: cannot hold an image of shape {image.shape}")
+    return data.tobytes()
+
+
+def _reason(error: cv2.error) -> str:
+    """What OpenCV says, without the place in its source."""
+    return " ".join(str(error.err).split())

@@ -1,0 +1,95 @@
+"""JSON files of unknown origin: their content, or one line that says what is wrong with them."""
+
+from __future__ import annotations
+
+import json
+import reprlib
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from fidip.core.errors import DataError
+
+AGAIN = "copy or export it again"
+
+
+def read_json(path: Path, remedy: str = AGAIN) -> Any:
+    """Return the content of a JSON file in UTF-8, or in UTF-16 or UTF-32.
+
+    Numbers may be NaN or infinite, as Python writes them: the readers of fields check that.
+
+    Args:
+        path: the file.
+        remedy: what to do about a damaged file, for the message.
+
+    Raises:
+        DataError: the file is missing, unreadable, empty, not JSON, nested too deeply, or has a key
+            twice in one object, of which either value may be meant.
+    """
+    data = read_bytes(path)
+    if not data.strip():
+        raise DataError(f"{path}: the file is empty; {remedy}")
+    try:
+        return json.loads(data, object_pairs_hook=_unique, parse_int=_integer)
+    except _TwiceError as error:
+        raise DataError(
+            f"{path}: an object has the key {error} twice; expected it once. Remove one of the two"
+        ) from error
+    except RecursionError as error:
+        raise DataError(
+            f"{path}: lists or objects are nested too deeply for any known format; {remedy}"
+        ) from error
+    except UnicodeDecodeError as error:
+        raise DataError(
+            f"{path}: not text in UTF-8 ({error.reason} at byte {error.start}); save it as UTF-8"
+        ) from error
+    except ValueError as error:
+        raise DataError(f"{path}: not valid JSON ({error}); {remedy}") from error
+
+
+def read_object(path: Path, remedy: str = AGAIN) -> dict[str, Any]:
+    """Return the content of a JSON file that holds an object; as ``read_json``.
+
+    Raises:
+        DataError: as ``read_json`` does, or the file holds something else.
+    """
+    content = read_json(path, remedy)
+    if not isinstance(content, dict):
+        raise DataError(f"{path}: holds {reprlib.repr(content)}; expected a JSON object; {remedy}")
+    return content
+
+
+def read_bytes(path: Path) -> bytes:
+    """Return the content of a file.
+
+    Raises:
+        DataError: it cannot be read, or is a folder, a pipe or a device.
+    """
+    try:
+        if path.exists() and not path.is_file():
+            raise DataError(f"{path}: not a regular file; expected a file to read")
+        return path.read_bytes()
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read ({error.strerror})") from error
+    except ValueError as error:  # a NUL or half a surrogate pair in its name
+        raise DataError(f"{str(path)!a}: no file can have this name ({error})") from error
+
+
+class _TwiceError(Exception):
+    """A key that an object has twice."""
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    content = dict(pairs)
+    if len(content) < len(pairs):
+        ((twice, _),) = Counter(key for key, _ in pairs).most_common(1)
+        raise _TwiceError(ascii(twice)[:80])
+    return content
+
+
+def _integer(digits: str) -> int | float:
+    """An integer; where Python refuses to make one of so many digits, an infinite number."""
+    try:
+        return int(digits)
+    except ValueError:
+        return float(digits)

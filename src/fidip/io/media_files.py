@@ -1,0 +1,112 @@
+"""Which files are photographs and videos, and how ``source=`` names them."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterable
+from pathlib import Path
+
+from fidip.core.errors import DataError, shown
+from fidip.io.images import TO_JPEG
+
+PHOTOS = frozenset(
+    {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".dib", ".webp", ".tif", ".tiff", ".avif",
+     ".gif", ".jp2", ".pnm", ".ppm", ".pgm", ".pbm"}
+)  # fmt: skip
+VIDEOS = frozenset(
+    {".mp4", ".mov", ".m4v", ".avi", ".mkv", ".webm", ".mts", ".m2ts", ".ts", ".3gp", ".3g2",
+     ".mpg", ".mpeg", ".wmv", ".asf", ".flv", ".ogv"}
+)  # fmt: skip
+EXPORT = "Export it as JPEG and run again"
+HEIC = (".heic", ".heif", ".hif")
+RAW = (".dng", ".cr2", ".cr3", ".nef", ".arw", ".orf", ".rw2", ".raf", ".raw")
+UNSUPPORTED = {
+    **dict.fromkeys(HEIC, TO_JPEG),
+    **dict.fromkeys((*RAW, ".jxl", ".svg", ".psd", ".ico", ".exr", ".hdr"), EXPORT),
+    **dict.fromkeys((".rm", ".rmvb", ".swf", ".r3d", ".braw"), "Convert it to mp4 and run again"),
+}
+"""Kinds of photographs and videos that cannot be read, and what to do about each."""
+
+
+def is_photo(path: Path) -> bool:
+    """Whether the name is that of a photograph; anything else is tried as a video."""
+    return path.suffix.lower() in PHOTOS
+
+
+def is_media(path: Path) -> bool:
+    """Whether a name is that of a photograph or video, supported or not; hidden files are neither."""
+    suffix = path.suffix.lower()
+    return not path.name.startswith(".") and (suffix in PHOTOS | VIDEOS or suffix in UNSUPPORTED)
+
+
+def find_media(source: str) -> list[Path]:
+    """The photographs and videos that a file, a folder or a pattern names, by name.
+
+    What exists under the very name is taken first: brackets and stars are a pattern only where
+    there is no such file. Files of a folder that are no photographs or videos are passed over.
+
+    Raises:
+        DataError: there are none.
+    """
+    try:
+        return _find_media(source)
+    except (OSError, ValueError, NotImplementedError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise DataError(
+            f"source={shown(source)}: cannot be looked up ({reason}); expected a file, a folder or "
+            "a pattern. Correct source="
+        ) from error
+
+
+def _find_media(source: str) -> list[Path]:
+    if not source:
+        raise DataError("source= is empty; expected a file, a folder or a pattern. Name one")
+    path = Path(source)
+    if path.is_dir():
+        found = sorted(p for p in path.iterdir() if is_media(p))
+        if not found:
+            raise DataError(
+                f"source={shown(source)}: the folder holds no photograph and no video; subfolders "
+                f"are not read. For those give source='{shown(source)}/**/*.jpg'"
+            )
+        return found
+    if os.path.lexists(path):
+        return [path]
+    found = sorted(p for p in _glob(path) if not p.is_dir() and not p.name.startswith("."))
+    if not found:
+        raise DataError(
+            f"source={shown(source)}: no such file or folder, and no file matches it as a pattern"
+        )
+    return found
+
+
+def _glob(pattern: Path) -> Iterable[Path]:
+    """The files that match a pattern, the first folders of which are literal where they exist."""
+    base, parts = Path(), list(pattern.parts)
+    while len(parts) > 1 and os.path.lexists(base / parts[0]):
+        base /= parts.pop(0)
+    return base.glob("/".join(parts))
+
+
+def check_readable(path: Path) -> None:
+    """Check a file without decoding it.
+
+    Raises:
+        DataError: it is of a kind that cannot be read, missing, unreadable or no regular file.
+    """
+    suffix = path.suffix.lower()
+    if suffix in UNSUPPORTED:
+        raise DataError(f"{shown(path)}: {suffix} files cannot be read. {UNSUPPORTED[suffix]}")
+    try:
+        mode = path.stat().st_mode
+    except OSError as error:
+        what = "is a link to nothing" if path.is_symlink() else f"cannot be read ({error.strerror})"
+        raise DataError(f"{shown(path)}: {what}; expected a photograph or video") from error
+    if not stat.S_ISREG(mode):  # opening a pipe would wait for ever
+        kind = "folder" if stat.S_ISDIR(mode) else "pipe, socket or device"
+        raise DataError(f"{shown(path)}: is a {kind}; expected a photograph or video")
+    if not os.access(path, os.R_OK):
+        raise DataError(
+            f"{shown(path)}: cannot be read (permission denied). Allow it and run again"
+        )

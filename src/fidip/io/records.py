@@ -1,0 +1,256 @@
+"""JSON records of unknown quality, checked field by field; every problem is one line."""
+
+from __future__ import annotations
+
+import math
+import os
+import reprlib
+import unicodedata
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fidip.core.errors import DataError
+from fidip.core.skeleton import COCO17
+from fidip.core.types import ImageSize
+
+T = TypeVar("T")
+NAMED = 3
+"""How many of a file's problems its error spells out; the others are counted."""
+SMALLEST_BOX = 4
+"""Longer side in px, within the image, from which every augmentation leaves something to crop."""
+
+
+LARGEST = 1e12
+"""Beyond it neither a coordinate in px nor an area in px² is meant."""
+LONGEST_SIDE = 2**20
+"""px of an image that OpenCV reads."""
+LONGEST_TEXT = 1000
+LONGEST_NAME = 255
+"""Bytes of a file name that file systems take."""
+
+
+class RecordError(Exception):
+    """A record is not what it should be; the message says which field, and what was expected."""
+
+
+def parse_records(
+    path: Path, kind: str, records: Iterable[Any], parse: Callable[[dict[str, Any]], T]
+) -> list[T]:
+    """Parse all records of a file; whatever is wrong with them comes out in one error.
+
+    Raises:
+        DataError: names the first problems and counts the others.
+    """
+    parsed, problems = try_records(kind, records, parse)
+    if problems:
+        raise DataError(f"{path}: {listed(problems)}; correct the file")
+    return parsed
+
+
+def try_records(
+    kind: str, records: Iterable[Any], parse: Callable[[dict[str, Any]], T]
+) -> tuple[list[T], list[str]]:
+    """Parse the records that can be parsed.
+
+    Args:
+        kind: what a record is called in the messages.
+        records: JSON values that should be objects with an ``id``.
+        parse: makes a value of a record, or raises RecordError.
+
+    Returns:
+        The values, and a message for every other record.
+    """
+    parsed, problems = [], []
+    for position, record in enumerate(records):
+        try:
+            parsed.append(parse(_as_object(record)))
+        except RecordError as problem:
+            problems.append(f"{kind} {_name(record, position)}: {problem}")
+    return parsed, problems
+
+
+def _as_object(record: Any) -> dict[str, Any]:
+    if not isinstance(record, dict):
+        raise RecordError(f"is {reprlib.repr(record)}, expected an object")
+    return record
+
+
+def _name(record: Any, position: int) -> str:
+    """The record's id, or where it stands in its list when it has none."""
+    if isinstance(record, dict) and "id" in record:
+        return reprlib.repr(record["id"])
+    return f"at position {position}"
+
+
+def listed(problems: Sequence[str]) -> str:
+    """The first problems in words, the others in number."""
+    more = len(problems) - NAMED
+    return "; ".join(problems[:NAMED]) + (f"; and {more} more problems" if more > 0 else "")
+
+
+def integer(record: dict[str, Any], field: str) -> int:
+    """Return a field that is a whole number of 64 bits."""
+    value = record.get(field)
+    if type(value) is not int or not -(2**63) <= value < 2**63:
+        raise RecordError(f"{field} is {_shown(record, field)}, expected an integer of 64 bits")
+    return value
+
+
+def number(record: dict[str, Any], field: str) -> float:
+    """Return a field that is a finite number."""
+    value = record.get(field)
+    if not _is_number(value):
+        raise RecordError(
+            f"{field} is {_shown(record, field)}, expected a finite number{_limit(value)}"
+        )
+    return float(record[field])
+
+
+def positive(record: dict[str, Any], field: str) -> float:
+    """Return a field that is a finite number above 0."""
+    value = number(record, field)
+    if value <= 0:
+        raise RecordError(f"{field} is {value:g}, expected a number above 0")
+    return value
+
+
+def pixels(record: dict[str, Any], field: str) -> int:
+    """Return a field that is the width or height of an image; 640.0 counts as 640."""
+    value: Any = record.get(field)
+    if type(value) not in (int, float) or not 1 <= value <= LONGEST_SIDE or value % 1:
+        raise RecordError(
+            f"{field} is {_shown(record, field)}, expected a whole number of px from 1 to "
+            f"{LONGEST_SIDE}"
+        )
+    return int(value)
+
+
+def flag(record: dict[str, Any], field: str) -> bool | None:
+    """Return a field that is true or false, also as 1 or 0; None where it is missing or null."""
+    value = record.get(field)
+    if value is not None and (type(value) not in (bool, int) or value not in (0, 1)):
+        raise RecordError(f"{field} is {_shown(record, field)}, expected true or false")
+    return None if value is None else bool(value)
+
+
+def text(record: dict[str, Any], field: str) -> str:
+    """Return a field that is a string with something in it, on one line that can be printed."""
+    value = record.get(field)
+    if not isinstance(value, str) or not value:
+        raise RecordError(f"{field} is {_shown(record, field)}, expected a text")
+    if len(value) > LONGEST_TEXT:
+        raise RecordError(
+            f"{field} is {_shown(record, field)} of {len(value)} characters, expected at most "
+            f"{LONGEST_TEXT}"
+        )
+    if not all(map(_is_plain, value)):
+        raise RecordError(
+            f"{field} is {value!a}, expected a text without control characters and halves of "
+            "surrogate pairs"
+        )
+    return value
+
+
+def file_name(record: dict[str, Any], field: str = "file_name") -> str:
+    """Return a field that is a path of a file below a folder, and stays below it."""
+    return below(field, text(record, field))
+
+
+def below(field: str, name: str) -> str:
+    """Return a relative path that does not leave its folder.
+
+    Raises:
+        RecordError: it is absolute, leads out of the folder, or names the folder itself.
+    """
+    if os.path.isabs(name) or os.path.normpath(name).split(os.sep)[0] in (".", ".."):
+        raise RecordError(
+            f"{field} is {reprlib.repr(name)}, expected a path inside the folder of images"
+        )
+    if any(len(part.encode()) > LONGEST_NAME for part in name.split("/")):
+        raise RecordError(
+            f"{field} is {reprlib.repr(name)}, expected names of at most {LONGEST_NAME} bytes"
+        )
+    return name
+
+
+def objects(record: dict[str, Any], field: str) -> list[dict[str, Any]]:
+    """Return a field that is a list of objects; empty where it is missing or null."""
+    values = record.get(field)
+    if values is None:
+        return []
+    if not isinstance(values, list) or not all(isinstance(value, dict) for value in values):
+        raise RecordError(f"{field} is {_shown(record, field)}, expected a list of objects")
+    return values
+
+
+def mapping(record: dict[str, Any], field: str) -> dict[str, Any]:
+    """Return a field that is an object."""
+    value = record.get(field)
+    if not isinstance(value, dict):
+        raise RecordError(f"{field} is {_shown(record, field)}, expected an object")
+    return value
+
+
+def numbers(record: dict[str, Any], field: str, count: int) -> NDArray[np.float64]:
+    """Return a field that is a list of ``count`` finite numbers, as a (count,) array."""
+    values = record.get(field)
+    if not isinstance(values, list):
+        raise RecordError(f"{field} is {_shown(record, field)}, expected a list of numbers")
+    if len(values) != count:
+        raise RecordError(f"{field} has {len(values)} values, expected {count}")
+    odd = next((value for value in values if not _is_number(value)), values)
+    if odd is not values:
+        raise RecordError(f"{field} has {reprlib.repr(odd)}, expected finite numbers{_limit(odd)}")
+    return np.array(values, dtype=np.float64)
+
+
+def box(record: dict[str, Any], image_wh: ImageSize) -> NDArray[np.float64]:
+    """Return ``bbox``, a (4,) box xywh in image px that is large enough to crop and meets the image."""
+    bbox = numbers(record, "bbox", 4)
+    left, top, width, height = bbox.tolist()
+    if width <= 0 or height <= 0:
+        raise RecordError(f"bbox {bbox.tolist()} has no area, expected width and height above 0")
+    if left >= image_wh[0] or top >= image_wh[1] or left + width <= 0 or top + height <= 0:
+        size = "x".join(map(str, image_wh))
+        raise RecordError(f"bbox {bbox.tolist()} lies outside its image of {size} px")
+    shown = np.minimum(bbox[:2] + bbox[2:], image_wh) - np.maximum(bbox[:2], 0)
+    if shown.max() < SMALLEST_BOX:
+        raise RecordError(f"bbox {bbox.tolist()} shows less than {SMALLEST_BOX} px of a person")
+    return bbox
+
+
+def keypoints(record: dict[str, Any]) -> NDArray[np.float64]:
+    """Return ``keypoints``, a (K, 3) array of x and y in image px and visibility."""
+    triplets = numbers(record, "keypoints", 3 * len(COCO17)).reshape(-1, 3)
+    odd = set(triplets[:, 2].tolist()) - {0, 1, 2}
+    if odd:
+        raise RecordError(f"keypoints has visibility {min(odd):g}, expected 0, 1 or 2")
+    return triplets
+
+
+def _is_number(value: object) -> bool:
+    """Whether a JSON value is a number that arithmetic on pixels cannot overflow; true is none."""
+    return type(value) in (int, float) and -LARGEST <= value <= LARGEST  # type: ignore[operator]
+
+
+def _limit(value: object) -> str:
+    """The limit that a value exceeds, for its message; nothing for what is no finite number."""
+    too_large = type(value) is int or (type(value) is float and math.isfinite(value))
+    return f" between -{LARGEST:g} and {LARGEST:g}" if too_large else ""
+
+
+def _is_plain(character: str) -> bool:
+    return character.isprintable() or unicodedata.category(character) not in (
+        "Cc",
+        "Cs",
+        "Zl",
+        "Zp",
+    )
+
+
+def _shown(record: dict[str, Any], field: str) -> str:
+    return reprlib.repr(record[field]) if field in record else "missing"

@@ -1,0 +1,312 @@
+"""Weights from and to files.
+
+Reads what PyTorch, safetensors and TF.js write, under the names of ``fidip.nn.weights.official``, and never runs
+code that a file contains. ``zoo:NAME`` and ``bundled:NAME`` stand for files: see ``fidip.nn.weights.model_zoo``.
+"""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.torch import load_file, save
+from torch import Tensor, nn
+from torch.serialization import safe_globals
+
+from fidip.core.errors import CheckpointError
+from fidip.io.atomic import write_whole
+from fidip.nn.weights.architecture import net_of
+from fidip.nn.weights.model_zoo import BUNDLED, ONNX, ZOO, bundled, entry_of, fetch
+from fidip.nn.weights.official import family_of
+from fidip.nn.weights.tfjs import is_tfjs, read_tfjs
+
+TRAINING_IMAGES = "training_images"
+"""Name under which the data module's part of our checkpoints keeps image hashes."""
+
+STATES = ("best_state_dict", "state_dict")
+"""Entries of a checkpoint that hold the network; the first that is there is taken."""
+
+# Checkpoints keep scores and colours beside the weights as NumPy's numbers and arrays. Files from
+# before NumPy 2 name its module without the underscore.
+NUMBERS: list[Any] = [
+    np.ndarray,
+    np.dtype,
+    *{type(np.dtype(code)) for code in np.typecodes["AllInteger"] + "?efd"},
+    *(
+        (make, f"numpy.{module}.multiarray.{name}")
+        for name, value in (("scalar", np.float64()), ("_reconstruct", np.empty(0)))
+        for make in (value.__reduce__()[0],)
+        for module in ("core", "_core")
+    ),
+]
+
+IN_FOLDERS = "model.safetensors"
+"""The weights in a folder of ``transformers``."""
+
+Tensors = dict[str, Tensor]
+
+
+@dataclass(frozen=True)
+class Weights:
+    """What a file holds, under our names.
+
+    Attributes:
+        path: the file.
+        family: whose names it uses.
+        tensors: by the names they have in our networks.
+        names: the file's own names, by ours.
+        others: its other entries with tensors, such as ``domain_classifier.*``; not read.
+    """
+
+    path: Path
+    family: str
+    tensors: Tensors
+    names: dict[str, str]
+    others: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class LoadReport:
+    """How a file's tensors compare with a network's.
+
+    Attributes:
+        path: the file.
+        family: whose names it uses.
+        loaded: the network's names of what was loaded.
+        unused: the file's names of what was not.
+        missing: the network's names of what the file does not have, or not in that shape.
+    """
+
+    path: Path
+    family: str
+    loaded: tuple[str, ...]
+    unused: tuple[str, ...]
+    missing: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return (
+            f"{'warning: partial ' if self.missing else ''}weights: {len(self.loaded)} tensors "
+            f"loaded from {self.path} ({self.family}), "
+            f"{_counted('unused', self.unused)}, {_counted('missing', self.missing)}"
+        )
+
+
+def load_weights(net: nn.Module, ckpt: str | Path, allow_partial: bool = False) -> LoadReport:
+    """Fill every tensor of ``net`` from a file.
+
+    Args:
+        net: the network.
+        ckpt: a file of one of ``fidip.nn.weights.official.FAMILIES``, a folder of ``transformers``,
+            ``zoo:NAME`` or ``bundled:NAME``.
+        allow_partial: fill what the file has; the rest of ``net`` stays as it is.
+
+    Raises:
+        CheckpointError: the file is missing, unreadable, or does not fit the network. The
+            network is then as it was.
+    """
+    return fill(net, read_weights(ckpt), allow_partial)
+
+
+def read_weights(ckpt: str | Path, setting: str = "ckpt") -> Weights:
+    """Return the tensors of a file under our names.
+
+    Args:
+        ckpt: as for ``load_weights``.
+        setting: the key that names the file, for messages.
+
+    Raises:
+        CheckpointError: the file is missing, or holds no tensors.
+    """
+    path = resolve(str(ckpt), setting)
+    tensors, others = _split(_read(path))
+    if not tensors:
+        raise CheckpointError(
+            f"{path}: holds no tensors; they are looked for in {', '.join(STATES)} and outermost"
+        )
+    odd = [name for name, tensor in tensors.items() if not _is_plain(tensor)]
+    if odd:
+        raise CheckpointError(
+            f"{path}: {len(odd)} of {len(tensors)} tensors are sparse, complex, quantized or nested "
+            f"({_some(odd)}); expected dense real tensors. Save the plain state_dict"
+        )
+    family = family_of(tensors)
+    names = {family.ours(name): name for name in tensors}
+    ours = family.join({new: tensors[old] for new, old in names.items()})
+    return Weights(path, family.title, ours, {name: names.get(name, name) for name in ours}, others)
+
+
+def fill(net: nn.Module, weights: Weights, allow_partial: bool = False) -> LoadReport:
+    """Copy weights into ``net``; arguments and errors as of ``load_weights``."""
+    own, theirs = net.state_dict(), weights.tensors
+    fitting = {n: theirs[n] for n in own if n in theirs and theirs[n].shape == own[n].shape}
+    report = LoadReport(
+        weights.path,
+        weights.family,
+        loaded=tuple(fitting),
+        unused=(*(weights.names[n] for n in theirs if n not in fitting), *weights.others),
+        missing=tuple(n for n in own if n not in fitting and not _is_count(n)),
+    )
+    if report.missing and not (allow_partial and any(not _is_count(n) for n in fitting)):
+        raise CheckpointError(f"{report.path}: {_misfit(report, own, theirs)}")
+    broken = [name for name, tensor in fitting.items() if not tensor.isfinite().all()]
+    if broken:
+        raise CheckpointError(
+            f"{report.path}: {len(broken)} of {len(fitting)} tensors hold NaN or infinite values "
+            f"({_some(broken)}), as after a training run that diverged; give another checkpoint"
+        )
+    net.load_state_dict({**own, **fitting})
+    return report
+
+
+def save_weights(net: nn.Module, path: Path, metadata: Mapping[str, str]) -> None:
+    """Write the tensors of ``net`` to a ``.safetensors`` file, with strings that tell of them."""
+    weights = {name: tensor.detach().contiguous() for name, tensor in net.state_dict().items()}
+    write_whole(path, lambda file: file.write(save(weights, dict(metadata))))
+
+
+def training_images(ckpt: str | Path) -> frozenset[str] | None:
+    """Hashes of the images that weights were trained on; None where a file does not tell.
+
+    Checkpoints of ``fidip train`` tell, those of weights that they started from included; files of
+    others and exported ``.safetensors`` do not.
+
+    Raises:
+        CheckpointError: the file is missing or unreadable.
+    """
+    content = _read(resolve(str(ckpt)))
+    entries = content.values() if isinstance(content, dict) else ()
+    found = [entry.get(TRAINING_IMAGES) for entry in entries if isinstance(entry, dict)]
+    return next((frozenset(map(str, f)) for f in found if isinstance(f, list)), None)
+
+
+def resolve(ckpt: str, setting: str = "ckpt") -> Path:
+    """The existing file that ``ckpt`` stands for; weights of the zoo are downloaded if need be.
+
+    Raises:
+        CheckpointError: there is none.
+        ConfigError: the zoo has no such name.
+    """
+    if ckpt.startswith(ZOO):
+        return fetch(entry_of(ckpt, f"{setting}={ckpt}"))
+    if ckpt.startswith(BUNDLED):
+        return bundled(ckpt.removeprefix(BUNDLED))
+    path = Path(ckpt)
+    if (path / IN_FOLDERS).is_file():
+        return path / IN_FOLDERS
+    if not path.is_file():
+        raise CheckpointError(
+            f"{setting}={ckpt}: {_what_is_there(path)}; expected a file of weights, a run directory, "
+            "or zoo:NAME"
+        )
+    return path
+
+
+def _what_is_there(path: Path) -> str:
+    if path.is_dir():
+        return "the folder holds no run of fidip train (no config.yaml)"
+    return "not a regular file" if path.exists() else "there is no such file"
+
+
+def _read(path: Path) -> object:
+    """What a file of PyTorch (zipped, or as before version 1.6), safetensors or TF.js holds.
+
+    Raises:
+        CheckpointError: it is none, or needs more than numbers to be read.
+    """
+    if path.name.endswith(ONNX):
+        raise CheckpointError(
+            f"{path}: an ONNX file, which can only predict; expected weights of PyTorch, safetensors "
+            "or TF.js. Use it with fidip predict, or choose another ckpt="
+        )
+    if is_tfjs(path):
+        return read_tfjs(path)
+    try:
+        if _is_safetensors(path):
+            return load_file(path)
+        with warnings.catch_warnings(), safe_globals(NUMBERS):
+            warnings.simplefilter("ignore")  # about files that are then refused
+            return torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # of a damaged pickle, any
+        code = re.search(r"(?:GLOBAL |got <class ')([\w.]+)", str(error))
+        if code:
+            raise CheckpointError(
+                f"{path}: holds the Python object {code[1]}, which could run code; only weights "
+                "are read: save the state_dict alone where the file was made"
+            ) from error
+        raise CheckpointError(
+            f"{path}: not a checkpoint of PyTorch or safetensors, or cut short"
+        ) from error
+
+
+def _is_safetensors(path: Path) -> bool:
+    """Whether there is JSON after the eight bytes of its length."""
+    with path.open("rb") as file:
+        return file.read(9)[8:] == b"{"
+
+
+def _split(content: object) -> tuple[Tensors, tuple[str, ...]]:
+    """The network's tensors in what was read, and the names of other entries that hold some."""
+    if not isinstance(content, dict):
+        return {}, ()
+    states = [name for name in STATES if isinstance(content.get(name), dict)]
+    state = content[states[0]] if states else content
+    tensors = {
+        str(name).removeprefix("module."): value  # of DataParallel
+        for name, value in state.items()
+        if isinstance(value, Tensor)
+    }
+    others = (name for name, entry in content.items() if name not in states and _has_tensors(entry))
+    return tensors, tuple(f"{name}.*" for name in others)
+
+
+def _is_plain(tensor: Tensor) -> bool:
+    is_dense = tensor.layout == torch.strided and not tensor.is_nested and not tensor.is_meta
+    return is_dense and not tensor.is_complex() and not tensor.is_quantized
+
+
+def _has_tensors(entry: object) -> bool:
+    return isinstance(entry, dict) and any(isinstance(value, Tensor) for value in entry.values())
+
+
+def _is_count(name: str) -> bool:
+    """Whether it only counts a BatchNorm's batches, which PyTorch before 0.4.1 did not."""
+    return name.endswith(".num_batches_tracked")
+
+
+def _misfit(report: LoadReport, own: Tensors, theirs: Tensors) -> str:
+    """Why a file does not fill a network, and what to do."""
+    net = net_of(theirs)
+    if net and net != net_of(own):
+        return f"weights of another net than the configured one ({report.family}); give net={net}"
+    wrong = [
+        f"{name} {tuple(theirs[name].shape)} instead of {tuple(own[name].shape)}"
+        for name in report.missing
+        if name in theirs
+    ]
+    problem = f"wrong shapes: {_some(wrong)}" if wrong else f"has no {_some(report.missing)}"
+    if net:
+        return (
+            f"{problem}; train with allow_partial=true to start from the other "
+            f"{len(report.loaded)} tensors"
+        )
+    return (
+        f"{problem}; these are another network's weights, choose the net= that they were "
+        "trained with"
+    )
+
+
+def _counted(what: str, names: tuple[str, ...]) -> str:
+    return f"{len(names)} {what}" + (f" ({_some(names)})" if names else "")
+
+
+def _some(names: Iterable[str], most: int = 3) -> str:
+    """The first few of many, and how many more there are."""
+    names = list(names)
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more

@@ -1,0 +1,93 @@
+"""Predictions drawn on their images."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from fidip.core.errors import DataError
+from fidip.core.types import Annotation, Poses
+from fidip.io.drawing import draw_pose, sheet, spread
+from fidip.io.images import decode_rgb
+from fidip.io.json import read_json
+from fidip.report.runs import Run
+
+SURE = 0.1
+"""Key points with a lower score are not drawn."""
+
+
+def contact_sheet(
+    poses: Poses, people: Sequence[Annotation], count: int = 12, tile: int = 224, columns: int = 4
+) -> NDArray[np.uint8]:
+    """(H, W, 3) RGB: evenly chosen predictions on their images, shrunk to squares of ``tile`` px."""
+    tiles = []
+    for row in spread(len(poses), count):
+        image = cv2.imread(str(people[poses.index[row]].image_path), cv2.IMREAD_COLOR_RGB)
+        assert image is not None  # it was there to predict on
+        tiles.append(draw_pose(image.astype(np.uint8), poses.xy[row], poses.scores[row] > SURE))
+    return sheet(tiles, tile, columns)
+
+
+def side_by_side(
+    runs: list[Run], people: Sequence[Annotation], count: int = 6
+) -> list[dict[str, Any]]:
+    """The same test images for every run: rows of (label, JPEG data URI), ground truth first.
+
+    Args:
+        runs: tested on the same images.
+        people: the labelled people on these images.
+        count: of images.
+
+    Returns:
+        No rows where there are no runs, or no image can be read.
+    """
+    labelled = list({person.image_id: person for person in people}.values())
+    predictions = [_best_by_image(run) for run in runs]
+    rows = []
+    for person in [labelled[i] for i in spread(len(labelled), count)] if runs else []:
+        image = _read_image(person.image_path)
+        if image is None:
+            continue
+        entries = [("labelled", person.keypoints, 0.0)]
+        entries += [
+            (f"{run.experiment}, seed {run.results['seed']}", best[person.image_id], SURE)
+            for run, best in zip(runs, predictions, strict=True)
+            if person.image_id in best
+        ]
+        name = person.image_path.name
+        rows.append({"name": name, "cells": [_cell(image, *entry) for entry in entries]})
+    return rows
+
+
+def _read_image(path: Path) -> NDArray[np.uint8] | None:
+    """(H, W, 3) RGB image; None where the file is gone or no image."""
+    try:
+        return decode_rgb(path.read_bytes(), path)
+    except (OSError, DataError, cv2.error):
+        return None
+
+
+def _best_by_image(run: Run) -> dict[int, NDArray[np.float64]]:
+    entries = read_json(run.root / "predictions.json")
+    return {
+        e["image_id"]: np.array(e["keypoints"]).reshape(-1, 3)
+        for e in sorted(entries, key=lambda e: e["score"])
+    }
+
+
+def _cell(
+    image: NDArray[np.uint8], label: str, keypoints: NDArray[np.float64], threshold: float
+) -> dict[str, str]:
+    drawn = draw_pose(image, keypoints[:, :2], keypoints[:, 2] > threshold)
+    ok, jpeg = cv2.imencode(".jpg", drawn[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 88])
+    assert ok
+    return {
+        "label": label,
+        "uri": "data:image/jpeg;base64," + base64.b64encode(jpeg.tobytes()).decode(),
+    }

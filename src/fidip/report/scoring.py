@@ -1,0 +1,123 @@
+"""What train and evaluate do with predictions: score, print, and write them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from omegaconf import DictConfig
+from rich.console import Console
+from rich.table import Table
+
+from fidip.core.errors import CheckpointError, DataError
+from fidip.core.skeleton import COCO17
+from fidip.core.types import People, Poses
+from fidip.io.json import read_json
+from fidip.io.records import integer, number, numbers, parse_records
+from fidip.io.run_directory import RunFolder, write_json
+from fidip.metrics import (
+    Calibration,
+    describe_poses,
+    describe_results,
+    to_coco_results,
+)
+from fidip.report.diagnosis_tables import diagnosis, show_interval, show_number
+
+GROUND_TRUTH = "ground truth"
+
+
+def score_poses(
+    poses: Poses, people: People, calibration: Calibration | None = None
+) -> dict[str, Any]:
+    """Scores of poses in the boxes of labelled people."""
+    return {"box_source": GROUND_TRUTH, **describe_poses(poses, people, calibration)}
+
+
+def require_finite(poses: Poses, source: str | Path) -> Poses:
+    """Check that a network predicts numbers.
+
+    Raises:
+        CheckpointError: coordinates or scores are NaN or infinite.
+    """
+    odd = ~(np.isfinite(poses.xy).all((1, 2)) & np.isfinite(poses.scores).all(1))
+    if odd.any():
+        raise CheckpointError(
+            f"{source}: the network predicts NaN or infinity for {odd.sum()} of {len(poses)} people; "
+            "expected finite numbers. Its training may have diverged: take weights of an earlier epoch"
+        )
+    return poses
+
+
+def score_results(
+    results: list[dict[str, Any]], people: People, boxes: str, source: str = "predictions"
+) -> dict[str, Any]:
+    """Scores of COCO results, whatever boxes they come from; ``source`` names them in messages."""
+    return {"box_source": boxes, **describe_results(results, people, source)}
+
+
+def read_results(path: Path) -> list[dict[str, Any]]:
+    """A COCO key point results file: a list of image_id, category_id, keypoints and score.
+
+    Raises:
+        DataError: the file is missing or something else.
+    """
+    results = read_json(path)
+    if not isinstance(results, list):
+        raise DataError(f"{path}: expected a list of results in COCO's key point format")
+    return parse_records(path, "result", results, _result)
+
+
+def _result(record: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "image_id": integer(record, "image_id"),
+        "category_id": integer(record, "category_id"),
+        "keypoints": numbers(record, "keypoints", 3 * len(COCO17)).tolist(),
+        "score": number(record, "score"),
+    }
+
+
+def results_of(scores: dict[str, Any], config: DictConfig, **facts: Any) -> dict[str, Any]:
+    """The content of ``results.json``."""
+    about = {"experiment": config.name, "group": config.group, "seed": config.seed}
+    return {**about, **facts, **scores}
+
+
+def write_results(run: RunFolder, results: dict[str, Any], poses: Poses | None) -> None:
+    """Write, of poses, ``predictions.json``, then ``results.json``; print the table.
+
+    A run that has ``results.json`` is finished, so whatever else it leaves is written before.
+    """
+    if poses is not None:
+        write_json(run.predictions, to_coco_results(poses))
+    write_json(run.results, results)
+    print_table(results)
+
+
+def print_table(scores: dict[str, Any]) -> None:
+    """COCO's ten numbers with their intervals, under what they depend on; then what explains them."""
+    contaminated = scores.get("contaminated")
+    print(
+        f"{_predicted(scores)}, {scores['box_source']} boxes, OKS by {scores['area_source']}"
+        + (f", CONTAMINATED: trained on {contaminated} of the images" if contaminated else "")
+    )
+    table = Table("", "value", "95 % interval over images")
+    for name, value in scores["metrics"].items():
+        table.add_row(name, show_number(value), show_interval(scores["intervals"].get(name)))
+    if "human" in scores:
+        human = scores["human"]
+        name = f"AP, human ({human['images']} of {scores['images']} images)"
+        table.add_row(name, show_number(human["AP"]), show_interval(human["interval"]))
+    console = Console(width=80)
+    console.print(table)
+    for part in diagnosis(scores):
+        console.print(part, highlight=False)
+
+
+def _predicted(scores: dict[str, Any]) -> str:
+    """How many people the numbers rest on, which a smoke test makes few."""
+    people = f"{scores['matched']} of {scores['instances']} people"
+    if scores["box_source"] != GROUND_TRUTH:
+        return f"{people} found by {scores['predictions']} predictions"
+    missed = " (the others count as missed)" if scores["matched"] < scores["instances"] else ""
+    return f"{people} predicted{missed}"

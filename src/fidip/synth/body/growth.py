@@ -1,0 +1,38 @@
+"""Infants from premature to one year: length and head by age.
+
+The first component of the infant shapes runs from short bodies with large heads to long ones with small
+heads, so age chooses it; the whole is then scaled to the length of that age.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fidip.synth.body.body_model import Body
+
+Floats = NDArray[np.float64]
+
+MONTHS = (-2.0, 0.0, 3.0, 6.0, 9.0, 12.0)
+"""Ages of the tables below, months from term; -2 is 32 weeks of gestation."""
+LENGTH_CM = (41.8, 49.5, 60.6, 66.7, 71.1, 74.9)
+"""Median crown-heel length, mean of the sexes: WHO Child Growth Standards 2006; before term Fenton and Kim 2013."""
+_HEAD_TO_BODY = (-0.95, -0.8, -0.25, 0.12, 0.5, 0.95)
+"""The component at which head circumference by length is that of the age in the same sources."""
+_LENGTH_DEVIATION = 0.037  # of the length
+
+
+def infant_shape(
+    body: Body, coefficients: Floats, months: float, rng: np.random.Generator
+) -> tuple[Floats, Floats]:
+    """Rest vertices (V, 3) and bone heads (J, 3), metres, of an infant ``months`` after term.
+
+    ``coefficients`` (C,) give all of the shape but its size and the size of its head.
+    """
+    shape = coefficients.copy()
+    shape[0] = np.interp(months, MONTHS, _HEAD_TO_BODY) + rng.normal(0, 0.2)
+    rest, heads = body.rest("infant", shape)
+    deviation = np.clip(rng.normal(0, 1), -2, 2) * _LENGTH_DEVIATION
+    length = np.interp(months, MONTHS, LENGTH_CM) / 100 * (1 + deviation)
+    scale = length / np.ptp(rest[:, 2])
+    return rest * scale, heads * scale

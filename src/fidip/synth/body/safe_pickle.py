@@ -1,0 +1,158 @@
+"""Read a pickled dictionary of arrays without running any code of the file.
+
+Files of body models are pickles, and a pickle is a program. Here every class or function that it asks for
+is replaced by a record that only remembers what it was given; names outside a short list are
+refused. Arrays are then put together from the records' raw numbers.
+"""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from fidip.core.errors import DataError
+
+Array = NDArray[np.generic]
+
+_KNOWN: dict[str, str | tuple[str, ...]] = {
+    "_reconstruct": "numpy.", "ndarray": "numpy", "dtype": "numpy", "scalar": "numpy.", "_frombuffer": "numpy.",
+    "csc_matrix": "scipy.sparse", "csr_matrix": "scipy.sparse", "coo_matrix": "scipy.sparse",
+    "csc_array": "scipy.sparse", "csr_array": "scipy.sparse", "coo_array": "scipy.sparse",
+    "Ch": "chumpy.", "Select": "chumpy.", "_reconstructor": "copy", "encode": "_codecs",
+    "object": ("builtins", "__builtin__"), "set": ("builtins", "__builtin__"),
+}  # fmt: skip
+"""What may be named, and how the module that it is asked of must begin."""
+_NUMBERS = frozenset("biuf")
+
+
+class _Record:
+    """Stands in for an object of the file: what it was made from and the state it was given."""
+
+    name = ""
+
+    def __new__(cls, *args: Any) -> _Record:
+        self = super().__new__(cls)
+        self.args, self.state = args, {}
+        return self
+
+    args: tuple[Any, ...]
+    state: Any
+
+    def __setstate__(self, state: Any) -> None:
+        self.state = state
+
+
+class _Unpickler(pickle.Unpickler):
+    """A pickle reader that knows no code."""
+
+    def find_class(self, module: str, name: str) -> type[_Record]:
+        if name not in _KNOWN or not module.startswith(_KNOWN[name]):
+            raise pickle.UnpicklingError(f"it asks for {module}.{name}")
+        return type(name, (_Record,), {"name": name})
+
+
+def read_pickle(path: Path) -> dict[str, Array]:
+    """The arrays of a pickled dictionary by name, sparse matrices made dense; what is no number is left out.
+
+    Understands arrays of numbers of NumPy (any version), sparse matrices of SciPy and plain or selected arrays of
+    chumpy, pickled by Python 2 or 3.
+
+    Raises:
+        DataError: the file is no such pickle, or asks for anything else.
+    """
+    try:
+        with path.open("rb") as file:
+            content = _Unpickler(file, encoding="latin1").load()
+        if not isinstance(content, dict):
+            raise pickle.UnpicklingError("it holds no dictionary")
+        values = {str(key): _array(value) for key, value in content.items()}
+    except OSError as error:
+        raise DataError(f"{path}: {error.strerror or error}") from None
+    except Exception as error:  # a broken pickle can raise anything
+        raise DataError(
+            f"{path}: not read, {_told(error)}; expected a pickled dictionary of arrays, as SMPL and SMIL come"
+        ) from None
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def _told(error: Exception) -> str:
+    return " ".join(str(error).split())[:200] or type(error).__name__
+
+
+def _array(value: Any) -> Array | None:
+    """An array of numbers from what the reader made of it; None for anything else."""
+    if isinstance(value, (bool, int, float)):
+        return np.array(value)
+    if not isinstance(value, _Record):
+        return None
+    if value.name in ("_reconstruct", "_frombuffer"):
+        return _numpy(value)
+    kind = value.args[0].name if value.name == "_reconstructor" else value.name
+    if kind.endswith(("_matrix", "_array")):
+        return _sparse(kind[:3], _fields(value))
+    return _chumpy(_fields(value))
+
+
+def _chumpy(state: dict[str, Any]) -> Array | None:
+    """A plain array of chumpy's Ch, or a Select: entries of another array."""
+    if "x" in state:
+        return _array(state["x"])
+    if "a" not in state:
+        return None
+    whole, chosen, shape = _array(state["a"]), _array(state["idxs"]), state.get("preferred_shape")
+    if whole is None or chosen is None:
+        return None
+    return whole.ravel()[chosen].reshape(shape if shape else chosen.shape)
+
+
+def _fields(record: _Record) -> dict[str, Any]:
+    return record.state if isinstance(record.state, dict) else {}
+
+
+def _numpy(record: _Record) -> Array | None:
+    if record.name == "_frombuffer":
+        raw, dtype, shape, order = record.args
+    else:
+        _, shape, dtype, fortran, raw = record.state
+        order = "F" if fortran else "C"
+    kind = _dtype(dtype)
+    if kind is None:
+        return None
+    flat = np.frombuffer(_bytes(raw), dtype=kind)
+    return flat.reshape(shape, order=order).astype(kind.newbyteorder("="))
+
+
+def _dtype(record: _Record) -> np.dtype[Any] | None:
+    """The type of plain numbers; None for objects, texts and structures."""
+    kind = np.dtype(str(record.args[0]))
+    if kind.kind not in _NUMBERS:
+        return None
+    big = record.state and record.state[1] == ">"
+    return kind.newbyteorder(">" if big else "<")
+
+
+def _bytes(raw: Any) -> bytes:
+    """Raw numbers, which Python 2 and old protocols wrote as text."""
+    if isinstance(raw, _Record):  # _codecs.encode(text, "latin1")
+        raw = raw.args[0]
+    if isinstance(raw, str):
+        return raw.encode("latin1")
+    return bytes(raw)
+
+
+def _sparse(form: str, state: dict[str, Any]) -> Array | None:
+    """A dense array of the fields of a matrix of form "csc", "csr" or "coo"."""
+    shape = tuple(int(n) for n in state["_shape"])
+    names = ("data", "row", "col") if form == "coo" else ("data", "indices", "indptr")
+    if form == "coo" and "coords" in state:
+        state = {**state, **dict(zip(names[1:], state["coords"], strict=True))}
+    data, first, second = (_array(state[name]) for name in names)
+    if form == "coo":
+        return sparse.coo_matrix((data, (first, second)), shape).toarray()
+    make = sparse.csc_matrix if form == "csc" else sparse.csr_matrix
+    return make((data, first, second), shape).toarray()

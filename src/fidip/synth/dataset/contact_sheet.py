@@ -1,0 +1,36 @@
+"""A contact sheet of a generated split: images with their labels drawn."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from fidip.io.atomic import disk_errors
+from fidip.io.drawing import Image, draw_pose, sheet, spread
+from fidip.io.json import read_json
+from fidip.synth.dataset.work_queue import write_image
+
+
+def contact_sheet(root: Path, split: str, out: Path, count: int = 48, columns: int = 8) -> None:
+    """Draw images spread evenly over a split at twice their size; hidden joints are rings."""
+    file = root / "annotations" / f"person_keypoints_{split}.json"
+    content = read_json(file)
+    images, annotations = content["images"], content["annotations"]
+    tiles = [
+        _labelled(root / "images" / split / images[i]["file_name"], annotations[i]["keypoints"])
+        for i in spread(len(images), count)
+    ]
+    with disk_errors(out):
+        out.parent.mkdir(parents=True, exist_ok=True)
+    write_image(out, sheet(tiles, 224, columns))
+
+
+def _labelled(path: Path, flat: list[float]) -> Image:
+    image = cv2.imread(str(path), cv2.IMREAD_COLOR_RGB)
+    assert image is not None  # just written
+    large = cv2.resize(image, None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC)
+    keypoints = np.array(flat).reshape(-1, 3)
+    xy = 2 * keypoints[:, :2] + 0.5  # pixel centres at integers
+    return draw_pose(large.astype(np.uint8), xy, keypoints[:, 2] > 0, keypoints[:, 2] == 1)

@@ -1,0 +1,139 @@
+"""Work split among processes that goes on where a killed run stopped, and ends in the same bytes."""
+
+from __future__ import annotations
+
+import ctypes
+import hashlib
+import json
+import multiprocessing
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, TypeVar
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from fidip.io.atomic import disk_errors, write_text_whole
+from fidip.io.directories import output_folder
+
+Job = TypeVar("Job")
+Record = dict[str, Any]
+"""What a finished job leaves for the annotation file; JSON."""
+Progress = Callable[[Iterable[Record], int, str], Iterable[Record]]
+"""Wraps an iterator to show progress; arguments: iterator, total, label."""
+
+
+def run_jobs(
+    make: Callable[[Job], Record], jobs: Sequence[Job], workers: int, file: Path, label: str,
+    progress: Progress,
+) -> list[Record]:  # fmt: skip
+    """The records of all jobs in their order; those that an earlier, killed run finished are not made anew.
+
+    A journal beside ``file`` keeps the record of every finished job. It counts only for the same jobs and
+    the same version of this package; ``finish`` removes it.
+    """
+    journal = _journal(file)
+    head = {"jobs": _fingerprint(jobs)}
+    done = _finished(journal, head)[: len(jobs)]
+    if done:
+        print(f"{label}: going on after {len(done)} of {len(jobs)}")
+    # All lines again: the last one of a killed run may be torn.
+    with (
+        output_folder(journal.parent, setting=str(journal)),
+        disk_errors(journal),
+        journal.open("w", encoding="utf-8") as log,
+    ):
+        log.writelines(json.dumps(line) + "\n" for line in (head, *done))
+
+        def noted() -> Iterator[Record]:
+            yield from done
+            for record in _parallel(make, jobs[len(done) :], workers):
+                log.write(json.dumps(record) + "\n")
+                log.flush()
+                yield record
+
+        return list(progress(noted(), len(jobs), label))
+
+
+def finish(file: Path, content: dict[str, Any]) -> None:
+    """Write an annotation file, all of it or nothing, and drop the journal of its jobs."""
+    write_json(file, content)
+    _journal(file).unlink()
+
+
+def write_json(file: Path, content: dict[str, Any]) -> None:
+    """Write a file, all of it or nothing."""
+    write_text_whole(file, json.dumps(content))
+
+
+def write_image(file: Path, image: NDArray[np.uint8], quality: int = 95) -> None:
+    """Write a (H, W, 3) RGB image as JPEG.
+
+    Raises:
+        DiskError: it cannot be written; OpenCV would not say so.
+    """
+    pixels = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
+    jpeg = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
+    with disk_errors(file, new=True):
+        file.write_bytes(jpeg.tobytes())
+
+
+def _journal(file: Path) -> Path:
+    return file.with_suffix(".journal")
+
+
+def _fingerprint(jobs: Sequence[Job]) -> str:
+    text = "\n".join([version("fidip"), *map(repr, jobs)])
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _finished(journal: Path, head: Record) -> list[Record]:
+    """The records of a journal with this head, up to the first torn line."""
+    lines: list[Record] = []
+    if journal.exists():
+        for line in journal.read_text(encoding="utf-8", errors="replace").splitlines():
+            try:
+                lines.append(json.loads(line))
+            except json.JSONDecodeError:
+                break
+    return lines[1:] if lines[:1] == [head] else []
+
+
+def keep_memory() -> None:
+    """Let this process keep the memory of one image for the next; asking for pages anew takes a tenth of the time.
+
+    A setting of glibc's ``malloc``; where there is another, nothing happens.
+    """
+    if hasattr(ctypes.pythonapi, "mallopt"):
+        for setting, size in ((_TRIM_THRESHOLD, 256 << 20), (_MMAP_THRESHOLD, 32 << 20)):
+            ctypes.pythonapi.mallopt(setting, size)
+
+
+_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3  # of mallopt
+
+
+def _parallel(make: Callable[[Job], Record], jobs: Sequence[Job], workers: int) -> Iterator[Record]:
+    if workers <= 1:
+        keep_memory()
+        yield from map(make, jobs)
+    else:
+        yield from _pool(workers).map(make, jobs, chunksize=max(1, min(8, len(jobs) // workers)))
+
+
+@cache
+def _pool(workers: int) -> ProcessPoolExecutor:
+    """Processes that stay for the next split, since one takes seconds to start."""
+    # One thread a process: the work is split by jobs, and BLAS threads would only wait for each other.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    context = multiprocessing.get_context("spawn")
+    return ProcessPoolExecutor(workers, mp_context=context, initializer=_worker)
+
+
+def _worker() -> None:
+    cv2.setNumThreads(0)
+    keep_memory()

@@ -1,0 +1,114 @@
+"""Points that clinicians mark beside COCO's 17, in an annotation file of their own.
+
+Each is a fixed mean of the body's vertices: the middle of the hand between wrist and knuckles (palm), the middle of
+the foot's lower side (sole), and the top of the head (vertex, as in anatomy).
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fidip.core.errors import ConfigError
+from fidip.core.skeleton import COCO17
+from fidip.synth.body.body_model import Body
+from fidip.synth.dataset.work_queue import Record
+from fidip.synth.labels.projection import flesh, label
+from fidip.synth.render.raster import draw
+from fidip.synth.scene.stage import Stage
+
+Floats = NDArray[np.float64]
+
+POINTS = {
+    "palm": ("left_palm", "right_palm"),
+    "sole": ("left_sole", "right_sole"),
+    "vertex": ("vertex",),
+}
+"""Names of the points by what they are asked for."""
+_TOWARDS = {
+    "left_palm": "left_wrist", "right_palm": "right_wrist", "left_sole": "left_ankle", "right_sole": "right_ankle",
+    "vertex": "nose",
+}  # fmt: skip
+_DEPTH = {"palm": 0.028, "sole": 0.016, "vertex": 0.016}  # metres under the surface that shows it
+_SAMPLES = 1.5  # along each side of a pixel
+
+
+def check_names(names: tuple[str, ...]) -> None:
+    for name in names:
+        if name not in POINTS:
+            raise ConfigError(f"extra_points: no point '{name}'; choose of {', '.join(POINTS)}")
+
+
+def extra_file(root: Path, split: str) -> Path:
+    """The second annotation file of a split, in a folder that readers of the first do not look at."""
+    return root / "annotations_extra" / f"person_keypoints_{split}.json"
+
+
+def extra_points(body: Body, stage: Stage, names: tuple[str, ...]) -> Floats:
+    """(E, 3) x, y in image px and v of the points asked for, as ``Picture.keypoints``."""
+    every = point_weights(body, stage.group)
+    weights = np.array([every[point] for name in names for point in POINTS[name]])
+    depth = np.array([_DEPTH[name] for name in names for _ in POINTS[name]])
+    points = weights @ stage.figure.bare(body).vertices
+    meshes = [*stage.worn, *stage.props]
+    fine = stage.camera.scaled(_SAMPLES)
+    surface = draw(meshes, fine, stage.wall)
+    return label(points, stage.camera, fine, surface, depth * flesh(stage.group))
+
+
+def with_extra_points(
+    content: dict[str, Any], records: list[Record], names: tuple[str, ...]
+) -> dict[str, Any]:
+    """An annotation file's content with the points after the 17."""
+    added = [point for name in names for point in POINTS[name]]
+    joints = [*COCO17.joints, *added]
+    (category,) = content["categories"]
+    limbs = [[joints.index(_TOWARDS[p]) + 1, joints.index(p) + 1] for p in added]
+    person = {**category, "keypoints": joints, "skeleton": [*category["skeleton"], *limbs]}
+    return {**content, "categories": [person], "annotations": [_extended(r) for r in records]}
+
+
+def _extended(record: Record) -> dict[str, Any]:
+    old, extra = record["annotation"], record["extra"]
+    seen = sum(v > 0 for v in extra[2::3])
+    return {
+        **old,
+        "num_keypoints": old["num_keypoints"] + seen,
+        "keypoints": [*old["keypoints"], *extra],
+    }
+
+
+@lru_cache(maxsize=4)
+def point_weights(body: Body, group: str) -> dict[str, Floats]:
+    """(V,) weights of vertices by point, by where they lie on the group's mean body."""
+    rest, heads = body.rest(group, np.zeros(len(body.shapes[group].components)))
+    at = {name: heads[i] for name, i in body.index.items()}
+    out = {"vertex": _mean_of(_highest(rest, body.share("head") > 0.9))}
+    for side, long in (("L", "left"), ("R", "right")):
+        hand, foot = (body.share(f"{bone}.{side}") > 0.9 for bone in ("wrist", "foot"))
+        along = at[f"wrist.{side}"] - at[f"lowerarm01.{side}"]
+        out[f"{long}_palm"] = _mean_of(_band(rest @ along, hand, 0.2, 0.5))
+        middle = _band(rest[:, 1], foot, 0.35, 0.65)
+        out[f"{long}_sole"] = _mean_of(_band(rest[:, 2], middle, 0.0, 0.2))
+    return out
+
+
+def _highest(rest: Floats, where: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """The vertices of a part at most a hundredth of the body's height under its top."""
+    top = rest[where, 2].max()
+    return where & (rest[:, 2] > top - 0.01 * np.ptp(rest[:, 2]))
+
+
+def _band(along: Floats, where: NDArray[np.bool_], low: float, high: float) -> NDArray[np.bool_]:
+    """The vertices of a part from ``low`` to ``high`` of its length along a direction."""
+    start, length = along[where].min(), np.ptp(along[where])
+    share = (along - start) / length
+    return where & (share >= low) & (share <= high)
+
+
+def _mean_of(chosen: NDArray[np.bool_]) -> Floats:
+    return chosen / chosen.sum()

@@ -1,0 +1,194 @@
+"""Movement of a body: every joint angle as a smooth, non-periodic function of time.
+
+A motion follows from its seed alone and can be asked for any instants, so that every frame rate, constant
+or variable, samples the same movement. Each angle wanders within its posture's range; each limb starts, stops
+and changes its speed by itself; now and then a leg kicks. It looks like an infant who moves and
+stands for no clinical pattern.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fidip.synth.body.body_model import Body
+from fidip.synth.pose.joint_angles import penetration, pose_rotations, trunk_rotation
+from fidip.synth.pose.posture import POSTURES, Angles, Drawn
+
+Floats = NDArray[np.float64]
+
+LONGEST = 60.0  # seconds for which kicks are drawn
+_ANGLES = tuple(f.name for f in fields(Angles))
+_ARM = ("raise_", "reach", "roll", "elbow", "pronate")
+_LEG = ("flex", "spread", "rotate", "knee", "ankle")
+_HEAD = ("nod", "tilt", "turn")
+_LIMBS = 6  # trunk, head, left and right arm, left and right leg
+_WAVES = 7
+_TRIES = 6
+
+
+@dataclass(frozen=True, eq=False)
+class Wander:
+    """N smooth curves of unit variance, about: sums of sines whose frequencies share no period.
+
+    Attributes:
+        frequency, phase: (N, W) Hz and radians.
+    """
+
+    frequency: Floats
+    phase: Floats
+
+    @classmethod
+    def draw(cls, count: int, hertz: tuple[float, float], rng: np.random.Generator) -> Wander:
+        """``count`` curves of ``_WAVES`` sines with frequencies spread evenly over octaves."""
+        shape = (count, _WAVES)
+        return cls(
+            np.exp(rng.uniform(np.log(hertz[0]), np.log(hertz[1]), shape)),
+            rng.uniform(0, 2 * np.pi, shape),
+        )
+
+    def __call__(self, time: Floats | float) -> Floats:
+        """(N,) values at each curve's own time (N,), or at one time, seconds."""
+        turn = 2 * np.pi * self.frequency * np.reshape(time, (-1, 1)) + self.phase
+        values: Floats = np.sqrt(2 / _WAVES) * np.sin(turn).sum(1)
+        return values
+
+
+@dataclass(frozen=True, eq=False)
+class Motion:
+    """A movement within one posture. Made by ``draw_motion``.
+
+    Attributes:
+        posture: name of the posture.
+        vigour: share of the ranges that the movement uses, 0 to 1.
+        rest: (A, 2) where each angle rests, -1 to 1 within its range; left and right.
+        wander: 2A curves of the angles, left then right.
+        activity: a curve for each limb: how much it moves.
+        haste: a curve for each limb: how far its clock runs ahead.
+        sway: two curves of the trunk as a whole.
+        grip: two curves, of the left and the right hand: how far it opens.
+        widest: how far hands open at most, 0 to 1.
+        kicks: (K, 4) start and length in seconds, side (0 left, 1 right), depth 0 to 1.
+    """
+
+    posture: str
+    vigour: float
+    rest: Floats
+    wander: Wander
+    activity: Wander
+    haste: Wander
+    sway: Wander
+    grip: Wander
+    widest: float
+    kicks: Floats
+
+    def activities(self, time: float) -> Floats:
+        """(6,) from 0 (still) to 1 for trunk, head, left arm, right arm, left leg, right leg."""
+        level: Floats = 1 / (1 + np.exp(-3.5 * (self.activity(time) + 0.4)))
+        return level
+
+    def angles(self, time: float) -> Drawn:
+        """The joint angles at ``time`` seconds, degrees; always within the posture's ranges."""
+        low, high = np.array([getattr(POSTURES[self.posture].angles, a) for a in _ANGLES], float).T
+        sides = self._position(time)
+        values = (low + high) / 2 + (high - low) / 2 * sides
+        for start, length, side, depth in self.kicks:
+            values[int(side)] = self._kicked(
+                values[int(side)], (time - start) / length, depth, low, high
+            )
+        values[1, [_ANGLES.index(a) for a in _ANGLES if a not in _ARM + _LEG]] = values[
+            0, [_ANGLES.index(a) for a in _ANGLES if a not in _ARM + _LEG]
+        ]
+        left, right = (dict(zip(_ANGLES, side.tolist(), strict=True)) for side in values)
+        return Drawn(left, right)
+
+    def rotations(self, body: Body, heads: Floats, time: float) -> Floats:
+        """(J, 3, 3) world rotations of the bones at ``time`` seconds, for rest bone heads (J, 3)."""
+        kind = POSTURES[self.posture]
+        share = 0.5 + 0.35 * self.vigour * np.tanh(self.sway(time))
+        side, pitch = (
+            low + (high - low) * s
+            for (low, high), s in zip((kind.side, kind.pitch), share, strict=True)
+        )
+        return pose_rotations(body, heads, trunk_rotation(side, pitch), self.angles(time))
+
+    def hands(self, time: float) -> tuple[float, float]:
+        """How far the left and the right hand are open at ``time`` seconds, 0 to ``widest``."""
+        left, right = self.widest / (1 + np.exp(-2 * self.grip(time)))
+        return float(left), float(right)
+
+    def _position(self, time: float) -> Floats:
+        """(2, A) where each angle is within its range, -1 to 1; left and right."""
+        limb = np.array([[_limb(a, side) for a in _ANGLES] for side in (0, 1)])
+        clock = time + 0.35 * self.haste(time)
+        moved = self.wander(clock[limb].ravel()).reshape(2, -1)
+        swing = self.vigour * self.activities(time)[limb]
+        position: Floats = np.tanh(self.rest.T + swing * moved)
+        return position
+
+    @staticmethod
+    def _kicked(angles: Floats, phase: float, depth: float, low: Floats, high: Floats) -> Floats:
+        """One side's angles (A,) during a kick: the leg is drawn in, thrown straight and let go."""
+        if not 0 < phase < 1:
+            return angles
+        out = angles.copy()
+        inward = depth * np.sin(np.pi * min(phase / 0.6, 1)) ** 2
+        outward = depth * np.sin(np.pi * max((phase - 0.3) / 0.7, 0)) ** 2
+        for name, bent, straight in (("flex", high, low), ("knee", high, low)):
+            i = _ANGLES.index(name)
+            out[i] += 0.6 * inward * (bent[i] - out[i])
+            out[i] += 0.9 * outward * (straight[i] - out[i])
+        return out
+
+
+def draw_motion(
+    body: Body, heads: Floats, posture: str, seed: int, widest_hands: float = 0.0
+) -> Motion:
+    """The movement of a seed: of a few, the one whose limbs stay clearest of the body over a minute."""
+    rng = np.random.default_rng((seed, 7))
+    tried = [_draw(posture, widest_hands, rng) for _ in range(_TRIES)]
+    instants = np.linspace(0, LONGEST, 31)
+    cuts = [
+        sum(penetration(body, heads, motion.rotations(body, heads, t)) for t in instants)
+        for motion in tried
+    ]
+    return tried[int(np.argmin(cuts))]
+
+
+def _draw(posture: str, widest_hands: float, rng: np.random.Generator) -> Motion:
+    count = len(_ANGLES)
+    gaps = 0.6 + rng.exponential(5.0, 80)
+    starts = np.cumsum(gaps)
+    starts = starts[starts < LONGEST]
+    kicks = np.stack(
+        [
+            starts,
+            rng.uniform(0.3, 0.6, len(starts)),
+            rng.integers(0, 2, len(starts)),
+            rng.uniform(0.4, 1.0, len(starts)),
+        ],
+        axis=1,
+    )
+    kicks_here = POSTURES[posture].label in ("Supine", "Unknown")
+    return Motion(
+        posture=posture,
+        vigour=float(rng.uniform(0.4, 1.0)),
+        rest=rng.normal(0, 0.4, (count, 2)),
+        wander=Wander.draw(2 * count, (0.08, 0.9), rng),
+        activity=Wander.draw(_LIMBS, (0.02, 0.25), rng),
+        haste=Wander.draw(_LIMBS, (0.05, 0.3), rng),
+        sway=Wander.draw(2, (0.03, 0.25), rng),
+        grip=Wander.draw(2, (0.03, 0.3), rng.spawn(1)[0]),
+        widest=widest_hands,
+        kicks=kicks[: len(starts) if kicks_here else 0],
+    )
+
+
+def _limb(angle: str, side: int) -> int:
+    if angle in _ARM:
+        return 2 + side
+    if angle in _LEG:
+        return 4 + side
+    return 1 if angle in _HEAD else 0

@@ -1,0 +1,242 @@
+"""When a run is saved, what of it, and how it goes on exactly there."""
+
+from __future__ import annotations
+
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+import torch.distributed as dist
+from lightning_fabric.plugins import TorchCheckpointIO
+from pytorch_lightning.callbacks import Checkpoint
+
+from fidip.core.errors import RunError
+from fidip.io.atomic import write_whole
+from fidip.tasks.callbacks.divergence import require_finite_weights
+from fidip.tasks.preemption import StopSignals, belongs_in_queue, requeue
+from fidip.tasks.random_state import random_state, set_random_state
+
+GO_ON, SAVE, STOP = range(3)
+
+
+class WholeCheckpoints(TorchCheckpointIO):
+    """Lightning's checkpoints by ``write_whole``; what was ``last.ckpt`` becomes ``previous.ckpt``."""
+
+    def save_checkpoint(
+        self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None
+    ) -> None:
+        path = Path(path)
+        previous = path.with_name("previous.ckpt") if path.name == "last.ckpt" else None
+        write_whole(path, lambda file: torch.save(checkpoint, file), previous)
+
+
+class Checkpoints(Checkpoint):
+    """Keeps ``best.ckpt``, ``last.ckpt`` and the one before it, ``previous.ckpt``.
+
+    Saves when an epoch ends, every so many minutes between two batches, and when the run is asked
+    to stop by SIGTERM, SIGINT (Ctrl-C), SIGUSR1 or SIGUSR2; then it leaves with status 128 + the
+    signal's number. Whoever goes on from ``last.ckpt`` ends with the same weights and curves, bit
+    by bit, as if nothing had happened. A signal during validation or domain pretraining is answered
+    at its end.
+
+    A launcher for SLURM asks for SIGUSR1 or SIGUSR2 some time before the limit
+    (``--signal=USR2@120``) to every task of the job step. All processes stop at the same batch and
+    save together; the first then runs ``scontrol requeue`` and all leave with status 0. The job
+    must be one that goes on when it starts again, as with ``resume=auto``. At SIGTERM a pre-empted
+    job goes back into the queue, too; a cancelled one stays away.
+
+    Args:
+        folder: where checkpoints lie.
+        monitor: the validation metric whose maximum is the best; None to keep no best, so that
+            the last is what the run is tested with.
+        every_minutes: the longest time between two checkpoints, give or take a batch.
+        max_requeues: how often one SLURM job may be put back into the queue.
+    """
+
+    def __init__(
+        self,
+        folder: str | Path,
+        monitor: str | None = "val/OKS",
+        every_minutes: float = 10,
+        max_requeues: int = 20,
+    ) -> None:
+        self.folder = Path(folder)
+        self.monitor = monitor
+        self.every_minutes = every_minutes
+        self.max_requeues = max_requeues
+        self.best = -float("inf")
+        self._signals = StopSignals()
+        self._saved_at = time.monotonic()
+        self._position: tuple[int, int] | None = None
+        self._restored: dict[str, Any] | None = None
+
+    # When.
+
+    def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self._signals.install()
+
+    def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        self._signals.remove()
+
+    def on_domain_epoch_end(self, trainer: pl.Trainer) -> None:
+        """An epoch of domain pretraining has ended, before the first of the run."""
+        self._save(trainer, epoch=0, batch=0)
+        self._leave_if_asked(trainer)
+
+    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        # Not at the end of the one before: its curves are written after all hooks.
+        if trainer.current_epoch and self._restored is None:
+            self._save(trainer, trainer.current_epoch, batch=0)
+        self._leave_if_asked(trainer)
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, *args: Any
+    ) -> None:
+        if trainer.is_last_batch or pl_module.within_group:
+            return
+        decision = self._decide(trainer)
+        if decision:
+            pl_module.require_finite_loss()
+            batches = trainer.fit_loop.epoch_loop.batch_progress.current
+            self._save(trainer, trainer.current_epoch, batches.processed)
+        if decision == STOP:
+            self._leave(trainer)
+
+    def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        score = trainer.callback_metrics.get(self.monitor) if self.monitor else None
+        if trainer.state.fn == "fit" and score is not None and float(score) > self.best:
+            self.best = float(score)
+            trainer.save_checkpoint(self.folder / "best.ckpt")
+
+    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self._save(trainer, trainer.current_epoch, batch=0)
+
+    def on_exception(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException
+    ) -> None:
+        """Lightning tears down no callback then; processes that wait for a failed one wait long."""
+        self._signals.remove()
+        launcher = trainer.strategy.launcher
+        if not isinstance(exception, (SystemExit, KeyboardInterrupt)) and hasattr(
+            launcher, "procs"
+        ):
+            launcher.kill(signal.SIGKILL)
+
+    def _decide(self, trainer: pl.Trainer) -> int:
+        """What all processes do after this batch."""
+        due = time.monotonic() - self._saved_at > 60 * self.every_minutes
+        decision = STOP if self._signals.received else SAVE if due else GO_ON
+        if trainer.world_size == 1:
+            return decision
+        agreed = torch.tensor(decision, device=trainer.strategy.root_device)
+        return int(trainer.strategy.reduce(agreed, reduce_op="max"))
+
+    def _leave_if_asked(self, trainer: pl.Trainer) -> None:
+        if self._decide(trainer) == STOP:
+            self._leave(trainer)
+
+    def _leave(self, trainer: pl.Trainer) -> None:
+        """End the process; the run is saved."""
+        trainer.strategy.barrier("stopping")
+        if not trainer.is_global_zero:
+            raise SystemExit(0)
+        number = self._signals.received or signal.SIGTERM  # another process has got it
+        print(
+            f"stopped by {number.name} in epoch {trainer.current_epoch + 1}; kept: "
+            f"{self.folder / 'last.ckpt'}; continue with: fidip train resume={self.folder.parent}",
+            flush=True,
+        )
+        requeued = belongs_in_queue(number) and requeue(self.max_requeues)
+        raise SystemExit(0 if requeued else 128 + number)
+
+    def _save(self, trainer: pl.Trainer, epoch: int, batch: int) -> None:
+        require_finite_weights(trainer, trainer.lightning_module)
+        self._position = (epoch, batch)
+        try:
+            trainer.save_checkpoint(self.folder / "last.ckpt")
+        finally:
+            self._position = None
+        self._saved_at = time.monotonic()
+
+    # What.
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"best": self.best}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self.best = state_dict["best"]
+
+    def on_save_checkpoint(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        if self._position is None:
+            return
+        _set_position(checkpoint["loops"]["fit_loop"], *self._position)
+        checkpoint["processes"] = _gather(
+            {"random": random_state(), "curves": pl_module.curves.state_dict()}
+        )
+        checkpoint["rows"] = [logger.rows for logger in trainer.loggers if hasattr(logger, "rows")]
+
+    def on_load_checkpoint(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        saved = len(checkpoint.get("processes", []))
+        if saved != trainer.world_size:
+            raise RunError(
+                f"{self.folder.parent}: saved by {saved} process(es), resumed by "
+                f"{trainer.world_size}; resume with as many (trainer.devices)"
+            )
+        self._restored = checkpoint["processes"][trainer.global_rank]
+        writers = [logger for logger in trainer.loggers if hasattr(logger, "rows")]
+        for logger, rows in zip(writers, checkpoint["rows"], strict=True):
+            logger.restore(rows)
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self._saved_at = time.monotonic()
+        if self._restored is None:
+            return
+        require_finite_weights(trainer, pl_module)
+        pl_module.curves.load_state_dict(self._restored["curves"])
+        set_random_state(self._restored["random"])
+        batch = trainer.fit_loop.epoch_loop.batch_progress.current.completed
+        sampler = trainer.train_dataloader.sampler
+        sampler.set_epoch(trainer.current_epoch)
+        sampler.set_position(trainer.current_epoch, batch)
+        iter(trainer.fit_loop._data_fetcher)  # the loader began before the counters were restored
+        if not batch:
+            # At the start of an epoch nothing is left of the one before to be gone over again.
+            trainer.fit_loop.restarting = False
+
+    def on_train_batch_start(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, *args: Any
+    ) -> None:
+        self._restored = None
+
+
+def _set_position(loops: dict[str, Any], epoch: int, batch: int) -> None:
+    """Make Lightning's counters those of a run that is about to take a batch of an epoch.
+
+    Saved within a hook, they count what is going on as begun and not as done.
+    """
+    begun = epoch + (batch > 0)
+    epochs = {"ready": begun, "started": begun, "processed": epoch, "completed": epoch}
+    loops["epoch_progress"] = {"total": epochs, "current": dict(epochs)}
+    batches = loops["epoch_loop.batch_progress"]
+    if batch:
+        loops["epoch_loop.state_dict"]["_batches_that_stepped"] += 1
+    total = batches["total"]["processed"]
+    batches["total"] = dict.fromkeys(batches["total"], total)
+    batches["current"] = dict.fromkeys(batches["current"], batch)
+    batches["is_last_batch"] = False
+
+
+def _gather(state: dict[str, Any]) -> list[dict[str, Any]]:
+    """The states of all processes, in all of them."""
+    if not (dist.is_available() and dist.is_initialized()):
+        return [state]
+    states: list[Any] = [None] * dist.get_world_size()
+    dist.all_gather_object(states, state)
+    return states

@@ -1,0 +1,57 @@
+"""Diverged training: a loss or weights that are NaN or infinite end the run with one line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import pytorch_lightning as pl
+import torch
+from torch import Tensor
+
+from fidip.core.errors import DivergedError
+
+EVERY = 50
+"""Updates between two checks of the loss on a GPU, which has to be waited for."""
+
+
+def are_finite(tensors: Iterable[Tensor]) -> bool:
+    """Whether no element of tensors on one device is NaN or infinite; waits for the device once."""
+    found = [tensor.isfinite().all() for tensor in tensors if tensor.is_floating_point()]
+    return not found or bool(torch.stack(found).all())
+
+
+def require_finite_weights(trainer: pl.Trainer, module: pl.LightningModule) -> None:
+    """End the run where its weights or BatchNorm statistics are not finite.
+
+    All processes call it at the same time.
+
+    Raises:
+        DivergedError: they are not.
+    """
+    tensors = {**dict(module.named_parameters()), **dict(module.named_buffers())}
+    is_bad = not are_finite(tensors.values())
+    name = next((n for n, t in tensors.items() if not are_finite([t])), "") if is_bad else ""
+    stop_if(is_bad, trainer, f"the weights are NaN or infinite (the first: {name})")
+
+
+def stop_if(is_bad: bool, trainer: pl.Trainer, what: str) -> None:
+    """End the run in all processes where it is bad in one of them; the first tells why.
+
+    Raises:
+        DivergedError: it is bad, and this is the first process.
+    """
+    if not trainer.strategy.reduce_boolean_decision(is_bad, all=False):
+        return
+    if not trainer.is_global_zero:
+        raise SystemExit(0)  # as another status, Lightning would kill the first before it has told
+    rates = (
+        [group["lr"] for group in trainer.optimizers[0].param_groups] if trainer.optimizers else []
+    )
+    rate = f" (now {rates[0]:g})" if rates else ""
+    half = "16" in str(trainer.precision)
+    precision = f", or trainer.precision=32-true (now {trainer.precision})" if half else ""
+    raise DivergedError(
+        f"epoch {trainer.current_epoch + 1}, update {trainer.global_step + 1}: {what}; training "
+        "diverged, most often by a learning rate that is too high. Start the run again with a lower "
+        f"optimizer.lr{rate}{precision}"
+    )

@@ -1,0 +1,164 @@
+"""Supervised pose estimation: training from scratch, fine-tuning, and what every task shares."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import numpy as np
+import pytorch_lightning as pl
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from fidip.codecs.base import Codec
+from fidip.core.skeleton import COCO17
+from fidip.core.types import Annotation, Batch, Poses
+from fidip.metrics import score_poses
+from fidip.nn import PoseNet
+from fidip.nn.losses import heatmap_mse
+from fidip.tasks.callbacks.divergence import EVERY, require_finite_weights, stop_if
+from fidip.tasks.distributed import share
+from fidip.tasks.predictions import gather_poses, to_poses
+from fidip.tasks.running_means import RunningMeans
+from fidip.tasks.schedules import SchedulerFactory, constant
+
+OptimizerFactory = Callable[[Iterable[nn.Parameter]], Optimizer]
+PoseLoss = Callable[[Tensor, Tensor, Tensor], Tensor]
+
+
+class PoseTask(pl.LightningModule):
+    """Fit heatmaps to labelled joints; validate and test by COCO AP.
+
+    Args:
+        net: the pose network; parameters that do not require gradients are left alone.
+        codec: key points to heatmaps and back.
+        optimizer: makes the optimiser of the network's parameters.
+        scheduler: makes its learning rate schedule, stepped once an update.
+        loss: (output, target, weight) -> () loss over (B, K, h, w) heatmaps.
+        flip_test: average predictions with those of the mirrored image.
+        flip_shift: move the mirrored image's heatmaps by one pixel first (see ``flip_back``).
+
+    Logs ``train/loss``, ``lr``, ``val/loss``, ``val/AP`` and ``val/OKS``. After validation and
+    test, ``predictions`` holds the poses of all processes.
+    """
+
+    def __init__(
+        self,
+        *,
+        net: PoseNet,
+        codec: Codec,
+        optimizer: OptimizerFactory,
+        scheduler: SchedulerFactory = constant,
+        loss: PoseLoss = heatmap_mse,
+        flip_test: bool = True,
+        flip_shift: bool = False,
+    ) -> None:
+        super().__init__()
+        self.net = net
+        self.codec = codec
+        self.optimizer_factory = optimizer
+        self.scheduler_factory = scheduler
+        self.loss = loss
+        self.flip_order = COCO17.flip_order if flip_test else None
+        self.flip_shift = flip_shift
+        self.predictions: Poses | None = None
+        self._parts: list[Poses] = []
+        self.curves = RunningMeans()
+
+    def configure_optimizers(self) -> dict[str, Any]:
+        optimizer = self.optimizer_factory(p for p in self.net.parameters() if p.requires_grad)
+        scheduler = self.scheduler_factory(optimizer, total_steps=self._updates)
+        return {
+            "optimizer": optimizer,
+            "lr_scheduler": {"scheduler": scheduler, "interval": "step"},
+        }
+
+    @property
+    def _updates(self) -> int:
+        return int(self.trainer.estimated_stepping_batches)
+
+    @property
+    def within_group(self) -> bool:
+        """Batches have been taken of which no update has been made: not a time to be saved."""
+        return bool(self.trainer.fit_loop.epoch_loop._should_accumulate())
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor | None:
+        output = self.net(self.net.normalize(batch.crops))
+        loss = self.pose_loss(output.heatmaps, batch)
+        self.log_train({"train/loss": loss, "train/pose_loss": loss}, len(batch))
+        return loss
+
+    def pose_loss(self, heatmaps: Tensor, batch: Batch) -> Tensor:
+        """() loss of (B, K, h, w) heatmaps against the batch's joints."""
+        target, weight = self.codec.encode(batch.joints_crop, batch.labelled)
+        return self.loss(heatmaps, target, weight)
+
+    def log_train(self, values: dict[str, Tensor], batch_size: int) -> None:
+        """Log means over the epoch; a GPU is waited for at its end and every ``EVERY`` updates.
+
+        Raises:
+            DivergedError: a value is NaN or infinite.
+        """
+        self.curves.add(values, batch_size)
+        is_free = self.device.type == "cpu"
+        if is_free or self.trainer.is_last_batch or self.global_step % EVERY == 0:
+            self.require_finite_loss()
+        if self.trainer.is_last_batch:
+            means = self.curves.pop()
+            self.log_dict(means, on_step=False, on_epoch=True, sync_dist=True, batch_size=1)
+
+    def require_finite_loss(self) -> None:
+        """Raises DivergedError where the loss has been NaN or infinite in this epoch."""
+        stop_if(not self.curves.are_finite(), self.trainer, "the loss is NaN or infinite")
+
+    def on_train_epoch_end(self) -> None:
+        self.log("lr", self.trainer.optimizers[0].param_groups[0]["lr"], sync_dist=True)
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+        heatmaps = self._predict(batch, self.trainer.val_dataloaders.dataset.annotations)
+        loss = self.pose_loss(heatmaps, batch)
+        self.log("val/loss", loss, sync_dist=True, batch_size=len(batch))
+
+    def test_step(self, batch: Batch, batch_idx: int) -> None:
+        self._predict(batch, self.trainer.test_dataloaders.dataset.annotations)
+
+    def _predict(self, batch: Batch, annotations: Sequence[Annotation]) -> Tensor:
+        """Keep the batch's poses for the end of the epoch; returns its (B, K, h, w) heatmaps."""
+        images = self.net.normalize(batch.crops)
+        heatmaps = self.net.heatmaps(images, self.flip_order, self.flip_shift, self.codec.flip_back)
+        xy_crop, scores = self.codec.decode(heatmaps)
+        self._parts.append(to_poses(xy_crop, scores, batch, annotations))
+        return heatmaps
+
+    def on_validation_epoch_start(self) -> None:
+        require_finite_weights(self.trainer, self)
+        share(self.net.buffers())  # BatchNorm statistics: checkpoints hold the first process's
+        self._parts.clear()
+
+    def on_test_epoch_start(self) -> None:
+        self._parts.clear()
+
+    def on_validation_epoch_end(self) -> None:
+        self.predictions = self._gather()
+        self.log_dict(self._validation_scores(self.predictions), sync_dist=True)
+
+    def on_test_epoch_end(self) -> None:
+        self.predictions = self._gather()
+
+    def _gather(self) -> Poses:
+        """The poses of all processes.
+
+        Raises:
+            DivergedError: they are NaN or infinite.
+        """
+        poses = gather_poses(self._parts)
+        is_bad = not (np.isfinite(poses.xy).all() and np.isfinite(poses.scores).all())
+        stop_if(is_bad, self.trainer, "the predictions are NaN or infinite")
+        return poses
+
+    def _validation_scores(self, poses: Poses) -> dict[str, float]:
+        """AP and mean OKS, computed by the first process and told to the others."""
+        scores: dict[str, float] = {}
+        if self.trainer.is_global_zero:
+            scores = score_poses(poses, self.trainer.val_dataloaders.dataset.annotations)
+        return self.trainer.strategy.broadcast(scores)

@@ -1,0 +1,62 @@
+"""The calibration of a run's scores, kept in its folder."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from omegaconf import DictConfig, OmegaConf
+from pytorch_lightning.utilities import rank_zero_only
+
+from fidip.core.errors import RunError
+from fidip.core.types import Annotation, Poses
+from fidip.io.json import read_json
+from fidip.io.records import RecordError, number
+from fidip.io.run_directory import RunFolder, fingerprint, write_json
+from fidip.metrics import Calibration, fit_calibration, instance_oks, pose_scores
+
+
+def fit_run(
+    run: RunFolder, weights: Path, task: DictConfig, poses: Poses, people: Sequence[Annotation]
+) -> Calibration:
+    """Fit the calibration to poses of validation images, and save it with what it belongs to."""
+    fitted = fit_calibration(
+        pose_scores(poses), instance_oks(poses.xy, [people[i] for i in poses.index])
+    )
+    rank_zero_only(write_json)(
+        run.calibration,
+        {
+            "slope": fitted.slope,
+            "bias": fitted.bias,
+            "people": len(poses),
+            "weights_sha256": fingerprint([weights]),
+            "task": OmegaConf.to_yaml(task, resolve=True),
+        },
+    )
+    return fitted
+
+
+def read_run(run: RunFolder, weights: Path, task: DictConfig) -> Calibration | None:
+    """The calibration of a run; None where there is none, or it is of other weights or settings.
+
+    Raises:
+        RunError: the file is not what ``fit_run`` writes.
+    """
+    if not run.calibration.is_file():
+        return None
+    record = read_json(run.calibration)
+    try:
+        if not isinstance(record, dict):
+            raise RecordError("is no object, expected slope, bias, weights_sha256 and task")
+        found = Calibration(number(record, "slope"), number(record, "bias"))
+        of = (record.get("weights_sha256"), record.get("task"))
+        if not all(isinstance(value, str) for value in of):
+            raise RecordError("lacks the texts weights_sha256 and task")
+    except RecordError as error:
+        raise RunError(
+            f"{run.calibration}: {error}; delete it, or write it again with calibrate=true"
+        ) from error
+    if of == (fingerprint([weights]), OmegaConf.to_yaml(task, resolve=True)):
+        return found
+    rank_zero_only(print)(f"{run.calibration} is of other weights or settings: not used")
+    return None

@@ -22,7 +22,7 @@ import torch
 
 from fidip.cli.loading import composed, instantiate
 from fidip.codecs.gaussian import HeatmapCodec
-from fidip.inference import Finder, Predictor, Video, VideoWriter, prefetch
+from fidip.inference import Predictor, SinglePersonTracker, Video, VideoWriter, prefetch
 from fidip.inference.overlay import Overlay
 from fidip.inference.overlay_video import draw_track
 from fidip.inference.person_selection import anyone, seen
@@ -89,7 +89,7 @@ def alone(runtime: Runtime, codec: HeatmapCodec, frames: int) -> np.ndarray:
     return best
 
 
-def pipeline(finder: Finder, clip: Path) -> np.ndarray:
+def pipeline(finder: SinglePersonTracker, clip: Path) -> np.ndarray:
     """Seconds a frame of both passes, by either clock."""
     started = clocks()
     found = Recorder()
@@ -114,7 +114,9 @@ def main() -> None:
             net, codec = make_net(name, NETS.get(name, "udp_192x256"))
             for kind in RUNTIMES:
                 runtime = make_runtime(kind, net, codec, "cpu")
-                finder = Finder(Predictor(Steady(runtime, codec), codec), prefer=anyone)
+                finder = SinglePersonTracker(
+                    Predictor(Steady(runtime, codec), codec), prefer=anyone
+                )
                 finder(next(iter(Video(clip))).image)  # the first is searched all over
                 turns = [
                     (alone(runtime, codec, frames), pipeline(finder, clip)) for _ in range(TURNS)

@@ -168,7 +168,7 @@ def test_pretraining_then_fine_tuning_then_evaluation(
     poses = json.loads((tmp_path / "scored/predictions.json").read_text())
     assert [p["image_id"] for p in poses] == list(range(200000, 200009))
     assert list(scores["metrics"].values()) == by_hand(val_json(coco_root), poses)
-    assert scores["contaminated"] == 0
+    assert scores["leaked_images"] == 0
 
     boxes = [
         {"image_id": i, "category_id": 1, "bbox": [10, 10, 70, 80], "score": 0.9}

@@ -23,7 +23,15 @@ COMMANDS = sorted(
 )
 
 
-READ = {"body", "boxes", "detector.path", "detector.weights", "human", "predictions", "source"}
+READ = {
+    "body",
+    "boxes",
+    "detector.path",
+    "detector.weights",
+    "second_annotator",
+    "predictions",
+    "source",
+}
 """Keys of files that have to exist."""
 
 

@@ -16,7 +16,7 @@ from omegaconf import OmegaConf
 
 from fidip import evaluate, train
 from fidip.core.errors import DataError, RunError
-from fidip.io import run_directory as run_folder
+from fidip.io import run_directory
 from fidip.report.scoring import print_table, read_results
 
 NAMES = ["AP", "AP50", "AP75", "AP(M)", "AP(L)", "AR", "AR50", "AR75", "AR(M)", "AR(L)"]
@@ -273,7 +273,7 @@ def test_nan_is_never_written(tmp_path, odd):
         with pytest.raises(
             RunError, match=r"json: metrics\.parts\.1\.1 is NaN or infinite; expected"
         ):
-            run_folder.write_json(file, content)
+            run_directory.write_json(file, content)
         assert (file.read_bytes() if file.exists() else None) == before
     assert sorted(path.name for path in tmp_path.iterdir()) == ["old.json"]
 
@@ -282,12 +282,17 @@ def test_a_second_annotator_is_a_line_of_the_table(run, monkeypatch, tmp_path, t
     second = json.loads((tiny_root / TEST).read_text())
     second["annotations"].pop()
     file = write_json(tmp_path / "second.json", second)
-    results, _ = run_evaluate(monkeypatch, tmp_path, f"ckpt={run}", f"human={file}")
-    assert results["human"]["people"] == results["instances"] - 1
-    assert results["human"]["oks"] == pytest.approx(1)
-    assert results["human"]["AP"] == pytest.approx(81 / 101)  # of 101 recalls those up to 4/5
-    assert (results["human"]["images"], results["human"]["of_images"]) == (5, 5)
-    assert "AP, human (5 of 5 images)" in capsys.readouterr().out
+    results, _ = run_evaluate(monkeypatch, tmp_path, f"ckpt={run}", f"second_annotator={file}")
+    assert results["second_annotator"]["people"] == results["instances"] - 1
+    assert results["second_annotator"]["oks"] == pytest.approx(1)
+    assert results["second_annotator"]["AP"] == pytest.approx(
+        81 / 101
+    )  # of 101 recalls those up to 4/5
+    assert (results["second_annotator"]["images"], results["second_annotator"]["of_images"]) == (
+        5,
+        5,
+    )
+    assert "AP, second annotator (5 of 5 images)" in capsys.readouterr().out
 
 
 def test_a_second_annotator_of_some_images_is_scored_on_these(
@@ -299,10 +304,13 @@ def test_a_second_annotator_of_some_images_is_scored_on_these(
     second["annotations"] = [a for a in second["annotations"] if a["image_id"] in kept]
     file = write_json(tmp_path / "second.json", second)
     arguments = [f"predictions={perfect_results(tiny_root, tmp_path)}", f"data.root={tiny_root}"]
-    results, _ = run_evaluate(monkeypatch, tmp_path, *arguments, f"human={file}")
-    assert results["human"]["AP"] == pytest.approx(1)
-    assert (results["human"]["images"], results["human"]["of_images"]) == (3, 5)
-    assert "AP, human (3 of 5 images)" in capsys.readouterr().out
+    results, _ = run_evaluate(monkeypatch, tmp_path, *arguments, f"second_annotator={file}")
+    assert results["second_annotator"]["AP"] == pytest.approx(1)
+    assert (results["second_annotator"]["images"], results["second_annotator"]["of_images"]) == (
+        3,
+        5,
+    )
+    assert "AP, second annotator (3 of 5 images)" in capsys.readouterr().out
 
 
 def test_scores_are_calibrated_on_validation_images_for_the_test(
@@ -400,7 +408,10 @@ def test_two_processes_predict_what_one_does(run, monkeypatch, tmp_path):
         (["ckpt={run}", "boxes=nowhere.json"], "boxes=nowhere.json: expected gt or the name of a"),
         (["ckpt={run}", "calibrate=true"], "give ckpt=RUN split=val"),
         (["ckpt=nothing.ckpt", "calibrate=true", "split=val"], "in no run folder"),
-        (["ckpt={run}", "human=nowhere.json"], "human=nowhere.json: expected the name of a file"),
+        (
+            ["ckpt={run}", "second_annotator=nowhere.json"],
+            "second_annotator=nowhere.json: expected the name of a file",
+        ),
         (["ckpt={run}", "split=val", "data.val_fraction=0"], "split=val: no people to score"),
         (["predictions={found}"], "data.root is not set"),
         (["predictions={found}", "boxes={found}", "data.root={root}"], "Leave out boxes="),

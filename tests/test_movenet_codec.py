@@ -193,7 +193,7 @@ def test_the_loss_is_the_sum_of_both_errors():
 
 def test_a_loss_of_another_codec_is_refused():
     target, weight = CODEC.encode(joints_in(CODEC), torch.ones(4, 17))
-    with pytest.raises(ConfigError, match=r"fidip\.losses\.movenet_loss"):
+    with pytest.raises(ConfigError, match=r"fidip\.nn\.losses\.movenet_loss"):
         heatmap_mse(target, target, weight)
     plain = HeatmapCodec((192, 192), (48, 48), 1.5, dark_decode)
     heatmaps, weights = plain.encode(joints_in(CODEC), torch.ones(4, 17))

@@ -15,7 +15,7 @@ import torch
 
 from fidip import predict
 from fidip.core.skeleton import COCO17
-from fidip.inference import Finder, Video
+from fidip.inference import SinglePersonTracker, Video
 
 sys.path.insert(0, str(__import__("pathlib").Path(__file__).parent / "inference"))
 from made_media import make_video
@@ -278,7 +278,7 @@ def test_frames_without_the_infant_stay_as_empty_rows(monkeypatch, tmp_path):
 def test_a_video_is_smoothed_unless_told(monkeypatch, tmp_path):
     """Raw rows are what the finder says; smoothed ones tremble less, in every row and in the overlay."""
     video = make_video(tmp_path / "v.mp4", [i / 25 for i in range(12)])
-    finder = Finder(predict.load_predictor("bundled:movenet-lightning"), lost=0)
+    finder = SinglePersonTracker(predict.load_predictor("bundled:movenet-lightning"), lost=0)
     found = np.stack([finder(frame.image).xy for frame in Video(video)])
     xy = {}
     for name in ("none", "kalman"):

@@ -21,7 +21,7 @@ from fidip import train
 from fidip.cli.sweep_jobs import Job, check_processes, differing
 from fidip.core.errors import ConfigError, RunError
 from fidip.io.paths import config_dir
-from fidip.io.run_directory import RunFolder
+from fidip.io.run_directory import RunDirectory
 from hydra_plugins.fidip_sweep.search import distribution
 
 SWEEPS = sorted(path.stem for path in (config_dir() / "sweep").glob("*.yaml"))
@@ -160,7 +160,7 @@ def test_a_search_prunes_what_is_bad_tells_what_failed_and_goes_on(
     states = [TrialState.COMPLETE, TrialState.FAIL, TrialState.PRUNED]
     assert [trial.state for trial in study.trials] == states
     good, _, bad = study.trials
-    runs = [RunFolder(Path(trial.user_attrs["folder"])) for trial in study.trials]
+    runs = [RunDirectory(Path(trial.user_attrs["folder"])) for trial in study.trials]
     assert len(list(tmp_path.glob("outputs/*/*/0"))) == 1  # it went on where it was
     assert good.value == runs[0].best_score()
     assert list(good.intermediate_values) == [0, 1, 2]
@@ -232,7 +232,7 @@ def test_jobs_of_another_sweep_are_not_taken_for_ones_own(monkeypatch, tmp_path,
     monkeypatch.chdir(tmp_path)
     folder = tmp_path / "outputs" / "scratch_demo" / "first" / "0"
     folder.mkdir(parents=True)
-    job = Job(RunFolder(folder), ("experiment=scratch_demo", "seed=7"))
+    job = Job(RunDirectory(folder), ("experiment=scratch_demo", "seed=7"))
     job.register()
     (folder / "results.json").write_text("{}")
     command = ["-m", "experiment=scratch_demo", "seed=1,2", f"data.root={tiny_root}"]
@@ -245,7 +245,7 @@ def test_jobs_of_another_sweep_are_not_taken_for_ones_own(monkeypatch, tmp_path,
 def test_a_damaged_file_of_a_job_is_one_line(content, tmp_path):
     folder = tmp_path / "outputs" / "scratch_demo" / "first" / "0"
     folder.mkdir(parents=True)
-    job = Job(RunFolder(folder), ("seed=7",))
+    job = Job(RunDirectory(folder), ("seed=7",))
     for file in (job.run.job, job.run.failed):
         file.write_text(content)
     with pytest.raises(RunError, match=r"job\.json: .*remove this run") as error:

@@ -12,7 +12,7 @@ import torch
 from fidip import train
 from fidip.cli.loading import load_net
 from fidip.inference.runtime import OnnxRuntime
-from fidip.io.run_directory import RunFolder
+from fidip.io.run_directory import RunDirectory
 from fidip.nn.portable_export import Portable, write_onnx
 
 TINY = (
@@ -296,9 +296,9 @@ def test_a_run_is_overwritten_only_when_asked_to(monkeypatch, tmp_path, tiny_roo
 HOLD = """
 import sys
 from pathlib import Path
-from fidip.io.run_directory import RunFolder
+from fidip.io.run_directory import RunDirectory
 from fidip.cli.loading import load_net
-with RunFolder(Path(sys.argv[1])).lock():
+with RunDirectory(Path(sys.argv[1])).lock():
     print("locked", flush=True)
     sys.stdin.read()
 """
@@ -314,7 +314,7 @@ def test_two_processes_do_not_work_on_one_run(monkeypatch, tmp_path, tiny_root, 
         ends_with(f"process {other.pid} on", capsys, monkeypatch, *command)
         ends_with("another process works", capsys, monkeypatch, *command, "overwrite=true")
         monkeypatch.setenv("LOCAL_RANK", "1")  # of the run that has the lock
-        with RunFolder(run).lock():
+        with RunDirectory(run).lock():
             pass
         monkeypatch.delenv("LOCAL_RANK")
         assert [path.name for path in run.iterdir()] == [".lock"]

@@ -11,7 +11,7 @@ import torch
 
 from fidip import train
 from fidip.core.errors import DiskError
-from fidip.io.atomic import is_whole, write_whole
+from fidip.io.atomic import is_intact, write_atomic
 
 pytestmark = pytest.mark.forks
 
@@ -21,7 +21,7 @@ BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 
 
 def save(path, value, previous=None):
-    write_whole(path, lambda file: torch.save(torch.full((50_000,), value), file), previous)
+    write_atomic(path, lambda file: torch.save(torch.full((50_000,), value), file), previous)
 
 
 def value_of(path):
@@ -31,14 +31,14 @@ def value_of(path):
 def test_a_torn_file_is_noticed(tmp_path):
     path = tmp_path / "last.ckpt"
     save(path, 1.0)
-    assert is_whole(path)
+    assert is_intact(path)
     content = path.read_bytes()
     path.write_bytes(content[:-1000])
-    assert not is_whole(path)
+    assert not is_intact(path)
     flipped = bytearray(content)
     flipped[len(content) // 2] ^= 1
     path.write_bytes(flipped)
-    assert not is_whole(path)
+    assert not is_intact(path)
 
 
 def test_the_file_before_gets_a_name_of_its_own(tmp_path):

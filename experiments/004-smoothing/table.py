@@ -14,7 +14,7 @@ from omegaconf import OmegaConf
 from tqdm import tqdm
 
 from fidip.cli.loading import load_predictor
-from fidip.inference import Finder, Track, Video
+from fidip.inference import SinglePersonTracker, Track, Video
 from fidip.inference.track import Recorder
 from fidip.io.paths import config_dir
 from fidip.metrics import track_quality as motion
@@ -55,7 +55,7 @@ def main(clips: Path, table: Path, ckpt: str = "bundled:movenet-lightning") -> N
 
 def follow(predictor, clips: Path, video: dict) -> Track:
     """The track of a clip as fidip predict finds it, without a box."""
-    find = Finder(predictor, LOST)
+    find = SinglePersonTracker(predictor, LOST)
     found = Recorder()
     for frame in Video(clips / "videos" / "clips" / video["file_name"]):
         found.add(frame.time, *seen(find(frame.image), LOST))

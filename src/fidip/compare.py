@@ -22,9 +22,9 @@ from rich.text import Text
 from fidip.cli.loading import saved_config
 from fidip.core.errors import ConfigError, DamagedRunError, RunDataError, RunError
 from fidip.core.types import People
-from fidip.io.atomic import disk_errors, write_text_whole
+from fidip.io.atomic import disk_errors, write_text_atomic
 from fidip.io.directories import output_folder
-from fidip.io.run_directory import RunFolder
+from fidip.io.run_directory import RunDirectory
 from fidip.metrics import annotations_to_coco, by_name, match_keypoints
 from fidip.report import (
     Comparison,
@@ -148,7 +148,7 @@ def show_at_wandb(
     from fidip.tasks import has_key
 
     views = [make(runs, comparison, project, entity or "") for make in (workspace, report)]
-    write_text_whole(file, dashboard_json(views))
+    write_text_atomic(file, dashboard_json(views))
     why = "no API key, see wandb login"
     if has_key():
         try:
@@ -169,7 +169,7 @@ def match(run: Run) -> Tested:
     """
     people = read_labels(run)
     truth = annotations_to_coco(people)
-    results = read_results(RunFolder(run.root).predictions)
+    results = read_results(RunDirectory(run.root).predictions)
     unknown = {r["image_id"] for r in results} - {image["id"] for image in truth["images"]}
     matches = match_keypoints(truth, [] if unknown else results)
     found = by_name(matches.numbers(np.ones((1, matches.images), dtype=np.int64))[0])
@@ -195,7 +195,7 @@ def read_labels(run: Run) -> People:
             "data.root=DIR"
         )
     try:
-        config = saved_config(RunFolder(run.root), ["data"])
+        config = saved_config(RunDirectory(run.root), ["data"])
         config.data.root = str(run.data_root)
         data = instantiate(config.data)
         data.setup("test")

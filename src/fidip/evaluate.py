@@ -24,17 +24,17 @@ from fidip.core.types import Annotation, Batch, People, Poses
 from fidip.data import (
     EvalSampler,
     PoseDataset,
-    SecondLabels,
+    SecondAnnotator,
     image_hashes,
     read_detections,
-    read_second_labels,
+    read_second_annotator,
     trained_on,
 )
 from fidip.io.directories import output_folder, require_new
-from fidip.io.run_directory import RunFolder, is_first_process
+from fidip.io.run_directory import RunDirectory, is_first_process
 from fidip.metrics import (
     Calibration,
-    describe_second_labels,
+    describe_agreement,
     oks_nms,
     pose_scores,
     soft_oks_nms,
@@ -63,7 +63,7 @@ NMS = {"hard": oks_nms, "soft": soft_oks_nms}
 def evaluate(config: DictConfig) -> None:
     """Predict or read the poses of a split, score them, print and write the result."""
     check(config)
-    run = RunFolder(Path(config.out))
+    run = RunDirectory(Path(config.out))
     outputs = [run.results.name] + [run.predictions.name] * (config.predictions is None)
     if is_first_process():
         run.require_not_begun(f"out={shown(run.root)}")
@@ -89,12 +89,19 @@ def score(config: DictConfig, trained: DictConfig) -> tuple[dict[str, Any], Pose
             f"split={config.split}: no people to score with data.val_fraction="
             f"{data.val_fraction}; expected a fraction above 0"
         )
-    contaminated = count_trained_on(config, people)
-    second = read_second_labels(Path(config.human), people) if config.human else None
+    leaked = count_trained_on(config, people)
+    second = (
+        read_second_annotator(Path(config.second_annotator), people)
+        if config.second_annotator
+        else None
+    )
     scores, poses = score_people(config, trained, dataset, people)
-    scores["contaminated"] = contaminated
+    scores["leaked_images"] = leaked
     if second is not None:
-        scores["human"] = {"file": config.human, **human_level(second, people)}
+        scores["second_annotator"] = {
+            "file": config.second_annotator,
+            **human_level(second, people),
+        }
     return scores, poses
 
 
@@ -129,11 +136,11 @@ def suppress(poses: Poses, dataset: PoseDataset, kind: str, threshold: float) ->
     return poses[NMS[kind](poses, pose_scores(poses), areas, threshold)]
 
 
-def human_level(second: SecondLabels, people: People) -> dict[str, Any]:
+def human_level(second: SecondAnnotator, people: People) -> dict[str, Any]:
     """Scores of a second annotator on the images that both labelled."""
     shared = people.on_images(second.images)
     images = {"images": len(shared.images), "of_images": len(people.images)}
-    return {**images, **describe_second_labels(second.people, shared)}
+    return {**images, **describe_agreement(second.people, shared)}
 
 
 @rank_zero_only  # type: ignore[untyped-decorator]
@@ -166,7 +173,7 @@ def predict(config: DictConfig, trained: DictConfig, dataset: PoseDataset) -> Po
 
 def weights_file(config: DictConfig) -> str | Path:
     """The checkpoint that ``ckpt=`` means: of a run folder, the best or the last."""
-    run = RunFolder(Path(config.ckpt))
+    run = RunDirectory(Path(config.ckpt))
     return run.weights() if run.config.is_file() else config.ckpt
 
 
@@ -176,7 +183,7 @@ def count_trained_on(config: DictConfig, people: Sequence[Annotation]) -> int | 
     The validation split is a part of the training split, so it is not asked about.
 
     Raises:
-        DataError: there are some, and ``allow_contaminated`` is not set.
+        DataError: there are some, and ``allow_leakage`` is not set.
     """
     if config.ckpt is None or config.split != "test":
         return None
@@ -184,14 +191,14 @@ def count_trained_on(config: DictConfig, people: Sequence[Annotation]) -> int | 
     if seen is None:
         return None
     hashes = image_hashes(person.image_path for person in people)
-    return len(trained_on(hashes, seen, config.allow_contaminated))
+    return len(trained_on(hashes, seen, config.allow_leakage))
 
 
 def calibration(
     config: DictConfig, trained: DictConfig, poses: Poses, people: Sequence[Annotation]
 ) -> Calibration | None:
     """The calibration of a run's scores: fitted now, or read if there is one."""
-    run = RunFolder.of_checkpoint(config.ckpt)
+    run = RunDirectory.of_checkpoint(config.ckpt)
     if run is None:
         return None
     of = (run, Path(weights_file(config)), trained.task)
@@ -217,7 +224,7 @@ def check_calibrate(config: DictConfig) -> None:
         raise ConfigError(
             "calibrate=true fits to validation images in labelled boxes; give ckpt=RUN split=val"
         )
-    if RunFolder.of_checkpoint(config.ckpt) is None:
+    if RunDirectory.of_checkpoint(config.ckpt) is None:
         raise ConfigError(
             f"calibrate=true: {config.ckpt} lies in no run folder, where calibration.json belongs"
         )
@@ -241,7 +248,7 @@ def settings(config: DictConfig) -> DictConfig:
 
 def settings_of_results(config: DictConfig) -> DictConfig:
     """This command line's configuration; of a run's own results, with the run's name and data."""
-    run = RunFolder.of_checkpoint(config.predictions)
+    run = RunDirectory.of_checkpoint(config.predictions)
     if run is None or config.name != "unnamed":
         return config
     if not run.is_training:
@@ -260,7 +267,7 @@ def settings_of_weights(config: DictConfig) -> DictConfig:
             f"ckpt={config.ckpt}: an ONNX file, which can only predict; expected a run folder, a "
             "checkpoint or zoo:NAME. Use fidip predict"
         )
-    run = RunFolder.of_checkpoint(config.ckpt)
+    run = RunDirectory.of_checkpoint(config.ckpt)
     if run is not None:
         trained = saved_config(run, EVALUATED, HydraConfig.get().overrides.task)
         trained.trainer = config.trainer

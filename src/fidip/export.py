@@ -18,7 +18,7 @@ from torch import Tensor
 
 from fidip.cli.loading import load_net
 from fidip.core.errors import CheckpointError, ConfigError
-from fidip.io.atomic import copy_whole, disk_errors, require_file
+from fidip.io.atomic import copy_atomic, disk_errors, require_file
 from fidip.nn.portable_export import INPUTS, Check, Portable, compare, write_onnx, write_torchscript
 
 TOLERANCE = 1e-3
@@ -72,7 +72,7 @@ def export(config: DictConfig) -> None:
                 f"(error {found.error:.1e}); report versions and command as a bug"
             )
         for file in sorted(made.parent.iterdir(), key=lambda file: file == made):
-            copy_whole(file, path.with_name(file.name))
+            copy_atomic(file, path.with_name(file.name))
     width, height = codec.input_wh
     print(
         f"written: {path} ({path.stat().st_size / 1e6:.1f} MB); takes images (N, 3, {height}, "

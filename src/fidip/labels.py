@@ -24,7 +24,7 @@ from fidip.core.errors import ConfigError, DataError
 from fidip.core.skeleton import COCO17
 from fidip.data import read_annotations
 from fidip.data.external_labels import Joints, Labelled, find_image, read_dlc, read_label_studio
-from fidip.io.atomic import disk_errors, whole
+from fidip.io.atomic import atomic_path, disk_errors
 from fidip.io.directories import output_folder
 from fidip.io.images import decode_rgb
 from fidip.io.json import read_json
@@ -57,7 +57,7 @@ def labels(config: DictConfig) -> None:
     with (
         output_folder(out, [*names, f"annotations/{file.name}"]),
         copied(copies, out / "images" / split),
-        whole(file) as part,
+        atomic_path(file) as part,
     ):
         write_json(part, content)
     print(read_annotations(file, out / "images" / split))

@@ -25,9 +25,9 @@ from fidip.core.errors import ConfigError, DataError, shown
 from fidip.core.skeleton import COCO17
 from fidip.data import read_annotations
 from fidip.inference import (
-    Finder,
     Pose,
     Predictor,
+    SinglePersonTracker,
     Video,
     VideoWriter,
     Window,
@@ -362,7 +362,9 @@ def predict_video(
     video = Video(source.path)
     stem = Path(config.out) / source.stem
     smooth, overlay = instantiate(config.smoothing), instantiate(config.overlay)
-    finder = Finder(predictor, config.lost, config.rotations, detector, PREFERENCES[config.person])
+    finder = SinglePersonTracker(
+        predictor, config.lost, config.rotations, detector, PREFERENCES[config.person]
+    )
     found, wh = Recorder(), (0, 0)
     try:
         with ExitStack() as stack:
@@ -404,8 +406,8 @@ def damage_line(video: Video, decoded: int) -> str | None:
 def make_follower(
     predictor: Predictor, detector: Detector, config: DictConfig, spread: bool = True
 ) -> Follower:
-    """What follows one infant before a camera as ``config`` says; see ``Finder`` for ``spread``."""
-    finder = Finder(predictor, config.lost, config.rotations, detector, PREFERENCES[config.person],
+    """What follows one infant before a camera as ``config`` says; see ``SinglePersonTracker`` for ``spread``."""
+    finder = SinglePersonTracker(predictor, config.lost, config.rotations, detector, PREFERENCES[config.person],
                     spread=spread)  # fmt: skip
     return Follower(finder, instantiate(config.smoothing, causal=True).online())
 

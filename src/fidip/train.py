@@ -25,26 +25,26 @@ from fidip.cli.loading import saved_config
 from fidip.cli.preflight import absent_weights, check, check_files
 from fidip.cli.sweep_jobs import run_job
 from fidip.core.types import Poses
-from fidip.io.atomic import write_text_whole
+from fidip.io.atomic import write_text_atomic
 from fidip.io.run_directory import (
     AUTO,
-    RunFolder,
+    RunDirectory,
     fingerprint,
     is_first_process,
-    place_of_run,
+    run_directory_for,
     write_image,
 )
 from fidip.nn.weights.checkpoint_files import load_weights, training_images
 from fidip.report import contact_sheet, model_card
 from fidip.report.scoring import results_of, score_poses, write_results
-from fidip.tasks import Float64, SyncedBatchNorms, WholeCheckpoints, announce, publish
+from fidip.tasks import AtomicCheckpoints, Float64, SyncedBatchNorms, announce, publish
 
-OmegaConf.register_new_resolver("fidip.place_of_run", place_of_run, replace=True)
+OmegaConf.register_new_resolver("fidip.run_directory_for", run_directory_for, replace=True)
 
 
 def train(config: DictConfig) -> None:
     """Fit, test with the best or last weights, and write the results."""
-    run = RunFolder(Path(config.run_dir))
+    run = RunDirectory(Path(config.run_dir))
     resume = OmegaConf.select(config, "resume")
     begun = run.config.is_file() if resume == AUTO else resume is not None
     if begun and resume == AUTO:
@@ -114,7 +114,7 @@ def test_source(
 
 
 def write_test(
-    run: RunFolder,
+    run: RunDirectory,
     config: DictConfig,
     data: Any,
     trainer: pl.Trainer,
@@ -125,19 +125,19 @@ def write_test(
     """Score the poses of the test, write what a finished run holds, and tell the loggers."""
     environment = run.write_environment(facts(config, data, trainer, minutes))
     scores = score_poses(poses, data.test_set.annotations)
-    scores["contaminated"] = len(data.contaminated)
+    scores["leaked_images"] = len(data.leaked)
     if source is not None:
         scores["source"] = source
     facts_of_run = {"split": "test", "minutes": minutes, "updates": trainer.global_step}
     results = results_of(scores, config, **facts_of_run)
     settings: Any = OmegaConf.to_container(config, resolve=True)
-    write_text_whole(run.card, model_card(settings, environment, results))
+    write_text_atomic(run.card, model_card(settings, environment, results))
     write_image(run.overlays, contact_sheet(poses, data.test_set.annotations))
     write_results(run, results, poses)
     publish(trainer.loggers, results, run.card, run.overlays)
 
 
-def check_new(config: DictConfig, run: RunFolder) -> None:
+def check_new(config: DictConfig, run: RunDirectory) -> None:
     """Raises FidipError where a run cannot begin: settings, files, or a run that is there already."""
     if is_first_process():
         run.require_free(config.overwrite)
@@ -157,7 +157,7 @@ def make_trainer(config: DictConfig, *more: pl.Callback) -> pl.Trainer:
     warnings.filterwarnings("ignore", message=r"Found \d+ module\(s\) in eval mode")
     callbacks = [*more, *instantiate(config.callbacks).values()]
     loggers = [one for one in instantiate(config.logger).values() if isinstance(one, Logger)]
-    plugins: list[Any] = [WholeCheckpoints()]
+    plugins: list[Any] = [AtomicCheckpoints()]
     if SLURMEnvironment.detect():  # our own callback requeues
         plugins.append(SLURMEnvironment(auto_requeue=False))
     if config.trainer.get("sync_batchnorm"):

@@ -64,7 +64,7 @@ def evil(node):
         {"_target_": "os.system", "_args_": ["touch evil"]},
         {"_target_": "hydra.utils.get_method", "path": "os.system"},
         {"_target_": "hydra.utils.instantiate", "config": {"_target_": "os.system"}},
-        {"_target_": "fidip.io.atomic.write_text_whole", "path": "evil", "text": "x"},
+        {"_target_": "fidip.io.atomic.write_text_atomic", "path": "evil", "text": "x"},
         {"_target_": "fidip.nn.weights.model_zoo.fetch", "entry": 1},
         {"_target_": "torch.optim.Adam.__init__.__globals__"},
         {"_target_": "torch.optim.lr_scheduler.os.system", "_args_": ["touch evil"]},

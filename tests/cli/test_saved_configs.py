@@ -9,7 +9,8 @@ from omegaconf import OmegaConf
 
 from fidip import evaluate, predict, train
 from fidip.cli import instantiate
-from fidip.cli.loading import composed
+from fidip.cli.loading import composed, load_predictor
+from fidip.io.yaml import load_settings
 
 
 class Evil:
@@ -124,3 +125,28 @@ def test_a_config_that_is_no_plain_settings_is_one_line(name, run, monkeypatch, 
     line = refusal(monkeypatch, capsys, predict, "ckpt=run", "source=x.jpg")
     assert "run/config.yaml" in line
     assert words in line
+
+
+def test_former_names_in_a_run_directory(run, monkeypatch, capsys):
+    """``config.yaml`` of fidip 0.1: it named modules and keys that have moved since."""
+    text = (run / "config.yaml").read_text()
+    text = text.replace("fidip.codecs.gaussian.", "fidip.heatmap.")
+    text = text.replace("allow_leakage", "allow_contaminated")
+    assert "fidip.heatmap.HeatmapCodec" in text
+    assert "allow_contaminated" in text
+    (run / "config.yaml").write_text(text)
+    saved = load_settings(run / "config.yaml")
+    assert saved.codec._target_ == "fidip.codecs.gaussian.HeatmapCodec"
+    assert "allow_leakage" in saved.data
+    assert type(load_predictor(str(run)).codec).__name__ == "HeatmapCodec"
+
+
+def test_former_names_on_the_command_line(monkeypatch, capsys):
+    monkeypatch.setattr(
+        sys, "argv", ["fidip train", "experiment=scratch_demo", "allow_contaminated=1x"]
+    )
+    with pytest.raises(SystemExit):
+        train.main()
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0] == "note: allow_contaminated=1x is now allow_leakage=1x"
+    assert lines[1].startswith("error: allow_leakage=1x")

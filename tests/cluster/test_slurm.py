@@ -19,7 +19,7 @@ import commands
 import pytest
 import torch
 
-from fidip.io.run_directory import RunFolder
+from fidip.io.run_directory import RunDirectory
 from hydra_plugins.fidip_sweep import SECONDS_BETWEEN_QUESTIONS
 
 SCRIPT = Path(__file__).with_name("slurm-local.sh")
@@ -91,7 +91,7 @@ class Sweep:
         self.process = commands.train(folder, *arguments, name)
 
     def runs(self):
-        return [RunFolder(path) for path in sorted(self.folder.glob("outputs/fidip_demo/*/*"))]
+        return [RunDirectory(path) for path in sorted(self.folder.glob("outputs/fidip_demo/*/*"))]
 
     def finish(self, code):
         self.process.join(500)
@@ -173,7 +173,7 @@ def whole(folder, data):
     process = commands.train(folder, *TINY, f"data.root={data}", "hydra.run.dir=run")
     process.join(500)
     assert process.exitcode == 0, (folder / "log").read_text()
-    return RunFolder(folder / "run")
+    return RunDirectory(folder / "run")
 
 
 def whole_of_two(folder, data):
@@ -188,7 +188,7 @@ def whole_of_two(folder, data):
     for process in processes:
         process.join(500)
         assert process.exitcode == 0, (folder / "log").read_text()
-    return RunFolder(folder / "run")
+    return RunDirectory(folder / "run")
 
 
 def cancelled(folder, data):
@@ -264,7 +264,7 @@ def test_cancelled_and_failed_jobs_are_told_and_run_again_alone(stories):
     folder = stories["cancelled"].result()
     assert states(folder) == [["results.json"], ["failed.json"], ["results.json"]]
     (first, *_) = sorted(folder.glob("outputs/fidip_demo/*/*"))
-    assert same(RunFolder(first), stories["whole"].result())
+    assert same(RunDirectory(first), stories["whole"].result())
 
 
 def test_a_preempted_job_ends_as_if_nothing_had_happened(stories):

@@ -8,7 +8,7 @@ import random
 import pytest
 
 from fidip.core.errors import DataError
-from fidip.data import read_annotations, read_detections, read_second_labels
+from fidip.data import read_annotations, read_detections, read_second_annotator
 from fidip.data.external_labels import Joints, read_label_studio
 from fidip.io.json import read_json
 from fidip.report.scoring import read_results
@@ -243,7 +243,7 @@ def test_broken_detections(tmp_path, people):
 def test_broken_second_labels(tmp_path, people, labels):
     path = tmp_path / "second.json"
     path.write_text(json.dumps(labels))
-    assert len(read_second_labels(path, people).people) == 3
+    assert len(read_second_annotator(path, people).people) == 3
     del labels["categories"]
     required = {
         "images", "annotations", "id", "file_name", "width", "height", "image_id", "category_id",
@@ -256,7 +256,7 @@ def test_broken_second_labels(tmp_path, people, labels):
         if not (("'image_id'" in v[0] or "'id'" in v[0]) and v[0].endswith((": 0", ": -1")))
         and not ("('images', " in v[0] and v[0].endswith("): object with id"))  # all that is needed
     ]
-    assert refusals(path, lambda p: read_second_labels(p, people), variants, 400) == []
+    assert refusals(path, lambda p: read_second_annotator(p, people), variants, 400) == []
 
 
 def test_broken_label_studio(tmp_path):

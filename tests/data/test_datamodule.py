@@ -155,9 +155,9 @@ def test_the_test_split_is_not_trained_on(tiny_root):
     data = make_data(tiny_root, test_split="train_infant")
     with pytest.raises(DataError, match="12 of 12 test images are among the training images"):
         data.setup("fit")
-    allowed = make_data(tiny_root, test_split="train_infant", allow_contaminated=True)
+    allowed = make_data(tiny_root, test_split="train_infant", allow_leakage=True)
     allowed.setup("fit")
-    assert len(allowed.contaminated) == 12
+    assert len(allowed.leaked) == 12
 
 
 def test_splits_of_any_layout_can_be_chosen(tiny_copy):

@@ -9,7 +9,7 @@ import pytest
 from fidip.core.errors import DataError, DatasetMissingError
 from fidip.data import read_annotations
 from fidip.data.layout import find_split, split_names
-from fidip.io.run_directory import RunFolder
+from fidip.io.run_directory import RunDirectory
 
 ARCHIVE = ("200R", "1000S", "200R_1000S", "train600", "validate100", "validate500")
 
@@ -137,7 +137,7 @@ def test_a_folder_that_cannot_be_is_one_line(root):
         find_split(Path(root), "train_infant")
     assert "\n" not in str(error.value)
     assert len(str(error.value)) < 700
-    assert RunFolder.of_checkpoint(root) is None
+    assert RunDirectory.of_checkpoint(root) is None
 
 
 @pytest.mark.parametrize("name", ["", ".", "..", "../x", "/etc", "a/b", "y" * 300, "a\0", "a\nb"])

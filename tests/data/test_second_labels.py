@@ -5,7 +5,7 @@ import json
 import pytest
 
 from fidip.core.errors import DataError
-from fidip.data import read_annotations, read_second_labels
+from fidip.data import read_annotations, read_second_annotator
 
 SPLIT = "validate_infant"
 
@@ -24,7 +24,7 @@ def record(person, **changes):
 def read(tmp_path, people, content):
     file = tmp_path / "second.json"
     file.write_text(json.dumps(content))
-    return read_second_labels(file, people)
+    return read_second_annotator(file, people)
 
 
 def test_only_people_of_these_images_are_read(tmp_path, people):
@@ -104,5 +104,5 @@ def test_labels_of_another_split_are_refused(tmp_path, people, with_images):
 
 
 def test_a_plain_list_of_people_is_refused(tmp_path, people):
-    with pytest.raises(TypeError, match=r"expected fidip\.types\.People"):
+    with pytest.raises(TypeError, match=r"expected fidip\.core\.types\.People"):
         read(tmp_path, list(people), {"annotations": [record(people[0])]})

@@ -166,7 +166,7 @@ def draw_second_labels(rng: Random, box: Box, stage: Stage) -> Case:
     box.file("in/second.json", content)
     arguments = [
         "predictions=" + str(stage.run / "predictions.json"), "experiment=scratch_demo",
-        f"data.root={stage.data}", "human=in/second.json", "out=out",
+        f"data.root={stage.data}", "second_annotator=in/second.json", "out=out",
     ]  # fmt: skip
     return Case(f"second labels: {title}", "evaluate", arguments, expected("second.json"))
 

@@ -61,7 +61,7 @@ def code(box: Box) -> dict[str, Any]:
         "a module of ours as a way": {"_target_": "fidip.io.run_directory.subprocess.run", "args": ["touch", path]},
         "Path of ours": {"_target_": "fidip.predict.Path.touch", "_args_": [{"_target_": "fidip.predict.Path", "_args_": [path]}]},
         "a writer of ours": {"_target_": "fidip.io.run_directory.write_json", "path": {"_target_": "pathlib.Path", "_args_": [path]}, "content": 1},
-        "a text for a writer": {"_target_": "fidip.io.atomic.write_text_whole", "path": path, "text": "x"},
+        "a text for a writer": {"_target_": "fidip.io.atomic.write_text_atomic", "path": path, "text": "x"},
         "shutil of ours": {"_target_": "fidip.labels.shutil.copyfile", "src": evil, "dst": path},
         "torch of ours": {"_target_": "fidip.nn.weights.checkpoint_files.torch.load", "f": evil, "weights_only": False},
         "pickle of torch": {"_target_": "torch.serialization.pickle.load", "file": {"_target_": "builtins.open", "file": evil, "mode": "rb"}},
@@ -108,7 +108,7 @@ def draw_interpolation(rng: Random, box: Box, stage: Stage) -> Case:
         [
             "${oc.env:HOME}", "${oc.env:NO_SUCH_VARIABLE}", "${oc.decode:'['}", "${codec}", "${codec.sigma}",
             "${nope}", "${nope:1}", "${hydra:runtime.cwd}", "${oc.create:{a: 1}}", "${", "${codec.",
-            "${oc.select:net}", "${fidip.place_of_run:a,b,c,[]}", "${..}", "${oc.dict.keys:net}",
+            "${oc.select:net}", "${fidip.run_directory_for:a,b,c,[]}", "${..}", "${oc.dict.keys:net}",
             "???",
         ]
     )  # fmt: skip

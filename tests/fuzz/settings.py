@@ -83,7 +83,7 @@ DEVICE = ("cuda", "cuda:7", "gpu", "tpu", "cpu:x", "7", "''", "[]", "nan", "meta
 TRAIN = {
     "seed": SEED,
     "allow_partial": BOOL,
-    "allow_contaminated": BOOL,
+    "allow_leakage": BOOL,
     "ckpt": (*NO_FILE, "zoo:nope", "zoo:", "bundled:nope", "bundled:../x", "zoo:../../x"),
     "name": (
         "../../escape",
@@ -151,7 +151,7 @@ EVALUATE = {
     "predictions": NO_FILE,
     "split": CHOICE,
     "boxes": NO_FILE,
-    "human": NO_FILE,
+    "second_annotator": NO_FILE,
     "box_threshold": (*NO_NUMBER, *HUGE, "null"),
     "nms": CHOICE,
     "nms_threshold": FRACTION,
@@ -162,7 +162,7 @@ EVALUATE = {
     "data.num_workers": COUNT,
     "data.test_split": ("nope", "'../../x'", "[]", "''"),
     "task.flip_test": BOOL,
-    "allow_contaminated": BOOL,
+    "allow_leakage": BOOL,
     "trainer.devices": ("0", "-3", "abc", "[]"),
 }
 PREDICT = {
@@ -411,7 +411,7 @@ CONTRADICTIONS: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
     ("evaluate", ("predictions={run}/predictions.json",), ("ckpt", "predictions")),
     ("evaluate", ("calibrate=true",), ("calibrate",)),
     ("evaluate", ("calibrate=true", "split=val", "boxes={detections}"), ("calibrate", "boxes")),
-    ("evaluate", ("human={detections}",), ("human", "detections.json")),
+    ("evaluate", ("second_annotator={detections}",), ("second_annotator", "detections.json")),
     ("evaluate", ("boxes={labels}",), ("boxes", "person_keypoints")),
     ("predict", ("save=[timeline]",), ("save", "timeline")),
     ("predict", ("seconds=5",), ("seconds",)),
@@ -441,7 +441,7 @@ CONTRADICTIONS: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
     ("train", ("codec.input_wh=[64,96]",), ("codec",)),
     ("train", ("data.real_images=0", "data.synthetic_images=0"), ("real_images", "images")),
     ("train", ("data.real_images=1000",), ("real_images",)),
-    ("train", ("data.train_split=validate_infant", "allow_contaminated=false"), ("train_split", "test", "validate_infant")),
+    ("train", ("data.train_split=validate_infant", "allow_leakage=false"), ("train_split", "test", "validate_infant")),
     ("train", ("sweep=lambda",), ("sweep",)),
     ("train", ("-m", "seed=0,abc"), ("seed",)),
     ("train", ("-m", "seed=0,1", "trainer.max_epochs=-7"), ("max_epochs",)),

@@ -7,7 +7,7 @@ from omegaconf import OmegaConf
 from rendered_people import SIDE, draw_person, is_nearer, paste
 
 from fidip.cli.loading import load_predictor
-from fidip.inference import Finder, Window, search
+from fidip.inference import SinglePersonTracker, Window, search
 from fidip.inference.person_selection import (
     PREFERENCES,
     Pose,
@@ -95,7 +95,7 @@ def test_beside_an_adult_the_infant_is_found(people):
 
 
 def test_the_infant_is_kept_while_an_adult_passes(people):
-    find = Finder(load_predictor("bundled:movenet-lightning"))
+    find = SinglePersonTracker(load_predictor("bundled:movenet-lightning"))
     infant, (_, adult, _) = people
     kept = []
     for step in np.linspace(0, 1, 20):
@@ -111,10 +111,10 @@ def test_a_search_that_is_spread_finds_a_person_within_four_images(people, turns
     predictor = load_predictor("bundled:movenet-lightning", flip_test=False)
     image = np.ascontiguousarray(np.rot90(people[1][0][0], turns))
     crops = counted(predictor)
-    wanted = Finder(predictor, prefer=anyone)(image)
+    wanted = SinglePersonTracker(predictor, prefer=anyone)(image)
     whole = sum(crops)
     crops.clear()
-    spread = Finder(predictor, prefer=anyone, spread=True)
+    spread = SinglePersonTracker(predictor, prefer=anyone, spread=True)
     spread(image)
     assert sum(crops) <= whole / 4
     poses = [spread(image) for _ in range(3)]

@@ -6,7 +6,7 @@ import time
 import pytest
 
 from fidip.core.errors import DataError
-from fidip.inference import Behind, latest, prefetch
+from fidip.inference import BackgroundConsumer, latest, prefetch
 
 
 def test_prefetched_items_come_in_order_and_errors_come_last():
@@ -31,7 +31,7 @@ def test_no_more_is_made_ahead_than_told():
 
 def test_items_are_worked_on_in_order_and_all_of_them():
     seen = []
-    with Behind(lambda item: (time.sleep(0.001), seen.append(item)), depth=2) as behind:
+    with BackgroundConsumer(lambda item: (time.sleep(0.001), seen.append(item)), depth=2) as behind:
         for item in range(30):
             behind.put(item)
     assert seen == list(range(30))
@@ -41,7 +41,7 @@ def test_an_interrupt_leaves_what_was_handed_over_done():
     seen = []
 
     def interrupted():
-        with Behind(seen.append) as behind:
+        with BackgroundConsumer(seen.append) as behind:
             behind.put(1)
             raise KeyboardInterrupt
 
@@ -55,7 +55,7 @@ def test_an_error_behind_comes_to_the_front():
         raise DataError("disk full")
 
     def hand_over():
-        with Behind(fail, depth=1) as behind:
+        with BackgroundConsumer(fail, depth=1) as behind:
             for item in range(50):
                 behind.put(item)
 

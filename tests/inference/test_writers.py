@@ -12,7 +12,7 @@ from pycocotools.coco import COCO
 from fidip.core.skeleton import COCO17
 from fidip.inference.track import PhotoSet, Track
 from fidip.inference.writers import FORMATS, write
-from fidip.io.atomic import whole
+from fidip.io.atomic import atomic_path
 
 TIMES = np.array([0.0, 0.04, 0.08, 0.14, 0.16])
 PLACES = [(joint, axis) for joint in COCO17.joints for axis in ("x", "y")]
@@ -165,7 +165,7 @@ def test_an_interrupted_file_leaves_the_one_before(tmp_path):
     path.write_text("before")
 
     def interrupted():
-        with whole(path) as part:
+        with atomic_path(path) as part:
             part.write_text("half of")
             signal.raise_signal(signal.SIGINT)
 

@@ -16,9 +16,9 @@ from fidip.core.types import Annotation, People, Poses
 from fidip.metrics import (
     NAMES,
     annotations_to_coco,
+    describe_agreement,
     describe_poses,
     describe_results,
-    describe_second_labels,
     evaluate_keypoints,
     oks_nms,
     oks_per_joint,
@@ -285,14 +285,14 @@ def test_an_annotation_with_id_0_can_be_found(people, poses):
         lambda people, poses: score_poses(poses, people),
         lambda people, poses: joint_ap(to_coco_results(poses), people),
         lambda people, poses: describe_slices(to_coco_results(poses), poses.index, people, 1),
-        lambda people, poses: describe_second_labels(list(people), people, 1),
+        lambda people, poses: describe_agreement(list(people), people, 1),
     ],
     ids=["truth", "poses", "results", "score", "joints", "slices", "human"],
 )
 def test_a_list_of_annotations_is_refused(people, poses, score):
     score(people, poses)
     for plain in (list(people), people.labelled, tuple(people)):
-        with pytest.raises(TypeError, match=r"expected fidip\.types\.People"):
+        with pytest.raises(TypeError, match=r"expected fidip\.core\.types\.People"):
             score(plain, poses)
 
 

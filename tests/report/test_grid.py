@@ -8,7 +8,7 @@ import pytest
 
 from fidip.metrics import NAMES, Difference
 from fidip.report import Comparison, latex_table, latex_tables, read_runs
-from fidip.report.grid import Place, gaps, swept
+from fidip.report.grid import RunPosition, gaps, swept
 from fidip.report.latex import escape
 from fidip.report.sweeps import lines_of, scale_of, sweep_curves
 
@@ -54,12 +54,16 @@ def test_failed_and_missing_runs_of_the_grid_are_told(found, tmp_path):
 
 
 def test_a_run_that_failed_and_then_finished_is_not_missing():
-    places = [Place("a", 0, {}, "failed"), Place("a", 0, {}), Place("a", 0, {}, "failed")]
+    places = [
+        RunPosition("a", 0, {}, "failed"),
+        RunPosition("a", 0, {}),
+        RunPosition("a", 0, {}, "failed"),
+    ]
     assert gaps(places) == []
 
 
 def test_a_search_has_no_missing_cells():
-    places = [Place("a", 0, {"x": i, "y": -i * i % 7}) for i in range(9)]
+    places = [RunPosition("a", 0, {"x": i, "y": -i * i % 7}) for i in range(9)]
     assert gaps(places) == []
 
 

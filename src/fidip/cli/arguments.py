@@ -23,6 +23,7 @@ from fidip.cli.composition import compose
 from fidip.cli.config_validation import did_you_mean, find_problems, resolve, show
 from fidip.cli.fields import QUOTED
 from fidip.core.errors import ConfigError
+from fidip.io.former_names import current_word
 
 HYDRA_GROUPS = frozenset({"hydra.launcher", "hydra.sweeper"})
 """Keys of Hydra's that hold a component and take any value."""
@@ -109,6 +110,14 @@ def split_flags(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
     return flags, words
 
 
+def _renamed(word: str) -> str:
+    """Replace former names in a word, with a note."""
+    current = current_word(word)
+    if current != word:
+        print(f"note: {word} is now {current}", file=sys.stderr)
+    return current
+
+
 def read_words(
     words: Sequence[str], schema: type[Command], multirun: bool
 ) -> tuple[list[str], list[str]]:
@@ -118,7 +127,7 @@ def read_words(
     parser = OverridesParser.create()
     for given in words:
         is_value = schema.takes_word and not SETS_KEY.match(given)
-        word = f"{schema.main_key}={given}" if is_value else given
+        word = f"{schema.main_key}={given}" if is_value else _renamed(given)
         match = KEY.fullmatch(word)
         problem = _bad_word(word, match, schema)
         if problem:

@@ -120,7 +120,7 @@ class Train(Command):
     seed: Seed
     ckpt: Text | None = None
     allow_partial: bool = False
-    allow_contaminated: bool = False
+    allow_leakage: bool = False
     allow_targets: list[Text] = []
     resume: Text | None = None
     overwrite: bool = False
@@ -170,9 +170,9 @@ class Evaluate(_Inheriting):
     nms: Literal["hard", "soft"] = "hard"
     nms_threshold: Fraction = 0.9
     calibrate: bool = False
-    human: InputFile | None = None
+    second_annotator: InputFile | None = None
     clip_boxes: bool = True
-    allow_contaminated: bool = False
+    allow_leakage: bool = False
     out: Text
     overwrite: bool = False
 

@@ -19,7 +19,7 @@ from fidip.inference import Predictor
 from fidip.inference.devices import torch_device
 from fidip.inference.runtime import OnnxRuntime, make_runtime
 from fidip.io.paths import config_dir
-from fidip.io.run_directory import RunFolder
+from fidip.io.run_directory import RunDirectory
 from fidip.nn import PoseNet
 from fidip.nn.weights.architecture import net_of
 from fidip.nn.weights.checkpoint_files import Weights, fill, read_weights
@@ -104,10 +104,10 @@ def default_ckpt(has_video: bool = False, device: str | None = None) -> str:
 
 def load_net(ckpt: str, config: DictConfig | None = None) -> tuple[PoseNet, Codec]:
     """The network that a checkpoint is of, filled, and its codec; see ``load_predictor``."""
-    run = RunFolder(Path(ckpt))
+    run = RunDirectory(Path(ckpt))
     weights = read_weights(run.weights() if run.config.is_file() else ckpt)
     trained = settings_of(ckpt, weights, config)
-    saved = RunFolder.of_checkpoint(ckpt)
+    saved = RunDirectory.of_checkpoint(ckpt)
     source = saved.config if saved else None
     net: PoseNet = instantiate(trained.net, source=source)
     codec: Codec = instantiate(trained.codec, source=source)
@@ -123,7 +123,7 @@ def settings_of(ckpt: str, weights: Weights, config: DictConfig | None = None) -
     Raises:
         ConfigError: it lies in no run folder, is not known, and no experiment is named.
     """
-    run = RunFolder.of_checkpoint(ckpt)
+    run = RunDirectory.of_checkpoint(ckpt)
     if run is not None:
         return saved_config(run, ("net", "codec"))
     if config is not None and config.name != "unnamed":
@@ -137,7 +137,9 @@ def settings_of(ckpt: str, weights: Weights, config: DictConfig | None = None) -
 
 
 def saved_config(
-    run: RunFolder, parts: Sequence[str] = tuple(Saved.model_fields), overrides: Sequence[str] = ()
+    run: RunDirectory,
+    parts: Sequence[str] = tuple(Saved.model_fields),
+    overrides: Sequence[str] = (),
 ) -> DictConfig:
     """Return the configuration of a run, which may be of unknown origin.
 

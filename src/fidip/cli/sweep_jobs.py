@@ -26,7 +26,7 @@ from fidip.cli import explain
 from fidip.cli.preflight import check_one_run, require_some
 from fidip.core.errors import ConfigError, DataError, DiskError, RunError
 from fidip.io.json import read_object
-from fidip.io.run_directory import AUTO, RunFolder, is_first_process, write_json
+from fidip.io.run_directory import AUTO, RunDirectory, is_first_process, write_json
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Job:
         overrides: what it sets, as on the command line.
     """
 
-    run: RunFolder
+    run: RunDirectory
     overrides: tuple[str, ...]
 
     @property
@@ -101,7 +101,7 @@ def _read_job(file: Path) -> Job:
         raise RunError(str(error)) from error
     if not isinstance(overrides, list):
         raise RunError(f"{file}: overrides is {overrides!r:.80}; expected a list of text; {remedy}")
-    return Job(RunFolder(file.parent), tuple(map(str, overrides)))
+    return Job(RunDirectory(file.parent), tuple(map(str, overrides)))
 
 
 def register(jobs: Sequence[Job], problems: Sequence[str | None]) -> list[Job]:
@@ -132,7 +132,7 @@ def run_job(task: Callable[[DictConfig], Any], config: DictConfig) -> Any:
     Returns:
         The best validation AP of the run, where there is validation; what a search maximises.
     """
-    run = RunFolder(Path(config.run_dir))
+    run = RunDirectory(Path(config.run_dir))
     if HydraConfig.get().mode == RunMode.MULTIRUN:
         _run_of_sweep(task, config, run)
         return run.best_score()
@@ -150,7 +150,7 @@ def run_job(task: Callable[[DictConfig], Any], config: DictConfig) -> Any:
     return run.best_score()
 
 
-def _check_alone(config: DictConfig, run: RunFolder) -> None:
+def _check_alone(config: DictConfig, run: RunDirectory) -> None:
     """Raises FidipError where the settings are those of a sweep, or contradict each other."""
     check_one_run(config)
     resume = OmegaConf.select(config, "resume")
@@ -164,7 +164,7 @@ def _check_alone(config: DictConfig, run: RunFolder) -> None:
         run.require_begun()
 
 
-def _run_of_sweep(task: Callable[[DictConfig], Any], config: DictConfig, run: RunFolder) -> None:
+def _run_of_sweep(task: Callable[[DictConfig], Any], config: DictConfig, run: RunDirectory) -> None:
     """Run a job of a sweep, and leave ``failed.json`` where it ends with an error.
 
     A job that finds a checkpoint in its own folder, because SLURM put it back into the queue or
@@ -189,7 +189,7 @@ def _run_of_sweep(task: Callable[[DictConfig], Any], config: DictConfig, run: Ru
                 raise  # so that SLURM ends the processes that wait for this one
 
 
-def _run_or_prune(task: Callable[[DictConfig], Any], config: DictConfig, run: RunFolder) -> None:
+def _run_or_prune(task: Callable[[DictConfig], Any], config: DictConfig, run: RunDirectory) -> None:
     from fidip.tasks import Pruned  # imports PyTorch, which the start of a sweep does not need
 
     try:
@@ -200,7 +200,7 @@ def _run_or_prune(task: Callable[[DictConfig], Any], config: DictConfig, run: Ru
             write_json(run.pruned, {"error": str(pruned)})
 
 
-def _record_failure(error: Exception, run: RunFolder) -> None:
+def _record_failure(error: Exception, run: RunDirectory) -> None:
     message = explain(error)
     if message is None:
         traceback.print_exc()

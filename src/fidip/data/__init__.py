@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from fidip.data.annotations import AnnotationFile, read_annotations
-from fidip.data.annotator_pairs import SecondLabels, read_second_labels
+from fidip.data.annotator_pairs import SecondAnnotator, read_second_annotator
 from fidip.data.augment import Augmentation
 from fidip.data.dataset import PoseDataset, WithReplay, read_image
 from fidip.data.detections import read_detections
@@ -21,7 +21,7 @@ __all__ = [
     "BalancedSampler",
     "EvalSampler",
     "PoseDataset",
-    "SecondLabels",
+    "SecondAnnotator",
     "ShuffledSampler",
     "SyripDataModule",
     "WithReplay",
@@ -29,7 +29,7 @@ __all__ = [
     "read_annotations",
     "read_detections",
     "read_image",
-    "read_second_labels",
+    "read_second_annotator",
     "trained_on",
 ]
 

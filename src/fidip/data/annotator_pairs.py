@@ -29,7 +29,7 @@ NO_BOX = np.zeros(4)
 
 
 @dataclass(frozen=True)
-class SecondLabels:
+class SecondAnnotator:
     """What a second annotator labelled of a data set.
 
     Attributes:
@@ -50,7 +50,7 @@ class _Image:
     wh: ImageSize | None
 
 
-def read_second_labels(path: Path, people: People) -> SecondLabels:
+def read_second_annotator(path: Path, people: People) -> SecondAnnotator:
     """Return the people that a second annotator labelled in the images of a data set.
 
     Args:
@@ -80,7 +80,7 @@ def read_second_labels(path: Path, people: People) -> SecondLabels:
             f"{path}: none of {len(records)} annotations is a person with a labelled joint in the "
             f"{len(images)} images; expected labels of the same images. Check image_id"
         )
-    return SecondLabels(second, shared)
+    return SecondAnnotator(second, shared)
 
 
 def _image(record: dict[str, Any]) -> _Image:
@@ -106,7 +106,7 @@ def _require_same(path: Path, second: Sequence[_Image], images: dict[int, ImageI
             odd.append(f"image {image.id} has {theirs} px, in the data set {own}")
     if odd:
         raise DataError(
-            f"{path}: {listed(odd)}; expected labels of the same images. Give human= the labels of "
+            f"{path}: {listed(odd)}; expected labels of the same images. Give second_annotator= the labels of "
             "this split"
         )
 
@@ -127,7 +127,7 @@ def _require_overlap(path: Path, labelled: Set[int], images: dict[int, ImageInfo
         first = f" (the first other: image_id {strange[0]})" if strange else ""
         raise DataError(
             f"{path}: {len(shared)} of its {len(labelled)} images are among the {len(images)} of the "
-            f"data set{first}; expected labels of the same images. Give human= the labels of this "
+            f"data set{first}; expected labels of the same images. Give second_annotator= the labels of this "
             "split"
         )
     return shared

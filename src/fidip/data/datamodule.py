@@ -56,7 +56,7 @@ class SyripDataModule(pl.LightningDataModule):
         replay_augment: how replayed samples are augmented; None for not at all.
         seed: of the validation cut, the draw, the order and the augmentation.
         skip_unusable: leave out, and count, people too small to crop, who are an error otherwise.
-        allow_contaminated: train even though test images are trained on.
+        allow_leakage: train even though test images are trained on.
 
     Attributes:
         training_images: hashes of what the network has seen; those that weights to start from
@@ -68,7 +68,7 @@ class SyripDataModule(pl.LightningDataModule):
         val_people, test_people: whom the latter two are scored against.
         source_people: the people of ``source_split``, if there is one.
         train_json, test_json, test_images: where they come from.
-        contaminated: test images that are trained on; of ``setup("fit")`` alone.
+        leaked: test images that are trained on; of ``setup("fit")`` alone.
     """
 
     train_set: PoseDataset | WithReplay
@@ -98,7 +98,7 @@ class SyripDataModule(pl.LightningDataModule):
         replay_augment: Augmentation | None = None,
         seed: int = 0,
         skip_unusable: bool = False,
-        allow_contaminated: bool = False,
+        allow_leakage: bool = False,
     ) -> None:
         super().__init__()
         self.root = Path(root)
@@ -118,9 +118,9 @@ class SyripDataModule(pl.LightningDataModule):
         self.source_split = source_split
         self.seed = seed
         self.skip_unusable = skip_unusable
-        self.allow_contaminated = allow_contaminated
+        self.allow_leakage = allow_leakage
         self.training_images: set[str] = set()
-        self.contaminated: list[Path] = []
+        self.leaked: list[Path] = []
 
     @property
     def train_json(self) -> Path:
@@ -215,7 +215,7 @@ class SyripDataModule(pl.LightningDataModule):
         """Remember the images of ``people``, and refuse to see those that are tested on."""
         self.training_images.update(image_hashes(a.image_path for a in people).values())
         test = image_hashes(a.image_path for a in self.test_set.annotations)
-        self.contaminated = trained_on(test, self.training_images, self.allow_contaminated)
+        self.leaked = trained_on(test, self.training_images, self.allow_leakage)
 
     def _read(self, name: str) -> AnnotationFile:
         """The annotations of a split; what was left out of them is logged by one process."""

@@ -54,6 +54,6 @@ def trained_on(test: Mapping[Path, str], training: Set[str], allowed: bool) -> l
             f"{len(both)} of {len(test)} test images are among the training images, by content "
             f"({', '.join(map(str, both[:3]))}{', ...' if len(both) > 3 else ''}); choose "
             "splits without common images, or accept a result that says so: "
-            "allow_contaminated=true"
+            "allow_leakage=true"
         )
     return both

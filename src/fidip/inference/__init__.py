@@ -1,19 +1,19 @@
 """From photos and videos to key points that people can use: find, follow, smooth, draw, write."""
 
-from fidip.inference.concurrency import Behind, latest, prefetch
+from fidip.inference.concurrency import BackgroundConsumer, latest, prefetch
 from fidip.inference.overlay import VideoWriter
 from fidip.inference.person_selection import Pose
 from fidip.inference.predictor import Predictor, Window
 from fidip.inference.track import Track
-from fidip.inference.tracker import Finder, search
+from fidip.inference.tracker import SinglePersonTracker, search
 from fidip.io.video import Frame, Video
 
 __all__ = [
-    "Behind",
-    "Finder",
+    "BackgroundConsumer",
     "Frame",
     "Pose",
     "Predictor",
+    "SinglePersonTracker",
     "Track",
     "Video",
     "VideoWriter",

@@ -10,11 +10,11 @@ from time import perf_counter
 
 import numpy as np
 
-from fidip.inference.concurrency import Behind, latest, prefetch
+from fidip.inference.concurrency import BackgroundConsumer, latest, prefetch
 from fidip.inference.overlay import Overlay, Person, VideoWriter
 from fidip.inference.person_selection import seen
 from fidip.inference.smoothing.chain import Floats, Scores, Step
-from fidip.inference.tracker import Finder
+from fidip.inference.tracker import SinglePersonTracker
 from fidip.inference.webcam import Camera
 from fidip.io.video import Frame, Image
 
@@ -36,7 +36,7 @@ class Follower:
         step: smooths its keypoints.
     """
 
-    finder: Finder
+    finder: SinglePersonTracker
     step: Step
 
     def __call__(self, image: Image, time: float) -> tuple[Floats, Scores, Floats]:
@@ -84,7 +84,7 @@ class Speed:
         )
 
 
-class LiveOverlay(Behind[tuple[Frame, Person]]):
+class LiveOverlay(BackgroundConsumer[tuple[Frame, Person]]):
     """Draws people on the frames that are put, in place, and encodes them, in a thread of its own.
 
     Args:

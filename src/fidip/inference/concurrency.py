@@ -95,7 +95,7 @@ def latest(items: Iterable[T]) -> Generator[T]:
         raise error
 
 
-class Behind(Generic[T]):
+class BackgroundConsumer(Generic[T]):
     """Calls a function with one item after another, in a thread that may lag ``depth`` behind.
 
     Leaving the context waits for the last of them, interrupted or not.
@@ -129,7 +129,7 @@ class Behind(Generic[T]):
                 except BaseException as error:
                     self._error = error
 
-    def __enter__(self) -> Behind[T]:
+    def __enter__(self) -> BackgroundConsumer[T]:
         return self
 
     def __exit__(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from fidip.inference.concurrency import Behind, prefetch
+from fidip.inference.concurrency import BackgroundConsumer, prefetch
 from fidip.inference.overlay import Overlay, Person, VideoWriter
 from fidip.inference.track import Track
 from fidip.io.video import Image, Video
@@ -34,7 +34,7 @@ def draw_track(
     past: deque[Person] = deque(maxlen=max(1, overlay.ghosts))
     people = zip(track.times.tolist(), track.xy, track.scores, strict=True)
     bar = progress(people, total=len(track), unit="frame", disable=None, desc="drawing")
-    with Behind[tuple[Image, float]](lambda item: writer.write(*item)) as encoding:
+    with BackgroundConsumer[tuple[Image, float]](lambda item: writer.write(*item)) as encoding:
         for (time, xy, scores), frame in zip(bar, prefetch(Video(path)), strict=False):
             text = overlay.caption(time, track.fps, fps)
             overlay.draw(frame.image, [(xy, scores)], text, past)

@@ -56,7 +56,7 @@ MEMORY = 0.95
 """Share of the opinion of a followed person, infant or not, that stays from frame to frame."""
 
 
-class Finder:
+class SinglePersonTracker:
     """One infant, image after image: followed where it was, searched for where it was lost.
 
     Args:

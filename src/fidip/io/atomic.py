@@ -102,7 +102,7 @@ def require_room(folder: Path, size: int) -> None:
 
 
 @contextmanager
-def whole(path: Path) -> Iterator[Path]:
+def atomic_path(path: Path) -> Iterator[Path]:
     """A path of the same name to write to; the file comes to ``path`` if all goes well.
 
     Raises:
@@ -116,7 +116,7 @@ def whole(path: Path) -> Iterator[Path]:
             part.replace(path)
 
 
-def write_whole(
+def write_atomic(
     path: Path, write: Callable[[IO[bytes]], Any], previous: Path | None = None
 ) -> None:
     """Write a file beside ``path``, wait until the disk has it, and only then give it that name.
@@ -148,18 +148,18 @@ def write_whole(
         raise
 
 
-def write_text_whole(path: Path, text: str) -> None:
-    """Write UTF-8 by ``write_whole``."""
-    write_whole(path, lambda file: file.write(text.encode()))
+def write_text_atomic(path: Path, text: str) -> None:
+    """Write UTF-8 by ``write_atomic``."""
+    write_atomic(path, lambda file: file.write(text.encode()))
 
 
-def copy_whole(source: Path, path: Path) -> None:
-    """Copy a file by ``write_whole``."""
+def copy_atomic(source: Path, path: Path) -> None:
+    """Copy a file by ``write_atomic``."""
     with source.open("rb") as file:
-        write_whole(path, lambda copy: shutil.copyfileobj(file, copy))
+        write_atomic(path, lambda copy: shutil.copyfileobj(file, copy))
 
 
-def is_whole(path: Path) -> bool:
+def is_intact(path: Path) -> bool:
     """Whether all of a checkpoint is there: it is a zip archive with a checksum of every part."""
     try:
         with zipfile.ZipFile(path) as archive:

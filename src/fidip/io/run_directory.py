@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from fidip.core.errors import CheckpointError, RunError
-from fidip.io.atomic import disk_errors, is_whole, require_folder, write_text_whole, write_whole
+from fidip.io.atomic import disk_errors, is_intact, require_folder, write_atomic, write_text_atomic
 from fidip.io.images import encode_image
 from fidip.io.yaml import load_settings
 
@@ -42,7 +42,7 @@ WHERE_AND_HOW = ("resume", "overwrite", "sweep")
 """Settings that may differ when a run is started again."""
 
 
-def place_of_run(resume: str | None, runs: str, new: str, overrides: Sequence[str]) -> str:
+def run_directory_for(resume: str | None, runs: str, new: str, overrides: Sequence[str]) -> str:
     """Where a run lies: in the folder to resume, or below ``runs``.
 
     Args:
@@ -65,7 +65,7 @@ def is_first_process() -> bool:
 
 
 @dataclass(frozen=True)
-class RunFolder:
+class RunDirectory:
     """The files of one run below ``root``."""
 
     root: Path
@@ -138,7 +138,7 @@ class RunFolder:
         return [path for path in every if path.is_file()]
 
     @classmethod
-    def of_checkpoint(cls, ckpt: str) -> RunFolder | None:
+    def of_checkpoint(cls, ckpt: str) -> RunDirectory | None:
         """The run that a run folder or a checkpoint inside one belongs to, if any."""
         path = Path(ckpt)
         for root in (path, path.parent, path.parent.parent):
@@ -257,7 +257,7 @@ class RunFolder:
         self.require_begun()
         found = [path for path in (self.last, self.previous) if path.is_file()]
         for path in found:
-            if is_whole(path):
+            if is_intact(path):
                 return path
             print(f"{path} is torn, as after a crash of the machine: not used", file=sys.stderr)
         if found:
@@ -268,7 +268,7 @@ class RunFolder:
 
     def write_config(self, config: DictConfig) -> None:
         """Save the configuration with every interpolation resolved."""
-        write_text_whole(self.config, OmegaConf.to_yaml(config, resolve=True))
+        write_text_atomic(self.config, OmegaConf.to_yaml(config, resolve=True))
 
     def read_config(self, overrides: Sequence[str]) -> DictConfig:
         """The run's configuration with the dotted ``a.b=value`` of ``overrides`` on top.
@@ -406,7 +406,7 @@ def write_json(path: Path, content: object) -> None:
             f"{path}: {field} is NaN or infinite; expected finite numbers. Look for a training that "
             "diverged or weights that are no numbers"
         ) from error
-    write_text_whole(path, text + "\n")
+    write_text_atomic(path, text + "\n")
 
 
 def _not_finite(content: object, name: str) -> Iterator[str]:
@@ -426,4 +426,4 @@ def _not_finite(content: object, name: str) -> Iterator[str]:
 def write_image(path: Path, image: NDArray[np.uint8]) -> None:
     """Write a (H, W, 3) uint8 RGB image in the format of the file's suffix, folders included."""
     data = encode_image(image, path.suffix.lower())
-    write_whole(path, lambda file: file.write(data))
+    write_atomic(path, lambda file: file.write(data))

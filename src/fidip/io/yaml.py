@@ -9,6 +9,7 @@ import yaml  # type: ignore[import-untyped]
 from omegaconf import DictConfig, OmegaConf
 
 from fidip.core.errors import DamagedRunError
+from fidip.io.former_names import with_current_names
 
 DEEPEST, LONGEST = 30, 2**18
 """Levels and characters of a file; PyYAML takes minutes for much more."""
@@ -16,7 +17,7 @@ RESTORE = "Restore the file, or train the run again"
 
 
 def load_settings(path: Path) -> DictConfig:
-    """Return the settings in a YAML file; interpolations stay as they are.
+    """Return the settings in a YAML file; interpolations stay, former names are replaced.
 
     YAML aliases are refused: a few lines of them expand to more than the memory holds.
 
@@ -27,6 +28,7 @@ def load_settings(path: Path) -> DictConfig:
         text = path.read_text(encoding="utf-8")
         _require_plain(text)
         content = OmegaConf.load(io.StringIO(text))
+        content = OmegaConf.create(with_current_names(OmegaConf.to_container(content)))
     except OSError as error:
         raise DamagedRunError(f"{path}: cannot be read ({error.strerror}). {RESTORE}") from error
     except Exception as error:  # odd tags and numbers make PyYAML raise nearly anything

@@ -2,7 +2,7 @@
 
 from fidip.core.types import pose_scores
 from fidip.io.coco import annotations_to_coco, area_source, to_coco_results
-from fidip.metrics.annotator_agreement import describe_second_labels
+from fidip.metrics.annotator_agreement import describe_agreement
 from fidip.metrics.assignment import match_people
 from fidip.metrics.calibration import Calibration, fit_calibration, reliability
 from fidip.metrics.coco_bootstrap import Matches
@@ -38,9 +38,9 @@ __all__ = [
     "area_source",
     "by_name",
     "compare_experiments",
+    "describe_agreement",
     "describe_poses",
     "describe_results",
-    "describe_second_labels",
     "error_kinds",
     "evaluate_keypoints",
     "fit_calibration",

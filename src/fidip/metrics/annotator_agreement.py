@@ -16,7 +16,7 @@ from fidip.metrics.keypoint_ap import evaluate_keypoints
 from fidip.metrics.oks import instance_oks
 
 
-def describe_second_labels(
+def describe_agreement(
     second: Sequence[Annotation], people: People, rounds: int = 1000
 ) -> dict[str, Any]:
     """AP with its interval, and mean OKS, of a second annotator's people against the first's.

@@ -16,7 +16,7 @@ NOISE = [
     "overwrite",
     "data.root",
     "data.num_workers",
-    "allow_contaminated",
+    "allow_leakage",
     "allow_partial",
     "allow_targets",
     "callbacks.checkpoints.folder",
@@ -35,7 +35,7 @@ FULL = 0.5
 Cell = tuple[Any, ...]
 
 
-class Place(NamedTuple):
+class RunPosition(NamedTuple):
     """Where a run belongs.
 
     Attributes:
@@ -75,7 +75,7 @@ def swept(settings: Sequence[Mapping[str, Any]]) -> list[str]:
     return list(axes.values())
 
 
-def axes_of(places: Sequence[Place]) -> dict[str, list[str]]:
+def axes_of(places: Sequence[RunPosition]) -> dict[str, list[str]]:
     """By experiment, the settings that were swept."""
     names = dict.fromkeys(place.name for place in places)
     return {name: swept([p.settings for p in places if p.name == name]) for name in names}
@@ -93,7 +93,7 @@ def show(value: Any) -> str:
     return text if text.isprintable() else repr(text)
 
 
-def gaps(places: Sequence[Place]) -> list[str]:
+def gaps(places: Sequence[RunPosition]) -> list[str]:
     """A line for every run of the grid that failed, is not finished, or is not there."""
     lines = []
     for name, axes in axes_of(places).items():

@@ -13,7 +13,7 @@ import numpy as np
 
 from fidip.core.errors import DamagedRunError, DataError, RunError
 from fidip.io.json import read_object
-from fidip.report.grid import Place, axes_of, gaps, label, settings_of, show
+from fidip.report.grid import RunPosition, axes_of, gaps, label, settings_of, show
 from fidip.report.run_files import (
     REPAIR,
     flatten,
@@ -108,7 +108,7 @@ class _Entry:
 
     folder: Path
     config: dict[str, Any]
-    place: Place
+    place: RunPosition
     run: Run | None = None
     damage: str = ""
 
@@ -168,7 +168,7 @@ def _entry(folder: Path, data_root: str | None) -> _Entry:
     config = flatten(read_config(folder / "config.yaml"))
     settings = settings_of(config)
     name, seed = show(config.get("name", folder.name)), config.get("seed")
-    place = Place(name, seed if type(seed) is int else 0, settings, _state(folder))
+    place = RunPosition(name, seed if type(seed) is int else 0, settings, _state(folder))
     if place.state != "finished":
         return _Entry(folder, config, place)
     try:

@@ -15,7 +15,7 @@ from fidip.core.skeleton import COCO17
 from fidip.core.types import People, Poses
 from fidip.io.json import read_json
 from fidip.io.records import integer, number, numbers, parse_records
-from fidip.io.run_directory import RunFolder, write_json
+from fidip.io.run_directory import RunDirectory, write_json
 from fidip.metrics import (
     Calibration,
     describe_poses,
@@ -83,7 +83,7 @@ def results_of(scores: dict[str, Any], config: DictConfig, **facts: Any) -> dict
     return {**about, **facts, **scores}
 
 
-def write_results(run: RunFolder, results: dict[str, Any], poses: Poses | None) -> None:
+def write_results(run: RunDirectory, results: dict[str, Any], poses: Poses | None) -> None:
     """Write, of poses, ``predictions.json``, then ``results.json``; print the table.
 
     A run that has ``results.json`` is finished, so whatever else it leaves is written before.
@@ -96,18 +96,18 @@ def write_results(run: RunFolder, results: dict[str, Any], poses: Poses | None) 
 
 def print_table(scores: dict[str, Any]) -> None:
     """COCO's ten numbers with their intervals, under what they depend on; then what explains them."""
-    contaminated = scores.get("contaminated")
+    leaked = scores.get("leaked_images")
     print(
         f"{_predicted(scores)}, {scores['box_source']} boxes, OKS by {scores['area_source']}"
-        + (f", CONTAMINATED: trained on {contaminated} of the images" if contaminated else "")
+        + (f", LEAKAGE: trained on {leaked} of the images" if leaked else "")
     )
     table = Table("", "value", "95 % interval over images")
     for name, value in scores["metrics"].items():
         table.add_row(name, show_number(value), show_interval(scores["intervals"].get(name)))
-    if "human" in scores:
-        human = scores["human"]
-        name = f"AP, human ({human['images']} of {scores['images']} images)"
-        table.add_row(name, show_number(human["AP"]), show_interval(human["interval"]))
+    if "second_annotator" in scores:
+        second = scores["second_annotator"]
+        name = f"AP, second annotator ({second['images']} of {scores['images']} images)"
+        table.add_row(name, show_number(second["AP"]), show_interval(second["interval"]))
     console = Console(width=80)
     console.print(table)
     for part in diagnosis(scores):

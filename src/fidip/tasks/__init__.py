@@ -1,6 +1,6 @@
 """What is trained, and how: LightningModules that take networks, codecs and losses as they are."""
 
-from fidip.tasks.callbacks.checkpointing import Checkpoints, WholeCheckpoints
+from fidip.tasks.callbacks.checkpointing import AtomicCheckpoints, Checkpoints
 from fidip.tasks.callbacks.ema import AveragedWeights
 from fidip.tasks.callbacks.progress import ProgressBar
 from fidip.tasks.callbacks.pruning import Pruned, Pruning, open_storage
@@ -14,6 +14,7 @@ from fidip.tasks.schedules import constant, step_decay
 from fidip.tasks.wandb_run import WandbRun, announce, has_key, publish
 
 __all__ = [
+    "AtomicCheckpoints",
     "AveragedWeights",
     "Checkpoints",
     "CurveFile",
@@ -26,7 +27,6 @@ __all__ = [
     "ReplayTask",
     "SyncedBatchNorms",
     "WandbRun",
-    "WholeCheckpoints",
     "announce",
     "constant",
     "has_key",

@@ -11,7 +11,7 @@ from typing import Any
 from pytorch_lightning.loggers import Logger
 from pytorch_lightning.utilities import rank_zero_only
 
-from fidip.io.atomic import write_text_whole
+from fidip.io.atomic import write_text_atomic
 
 
 class CurveFile(Logger):
@@ -59,4 +59,4 @@ class CurveFile(Logger):
         writer = csv.DictWriter(text, sorted({name for row in self.rows for name in row}))
         writer.writeheader()
         writer.writerows(self.rows)
-        write_text_whole(self.path, text.getvalue())
+        write_text_atomic(self.path, text.getvalue())

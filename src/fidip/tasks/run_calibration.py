@@ -12,12 +12,12 @@ from fidip.core.errors import RunError
 from fidip.core.types import Annotation, Poses
 from fidip.io.json import read_json
 from fidip.io.records import RecordError, number
-from fidip.io.run_directory import RunFolder, fingerprint, write_json
+from fidip.io.run_directory import RunDirectory, fingerprint, write_json
 from fidip.metrics import Calibration, fit_calibration, instance_oks, pose_scores
 
 
 def fit_run(
-    run: RunFolder, weights: Path, task: DictConfig, poses: Poses, people: Sequence[Annotation]
+    run: RunDirectory, weights: Path, task: DictConfig, poses: Poses, people: Sequence[Annotation]
 ) -> Calibration:
     """Fit the calibration to poses of validation images, and save it with what it belongs to."""
     fitted = fit_calibration(
@@ -36,7 +36,7 @@ def fit_run(
     return fitted
 
 
-def read_run(run: RunFolder, weights: Path, task: DictConfig) -> Calibration | None:
+def read_run(run: RunDirectory, weights: Path, task: DictConfig) -> Calibration | None:
     """The calibration of a run; None where there is none, or it is of other weights or settings.
 
     Raises:

@@ -130,13 +130,13 @@ class Sweep(BasicSweeper):
     def _job(self, number: int, overrides: list[str], config: Any) -> Any:
         """The job with its folder: a new one, or that of an earlier sweep."""
         from fidip.cli.sweep_jobs import Job, earlier
-        from fidip.io.run_directory import RunFolder
+        from fidip.io.run_directory import RunDirectory
 
         root = Path(self.config.hydra.sweep.dir)
         # Chosen here once for all: processes of one job, or a job that SLURM starts again, must
         # not each look at the clock.
         folder = root / config.name / self.config.sweep.started / str(number)
-        job = Job(RunFolder(folder), tuple(overrides))
+        job = Job(RunDirectory(folder), tuple(overrides))
         before = earlier(job, root, config.name) if self.config.sweep.resume else None
         if before:
             return Job(before.run, job.overrides)

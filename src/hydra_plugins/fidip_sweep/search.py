@@ -168,9 +168,9 @@ def begun(study: Study) -> list[FrozenTrial]:
 def job_of(trial: FrozenTrial) -> Job:
     """The run of a trial, in the folder that it has had from the beginning."""
     from fidip.cli.sweep_jobs import Job
-    from fidip.io.run_directory import RunFolder
+    from fidip.io.run_directory import RunDirectory
 
-    run = RunFolder(Path(trial.user_attrs["folder"]))
+    run = RunDirectory(Path(trial.user_attrs["folder"]))
     return Job(run, tuple(trial.user_attrs["overrides"]))
 
 

@@ -66,4 +66,4 @@ class SyripDataModule(Component):
     replay_augment: Annotated[Any, one_of(Augmentation)] | None = None
     seed: Seed = 0
     skip_unusable: bool = False
-    allow_contaminated: bool = False
+    allow_leakage: bool = False

@@ -20,7 +20,7 @@ from fidip.inference.writers.dlc import write_dlc_csv, write_dlc_h5
 from fidip.inference.writers.netcdf import write_netcdf
 from fidip.inference.writers.nwb import write_nwb
 from fidip.inference.writers.tabular import write_coco, write_csv, write_parquet
-from fidip.io.atomic import require_room, whole
+from fidip.io.atomic import atomic_path, require_room
 
 Writer = Callable[[Any, Path], None]
 """From a ``Track`` (or ``PhotoSet``) to a file."""
@@ -94,7 +94,7 @@ def write(found: Track | PhotoSet, stem: Path, save: Sequence[str]) -> list[Path
         if isinstance(found, Track) or format_.photos:
             for suffix, writer in format_.files.items():
                 paths.append(stem.with_name(f"{stem.name}{suffix}"))
-                with whole(paths[-1]) as part:
+                with atomic_path(paths[-1]) as part:
                     if format_.is_hdf5:
                         require_room(part.parent, HDF5_ROOM + 4 * found.xy.nbytes)
                     writer(found, part)

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torch.serialization import safe_globals
 
 from fidip.core.errors import CheckpointError
-from fidip.io.atomic import write_whole
+from fidip.io.atomic import write_atomic
 from fidip.nn.weights.architecture import net_of
 from fidip.nn.weights.model_zoo import BUNDLED, ONNX, ZOO, bundled, entry_of, fetch
 from fidip.nn.weights.official import family_of
@@ -167,7 +167,7 @@ def fill(net: nn.Module, weights: Weights, allow_partial: bool = False) -> LoadR
 def save_weights(net: nn.Module, path: Path, metadata: Mapping[str, str]) -> None:
     """Write the tensors of ``net`` to a ``.safetensors`` file, with strings that tell of them."""
     weights = {name: tensor.detach().contiguous() for name, tensor in net.state_dict().items()}
-    write_whole(path, lambda file: file.write(save(weights, dict(metadata))))
+    write_atomic(path, lambda file: file.write(save(weights, dict(metadata))))
 
 
 def training_images(ckpt: str | Path) -> frozenset[str] | None:

@@ -18,7 +18,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from fidip.io.atomic import disk_errors, write_text_whole
+from fidip.io.atomic import disk_errors, write_text_atomic
 from fidip.io.directories import output_folder
 
 Job = TypeVar("Job")
@@ -68,7 +68,7 @@ def finish(file: Path, content: dict[str, Any]) -> None:
 
 def write_json(file: Path, content: dict[str, Any]) -> None:
     """Write a file, all of it or nothing."""
-    write_text_whole(file, json.dumps(content))
+    write_text_atomic(file, json.dumps(content))
 
 
 def write_image(file: Path, image: NDArray[np.uint8], quality: int = 95) -> None:

@@ -14,7 +14,7 @@ from lightning_fabric.plugins import TorchCheckpointIO
 from pytorch_lightning.callbacks import Checkpoint
 
 from fidip.core.errors import RunError
-from fidip.io.atomic import write_whole
+from fidip.io.atomic import write_atomic
 from fidip.tasks.callbacks.divergence import require_finite_weights
 from fidip.tasks.preemption import StopSignals, belongs_in_queue, requeue
 from fidip.tasks.random_state import random_state, set_random_state
@@ -22,15 +22,15 @@ from fidip.tasks.random_state import random_state, set_random_state
 GO_ON, SAVE, STOP = range(3)
 
 
-class WholeCheckpoints(TorchCheckpointIO):
-    """Lightning's checkpoints by ``write_whole``; what was ``last.ckpt`` becomes ``previous.ckpt``."""
+class AtomicCheckpoints(TorchCheckpointIO):
+    """Lightning's checkpoints by ``write_atomic``; what was ``last.ckpt`` becomes ``previous.ckpt``."""
 
     def save_checkpoint(
         self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None
     ) -> None:
         path = Path(path)
         previous = path.with_name("previous.ckpt") if path.name == "last.ckpt" else None
-        write_whole(path, lambda file: torch.save(checkpoint, file), previous)
+        write_atomic(path, lambda file: torch.save(checkpoint, file), previous)
 
 
 class Checkpoints(Checkpoint):

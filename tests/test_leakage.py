@@ -105,17 +105,17 @@ def test_files_of_others_do_not_tell(content, tmp_path):
 
 
 def test_a_clean_test_is_told_so(runs, monkeypatch, capfd, tmp_path):
-    assert json.loads((runs / "fidip/results.json").read_text())["contaminated"] == 0
+    assert json.loads((runs / "fidip/results.json").read_text())["leaked_images"] == 0
     status, out, _ = run(monkeypatch, capfd, evaluate, f"ckpt={runs}/fidip", f"out={tmp_path}")
     assert status == 0
-    assert "CONTAMINATED" not in out
-    assert json.loads((tmp_path / "results.json").read_text())["contaminated"] == 0
+    assert "LEAKAGE" not in out
+    assert json.loads((tmp_path / "results.json").read_text())["leaked_images"] == 0
 
 
 def test_validation_may_be_asked_for(runs, monkeypatch, capfd, tmp_path):
     arguments = [f"ckpt={runs}/fidip", "split=val", f"out={tmp_path}"]
     assert run(monkeypatch, capfd, evaluate, *arguments)[0] == 0
-    assert json.loads((tmp_path / "results.json").read_text())["contaminated"] is None
+    assert json.loads((tmp_path / "results.json").read_text())["leaked_images"] is None
 
 
 def test_weights_without_a_record_are_scored_and_nothing_is_claimed(
@@ -125,8 +125,8 @@ def test_weights_without_a_record_are_scored_and_nothing_is_claimed(
     arguments = ["ckpt=bundled:movenet-lightning", "experiment=finetune_demo", f"out={tmp_path}"]
     status, out, _ = run(monkeypatch, capfd, evaluate, *arguments, f"data.root={tiny_root}")
     assert status == 0
-    assert "CONTAMINATED" not in out
-    assert json.loads((tmp_path / "results.json").read_text())["contaminated"] is None
+    assert "LEAKAGE" not in out
+    assert json.loads((tmp_path / "results.json").read_text())["leaked_images"] is None
 
 
 def test_training_refuses_to_start(overlapping, monkeypatch, capfd, tmp_path):
@@ -137,18 +137,18 @@ def test_training_refuses_to_start(overlapping, monkeypatch, capfd, tmp_path):
     assert len(errors) == 1
     assert "1 of 5 test images are among the training images" in errors[0]
     assert "validate_infant/test1.jpg" in errors[0]
-    assert "allow_contaminated=true" in errors[0]
+    assert "allow_leakage=true" in errors[0]
     assert not list(tmp_path.rglob("*.ckpt"))
 
 
 def test_training_that_is_allowed_marks_its_result(overlapping, monkeypatch, capfd, tmp_path):
     monkeypatch.chdir(tmp_path)
     arguments = ["experiment=scratch_demo", f"data.root={overlapping}", *SMOKE]
-    status, out, _ = run(monkeypatch, capfd, train, *arguments, "allow_contaminated=true")
+    status, out, _ = run(monkeypatch, capfd, train, *arguments, "allow_leakage=true")
     assert status == 0
-    assert "CONTAMINATED: trained on 1 of the images" in out
+    assert "LEAKAGE: trained on 1 of the images" in out
     (results,) = tmp_path.rglob("results.json")
-    assert json.loads(results.read_text())["contaminated"] == 1
+    assert json.loads(results.read_text())["leaked_images"] == 1
 
 
 def test_evaluation_refuses_what_the_weights_have_seen(
@@ -164,10 +164,10 @@ def test_evaluation_refuses_what_the_weights_have_seen(
         assert len(errors) == 1
         assert "1 of 5 test images are among the training images" in errors[0]
         assert "test1.jpg" in errors[0]
-    status, out, _ = run(monkeypatch, capfd, evaluate, *arguments, "allow_contaminated=true")
+    status, out, _ = run(monkeypatch, capfd, evaluate, *arguments, "allow_leakage=true")
     assert status == 0
-    assert "CONTAMINATED: trained on 1 of the images" in out
-    assert json.loads((tmp_path / "results.json").read_text())["contaminated"] == 1
+    assert "LEAKAGE: trained on 1 of the images" in out
+    assert json.loads((tmp_path / "results.json").read_text())["leaked_images"] == 1
 
 
 def test_fine_tuning_refuses_what_its_start_has_seen(runs, tiny_copy, monkeypatch, capfd, tmp_path):

@@ -1,0 +1,66 @@
+"""Names that earlier versions used in configurations, so that old runs and commands keep working."""
+
+from __future__ import annotations
+
+from typing import Any
+
+FORMER_KEYS = {
+    "allow_contaminated": "allow_leakage",
+    "human": "second_annotator",
+}
+"""Configuration keys, before and now."""
+FORMER_MODULES = {
+    "fidip.heatmap": "fidip.codecs.gaussian",
+    "fidip.losses": "fidip.nn.losses",
+    "fidip.movenet_codec": "fidip.codecs.centernet",
+    "fidip.simcc": "fidip.codecs.simcc",
+    "fidip.udp": "fidip.codecs.udp",
+}
+"""Modules of targets, before and now."""
+
+
+def current_target(target: str) -> str:
+    """Return today's name of a ``_target_``.
+
+    Example:
+        >>> current_target("fidip.udp.UdpCodec")
+        'fidip.codecs.udp.UdpCodec'
+    """
+    module, _, name = target.rpartition(".")
+    return f"{FORMER_MODULES[module]}.{name}" if module in FORMER_MODULES else target
+
+
+def with_current_names(settings: Any) -> Any:
+    """Return nested settings with today's keys and targets.
+
+    Example:
+        >>> with_current_names({"allow_contaminated": True, "loss": {"_target_": "fidip.losses.mse"}})
+        {'allow_leakage': True, 'loss': {'_target_': 'fidip.nn.losses.mse'}}
+    """
+    if isinstance(settings, list):
+        return [with_current_names(value) for value in settings]
+    if not isinstance(settings, dict):
+        return settings
+    return {
+        FORMER_KEYS.get(key, key): current_target(value)
+        if key == "_target_" and isinstance(value, str)
+        else with_current_names(value)
+        for key, value in settings.items()
+    }
+
+
+def current_word(word: str) -> str:
+    """Return a ``key=value`` word of a command line with today's names.
+
+    Example:
+        >>> current_word("+data.allow_contaminated=true")
+        '+data.allow_leakage=true'
+        >>> current_word("codec._target_=fidip.heatmap.HeatmapCodec")
+        'codec._target_=fidip.codecs.gaussian.HeatmapCodec'
+    """
+    key, equals, value = word.partition("=")
+    if key.endswith("_target_"):
+        return key + equals + current_target(value)
+    name = key.lstrip("+~")
+    parts = [FORMER_KEYS.get(part, part) for part in name.split(".")]
+    return key[: len(key) - len(name)] + ".".join(parts) + equals + value

@@ -13,9 +13,9 @@ from transformers import VitPoseImageProcessor
 
 from fidip import predict, zoo
 from fidip.cli.loading import default_ckpt, load_net, load_predictor
+from fidip.core.crop_window import CropWindow
 from fidip.core.errors import ConfigError
 from fidip.core.geometry import apply_affine, crop_affine
-from fidip.inference import Window
 from fidip.inference.runtime import TorchRuntime
 from fidip.nn.weights import model_zoo as weights
 
@@ -85,7 +85,7 @@ def test_key_points_are_those_of_transformers(by, folder, random_zoo):
 
     path, model = folder
     predictor = load_predictor(by if by != "folder" else str(path), flip_test=False)
-    window = Window(np.array([180.0, 150.0]), 220.0)
+    window = CropWindow(np.array([180.0, 150.0]), 220.0)
     affine = crop_affine(window.center, window.width, (192, 256))
     expected, scores = transformers_key_points(model, cv2.warpAffine(noise(), affine, (192, 256)))
     xy, ours = predictor(noise(), [window])
@@ -221,7 +221,7 @@ def test_the_bundled_movenet_predicts_without_a_warning(figure, monkeypatch, cap
 @pytest.mark.parametrize("settings", [{}, {"runtime": "onnx"}, {"rotation_test": [-20, 20]}])
 def test_the_bundled_movenet_finds_a_figure(figure, settings, monkeypatch, tmp_path):
     monkeypatch.setenv("FIDIP_CACHE", str(tmp_path / "cache"))
-    window = Window(np.array([200.5, 175.5]), 230.0)
+    window = CropWindow(np.array([200.5, 175.5]), 230.0)
     xy, scores = load_predictor("bundled:movenet_lightning", **settings)(figure[1], [window])
     plain, _ = load_predictor("bundled:movenet-lightning")(figure[1], [window])
     np.testing.assert_allclose(xy[0, 0], [201, 113], atol=5)

@@ -132,7 +132,9 @@ def suppress(poses: Poses, dataset: PoseDataset, kind: str, threshold: float) ->
         threshold: of that kind.
     """
     width, height = dataset.input_wh
-    areas = np.array([dataset.view(i).width ** 2 * height / width for i in poses.index.tolist()])
+    areas = np.array(
+        [dataset.crop_window(i).width ** 2 * height / width for i in poses.index.tolist()]
+    )
     return poses[NMS[kind](poses, pose_scores(poses), areas, threshold)]
 
 

@@ -25,12 +25,12 @@ from fidip.core.errors import ConfigError, DataError, shown
 from fidip.core.skeleton import COCO17
 from fidip.data import read_annotations
 from fidip.inference import (
+    CropWindow,
     Pose,
     Predictor,
     SinglePersonTracker,
     Video,
     VideoWriter,
-    Window,
     prefetch,
     search,
 )
@@ -344,7 +344,7 @@ def _poses(
     if boxes is None:
         return [search(predictor, image, rotations, detector, prefer)]
     wh = (image.shape[1], image.shape[0])
-    windows = [Window.of_box(box, wh, predictor.aspect_ratio) for box in boxes]
+    windows = [CropWindow.of_box(box, wh, predictor.aspect_ratio) for box in boxes]
     return look(predictor, image, windows) if windows else []
 
 

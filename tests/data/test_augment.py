@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
+from fidip.core.crop_window import CropWindow
 from fidip.core.geometry import apply_affine
 from fidip.core.skeleton import COCO17
 from fidip.core.types import Annotation
-from fidip.data.augment import Augmentation, View
+from fidip.data.augment import Augmentation
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "a1_affine.npz"
 A5 = np.load(GOLDEN.with_name("a5_flip_accuracy.npz"))
@@ -28,7 +29,7 @@ def person(labelled=17):
 
 def draw(augmentation, someone, count=DRAWS):
     rng = np.random.default_rng(0)
-    return [augmentation.view(someone, ASPECT, rng) for _ in range(count)]
+    return [augmentation.draw_window(someone, ASPECT, rng) for _ in range(count)]
 
 
 def assert_share(events, expected):
@@ -44,14 +45,14 @@ def test_the_upright_view_is_the_official_crop():
     ):
         wh = (int(image_wh[0]), int(image_wh[1]))
         someone = Annotation(1, 1, Path("a.jpg"), wh, box, 1.0, np.zeros((17, 3)))
-        view = View.of_person(someone, input_wh[0] / input_wh[1])
+        view = CropWindow.of_box(someone.box_xywh, someone.image_wh, input_wh[0] / input_wh[1])
         np.testing.assert_allclose(view.center, center, rtol=1e-5)
         np.testing.assert_allclose(view.width, 200 * scale[0], rtol=1e-5)
 
 
 def test_a_mirrored_affine_is_the_mirror_image_of_the_crop():
-    plain = View(np.array([200.0, 150]), 240.0, rotation_deg=30)
-    mirrored = View(plain.center, plain.width, plain.rotation_deg, mirrored=True)
+    plain = CropWindow(np.array([200.0, 150]), 240.0, rotation_deg=30)
+    mirrored = CropWindow(plain.center, plain.width, plain.rotation_deg, mirrored=True)
     point = np.array([180.0, 170, 1])
     x, y = plain.image_to_crop((288, 384)) @ point
     np.testing.assert_allclose(mirrored.image_to_crop((288, 384)) @ point, [287 - x, y])
@@ -64,7 +65,7 @@ def test_half_are_mirrored():
 def test_sizes_follow_the_clipped_normal():
     someone = person(labelled=8)  # too few for half bodies
     scales = np.array([v.width for v in draw(Augmentation(), someone)])
-    scales /= View.of_person(someone, ASPECT).width
+    scales /= CropWindow.of_box(someone.box_xywh, someone.image_wh, ASPECT).width
     assert scales.min() == pytest.approx(0.65)
     assert scales.max() == pytest.approx(1.35)
     assert_share(scales > 1.34999, 1 - norm.cdf(1))
@@ -82,7 +83,7 @@ def test_rotations_follow_the_clipped_normal():
 @pytest.mark.parametrize(("labelled", "share"), [(8, 0), (17, 0.3)])
 def test_half_bodies_are_drawn_of_people_with_many_joints(labelled, share):
     someone = person(labelled)
-    whole = View.of_person(someone, ASPECT).center
+    whole = CropWindow.of_box(someone.box_xywh, someone.image_wh, ASPECT).center
     assert_share([(v.center != whole).any() for v in draw(Augmentation(), someone)], share)
 
 
@@ -102,7 +103,7 @@ def test_without_appearance_the_crop_is_the_same_object():
 @pytest.mark.parametrize("case", range(len(A5["width"])))
 def test_a_mirrored_view_flips_joints_as_the_official_code(case):
     width, order = int(A5["width"][case]), COCO17.flip_order
-    view = View(np.array([(width - 1) / 2, 0.0]), width, mirrored=True)
+    view = CropWindow(np.array([(width - 1) / 2, 0.0]), width, mirrored=True)
     flipped = apply_affine(view.image_to_crop((width, 1)), A5["joints"][case, order, :2])
     known = A5["vis_flipped"][case, :, 0] > 0
     np.testing.assert_array_equal(A5["joints_vis"][case, order, 0] > 0, known)

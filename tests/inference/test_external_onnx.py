@@ -13,8 +13,8 @@ from blob_nets import BOXES, SPOTS, WH, spotted_image, write_blobs, write_consta
 from fidip.cli.loading import load_net, load_predictor
 from fidip.codecs.simcc import SimccCodec
 from fidip.codecs.udp import UdpCodec
+from fidip.core.crop_window import CropWindow
 from fidip.core.errors import CheckpointError, ConfigError
-from fidip.inference import Window
 from fidip.inference.runtime import OnnxRuntime
 from fidip.nn.weights.model_zoo import entry_of
 
@@ -36,7 +36,7 @@ def files(tmp_path_factory):
 def windows():
     image = spotted_image()
     wh = image.shape[1::-1]
-    return image, [Window.of_box(np.array(box), wh, WH[0] / WH[1]) for box in BOXES]
+    return image, [CropWindow.of_box(np.array(box), wh, WH[0] / WH[1]) for box in BOXES]
 
 
 def by_rtmlib(kind, path):

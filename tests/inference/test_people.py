@@ -7,7 +7,8 @@ from omegaconf import OmegaConf
 from rendered_people import SIDE, draw_person, is_nearer, paste
 
 from fidip.cli.loading import load_predictor
-from fidip.inference import SinglePersonTracker, Window, search
+from fidip.core.crop_window import CropWindow
+from fidip.inference import SinglePersonTracker, search
 from fidip.inference.person_selection import (
     PREFERENCES,
     Pose,
@@ -20,7 +21,7 @@ from fidip.io.paths import config_dir
 from fidip.synth.body.body_model import default_body
 from fidip.synth.scene.stage import set_stage
 
-SOMEWHERE = Window(np.zeros(2), 10.0)
+SOMEWHERE = CropWindow(np.zeros(2), 10.0)
 
 
 def pose_of(xy, scores=None):

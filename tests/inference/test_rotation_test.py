@@ -7,8 +7,9 @@ import torch
 from fidip.cli.loading import load_net
 from fidip.codecs.centernet import Maps
 from fidip.codecs.gaussian import HeatmapCodec, dark_decode, turn_back
+from fidip.core.crop_window import CropWindow
 from fidip.core.geometry import apply_affine, crop_affine, invert_affine
-from fidip.inference import Predictor, Window
+from fidip.inference import Predictor
 from fidip.inference.runtime import make_runtime
 
 
@@ -36,7 +37,7 @@ def test_all_four_quarter_turns_make_any_network_blind_to_quarter_turns():
         return Maps.split(maps(crops)).heatmaps
 
     image = np.random.default_rng(0).integers(0, 256, (101, 101, 3), np.uint8)
-    windows = [Window(np.array([50.0, 50]), 101.0, turn) for turn in (0.0, 90.0, 180.0)]
+    windows = [CropWindow(np.array([50.0, 50]), 101.0, turn) for turn in (0.0, 90.0, 180.0)]
     one = Predictor(runtime, codec, flip_test=False)(image, windows)
     four = Predictor(runtime, codec, False, (90, 180, 270))(image, windows)
     assert np.abs(one[1][0] - one[1][1]).max() > 0.01

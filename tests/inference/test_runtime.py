@@ -12,8 +12,8 @@ import torch
 
 from fidip.cli.loading import composed, instantiate, load_net, load_predictor
 from fidip.codecs.centernet import Maps
+from fidip.core.crop_window import CropWindow
 from fidip.core.errors import CheckpointError, ConfigError
-from fidip.inference import Window
 from fidip.inference import runtime as runtimes
 from fidip.inference.runtime import OnnxRuntime, TorchRuntime, cached_onnx, make_runtime
 from fidip.nn.portable_export import Portable, write_onnx
@@ -64,7 +64,7 @@ def test_key_points_are_equal(bundled, tiny_root):
     """By name, by runtime= and by an exported file, with and without the mirrored image."""
     photo = next((tiny_root / "images" / "train_infant").glob("*.jpg"))
     image = cv2.imread(str(photo), cv2.IMREAD_COLOR_RGB)
-    windows = [Window(np.array([50.0, 55.0]), 110.0, turn) for turn in (0.0, 90.0)]
+    windows = [CropWindow(np.array([50.0, 55.0]), 110.0, turn) for turn in (0.0, 90.0)]
     file = str(cached_onnx(*bundled))
     for flip_test in (True, False):
         ours = load_predictor("bundled:movenet-lightning", flip_test=flip_test)(image, windows)

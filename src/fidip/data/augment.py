@@ -1,4 +1,4 @@
-"""Random views of a person for training: where the crop looks, and how its colours change."""
+"""Random crop windows and colours of training samples."""
 
 from __future__ import annotations
 
@@ -9,44 +9,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from fidip.core.geometry import box_to_center_size, clip_box, crop_affine, half_body_box
+from fidip.core.crop_window import CropWindow
+from fidip.core.geometry import half_body_box
 from fidip.core.skeleton import COCO17
-from fidip.core.types import Annotation, ImageSize
+from fidip.core.types import Annotation
 
 if TYPE_CHECKING:
     from albumentations import Compose
-
-
-@dataclass(frozen=True)
-class View:
-    """The part of an image that a crop shows.
-
-    Attributes:
-        center: (2,) centre in image px.
-        width: width of the crop's contents in image px, before rotation.
-        rotation_deg: rotation of the crop's window; positive is what OpenCV calls so.
-        mirrored: left and right are exchanged.
-    """
-
-    center: NDArray[np.float64]
-    width: float
-    rotation_deg: float = 0.0
-    mirrored: bool = False
-
-    @classmethod
-    def of_person(cls, person: Annotation, aspect_ratio: float, clip: bool = True) -> View:
-        """Return the padded box of a person, or of its part inside the image: what test sees."""
-        box = clip_box(person.box_xywh, person.image_wh) if clip else person.box_xywh
-        center, size_wh = box_to_center_size(box, aspect_ratio)
-        return cls(center, float(size_wh[0]))
-
-    def image_to_crop(self, crop_wh: ImageSize) -> NDArray[np.float64]:
-        """(2, 3) affine from image px to crop px."""
-        affine = crop_affine(self.center, self.width, crop_wh, self.rotation_deg)
-        if self.mirrored:
-            affine[0] *= -1  # x' = (w - 1) - x
-            affine[0, 2] += crop_wh[0] - 1
-        return affine
 
 
 @dataclass(frozen=True)
@@ -73,16 +42,20 @@ class Augmentation:
     half_body_min_joints: int = 8
     appearance: Compose | None = None
 
-    def view(self, person: Annotation, aspect_ratio: float, rng: np.random.Generator) -> View:
-        """Draw a view of a person."""
-        view = self._half_body(person, aspect_ratio, rng) or View.of_person(person, aspect_ratio)
+    def draw_window(
+        self, person: Annotation, aspect_ratio: float, rng: np.random.Generator
+    ) -> CropWindow:
+        """Draw a random crop window of a person."""
+        window = self._half_body(person, aspect_ratio, rng) or CropWindow.of_box(
+            person.box_xywh, person.image_wh, aspect_ratio
+        )
         scale = _clip(rng.normal(1, self.scale_std), *self.scale_limits)
         mirrored = rng.random() < self.flip_probability
-        return View(view.center, view.width * scale, self._rotation(rng), mirrored)
+        return CropWindow(window.center, window.width * scale, self._rotation(rng), mirrored)
 
     def _half_body(
         self, person: Annotation, aspect_ratio: float, rng: np.random.Generator
-    ) -> View | None:
+    ) -> CropWindow | None:
         labelled = person.keypoints[:, 2] > 0
         if labelled.sum() <= self.half_body_min_joints:
             return None
@@ -92,7 +65,7 @@ class Augmentation:
         half = half_body_box(
             person.keypoints[:, :2], labelled, COCO17.upper_body, upper, aspect_ratio
         )
-        return half and View(half[0], float(half[1][0]))
+        return half and CropWindow(half[0], float(half[1][0]))
 
     def _rotation(self, rng: np.random.Generator) -> float:
         if rng.random() >= self.rotation_probability:

@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from fidip.core.crop_window import CropWindow
 from fidip.core.errors import DataError
 from fidip.core.geometry import apply_affine, invert_affine
 from fidip.core.skeleton import COCO17
 from fidip.core.types import Annotation, ImageSize, Sample, SampleKey
-from fidip.data.augment import Augmentation, View
+from fidip.data.augment import Augmentation
 from fidip.io.images import decode_rgb
 from fidip.io.json import read_bytes
 
@@ -63,26 +64,29 @@ class PoseDataset(Dataset[Sample]):
         index = key if isinstance(key, int) else key.index
         person = self.annotations[index]
         if self.augment is None or isinstance(key, int):
-            return self._sample(index, self.view(index))
+            return self._sample(index, self.crop_window(index))
         rng = np.random.default_rng((self.seed, key.epoch, key.index, key.repeat))
-        sample = self._sample(index, self.augment.view(person, self._aspect_ratio, rng))
+        sample = self._sample(index, self.augment.draw_window(person, self._aspect_ratio, rng))
         return replace(sample, crop=self.augment.recolour(sample.crop, rng))
 
-    def view(self, index: int) -> View:
-        """Return what validation and test see of a person."""
-        return View.of_person(self.annotations[index], self._aspect_ratio, self.clip_boxes)
+    def crop_window(self, index: int) -> CropWindow:
+        """Return the window that validation and test crop a person by."""
+        person = self.annotations[index]
+        return CropWindow.of_box(
+            person.box_xywh, person.image_wh, self._aspect_ratio, self.clip_boxes
+        )
 
     @property
     def _aspect_ratio(self) -> float:
         return self.input_wh[0] / self.input_wh[1]
 
-    def _sample(self, index: int, view: View) -> Sample:
-        """What a view shows of a person's image."""
+    def _sample(self, index: int, window: CropWindow) -> Sample:
+        """Crop a person's image."""
         person = self.annotations[index]
-        image_to_crop = view.image_to_crop(self.input_wh)
+        image_to_crop = window.image_to_crop(self.input_wh)
         image = read_image(person.image_path, person.image_wh)
         # The mirror image of a left hand is a right hand.
-        keypoints = person.keypoints[COCO17.flip_order] if view.mirrored else person.keypoints
+        keypoints = person.keypoints[COCO17.flip_order] if window.mirrored else person.keypoints
         return Sample(
             crop=cv2.warpAffine(image, image_to_crop, self.input_wh, flags=cv2.INTER_LINEAR),
             joints_crop=apply_affine(image_to_crop, keypoints[:, :2]).astype(np.float32),

@@ -9,9 +9,10 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from fidip.core.crop_window import CropWindow
 from fidip.core.skeleton import COCO17
 from fidip.core.types import ImageSize
-from fidip.inference.predictor import Floats, Window
+from fidip.inference.predictor import Floats
 
 SCALES = (1.0, 0.6)
 """Sizes of the windows that search an image, relative to the square around it."""
@@ -26,7 +27,7 @@ HIPS = [COCO17.joints.index(f"{side}_hip") for side in ("left", "right")]
 
 def search_windows(
     image_wh: ImageSize, aspect_ratio: float, rotations: Sequence[float] = ROTATIONS
-) -> list[Window]:
+) -> list[CropWindow]:
     """Windows all over an image, at ``SCALES`` and rotations in degrees; smaller ones overlap by half."""
     size = max(image_wh[0], image_wh[1] * aspect_ratio)
     windows = []
@@ -37,20 +38,22 @@ def search_windows(
         for y in _centers(image_wh[1], width / aspect_ratio, steps[1]):
             for x in _centers(image_wh[0], width, steps[0]):
                 center = np.array([x, y])
-                windows += [Window(center, width, rotation) for rotation in rotations]
+                windows += [CropWindow(center, width, rotation) for rotation in rotations]
     return windows
 
 
 def box_windows(
     box_xywh: Floats, aspect_ratio: float, rotations: Sequence[float] = ROTATIONS
-) -> list[Window]:
+) -> list[CropWindow]:
     """Windows around a person's box in image px, each as large as the box that it sees turned."""
     center = box_xywh[:2] + (box_xywh[2:] - 1) / 2
     windows = []
     for rotation in rotations:
         cos, sin = abs(math.cos(math.radians(rotation))), abs(math.sin(math.radians(rotation)))
         width, height = np.array([[cos, sin], [sin, cos]]) @ box_xywh[2:]
-        windows.append(Window(center, float(max(width, height * aspect_ratio, 2)) * 1.25, rotation))
+        windows.append(
+            CropWindow(center, float(max(width, height * aspect_ratio, 2)) * 1.25, rotation)
+        )
     return windows
 
 
@@ -61,7 +64,7 @@ def _centers(length: int, width: float, steps: int) -> list[float]:
     return np.linspace(width / 2, length - 1 - width / 2, steps).tolist()
 
 
-def window_around(xy: Floats, scores: NDArray[np.float32], aspect_ratio: float) -> Window:
+def window_around(xy: Floats, scores: NDArray[np.float32], aspect_ratio: float) -> CropWindow:
     """The window that holds the surer half of (K, 2) key points, turned so that the torso is upright.
 
     The less sure half counts where it lies within the surer one's reach.
@@ -77,10 +80,10 @@ def window_around(xy: Floats, scores: NDArray[np.float32], aspect_ratio: float) 
     low, high = held.min(axis=0), held.max(axis=0)
     width, height = high - low
     width = max(width, height * aspect_ratio, 2.0) * PADDING
-    return Window(((low + high) / 2) @ to_window, float(width), math.degrees(angle))
+    return CropWindow(((low + high) / 2) @ to_window, float(width), math.degrees(angle))
 
 
-def held_to(window: Window, image_wh: ImageSize, aspect_ratio: float) -> Window:
+def held_to(window: CropWindow, image_wh: ImageSize, aspect_ratio: float) -> CropWindow:
     """A window centred within the image, at most twice as large: one that follows nothing stays near."""
     size = max(image_wh[0], image_wh[1] * aspect_ratio)
     center = np.clip(window.center, 0, np.array(image_wh) - 1)

@@ -16,7 +16,8 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-from fidip.inference.predictor import Floats, Window
+from fidip.core.crop_window import CropWindow
+from fidip.inference.predictor import Floats
 from fidip.metrics.oks import oks_per_joint
 
 FACE = (0, 1, 2, 3, 4)
@@ -54,7 +55,7 @@ class Pose:
 
     xy: Floats
     scores: NDArray[np.float32]
-    window: Window
+    window: CropWindow
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "scores", self.scores.clip(0, 1))

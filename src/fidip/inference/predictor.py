@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -12,40 +12,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from fidip.codecs.base import Codec
+from fidip.core.crop_window import CropWindow
 from fidip.core.errors import CheckpointError, ConfigError
-from fidip.core.geometry import (
-    apply_affine,
-    box_to_center_size,
-    clip_box,
-    crop_affine,
-    invert_affine,
-)
+from fidip.core.geometry import apply_affine, invert_affine
 from fidip.core.skeleton import COCO17
-from fidip.core.types import ImageSize
 from fidip.inference.runtime import Runtime
 
 Floats = NDArray[np.float64]
-
-
-@dataclass(frozen=True, eq=False)
-class Window:
-    """Where in an image a crop looks.
-
-    Attributes:
-        center: (2,) in image px.
-        width: in image px.
-        rotation_deg: positive turns the window clockwise on the screen.
-    """
-
-    center: Floats
-    width: float
-    rotation_deg: float = 0.0
-
-    @classmethod
-    def of_box(cls, box_xywh: Floats, image_wh: ImageSize, aspect_ratio: float) -> Window:
-        """The padded box, as validation and test see it."""
-        center, size_wh = box_to_center_size(clip_box(box_xywh, image_wh), aspect_ratio)
-        return cls(center, float(size_wh[0]))
 
 
 class Predictor:
@@ -85,7 +58,7 @@ class Predictor:
 
     @torch.inference_mode()
     def __call__(
-        self, image: NDArray[np.uint8], windows: Sequence[Window]
+        self, image: NDArray[np.uint8], windows: Sequence[CropWindow]
     ) -> tuple[Floats, NDArray[np.float32]]:
         """Find the keypoints in N windows of an (H, W, 3) RGB image.
 
@@ -99,7 +72,7 @@ class Predictor:
         wh = self.codec.input_wh
         affines = np.stack(
             [
-                crop_affine(w.center, w.width, wh, w.rotation_deg + turn)
+                replace(w, rotation_deg=w.rotation_deg + turn).image_to_crop(wh)
                 for turn in self.turns
                 for w in windows
             ]

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from fidip.core.crop_window import CropWindow
 from fidip.inference.crop_windows import (
     ROTATIONS,
     box_windows,
@@ -21,7 +22,7 @@ from fidip.inference.crop_windows import (
 )
 from fidip.inference.detectors import NOBODY, Detector
 from fidip.inference.person_selection import Pose, Preference, infancy, likeness, one_per_person
-from fidip.inference.predictor import Floats, Predictor, Window
+from fidip.inference.predictor import Floats, Predictor
 
 Image = NDArray[np.uint8]
 
@@ -210,6 +211,6 @@ def search_people(
     return one_per_person(best)
 
 
-def look(predictor: Predictor, image: Image, windows: list[Window]) -> list[Pose]:
+def look(predictor: Predictor, image: Image, windows: list[CropWindow]) -> list[Pose]:
     """The pose in each window."""
     return [Pose(*found) for found in zip(*predictor(image, windows), windows, strict=True)]

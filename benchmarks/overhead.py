@@ -25,9 +25,9 @@ from fidip.codecs.gaussian import HeatmapCodec
 from fidip.inference import Predictor, SinglePersonTracker, Video, VideoWriter, prefetch
 from fidip.inference.overlay import Overlay
 from fidip.inference.overlay_video import draw_track
-from fidip.inference.person_selection import anyone, seen
+from fidip.inference.person_selection import anyone, without_uncertain
+from fidip.inference.recorder import Recorder
 from fidip.inference.runtime import RUNTIMES, Runtime, make_runtime
-from fidip.inference.track import Recorder
 from fidip.nn import PoseNet
 
 WH = (1280, 720)
@@ -94,10 +94,10 @@ def pipeline(finder: SinglePersonTracker, clip: Path) -> np.ndarray:
     started = clocks()
     found = Recorder()
     for frame in prefetch(Video(clip)):
-        found.add(frame.time, *seen(finder(frame.image), lost=0.0))
+        found.add(frame.time, without_uncertain(finder(frame.image), lost=0.0))
     with VideoWriter(clip.with_name("out.mp4"), clip) as writer:
         draw_track(clip, found.track(WH), Overlay(), writer, fps=1.0)
-    return (clocks() - started) / found.count
+    return (clocks() - started) / len(found)
 
 
 def main() -> None:

@@ -27,6 +27,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
@@ -39,13 +40,12 @@ from rtmlib import PoseTracker, ViTPose, draw_skeleton
 from fidip.cli.loading import FAST, load_net
 from fidip.inference import Predictor, VideoWriter
 from fidip.inference.camera_loop import LiveOverlay, camera_frames
-from fidip.inference.detectors import NOBODY
 from fidip.inference.overlay import Overlay
-from fidip.inference.person_selection import seen
+from fidip.inference.person_selection import without_uncertain
 from fidip.inference.runtime import OnnxRuntime, cached_onnx
 from fidip.inference.webcam import Camera
 from fidip.io.paths import config_dir
-from fidip.predict import make_follower
+from fidip.predict import camera_pipeline
 
 SECONDS, FPS = 5, 30
 
@@ -68,14 +68,13 @@ def settings() -> Any:
 
 def fidip_loop(predictor: Predictor, clip: Path, out: Path) -> tuple[int, str]:
     """Frames of the loop of ``fidip predict source=webcam``, and what it says of its speed."""
-    follow = make_follower(predictor, NOBODY, settings())
+    follow = camera_pipeline(predictor, settings()).follower()
     with ExitStack() as stack:
         writer = stack.enter_context(VideoWriter(out / "fidip.mp4"))
         drawing = LiveOverlay(Overlay(), writer)
         stack.enter_context(drawing)
         for frame in camera_frames(Camera(str(clip))):
-            xy, scores, _ = follow(frame.image, frame.time)
-            drawing.put((frame, (xy, scores)))
+            drawing.put((frame, follow(frame.image, frame.time)))
     return drawing.speed.frames, str(drawing.speed)
 
 
@@ -145,7 +144,7 @@ def opencv_loop(clip: Path, out: Path) -> tuple[int, str]:
 
 def stages(predictor: Predictor, clip: Path, out: Path) -> dict[str, float]:
     """CPU ms a frame of each stage of the first row, all threads counted."""
-    follow, spent = make_follower(predictor, NOBODY, settings()), dict[str, float]()
+    follow, spent = camera_pipeline(predictor, settings()).follower(), dict[str, float]()
     compute = predictor.runtime
 
     def timed(stage: str, work: Callable[[], Any]) -> Any:
@@ -158,10 +157,12 @@ def stages(predictor: Predictor, clip: Path, out: Path) -> dict[str, float]:
     frames, count = iter(Camera(str(clip))), 0
     with VideoWriter(out / "stages.mp4") as writer:
         while (frame := timed("decode", lambda: next(frames, None))) is not None:
-            pose = timed("track", partial(follow.finder, frame.image))
-            xy, scores, _ = seen(pose, follow.finder.lost)
-            person = timed("smooth", partial(follow.step, frame.time, xy, scores))
-            timed("draw", partial(Overlay().draw, frame.image, [person], "0.00 s  25 fps"))
+            pose = timed("track", partial(follow.tracker, frame.image))
+            pose = without_uncertain(pose, follow.tracker.lost)
+            step = partial(follow.step, frame.time, pose.xy[0], pose.scores[0])
+            xy, scores = timed("smooth", step)
+            smooth = replace(pose, xy=xy[None], scores=scores[None])
+            timed("draw", partial(Overlay().draw, frame.image, smooth, "0.00 s  25 fps"))
             timed("encode", partial(writer.write, frame.image, frame.time))
             count += 1
     predictor.runtime = compute

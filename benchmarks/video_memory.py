@@ -11,19 +11,14 @@ from __future__ import annotations
 import resource
 import sys
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import av
-from hydra import compose, initialize_config_dir
-from tqdm import tqdm
 
 from fidip.cli.loading import load_predictor
-from fidip.inference.detectors import NOBODY
-from fidip.inference.output_names import name_inputs
-from fidip.io.paths import config_dir
-from fidip.predict import predict_video
+from fidip.core.progress import Progress
+from fidip.inference import VideoPipeline
+from fidip.inference.smoothing import Chain, KalmanSmoother, SwapRepair
 from overhead import FPS, write_clip
 
 WH = (160, 120)
@@ -55,33 +50,33 @@ def resident() -> float:
     return pages * resource.getpagesize() / 2**20
 
 
-def watch(held: list[list[float]]) -> Any:
-    """A progress bar that notes what is held after each minute of the video, by pass."""
+def watch(held: dict[str, list[float]]) -> Progress:
+    """Return a progress callback that records the memory after each minute of video, by stage."""
 
-    class Bar(tqdm):
-        def __iter__(self) -> Iterator[Any]:
-            held.append([])
-            for number, item in enumerate(super().__iter__(), start=1):
-                yield item
-                if number % MINUTE == 0:
-                    held[-1].append(resident())
+    def progress(stage: str, done: int, total: int) -> None:
+        values = held.setdefault("drawing" if stage == "drawing" else "tracking", [])
+        if done and done % MINUTE == 0:
+            values.append(resident())
 
-    return Bar
+    return progress
 
 
 def main() -> None:
     minutes = int(sys.argv[1]) if len(sys.argv) > 1 else 10
-    held: list[list[float]] = []
+    held: dict[str, list[float]] = {}
     with tempfile.TemporaryDirectory() as folder:
         clip, video = Path(folder) / "clip.mp4", Path(folder) / "long.mp4"
         write_clip(clip, 10 * FPS, WH)
         repeat(clip, video, 6 * minutes)
-        with initialize_config_dir(str(config_dir()), version_base="1.3"):
-            config = compose("predict", [f"out={folder}/out", "lost=0"])
-        (source,) = name_inputs([video], Path(config.out))
         predictor = load_predictor("bundled:movenet-lightning", flip_test=False)
-        predict_video(predictor, source, NOBODY, config, watch(held))
-    for name, values in zip(("looking", "drawing"), held, strict=True):
+        pipeline = VideoPipeline(
+            predictor,
+            smoother=Chain([SwapRepair(), KalmanSmoother()]),
+            writers=["overlay", "coco", "csv"],
+            lost=0.0,
+        )
+        pipeline.run(video, Path(folder) / "out", watch(held))
+    for name, values in held.items():
         print(f"{name:<9}" + "".join(f"{value:7.0f}" for value in values))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(f"peak     {peak:7.0f}")

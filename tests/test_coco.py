@@ -20,7 +20,7 @@ from fidip.data.layout import find_split
 from fidip.metrics import annotations_to_coco
 
 SMALL = ("net=movenet_lightning", "codec=demo", "data.num_workers=0")
-CROWD, NOBODY, SPECK = 900, 901, 902
+CROWD, NO_DETECTOR, SPECK = 900, 901, 902
 """Ids of annotations that make no sample."""
 
 
@@ -54,7 +54,9 @@ def extras(first, people):
     crowd, nobody, speck = (copy.deepcopy(person) for person in people[:3])
     crowd.update(id=CROWD, iscrowd=1, bbox=[0, 0, 60, 60], area=3000, num_keypoints=0)
     crowd.update(keypoints=[0] * 51, segmentation={"counts": [1, 2], "size": [60, 60]})
-    nobody.update(id=NOBODY, bbox=[0, 0, 40, 40], area=900, num_keypoints=0, keypoints=[0] * 51)
+    nobody.update(
+        id=NO_DETECTOR, bbox=[0, 0, 40, 40], area=900, num_keypoints=0, keypoints=[0] * 51
+    )
     speck.update(id=SPECK, bbox=[5, 5, 2, 0], area=0)
     assert [a["image_id"] for a in (crowd, nobody, speck)] == [first, first + 1, first + 2]
     return [crowd, nobody, speck]
@@ -109,7 +111,7 @@ def run(monkeypatch, command, *arguments):
 def test_whoever_makes_no_sample_is_counted(coco_root):
     file = read_val(coco_root, skip_unusable=True)
     assert [a.image_id for a in file.people] == list(range(200000, 200009))
-    assert [a.id for a in file.people.others] == [CROWD, NOBODY, SPECK]
+    assert [a.id for a in file.people.others] == [CROWD, NO_DETECTOR, SPECK]
     assert file.skipped == {
         "crowds": 1,
         "without a labelled joint": 1,

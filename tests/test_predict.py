@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 
+import fidip
 from fidip import predict
 from fidip.core.skeleton import COCO17
 from fidip.inference import SinglePersonTracker, Video
@@ -279,7 +280,7 @@ def test_a_video_is_smoothed_unless_told(monkeypatch, tmp_path):
     """Raw rows are what the finder says; smoothed ones tremble less, in every row and in the overlay."""
     video = make_video(tmp_path / "v.mp4", [i / 25 for i in range(12)])
     finder = SinglePersonTracker(predict.load_predictor("bundled:movenet-lightning"), lost=0)
-    found = np.stack([finder(frame.image).xy for frame in Video(video)])
+    found = np.concatenate([finder(frame.image).xy for frame in Video(video)])
     xy = {}
     for name in ("none", "kalman"):
         out = tmp_path / name
@@ -300,13 +301,12 @@ def test_a_single_photograph_prints_its_confidences(photos, monkeypatch, tmp_pat
 
 
 def test_the_object_does_in_three_lines_what_the_command_does(photos, monkeypatch, tmp_path):
-    from fidip.inference import search
-
     photo = next(p for p in sorted(photos.iterdir()) if p.name != "broken.jpg")
     run_predict(monkeypatch, f"source={photo}", f"out={tmp_path}")
-    pose = search(predict.load_predictor(), cv2.imread(str(photo), cv2.IMREAD_COLOR_RGB))
+    predictor = fidip.load_predictor("bundled")
+    poses = predictor(cv2.imread(str(photo), cv2.IMREAD_COLOR_RGB))
     rows = read_csv(tmp_path / "keypoints.csv")
-    np.testing.assert_allclose(pose.xy[:, 0], [float(r["x"]) for r in rows], atol=1e-3)
+    np.testing.assert_allclose(poses.xy[0, :, 0], [float(r["x"]) for r in rows], atol=1e-3)
 
 
 @pytest.mark.parametrize(

@@ -88,7 +88,7 @@ def test_key_points_are_those_of_transformers(by, folder, random_zoo):
     window = CropWindow(np.array([180.0, 150.0]), 220.0)
     affine = crop_affine(window.center, window.width, (192, 256))
     expected, scores = transformers_key_points(model, cv2.warpAffine(noise(), affine, (192, 256)))
-    xy, ours = predictor(noise(), [window])
+    xy, ours = predictor.keypoints(noise(), [window])
     np.testing.assert_allclose(ours[0], scores, rtol=1e-3, atol=1e-3)
     crop = apply_affine(affine, xy[0])
     np.testing.assert_allclose(crop, expected, atol=0.05)
@@ -222,8 +222,10 @@ def test_the_bundled_movenet_predicts_without_a_warning(figure, monkeypatch, cap
 def test_the_bundled_movenet_finds_a_figure(figure, settings, monkeypatch, tmp_path):
     monkeypatch.setenv("FIDIP_CACHE", str(tmp_path / "cache"))
     window = CropWindow(np.array([200.5, 175.5]), 230.0)
-    xy, scores = load_predictor("bundled:movenet_lightning", **settings)(figure[1], [window])
-    plain, _ = load_predictor("bundled:movenet-lightning")(figure[1], [window])
+    xy, scores = load_predictor("bundled:movenet_lightning", **settings).keypoints(
+        figure[1], [window]
+    )
+    plain = load_predictor("bundled:movenet-lightning")(figure[1], [window]).xy
     np.testing.assert_allclose(xy[0, 0], [201, 113], atol=5)
     assert scores.mean() > 0.25
     # On the average of turned windows a few joints change sides: the figure shows no front.

@@ -15,11 +15,11 @@ from tqdm import tqdm
 
 from fidip.cli.loading import load_predictor
 from fidip.inference import SinglePersonTracker, Track, Video
-from fidip.inference.track import Recorder
+from fidip.inference.person_selection import without_uncertain
+from fidip.inference.recorder import Recorder
 from fidip.io.paths import config_dir
 from fidip.metrics import track_quality as motion
 from fidip.metrics.keypoint_ap import average_precision
-from fidip.predict import seen
 
 CHOICES = (
     ("none", {}),
@@ -58,7 +58,7 @@ def follow(predictor, clips: Path, video: dict) -> Track:
     find = SinglePersonTracker(predictor, LOST)
     found = Recorder()
     for frame in Video(clips / "videos" / "clips" / video["file_name"]):
-        found.add(frame.time, *seen(find(frame.image), LOST))
+        found.add(frame.time, without_uncertain(find(frame.image), LOST))
     return found.track((video["width"], video["height"]))
 
 

@@ -1,3 +1,66 @@
-"""fidip: infant pose estimation with little data, by adversarial domain adaptation (FiDIP)."""
+"""fidip: infant pose estimation with little data, by adversarial domain adaptation (FiDIP).
+
+Everything that a command does can be done from Python::
+
+    import fidip
+
+    predictor = fidip.load_predictor("bundled")
+    poses = predictor(image)
+    pipeline = fidip.VideoPipeline(predictor, smoother=fidip.KalmanSmoother(), writers=["csv"])
+    track = pipeline.run("baby.mp4", out="keypoints")
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from fidip.cli.loading import load_predictor
+    from fidip.core.crop_window import CropWindow
+    from fidip.core.track import Track
+    from fidip.core.types import People, Poses
+    from fidip.data.annotations import read_annotations
+    from fidip.inference.overlay import Overlay
+    from fidip.inference.pipelines import CameraPipeline, ImagePipeline, VideoPipeline
+    from fidip.inference.predictor import Predictor
+    from fidip.inference.smoothing import KalmanSmoother
 
 __version__ = "0.1.0"
+
+__all__ = [
+    "CameraPipeline",
+    "CropWindow",
+    "ImagePipeline",
+    "KalmanSmoother",
+    "Overlay",
+    "People",
+    "Poses",
+    "Predictor",
+    "Track",
+    "VideoPipeline",
+    "load_predictor",
+    "read_annotations",
+]
+
+_MODULES = {
+    "CameraPipeline": "fidip.inference.pipelines",
+    "CropWindow": "fidip.core.crop_window",
+    "ImagePipeline": "fidip.inference.pipelines",
+    "KalmanSmoother": "fidip.inference.smoothing",
+    "Overlay": "fidip.inference.overlay",
+    "People": "fidip.core.types",
+    "Poses": "fidip.core.types",
+    "Predictor": "fidip.inference.predictor",
+    "Track": "fidip.core.track",
+    "VideoPipeline": "fidip.inference.pipelines",
+    "load_predictor": "fidip.cli.loading",
+    "read_annotations": "fidip.data.annotations",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a name when it is first used: PyTorch takes seconds, and ``fidip --help`` needs none."""
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_MODULES[name]), name)

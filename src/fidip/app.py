@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from fidip.cli import check_arguments, command
+from fidip.cli import check_arguments, command, instantiate
 
 if __name__ == "__main__":
     check_arguments("app")
@@ -14,10 +14,11 @@ import socket
 import sys
 import webbrowser
 from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager, redirect_stdout, suppress
+from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 import av
@@ -25,18 +26,18 @@ import numpy as np
 from omegaconf import DictConfig, OmegaConf
 from PIL.Image import DecompressionBombError
 from PIL.Image import open as open_image
-from tqdm import tqdm
 
 from fidip.cli.loading import default_ckpt, load_predictor, zoo_entry
 from fidip.core.errors import ConfigError, DataError, DiskError
+from fidip.core.progress import Progress
 from fidip.core.skeleton import COCO17
-from fidip.inference import Predictor
+from fidip.inference import ImagePipeline, Predictor, VideoPipeline
 from fidip.inference.output_names import TABLE, name_inputs
 from fidip.inference.writers import FORMATS
 from fidip.io.drawing import SIDES, side_of
 from fidip.io.images import decode_rgb
 from fidip.io.video import SMALLEST, Image
-from fidip.predict import flips, make_detector, make_follower, predict_photos, predict_video
+from fidip.predict import camera_pipeline, damage_line, flips, pipeline_settings
 
 if TYPE_CHECKING:
     from fidip.web.camera_stream import Follow
@@ -166,12 +167,10 @@ def installed(name: str) -> bool:
 
 
 def worker(predictor: Predictor, config: DictConfig) -> Work:
-    """What looks at one file as ``fidip predict`` does."""
-    detector = make_detector(config)
+    """Return the function that processes one file, as ``fidip predict`` does."""
 
     def work(job: Job, report: Report) -> Message:
         changes = {
-            "out": str(job.out),
             "save": [*ALWAYS, *(name for name in FILES if name in job.options)],
             **switched(job.options, config),
         }
@@ -179,15 +178,15 @@ def worker(predictor: Predictor, config: DictConfig) -> Work:
         assert isinstance(changed, DictConfig)
         asked = Predictor(predictor.runtime, predictor.codec, flips(changed), changed.rotation_test)
         (source,) = name_inputs([job.source], job.out)
+        settings, progress = pipeline_settings(changed), with_rate(report)
+        note = None
         if source.is_photo:
-            with redirect_stdout(io.StringIO()):  # the page shows what the command prints
-                failed = predict_photos(asked, [source], None, detector, changed, bar(report))
-            if failed:
-                raise DataError(failed[0])
-            note = None
+            ImagePipeline(asked, **settings).run_inputs([source], job.out, progress=progress)
         else:
             check_container(job.source)
-            note = predict_video(asked, source, detector, changed, bar(report))
+            smoother = instantiate(changed.smoothing)
+            pipeline = VideoPipeline(asked, smoother=smoother, lost=changed.lost, **settings)
+            note = damage_line(pipeline.run_input(source, job.out, progress), source)
         return {
             "photo": source.is_photo,
             "note": note and note.replace(f"{job.source.parent}/", ""),
@@ -198,20 +197,35 @@ def worker(predictor: Predictor, config: DictConfig) -> Work:
     return work
 
 
+def with_rate(report: Report) -> Progress:
+    """Return a progress callback that also reports the steps per second of the stage."""
+    current, start = "", 0.0
+
+    def progress(stage: str, done: int, total: int) -> None:
+        nonlocal current, start
+        if stage != current:
+            current, start = stage, perf_counter()
+        elapsed = perf_counter() - start
+        report(stage, done, total, done / elapsed if elapsed > 0 else 0.0)
+
+    return progress
+
+
 def cameras(predictor: Predictor, config: DictConfig) -> Callable[[], Follow]:
-    """What begins to follow a camera of a page, as ``fidip predict source=webcam`` does."""
-    detector = make_detector(config)
+    """Return what starts to track the person in a page's camera, as ``source=webcam`` does."""
     live = Predictor(predictor.runtime, predictor.codec, flips(config, is_live=True))
+    pipeline = camera_pipeline(live, config)
 
     def start() -> Follow:
-        follower = make_follower(live, detector, config)
+        follower = pipeline.follower()
 
         def follow(picture: bytes, time: float) -> Message:
             image = decode_picture(picture)
-            xy, scores, _ = follower(image, time)
-            share = np.where(np.isfinite(xy), xy / [image.shape[1], image.shape[0]], 0.0)
-            found = bool(np.isfinite(xy).any())
-            return {"found": found, "xy": share.round(5).tolist(), "scores": scores.tolist()}
+            pose = follower(image, time)
+            (xy,), (scores,) = pose.xy, pose.scores
+            fraction = np.where(np.isfinite(xy), xy / [image.shape[1], image.shape[0]], 0.0)
+            found = bool(pose.known.any())
+            return {"found": found, "xy": fraction.round(5).tolist(), "scores": scores.tolist()}
 
         return follow
 
@@ -253,23 +267,6 @@ def switched(options: Collection[str], config: DictConfig) -> dict[str, Any]:
         key: (off if key not in options else config[key] if config[key] != off else on)
         for key, (off, on) in SWITCHES.items()
     }
-
-
-def bar(report: Report) -> Callable[..., Any]:
-    """A progress bar that reports instead of drawing itself."""
-
-    class Bar(tqdm):
-        def __init__(self, *arguments: Any, **settings: Any) -> None:
-            super().__init__(*arguments, **{**settings, "disable": False, "file": io.StringIO()})
-
-        def display(self, msg: str | None = None, pos: int | None = None) -> None:
-            report(self.desc, self.n, self.total or 0, self.format_dict["rate"] or 0.0)
-
-        @classmethod
-        def write(cls, *_: Any, **__: Any) -> None:
-            """The page shows how long it takes."""
-
-    return Bar
 
 
 def summary(table: Path) -> dict[str, Any]:

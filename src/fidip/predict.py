@@ -9,52 +9,37 @@ if __name__ == "__main__":
 
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from time import perf_counter
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from omegaconf import DictConfig, OmegaConf
-from tqdm import tqdm
 
 from fidip.cli.loading import default_ckpt, load_predictor
+from fidip.cli.progress import ConsoleProgress
 from fidip.core.errors import ConfigError, DataError, shown
 from fidip.core.skeleton import COCO17
+from fidip.core.track import Track
+from fidip.core.types import Poses
 from fidip.data import read_annotations
-from fidip.inference import (
-    CropWindow,
-    Pose,
-    Predictor,
-    SinglePersonTracker,
-    Video,
-    VideoWriter,
-    prefetch,
-    search,
-)
-from fidip.inference.camera_loop import Follower, LiveOverlay, camera_frames
+from fidip.inference import CameraPipeline, ImagePipeline, Predictor, VideoPipeline
 from fidip.inference.detectors import Detector
-from fidip.inference.forecast import with_forecast
 from fidip.inference.output_names import (
-    OVERLAY,
     TABLE,
     Input,
     name_inputs,
     output_names,
     table_suffixes,
 )
-from fidip.inference.overlay_video import draw_track
-from fidip.inference.person_selection import PREFERENCES, Preference, seen
-from fidip.inference.track import PhotoSet, Recorder
-from fidip.inference.tracker import look
+from fidip.inference.person_selection import PREFERENCES
 from fidip.inference.webcam import WEBCAM, Camera, camera_of
-from fidip.inference.writers import FORMATS, check_installed, write
+from fidip.inference.writers import FORMATS, check_installed
 from fidip.io.directories import output_folder, require_new
 from fidip.io.media_files import check_readable, find_media
-from fidip.io.run_directory import write_image
-from fidip.io.video import read_photo
 
 SOME_FAILED = 3
 """Exit status where some of the inputs failed, or were done in part."""
@@ -65,13 +50,13 @@ Boxes = dict[Path, list[NDArray[np.float64]]]
 
 @dataclass
 class Report:
-    """What has become of the inputs so far.
+    """The state of the inputs so far.
 
     Attributes:
-        total: how many there are.
-        done: how many were done as a whole.
-        failed: a line about each without results.
-        partial: a line about each with the results of its first frames.
+        total: number of inputs.
+        done: number of inputs that were processed completely.
+        failed: a line about each input without results.
+        partial: a line about each damaged video, of which the first frames were processed.
     """
 
     total: int
@@ -80,12 +65,12 @@ class Report:
     partial: list[str] = field(default_factory=list)
 
     def kept(self, stop: KeyboardInterrupt) -> str:
-        """What Ctrl-C left: whole inputs, and what ``stop`` says of the one that it ended."""
+        """Say what Ctrl-C left: complete inputs, and what ``stop`` says of the one that it ended."""
         whole = [f"{self.done} of {self.total} inputs"] if self.done else []
         return " and ".join([*whole, *map(str, stop.args)]) or "nothing"
 
     def finish(self, out: str) -> None:
-        """Print what failed and how many were done.
+        """Print what failed and how many inputs were processed.
 
         Raises:
             DataError: all failed.
@@ -111,20 +96,18 @@ def predict(config: DictConfig) -> None:
     out, device = Path(config.out), camera_of(str(config.source))
     if device is not None:
         with new_outputs(config, output_names(Path(WEBCAM), WEBCAM, config.save)):
-            camera = Camera(device, config.seconds)
-            predictor = load(config, has_video=True, is_live=True)
-            return predict_camera(predictor, camera, make_detector(config), config)
+            record(Camera(device, config.seconds), out, config)
+        return
     inputs = name_inputs(find_media(str(config.source)), out)
     readable, report = sort_out(inputs)
     photos = [each for each in readable if each.is_photo]
-    videos = [each for each in readable if not each.is_photo]
     check_kinds(config, inputs)
     boxes = read_boxes(config.boxes, photos) if config.boxes and photos else None
     if readable:
         try:
             with new_outputs(config, output_files(inputs, config.save)):
-                predictor = load(config, has_video=bool(videos))
-                run(predictor, make_detector(config), photos, boxes, videos, config, report)
+                predictor = load(config, has_video=len(photos) < len(readable))
+                run(predictor, readable, boxes, config, report)
         except KeyboardInterrupt as stop:
             print(f"interrupted: kept {report.kept(stop)}: {shown(out)}", file=sys.stderr)
             raise
@@ -133,21 +116,30 @@ def predict(config: DictConfig) -> None:
 
 def run(
     predictor: Predictor,
-    detector: Detector,
-    photos: Sequence[Input],
+    inputs: Sequence[Input],
     boxes: Boxes | None,
-    videos: Sequence[Input],
     config: DictConfig,
     report: Report,
 ) -> None:
-    """Process all inputs; what becomes of them goes into the report."""
+    """Process all inputs, photographs first; the report collects what becomes of them."""
+    out, settings = Path(config.out), pipeline_settings(config)
+    photos = [each for each in inputs if each.is_photo]
     if photos:
-        failed = predict_photos(predictor, photos, boxes, detector, config)
-        report.failed += failed
+        failed: list[DataError] = []
+        images = ImagePipeline(predictor, **settings)
+        with ConsoleProgress("photo") as progress:
+            poses = images.run_inputs(photos, out, boxes, progress, failed.append)
+        report.failed += map(str, failed)
         report.done += len(photos) - len(failed)
-    for video in videos:
+        if len(photos) == 1 and not failed:
+            print_poses(photos[0].name, poses)
+    videos = VideoPipeline(
+        predictor, smoother=instantiate(config.smoothing), lost=config.lost, **settings
+    )
+    for video in (each for each in inputs if not each.is_photo):
         try:
-            damage = predict_video(predictor, video, detector, config)
+            with ConsoleProgress("frame", note=", drawing not included") as progress:
+                damage = damage_line(videos.run_input(video, out, progress), video)
         except DataError as error:
             report.failed.append(str(error))
             continue
@@ -155,8 +147,38 @@ def run(
         report.partial += [damage] if damage else []
 
 
+def record(camera: Camera, out: Path, config: DictConfig) -> None:
+    """Record a camera until it ends or Ctrl-C."""
+    predictor = load(config, has_video=True, is_live=True)
+    pipeline = camera_pipeline(predictor, config)
+    with ConsoleProgress("frame", description="recording, Ctrl-C ends it") as progress:
+        track, speed = pipeline.run(camera, out, progress)
+    print(f"{0 if track is None else len(track)} frames: {shown(config.out)}")
+    if speed:
+        print(speed)
+
+
+def pipeline_settings(config: DictConfig) -> dict[str, Any]:
+    """Return the arguments that all pipelines share."""
+    return {
+        "writers": tuple(config.save),
+        "overlay": instantiate(config.overlay),
+        "detector": make_detector(config),
+        "prefer": PREFERENCES[config.person],
+        "rotations": tuple(config.rotations),
+    }
+
+
+def camera_pipeline(predictor: Predictor, config: DictConfig) -> CameraPipeline:
+    """Return the pipeline of a camera that a command's configuration describes."""
+    smoother = instantiate(config.smoothing, causal=True)
+    return CameraPipeline(
+        predictor, smoother=smoother, lost=config.lost, **pipeline_settings(config)
+    )
+
+
 def sort_out(inputs: Sequence[Input]) -> tuple[list[Input], Report]:
-    """The inputs that can be opened, and a report that names the others."""
+    """Return the inputs that can be opened, and a report that names the others."""
     readable, report = [], Report(len(inputs))
     for each in inputs:
         try:
@@ -168,7 +190,7 @@ def sort_out(inputs: Sequence[Input]) -> tuple[list[Input], Report]:
 
 
 def output_files(inputs: Sequence[Input], save: Sequence[str]) -> list[str]:
-    """All files that will be written, below ``out``."""
+    """Return all files that will be written, below ``out``."""
     has_photos = any(each.is_photo for each in inputs)
     tables = [f"{TABLE}{suffix}" for suffix in table_suffixes(save)] if has_photos else []
     return [*tables, *(n for each in inputs for n in output_names(each.path, each.stem, save))]
@@ -176,7 +198,7 @@ def output_files(inputs: Sequence[Input], save: Sequence[str]) -> list[str]:
 
 @contextmanager
 def new_outputs(config: DictConfig, names: Sequence[str]) -> Iterator[None]:
-    """The folder ``out``, writable; raises ConfigError where it holds what must not be replaced."""
+    """Make the folder ``out``; raises ConfigError if it holds files that must not be replaced."""
     if not config.overwrite:
         require_new(Path(config.out), names)
     with output_folder(Path(config.out), names):
@@ -283,170 +305,21 @@ def _photo_of(file_name: str, photos: Sequence[Input], file: str) -> Input | Non
     return found[0] if found else None
 
 
-def predict_photos(
-    predictor: Predictor,
-    photos: Sequence[Input],
-    boxes: Boxes | None,
-    detector: Detector,
-    config: DictConfig,
-    progress: Callable[..., tqdm] = tqdm,
-) -> list[str]:
-    """Write the poses of photographs; returns a line about each that failed."""
-    failed: list[str] = []
-    found: list[tuple[str, int, Pose]] = []
-    out, overlay, prefer = Path(config.out), instantiate(config.overlay), PREFERENCES[config.person]
-    done = 0
-    try:
-        for number, photo in enumerate(progress(photos, unit="photo", disable=None), start=1):
-            try:
-                image = read_photo(photo.path)
-            except DataError as error:
-                failed.append(str(error))
-                continue
-            labelled = None if boxes is None else boxes[photo.path]
-            poses = _poses(predictor, image, labelled, config.rotations, detector, prefer)
-            if "overlay" in config.save:
-                drawn = overlay(image, [(pose.xy, pose.scores) for pose in poses])
-                write_image(out / "overlays" / f"{photo.stem}.jpg", drawn)
-            found += [(photo.name, number, pose) for pose in poses]
-            done += 1
-            if len(photos) == 1:
-                print_pose(photo.name, poses)
-    except KeyboardInterrupt:
-        raise KeyboardInterrupt(
-            *([f"{done} of {len(photos)} photographs"] if done else [])
-        ) from None
-    finally:  # Ctrl-C included: what was found is kept
-        if done:
-            write(as_photo_set(found), out / TABLE, formats(config))
-    return failed
-
-
-def as_photo_set(found: Sequence[tuple[str, int, Pose]]) -> PhotoSet:
-    """People by the name and the number of the photograph that they are in."""
-    joints = len(COCO17)
-    return PhotoSet(
-        file_names=[name for name, _, _ in found],
-        image_ids=np.array([number for _, number, _ in found], dtype=np.int64),
-        xy=np.array([pose.xy for _, _, pose in found]).reshape(-1, joints, 2),
-        scores=np.array([pose.scores for _, _, pose in found], np.float32).reshape(-1, joints),
-    )
-
-
-def _poses(
-    predictor: Predictor,
-    image: NDArray[np.uint8],
-    boxes: list[NDArray[np.float64]] | None,
-    rotations: Sequence[float],
-    detector: Detector,
-    prefer: Preference,
-) -> list[Pose]:
-    if boxes is None:
-        return [search(predictor, image, rotations, detector, prefer)]
-    wh = (image.shape[1], image.shape[0])
-    windows = [CropWindow.of_box(box, wh, predictor.aspect_ratio) for box in boxes]
-    return look(predictor, image, windows) if windows else []
-
-
-def predict_video(
-    predictor: Predictor,
-    source: Input,
-    detector: Detector,
-    config: DictConfig,
-    progress: Callable[..., tqdm] = tqdm,
-) -> str | None:
-    """Write the track of a video's infant; returns a line about the video where it is damaged.
-
-    Overlays are drawn in a second pass, once the keypoints are smoothed.
-    """
-    video = Video(source.path)
-    stem = Path(config.out) / source.stem
-    smooth, overlay = instantiate(config.smoothing), instantiate(config.overlay)
-    finder = SinglePersonTracker(
-        predictor, config.lost, config.rotations, detector, PREFERENCES[config.person]
-    )
-    found, wh = Recorder(), (0, 0)
-    try:
-        with ExitStack() as stack:
-            writer = None
-            if "overlay" in config.save:
-                file = stem.with_name(f"{stem.name}{OVERLAY}")
-                writer = stack.enter_context(VideoWriter(file, source.path))
-            bar = progress(prefetch(video), total=video.count or None, unit="frame", disable=None,
-                           desc=source.name)  # fmt: skip
-            start = perf_counter()
-            try:
-                for frame in with_forecast(bar, video.count, bar.write, source.name):
-                    wh = (frame.image.shape[1], frame.image.shape[0])
-                    found.add(frame.time, *seen(finder(frame.image), config.lost))
-            finally:  # Ctrl-C included: what was found is kept
-                fps = found.count / (perf_counter() - start)
-                if found.count:
-                    track = smooth(found.track(wh))
-                    write(track, stem, formats(config))
-                    if writer:
-                        draw_track(source.path, track, overlay, writer, fps, progress)
-    except KeyboardInterrupt:
-        kept = [f"the first {found.count} frames of {source.name}"] if found.count else []
-        raise KeyboardInterrupt(*kept) from None
-    return damage_line(video, found.count)
-
-
-def damage_line(video: Video, decoded: int) -> str | None:
-    """How much of a damaged video was decoded; None where it is whole."""
-    if video.damage is None:
+def damage_line(track: Track, source: Input) -> str | None:
+    """Return a line about the missing rest of a damaged video; None for an intact one."""
+    if track.damage is None:
         return None
-    announced = f" of {video.count} announced" if video.count else ""
     return (
-        f"{shown(video.path)}: {decoded}{announced} frames could be decoded ({video.damage}); "
-        "they are kept. Copy the file again if it should hold more"
+        f"{shown(source.path)}: {track.damage}; they are kept. Copy the file again if it should "
+        "hold more"
     )
 
 
-def make_follower(
-    predictor: Predictor, detector: Detector, config: DictConfig, spread: bool = True
-) -> Follower:
-    """What follows one infant before a camera as ``config`` says; see ``SinglePersonTracker`` for ``spread``."""
-    finder = SinglePersonTracker(predictor, config.lost, config.rotations, detector, PREFERENCES[config.person],
-                    spread=spread)  # fmt: skip
-    return Follower(finder, instantiate(config.smoothing, causal=True).online())
-
-
-def predict_camera(
-    predictor: Predictor, camera: Camera, detector: Detector, config: DictConfig
-) -> None:
-    """Follow an infant until the camera ends or Ctrl-C: smoothed, drawn and encoded as frames come."""
-    stem = Path(config.out) / WEBCAM
-    follower = make_follower(predictor, detector, config, spread=camera.is_live)
-    recorded, wh, drawing = Recorder(), (0, 0), None
-    with ExitStack() as stack:
-        if "overlay" in config.save:
-            writer = stack.enter_context(VideoWriter(stem.with_name(f"{WEBCAM}{OVERLAY}")))
-            drawing = LiveOverlay(instantiate(config.overlay), writer)
-            stack.enter_context(drawing)
-        frames = stack.enter_context(closing(camera_frames(camera)))
-        bar = tqdm(frames, unit="frame", disable=None, desc="recording, Ctrl-C ends it")
-        try:
-            for frame in bar:
-                wh = (frame.image.shape[1], frame.image.shape[0])
-                xy, scores, box_xywh = follower(frame.image, frame.time)
-                recorded.add(frame.time, xy, scores, box_xywh)
-                if drawing:
-                    drawing.put((frame, (xy, scores)))
-        except KeyboardInterrupt:
-            pass  # how a recording ends
-    if recorded.count:
-        write(recorded.track(wh), stem, formats(config))
-    print(f"{recorded.count} frames: {shown(config.out)}")
-    if drawing:
-        print(drawing.speed)
-
-
-def print_pose(name: str, poses: Sequence[Pose]) -> None:
-    """The confidence of every joint."""
-    for person, pose in enumerate(poses):
+def print_poses(name: str, poses: Poses) -> None:
+    """Print the confidence of every joint."""
+    for person, scores in enumerate(poses.scores.tolist()):
         print(name + (f", person {person}" if len(poses) > 1 else ""))
-        for joint, score in zip(COCO17.joints, pose.scores.tolist(), strict=True):
+        for joint, score in zip(COCO17.joints, scores, strict=True):
             print(f"  {joint.replace('_', ' ')}: {score:.2f}")
 
 

@@ -9,9 +9,10 @@ from torchvision.models.detection import fasterrcnn_mobilenet_v3_large_320_fpn
 
 from fidip.core.errors import CheckpointError, ConfigError
 from fidip.core.geometry import apply_affine, crop_affine
+from fidip.core.types import Poses
 from fidip.inference.crop_windows import box_windows
 from fidip.inference.detectors import OnnxDetector, TorchvisionDetector
-from fidip.inference.tracker import search
+from fidip.inference.search import find_person
 
 BOXES = np.array([[10, 20, 40, 80], [0, 0, 5, 5], [50, 10, 90, 60], [1, 2, 3, 4]], np.float32)
 SCORES = np.array([0.6, 0.2, 0.9, 0.95], np.float32)
@@ -108,13 +109,13 @@ class Watched:
     def __call__(self, image, windows):
         self.windows.append(windows)
         xy = np.random.default_rng(0).uniform(20, 60, (len(windows), 17, 2))
-        return xy, np.ones((len(windows), 17), np.float32)
+        return Poses.of_keypoints(xy, np.ones((len(windows), 17), np.float32))
 
 
 def test_a_search_begins_at_the_detected_boxes_and_everywhere_without(tmp_path):
     detector = OnnxDetector(detector_file(tmp_path / "any.onnx"))
     watched = Watched()
-    search(watched, np.full((100, 120, 3), 255, np.uint8), (0.0,), detector)
+    find_person(watched, np.full((100, 120, 3), 255, np.uint8), (0.0,), detector)
     assert {tuple(w.center) for w in watched.windows[0]} == {(69.5, 34.5), (24.5, 49.5)}
-    search(watched, np.zeros((100, 120, 3), np.uint8), (0.0,), detector)
+    find_person(watched, np.zeros((100, 120, 3), np.uint8), (0.0,), detector)
     assert (59.5, 49.5) in {tuple(w.center) for w in watched.windows[4]}

@@ -49,7 +49,7 @@ def by_rtmlib(kind, path):
 @pytest.mark.parametrize("kind", CLASSES)
 def test_keypoints_and_scores_are_those_of_rtmlib(files, kind):
     predictor = load_predictor(str(files[kind, None]), flip_test=False)
-    xy, scores = predictor(*windows())
+    xy, scores = predictor.keypoints(*windows())
     theirs_xy, theirs_scores = by_rtmlib(kind, files[kind, None])
     image_px = np.array([window.width for window in windows()[1]])[:, None, None] / WH[0]
     # Of heatmaps, rtmlib's keypoints lie up to 1 crop px too far right and down: it crops W px, and
@@ -65,7 +65,7 @@ def test_spots_are_found(files, kind, flip_test):
     """The network sees colours, so channels are RGB; mirrored crops agree with plain ones."""
     predictor = load_predictor(str(files[kind, None]), flip_test=False)
     predictor.flip_order = np.arange(17) if flip_test else None  # colours have no left and right
-    xy, _ = predictor(*windows())
+    xy, _ = predictor.keypoints(*windows())
     for joint, at in SPOTS.items():
         assert np.linalg.norm(xy[:, joint] - at, axis=1).max() < 1
 
@@ -73,7 +73,7 @@ def test_spots_are_found(files, kind, flip_test):
 @pytest.mark.parametrize("kind", CLASSES)
 @pytest.mark.parametrize("batch", [1, 3])
 def test_a_fixed_batch_size_changes_nothing(files, kind, batch):
-    free, fixed = (load_predictor(str(files[kind, b]))(*windows()) for b in (None, batch))
+    free, fixed = (load_predictor(str(files[kind, b])).keypoints(*windows()) for b in (None, batch))
     for ours, theirs in zip(free, fixed, strict=True):
         np.testing.assert_allclose(ours, theirs, atol=1e-4)
 
@@ -167,7 +167,7 @@ def test_windows_of_simcc_are_not_turned(files):
     with pytest.raises(ConfigError, match=r"rotation_test=.*SimccCodec"):
         load_predictor(str(files["simcc", None]), rotation_test=[-20, 20])
     turned = load_predictor(str(files["heatmaps", None]), rotation_test=[-20, 20])
-    assert turned(*windows())[0].shape == (len(BOXES), 17, 2)
+    assert turned(*windows()).xy.shape == (len(BOXES), 17, 2)
 
 
 @pytest.mark.parametrize("ckpt", ["net.onnx", "zoo:rtmpose-s"])

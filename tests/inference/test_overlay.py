@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
+from fidip.core.track import Track
+from fidip.core.types import Poses
 from fidip.inference.overlay import Overlay, blur_face
 from fidip.inference.timeline import median_speed, write_timeline
-from fidip.inference.track import Track
 
 
 def noise():
@@ -38,6 +39,10 @@ def test_a_face_at_or_outside_the_border_can_be_blurred(at):
     blur_face(noise(), person() - person()[0] + at)
 
 
+def pose(xy, scores):
+    return Poses.of_keypoints(xy[None], scores[None])
+
+
 def test_without_a_face_nothing_is_blurred():
     xy = person()
     xy[:5] = np.nan
@@ -48,21 +53,23 @@ def test_without_a_face_nothing_is_blurred():
 
 def test_on_black_nothing_of_the_picture_is_left():
     scores = np.zeros(17, np.float32)
-    out = Overlay(on_black=True)(noise(), [(person(), scores)])
+    out = Overlay(on_black=True)(noise(), pose(person(), scores))
     assert not out[:150].any()  # no joint is sure enough; the legend is below
 
 
 def test_key_points_far_outside_are_no_error():
     scores = np.ones(17, np.float32)
     for far in (1e12, -1e12):
-        Overlay(ghosts=1)(noise(), [(person() + far, scores)], past=[(person() + far, scores)])
+        Overlay(ghosts=1)(
+            noise(), pose(person() + far, scores), past=[pose(person() + far, scores)]
+        )
 
 
 def test_ghosts_are_drawn_where_the_body_was():
     image, scores = np.zeros((200, 200, 3), np.uint8), np.ones(17, np.float32)
-    before = [(person() - [60, 0], scores), (person() - [80, 0], scores)]
-    plain = Overlay()(image, [(person(), scores)], past=before)
-    ghost = Overlay(ghosts=1)(image, [(person(), scores)], past=before)
+    before = [pose(person() - [60, 0], scores), pose(person() - [80, 0], scores)]
+    plain = Overlay()(image, pose(person(), scores), past=before)
+    ghost = Overlay(ghosts=1)(image, pose(person(), scores), past=before)
     changed = (plain != ghost).any(axis=(0, 2))
     assert changed[15:30].any()
     assert not changed[35:60].any()  # the older one is too old
@@ -70,7 +77,7 @@ def test_ghosts_are_drawn_where_the_body_was():
 
 def test_the_picture_that_is_given_stays():
     image = noise()
-    Overlay(blur_face=True, ghosts=2)(image, [(person(), np.ones(17, np.float32))])
+    Overlay(blur_face=True, ghosts=2)(image, pose(person(), np.ones(17, np.float32)))
     np.testing.assert_array_equal(image, noise())
 
 
@@ -102,5 +109,7 @@ def test_the_caption_tells_the_videos_speed_and_that_of_processing_if_wanted():
 @pytest.mark.parametrize("wh", [(1, 1), (2, 2), (16, 16), (400, 16), (16, 400), (40, 30)])
 def test_small_pictures_are_drawn_without_a_legend_that_does_not_fit(wh):
     image = np.zeros((wh[1], wh[0], 3), np.uint8)
-    drawn = Overlay(blur_face=True, ghosts=1)(image, [(person(), np.ones(17, np.float32))], "text")
+    drawn = Overlay(blur_face=True, ghosts=1)(
+        image, pose(person(), np.ones(17, np.float32)), "text"
+    )
     assert drawn.shape == image.shape

@@ -2,30 +2,31 @@
 
 import numpy as np
 import pytest
+import torch
 from hydra.utils import instantiate
 from omegaconf import OmegaConf
 from rendered_people import SIDE, draw_person, is_nearer, paste
 
 from fidip.cli.loading import load_predictor
+from fidip.codecs.gaussian import HeatmapCodec, argmax_decode
 from fidip.core.crop_window import CropWindow
-from fidip.inference import SinglePersonTracker, search
+from fidip.core.types import Poses
+from fidip.inference import Predictor, SinglePersonTracker, find_person
 from fidip.inference.person_selection import (
     PREFERENCES,
-    Pose,
     anyone,
     infancy,
-    likeness,
     one_per_person,
+    similarity,
 )
 from fidip.io.paths import config_dir
 from fidip.synth.body.body_model import default_body
 from fidip.synth.scene.stage import set_stage
 
-SOMEWHERE = CropWindow(np.zeros(2), 10.0)
-
 
 def pose_of(xy, scores=None):
-    return Pose(xy, np.ones(17, np.float32) if scores is None else scores, SOMEWHERE)
+    scores = np.ones(17, np.float32) if scores is None else scores
+    return Poses.of_keypoints(xy[None], scores[None])
 
 
 def drawn(group, count):
@@ -65,15 +66,22 @@ def test_of_each_person_the_surest_pose_stays():
         pose_of(upside_down, np.full(17, 0.5, np.float32)),
         pose_of(xy + np.array([1000.0, 0]), np.full(17, 0.7, np.float32)),
     ]
-    assert [round(pose.score, 1) for pose in one_per_person(poses)] == [0.9, 0.7]
+    kept = one_per_person(Poses.concatenate(poses))
+    np.testing.assert_allclose(kept.confidence, [0.9, 0.7], rtol=1e-6)
 
 
 def test_confidences_lie_between_0_and_1():
     """Heatmaps of a network may be higher than 1 and all below 0."""
-    scores = np.array([1.7, -0.2, 0.4, *[0.5] * 14], np.float32)
-    pose = pose_of(drawn("infant", 1)[0], scores)
-    np.testing.assert_array_equal(pose.scores[:3], np.array([1, 0, 0.4], np.float32))
-    assert pose.score <= 1
+    codec = HeatmapCodec((64, 64), (16, 16), 1.5, argmax_decode)
+    heights = torch.linspace(-0.5, 2, 17)
+    predictor = Predictor(
+        lambda crops: heights[:, None, None].expand(len(crops), 17, 16, 16), codec, flip_test=False
+    )
+    window = CropWindow(np.array([32.0, 32.0]), 64.0)
+    image = np.zeros((64, 64, 3), np.uint8)
+    _, raw = predictor.keypoints(image, [window])
+    assert raw.min() == pytest.approx(-0.5)
+    np.testing.assert_allclose(predictor(image, [window]).scores, raw.clip(0, 1))
 
 
 @pytest.fixture(scope="module")
@@ -89,8 +97,8 @@ def test_beside_an_adult_the_infant_is_found(people):
     for adult, corners in zip(adults, ([(0, 0), (SIDE, 0)], [(SIDE, 0), (0, 0)]) * 2, strict=False):
         picture, places = paste([infant, adult], corners, (2 * SIDE, SIDE))
         for name, prefer in PREFERENCES.items():
-            pose = search(predictor, picture, prefer=prefer)
-            chosen[name].append(is_nearer(pose.xy, *places))
+            pose = find_person(predictor, picture, prefer=prefer)
+            chosen[name].append(is_nearer(pose.xy[0], *places))
     assert all(chosen["infant"])
     assert not any(chosen["surest"])
 
@@ -102,7 +110,7 @@ def test_the_infant_is_kept_while_an_adult_passes(people):
     for step in np.linspace(0, 1, 20):
         corners = [(round(SIDE * step), SIDE * 3 // 4), (round(SIDE * (1 - step)), 0)]
         picture, places = paste([infant, adult], corners, (2 * SIDE, 2 * SIDE))
-        kept.append(is_nearer(find(picture).xy, *places))
+        kept.append(is_nearer(find(picture).xy[0], *places))
     assert np.mean(kept) >= 0.9
 
 
@@ -119,7 +127,7 @@ def test_a_search_that_is_spread_finds_a_person_within_four_images(people, turns
     spread(image)
     assert sum(crops) <= whole / 4
     poses = [spread(image) for _ in range(3)]
-    assert likeness(poses[-1], wanted) > 0.9
+    assert similarity(poses[-1], wanted) > 0.9
 
 
 def counted(predictor):

@@ -10,7 +10,8 @@ import pytest
 from pycocotools.coco import COCO
 
 from fidip.core.skeleton import COCO17
-from fidip.inference.track import PhotoSet, Track
+from fidip.core.track import Track
+from fidip.core.types import Poses
 from fidip.inference.writers import FORMATS, write
 from fidip.io.atomic import atomic_path
 
@@ -32,11 +33,11 @@ def track():
 def photos():
     """Two people in the second of three photographs, one in the third."""
     rng = np.random.default_rng(0)
-    return PhotoSet(
-        ["b.jpg", "b.jpg", "c.jpg"],
-        np.array([2, 2, 3]),
+    return Poses.of_keypoints(
         rng.uniform(0, 600, (3, 17, 2)),
         rng.uniform(size=(3, 17)).astype(np.float32),
+        image_ids=np.array([2, 2, 3]),
+        image_names=np.array(["b.jpg", "b.jpg", "c.jpg"], dtype=object),
     )
 
 
@@ -149,8 +150,8 @@ def test_photographs_have_no_files_about_time(photos, tmp_path):
 
 
 def test_nobody_at_all_is_a_table_without_rows(tmp_path):
-    nobody = PhotoSet(
-        [], np.zeros(0, np.int64), np.zeros((0, 17, 2)), np.zeros((0, 17), np.float32)
+    nobody = Poses.of_keypoints(
+        np.zeros((0, 17, 2)), np.zeros((0, 17), np.float32), image_names=np.zeros(0, object)
     )
     for path in write(nobody, tmp_path / "keypoints", ["csv", "parquet", "coco"]):
         assert path.is_file()

@@ -21,7 +21,7 @@ from fidip.cli.loading import load_predictor
 from fidip.core.errors import DataError
 from fidip.core.skeleton import COCO17
 from fidip.inference import Predictor, Video, VideoWriter, search
-from fidip.inference.detectors import NOBODY, OnnxDetector
+from fidip.inference.detectors import NO_DETECTOR, OnnxDetector
 from fidip.inference.person_selection import anyone
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "inference"))
@@ -218,7 +218,7 @@ def test_what_is_kept_stays_and_settings_of_page_and_command_hold(browser, tmp_p
         for predictor, detector, prefer in (
             (turned, OnnxDetector(file), anyone),
             (upright, OnnxDetector(file), anyone),
-            (turned, NOBODY, anyone),
+            (turned, NO_DETECTOR, anyone),
         )
     )
     np.testing.assert_allclose(xy[0], same, atol=1e-3)

@@ -40,23 +40,23 @@ def load_predictor(
     rotation_test: Sequence[float] = (),
     config: DictConfig | None = None,
 ) -> Predictor:
-    """A predictor with the weights, network and codec of a run, of the zoo, or of a ViTPose file.
+    """Return a predictor with the weights, network and codec of a pretrained model.
 
     Args:
-        ckpt: run folder, checkpoint inside one, ``zoo:NAME``, file or folder of a ViTPose, or an
-            ONNX file of ``fidip export`` or of the kinds that rtmlib reads; None for
-            ``default_ckpt``.
+        ckpt: ``bundled``, ``zoo:NAME``, a run directory or a checkpoint in one, a file or folder
+            of a ViTPose, or an ONNX file of ``fidip export`` or of the kinds that rtmlib reads;
+            None for the most accurate model on this computer, see ``default_ckpt``.
         runtime: ``torch`` or ``onnx``; None for the faster one, see ``best_runtime``.
-        device: ``cpu`` or ``cuda``; None for the best there is.
+        device: ``cpu`` or ``cuda``; None for a GPU if there is one.
         flip_test: average with the mirrored image.
-        rotation_test: average with windows turned by so many degrees.
-        config: names network and codec of weights that lie in no run folder.
+        rotation_test: average with windows rotated by these angles in degrees.
+        config: names network and codec of weights outside a run directory.
 
     Raises:
         ConfigError: it is not known which network the weights are of.
         CheckpointError: there are no such weights, or of another network.
     """
-    ckpt = ckpt or default_ckpt(device=device)
+    ckpt = FAST if ckpt == "bundled" else ckpt or default_ckpt(device=device)
     file = onnx_file(ckpt)
     if file is not None:
         in_file = OnnxRuntime(file, device)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence, Set
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import NamedTuple, NoReturn, overload
+from typing import Any, NamedTuple, NoReturn, overload
 
 import numpy as np
 import torch
@@ -252,15 +252,17 @@ class Batch:
 
 @dataclass(frozen=True, eq=False)
 class Poses:
-    """N predicted people in image px: the only thing that metrics, overlays and files take.
+    """N predicted people in image px: what metrics, filters, overlays, writers and reports take.
 
     Attributes:
-        xy: (N, K, 2) float64 key points in image px.
-        scores: (N, K) float32 key point confidences (heatmap peak values).
-        image_ids: (N,) int64.
-        boxes_xywh: (N, 4) float64 the boxes they were found in, image px.
-        box_scores: (N,) float64, 1 for ground-truth boxes.
-        index: (N,) int64 position of the box's annotation in the dataset that was predicted.
+        xy: (N, K, 2) float64 keypoints in image px, NaN where unknown.
+        scores: (N, K) float32 keypoint confidences, 0 where unknown.
+        image_ids: (N,) int64 ids of the images; of a video, the numbers of its frames.
+        boxes_xywh: (N, 4) float64 boxes that the people were predicted in, image px.
+        box_scores: (N,) float64 confidences of the boxes, 1 for ground-truth boxes.
+        index: (N,) int64 positions of the boxes in what was predicted.
+        times: (N,) float64 times of the frames in s; None for photographs.
+        image_names: (N,) file names of photographs; None where ids are enough.
     """
 
     xy: NDArray[np.float64]
@@ -269,27 +271,108 @@ class Poses:
     boxes_xywh: NDArray[np.float64]
     box_scores: NDArray[np.float64]
     index: NDArray[np.int64]
+    times: NDArray[np.float64] | None = None
+    image_names: NDArray[np.object_] | None = None
 
     def __post_init__(self) -> None:
         check_shape(self, "xy", ("N", "K", 2))
         check_shape(self, "scores", self.xy.shape[:2])
-        check_shape(self, "image_ids", (len(self),))
         check_shape(self, "boxes_xywh", (len(self), 4))
-        check_shape(self, "box_scores", (len(self),))
-        check_shape(self, "index", (len(self),))
+        for name in ("image_ids", "box_scores", "index", "times", "image_names"):
+            if getattr(self, name) is not None:
+                check_shape(self, name, (len(self),))
 
     def __len__(self) -> int:
         return int(self.xy.shape[0])
 
     def __getitem__(self, rows: NDArray[np.int64] | NDArray[np.bool_] | slice) -> Poses:
-        return Poses(**{f.name: getattr(self, f.name)[rows] for f in fields(self)})
+        columns: dict[str, Any] = {
+            name: None if values is None else values[rows]
+            for name, values in self._columns().items()
+        }
+        return Poses(**columns)
+
+    def _columns(self) -> dict[str, Any]:
+        return {f.name: getattr(self, f.name) for f in fields(self)}
+
+    @classmethod
+    def of_keypoints(
+        cls, xy: NDArray[np.float64], scores: NDArray[np.float32], **columns: NDArray[Any]
+    ) -> Poses:
+        """Return poses with defaults for what is not given.
+
+        Args:
+            xy: (N, K, 2) keypoints in image px.
+            scores: (N, K) their confidences.
+            columns: further attributes. Image ids default to 0, boxes to those of the keypoints,
+                box scores to 1, and indices to 0, 1, ...
+
+        Example:
+            >>> poses = Poses.of_keypoints(np.ones((2, 17, 2)), np.ones((2, 17), np.float32))
+            >>> poses.image_ids, poses.index
+            (array([0, 0]), array([0, 1]))
+        """
+        count = len(xy)
+        defaults = {
+            "image_ids": np.zeros(count, np.int64),
+            "boxes_xywh": keypoint_boxes(xy),
+            "box_scores": np.ones(count),
+            "index": np.arange(count),
+        }
+        return cls(xy, scores, **{**defaults, **columns})
 
     @classmethod
     def concatenate(cls, parts: Sequence[Poses]) -> Poses:
-        """Join predictions of several batches or processes, in the order given."""
-        return cls(
-            **{f.name: np.concatenate([getattr(p, f.name) for p in parts]) for f in fields(cls)}
+        """Join predictions of several batches or processes, in the order given.
+
+        Columns that are None in the first part are None in the result.
+        """
+        given = [name for name, values in parts[0]._columns().items() if values is not None]
+        columns: dict[str, Any] = {
+            name: np.concatenate([getattr(part, name) for part in parts]) for name in given
+        }
+        return cls(**columns)
+
+    @property
+    def known(self) -> NDArray[np.bool_]:
+        """(N, K) whether a keypoint is known."""
+        return np.asarray(np.isfinite(self.xy).all(axis=2))
+
+    @property
+    def confidence(self) -> NDArray[np.float32]:
+        """(N,) mean confidence of the keypoints."""
+        return self.scores.mean(axis=1)
+
+    def row_labels(self) -> dict[str, NDArray[Any]]:
+        """Return the columns that identify the rows of a table.
+
+        Returns:
+            ``frame`` and ``time_s`` of a video; ``file_name`` and ``person`` of photographs, where
+            the people of an image count from 0. Without names, ``image_id`` and ``person``.
+        """
+        if self.times is not None:
+            return {"frame": self.image_ids, "time_s": self.times.round(6)}
+        order = np.argsort(self.image_ids, kind="stable")
+        ids = self.image_ids[order]
+        person = np.empty(len(self), np.int64)
+        person[order] = np.arange(len(self)) - np.searchsorted(ids, ids)
+        images = (
+            {"image_id": self.image_ids}
+            if self.image_names is None
+            else {"file_name": self.image_names}
         )
+        return {**images, "person": person}
+
+
+def keypoint_boxes(xy: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the (N, 4) boxes xywh that hold (N, K, 2) keypoints, in image px.
+
+    Example:
+        >>> keypoint_boxes(np.array([[[10.0, 20.0], [30.0, 25.0]]]))
+        array([[10., 20., 20.,  5.]])
+    """
+    low = xy.min(axis=1)
+    return np.concatenate([low, xy.max(axis=1) - low], axis=1)
 
 
 def pose_scores(poses: Poses, threshold: float = 0.2) -> NDArray[np.float64]:

@@ -1,25 +1,28 @@
-"""From photos and videos to key points that people can use: find, follow, smooth, draw, write."""
+"""From photographs and videos to keypoints: search, tracking, smoothing, drawing, files."""
 
-from fidip.core.crop_window import CropWindow
+from fidip.core.track import Track
 from fidip.inference.concurrency import BackgroundConsumer, latest, prefetch
-from fidip.inference.overlay import VideoWriter
-from fidip.inference.person_selection import Pose
+from fidip.inference.overlay import Overlay, VideoWriter
+from fidip.inference.pipelines import CameraPipeline, ImagePipeline, VideoPipeline
 from fidip.inference.predictor import Predictor
-from fidip.inference.track import Track
-from fidip.inference.tracker import SinglePersonTracker, search
+from fidip.inference.search import find_people, find_person
+from fidip.inference.tracker import SinglePersonTracker
 from fidip.io.video import Frame, Video
 
 __all__ = [
     "BackgroundConsumer",
-    "CropWindow",
+    "CameraPipeline",
     "Frame",
-    "Pose",
+    "ImagePipeline",
+    "Overlay",
     "Predictor",
     "SinglePersonTracker",
     "Track",
     "Video",
+    "VideoPipeline",
     "VideoWriter",
+    "find_people",
+    "find_person",
     "latest",
     "prefetch",
-    "search",
 ]

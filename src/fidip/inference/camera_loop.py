@@ -5,15 +5,16 @@ from __future__ import annotations
 from array import array
 from collections import deque
 from collections.abc import Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import perf_counter
 
 import numpy as np
 
+from fidip.core.types import Poses
 from fidip.inference.concurrency import BackgroundConsumer, latest, prefetch
-from fidip.inference.overlay import Overlay, Person, VideoWriter
-from fidip.inference.person_selection import seen
-from fidip.inference.smoothing.chain import Floats, Scores, Step
+from fidip.inference.overlay import Overlay, VideoWriter
+from fidip.inference.person_selection import without_uncertain
+from fidip.inference.smoothing.chain import Step
 from fidip.inference.tracker import SinglePersonTracker
 from fidip.inference.webcam import Camera
 from fidip.io.video import Frame, Image
@@ -29,25 +30,26 @@ def camera_frames(camera: Camera) -> Generator[Frame]:
 
 @dataclass(frozen=True)
 class Follower:
-    """One infant before a camera: searched for or followed, and smoothed with the frames so far.
+    """Tracks one infant in front of a camera and smooths the keypoints with the frames so far.
 
     Attributes:
-        finder: of the infant.
+        tracker: of the infant.
         step: smooths its keypoints.
     """
 
-    finder: SinglePersonTracker
+    tracker: SinglePersonTracker
     step: Step
 
-    def __call__(self, image: Image, time: float) -> tuple[Floats, Scores, Floats]:
-        """Keypoints, scores and box in the next frame, unknown where the infant is lost.
+    def __call__(self, image: Image, time: float) -> Poses:
+        """Return the pose (one row) in the next frame, unknown where the infant is lost.
 
         Args:
             image: (H, W, 3) uint8 RGB.
             time: of the frame in s, later than that of the frame before.
         """
-        xy, scores, box_xywh = seen(self.finder(image), self.finder.lost)
-        return *self.step(time, xy, scores), box_xywh
+        pose = without_uncertain(self.tracker(image), self.tracker.lost)
+        xy, scores = self.step(time, pose.xy[0], pose.scores[0])
+        return replace(pose, xy=xy[None], scores=scores[None])
 
 
 class Speed:
@@ -84,7 +86,7 @@ class Speed:
         )
 
 
-class LiveOverlay(BackgroundConsumer[tuple[Frame, Person]]):
+class LiveOverlay(BackgroundConsumer[tuple[Frame, Poses]]):
     """Draws people on the frames that are put, in place, and encodes them, in a thread of its own.
 
     Args:
@@ -96,14 +98,14 @@ class LiveOverlay(BackgroundConsumer[tuple[Frame, Person]]):
         super().__init__(self._draw, WAITING)
         self.overlay, self.writer = overlay, writer
         self.speed = Speed()
-        self._past: deque[Person] = deque(maxlen=max(1, overlay.ghosts))
+        self._past: deque[Poses] = deque(maxlen=max(1, overlay.ghosts))
 
-    def _draw(self, item: tuple[Frame, Person]) -> None:
-        frame, person = item
+    def _draw(self, item: tuple[Frame, Poses]) -> None:
+        frame, pose = item
         drawn = len(self.speed.latencies_s)
         video_fps = drawn / frame.time if frame.time else 0.0
         text = self.overlay.caption(frame.time, video_fps, self.speed.fps)
-        self.overlay.draw(frame.image, [person], text, self._past)
+        self.overlay.draw(frame.image, pose, text, self._past)
         self.speed.add(frame)
         self.writer.write(frame.image, frame.time)
-        self._past.append(person)
+        self._past.append(pose)

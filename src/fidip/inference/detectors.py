@@ -41,7 +41,7 @@ class NoDetector:
         return np.zeros((0, 4)), np.zeros(0, np.float32)
 
 
-NOBODY = NoDetector()
+NO_DETECTOR = NoDetector()
 
 
 class TorchvisionDetector:

@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from fidip.core.skeleton import COCO17
-from fidip.inference.track import Track
+from fidip.core.track import Track
 from fidip.metrics import track_quality as motion
 from fidip.metrics.track_quality import Floats
 

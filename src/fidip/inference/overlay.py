@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from fidip.core.errors import DataError, shown
 from fidip.core.skeleton import COCO17
+from fidip.core.types import Poses
 from fidip.io.atomic import disk_errors
 from fidip.io.audio import Sound
 from fidip.io.drawing import FAR, add_pose
@@ -40,8 +41,6 @@ HEAD = list(range(5))
 """Nose, eyes and ears in COCO-17."""
 HEAD_SHARE = 0.16
 """Radius of a blurred head relative to the extent of the key points; a newborn's head is a quarter of it long."""
-
-Person = tuple[NDArray[np.float64], NDArray[np.float32]]
 
 
 @dataclass(frozen=True)
@@ -84,32 +83,34 @@ class Overlay:
         return "  ".join(parts)
 
     def __call__(
-        self, image: Image, people: Sequence[Person], text: str = "", past: Sequence[Person] = ()
+        self, image: Image, people: Poses, text: str = "", past: Sequence[Poses] = ()
     ) -> Image:
-        """A new (H, W, 3) RGB image with people, the scale of confidence and a line of text.
+        """Return a copy of an image with people, the scale of confidence and a line of text.
 
         Args:
-            image: uint8 RGB.
-            people: (K, 2) key points in image px, NaN where unknown, and (K,) confidences, of each.
+            image: (H, W, 3) uint8 RGB.
+            people: everyone to draw.
             text: below the picture.
             past: the person in earlier frames, oldest first; the last ``ghosts`` are drawn.
+
+        Returns:
+            (H, W, 3) uint8 RGB.
         """
         out = image.copy()
         self.draw(out, people, text, past)
         return out
 
-    def draw(
-        self, out: Image, people: Sequence[Person], text: str = "", past: Sequence[Person] = ()
-    ) -> None:
-        """The same, in place: a frame of a video that nobody needs afterwards is not copied."""
+    def draw(self, out: Image, people: Poses, text: str = "", past: Sequence[Poses] = ()) -> None:
+        """Draw in place, which saves the copy of a frame that is not needed afterwards."""
         if self.on_black:
             out[:] = 0
         if self.blur_face and not self.on_black:
-            for xy, _ in people:
+            for xy in people.xy:
                 blur_face(out, xy)
-        for xy, scores in list(past)[-self.ghosts :] if self.ghosts else ():
-            _draw_ghost(out, xy, (scores >= self.threshold) & np.isfinite(xy).all(axis=1))
-        for xy, scores in people:
+        for ghost in list(past)[-self.ghosts :] if self.ghosts else ():
+            for xy, scores in zip(ghost.xy, ghost.scores, strict=True):
+                _draw_ghost(out, xy, (scores >= self.threshold) & np.isfinite(xy).all(axis=1))
+        for xy, scores in zip(people.xy, people.scores, strict=True):
             add_confidence(out, xy, scores, self.threshold)
         add_legend(out, text)
 

@@ -1,42 +1,46 @@
-"""A video once more, with what was found in it drawn on its frames."""
+"""The second pass over a video, which draws its track on its frames."""
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
 from pathlib import Path
 
-from tqdm import tqdm
-
+from fidip.core.progress import Progress, silent
+from fidip.core.track import Track
+from fidip.core.types import Poses
 from fidip.inference.concurrency import BackgroundConsumer, prefetch
-from fidip.inference.overlay import Overlay, Person, VideoWriter
-from fidip.inference.track import Track
+from fidip.inference.overlay import Overlay, VideoWriter
 from fidip.io.video import Image, Video
 
 
 def draw_track(
-    path: Path, track: Track, overlay: Overlay, writer: VideoWriter, fps: float,
-    progress: Callable[..., tqdm] = tqdm,
-) -> None:  # fmt: skip
+    path: Path,
+    track: Track,
+    overlay: Overlay,
+    writer: VideoWriter,
+    fps: float,
+    progress: Progress = silent,
+) -> None:
     """Append the frames of a video with the person of each, as many as the track has.
 
-    A second pass: smoothed key points are known only once all frames have been looked at, and a
-    video is too large to be kept in memory. Decoding goes ahead and encoding lags behind, in threads.
+    A second pass: smoothed keypoints are known only after the last frame, and a video does not fit
+    into memory. Threads decode ahead and encode behind.
 
     Args:
         path: of the video.
         track: of its first frames.
         overlay: how they are drawn.
-        writer: takes them.
-        fps: frames that were processed in a second, for the caption.
-        progress: makes the progress bar.
+        writer: takes the frames.
+        fps: frames that were processed per second, for the caption.
+        progress: called after every frame.
     """
-    past: deque[Person] = deque(maxlen=max(1, overlay.ghosts))
-    people = zip(track.times.tolist(), track.xy, track.scores, strict=True)
-    bar = progress(people, total=len(track), unit="frame", disable=None, desc="drawing")
+    past: deque[Poses] = deque(maxlen=max(1, overlay.ghosts))
+    poses = track.poses
     with BackgroundConsumer[tuple[Image, float]](lambda item: writer.write(*item)) as encoding:
-        for (time, xy, scores), frame in zip(bar, prefetch(Video(path)), strict=False):
+        for t, frame in zip(range(len(track)), prefetch(Video(path)), strict=False):
+            time, pose = float(track.times[t]), poses[t : t + 1]
             text = overlay.caption(time, track.fps, fps)
-            overlay.draw(frame.image, [(xy, scores)], text, past)
+            overlay.draw(frame.image, pose, text, past)
             encoding.put((frame.image, time))
-            past.append((xy, scores))
+            past.append(pose)
+            progress("drawing", t + 1, len(track))

@@ -9,14 +9,14 @@ changes it by more than age does.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fidip.core.crop_window import CropWindow
+from fidip.core.types import Poses, keypoint_boxes
 from fidip.inference.predictor import Floats
 from fidip.metrics.oks import oks_per_joint
 
@@ -35,106 +35,88 @@ BREADTH = 0.27
 SPREAD = 0.35
 """Standard deviation of the logarithm of a head's relative size, as a picture shows it."""
 UNSEEN = 0.3
-"""How likely somebody is an infant whose head is not seen: less likely than whose head is seen to be large."""
+"""Infant probability where the head is not visible, lower than that of a visibly large head."""
 SURE = 0.5
-"""Joints less sure than so much of the surest one are not measured."""
+"""Joints with less than this fraction of the highest confidence are not measured."""
 
 SAME_OKS, SAME_BOX = 0.5, 0.35
-"""Similarity of key points and overlap of boxes from which on two poses are one person's."""
+"""OKS and box overlap above which two poses are of the same person."""
 
 
-@dataclass(frozen=True, eq=False)
-class Pose:
-    """One person in one image.
+Preference = Callable[[Poses], Floats]
+"""Returns (N,) weights from 0 to 1; the confidence of a pose is multiplied by its weight."""
 
-    Attributes:
-        xy: (K, 2) key points in image px.
-        scores: (K,) their confidences: heatmap maxima, clipped to 0..1.
-        window: where they were found.
+
+def infancy(poses: Poses) -> Floats:
+    """Return the (N,) probabilities that poses are an infant's, by the size of their heads.
+
+    The size of a head is the extent of the face's keypoints. It is compared with the stature that an
+    adult with the longest of the person's limbs would have: foreshortening makes limbs shorter,
+    never longer. ``UNSEEN`` where the head or all limbs are uncertain.
     """
-
-    xy: Floats
-    scores: NDArray[np.float32]
-    window: CropWindow
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "scores", self.scores.clip(0, 1))
-
-    @property
-    def score(self) -> float:
-        """Mean confidence: what one pose is preferred to another by."""
-        return float(self.scores.mean())
-
-    def box_xywh(self) -> Floats:
-        """(4,) the key points' box in image px."""
-        corner = self.xy.min(axis=0)
-        return np.concatenate([corner, self.xy.max(axis=0) - corner])
+    return np.array([_infancy(xy, s) for xy, s in zip(poses.xy, poses.scores, strict=True)])
 
 
-Preference = Callable[[Pose], float]
-"""How much a person is wanted, 0 to 1; the confidence of its key points is multiplied by it."""
-
-
-def infancy(pose: Pose) -> float:
-    """How likely a pose is an infant's, 0 to 1, by the size of its head; ``UNSEEN`` without one.
-
-    A head is as large as its face's points are apart. The body that it is compared with is as tall as
-    an adult with the longest of its limbs would be: what is foreshortened is shorter, not longer.
-    """
-    sure = pose.scores >= SURE * pose.scores.max()
-    face = [_length(pose.xy, a, b) for a, b in combinations(FACE, 2) if sure[a] and sure[b]]
-    body = [_length(pose.xy, a, b) / share for a, b, share in LIMBS if sure[a] and sure[b]]
+def _infancy(xy: Floats, scores: NDArray[np.float32]) -> float:
+    sure = scores >= SURE * scores.max()
+    face = [_length(xy, a, b) for a, b in combinations(FACE, 2) if sure[a] and sure[b]]
+    body = [_length(xy, a, b) / share for a, b, share in LIMBS if sure[a] and sure[b]]
     if not face or not body:
         return UNSEEN
-    # Not the very longest: a single misplaced joint would tell.
+    # Quantiles, not the longest: a single misplaced joint would decide.
     head, stature = np.quantile(face, 0.9), max(np.quantile(body, 0.8), 1e-9)
     middle = BREADTH * math.sqrt(ADULT_GIRTH * INFANT_GIRTH)
     steepness = math.log(INFANT_GIRTH / ADULT_GIRTH) / SPREAD**2
     return float(1 / (1 + (head / stature / middle + 1e-9) ** -steepness))
 
 
-def seen(pose: Pose, lost: float) -> tuple[Floats, NDArray[np.float32], Floats]:
-    """Return keypoints, scores and box of a pose; unknown ones where its score is below ``lost``."""
-    xy, scores, box_xywh = pose.xy, pose.scores, pose.box_xywh()
-    if pose.score >= lost:
-        return xy, scores, box_xywh
-    return np.full_like(xy, np.nan), np.zeros_like(scores), np.full_like(box_xywh, np.nan)
-
-
-def anyone(pose: Pose) -> float:
-    """The same for everybody."""
-    return 1.0
+def anyone(poses: Poses) -> Floats:
+    """Return weight 1 for everyone."""
+    return np.ones(len(poses))
 
 
 PREFERENCES: dict[str, Preference] = {"infant": infancy, "surest": anyone}
 
 
-def likeness(pose: Pose, other: Pose) -> float:
-    """How similar two poses are, 0 to 1: OKS, relative to the mean area of their boxes."""
-    area = (pose.box_xywh()[2:].prod() + other.box_xywh()[2:].prod()) / 2
-    labelled = np.concatenate([other.xy, np.ones((len(other.xy), 1))], axis=1)
-    return float(oks_per_joint(pose.xy[None], labelled[None], np.array([area])).mean())
+def without_uncertain(poses: Poses, lost: float) -> Poses:
+    """Return the poses with boxes of their keypoints; all is unknown where confidence is below ``lost``."""
+    sure = poses.confidence >= lost
+    return replace(
+        poses,
+        xy=np.where(sure[:, None, None], poses.xy, np.nan),
+        scores=np.where(sure[:, None], poses.scores, np.float32(0)),
+        boxes_xywh=np.where(sure[:, None], keypoint_boxes(poses.xy), np.nan),
+    )
 
 
-def one_per_person(poses: Sequence[Pose]) -> list[Pose]:
-    """The surest pose of each person, surest first.
+def similarity(poses: Poses, other: Poses) -> Floats:
+    """Return the (N,) OKS of poses with another (one row), relative to the mean area of both boxes."""
+    areas = keypoint_boxes(poses.xy)[:, 2:].prod(axis=1)
+    area = (areas + keypoint_boxes(other.xy)[:, 2:].prod()) / 2
+    labelled = np.concatenate([other.xy, np.ones((1, other.xy.shape[1], 1))], axis=2)
+    labelled = np.broadcast_to(labelled, (len(poses), *labelled.shape[1:]))
+    return np.asarray(oks_per_joint(poses.xy, labelled, area).mean(axis=1))
 
-    Poses that take head for feet are unlike one another and lie in one box, so that counts as well.
+
+def one_per_person(poses: Poses) -> Poses:
+    """Return the most confident pose of each person, most confident first.
+
+    Poses that confuse head and feet have a low OKS and share a box, so the overlap of boxes counts
+    as well.
     """
-    kept: list[Pose] = []
-    for pose in sorted(poses, key=lambda pose: -pose.score):
-        if not any(_same(pose, other) for other in kept):
-            kept.append(pose)
-    return kept
+    poses = poses[np.argsort(-poses.confidence, kind="stable")]
+    boxes = keypoint_boxes(poses.xy)
+    kept: list[int] = []
+    for row in range(len(poses)):
+        alike = similarity(poses[np.array(kept, np.int64)], poses[row : row + 1]) > SAME_OKS
+        if not (alike.any() or any(_overlap(boxes[row], boxes[k]) > SAME_BOX for k in kept)):
+            kept.append(row)
+    return poses[np.array(kept, np.int64)]
 
 
-def _same(pose: Pose, other: Pose) -> bool:
-    return likeness(pose, other) > SAME_OKS or _overlap(pose, other) > SAME_BOX
-
-
-def _overlap(pose: Pose, other: Pose) -> float:
-    """Intersection over union of two poses' boxes."""
-    (corner, wh), (corner2, wh2) = np.split(pose.box_xywh(), 2), np.split(other.box_xywh(), 2)
+def _overlap(box: Floats, other: Floats) -> float:
+    """Return the intersection over union of two boxes xywh."""
+    (corner, wh), (corner2, wh2) = np.split(box, 2), np.split(other, 2)
     common = np.clip(np.minimum(corner + wh, corner2 + wh2) - np.maximum(corner, corner2), 0, None)
     shared = float(common.prod())
     return shared / max(float(wh.prod() + wh2.prod()) - shared, 1e-9)

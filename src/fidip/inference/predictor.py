@@ -1,4 +1,4 @@
-"""From windows of an image to key points in it."""
+"""From an image and crop windows to poses."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from fidip.core.crop_window import CropWindow
 from fidip.core.errors import CheckpointError, ConfigError
 from fidip.core.geometry import apply_affine, invert_affine
 from fidip.core.skeleton import COCO17
+from fidip.core.types import Poses
 from fidip.inference.runtime import Runtime
 
 Floats = NDArray[np.float64]
@@ -56,11 +57,37 @@ class Predictor:
         """Width / height of a window."""
         return self.codec.input_wh[0] / self.codec.input_wh[1]
 
-    @torch.inference_mode()
     def __call__(
+        self, image: NDArray[np.uint8], windows: Sequence[CropWindow] | None = None
+    ) -> Poses:
+        """Predict the people in N windows of an image, or the infant in all of it.
+
+        Args:
+            image: (H, W, 3) uint8 RGB.
+            windows: one for each person; None to search for one infant, as ``find_person`` does.
+
+        Returns:
+            N poses with scores clipped to [0, 1]; their boxes are the windows, before rotation.
+
+        Raises:
+            CheckpointError: the network's answer is not finite.
+        """
+        if windows is None:
+            from fidip.inference.search import find_person  # which takes a predictor
+
+            return find_person(self, image)
+        xy, scores = self.keypoints(image, windows)
+        widths = np.array([window.width for window in windows])
+        sizes = np.stack([widths, widths / self.aspect_ratio], axis=1)
+        corners = np.stack([window.center for window in windows]) - sizes / 2
+        boxes = np.concatenate([corners, sizes], axis=1)
+        return Poses.of_keypoints(xy, scores.clip(0, 1), boxes_xywh=boxes)
+
+    @torch.inference_mode()
+    def keypoints(
         self, image: NDArray[np.uint8], windows: Sequence[CropWindow]
     ) -> tuple[Floats, NDArray[np.float32]]:
-        """Find the keypoints in N windows of an (H, W, 3) RGB image.
+        """Predict the keypoints in N windows of an (H, W, 3) uint8 RGB image.
 
         Returns:
             (N, K, 2) keypoints in image px and (N, K) scores: the heatmaps' maxima, which the

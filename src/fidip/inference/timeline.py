@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
-from fidip.inference.track import Track
+from fidip.core.track import Track
 
 
 def write_timeline(track: Track, path: Path) -> None:

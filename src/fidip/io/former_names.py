@@ -17,6 +17,10 @@ FORMER_MODULES = {
     "fidip.udp": "fidip.codecs.udp",
 }
 """Modules of targets, before and now."""
+FORMER_TARGETS = {
+    "fidip.inference.smoothing.Kalman": "fidip.inference.smoothing.KalmanSmoother",
+}
+"""Targets, before and now."""
 
 
 def current_target(target: str) -> str:
@@ -27,7 +31,8 @@ def current_target(target: str) -> str:
         'fidip.codecs.udp.UdpCodec'
     """
     module, _, name = target.rpartition(".")
-    return f"{FORMER_MODULES[module]}.{name}" if module in FORMER_MODULES else target
+    current = f"{FORMER_MODULES[module]}.{name}" if module in FORMER_MODULES else target
+    return FORMER_TARGETS.get(current, current)
 
 
 def with_current_names(settings: Any) -> Any:

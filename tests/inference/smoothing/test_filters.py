@@ -12,7 +12,7 @@ from fidip.inference.smoothing import (
     Chain,
     FillGaps,
     Hampel,
-    Kalman,
+    KalmanSmoother,
     OneEuro,
     SavitzkyGolay,
     SwapRepair,
@@ -23,8 +23,16 @@ from fidip.inference.smoothing.kalman import START_STD, motion_model
 
 pytestmark = pytest.mark.filterwarnings("error::RuntimeWarning")
 
-OFFLINE = [Hampel(), SwapRepair(), OneEuro(), SavitzkyGolay(), Kalman(), FillGaps(), Chain()]
-CAUSAL = [Hampel(), SwapRepair(), OneEuro(), Kalman()]
+OFFLINE = [
+    Hampel(),
+    SwapRepair(),
+    OneEuro(),
+    SavitzkyGolay(),
+    KalmanSmoother(),
+    FillGaps(),
+    Chain(),
+]
+CAUSAL = [Hampel(), SwapRepair(), OneEuro(), KalmanSmoother()]
 ALL = [*OFFLINE, *(Chain([each], causal=True) for each in CAUSAL)]
 
 
@@ -75,7 +83,7 @@ def test_the_smoother_is_the_most_likely_movement():
     """Against one least-squares problem over all frames, noise being normal (Bell and Cathey 1993)."""
     times, rng = uneven(0.7), np.random.default_rng(0)
     noisy = track(times, movement(times) + rng.normal(0, 3, (len(times), 17, 2)))
-    kalman = Kalman(tail=1e12, rounds=1)
+    kalman = KalmanSmoother(tail=1e12, rounds=1)
     size = usual_size(noisy.xy)
     std = size * kalman.noise * np.exp(-kalman.decay * np.float64(np.float32(0.9)))
     rows, targets = [], []
@@ -112,7 +120,7 @@ def test_the_smoother_fills_short_gaps_alone():
     truth = movement(times)
     gappy = truth.copy()
     gappy[10:14], gappy[40:70], gappy[:3] = np.nan, np.nan, np.nan
-    smooth = Kalman()(track(times, gappy))
+    smooth = KalmanSmoother()(track(times, gappy))
     known = smooth.known.all(axis=1)
     assert known[10:14].all()
     assert not known[40:70].any()

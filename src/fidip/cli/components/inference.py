@@ -25,8 +25,8 @@ class SwapRepair(Component):
     disbelief: NonNegative = 1.0
 
 
-class Kalman(Component):
-    targets = ("fidip.inference.smoothing.Kalman",)
+class KalmanSmoother(Component):
+    targets = ("fidip.inference.smoothing.KalmanSmoother",)
 
     jerk: PositiveFloat = 30.0
     noise: PositiveFloat = 1.0
@@ -76,7 +76,7 @@ class Chain(Component):
     targets = ("fidip.inference.smoothing.Chain",)
 
     filters: list[
-        Annotated[Any, one_of(SwapRepair, Kalman, OneEuro, Hampel, FillGaps, SavitzkyGolay)]
+        Annotated[Any, one_of(SwapRepair, KalmanSmoother, OneEuro, Hampel, FillGaps, SavitzkyGolay)]
     ] = []
     causal: bool = False
 

@@ -2,7 +2,7 @@
 
 from fidip.inference.smoothing.chain import CausalFilter, Chain, Filter, Step, apply_step
 from fidip.inference.smoothing.gaps import FillGaps, short_gaps
-from fidip.inference.smoothing.kalman import Kalman
+from fidip.inference.smoothing.kalman import KalmanSmoother
 from fidip.inference.smoothing.one_euro import OneEuro
 from fidip.inference.smoothing.outliers import Hampel
 from fidip.inference.smoothing.savgol import SavitzkyGolay
@@ -14,7 +14,7 @@ __all__ = [
     "FillGaps",
     "Filter",
     "Hampel",
-    "Kalman",
+    "KalmanSmoother",
     "OneEuro",
     "SavitzkyGolay",
     "Step",

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fidip.core.errors import ConfigError
-from fidip.inference.track import Track
+from fidip.core.track import Track
 
 Floats = NDArray[np.float64]
 Scores = NDArray[np.float32]

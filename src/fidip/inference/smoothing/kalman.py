@@ -6,16 +6,16 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from fidip.core.track import Track
 from fidip.inference.smoothing.chain import Floats, RunningSize, Scores, Step, known_in, usual_size
 from fidip.inference.smoothing.gaps import short_gaps
-from fidip.inference.track import Track
 
 START_STD = (1.0, 5.0, 50.0)
 """Body sizes, and those by s and s²: what a joint that is first seen may be off by, its speed and acceleration."""
 
 
 @dataclass(frozen=True)
-class Kalman:
+class KalmanSmoother:
     """Each joint's position, speed and acceleration, estimated from all frames at once.
 
     Rauch, Tung and Striebel's smoother (1965) on a Kalman filter whose acceleration changes at
@@ -133,7 +133,7 @@ def _smooth(times: Floats, xy: Floats, variance: Floats, size: float, jerk: floa
         xy: (T, K, 2) image px, NaN where unknown.
         variance: (T, K) px², infinite where unknown.
         size: body size, px.
-        jerk: as in ``Kalman``.
+        jerk: as in ``KalmanSmoother``.
     """
     state = _State(jerk)
     means, covs = np.empty((*xy.shape[:2], 3, 2)), np.empty((*xy.shape[:2], 3, 3))

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fidip.core.track import Track
 from fidip.inference.smoothing.chain import (
     Floats,
     Mask,
@@ -15,7 +16,6 @@ from fidip.inference.smoothing.chain import (
     apply_step,
     known_in,
 )
-from fidip.inference.track import Track
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
+from fidip.core.track import Track
 from fidip.inference.smoothing.chain import (
     Floats,
     Mask,
@@ -17,7 +18,6 @@ from fidip.inference.smoothing.chain import (
     known_in,
     usual_size,
 )
-from fidip.inference.track import Track
 
 MEDIAN_TO_STD = 0.849
 """Standard deviation in x and in y by the median distance, of normal noise: 1 / sqrt(2 ln 2)."""

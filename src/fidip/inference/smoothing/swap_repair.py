@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fidip.core.skeleton import COCO17
+from fidip.core.track import Track
 from fidip.inference.smoothing.chain import (
     Floats,
     Mask,
@@ -17,7 +18,6 @@ from fidip.inference.smoothing.chain import (
     known_in,
     usual_size,
 )
-from fidip.inference.track import Track
 
 PAIRS = np.array(COCO17.flip_pairs)
 

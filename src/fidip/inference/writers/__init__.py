@@ -1,7 +1,7 @@
-"""Files of key points, each in the layout that the tools reading it expect.
+"""Keypoint files, each in the layout that its readers expect.
 
-A writer takes a ``Track`` (or, where ``Format.photos`` says so, a ``PhotoSet``) and a path, and
-leaves that one file whole or not at all.
+A writer takes a ``Track`` (or, where ``Format.photos`` says so, ``Poses``) and a path; the file is
+written completely or not at all.
 """
 
 from __future__ import annotations
@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any
 
 from fidip.core.errors import ConfigError
+from fidip.core.track import Track
+from fidip.core.types import Poses
 from fidip.inference.kinematics import write_movement_csv, write_movement_figure
 from fidip.inference.timeline import write_timeline
-from fidip.inference.track import PhotoSet, Track
 from fidip.inference.writers.dlc import write_dlc_csv, write_dlc_h5
 from fidip.inference.writers.netcdf import write_netcdf
 from fidip.inference.writers.nwb import write_nwb
@@ -23,7 +24,7 @@ from fidip.inference.writers.tabular import write_coco, write_csv, write_parquet
 from fidip.io.atomic import atomic_path, require_room
 
 Writer = Callable[[Any, Path], None]
-"""From a ``Track`` (or ``PhotoSet``) to a file."""
+"""Takes a ``Track`` (or ``Poses``) and the path of a file."""
 
 
 @dataclass(frozen=True)
@@ -77,18 +78,19 @@ def check_installed(save: Sequence[str]) -> None:
             )
 
 
-def write(found: Track | PhotoSet, stem: Path, save: Sequence[str]) -> list[Path]:
-    """Write key points in every format asked for, folders included.
+def write(found: Track | Poses, stem: Path, save: Sequence[str]) -> list[Path]:
+    """Write keypoints in several formats; folders are made.
 
     Args:
-        found: the key points.
-        stem: path of the files without what tells the formats apart.
-        save: words of ``FORMATS``; those about time are passed over for photographs.
+        found: the track of a video, or the poses of photographs.
+        stem: path of the files without their suffixes.
+        save: keys of ``FORMATS``; those about time are skipped for photographs.
 
     Returns:
         The files.
     """
     formats = [FORMATS[name] for name in save]
+    table = found.poses if isinstance(found, Track) else None
     paths = []
     for format_ in formats:
         if isinstance(found, Track) or format_.photos:
@@ -97,5 +99,5 @@ def write(found: Track | PhotoSet, stem: Path, save: Sequence[str]) -> list[Path
                 with atomic_path(paths[-1]) as part:
                     if format_.is_hdf5:
                         require_room(part.parent, HDF5_ROOM + 4 * found.xy.nbytes)
-                    writer(found, part)
+                    writer(found if table is None or not format_.photos else table, part)
     return paths

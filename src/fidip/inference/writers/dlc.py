@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fidip.core.skeleton import COCO17
-from fidip.inference.track import Track
+from fidip.core.track import Track
 
 if TYPE_CHECKING:
     import pandas as pd

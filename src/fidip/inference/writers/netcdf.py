@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from fidip.core.skeleton import COCO17
-from fidip.inference.track import Track
+from fidip.core.track import Track
 
 
 def write_netcdf(track: Track, path: Path) -> None:

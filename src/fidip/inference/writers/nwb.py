@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from datetime import datetime, timezone
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from fidip import __version__
 from fidip.core.skeleton import COCO17
-from fidip.inference.track import Track
+from fidip.core.track import Track
 
 
 def write_nwb(track: Track, path: Path) -> None:
@@ -39,7 +39,7 @@ def write_nwb(track: Track, path: Path) -> None:
             description="key points of one infant, frame by frame",
             scorer="fidip",
             source_software="fidip",
-            source_software_version=__version__,
+            source_software_version=version("fidip"),
             skeleton=skeleton,
         )
     )

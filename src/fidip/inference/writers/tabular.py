@@ -1,4 +1,4 @@
-"""Key points as COCO results and as tidy tables: one row a joint."""
+"""Keypoints as COCO results and as tidy tables with one row per joint."""
 
 from __future__ import annotations
 
@@ -12,42 +12,43 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fidip.core.skeleton import COCO17
-from fidip.inference.track import PhotoSet, Track
+from fidip.core.types import Poses
 
 DECIMALS = {"time_s": 6, "x": 3, "y": 3, "score": 4}
 
 
-def write_coco(found: Track | PhotoSet, path: Path) -> None:
-    """COCO results, one person a line; ``image_id`` is the frame, or the number of the photograph.
+def write_coco(poses: Poses, path: Path) -> None:
+    """Write COCO results, one person per line.
 
-    Frames without a key point have no entry; a single unknown joint is 0, 0 with confidence 0.
+    ``image_id`` is the frame, or the number of the photograph. Frames without keypoints have no
+    entry; a single unknown joint is 0, 0 with confidence 0.
     """
     with path.open("w", encoding="utf-8") as file:
         file.write("[")
-        for number, entry in enumerate(coco_entries(found)):
+        for number, entry in enumerate(coco_entries(poses)):
             file.write(",\n" if number else "\n")
             json.dump(entry, file, allow_nan=False)
         file.write("\n]\n")
 
 
-def coco_entries(found: Track | PhotoSet) -> Iterator[dict[str, Any]]:
-    """Entries of a COCO results file, and where each was found."""
-    columns = {name: values.tolist() for name, values in found.places.items()}
-    triplets = np.concatenate([found.xy, found.scores[..., None]], axis=2).round(4)
-    triplets = np.where(found.known[..., None], triplets, 0.0)
-    for row in np.flatnonzero(found.known.any(axis=1)).tolist():
+def coco_entries(poses: Poses) -> Iterator[dict[str, Any]]:
+    """Yield the entries of a COCO results file, with the row labels of each."""
+    columns = {name: values.tolist() for name, values in poses.row_labels().items()}
+    triplets = np.concatenate([poses.xy, poses.scores[..., None]], axis=2).round(4)
+    triplets = np.where(poses.known[..., None], triplets, 0.0)
+    for row in np.flatnonzero(poses.known.any(axis=1)).tolist():
         yield {
             **{name: values[row] for name, values in columns.items()},
-            "image_id": int(found.image_ids[row]),
+            "image_id": int(poses.image_ids[row]),
             "category_id": 1,
             "keypoints": triplets[row].ravel().tolist(),
-            "score": float(found.scores[row].mean()),
+            "score": float(poses.scores[row].mean()),
         }
 
 
-def write_csv(found: Track | PhotoSet, path: Path) -> None:
-    """A tidy table; x and y are empty where unknown."""
-    table = {name: _plain(name, values) for name, values in tidy(found).items()}
+def write_csv(poses: Poses, path: Path) -> None:
+    """Write a tidy table; x and y are empty where unknown."""
+    table = {name: _plain(name, values) for name, values in tidy(poses).items()}
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(table)
@@ -61,12 +62,12 @@ def _plain(name: str, values: NDArray[Any]) -> list[Any]:
     return ["" if np.isnan(value) else value for value in rounded]
 
 
-def write_parquet(found: Track | PhotoSet, path: Path) -> None:
-    """The tidy table with its types and in full precision; x and y are null where unknown."""
+def write_parquet(poses: Poses, path: Path) -> None:
+    """Write the tidy table with types, in full precision; x and y are null where unknown."""
     import pyarrow
     import pyarrow.parquet
 
-    table = tidy(found)
+    table = tidy(poses)
     columns = {
         name: pyarrow.array(values, mask=np.isnan(values) if name in ("x", "y") else None)
         for name, values in table.items()
@@ -75,14 +76,14 @@ def write_parquet(found: Track | PhotoSet, path: Path) -> None:
     pyarrow.parquet.write_table(pyarrow.table(columns), path)
 
 
-def tidy(found: Track | PhotoSet) -> dict[str, NDArray[Any]]:
-    """Columns of N * K rows: where it was found, the joint, x and y in image px, and its score."""
+def tidy(poses: Poses) -> dict[str, NDArray[Any]]:
+    """Return the columns of N * K rows: row labels, joint, x and y in image px, and score."""
     joints = len(COCO17)
-    places = {name: np.repeat(values, joints) for name, values in found.places.items()}
+    labels = {name: np.repeat(values, joints) for name, values in poses.row_labels().items()}
     return {
-        **places,
-        "joint": np.tile(np.array(COCO17.joints, dtype=object), len(found)),
-        "x": found.xy[..., 0].ravel(),
-        "y": found.xy[..., 1].ravel(),
-        "score": found.scores.ravel(),
+        **labels,
+        "joint": np.tile(np.array(COCO17.joints, dtype=object), len(poses)),
+        "x": poses.xy[..., 0].ravel(),
+        "y": poses.xy[..., 1].ravel(),
+        "score": poses.scores.ravel(),
     }

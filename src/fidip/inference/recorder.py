@@ -1,0 +1,48 @@
+"""A track as it grows, frame by frame."""
+
+from __future__ import annotations
+
+from array import array
+
+import numpy as np
+
+from fidip.core.track import Track
+from fidip.core.types import ImageSize, Poses
+
+
+class Recorder:
+    """Collects the poses of one person and returns them as a track.
+
+    It keeps plain numbers, half a KB a frame, because a pose may be a view of a larger array.
+    """
+
+    def __init__(self) -> None:
+        self._numbers = array("d")
+        self._joints = 0
+
+    def __len__(self) -> int:
+        return len(self._numbers) // (5 + 3 * self._joints)
+
+    def add(self, time: float, pose: Poses) -> None:
+        """Append a frame.
+
+        Args:
+            time: of the frame in s.
+            pose: one row, NaN where the person was not found.
+        """
+        self._joints = pose.xy.shape[1]
+        row = np.concatenate([[time], pose.xy.ravel(), pose.scores[0], pose.boxes_xywh[0]])
+        self._numbers.frombytes(row.tobytes())
+
+    def track(self, image_wh: ImageSize) -> Track:
+        """Return all frames so far, at least one, of images of (width, height) in px."""
+        joints = self._joints
+        rows = np.array(self._numbers).reshape(len(self), -1)
+        times, xy, scores, boxes = np.split(rows, [1, 1 + 2 * joints, 1 + 3 * joints], axis=1)
+        return Track(
+            times=times[:, 0],
+            xy=xy.reshape(-1, joints, 2),
+            scores=scores.astype(np.float32),
+            boxes_xywh=boxes,
+            image_wh=image_wh,
+        )

@@ -1,0 +1,108 @@
+"""Finding people in an image without boxes.
+
+The pose network runs on windows all over the image at several sizes and rotations, or where a
+detector found people, and then on windows around the keypoints that it found.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fidip.core.types import Poses
+from fidip.inference.crop_windows import ROTATIONS, box_windows, search_windows, window_around
+from fidip.inference.detectors import NO_DETECTOR, Detector
+from fidip.inference.person_selection import Preference, infancy, one_per_person
+from fidip.inference.predictor import Predictor
+
+Image = NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How closely a search examines what it finds.
+
+    Attributes:
+        candidates: number of people that are examined.
+        refinements: number of successive crops around each of them.
+    """
+
+    candidates: int
+    refinements: int
+
+
+FULL, QUICK = Effort(candidates=4, refinements=3), Effort(candidates=2, refinements=1)
+
+PLAUSIBLE = 0.6
+"""Least confidence of a person, relative to the most confident one."""
+
+
+def find_person(
+    predictor: Predictor,
+    image: Image,
+    rotations: Sequence[float] = ROTATIONS,
+    detector: Detector = NO_DETECTOR,
+    prefer: Preference = infancy,
+) -> Poses:
+    """Return the preferred person in an image.
+
+    Args:
+        predictor: predicts the keypoints in crop windows.
+        image: (H, W, 3) uint8 RGB.
+        rotations: of the search windows, in degrees.
+        detector: proposes boxes of people; where it finds none, the whole image is searched.
+        prefer: weights people, by default by their probability of being an infant.
+
+    Returns:
+        One pose. There is always one; where nobody is visible its confidence is low.
+    """
+    return choose(find_people(predictor, image, rotations, detector), prefer)
+
+
+def find_people(
+    predictor: Predictor,
+    image: Image,
+    rotations: Sequence[float] = ROTATIONS,
+    detector: Detector = NO_DETECTOR,
+    effort: Effort = FULL,
+) -> Poses:
+    """Return one pose of each person in an image, at any rotation, most confident first.
+
+    Args:
+        predictor: predicts the keypoints in crop windows.
+        image: (H, W, 3) uint8 RGB.
+        rotations: of the search windows, in degrees.
+        detector: proposes boxes of people; where it finds none, the whole image is searched.
+        effort: how closely to examine what is found.
+    """
+    wh = (image.shape[1], image.shape[0])
+    boxes_xywh, _ = detector(image)
+    windows = [
+        window
+        for box in boxes_xywh
+        for window in box_windows(box, predictor.aspect_ratio, rotations)
+    ] or search_windows(wh, predictor.aspect_ratio, rotations)
+    poses = best = one_per_person(predictor(image, windows))[: effort.candidates]
+    for _ in range(effort.refinements):
+        around = [
+            window_around(xy, scores, predictor.aspect_ratio)
+            for xy, scores in zip(poses.xy, poses.scores, strict=True)
+        ]
+        poses = predictor(image, around)
+        rows = np.arange(len(best))
+        rows = np.where(poses.confidence > best.confidence, rows + len(best), rows)
+        best = Poses.concatenate([best, poses])[rows]
+    return one_per_person(best)
+
+
+def choose(people: Poses, prefer: Preference) -> Poses:
+    """Return the pose with the highest product of confidence and preference.
+
+    Poses with much less confidence than another are left out: they are probably not people.
+    """
+    people = people[people.confidence >= PLAUSIBLE * people.confidence.max()]
+    best = int(np.argmax(people.confidence * prefer(people)))
+    return people[best : best + 1]

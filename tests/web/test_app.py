@@ -20,7 +20,7 @@ from fidip import app
 from fidip.cli.loading import load_predictor
 from fidip.core.errors import DataError
 from fidip.core.skeleton import COCO17
-from fidip.inference import Predictor, Video, VideoWriter, search
+from fidip.inference import Predictor, Video, VideoWriter, find_person
 from fidip.inference.detectors import NO_DETECTOR, OnnxDetector
 from fidip.inference.person_selection import anyone
 
@@ -214,7 +214,7 @@ def test_what_is_kept_stays_and_settings_of_page_and_command_hold(browser, tmp_p
     upright = load_predictor("bundled:movenet-lightning", flip_test=False)
     turned = Predictor(upright.runtime, upright.codec, False, rotation_test=(-10, 10))
     same, *others = (
-        search(predictor, frames[0], (0,), detector, prefer).xy
+        find_person(predictor, frames[0], (0,), detector, prefer).xy[0]
         for predictor, detector, prefer in (
             (turned, OnnxDetector(file), anyone),
             (upright, OnnxDetector(file), anyone),

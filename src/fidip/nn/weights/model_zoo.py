@@ -176,7 +176,7 @@ def bundled(name: str) -> Path:
     Raises:
         CheckpointError: there are none of that name.
     """
-    folder = Path(str(files("fidip") / "weights"))
+    folder = Path(str(files("fidip") / "nn" / "weights" / "bundled"))
     path = folder / f"{name.replace('-', '_')}.safetensors"
     if not path.is_file():
         names = ", ".join(sorted(p.stem for p in folder.glob("*.safetensors"))) or "none"

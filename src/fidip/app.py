@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fidip.cli import check_arguments, command
+from fidip.core.arrays import Image
 
 if __name__ == "__main__":
     check_arguments("app")
@@ -35,7 +36,7 @@ from fidip.inference.output_names import TABLE, name_inputs
 from fidip.inference.writers import FORMATS
 from fidip.io.drawing import SIDES, side_of
 from fidip.io.images import decode_rgb
-from fidip.io.video import SMALLEST, Image
+from fidip.io.video import SMALLEST
 from fidip.predict import flips, make_detector, make_follower, predict_photos, predict_video
 
 if TYPE_CHECKING:

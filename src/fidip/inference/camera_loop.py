@@ -10,13 +10,14 @@ from time import perf_counter
 
 import numpy as np
 
+from fidip.core.arrays import Floats, Image, Scores
 from fidip.inference.concurrency import BackgroundConsumer, latest, prefetch
 from fidip.inference.overlay import Overlay, Person, VideoWriter
 from fidip.inference.person_selection import seen
-from fidip.inference.smoothing.chain import Floats, Scores, Step
+from fidip.inference.smoothing.chain import Step
 from fidip.inference.tracker import SinglePersonTracker
 from fidip.inference.webcam import Camera
-from fidip.io.video import Frame, Image
+from fidip.io.video import Frame
 
 WAITING = 2
 """Frames that wait to be drawn; more would only be late."""

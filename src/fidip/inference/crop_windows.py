@@ -9,10 +9,10 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from fidip.core.arrays import Floats
 from fidip.core.crop_window import CropWindow
 from fidip.core.skeleton import COCO17
 from fidip.core.types import ImageSize
-from fidip.inference.predictor import Floats
 
 SCALES = (1.0, 0.6)
 """Sizes of the windows that search an image, relative to the square around it."""

@@ -15,14 +15,13 @@ import matplotlib
 import numpy as np
 from numpy.typing import NDArray
 
+from fidip.core.arrays import Image
 from fidip.core.errors import DataError, shown
 from fidip.core.skeleton import COCO17
 from fidip.io.atomic import disk_errors
 from fidip.io.audio import Sound
 from fidip.io.drawing import FAR, add_pose
 from fidip.io.video import av_name
-
-Image = NDArray[np.uint8]
 
 TICKS = 90_000
 """Time stamps of written videos are multiples of 1/90,000 s, MPEG's clock."""

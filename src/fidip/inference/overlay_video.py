@@ -8,10 +8,11 @@ from pathlib import Path
 
 from tqdm import tqdm
 
+from fidip.core.arrays import Image
 from fidip.inference.concurrency import BackgroundConsumer, prefetch
 from fidip.inference.overlay import Overlay, Person, VideoWriter
 from fidip.inference.track import Track
-from fidip.io.video import Image, Video
+from fidip.io.video import Video
 
 
 def draw_track(

@@ -16,8 +16,8 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
+from fidip.core.arrays import Floats
 from fidip.core.crop_window import CropWindow
-from fidip.inference.predictor import Floats
 from fidip.metrics.oks import oks_per_joint
 
 FACE = (0, 1, 2, 3, 4)

@@ -9,9 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
-from numpy.typing import NDArray
-
+from fidip.core.arrays import Floats, Image
 from fidip.core.crop_window import CropWindow
 from fidip.inference.crop_windows import (
     ROTATIONS,
@@ -22,9 +20,7 @@ from fidip.inference.crop_windows import (
 )
 from fidip.inference.detectors import NOBODY, Detector
 from fidip.inference.person_selection import Pose, Preference, infancy, likeness, one_per_person
-from fidip.inference.predictor import Floats, Predictor
-
-Image = NDArray[np.uint8]
+from fidip.inference.predictor import Predictor
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fidip.core.arrays import Floats
 from fidip.core.errors import DataError
 from fidip.core.skeleton import COCO17
 from fidip.core.types import Annotation, People, Poses, require_people
@@ -17,7 +18,7 @@ from fidip.metrics.calibration import Calibration, reliability
 from fidip.metrics.error_kinds import KINDS, error_kinds
 from fidip.metrics.joints import joint_ap, torso_errors
 from fidip.metrics.keypoint_ap import evaluate_keypoints
-from fidip.metrics.oks import Floats, instance_oks, labels, oks_per_joint, pck
+from fidip.metrics.oks import instance_oks, labels, oks_per_joint, pck
 from fidip.metrics.slices import describe_slices
 
 PERSON = 1

@@ -7,10 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from fidip.core.arrays import Floats
 from fidip.core.skeleton import COCO17, Skeleton
 from fidip.core.types import Annotation, Poses
-
-Floats = NDArray[np.float64]
 
 
 def oks_per_joint(

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.interpolate import PchipInterpolator
 
-from fidip.inference.smoothing.chain import Floats, Mask
+from fidip.core.arrays import Floats, Mask
 from fidip.inference.track import Track
 
 

@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from fidip.inference.smoothing.chain import Floats, RunningSize, Scores, Step, known_in, usual_size
+from fidip.core.arrays import Floats, Scores
+from fidip.inference.smoothing.chain import RunningSize, Step, known_in, usual_size
 from fidip.inference.smoothing.gaps import short_gaps
 from fidip.inference.track import Track
 

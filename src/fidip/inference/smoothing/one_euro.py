@@ -6,15 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fidip.inference.smoothing.chain import (
-    Floats,
-    Mask,
-    RunningSize,
-    Scores,
-    Step,
-    apply_step,
-    known_in,
-)
+from fidip.core.arrays import Floats, Mask, Scores
+from fidip.inference.smoothing.chain import RunningSize, Step, apply_step, known_in
 from fidip.inference.track import Track
 
 

@@ -8,15 +8,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from fidip.inference.smoothing.chain import (
-    Floats,
-    Mask,
-    RunningSize,
-    Scores,
-    Step,
-    known_in,
-    usual_size,
-)
+from fidip.core.arrays import Floats, Mask, Scores
+from fidip.inference.smoothing.chain import RunningSize, Step, known_in, usual_size
 from fidip.inference.track import Track
 
 MEDIAN_TO_STD = 0.849

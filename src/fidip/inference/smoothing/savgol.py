@@ -8,7 +8,7 @@ import numpy as np
 from scipy.interpolate import make_interp_spline
 from scipy.signal import savgol_filter
 
-from fidip.inference.smoothing.chain import Floats
+from fidip.core.arrays import Floats
 from fidip.inference.smoothing.gaps import FillGaps
 from fidip.inference.track import Track
 

@@ -7,16 +7,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from fidip.core.arrays import Floats, Mask, Scores
 from fidip.core.skeleton import COCO17
-from fidip.inference.smoothing.chain import (
-    Floats,
-    Mask,
-    RunningSize,
-    Scores,
-    Step,
-    known_in,
-    usual_size,
-)
+from fidip.inference.smoothing.chain import RunningSize, Step, known_in, usual_size
 from fidip.inference.track import Track
 
 PAIRS = np.array(COCO17.flip_pairs)

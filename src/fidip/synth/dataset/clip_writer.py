@@ -24,7 +24,6 @@ from fidip.synth.pose.motion import LONGEST
 from fidip.synth.pose.posture import POSTURES
 from fidip.synth.scene.clip import Frame, Scene, draw_scene
 
-Floats = NDArray[np.float64]
 Ticks = NDArray[np.int64]
 
 TIME_BASE = Fraction(1, 90_000)

@@ -7,8 +7,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from fidip.core.arrays import Image
 from fidip.io.atomic import disk_errors
-from fidip.io.drawing import Image, draw_pose, sheet, spread
+from fidip.io.drawing import draw_pose, sheet, spread
 from fidip.io.json import read_json
 from fidip.synth.dataset.work_queue import write_image
 

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fidip.core.arrays import Floats
 from fidip.core.errors import ConfigError
 from fidip.core.skeleton import COCO17
 from fidip.synth.body.body_model import Body
@@ -20,8 +21,6 @@ from fidip.synth.dataset.work_queue import Record
 from fidip.synth.labels.projection import flesh, label
 from fidip.synth.render.raster import draw
 from fidip.synth.scene.stage import Stage
-
-Floats = NDArray[np.float64]
 
 POINTS = {
     "palm": ("left_palm", "right_palm"),

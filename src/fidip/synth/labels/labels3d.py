@@ -13,8 +13,6 @@ from fidip.synth.clothing.garments import Outfit
 from fidip.synth.render.raster import draw, silhouette
 from fidip.synth.scene.stage import Picture, Stage
 
-Floats = NDArray[np.float64]
-
 OCCLUDERS = ("nothing", "self", "object", "person", "frame")
 """What hides a joint, by the number in ``occluder``."""
 

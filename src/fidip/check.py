@@ -28,8 +28,7 @@ from fidip.data.validation import (
     examine_split,
     find_overlaps,
 )
-from fidip.io.json import read_json
-from fidip.io.run_directory import write_json
+from fidip.io.json import read_json, write_json
 
 DOMAINS = ("real", "synthetic", "unknown")
 SHOWN = 3

@@ -9,7 +9,6 @@ if __name__ == "__main__":
 
 import json
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
 from hydra.errors import HydraException
@@ -22,7 +21,7 @@ from rich.text import Text
 from fidip.cli.loading import saved_config
 from fidip.core.errors import ConfigError, DamagedRunError, RunDataError, RunError
 from fidip.core.types import People
-from fidip.io.atomic import disk_errors, write_text_atomic
+from fidip.io.atomic import write_text_atomic, write_texts_atomic
 from fidip.io.directories import output_folder
 from fidip.io.run_directory import RunDirectory
 from fidip.metrics import annotations_to_coco, by_name, match_keypoints
@@ -87,7 +86,7 @@ def compare(config: DictConfig) -> None:
         comparison = compare_runs(found.runs, match, config.against, config.rounds)
         if comparison.damaged and not comparison.intervals:
             raise RunError("; ".join(comparison.problems))
-        write_all(out, contents(found, comparison))
+        write_texts_atomic(out, contents(found, comparison))
         show(found, comparison)
         if config.to == "wandb":
             show_at_wandb(
@@ -96,20 +95,6 @@ def compare(config: DictConfig) -> None:
         print(_encodable(f"page: {(out / 'compare.html').resolve()}"))
     if found.damaged or comparison.damaged:
         raise SystemExit(SOME_FAILED)
-
-
-def write_all(out: Path, texts: dict[str, str]) -> None:
-    """Write files by name, all of them or none.
-
-    Raises:
-        DiskError: the disk is full; the files are as they were.
-    """
-    with disk_errors(out), TemporaryDirectory(prefix=".fidip-", dir=out) as folder:
-        for name, text in texts.items():
-            with disk_errors(out / name):
-                (Path(folder) / name).write_text(text, encoding="utf-8")
-        for name in texts:
-            (Path(folder) / name).replace(out / name)
 
 
 def contents(found: Found, comparison: Comparison) -> dict[str, str]:

@@ -52,8 +52,8 @@ from fidip.inference.tracker import look
 from fidip.inference.webcam import WEBCAM, Camera, camera_of
 from fidip.inference.writers import FORMATS, check_installed, write
 from fidip.io.directories import output_folder, require_new
+from fidip.io.images import write_image
 from fidip.io.media_files import check_readable, find_media
-from fidip.io.run_directory import write_image
 from fidip.io.video import read_photo
 
 SOME_FAILED = 3

@@ -25,8 +25,8 @@ from rich.table import Table
 from fidip.cli import explain
 from fidip.cli.preflight import check_one_run, require_some
 from fidip.core.errors import ConfigError, DataError, DiskError, RunError
-from fidip.io.json import read_object
-from fidip.io.run_directory import AUTO, RunDirectory, is_first_process, write_json
+from fidip.io.json import read_object, write_json
+from fidip.io.run_directory import AUTO, RunDirectory, is_first_process
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,9 @@ from rich.table import Table
 from fidip.core.errors import CheckpointError, DataError
 from fidip.core.skeleton import COCO17
 from fidip.core.types import People, Poses
-from fidip.io.json import read_json
+from fidip.io.json import read_json, write_json
 from fidip.io.records import integer, number, numbers, parse_records
-from fidip.io.run_directory import RunDirectory, write_json
+from fidip.io.run_directory import RunDirectory
 from fidip.metrics import (
     Calibration,
     describe_poses,

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fidip.core.errors import ConfigError
-from fidip.io.atomic import disk_errors
+from fidip.io.atomic import atomic_path, disk_errors
 from fidip.synth.appearance import Look
 from fidip.synth.body.own_body import OwnBody, body_of
 from fidip.synth.camera.pinhole import Camera
@@ -137,8 +137,8 @@ def make_clip(job: _Job) -> Record:
             frames.append(replace(frame, picture=replace(frame.picture, image=nothing)))
             yield frame.picture.image
 
-    with disk_errors(job.path, new=True):
-        encode(job.path, watched(), ticks, job.kind.fps, job.size_wh)
+    with atomic_path(job.path) as part:
+        encode(part, watched(), ticks, job.kind.fps, job.size_wh)
     return _record(job, scene, frames, ticks)
 
 

@@ -10,8 +10,8 @@ import numpy as np
 from fidip.core.arrays import Image
 from fidip.io.atomic import disk_errors
 from fidip.io.drawing import draw_pose, sheet, spread
+from fidip.io.images import write_image
 from fidip.io.json import read_json
-from fidip.synth.dataset.work_queue import write_image
 
 
 def contact_sheet(root: Path, split: str, out: Path, count: int = 48, columns: int = 8) -> None:

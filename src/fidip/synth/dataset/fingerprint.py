@@ -17,6 +17,8 @@ from typing import Any
 import numpy as np
 
 from fidip.core.errors import DatasetMissingError, FidipError
+from fidip.io.atomic import write_text_atomic
+from fidip.io.json import read_object
 
 INFANT_BENCH = Path(__file__).parents[1] / "assets" / "infant_bench.json"
 TOLERANCE = 1e-3 + 1e-9
@@ -46,7 +48,7 @@ def fingerprints(root: Path) -> Fingerprints:
     """SHA-256 of the files and annotations of all stills in ``root``, and their key points, by split and file name."""
     out: Fingerprints = {}
     for file in sorted(root.glob("annotations/person_keypoints_*.json")):
-        content = json.loads(file.read_text(encoding="utf-8"))
+        content = read_object(file)
         if "videos" in content:
             continue
         split = file.stem.removeprefix("person_keypoints_")
@@ -100,10 +102,10 @@ def main() -> int:
         found = fingerprints(args.root)
         if args.record:
             lines = (f"{json.dumps(name)}: {json.dumps(one)}" for name, one in found.items())
-            args.record.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
+            write_text_atomic(args.record, "{\n" + ",\n".join(lines) + "\n}\n")
             print(f"{args.record}: {len(found)} images")
             return 0
-        result = compare(json.loads(INFANT_BENCH.read_text(encoding="utf-8")), found)
+        result = compare(read_object(INFANT_BENCH), found)
     except FidipError as error:
         print(error, file=sys.stderr)
         return 2

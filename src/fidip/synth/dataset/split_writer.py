@@ -12,6 +12,8 @@ import numpy as np
 from fidip.core.errors import ConfigError
 from fidip.core.skeleton import COCO17
 from fidip.io.atomic import disk_errors
+from fidip.io.images import write_image
+from fidip.io.json import write_json
 from fidip.synth.appearance import Look
 from fidip.synth.body.own_body import OwnBody, body_of
 from fidip.synth.dataset.work_queue import (
@@ -19,8 +21,6 @@ from fidip.synth.dataset.work_queue import (
     Record,
     finish,
     run_jobs,
-    write_image,
-    write_json,
 )
 from fidip.synth.labels.clinical import check_names, extra_file, extra_points, with_extra_points
 from fidip.synth.labels.labels3d import write_sidecar
@@ -108,7 +108,9 @@ def write_split(
         "annotations": [r["annotation"] for r in records],
     }
     if extra:
-        write_json(extra_file(root, split), with_extra_points(content, records, extra))
+        write_json(
+            extra_file(root, split), with_extra_points(content, records, extra), compact=True
+        )
     finish(file, content)
     return file
 
@@ -158,7 +160,7 @@ def make_image(job: _Job) -> Record:
     body = body_of(job.part.group, job.own)
     stage = set_stage(body, job.part.group, job.look, job.size_wh, rng)
     picture = capture(stage, job.look, rng)
-    write_image(job.path, picture.image, picture.quality)
+    write_image(job.path, picture.image, picture.quality, is_synced=False)
     if job.sidecar is not None:
         write_sidecar(job.sidecar, body, stage, picture, job.dense)
     record = _record(job, picture)

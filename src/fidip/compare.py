@@ -22,6 +22,7 @@ from fidip.cli.loading import saved_config
 from fidip.core.errors import ConfigError, DamagedRunError, RunDataError, RunError
 from fidip.core.types import People
 from fidip.io.atomic import write_text_atomic, write_texts_atomic
+from fidip.io.coco import read_results
 from fidip.io.directories import output_folder
 from fidip.io.run_directory import RunDirectory
 from fidip.metrics import annotations_to_coco, by_name, match_keypoints
@@ -49,7 +50,6 @@ from fidip.report import (
     summary_rows,
     workspace,
 )
-from fidip.report.scoring import read_results
 
 AGREEMENT = 1e-6
 """Numbers of a run that are further from those that it reported are others."""

@@ -24,6 +24,7 @@ from fidip.core.skeleton import COCO17
 from fidip.data import read_annotations
 from fidip.data.external_labels import Joints, Labelled, find_image, read_dlc, read_label_studio
 from fidip.io.atomic import copy_atomic
+from fidip.io.coco import annotation_file, annotation_record, person_category
 from fidip.io.directories import output_folder
 from fidip.io.images import decode_rgb
 from fidip.io.json import read_json, write_json
@@ -37,7 +38,7 @@ FILLED = 0.53
 def labels(config: DictConfig) -> None:
     """Read labels, copy their images, and write the annotation file last."""
     source, out, split = Path(config.source), Path(config.out), str(config.split)
-    file = out / "annotations" / f"person_keypoints_{split}.json"
+    file = annotation_file(out, split)
     if file.exists():
         raise ConfigError(f"{file} exists; choose another split=NAME or out=DIR")
     joints = Joints(dict(config.joints or {}))
@@ -176,19 +177,15 @@ def as_coco(
             )  # fmt: skip
         box = person.box_xywh if person.box_xywh is not None else box_around(person.keypoints)
         annotations.append(
-            {
-                "id": number,
-                "image_id": ids[path],
-                "category_id": 1,
-                "iscrowd": 0,
-                "bbox": box.round(3).tolist(),
-                "area": round(float(FILLED * box[2] * box[3]), 3),
-                "num_keypoints": int((person.keypoints[:, 2] > 0).sum()),
-                "keypoints": person.keypoints.round(3).ravel().tolist(),
-            }
+            annotation_record(
+                number,
+                ids[path],
+                box.round(3).tolist(),
+                round(float(FILLED * box[2] * box[3]), 3),
+                person.keypoints.round(3),
+            )
         )
-    category = {"id": 1, "name": "person", "keypoints": list(COCO17.joints)}
-    return {"images": images, "annotations": annotations, "categories": [category]}
+    return {"images": images, "annotations": annotations, "categories": [person_category()]}
 
 
 def box_around(keypoints: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -10,11 +10,9 @@ from omegaconf import DictConfig
 from rich.console import Console
 from rich.table import Table
 
-from fidip.core.errors import CheckpointError, DataError
-from fidip.core.skeleton import COCO17
+from fidip.core.errors import CheckpointError
 from fidip.core.types import People, Poses
-from fidip.io.json import read_json, write_json
-from fidip.io.records import integer, number, numbers, parse_records
+from fidip.io.json import write_json
 from fidip.io.run_directory import RunDirectory
 from fidip.metrics import (
     Calibration,
@@ -54,27 +52,6 @@ def score_results(
 ) -> dict[str, Any]:
     """Scores of COCO results, whatever boxes they come from; ``source`` names them in messages."""
     return {"box_source": boxes, **describe_results(results, people, source)}
-
-
-def read_results(path: Path) -> list[dict[str, Any]]:
-    """A COCO key point results file: a list of image_id, category_id, keypoints and score.
-
-    Raises:
-        DataError: the file is missing or something else.
-    """
-    results = read_json(path)
-    if not isinstance(results, list):
-        raise DataError(f"{path}: expected a list of results in COCO's key point format")
-    return parse_records(path, "result", results, _result)
-
-
-def _result(record: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "image_id": integer(record, "image_id"),
-        "category_id": integer(record, "category_id"),
-        "keypoints": numbers(record, "keypoints", 3 * len(COCO17)).tolist(),
-        "score": number(record, "score"),
-    }
 
 
 def results_of(scores: dict[str, Any], config: DictConfig, **facts: Any) -> dict[str, Any]:

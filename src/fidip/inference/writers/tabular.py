@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from fidip.core.skeleton import COCO17
 from fidip.inference.track import PhotoSet, Track
+from fidip.io.coco import result_record
 
 DECIMALS = {"time_s": 6, "x": 3, "y": 3, "score": 4}
 
@@ -38,10 +39,9 @@ def coco_entries(found: Track | PhotoSet) -> Iterator[dict[str, Any]]:
     for row in np.flatnonzero(found.known.any(axis=1)).tolist():
         yield {
             **{name: values[row] for name, values in columns.items()},
-            "image_id": int(found.image_ids[row]),
-            "category_id": 1,
-            "keypoints": triplets[row].ravel().tolist(),
-            "score": float(found.scores[row].mean()),
+            **result_record(
+                int(found.image_ids[row]), triplets[row], float(found.scores[row].mean())
+            ),
         }
 
 

@@ -18,6 +18,7 @@ import numpy as np
 
 from fidip.core.errors import DatasetMissingError, FidipError
 from fidip.io.atomic import write_text_atomic
+from fidip.io.coco import PREFIX, split_of
 from fidip.io.json import read_object
 
 INFANT_BENCH = Path(__file__).parents[1] / "assets" / "infant_bench.json"
@@ -47,11 +48,11 @@ class Comparison:
 def fingerprints(root: Path) -> Fingerprints:
     """SHA-256 of the files and annotations of all stills in ``root``, and their key points, by split and file name."""
     out: Fingerprints = {}
-    for file in sorted(root.glob("annotations/person_keypoints_*.json")):
+    for file in sorted(root.glob(f"annotations/{PREFIX}*.json")):
         content = read_object(file)
         if "videos" in content:
             continue
-        split = file.stem.removeprefix("person_keypoints_")
+        split = split_of(file)
         names = {image["id"]: image["file_name"] for image in content["images"]}
         for annotation in content["annotations"]:
             name = f"{split}/{names[annotation['image_id']]}"
@@ -62,7 +63,7 @@ def fingerprints(root: Path) -> Fingerprints:
             }
     if not out:
         raise DatasetMissingError(
-            f"{root}: no annotations/person_keypoints_*.json; give the out=DIR of fidip synthesize"
+            f"{root}: no annotations/{PREFIX}*.json; give the out=DIR of fidip synthesize"
         )
     return out
 

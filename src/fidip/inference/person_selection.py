@@ -14,13 +14,15 @@ from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torchvision.ops import box_convert, box_iou
 
 from fidip.core.arrays import Floats
 from fidip.core.crop_window import CropWindow
-from fidip.metrics.oks import oks_per_joint
+from fidip.core.skeleton import FACE
+from fidip.metrics.oks import prediction_oks
 
-FACE = (0, 1, 2, 3, 4)
 LIMBS = (
     (5, 6, 0.259), (5, 11, 0.288), (6, 12, 0.288), (5, 7, 0.186), (6, 8, 0.186), (7, 9, 0.146),
     (8, 10, 0.146), (11, 13, 0.245), (12, 14, 0.245), (13, 15, 0.246), (14, 16, 0.246),
@@ -112,8 +114,7 @@ PREFERENCES: dict[str, Preference] = {"infant": infancy, "surest": anyone}
 def likeness(pose: Pose, other: Pose) -> float:
     """How similar two poses are, 0 to 1: OKS, relative to the mean area of their boxes."""
     area = (pose.box_xywh()[2:].prod() + other.box_xywh()[2:].prod()) / 2
-    labelled = np.concatenate([other.xy, np.ones((len(other.xy), 1))], axis=1)
-    return float(oks_per_joint(pose.xy[None], labelled[None], np.array([area])).mean())
+    return float(prediction_oks(pose.xy, other.xy[None], np.array([area]))[0])
 
 
 def one_per_person(poses: Sequence[Pose]) -> list[Pose]:
@@ -134,10 +135,10 @@ def _same(pose: Pose, other: Pose) -> bool:
 
 def _overlap(pose: Pose, other: Pose) -> float:
     """Intersection over union of two poses' boxes."""
-    (corner, wh), (corner2, wh2) = np.split(pose.box_xywh(), 2), np.split(other.box_xywh(), 2)
-    common = np.clip(np.minimum(corner + wh, corner2 + wh2) - np.maximum(corner, corner2), 0, None)
-    shared = float(common.prod())
-    return shared / max(float(wh.prod() + wh2.prod()) - shared, 1e-9)
+    boxes = box_convert(
+        torch.from_numpy(np.stack([pose.box_xywh(), other.box_xywh()])), "xywh", "xyxy"
+    )
+    return float(box_iou(boxes[:1], boxes[1:]))
 
 
 def _length(xy: Floats, a: int, b: int) -> float:

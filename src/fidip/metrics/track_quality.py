@@ -10,10 +10,7 @@ import numpy as np
 from scipy.optimize import minimize_scalar
 
 from fidip.core.arrays import Floats, Mask
-from fidip.core.skeleton import COCO17
-
-SHOULDERS = [COCO17.joints.index(f"{side}_shoulder") for side in ("left", "right")]
-HIPS = [COCO17.joints.index(f"{side}_hip") for side in ("left", "right")]
+from fidip.core.skeleton import HIPS, SHOULDERS
 
 LONGEST_LAG = 10.0
 """Frames that a lag is looked for in, before and after."""

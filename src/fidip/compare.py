@@ -14,9 +14,6 @@ import numpy as np
 from hydra.errors import HydraException
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from fidip.cli.loading import saved_config
 from fidip.core.errors import ConfigError, DamagedRunError, RunDataError, RunError
@@ -25,6 +22,7 @@ from fidip.io.atomic import write_text_atomic, write_texts_atomic
 from fidip.io.coco import read_results
 from fidip.io.directories import output_folder
 from fidip.io.run_directory import RunDirectory
+from fidip.io.terminal import print_parts, text_table
 from fidip.metrics import annotations_to_coco, by_name, match_keypoints
 from fidip.report import (
     Comparison,
@@ -114,13 +112,12 @@ def contents(found: Found, comparison: Comparison) -> dict[str, str]:
 def show(found: Found, comparison: Comparison) -> None:
     """Print the tables, and a line for whatever is missing from them."""
     runs = found.runs
-    console = Console()
-    if not console.is_terminal:
-        console.width = 160  # nothing to fit into
-    console.print(_table(summary_header(runs), summary_rows(runs, comparison), footnote(runs)))
+    rows = summary_rows(runs, comparison)
+    tables = [text_table(summary_header(runs), rows, caption=footnote(runs))]
     if comparison.differences:
         header, rows = difference_header(comparison), difference_rows(runs, comparison)
-        console.print(_table(header, rows, rule(runs, comparison)))
+        tables.append(text_table(header, rows, caption=rule(runs, comparison)))
+    print_parts(*tables)
     failed = {*found.damaged, *comparison.damaged}
     for line in (*comparison.problems, *found.repeats, *found.gaps, *found.damaged):
         print(_encodable(f"failed: {line}" if line in failed else line))
@@ -199,16 +196,6 @@ def _agree(found: dict[str, float | None], told: dict[str, float | None]) -> boo
     return all(
         a == b or (a is not None and b is not None and abs(a - b) < AGREEMENT) for a, b in pairs
     )
-
-
-def _table(header: list[str], rows: list[list[str]], caption: str) -> Table:
-    """A table of plain text, in which brackets are no markup."""
-    table = Table(caption=Text(caption), caption_justify="left")
-    for name in header:
-        table.add_column(Text(name), overflow="fold")  # a narrow window must not cut digits off
-    for row in rows:
-        table.add_row(*map(Text, row))
-    return table
 
 
 def _encodable(text: str) -> str:

@@ -14,7 +14,7 @@ import pytest
 from fidip import compare
 from fidip.core.errors import RunError
 from fidip.data import read_annotations
-from fidip.io.run_directory import write_json
+from fidip.io.json import write_json
 from fidip.metrics import annotations_to_coco, evaluate_keypoints
 from fidip.report import read_runs
 

@@ -16,8 +16,9 @@ from omegaconf import OmegaConf
 
 from fidip import evaluate, train
 from fidip.core.errors import DataError, RunError
-from fidip.io import run_directory
-from fidip.report.scoring import print_table, read_results
+from fidip.io import json as json_files
+from fidip.io.coco import read_results
+from fidip.report.scoring import print_table
 
 NAMES = ["AP", "AP50", "AP75", "AP(M)", "AP(L)", "AR", "AR50", "AR75", "AR(M)", "AR(L)"]
 TEST = "annotations/person_keypoints_validate_infant.json"
@@ -273,7 +274,7 @@ def test_nan_is_never_written(tmp_path, odd):
         with pytest.raises(
             RunError, match=r"json: metrics\.parts\.1\.1 is NaN or infinite; expected"
         ):
-            run_directory.write_json(file, content)
+            json_files.write_json(file, content)
         assert (file.read_bytes() if file.exists() else None) == before
     assert sorted(path.name for path in tmp_path.iterdir()) == ["old.json"]
 

@@ -12,8 +12,8 @@ from safetensors import safe_open
 from torch import nn
 
 from fidip import convert, evaluate, train
+from fidip.io.hashing import fingerprint
 from fidip.io.paths import config_dir
-from fidip.io.run_directory import fingerprint
 from fidip.nn import ConvHead, HRNet, PoseNet, load_weights, save_weights
 from fidip.nn.weights.model_zoo import bundled
 from fidip.nn.weights.tfjs import tfjs_files

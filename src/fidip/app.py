@@ -28,6 +28,7 @@ from PIL.Image import DecompressionBombError
 from PIL.Image import open as open_image
 
 from fidip.cli.loading import default_ckpt, load_predictor, zoo_entry
+from fidip.core.arrays import Image
 from fidip.core.errors import ConfigError, DataError, DiskError
 from fidip.core.progress import Progress
 from fidip.core.skeleton import COCO17
@@ -36,7 +37,7 @@ from fidip.inference.output_names import TABLE, name_inputs
 from fidip.inference.writers import FORMATS
 from fidip.io.drawing import SIDES, side_of
 from fidip.io.images import decode_rgb
-from fidip.io.video import SMALLEST, Image
+from fidip.io.video import SMALLEST
 from fidip.predict import camera_pipeline, damage_line, flips, pipeline_settings
 
 if TYPE_CHECKING:

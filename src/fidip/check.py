@@ -14,7 +14,6 @@ from typing import Any
 
 from omegaconf import DictConfig
 from rich.console import Console
-from rich.markup import escape
 from rich.progress import track
 from rich.table import Table
 
@@ -28,8 +27,8 @@ from fidip.data.validation import (
     examine_split,
     find_overlaps,
 )
-from fidip.io.json import read_json
-from fidip.io.run_directory import write_json
+from fidip.io.json import read_json, write_json
+from fidip.io.terminal import print_parts, text_table
 
 DOMAINS = ("real", "synthetic", "unknown")
 SHOWN = 3
@@ -87,44 +86,36 @@ def require_replaceable(out: Path) -> None:
 
 def show(root: Path, found: Sequence[Examination], overlaps: Sequence[Overlap]) -> None:
     """Print what there is, a row a split, and what was found, a row a kind of finding."""
-    console = Console()
-    if not console.is_terminal:
-        console.width = 160  # nothing to fit into
-    console.print(counts_table(found))
     findings = findings_table(root, found, overlaps)
-    if findings.row_count:
-        console.print(findings)
+    print_parts(counts_table(found), *[findings] * (findings.row_count > 0))
 
 
 def counts_table(found: Sequence[Examination]) -> Table:
     """What there is, a row a split."""
-    table = _table("split", "images", *DOMAINS, "people", "areas", "left out", "postures")
+    rows = []
     for split in found:
         domains = [split.images.get(domain, 0) for domain in DOMAINS]
         row = (split.name, sum(domains), *domains, split.people, split.areas)
-        table.add_row(*map(str, row), _counts(split.skipped), _counts(split.postures))
-    return table
+        rows.append([*row, _counts(split.skipped), _counts(split.postures)])
+    columns = ("split", "images", *DOMAINS, "people", "areas")
+    return text_table((*columns, "left out", "postures"), rows, unbroken=columns)
 
 
 def findings_table(root: Path, found: Sequence[Examination], overlaps: Sequence[Overlap]) -> Table:
     """What is wrong or odd, a row a kind of finding; files are told relative to ``root``."""
-    table = _table("split", "", "count", "what", "where")
-    rows = [(split.name, f.refused, f.kind, f.cases) for split in found for f in split.findings]
-    rows += [
+    found_rows = [
+        (split.name, f.refused, f.kind, f.cases) for split in found for f in split.findings
+    ]
+    found_rows += [
         (pair.first, pair.refused, f"images that {pair.second} has, too", pair.images)
         for pair in overlaps
     ]
-    for name, refused, kind, cases in rows:
-        verdict = "refused" if refused else "look"
-        table.add_row(name, verdict, str(len(cases)), kind, _first(cases, f"{root}/"))
-    return table
-
-
-def _table(*columns: str) -> Table:
-    table = Table()
-    for column in columns:
-        table.add_column(column, no_wrap=column not in ("where", "left out", "postures"))
-    return table
+    rows = [
+        (name, "refused" if refused else "look", len(cases), kind, _first(cases, f"{root}/"))
+        for name, refused, kind, cases in found_rows
+    ]
+    columns = ("split", "", "count", "what")
+    return text_table((*columns, "where"), rows, unbroken=columns)
 
 
 def _counts(numbers: Mapping[str, int]) -> str:
@@ -159,7 +150,7 @@ def _refused(found: Sequence[Examination], overlaps: Sequence[Overlap]) -> list[
 def _first(cases: Sequence[str], root: str) -> str:
     more = len(cases) - SHOWN
     shown = "\n".join(cases[:SHOWN]).replace(root, "")
-    return escape(shown + (f"\nand {more} more" if more > 0 else ""))
+    return shown + (f"\nand {more} more" if more > 0 else "")
 
 
 def _progress(looks: Iterator[Look], total: int, label: str) -> Iterable[Look]:

@@ -9,22 +9,20 @@ if __name__ == "__main__":
 
 import json
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
 from hydra.errors import HydraException
 from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from fidip.cli.loading import saved_config
 from fidip.core.errors import ConfigError, DamagedRunError, RunDataError, RunError
 from fidip.core.types import People
-from fidip.io.atomic import disk_errors, write_text_atomic
+from fidip.io.atomic import write_text_atomic, write_texts_atomic
+from fidip.io.coco import read_results
 from fidip.io.directories import output_folder
 from fidip.io.run_directory import RunDirectory
+from fidip.io.terminal import print_parts, text_table
 from fidip.metrics import annotations_to_coco, by_name, match_keypoints
 from fidip.report import (
     Comparison,
@@ -50,7 +48,6 @@ from fidip.report import (
     summary_rows,
     workspace,
 )
-from fidip.report.scoring import read_results
 
 AGREEMENT = 1e-6
 """Numbers of a run that are further from those that it reported are others."""
@@ -87,7 +84,7 @@ def compare(config: DictConfig) -> None:
         comparison = compare_runs(found.runs, match, config.against, config.rounds)
         if comparison.damaged and not comparison.intervals:
             raise RunError("; ".join(comparison.problems))
-        write_all(out, contents(found, comparison))
+        write_texts_atomic(out, contents(found, comparison))
         show(found, comparison)
         if config.to == "wandb":
             show_at_wandb(
@@ -96,20 +93,6 @@ def compare(config: DictConfig) -> None:
         print(_encodable(f"page: {(out / 'compare.html').resolve()}"))
     if found.damaged or comparison.damaged:
         raise SystemExit(SOME_FAILED)
-
-
-def write_all(out: Path, texts: dict[str, str]) -> None:
-    """Write files by name, all of them or none.
-
-    Raises:
-        DiskError: the disk is full; the files are as they were.
-    """
-    with disk_errors(out), TemporaryDirectory(prefix=".fidip-", dir=out) as folder:
-        for name, text in texts.items():
-            with disk_errors(out / name):
-                (Path(folder) / name).write_text(text, encoding="utf-8")
-        for name in texts:
-            (Path(folder) / name).replace(out / name)
 
 
 def contents(found: Found, comparison: Comparison) -> dict[str, str]:
@@ -129,13 +112,12 @@ def contents(found: Found, comparison: Comparison) -> dict[str, str]:
 def show(found: Found, comparison: Comparison) -> None:
     """Print the tables, and a line for whatever is missing from them."""
     runs = found.runs
-    console = Console()
-    if not console.is_terminal:
-        console.width = 160  # nothing to fit into
-    console.print(_table(summary_header(runs), summary_rows(runs, comparison), footnote(runs)))
+    rows = summary_rows(runs, comparison)
+    tables = [text_table(summary_header(runs), rows, caption=footnote(runs))]
     if comparison.differences:
         header, rows = difference_header(comparison), difference_rows(runs, comparison)
-        console.print(_table(header, rows, rule(runs, comparison)))
+        tables.append(text_table(header, rows, caption=rule(runs, comparison)))
+    print_parts(*tables)
     failed = {*found.damaged, *comparison.damaged}
     for line in (*comparison.problems, *found.repeats, *found.gaps, *found.damaged):
         print(_encodable(f"failed: {line}" if line in failed else line))
@@ -214,16 +196,6 @@ def _agree(found: dict[str, float | None], told: dict[str, float | None]) -> boo
     return all(
         a == b or (a is not None and b is not None and abs(a - b) < AGREEMENT) for a, b in pairs
     )
-
-
-def _table(header: list[str], rows: list[list[str]], caption: str) -> Table:
-    """A table of plain text, in which brackets are no markup."""
-    table = Table(caption=Text(caption), caption_justify="left")
-    for name in header:
-        table.add_column(Text(name), overflow="fold")  # a narrow window must not cut digits off
-    for row in rows:
-        table.add_row(*map(Text, row))
-    return table
 
 
 def _encodable(text: str) -> str:

@@ -20,8 +20,8 @@ from omegaconf import DictConfig, OmegaConf
 
 from fidip.core.errors import CheckpointError, ConfigError
 from fidip.io.atomic import require_file
+from fidip.io.hashing import fingerprint
 from fidip.io.paths import config_dir
-from fidip.io.run_directory import fingerprint
 from fidip.nn.weights.architecture import net_of
 from fidip.nn.weights.checkpoint_files import Weights, fill, read_weights, save_weights
 from fidip.nn.weights.tfjs import is_tfjs, tfjs_files

@@ -30,6 +30,7 @@ from fidip.data import (
     read_second_annotator,
     trained_on,
 )
+from fidip.io.coco import read_results
 from fidip.io.directories import output_folder, require_new
 from fidip.io.run_directory import RunDirectory, is_first_process
 from fidip.metrics import (
@@ -43,7 +44,6 @@ from fidip.metrics import (
 from fidip.nn.weights.checkpoint_files import load_weights, training_images
 from fidip.nn.weights.model_zoo import ONNX
 from fidip.report.scoring import (
-    read_results,
     require_finite,
     results_of,
     score_poses,

@@ -9,7 +9,6 @@ if __name__ == "__main__":
 
 import itertools
 import os
-import shutil
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -24,11 +23,11 @@ from fidip.core.errors import ConfigError, DataError
 from fidip.core.skeleton import COCO17
 from fidip.data import read_annotations
 from fidip.data.external_labels import Joints, Labelled, find_image, read_dlc, read_label_studio
-from fidip.io.atomic import atomic_path, disk_errors
+from fidip.io.atomic import copy_atomic
+from fidip.io.coco import annotation_file, annotation_record, person_category
 from fidip.io.directories import output_folder
 from fidip.io.images import decode_rgb
-from fidip.io.json import read_json
-from fidip.io.run_directory import write_json
+from fidip.io.json import read_json, write_json
 
 MARGIN = 0.25
 """Where no box is labelled it is the key points' extent and this much of it more, half on each side."""
@@ -39,7 +38,7 @@ FILLED = 0.53
 def labels(config: DictConfig) -> None:
     """Read labels, copy their images, and write the annotation file last."""
     source, out, split = Path(config.source), Path(config.out), str(config.split)
-    file = out / "annotations" / f"person_keypoints_{split}.json"
+    file = annotation_file(out, split)
     if file.exists():
         raise ConfigError(f"{file} exists; choose another split=NAME or out=DIR")
     joints = Joints(dict(config.joints or {}))
@@ -57,9 +56,8 @@ def labels(config: DictConfig) -> None:
     with (
         output_folder(out, [*names, f"annotations/{file.name}"]),
         copied(copies, out / "images" / split),
-        atomic_path(file) as part,
     ):
-        write_json(part, content)
+        write_json(file, content)
     print(read_annotations(file, out / "images" / split))
     if joints.unknown:
         print(f"left out, none of the {len(COCO17)}: {', '.join(joints.unknown)}")
@@ -148,9 +146,7 @@ def copied(copies: Mapping[Path, str], folder: Path) -> Iterator[None]:
         raise ConfigError(f"{there[0]} exists; choose another split=NAME or out=DIR")
     try:
         for path, copy in missing.items():
-            with disk_errors(copy):
-                copy.parent.mkdir(parents=True, exist_ok=True)
-                shutil.copyfile(path, copy)
+            copy_atomic(path, copy)
         yield
     except BaseException:
         for copy in missing.values():
@@ -181,19 +177,15 @@ def as_coco(
             )  # fmt: skip
         box = person.box_xywh if person.box_xywh is not None else box_around(person.keypoints)
         annotations.append(
-            {
-                "id": number,
-                "image_id": ids[path],
-                "category_id": 1,
-                "iscrowd": 0,
-                "bbox": box.round(3).tolist(),
-                "area": round(float(FILLED * box[2] * box[3]), 3),
-                "num_keypoints": int((person.keypoints[:, 2] > 0).sum()),
-                "keypoints": person.keypoints.round(3).ravel().tolist(),
-            }
+            annotation_record(
+                number,
+                ids[path],
+                box.round(3).tolist(),
+                round(float(FILLED * box[2] * box[3]), 3),
+                person.keypoints.round(3),
+            )
         )
-    category = {"id": 1, "name": "person", "keypoints": list(COCO17.joints)}
-    return {"images": images, "annotations": annotations, "categories": [category]}
+    return {"images": images, "annotations": annotations, "categories": [person_category()]}
 
 
 def box_around(keypoints: NDArray[np.float64]) -> NDArray[np.float64]:

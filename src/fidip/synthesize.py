@@ -14,6 +14,7 @@ from omegaconf import DictConfig
 from tqdm import tqdm
 
 from fidip.core.errors import ConfigError
+from fidip.io.coco import annotation_file
 from fidip.io.directories import output_folder
 from fidip.synth import Group, write_split
 from fidip.synth.appearance import Look
@@ -67,7 +68,7 @@ def _require_looks(preset: DictConfig, looks: Mapping[str, Look]) -> None:
 
 
 def _is_wanted(root: Path, split: str, force: bool, extra: tuple[str, ...] = ()) -> bool:
-    file = root / "annotations" / f"person_keypoints_{split}.json"
+    file = annotation_file(root, split)
     if force:
         file.unlink(missing_ok=True)
     elif file.exists() and extra and not extra_file(root, split).exists():

@@ -26,14 +26,9 @@ from fidip.cli.preflight import absent_weights, check, check_files
 from fidip.cli.sweep_jobs import run_job
 from fidip.core.types import Poses
 from fidip.io.atomic import write_text_atomic
-from fidip.io.run_directory import (
-    AUTO,
-    RunDirectory,
-    fingerprint,
-    is_first_process,
-    run_directory_for,
-    write_image,
-)
+from fidip.io.hashing import fingerprint
+from fidip.io.images import write_image
+from fidip.io.run_directory import AUTO, RunDirectory, is_first_process, run_directory_for
 from fidip.nn.weights.checkpoint_files import load_weights, training_images
 from fidip.report import contact_sheet, model_card
 from fidip.report.scoring import results_of, score_poses, write_results

@@ -10,9 +10,9 @@ if __name__ == "__main__":
 from collections.abc import Iterable
 
 from omegaconf import DictConfig
-from rich.console import Console
 from rich.table import Table
 
+from fidip.io.terminal import print_parts, text_table
 from fidip.nn.weights.model_zoo import ALIASES, Entry, entries, entry_of, fetch
 
 
@@ -21,26 +21,19 @@ def zoo(config: DictConfig) -> None:
     if config.fetch:
         print(fetch(entry_of(config.fetch, f"fetch={config.fetch}")))
         return
-    console = Console()
-    if not console.is_terminal:
-        console.width = 160  # nothing to fit into
-    console.print(table(entries().values()))
+    print_parts(table(entries().values()))
 
 
 def table(known: Iterable[Entry]) -> Table:
     """A row an entry."""
     aliases = ", ".join(f"zoo:{alias} is zoo:{name}" for alias, name in ALIASES.items())
     caption = f"ckpt=zoo:NAME; {aliases}; where they come from and their hashes: conf/zoo"
-    out = Table(caption=caption, box=None)
-    for column in ("name", "weights", "input", "MB", "licence", "state"):
-        out.add_column(column, justify="right" if column == "MB" else "left")
-    for entry in known:
-        width, height = entry.input_wh
-        size = str(entry.size_mb or "")
-        out.add_row(
-            entry.name, entry.title, f"{width}x{height}", size, entry.licence, entry.state
-        )  # fmt: skip
-    return out
+    columns = ("name", "weights", "input", "MB", "licence", "state")
+    rows = [
+        (e.name, e.title, "x".join(map(str, e.input_wh)), e.size_mb or "", e.licence, e.state)
+        for e in known
+    ]
+    return text_table(columns, rows, right=["MB"], box=None, caption=caption)
 
 
 @command("zoo")

@@ -60,7 +60,7 @@ def code(box: Box) -> dict[str, Any]:
         "instantiate": {"_target_": "hydra.utils.instantiate", "config": {"_target_": "os.system", "command": touch}},
         "a module of ours as a way": {"_target_": "fidip.io.run_directory.subprocess.run", "args": ["touch", path]},
         "Path of ours": {"_target_": "fidip.predict.Path.touch", "_args_": [{"_target_": "fidip.predict.Path", "_args_": [path]}]},
-        "a writer of ours": {"_target_": "fidip.io.run_directory.write_json", "path": {"_target_": "pathlib.Path", "_args_": [path]}, "content": 1},
+        "a writer of ours": {"_target_": "fidip.io.json.write_json", "path": {"_target_": "pathlib.Path", "_args_": [path]}, "content": 1},
         "a text for a writer": {"_target_": "fidip.io.atomic.write_text_atomic", "path": path, "text": "x"},
         "shutil of ours": {"_target_": "fidip.labels.shutil.copyfile", "src": evil, "dst": path},
         "torch of ours": {"_target_": "fidip.nn.weights.checkpoint_files.torch.load", "f": evil, "weights_only": False},

@@ -114,10 +114,10 @@ def test_numbers_that_are_not_finite(tmp_path, value):
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("", "cannot be read as JSON"),
-        ('{"modelTopology": {}, "weightsM', "cannot be read as JSON"),
-        ("[" * 100_000, "cannot be read as JSON"),
-        ("\udcff", "cannot be read as JSON"),
+        ("", "the file is empty"),
+        ('{"modelTopology": {}, "weightsM', "not valid JSON"),
+        ("[" * 100_000, "nested too deeply"),
+        ("\udcff", "not text in UTF-8"),
         ("[]", "not a TF.js model"),
         ('{"a": 1}', "not a TF.js model"),
         ('{"modelTopology": {}}', "weightsManifest is damaged (no weightsManifest)"),

@@ -7,7 +7,7 @@ import pytest
 
 from fidip.compare import contents, match
 from fidip.data import read_annotations
-from fidip.io.run_directory import write_json
+from fidip.io.json import write_json
 from fidip.metrics import describe_results
 from fidip.report import compare_runs, read_runs
 

@@ -19,14 +19,13 @@ from typing import Any
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
-from rich.console import Console
-from rich.table import Table
 
 from fidip.cli import explain
 from fidip.cli.preflight import check_one_run, require_some
 from fidip.core.errors import ConfigError, DataError, DiskError, RunError
-from fidip.io.json import read_object
-from fidip.io.run_directory import AUTO, RunDirectory, is_first_process, write_json
+from fidip.io.json import read_object, write_json
+from fidip.io.run_directory import AUTO, RunDirectory, is_first_process
+from fidip.io.terminal import print_parts, text_table
 
 
 @dataclass(frozen=True)
@@ -245,14 +244,11 @@ def differing(jobs: Sequence[Sequence[str]]) -> list[list[str]]:
 
 def show(jobs: Sequence[Job]) -> None:
     """Print how every job stands."""
-    table = Table("state", "settings", "folder")
+    rows = []
     for job, settings in zip(jobs, differing([job.key for job in jobs]), strict=True):
         state = f"{job.state}: {job.reason}" if job.reason else job.state
-        table.add_row(state, " ".join(settings), str(job.run.root))
-    console = Console()
-    if not console.is_terminal:
-        console.width = 200  # nothing to fit into
-    console.print(table)
+        rows.append([state, " ".join(settings), job.run.root])
+    print_parts(text_table(("state", "settings", "folder"), rows))
 
 
 def report(jobs: Sequence[Job]) -> int:

@@ -12,12 +12,11 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from fidip.core.arrays import Floats
 from fidip.core.types import ImageSize
 
-FloatArray = NDArray[np.float64]
 
-
-def clip_box(box_xywh: FloatArray, image_wh: ImageSize) -> FloatArray:
+def clip_box(box_xywh: Floats, image_wh: ImageSize) -> Floats:
     """The pixels of a box that lie inside the image.
 
     A box that starts left of or above the image is moved inside before its far side is cut, so
@@ -38,8 +37,8 @@ def clip_box(box_xywh: FloatArray, image_wh: ImageSize) -> FloatArray:
 
 
 def box_to_center_size(
-    box_xywh: FloatArray, aspect_ratio: float, padding: float = 1.25
-) -> tuple[FloatArray, FloatArray]:
+    box_xywh: Floats, aspect_ratio: float, padding: float = 1.25
+) -> tuple[Floats, Floats]:
     """The window around a box: grown to an aspect ratio, then padded.
 
     Args:
@@ -57,14 +56,14 @@ def box_to_center_size(
 
 
 def half_body_box(
-    joints: FloatArray,
+    joints: Floats,
     labelled: NDArray[np.bool_],
     upper_body: Sequence[int],
     upper: bool,
     aspect_ratio: float,
     *,
     padding: float = 1.5,
-) -> tuple[FloatArray, FloatArray] | None:
+) -> tuple[Floats, Floats] | None:
     """The window around the labelled joints of the upper or the lower body.
 
     Args:
@@ -91,8 +90,8 @@ def half_body_box(
 
 
 def crop_affine(
-    center: FloatArray, width: float, crop_wh: ImageSize, rotation_deg: float = 0.0
-) -> FloatArray:
+    center: Floats, width: float, crop_wh: ImageSize, rotation_deg: float = 0.0
+) -> Floats:
     """The similarity from image px to crop px that a window defines.
 
     The window's centre maps to the crop's centre and its ``width`` pixels to the crop's width.
@@ -124,7 +123,7 @@ def crop_affine(
     )
 
 
-def invert_affine(affine: FloatArray) -> FloatArray:
+def invert_affine(affine: Floats) -> Floats:
     """The (..., 2, 3) inverses of (..., 2, 3) affines.
 
     Raises:
@@ -134,7 +133,7 @@ def invert_affine(affine: FloatArray) -> FloatArray:
     return np.concatenate([linear, -linear @ affine[..., 2:]], axis=-1)
 
 
-def apply_affine(affine: FloatArray, xy: FloatArray) -> FloatArray:
+def apply_affine(affine: Floats, xy: Floats) -> Floats:
     """Map (..., N, 2) points by (..., 2, 3) affines; leading dimensions broadcast."""
-    moved: FloatArray = xy @ affine[..., :2].swapaxes(-1, -2) + affine[..., None, :, 2]
+    moved: Floats = xy @ affine[..., :2].swapaxes(-1, -2) + affine[..., None, :, 2]
     return moved

@@ -74,3 +74,12 @@ COCO17 = Skeleton(
     ),  # fmt: skip
     upper_body=(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10),
 )  # fmt: skip
+
+
+def _pair(joint: str) -> list[int]:
+    return [COCO17.joints.index(f"{side}_{joint}") for side in ("left", "right")]
+
+
+EYES, EARS, SHOULDERS, HIPS = map(_pair, ("eye", "ear", "shoulder", "hip"))
+"""(left, right) joint indices."""
+FACE = [COCO17.joints.index("nose"), *EYES, *EARS]

@@ -19,6 +19,7 @@ import numpy as np
 from fidip.core.errors import DataError
 from fidip.core.skeleton import COCO17
 from fidip.core.types import Annotation, ImageInfo, People
+from fidip.io.coco import PERSON
 from fidip.io.json import read_json
 from fidip.io.records import (
     RecordError,
@@ -37,8 +38,6 @@ from fidip.io.records import (
     try_records,
 )
 
-PERSON = 1
-"""``category_id`` of people in COCO and SyRIP."""
 CROWDS = "crowds"
 UNLABELLED = "without a labelled joint"
 NO_JOINTS = np.zeros((len(COCO17), 3))

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fidip.core.errors import DataError, DatasetMissingError
+from fidip.io.coco import PREFIX, annotation_file
 
-PREFIX = "person_keypoints_"
 OTHER_TASKS = ("captions_", "image_info_", "instances_", "panoptic_", "stuff_")
 """How COCO's annotation files without key points begin."""
 LONGEST_NAME = 200
@@ -48,7 +48,7 @@ def find_split(root: Path, name: str) -> Split:
     _require_plain(name)
     folder = annotations_of(root)
     nested = sorted((folder / name).glob(f"{PREFIX}*.json"))
-    found = [f for f in (folder / f"{PREFIX}{name}.json", folder / f"{name}.json") if f.is_file()]
+    found = [f for f in (annotation_file(root, name), folder / f"{name}.json") if f.is_file()]
     if not found and len(nested) > 1:
         raise DataError(
             f"{folder / name}: holds {len(nested)} files {PREFIX}*.json "

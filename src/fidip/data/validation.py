@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fidip.core.errors import DataError
-from fidip.core.skeleton import COCO17
+from fidip.core.skeleton import COCO17, EARS, EYES, HIPS, SHOULDERS
 from fidip.core.types import Annotation, ImageInfo
 from fidip.data.annotations import UNLABELLED, AnnotationFile, inspect_annotations
 from fidip.data.dataset import decode_image
@@ -30,7 +30,7 @@ THREADS = 2
 """Decoding images leaves the interpreter free."""
 MARGIN = 1.0
 """Labels may lie so many px outside of their image: annotators click on the border."""
-SAME_WAY = (((1, 2), (3, 4)), ((5, 6), (11, 12)))
+SAME_WAY = ((EYES, EARS), (SHOULDERS, HIPS))
 """(left, right) joints of eyes and ears, of shoulders and hips: parts that hardly turn apart."""
 WIDE = 1.5
 """Times the labelling noise that left and right must lie apart; less is a view from the side."""
@@ -161,7 +161,7 @@ def swapped_parts(keypoints: NDArray[np.float64], area: float) -> bool:
 
 
 def _opposed(
-    keypoints: NDArray[np.float64], area: float, upper: tuple[int, int], lower: tuple[int, int]
+    keypoints: NDArray[np.float64], area: float, upper: Sequence[int], lower: Sequence[int]
 ) -> bool:
     if not keypoints[[*upper, *lower], 2].all():
         return False

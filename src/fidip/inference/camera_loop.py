@@ -10,6 +10,7 @@ from time import perf_counter
 
 import numpy as np
 
+from fidip.core.arrays import Image
 from fidip.core.types import Poses
 from fidip.inference.concurrency import BackgroundConsumer, latest, prefetch
 from fidip.inference.overlay import Overlay, VideoWriter
@@ -17,7 +18,7 @@ from fidip.inference.person_selection import without_uncertain
 from fidip.inference.smoothing.chain import Step
 from fidip.inference.tracker import SinglePersonTracker
 from fidip.inference.webcam import Camera
-from fidip.io.video import Frame, Image
+from fidip.io.video import Frame
 
 WAITING = 2
 """Frames that wait to be drawn; more would only be late."""

@@ -9,10 +9,10 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from fidip.core.arrays import Floats
 from fidip.core.crop_window import CropWindow
-from fidip.core.skeleton import COCO17
+from fidip.core.skeleton import HIPS, SHOULDERS
 from fidip.core.types import ImageSize
-from fidip.inference.predictor import Floats
 
 SCALES = (1.0, 0.6)
 """Sizes of the windows that search an image, relative to the square around it."""
@@ -20,9 +20,6 @@ ROTATIONS = (0.0, 90.0, 180.0, 270.0)
 PADDING = 1.4
 """A window's width relative to its key points' extent: wrists and crowns lie inside the body's box,
 which is padded by 1.25."""
-
-SHOULDERS = [COCO17.joints.index(f"{side}_shoulder") for side in ("left", "right")]
-HIPS = [COCO17.joints.index(f"{side}_hip") for side in ("left", "right")]
 
 
 def search_windows(

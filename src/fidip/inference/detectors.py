@@ -15,17 +15,14 @@ from torchvision.models.detection import (
     fasterrcnn_mobilenet_v3_large_320_fpn,
 )
 
+from fidip.core.arrays import Floats, Image
 from fidip.core.errors import CheckpointError
 from fidip.inference.devices import torch_device
-from fidip.inference.predictor import Floats
+from fidip.io.coco import PERSON
 from fidip.nn.onnx_sessions import onnx_session
 
-Image = NDArray[np.uint8]
 Detections = tuple[Floats, NDArray[np.float32]]
 """(N, 4) boxes xywh in image px and their (N,) scores, surest first."""
-
-PERSON = 1
-"""COCO's number for people."""
 
 
 class Detector(Protocol):

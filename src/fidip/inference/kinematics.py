@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 from matplotlib.figure import Figure
 
+from fidip.core.arrays import Floats
 from fidip.core.skeleton import COCO17
 from fidip.core.track import Track
 from fidip.metrics import track_quality as motion
-from fidip.metrics.track_quality import Floats
 
 CONFIDENT = 0.3
 """Key points with less confidence, filled gaps among them, do not count."""

@@ -15,15 +15,14 @@ import matplotlib
 import numpy as np
 from numpy.typing import NDArray
 
+from fidip.core.arrays import Image
 from fidip.core.errors import DataError, shown
 from fidip.core.skeleton import COCO17
 from fidip.core.types import Poses
-from fidip.io.atomic import disk_errors
+from fidip.io.atomic import PartFile, disk_errors
 from fidip.io.audio import Sound
 from fidip.io.drawing import FAR, add_pose
 from fidip.io.video import av_name
-
-Image = NDArray[np.uint8]
 
 TICKS = 90_000
 """Time stamps of written videos are multiples of 1/90,000 s, MPEG's clock."""
@@ -221,12 +220,12 @@ class VideoWriter:
     def __init__(self, path: Path, sound: Path | None = None) -> None:
         self.path = path
         self._source = sound
-        self._part = path.with_name(f".{path.name}.part")
+        self._file = PartFile(path)
         with disk_errors(path):
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._part.touch()  # PyAV makes it with the first frame, which is late for an error
+            self._file.part.touch()  # PyAV makes it with the first frame, which is late for an error
             self._container = av.open(
-                av_name(self._part), "w", format="mp4", options={"movflags": "+faststart"}
+                av_name(self._file.part), "w", format="mp4", options={"movflags": "+faststart"}
             )
         self._video: av.VideoStream | None = None
         self._pts = -1
@@ -279,15 +278,15 @@ class VideoWriter:
                 if self._sound is not None:
                     self._sound.write(self._pts / TICKS)
                 self._container.close()
-                self._part.replace(self.path)
+                self._file.commit()
         finally:
-            self._part.unlink(missing_ok=True)
+            self._file.discard()
 
     def discard(self) -> None:
         """Remove what has been written."""
         with suppress(OSError, av.FFmpegError):
             self._container.close()
-        self._part.unlink(missing_ok=True)
+        self._file.discard()
 
     def __enter__(self) -> VideoWriter:
         return self

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections import deque
 from pathlib import Path
 
+from fidip.core.arrays import Image
 from fidip.core.progress import Progress, silent
 from fidip.core.track import Track
 from fidip.core.types import Poses
 from fidip.inference.concurrency import BackgroundConsumer, prefetch
 from fidip.inference.overlay import Overlay, VideoWriter
-from fidip.io.video import Image, Video
+from fidip.io.video import Video
 
 
 def draw_track(

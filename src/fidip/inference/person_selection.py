@@ -14,13 +14,15 @@ from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torchvision.ops import box_convert, box_iou
 
+from fidip.core.arrays import Floats
+from fidip.core.skeleton import FACE
 from fidip.core.types import Poses, keypoint_boxes
-from fidip.inference.predictor import Floats
-from fidip.metrics.oks import oks_per_joint
+from fidip.metrics.oks import prediction_oks
 
-FACE = (0, 1, 2, 3, 4)
 LIMBS = (
     (5, 6, 0.259), (5, 11, 0.288), (6, 12, 0.288), (5, 7, 0.186), (6, 8, 0.186), (7, 9, 0.146),
     (8, 10, 0.146), (11, 13, 0.245), (12, 14, 0.245), (13, 15, 0.246), (14, 16, 0.246),
@@ -93,9 +95,7 @@ def similarity(poses: Poses, other: Poses) -> Floats:
     """Return the (N,) OKS of poses with another (one row), relative to the mean area of both boxes."""
     areas = keypoint_boxes(poses.xy)[:, 2:].prod(axis=1)
     area = (areas + keypoint_boxes(other.xy)[:, 2:].prod()) / 2
-    labelled = np.concatenate([other.xy, np.ones((1, other.xy.shape[1], 1))], axis=2)
-    labelled = np.broadcast_to(labelled, (len(poses), *labelled.shape[1:]))
-    return np.asarray(oks_per_joint(poses.xy, labelled, area).mean(axis=1))
+    return prediction_oks(other.xy[0], poses.xy, area)
 
 
 def one_per_person(poses: Poses) -> Poses:
@@ -116,10 +116,8 @@ def one_per_person(poses: Poses) -> Poses:
 
 def _overlap(box: Floats, other: Floats) -> float:
     """Return the intersection over union of two boxes xywh."""
-    (corner, wh), (corner2, wh2) = np.split(box, 2), np.split(other, 2)
-    common = np.clip(np.minimum(corner + wh, corner2 + wh2) - np.maximum(corner, corner2), 0, None)
-    shared = float(common.prod())
-    return shared / max(float(wh.prod() + wh2.prod()) - shared, 1e-9)
+    boxes = box_convert(torch.from_numpy(np.stack([box, other])), "xywh", "xyxy")
+    return float(box_iou(boxes[:1], boxes[1:]))
 
 
 def _length(xy: Floats, a: int, b: int) -> float:

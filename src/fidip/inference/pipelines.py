@@ -36,7 +36,7 @@ from fidip.inference.smoothing import Chain, Filter
 from fidip.inference.tracker import SinglePersonTracker
 from fidip.inference.webcam import WEBCAM, Camera
 from fidip.inference.writers import FORMATS, write
-from fidip.io.run_directory import write_image
+from fidip.io.images import write_image
 from fidip.io.video import Video, read_photo
 
 Boxes = Mapping[Path, Sequence[NDArray[np.float64]]]

@@ -12,14 +12,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from fidip.codecs.base import Codec
+from fidip.core.arrays import Floats
 from fidip.core.crop_window import CropWindow
 from fidip.core.errors import CheckpointError, ConfigError
 from fidip.core.geometry import apply_affine, invert_affine
 from fidip.core.skeleton import COCO17
 from fidip.core.types import Poses
 from fidip.inference.runtime import Runtime
-
-Floats = NDArray[np.float64]
 
 
 class Predictor:

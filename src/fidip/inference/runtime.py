@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import shutil
 import sys
 from contextlib import suppress
 from importlib.util import find_spec
@@ -20,7 +18,7 @@ from fidip.core.errors import CheckpointError, ConfigError, DiskError
 from fidip.core.skeleton import COCO17
 from fidip.inference.devices import torch_device
 from fidip.inference.external_onnx import ExternalFile
-from fidip.io.atomic import disk_errors, require_folder
+from fidip.io.atomic import atomic_folder, require_folder
 from fidip.io.paths import cache_dir
 from fidip.nn import PoseNet, ViT
 from fidip.nn.onnx_sessions import onnx_session, read_facts, run_onnx, try_onnx
@@ -163,17 +161,9 @@ def cached_onnx(net: PoseNet, codec: Codec) -> Path:
     if not path.is_file():
         cache = f"cache {cache_dir()} (FIDIP_CACHE)"
         require_folder(folder, cache)
-        # Beside it and renamed, so that no other process reads half a file.
-        part = folder.with_name(f"{folder.name}.{os.getpid()}")
-        try:
-            with disk_errors(path, cache):
-                part.mkdir(parents=True, exist_ok=True)  # before the export, which takes a minute
-                print("exporting the network for ONNX Runtime, once ...", file=sys.stderr)
-                write_onnx(model, part / path.name)
-                shutil.rmtree(folder, ignore_errors=True)
-                part.replace(folder)
-        finally:
-            shutil.rmtree(part, ignore_errors=True)
+        with atomic_folder(folder, cache) as part:
+            print("exporting the network for ONNX Runtime, once ...", file=sys.stderr)
+            write_onnx(model, part / path.name)
     return path
 
 

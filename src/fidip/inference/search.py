@@ -10,15 +10,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from fidip.core.arrays import Image
 from fidip.core.types import Poses
 from fidip.inference.crop_windows import ROTATIONS, box_windows, search_windows, window_around
 from fidip.inference.detectors import NO_DETECTOR, Detector
 from fidip.inference.person_selection import Preference, infancy, one_per_person
 from fidip.inference.predictor import Predictor
-
-Image = NDArray[np.uint8]
 
 
 @dataclass(frozen=True)

@@ -7,12 +7,13 @@ from dataclasses import replace
 
 import numpy as np
 
+from fidip.core.arrays import Floats, Image
 from fidip.core.types import Poses
 from fidip.inference.crop_windows import ROTATIONS, held_to, window_around
 from fidip.inference.detectors import NO_DETECTOR, Detector
 from fidip.inference.person_selection import Preference, infancy, similarity
-from fidip.inference.predictor import Floats, Predictor
-from fidip.inference.search import FULL, QUICK, Image, choose, find_people
+from fidip.inference.predictor import Predictor
+from fidip.inference.search import FULL, QUICK, choose, find_people
 
 SHRINKAGE = 0.98
 """Least width of a tracked window relative to the one before; without it the window would close in on

@@ -1,4 +1,4 @@
-"""Files that are whole or not there: what a crash, a kill or a full disk must not tear."""
+"""Atomic writes: a crash, a kill or a full disk leaves the previous file, never a part of the new one."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 import shutil
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -21,7 +21,7 @@ NO_ROOM = 1 << 16
 
 
 @contextmanager
-def disk_errors(path: Path, setting: str | None = None, new: bool = False) -> Iterator[None]:
+def disk_errors(path: Path, setting: str | None = None) -> Iterator[None]:
     """Turn the errors of writing ``path`` into a ``DiskError``, whichever library raises them.
 
     Any error on a full disk counts as such: HDF5 and netCDF raise classes of their own for it.
@@ -29,7 +29,6 @@ def disk_errors(path: Path, setting: str | None = None, new: bool = False) -> It
     Args:
         path: the file or folder that is written.
         setting: what names the place, such as ``out=DIR``, for the message.
-        new: ``path`` is a new file, which is removed where the disk is full.
     """
     try:
         yield
@@ -40,9 +39,6 @@ def disk_errors(path: Path, setting: str | None = None, new: bool = False) -> It
         is_full = cause.errno in FULL if cause else not _has_room(path)
         if cause is None and not is_full:
             raise
-        if new and is_full:
-            with suppress(OSError):
-                path.unlink(missing_ok=True)
         why, remedy = "the disk is full", "make room"
         if cause is not None and not is_full:
             why = str(cause.strerror or cause).lower()
@@ -101,9 +97,43 @@ def require_room(folder: Path, size: int) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
+class PartFile:
+    """A file that is written beside its path, and gets its name when it is complete.
+
+    Attributes:
+        path: the final path.
+        part: the hidden file beside it to write to.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.part = path.with_name(f".{path.name}.part")
+
+    def commit(self) -> None:
+        """Give the part its final name; the file of that name is replaced.
+
+        Raises:
+            OSError: it cannot be renamed.
+        """
+        self.part.replace(self.path)
+
+    def discard(self) -> None:
+        """Remove the part, if there is one."""
+        with suppress(OSError):
+            self.part.unlink(missing_ok=True)
+
+
 @contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
-    """A path of the same name to write to; the file comes to ``path`` if all goes well.
+    """Yield a path of the same name to write to; its file moves to ``path`` if there was no error.
+
+    For writers that need a path, whose suffix may matter; ``write_atomic`` is for all others.
+
+    Args:
+        path: the file.
+
+    Yields:
+        A path in a temporary folder beside ``path``.
 
     Raises:
         DiskError: it cannot be written.
@@ -116,45 +146,93 @@ def atomic_path(path: Path) -> Iterator[Path]:
             part.replace(path)
 
 
-def write_atomic(
-    path: Path, write: Callable[[IO[bytes]], Any], previous: Path | None = None
-) -> None:
-    """Write a file beside ``path``, wait until the disk has it, and only then give it that name.
+@contextmanager
+def atomic_folder(folder: Path, setting: str | None = None) -> Iterator[Path]:
+    """Yield a new folder to write to; it replaces ``folder`` if there was no error.
 
     Args:
-        path: the file; what had its name before is replaced.
-        write: writes the contents to the open file.
+        folder: the folder; no other process ever sees a part of its files.
+        setting: as for ``disk_errors``.
+
+    Yields:
+        A temporary folder beside ``folder``.
+
+    Raises:
+        DiskError: it cannot be written.
+    """
+    with disk_errors(folder, setting):
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(prefix=f"{folder.name}.", dir=folder.parent) as outer:
+            part = Path(outer) / folder.name
+            part.mkdir()
+            yield part
+            shutil.rmtree(folder, ignore_errors=True)
+            part.replace(folder)
+
+
+def write_atomic(
+    path: Path,
+    write: Callable[[IO[bytes]], Any],
+    previous: Path | None = None,
+    is_synced: bool = True,
+) -> None:
+    """Write a file beside ``path``, and give it that name when it is complete.
+
+    Args:
+        path: the file; a file of that name is replaced.
+        write: writes the content to the open file.
         previous: the name that the old file gets; None to drop it.
+        is_synced: wait until the disk has the content, so that a crash of the machine cannot tear
+            the file either.
 
     Raises:
         DiskError: it cannot be written, as on a full disk; ``path`` is as it was.
     """
     require_file(path, shown(path))
-    part = path.with_name(f".{path.name}.part")
+    new = PartFile(path)
     try:
         with disk_errors(path):
             path.parent.mkdir(parents=True, exist_ok=True)
-            with part.open("wb") as file:
+            with new.part.open("wb") as file:
                 write(file)
                 file.flush()
-                os.fsync(file.fileno())
+                if is_synced:
+                    os.fsync(file.fileno())
             if previous is not None and path.is_file():
                 path.replace(previous)
-            part.replace(path)
-            _sync_folder(path.parent)
+            new.commit()
+            if is_synced:
+                _sync_folder(path.parent)
     except BaseException:
-        with suppress(OSError):
-            part.unlink(missing_ok=True)
+        new.discard()
         raise
 
 
 def write_text_atomic(path: Path, text: str) -> None:
-    """Write UTF-8 by ``write_atomic``."""
+    """Write a text in UTF-8; errors as of ``write_atomic``."""
     write_atomic(path, lambda file: file.write(text.encode()))
 
 
+def write_texts_atomic(folder: Path, texts: Mapping[str, str]) -> None:
+    """Write several files, all of them or none.
+
+    Args:
+        folder: their folder, which exists.
+        texts: the contents by file name.
+
+    Raises:
+        DiskError: one of them cannot be written; the files are as they were.
+    """
+    with disk_errors(folder), TemporaryDirectory(prefix=".fidip-", dir=folder) as temporary:
+        for name, text in texts.items():
+            with disk_errors(folder / name):
+                (Path(temporary) / name).write_text(text, encoding="utf-8")
+        for name in texts:
+            (Path(temporary) / name).replace(folder / name)
+
+
 def copy_atomic(source: Path, path: Path) -> None:
-    """Copy a file by ``write_atomic``."""
+    """Copy a file; errors as of ``write_atomic``."""
     with source.open("rb") as file:
         write_atomic(path, lambda copy: shutil.copyfileobj(file, copy))
 

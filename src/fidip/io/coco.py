@@ -1,23 +1,131 @@
-"""To and from COCO's dictionaries."""
+"""COCO's keypoint format: where its files are, and its dictionaries in both directions.
+
+SyRIP uses the same format. All dictionaries of the format are made here; ``fidip.data.annotations``
+reads annotation files of unknown quality.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from fidip.core.arrays import Floats, Ints
+from fidip.core.errors import DataError
 from fidip.core.skeleton import COCO17
 from fidip.core.types import Annotation, People, Poses, pose_scores, require_people
+from fidip.io.json import read_json
+from fidip.io.records import integer, number, numbers, parse_records
+
+PREFIX = "person_keypoints_"
+"""How the names of annotation files begin; the name of the split follows."""
+PERSON = 1
+"""``category_id`` of people in COCO and SyRIP."""
+
+
+def annotation_file(root: Path, split: str, folder: str = "annotations") -> Path:
+    """Return the path of the annotation file of a split.
+
+    Args:
+        root: folder of the dataset.
+        split: name of the split.
+        folder: of the annotation files, below ``root``.
+
+    Example:
+        >>> annotation_file(Path("data"), "train").as_posix()
+        'data/annotations/person_keypoints_train.json'
+    """
+    return root / folder / f"{PREFIX}{split}.json"
+
+
+def split_of(file: Path) -> str:
+    """Return the name of the split of an annotation file.
+
+    Example:
+        >>> split_of(Path("annotations/person_keypoints_train.json"))
+        'train'
+    """
+    return file.stem.removeprefix(PREFIX)
+
+
+def person_category() -> dict[str, Any]:
+    """Return the category of a person with the 17 joints; COCO counts joints from 1."""
+    return {
+        "id": PERSON,
+        "name": "person",
+        "keypoints": list(COCO17.joints),
+        "skeleton": [[a + 1, b + 1] for a, b in COCO17.limbs],
+    }
+
+
+def annotation_record(
+    id_: int,
+    image_id: int,
+    box_xywh: Sequence[float],
+    area: float,
+    keypoints: Floats,
+    is_crowd: bool = False,
+) -> dict[str, Any]:
+    """Return the annotation of a person.
+
+    Args:
+        id_: id of the annotation.
+        image_id: id of the image.
+        box_xywh: left, top, width and height in image px.
+        area: in px².
+        keypoints: (K, 3) x and y in image px, and v: 0 unlabelled, 1 occluded, 2 visible.
+        is_crowd: the box holds a crowd.
+
+    Example:
+        >>> person = annotation_record(7, 1, [0, 0, 20, 40], 500.0, np.array([[3.0, 4.0, 2.0]]))
+        >>> person["num_keypoints"], person["keypoints"]
+        (1, [3.0, 4.0, 2.0])
+    """
+    return {
+        "id": id_,
+        "image_id": image_id,
+        "category_id": PERSON,
+        "iscrowd": int(is_crowd),
+        "bbox": list(box_xywh),
+        "area": area,
+        "num_keypoints": int((keypoints[:, 2] > 0).sum()),
+        "keypoints": keypoints.ravel().tolist(),
+    }
+
+
+def result_record(image_id: int, keypoints: Floats, score: float) -> dict[str, Any]:
+    """Return the entry of a predicted person in a results file.
+
+    Args:
+        image_id: id of the image.
+        keypoints: (K, 3) x and y in image px, and confidence.
+        score: of the person.
+
+    Example:
+        >>> result_record(1, np.array([[3.0, 4.0, 0.9]]), 0.9)
+        {'image_id': 1, 'category_id': 1, 'keypoints': [3.0, 4.0, 0.9], 'score': 0.9}
+    """
+    return {
+        "image_id": image_id,
+        "category_id": PERSON,
+        "keypoints": keypoints.ravel().tolist(),
+        "score": score,
+    }
 
 
 def annotations_to_coco(people: People) -> dict[str, Any]:
-    """Return a COCO keypoint ground truth, so that any part of a file can be scored.
+    """Return the content of an annotation file.
 
-    It holds everyone in the file and all of its images: a pose that is found in a crowd, or where
-    someone has no labelled joint, does not count; one that is found on an image without people is
-    wrong.
+    It holds everyone in the file and all images: a predicted pose in a crowd, or of a person
+    without a labelled joint, is ignored; one in an image without people is wrong.
+
+    Args:
+        people: labelled people, with crowds and images without people.
+
+    Returns:
+        A dictionary with ``images``, ``annotations`` and ``categories``.
 
     Raises:
         TypeError: ``people`` is a plain sequence of annotations.
@@ -34,42 +142,42 @@ def annotations_to_coco(people: People) -> dict[str, Any]:
             for image in people.images
         ],
         "annotations": [
-            {
-                "id": a.id,
-                "image_id": a.image_id,
-                "category_id": 1,
-                "iscrowd": int(a.is_crowd),
-                "bbox": a.box_xywh.tolist(),
-                "area": a.area,
-                "num_keypoints": int((a.keypoints[:, 2] > 0).sum()),
-                "keypoints": a.keypoints.ravel().tolist(),
-            }
+            annotation_record(
+                a.id, a.image_id, a.box_xywh.tolist(), a.area, a.keypoints, a.is_crowd
+            )
             for a in (*people.labelled, *people.others)
         ],
-        "categories": [{"id": 1, "name": "person", "keypoints": list(COCO17.joints)}],
+        "categories": [person_category()],
     }
 
 
 def to_coco_results(poses: Poses) -> list[dict[str, Any]]:
-    """COCO results entries of poses, scored by ``pose_scores``."""
+    """Return the content of a results file, with people scored by ``pose_scores``.
+
+    Args:
+        poses: N people; their coordinates and confidences are rounded to 4 digits.
+
+    Returns:
+        N entries.
+    """
     triplets = np.concatenate([poses.xy, poses.scores[..., None]], axis=-1).round(4)
     return [
-        {
-            "image_id": int(image_id),
-            "category_id": 1,
-            "keypoints": keypoints.ravel().tolist(),
-            "score": float(score),
-        }
+        result_record(int(image_id), keypoints, float(score))
         for image_id, keypoints, score in zip(
             poses.image_ids, triplets, pose_scores(poses), strict=True
         )
     ]
 
 
-def from_coco_results(
-    results: Sequence[dict[str, Any]],
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]:
-    """(N, K, 2) key points in image px, (N,) scores and (N,) image ids of COCO results entries."""
+def from_coco_results(results: Sequence[dict[str, Any]]) -> tuple[Floats, Floats, Ints]:
+    """Return the values of the entries of a results file.
+
+    Args:
+        results: N entries.
+
+    Returns:
+        (N, K, 2) keypoints in image px, (N,) scores and (N,) image ids.
+    """
     keypoints = np.array([entry["keypoints"] for entry in results], dtype=np.float64)
     return (
         keypoints.reshape(-1, len(COCO17), 3)[..., :2],
@@ -78,8 +186,42 @@ def from_coco_results(
     )
 
 
+def read_results(path: Path) -> list[dict[str, Any]]:
+    """Read a results file.
+
+    Args:
+        path: a JSON list of ``{image_id, category_id, keypoints, score}``.
+
+    Returns:
+        The entries; other fields of the file are dropped.
+
+    Raises:
+        DataError: the file is missing, or holds something else.
+    """
+    results = read_json(path)
+    if not isinstance(results, list):
+        raise DataError(f"{path}: expected a list of results in COCO's keypoint format")
+    return parse_records(path, "result", results, _result)
+
+
+def _result(record: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "image_id": integer(record, "image_id"),
+        "category_id": integer(record, "category_id"),
+        "keypoints": numbers(record, "keypoints", 3 * len(COCO17)).tolist(),
+        "score": number(record, "score"),
+    }
+
+
 def area_source(annotations: Sequence[Annotation]) -> str:
-    """What the labelled areas are, which OKS is relative to: box areas make it laxer."""
+    """Return what the labelled areas are, which OKS is relative to: box areas make it laxer.
+
+    Args:
+        annotations: labelled people.
+
+    Returns:
+        ``box area`` or ``segment area``.
+    """
     boxes = np.array([a.box_xywh[2] * a.box_xywh[3] for a in annotations])
     areas = np.array([a.area for a in annotations])
     return "box area" if np.allclose(areas, boxes, rtol=0.01) else "segment area"

@@ -8,9 +8,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from fidip.core.arrays import Image
 from fidip.core.skeleton import COCO17, Skeleton
-
-Image = NDArray[np.uint8]
 
 # Okabe and Ito's bluish green, vermillion and blue: told apart by every kind of colour vision.
 SIDES = {"left": (0, 158, 115), "right": (213, 94, 0), "middle": (0, 114, 178)}

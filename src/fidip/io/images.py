@@ -6,9 +6,10 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from fidip.core.arrays import Image
 from fidip.core.errors import DataError, shown
+from fidip.io.atomic import write_atomic
 
 cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # our error says it in one line
 
@@ -17,7 +18,7 @@ TO_JPEG = "Convert it to JPEG, for example with 'heif-convert IN.heic OUT.jpg', 
 JPEG_QUALITY = 95
 
 
-def decode_rgb(data: bytes, path: Path) -> NDArray[np.uint8]:
+def decode_rgb(data: bytes, path: Path) -> Image:
     """Decode the bytes of an image file, turned as its EXIF orientation says.
 
     Grey images get three equal channels, alpha is dropped, 16 bits become 8, CMYK becomes RGB. Of
@@ -39,7 +40,7 @@ def decode_rgb(data: bytes, path: Path) -> NDArray[np.uint8]:
         raise DataError(f"{shown(path)}: is a HEIC image, which cannot be read. {TO_JPEG}")
     buffer = np.frombuffer(data, dtype=np.uint8)
     try:
-        image: NDArray[np.uint8] | None = cv2.imdecode(buffer, cv2.IMREAD_COLOR_RGB)
+        image: Image | None = cv2.imdecode(buffer, cv2.IMREAD_COLOR_RGB)
     except cv2.error as error:  # the header announces more pixels than OpenCV decodes
         raise DataError(
             f"{shown(path)}: cannot be decoded ({_reason(error)}); expected an image of at most "
@@ -50,8 +51,16 @@ def decode_rgb(data: bytes, path: Path) -> NDArray[np.uint8]:
     return image
 
 
-def encode_image(image: NDArray[np.uint8], suffix: str) -> bytes:
-    """Encode a (H, W, 3) uint8 RGB image in the format that a file suffix stands for.
+def encode_image(image: Image, suffix: str, quality: int = JPEG_QUALITY) -> bytes:
+    """Encode an image in the format that a file suffix stands for.
+
+    Args:
+        image: (H, W, 3) uint8 RGB.
+        suffix: such as ``.png``.
+        quality: of a JPEG, 0 to 100.
+
+    Returns:
+        The content of the image file.
 
     Raises:
         ValueError: the format cannot hold the image, or is unknown.
@@ -60,7 +69,7 @@ def encode_image(image: NDArray[np.uint8], suffix: str) -> bytes:
         >>> encode_image(np.zeros((8, 8, 3), np.uint8), ".jpg")[:2].hex()
         'ffd8'
     """
-    options = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY] if suffix in (".jpg", ".jpeg") else []
+    options = [cv2.IMWRITE_JPEG_QUALITY, quality] if suffix in (".jpg", ".jpeg") else []
     try:
         done, data = cv2.imencode(suffix, image[..., ::-1], options)
     except cv2.error as error:
@@ -68,6 +77,25 @@ def encode_image(image: NDArray[np.uint8], suffix: str) -> bytes:
     if not done:
         raise ValueError(f"{suffix}: cannot hold an image of shape {image.shape}")
     return data.tobytes()
+
+
+def write_image(
+    path: Path, image: Image, quality: int = JPEG_QUALITY, is_synced: bool = True
+) -> None:
+    """Write an image atomically in the format of the file's suffix, and create its folders.
+
+    Args:
+        path: the file.
+        image: (H, W, 3) uint8 RGB.
+        quality: of a JPEG, 0 to 100.
+        is_synced: as for ``write_atomic``.
+
+    Raises:
+        ValueError: the format cannot hold the image, or is unknown.
+        DiskError: the file cannot be written.
+    """
+    data = encode_image(image, path.suffix.lower(), quality)
+    write_atomic(path, lambda file: file.write(data), is_synced=is_synced)
 
 
 def _reason(error: cv2.error) -> str:

@@ -1,14 +1,20 @@
-"""JSON files of unknown origin: their content, or one line that says what is wrong with them."""
+"""Reading and writing of JSON files.
+
+Files that are read may be of unknown origin: the result is their content, or an error of one line.
+"""
 
 from __future__ import annotations
 
 import json
+import math
 import reprlib
 from collections import Counter
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from fidip.core.errors import DataError
+from fidip.core.errors import DataError, RunError
+from fidip.io.atomic import write_text_atomic
 
 AGAIN = "copy or export it again"
 
@@ -22,11 +28,31 @@ def read_json(path: Path, remedy: str = AGAIN) -> Any:
         path: the file.
         remedy: what to do about a damaged file, for the message.
 
+    Returns:
+        Nested dictionaries, lists, strings, numbers, booleans and None.
+
     Raises:
         DataError: the file is missing, unreadable, empty, not JSON, nested too deeply, or has a key
             twice in one object, of which either value may be meant.
     """
-    data = read_bytes(path)
+    return parse_json(read_bytes(path), path, remedy)
+
+
+def parse_json(data: bytes, path: Path, remedy: str = AGAIN) -> Any:
+    """Return the value of JSON; as ``read_json``.
+
+    Args:
+        data: JSON in UTF-8, UTF-16 or UTF-32.
+        path: the file that it is from, for the message.
+        remedy: as for ``read_json``.
+
+    Raises:
+        DataError: as ``read_json`` does for the content of a file.
+
+    Example:
+        >>> parse_json(b'{"a": [1, 2.5]}', Path("a.json"))
+        {'a': [1, 2.5]}
+    """
     if not data.strip():
         raise DataError(f"{path}: the file is empty; {remedy}")
     try:
@@ -73,6 +99,43 @@ def read_bytes(path: Path) -> bytes:
         raise DataError(f"{path}: cannot be read ({error.strerror})") from error
     except ValueError as error:  # a NUL or half a surrogate pair in its name
         raise DataError(f"{str(path)!a}: no file can have this name ({error})") from error
+
+
+def write_json(path: Path, content: object, compact: bool = False) -> None:
+    """Write a JSON file atomically, and create its folders.
+
+    Args:
+        path: the file.
+        content: what ``json.dumps`` takes.
+        compact: write everything on one line instead of indenting it.
+
+    Raises:
+        RunError: a number is NaN or infinite, for which JSON has no value. Nothing is written.
+        DiskError: the file cannot be written.
+    """
+    try:
+        text = json.dumps(content, indent=None if compact else 2, allow_nan=False)
+    except ValueError as error:
+        field = next(_not_finite(content, ""), "a number")
+        raise RunError(
+            f"{path}: {field} is NaN or infinite; expected finite numbers. Check for a training run "
+            "that diverged, or weights with NaN"
+        ) from error
+    write_text_atomic(path, text if compact else text + "\n")
+
+
+def _not_finite(content: object, name: str) -> Iterator[str]:
+    """Yield the dotted names of all numbers for which JSON has no value."""
+    if isinstance(content, float) and not math.isfinite(content):
+        yield name
+    if isinstance(content, Mapping):
+        content = list(content.items())
+    elif isinstance(content, list | tuple):
+        content = list(enumerate(content))
+    else:
+        return
+    for key, value in content:
+        yield from _not_finite(value, f"{name}.{key}".lstrip("."))
 
 
 class _TwiceError(Exception):

@@ -7,27 +7,24 @@ import errno
 import fcntl
 import hashlib
 import json
-import math
 import os
 import platform
 import shlex
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from fidip.core.errors import CheckpointError, RunError
-from fidip.io.atomic import disk_errors, is_intact, require_folder, write_atomic, write_text_atomic
-from fidip.io.images import encode_image
+from fidip.io.atomic import disk_errors, is_intact, require_folder, write_text_atomic
+from fidip.io.json import write_json
 from fidip.io.yaml import load_settings
 
 PACKAGES = ("torch", "pytorch-lightning", "hydra-core", "timm", "albumentations", "numpy")
@@ -382,48 +379,3 @@ def _commit() -> str | None:
     except OSError:
         return None
     return done.stdout.strip() or None
-
-
-def fingerprint(files: Sequence[Path]) -> str:
-    """SHA-256 over the bytes of files in the order given."""
-    digest = hashlib.sha256()
-    for file in files:
-        digest.update(file.read_bytes())
-    return digest.hexdigest()
-
-
-def write_json(path: Path, content: object) -> None:
-    """Write readable JSON, folders included.
-
-    Raises:
-        RunError: a number is NaN or infinite, for which JSON has no value. Nothing is written.
-    """
-    try:
-        text = json.dumps(content, indent=2, allow_nan=False)
-    except ValueError as error:
-        field = next(_not_finite(content, ""), "a number")
-        raise RunError(
-            f"{path}: {field} is NaN or infinite; expected finite numbers. Look for a training that "
-            "diverged or weights that are no numbers"
-        ) from error
-    write_text_atomic(path, text + "\n")
-
-
-def _not_finite(content: object, name: str) -> Iterator[str]:
-    """The dotted names of all numbers that JSON has no value for."""
-    if isinstance(content, float) and not math.isfinite(content):
-        yield name
-    if isinstance(content, Mapping):
-        content = list(content.items())
-    elif isinstance(content, list | tuple):
-        content = list(enumerate(content))
-    else:
-        return
-    for key, value in content:
-        yield from _not_finite(value, f"{name}.{key}".lstrip("."))
-
-
-def write_image(path: Path, image: NDArray[np.uint8]) -> None:
-    """Write a (H, W, 3) uint8 RGB image in the format of the file's suffix, folders included."""
-    data = encode_image(image, path.suffix.lower())
-    write_atomic(path, lambda file: file.write(data))

@@ -11,13 +11,11 @@ import av
 import numpy as np
 from av.container import InputContainer
 from av.video.stream import VideoStream
-from numpy.typing import NDArray
 
+from fidip.core.arrays import Image
 from fidip.core.errors import DataError, shown
 from fidip.io.images import decode_rgb
 from fidip.io.media_files import check_readable
-
-Image = NDArray[np.uint8]
 
 SMALLEST, LARGEST = 16, 65_500
 """Sides in px: no person is visible in less, and JPEG holds no more."""

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fidip.core.types import Annotation, People, require_people
-from fidip.io.coco import annotations_to_coco
+from fidip.io.coco import annotations_to_coco, result_record
 from fidip.metrics.assignment import UNMATCHED, match_people
 from fidip.metrics.keypoint_ap import evaluate_keypoints
 from fidip.metrics.oks import instance_oks
@@ -68,12 +68,7 @@ def _common(
 
 def _as_result(person: Annotation) -> dict[str, Any]:
     """A labelled person as a COCO result of score 1."""
-    return {
-        "image_id": person.image_id,
-        "category_id": 1,
-        "keypoints": person.keypoints.ravel().tolist(),
-        "score": 1.0,
-    }
+    return result_record(person.image_id, person.keypoints, 1.0)
 
 
 def _whose(second: Sequence[Annotation], people: Sequence[Annotation]) -> NDArray[np.int64]:

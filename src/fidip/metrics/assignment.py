@@ -8,8 +8,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from fidip.core.arrays import Floats
 from fidip.core.types import Annotation
-from fidip.metrics.oks import Floats, instance_oks
+from fidip.metrics.oks import instance_oks
 
 UNMATCHED = -1
 

@@ -12,7 +12,7 @@ import numpy as np
 from scipy.optimize import minimize
 from scipy.special import expit, logit
 
-from fidip.metrics.oks import Floats
+from fidip.core.arrays import Floats
 
 BINS = 10
 CLIP = 0.01

@@ -10,8 +10,7 @@ from numba import njit
 from numpy.typing import NDArray
 from pycocotools.cocoeval import COCOeval
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
+from fidip.core.arrays import Floats, Ints
 
 EPSILON = float(np.spacing(1))  # what COCO's evaluation adds to the number of detections
 

@@ -25,9 +25,10 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from fidip.core.arrays import Floats
 from fidip.core.skeleton import COCO17
 from fidip.core.types import Annotation
-from fidip.metrics.oks import Floats, labels, oks_per_joint
+from fidip.metrics.oks import labels, oks_per_joint
 
 KINDS = ("good", "jitter", "inversion", "swap", "miss")
 GOOD, NEAR = 0.85, 0.5

@@ -8,19 +8,25 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fidip.core.arrays import Floats
 from fidip.core.errors import DataError
 from fidip.core.skeleton import COCO17
 from fidip.core.types import Annotation, People, Poses, require_people
-from fidip.io.coco import annotations_to_coco, area_source, from_coco_results, to_coco_results
+from fidip.io.coco import (
+    PERSON,
+    annotations_to_coco,
+    area_source,
+    from_coco_results,
+    to_coco_results,
+)
 from fidip.metrics.assignment import UNMATCHED, match_people
 from fidip.metrics.calibration import Calibration, reliability
 from fidip.metrics.error_kinds import KINDS, error_kinds
 from fidip.metrics.joints import joint_ap, torso_errors
 from fidip.metrics.keypoint_ap import evaluate_keypoints
-from fidip.metrics.oks import Floats, instance_oks, labels, oks_per_joint, pck
+from fidip.metrics.oks import instance_oks, labels, oks_per_joint, pck
 from fidip.metrics.slices import describe_slices
 
-PERSON = 1
 PCK_SHARES = (0.05, 0.1, 0.2)
 ROUNDS = 1000
 SLICE_ROUNDS = 300

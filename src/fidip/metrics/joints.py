@@ -8,17 +8,15 @@ from typing import Any
 import numpy as np
 from pycocotools.cocoeval import Params
 
-from fidip.core.skeleton import COCO17
+from fidip.core.arrays import Floats, Ints
+from fidip.core.skeleton import COCO17, HIPS, SHOULDERS
 from fidip.core.types import People, require_people
 from fidip.io.coco import from_coco_results
-from fidip.metrics.coco_bootstrap import Area, Ints, match_joints
+from fidip.metrics.coco_bootstrap import Area, match_joints
 from fidip.metrics.keypoint_ap import Number
-from fidip.metrics.oks import Floats, labels, oks_per_joint
+from fidip.metrics.oks import labels, oks_per_joint
 
 PARAMS = Params("keypoints")  # thresholds and limits of COCO's evaluation
-
-SHOULDERS = [COCO17.joints.index(f"{side}_shoulder") for side in ("left", "right")]
-HIPS = [COCO17.joints.index(f"{side}_hip") for side in ("left", "right")]
 
 
 def joint_ap(results: Sequence[dict[str, Any]], people: People) -> dict[str, Number]:

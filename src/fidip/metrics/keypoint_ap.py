@@ -12,7 +12,8 @@ import numpy as np
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
-from fidip.metrics.coco_bootstrap import Area, Floats, Matches, draw_images
+from fidip.core.arrays import Floats
+from fidip.metrics.coco_bootstrap import Area, Matches, draw_images
 
 Number = float | None
 Interval = tuple[float, float]

@@ -7,10 +7,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from fidip.core.arrays import Floats, Ints
 from fidip.core.skeleton import COCO17, Skeleton
 from fidip.core.types import Annotation, Poses
-
-Floats = NDArray[np.float64]
 
 
 def oks_per_joint(
@@ -66,7 +65,7 @@ def oks_nms(
         while len(order):
             best, order = order[0], order[1:]
             kept.append(int(best))
-            order = order[_likeness(poses, areas, best, order) <= threshold]
+            order = order[_similarity(poses, areas, best, order) <= threshold]
     return np.array(kept, dtype=np.int64)
 
 
@@ -96,7 +95,7 @@ def soft_oks_nms(
         for _ in range(min(limit, len(rows))):
             best, order = order[0], order[1:]
             kept.append(int(best))
-            left = left[1:] * np.exp(-(_likeness(poses, areas, best, order) ** 2) / threshold)
+            left = left[1:] * np.exp(-(_similarity(poses, areas, best, order) ** 2) / threshold)
             again = _best_first(left)
             order, left = order[again], left[again]
     return np.array(kept, dtype=np.int64)
@@ -111,13 +110,29 @@ def _best_first(scores: Floats) -> NDArray[np.int64]:
     return order
 
 
-def _likeness(poses: Poses, areas: Floats, one: np.int64, others: NDArray[np.int64]) -> Floats:
-    """(M,) mean similarity of one pose and M others over all joints."""
-    labelled = np.concatenate([poses.xy[one], np.ones((poses.xy.shape[1], 1))], -1)
-    mean_areas = (areas[one] + areas[others]) / 2
-    similarity = oks_per_joint(poses.xy[others], labelled[None], mean_areas)
-    likeness: Floats = similarity.mean(1)
-    return likeness
+def _similarity(poses: Poses, areas: Floats, one: np.int64, others: Ints) -> Floats:
+    return prediction_oks(poses.xy[one], poses.xy[others], (areas[one] + areas[others]) / 2)
+
+
+def prediction_oks(xy: Floats, others: Floats, areas: Floats) -> Floats:
+    """Return the OKS between a predicted pose and other predicted poses, over all joints.
+
+    Args:
+        xy: (K, 2) keypoints in px.
+        others: (M, K, 2) keypoints in px.
+        areas: (M,) area in px² for each pair, such as the mean of the two people's areas.
+
+    Returns:
+        (M,) values from 0 to 1.
+
+    Example:
+        >>> pose = np.zeros((17, 2))
+        >>> prediction_oks(pose, np.stack([pose, pose + 1e6]), np.full(2, 100.0))
+        array([1., 0.])
+    """
+    labelled = np.concatenate([xy, np.ones((len(xy), 1))], -1)
+    similarity: Floats = oks_per_joint(others, labelled[None], areas).mean(1)
+    return similarity
 
 
 def labels(annotations: Sequence[Annotation]) -> tuple[Floats, Floats, Floats]:

@@ -30,7 +30,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fidip.metrics.coco_bootstrap import Floats, Ints, Matches, draw_images
+from fidip.core.arrays import Floats, Ints
+from fidip.metrics.coco_bootstrap import Matches, draw_images
 from fidip.metrics.keypoint_ap import NAMES, Interval, percentile_intervals
 
 LEVEL = 0.05

@@ -7,16 +7,10 @@ spaced or not. Lengths are told in torso lengths, so that no figure depends on t
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 
-from fidip.core.skeleton import COCO17
-
-Floats = NDArray[np.float64]
-Mask = NDArray[np.bool_]
-
-SHOULDERS = [COCO17.joints.index(f"{side}_shoulder") for side in ("left", "right")]
-HIPS = [COCO17.joints.index(f"{side}_hip") for side in ("left", "right")]
+from fidip.core.arrays import Floats, Mask
+from fidip.core.skeleton import HIPS, SHOULDERS
 
 LONGEST_LAG = 10.0
 """Frames that a lag is looked for in, before and after."""

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import json
+import reprlib
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from fidip.core.errors import CheckpointError, ConfigError
+from fidip.core.errors import CheckpointError, ConfigError, DataError
+from fidip.io.json import parse_json
 
 FACTS = "fidip"
 """Name under which a file keeps what it expects and gives."""
@@ -93,9 +94,11 @@ def read_facts(session: Any, path: Path) -> dict[str, Any] | None:
     if text is None:
         return None
     try:
-        facts = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise CheckpointError(f"{path}: its metadata are not JSON; export it again") from error
+        facts = parse_json(text.encode(), path, "export it again")
+    except DataError as error:
+        raise CheckpointError(f"{error} (metadata)") from error
     if not isinstance(facts, dict):
-        raise CheckpointError(f"{path}: its metadata are no JSON object; export it again")
+        raise CheckpointError(
+            f"{path}: its metadata are {reprlib.repr(facts)}; expected a JSON object. Export it again"
+        )
     return facts

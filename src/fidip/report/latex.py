@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from fidip.report.comparison import Comparison
+from fidip.report.formatting import show_interval
 from fidip.report.runs import Run, by_experiment, mean_and_spread
 from fidip.report.tables import (
     COLUMNS,
@@ -49,7 +50,7 @@ def latex_table(runs: list[Run], comparison: Comparison) -> str:
     for name, group in groups.items():
         cells = [_number(mean_and_spread(group, column), best[column]) for column in COLUMNS]
         interval = interval_of(group, comparison)
-        ends = "--" if interval is None else f"{interval[0]:.3f} to {interval[1]:.3f}"
+        ends = show_interval(interval, "--")
         lines.append([escape(name), str(len(group)), *cells, ends])
     header = ["Experiment", "Seeds", *COLUMNS, r"AP, 95\,\% interval"]
     caption = f"Keypoint detection: {escape(footnote(runs))} Bold is the highest mean, no verdict."

@@ -8,7 +8,7 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader
 
-from fidip.report.tables import show_interval
+from fidip.report.formatting import show_interval, show_number
 
 
 def model_card(
@@ -25,7 +25,7 @@ def model_card(
         start=Path(str(start)).name if start else None,
         monitor=config["callbacks"]["checkpoints"]["monitor"],
         recipe=_recipe(config, environment, results),
-        number=lambda value: "n/a" if value is None else f"{value:.3f}",
+        number=show_number,
         interval=show_interval,
     )
 

@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 
 from fidip.core.errors import DataError
 from fidip.core.types import Annotation, Poses
+from fidip.io.coco import read_results
 from fidip.io.drawing import draw_pose, sheet, spread
 from fidip.io.images import decode_rgb
-from fidip.io.json import read_json
+from fidip.io.run_directory import RunDirectory
 from fidip.report.runs import Run
 
 SURE = 0.1
@@ -74,7 +75,7 @@ def _read_image(path: Path) -> NDArray[np.uint8] | None:
 
 
 def _best_by_image(run: Run) -> dict[int, NDArray[np.float64]]:
-    entries = read_json(run.root / "predictions.json")
+    entries = read_results(RunDirectory(run.root).predictions)
     return {
         e["image_id"]: np.array(e["keypoints"]).reshape(-1, 3)
         for e in sorted(entries, key=lambda e: e["score"])

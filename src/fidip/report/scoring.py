@@ -7,22 +7,20 @@ from typing import Any
 
 import numpy as np
 from omegaconf import DictConfig
-from rich.console import Console
-from rich.table import Table
 
-from fidip.core.errors import CheckpointError, DataError
-from fidip.core.skeleton import COCO17
+from fidip.core.errors import CheckpointError
 from fidip.core.types import People, Poses
-from fidip.io.json import read_json
-from fidip.io.records import integer, number, numbers, parse_records
-from fidip.io.run_directory import RunDirectory, write_json
+from fidip.io.json import write_json
+from fidip.io.run_directory import RunDirectory
+from fidip.io.terminal import print_parts, text_table
 from fidip.metrics import (
     Calibration,
     describe_poses,
     describe_results,
     to_coco_results,
 )
-from fidip.report.diagnosis_tables import diagnosis, show_interval, show_number
+from fidip.report.diagnosis_tables import diagnosis
+from fidip.report.formatting import show_interval, show_number
 
 GROUND_TRUTH = "ground truth"
 
@@ -56,27 +54,6 @@ def score_results(
     return {"box_source": boxes, **describe_results(results, people, source)}
 
 
-def read_results(path: Path) -> list[dict[str, Any]]:
-    """A COCO key point results file: a list of image_id, category_id, keypoints and score.
-
-    Raises:
-        DataError: the file is missing or something else.
-    """
-    results = read_json(path)
-    if not isinstance(results, list):
-        raise DataError(f"{path}: expected a list of results in COCO's key point format")
-    return parse_records(path, "result", results, _result)
-
-
-def _result(record: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "image_id": integer(record, "image_id"),
-        "category_id": integer(record, "category_id"),
-        "keypoints": numbers(record, "keypoints", 3 * len(COCO17)).tolist(),
-        "score": number(record, "score"),
-    }
-
-
 def results_of(scores: dict[str, Any], config: DictConfig, **facts: Any) -> dict[str, Any]:
     """The content of ``results.json``."""
     about = {"experiment": config.name, "group": config.group, "seed": config.seed}
@@ -101,17 +78,17 @@ def print_table(scores: dict[str, Any]) -> None:
         f"{_predicted(scores)}, {scores['box_source']} boxes, OKS by {scores['area_source']}"
         + (f", LEAKAGE: trained on {leaked} of the images" if leaked else "")
     )
-    table = Table("", "value", "95 % interval over images")
-    for name, value in scores["metrics"].items():
-        table.add_row(name, show_number(value), show_interval(scores["intervals"].get(name)))
+    intervals = scores["intervals"]
+    rows = [
+        [name, show_number(value), show_interval(intervals.get(name), "")]
+        for name, value in scores["metrics"].items()
+    ]
     if "second_annotator" in scores:
         second = scores["second_annotator"]
         name = f"AP, second annotator ({second['images']} of {scores['images']} images)"
-        table.add_row(name, show_number(second["AP"]), show_interval(second["interval"]))
-    console = Console(width=80)
-    console.print(table)
-    for part in diagnosis(scores):
-        console.print(part, highlight=False)
+        rows.append([name, show_number(second["AP"]), show_interval(second["interval"], "")])
+    table = text_table(("", "value", "95 % interval over images"), rows)
+    print_parts(table, *diagnosis(scores), width=80)
 
 
 def _predicted(scores: dict[str, Any]) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 
 from fidip.metrics import NAMES, Difference, Interval
 from fidip.report.comparison import Comparison
+from fidip.report.formatting import show_interval, show_signed
 from fidip.report.runs import Run, by_experiment, mean_and_spread
 
 COLUMNS = ("AP", "AP50", "AP75", "AR")
@@ -210,13 +211,3 @@ def interval_of(group: list[Run], comparison: Comparison) -> Interval | None:
         return comparison.intervals[group[0].experiment]["AP"]
     own = group[0].results["intervals"].get("AP") if len(group) == 1 else None
     return None if own is None else (own[0], own[1])
-
-
-def show_signed(value: float) -> str:
-    """With its sign, which what rounds to zero has not."""
-    shown = f"{value:+.3f}"
-    return shown if float(shown) else shown[1:]
-
-
-def show_interval(interval: Interval | None) -> str:
-    return "n/a" if interval is None else f"{interval[0]:.3f} to {interval[1]:.3f}"

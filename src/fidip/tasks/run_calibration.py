@@ -10,9 +10,10 @@ from pytorch_lightning.utilities import rank_zero_only
 
 from fidip.core.errors import RunError
 from fidip.core.types import Annotation, Poses
-from fidip.io.json import read_json
+from fidip.io.hashing import fingerprint
+from fidip.io.json import read_json, write_json
 from fidip.io.records import RecordError, number
-from fidip.io.run_directory import RunDirectory, fingerprint, write_json
+from fidip.io.run_directory import RunDirectory
 from fidip.metrics import Calibration, fit_calibration, instance_oks, pose_scores
 
 

@@ -8,14 +8,10 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 
+from fidip.core.arrays import Floats, Mask, Scores
 from fidip.core.errors import ConfigError
 from fidip.core.track import Track
-
-Floats = NDArray[np.float64]
-Scores = NDArray[np.float32]
-Mask = NDArray[np.bool_]
 
 Step = Callable[[float, Floats, Scores], tuple[Floats, Scores]]
 """Takes the next frame's time in s, key points (K, 2) in image px, NaN where unknown, and

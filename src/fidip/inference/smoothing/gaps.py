@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.interpolate import PchipInterpolator
 
+from fidip.core.arrays import Floats, Mask
 from fidip.core.track import Track
-from fidip.inference.smoothing.chain import Floats, Mask
 
 
 def short_gaps(times: Floats, known: Mask, longest: float) -> Mask:

@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from fidip.core.arrays import Floats, Scores
 from fidip.core.track import Track
-from fidip.inference.smoothing.chain import Floats, RunningSize, Scores, Step, known_in, usual_size
+from fidip.inference.smoothing.chain import RunningSize, Step, known_in, usual_size
 from fidip.inference.smoothing.gaps import short_gaps
 
 START_STD = (1.0, 5.0, 50.0)

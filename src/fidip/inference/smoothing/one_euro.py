@@ -6,16 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fidip.core.arrays import Floats, Mask, Scores
 from fidip.core.track import Track
-from fidip.inference.smoothing.chain import (
-    Floats,
-    Mask,
-    RunningSize,
-    Scores,
-    Step,
-    apply_step,
-    known_in,
-)
+from fidip.inference.smoothing.chain import RunningSize, Step, apply_step, known_in
 
 
 @dataclass(frozen=True)

@@ -8,16 +8,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
+from fidip.core.arrays import Floats, Mask, Scores
 from fidip.core.track import Track
-from fidip.inference.smoothing.chain import (
-    Floats,
-    Mask,
-    RunningSize,
-    Scores,
-    Step,
-    known_in,
-    usual_size,
-)
+from fidip.inference.smoothing.chain import RunningSize, Step, known_in, usual_size
 
 MEDIAN_TO_STD = 0.849
 """Standard deviation in x and in y by the median distance, of normal noise: 1 / sqrt(2 ln 2)."""

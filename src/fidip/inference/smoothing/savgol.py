@@ -8,8 +8,8 @@ import numpy as np
 from scipy.interpolate import make_interp_spline
 from scipy.signal import savgol_filter
 
+from fidip.core.arrays import Floats
 from fidip.core.track import Track
-from fidip.inference.smoothing.chain import Floats
 from fidip.inference.smoothing.gaps import FillGaps
 
 

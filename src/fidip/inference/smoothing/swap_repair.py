@@ -7,17 +7,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from fidip.core.arrays import Floats, Mask, Scores
 from fidip.core.skeleton import COCO17
 from fidip.core.track import Track
-from fidip.inference.smoothing.chain import (
-    Floats,
-    Mask,
-    RunningSize,
-    Scores,
-    Step,
-    known_in,
-    usual_size,
-)
+from fidip.inference.smoothing.chain import RunningSize, Step, known_in, usual_size
 
 PAIRS = np.array(COCO17.flip_pairs)
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from fidip.core.skeleton import COCO17
 from fidip.core.types import Poses
+from fidip.io.coco import result_record
 
 DECIMALS = {"time_s": 6, "x": 3, "y": 3, "score": 4}
 
@@ -39,10 +40,9 @@ def coco_entries(poses: Poses) -> Iterator[dict[str, Any]]:
     for row in np.flatnonzero(poses.known.any(axis=1)).tolist():
         yield {
             **{name: values[row] for name, values in columns.items()},
-            "image_id": int(poses.image_ids[row]),
-            "category_id": 1,
-            "keypoints": triplets[row].ravel().tolist(),
-            "score": float(poses.scores[row].mean()),
+            **result_record(
+                int(poses.image_ids[row]), triplets[row], float(poses.scores[row].mean())
+            ),
         }
 
 

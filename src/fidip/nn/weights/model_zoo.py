@@ -8,7 +8,6 @@ weights are asked for. ``bundled:NAME`` stands for a file that ships with the pa
 from __future__ import annotations
 
 import difflib
-import hashlib
 import os
 import shutil
 import sys
@@ -19,9 +18,10 @@ from pathlib import Path
 
 from omegaconf import OmegaConf
 
-from fidip.core.errors import CheckpointError, ConfigError
+from fidip.core.errors import CheckpointError, ConfigError, DiskError
 from fidip.core.types import ImageSize
-from fidip.io.atomic import disk_errors, require_folder
+from fidip.io.atomic import disk_errors, require_folder, write_text_atomic
+from fidip.io.hashing import fingerprint
 from fidip.io.paths import cache_dir, config_dir
 
 ZOO, BUNDLED, HUB = "zoo:", "bundled:", "huggingface:"
@@ -166,8 +166,8 @@ def _require_cache(entry: Entry) -> None:
 
 def _remember(entry: Entry, found: str) -> None:
     """Record the hash of a file; a cache that others filled may be read-only, and does without."""
-    with suppress(OSError):
-        _record(entry.path).write_text(f"{found}  {entry.file}\n", encoding="utf-8")
+    with suppress(DiskError):
+        write_text_atomic(_record(entry.path), f"{found}  {entry.file}\n")
 
 
 def bundled(name: str) -> Path:
@@ -176,7 +176,7 @@ def bundled(name: str) -> Path:
     Raises:
         CheckpointError: there are none of that name.
     """
-    folder = Path(str(files("fidip") / "weights"))
+    folder = Path(str(files("fidip") / "nn" / "weights" / "bundled"))
     path = folder / f"{name.replace('-', '_')}.safetensors"
     if not path.is_file():
         names = ", ".join(sorted(p.stem for p in folder.glob("*.safetensors"))) or "none"
@@ -216,7 +216,7 @@ def _check(entry: Entry, path: Path) -> str:
     Raises:
         CheckpointError: it is another.
     """
-    record, found = _record(entry.path), _sha256(path)
+    record, found = _record(entry.path), fingerprint([path])
     recorded = record.read_text(encoding="utf-8").split()[:1] if record.is_file() else []
     expected = entry.sha256 or next(iter(recorded), None)
     if expected is None:
@@ -239,14 +239,6 @@ def _is_checked(path: Path) -> bool:
     record = _record(path)
     both = path.is_file() and record.is_file()
     return both and path.stat().st_ctime_ns <= record.stat().st_mtime_ns
-
-
-def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
 
 
 def _reason(error: Exception) -> str:

@@ -6,7 +6,6 @@ Only numbers are read: the graph itself is not executed, and TensorFlow is not n
 from __future__ import annotations
 
 import hashlib
-import json
 import math
 import re
 from dataclasses import dataclass
@@ -17,7 +16,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from fidip.core.errors import CheckpointError
+from fidip.core.errors import CheckpointError, DataError
+from fidip.io.json import read_json
 
 PUBLISHED = {
     "df8cbde44d00f533ccc4916a7c6ebc17316532fb3fadad114ec667fef22872e9":
@@ -105,12 +105,9 @@ def tfjs_files(path: Path) -> tuple[Path, ...]:
 def read_manifest(path: Path) -> list[Group]:
     """Return what the JSON file says of shards and tensors; errors as of ``read_tfjs``."""
     try:
-        content = json.loads(path.read_bytes())
-    except (OSError, ValueError, RecursionError) as error:
-        raise CheckpointError(
-            f"{path}: cannot be read as JSON ({_reason(error)}); expected the JSON of a TF.js graph "
-            "model. Get the file again"
-        ) from error
+        content = read_json(path, "get the file again")
+    except DataError as error:
+        raise CheckpointError(str(error)) from error
     if not isinstance(content, dict) or "modelTopology" not in content:
         raise CheckpointError(
             f"{path}: not a TF.js model; expected JSON with modelTopology and weightsManifest. "

@@ -23,10 +23,9 @@ import torch
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
+from fidip.core.arrays import Floats
 from fidip.core.skeleton import COCO17
 from fidip.synth.body.body_model import BODY_FILE, Body, HandShapes, ShapeSpace, hand_arrays
-
-Floats = NDArray[np.float64]
 
 # The phenotype ranges that look like newborns to about six months, and like grown-ups.
 PHENOTYPES: dict[str, dict[str, tuple[float, float]]] = {

@@ -17,7 +17,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from fidip.core.arrays import Floats
 
 BODY_FILE = Path(__file__).parents[1] / "assets" / "body.npz"
 _WEIGHT_STEPS = 255

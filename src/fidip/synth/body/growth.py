@@ -7,11 +7,9 @@ heads, so age chooses it; the whole is then scaled to the length of that age.
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from fidip.core.arrays import Floats
 from fidip.synth.body.body_model import Body
-
-Floats = NDArray[np.float64]
 
 MONTHS = (-2.0, 0.0, 3.0, 6.0, 9.0, 12.0)
 """Ages of the tables below, months from term; -2 is 32 weeks of gestation."""

@@ -9,11 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from fidip.core.arrays import Floats
 from fidip.synth.body.body_model import Body
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

@@ -17,12 +17,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from fidip.core.arrays import Floats, Ints
 from fidip.core.errors import ConfigError, DataError
 from fidip.synth.body.body_model import Body, ShapeSpace, default_body
 from fidip.synth.body.smpl_file import PARENTS, SHARED, read_smpl
-
-Floats = NDArray[np.float64]
-Indices = NDArray[np.int64]
 
 GROUPS = ("infant", "adult")
 COMPONENTS = 8
@@ -96,7 +94,7 @@ class SmplBody(Body):
     corrections: NDArray[np.float32]
 
     @cached_property
-    def _chain(self) -> tuple[Indices, Indices]:
+    def _chain(self) -> tuple[Ints, Ints]:
         """Our bones of joints 1 to 21 and of their parents."""
         bones = np.array([self.index[name] for name in _BONES])
         return bones[1:], bones[np.array(PARENTS[1:])]
@@ -172,7 +170,7 @@ def _shapes(rest: Floats, regressor: Floats, skeleton: Body) -> ShapeSpace:
     return ShapeSpace(whole[0], whole[1:])
 
 
-def _parents(skeleton: Body) -> Indices:
+def _parents(skeleton: Body) -> Ints:
     """Parents of our bones as SMPL's joints are linked; the bones between them carry nothing."""
     links = {_BONES[j]: _BONES[PARENTS[j]] for j in reversed(range(1, SHARED)) if j not in (10, 11)}
     for name in skeleton.bones[1:]:

@@ -6,12 +6,10 @@ from pathlib import Path
 from zipfile import BadZipFile
 
 import numpy as np
-from numpy.typing import NDArray
 
+from fidip.core.arrays import Ints
 from fidip.core.errors import DataError
 from fidip.synth.body.safe_pickle import Array, read_pickle
-
-Indices = NDArray[np.int64]
 
 _KEYS = ("v_template", "shapedirs", "J_regressor", "weights", "kintree_table", "f")
 SHARED = 22
@@ -78,7 +76,7 @@ def _check_array(array: Array, shape: tuple[int | None, ...], name: str) -> None
         raise DataError(f"{name} holds values that are not finite")
 
 
-def _check_joints(parents: Indices, file: Path) -> None:
+def _check_joints(parents: Ints, file: Path) -> None:
     known = tuple(parents[1:SHARED].tolist()) == PARENTS[1:]
     if not known or (parents[SHARED:] >= np.arange(len(parents))[SHARED:]).any():
         raise DataError(

@@ -9,9 +9,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from fidip.core.arrays import Pixels
 from fidip.synth.appearance import Look
-
-Pixels = NDArray[np.float32]
 
 
 def any_sensor(look: Look, style: np.random.Generator) -> float:

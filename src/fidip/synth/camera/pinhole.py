@@ -9,12 +9,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from numba import njit
-from numpy.typing import NDArray
 
+from fidip.core.arrays import Floats
 from fidip.synth.pose.rotation import cross
 from fidip.synth.render.mesh import from_origin
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,15 +6,13 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
+from fidip.core.arrays import Floats
 from fidip.synth.appearance import Look
 from fidip.synth.camera.pinhole import Camera, look_at
 from fidip.synth.pose.posture import POSTURES
 from fidip.synth.render.mesh import Mesh, bounds
 from fidip.synth.render.raster import inverse_depth
-
-Floats = NDArray[np.float64]
 
 _FILM_DIAGONAL_MM = 43.27
 _VIEWS = 12  # tried

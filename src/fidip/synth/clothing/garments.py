@@ -10,16 +10,13 @@ from dataclasses import dataclass
 
 import numpy as np
 from numba import njit
-from numpy.typing import NDArray
 
+from fidip.core.arrays import Floats, Pixels
 from fidip.synth.appearance import Look
 from fidip.synth.body.body_model import Body
 from fidip.synth.clothing.palette import any_skin
 from fidip.synth.clothing.texture import Material, any_material, linear, noise, put_rows, skin_tone
 from fidip.synth.render.mesh import Mesh, from_origin, lifted
-
-Floats = NDArray[np.float64]
-Pixels = NDArray[np.float32]
 
 LOWER, UPPER, FEET, HEAD = range(4)
 _NOWHERE = -0.05

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from fidip.core.arrays import Floats
 from fidip.synth.clothing.texture import Material, linear
 
-Floats = NDArray[np.float64]
 Range = tuple[float, float]
 
 _WHITE_D65 = np.array([0.95047, 1.0, 1.08883])

@@ -8,8 +8,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
-Pixels = NDArray[np.float32]
+from fidip.core.arrays import Floats, Pixels
 
 PATTERNS = ("plain", "mottled", "stripes", "checks", "dots", "planks", "patches")
 

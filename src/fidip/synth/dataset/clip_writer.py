@@ -14,17 +14,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fidip.core.errors import ConfigError
-from fidip.io.atomic import disk_errors
+from fidip.io.atomic import atomic_path, disk_errors
+from fidip.io.coco import annotation_file, annotation_record, person_category
 from fidip.synth.appearance import Look
 from fidip.synth.body.own_body import OwnBody, body_of
 from fidip.synth.camera.pinhole import Camera
-from fidip.synth.dataset.split_writer import note, person_category
+from fidip.synth.dataset.split_writer import note
 from fidip.synth.dataset.work_queue import Progress, Record, finish, run_jobs
 from fidip.synth.pose.motion import LONGEST
 from fidip.synth.pose.posture import POSTURES
 from fidip.synth.scene.clip import Frame, Scene, draw_scene
 
-Floats = NDArray[np.float64]
 Ticks = NDArray[np.int64]
 
 TIME_BASE = Fraction(1, 90_000)
@@ -110,7 +110,7 @@ def write_clips(
     with disk_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
     jobs = _jobs(folder, split, parts, looks, size_wh, seed, own)
-    file = root / "annotations" / f"person_keypoints_{split}.json"
+    file = annotation_file(root, split)
     records = run_jobs(make_clip, jobs, workers, file, split, progress)
     content = {
         "info": {"description": note(own), "seed": seed},
@@ -138,8 +138,8 @@ def make_clip(job: _Job) -> Record:
             frames.append(replace(frame, picture=replace(frame.picture, image=nothing)))
             yield frame.picture.image
 
-    with disk_errors(job.path, new=True):
-        encode(job.path, watched(), ticks, job.kind.fps, job.size_wh)
+    with atomic_path(job.path) as part:
+        encode(part, watched(), ticks, job.kind.fps, job.size_wh)
     return _record(job, scene, frames, ticks)
 
 
@@ -242,15 +242,7 @@ def _video(job: _Job, camera: Camera, frames: int) -> dict[str, Any]:
 
 def _annotation(number: int, frame: Frame) -> dict[str, Any]:
     """The person of a frame; every frame has one, so image and annotation share their number."""
-    keypoints = np.round(frame.picture.keypoints, 3)
-    return {
-        "id": number,
-        "image_id": number,
-        "category_id": 1,
-        "iscrowd": 0,
-        "bbox": list(frame.picture.box_xywh),
-        "area": frame.picture.area,
-        "num_keypoints": int((keypoints[:, 2] > 0).sum()),
-        "keypoints": keypoints.ravel().tolist(),
-        "keypoints_3d": np.round(frame.joints, 5).ravel().tolist(),
-    }
+    picture = frame.picture
+    keypoints = np.round(picture.keypoints, 3)
+    person = annotation_record(number, number, picture.box_xywh, picture.area, keypoints)
+    return {**person, "keypoints_3d": np.round(frame.joints, 5).ravel().tolist()}

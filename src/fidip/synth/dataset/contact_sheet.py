@@ -7,15 +7,17 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from fidip.core.arrays import Image
 from fidip.io.atomic import disk_errors
-from fidip.io.drawing import Image, draw_pose, sheet, spread
+from fidip.io.coco import annotation_file
+from fidip.io.drawing import draw_pose, sheet, spread
+from fidip.io.images import write_image
 from fidip.io.json import read_json
-from fidip.synth.dataset.work_queue import write_image
 
 
 def contact_sheet(root: Path, split: str, out: Path, count: int = 48, columns: int = 8) -> None:
     """Draw images spread evenly over a split at twice their size; hidden joints are rings."""
-    file = root / "annotations" / f"person_keypoints_{split}.json"
+    file = annotation_file(root, split)
     content = read_json(file)
     images, annotations = content["images"], content["annotations"]
     tiles = [

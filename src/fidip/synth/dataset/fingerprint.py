@@ -17,6 +17,9 @@ from typing import Any
 import numpy as np
 
 from fidip.core.errors import DatasetMissingError, FidipError
+from fidip.io.atomic import write_text_atomic
+from fidip.io.coco import PREFIX, split_of
+from fidip.io.json import read_object
 
 INFANT_BENCH = Path(__file__).parents[1] / "assets" / "infant_bench.json"
 TOLERANCE = 1e-3 + 1e-9
@@ -45,11 +48,11 @@ class Comparison:
 def fingerprints(root: Path) -> Fingerprints:
     """SHA-256 of the files and annotations of all stills in ``root``, and their key points, by split and file name."""
     out: Fingerprints = {}
-    for file in sorted(root.glob("annotations/person_keypoints_*.json")):
-        content = json.loads(file.read_text(encoding="utf-8"))
+    for file in sorted(root.glob(f"annotations/{PREFIX}*.json")):
+        content = read_object(file)
         if "videos" in content:
             continue
-        split = file.stem.removeprefix("person_keypoints_")
+        split = split_of(file)
         names = {image["id"]: image["file_name"] for image in content["images"]}
         for annotation in content["annotations"]:
             name = f"{split}/{names[annotation['image_id']]}"
@@ -60,7 +63,7 @@ def fingerprints(root: Path) -> Fingerprints:
             }
     if not out:
         raise DatasetMissingError(
-            f"{root}: no annotations/person_keypoints_*.json; give the out=DIR of fidip synthesize"
+            f"{root}: no annotations/{PREFIX}*.json; give the out=DIR of fidip synthesize"
         )
     return out
 
@@ -100,10 +103,10 @@ def main() -> int:
         found = fingerprints(args.root)
         if args.record:
             lines = (f"{json.dumps(name)}: {json.dumps(one)}" for name, one in found.items())
-            args.record.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
+            write_text_atomic(args.record, "{\n" + ",\n".join(lines) + "\n}\n")
             print(f"{args.record}: {len(found)} images")
             return 0
-        result = compare(json.loads(INFANT_BENCH.read_text(encoding="utf-8")), found)
+        result = compare(read_object(INFANT_BENCH), found)
     except FidipError as error:
         print(error, file=sys.stderr)
         return 2

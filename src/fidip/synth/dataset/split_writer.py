@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 from zlib import crc32
 
 import numpy as np
 
 from fidip.core.errors import ConfigError
-from fidip.core.skeleton import COCO17
 from fidip.io.atomic import disk_errors
+from fidip.io.coco import annotation_file, annotation_record, person_category
+from fidip.io.images import write_image
+from fidip.io.json import write_json
 from fidip.synth.appearance import Look
 from fidip.synth.body.own_body import OwnBody, body_of
 from fidip.synth.dataset.work_queue import (
@@ -19,8 +20,6 @@ from fidip.synth.dataset.work_queue import (
     Record,
     finish,
     run_jobs,
-    write_image,
-    write_json,
 )
 from fidip.synth.labels.clinical import check_names, extra_file, extra_points, with_extra_points
 from fidip.synth.labels.labels3d import write_sidecar
@@ -99,7 +98,7 @@ def write_split(
         folder.mkdir(parents=True, exist_ok=True)
     jobs = _jobs(root, split, parts, looks, size_wh, seed, more_labels, own, extra)
     jobs = [job for job in jobs if first is None or job.seed[-1] < first]
-    file = root / "annotations" / f"person_keypoints_{split}.json"
+    file = annotation_file(root, split)
     records = run_jobs(make_image, jobs, workers, file, split, progress)
     content = {
         "info": {"description": note(own), "seed": seed},
@@ -108,7 +107,9 @@ def write_split(
         "annotations": [r["annotation"] for r in records],
     }
     if extra:
-        write_json(extra_file(root, split), with_extra_points(content, records, extra))
+        write_json(
+            extra_file(root, split), with_extra_points(content, records, extra), compact=True
+        )
     finish(file, content)
     return file
 
@@ -158,7 +159,7 @@ def make_image(job: _Job) -> Record:
     body = body_of(job.part.group, job.own)
     stage = set_stage(body, job.part.group, job.look, job.size_wh, rng)
     picture = capture(stage, job.look, rng)
-    write_image(job.path, picture.image, picture.quality)
+    write_image(job.path, picture.image, picture.quality, is_synced=False)
     if job.sidecar is not None:
         write_sidecar(job.sidecar, body, stage, picture, job.dense)
     record = _record(job, picture)
@@ -179,25 +180,11 @@ def _record(job: _Job, picture: Picture) -> Record:
     }
     if job.sidecar is not None:
         image["look"] = job.part.look
-    keypoints = np.round(picture.keypoints, 3)
-    annotation = {
-        "id": job.image_id + 1,  # pycocotools takes a match with id 0 for none
-        "image_id": job.image_id,
-        "category_id": 1,
-        "iscrowd": 0,
-        "bbox": list(picture.box_xywh),
-        "area": picture.area,
-        "num_keypoints": int((keypoints[:, 2] > 0).sum()),
-        "keypoints": keypoints.ravel().tolist(),
-    }
+    annotation = annotation_record(
+        job.image_id + 1,  # pycocotools takes a match with id 0 for none
+        job.image_id,
+        picture.box_xywh,
+        picture.area,
+        np.round(picture.keypoints, 3),
+    )
     return {"image": image, "annotation": annotation}
-
-
-def person_category() -> dict[str, Any]:
-    """The COCO category of a person with the 17 joints."""
-    return {
-        "id": 1,
-        "name": "person",
-        "keypoints": list(COCO17.joints),
-        "skeleton": [[a + 1, b + 1] for a, b in COCO17.limbs],
-    }

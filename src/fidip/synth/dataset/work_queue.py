@@ -15,11 +15,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import cv2
-import numpy as np
-from numpy.typing import NDArray
 
-from fidip.io.atomic import disk_errors, write_text_atomic
+from fidip.io.atomic import disk_errors
 from fidip.io.directories import output_folder
+from fidip.io.json import write_json
 
 Job = TypeVar("Job")
 Record = dict[str, Any]
@@ -62,25 +61,8 @@ def run_jobs(
 
 def finish(file: Path, content: dict[str, Any]) -> None:
     """Write an annotation file, all of it or nothing, and drop the journal of its jobs."""
-    write_json(file, content)
+    write_json(file, content, compact=True)
     _journal(file).unlink()
-
-
-def write_json(file: Path, content: dict[str, Any]) -> None:
-    """Write a file, all of it or nothing."""
-    write_text_atomic(file, json.dumps(content))
-
-
-def write_image(file: Path, image: NDArray[np.uint8], quality: int = 95) -> None:
-    """Write a (H, W, 3) RGB image as JPEG.
-
-    Raises:
-        DiskError: it cannot be written; OpenCV would not say so.
-    """
-    pixels = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
-    jpeg = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
-    with disk_errors(file, new=True):
-        file.write_bytes(jpeg.tobytes())
 
 
 def _journal(file: Path) -> Path:

@@ -13,15 +13,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fidip.core.arrays import Floats
 from fidip.core.errors import ConfigError
 from fidip.core.skeleton import COCO17
+from fidip.io.coco import annotation_file
 from fidip.synth.body.body_model import Body
 from fidip.synth.dataset.work_queue import Record
 from fidip.synth.labels.projection import flesh, label
 from fidip.synth.render.raster import draw
 from fidip.synth.scene.stage import Stage
-
-Floats = NDArray[np.float64]
 
 POINTS = {
     "palm": ("left_palm", "right_palm"),
@@ -45,7 +45,7 @@ def check_names(names: tuple[str, ...]) -> None:
 
 def extra_file(root: Path, split: str) -> Path:
     """The second annotation file of a split, in a folder that readers of the first do not look at."""
-    return root / "annotations_extra" / f"person_keypoints_{split}.json"
+    return annotation_file(root, split, "annotations_extra")
 
 
 def extra_points(body: Body, stage: Stage, names: tuple[str, ...]) -> Floats:

@@ -7,13 +7,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from fidip.io.atomic import disk_errors
+from fidip.io.atomic import write_atomic
 from fidip.synth.body.body_model import Body
 from fidip.synth.clothing.garments import Outfit
 from fidip.synth.render.raster import draw, silhouette
 from fidip.synth.scene.stage import Picture, Stage
-
-Floats = NDArray[np.float64]
 
 OCCLUDERS = ("nothing", "self", "object", "person", "frame")
 """What hides a joint, by the number in ``occluder``."""
@@ -85,6 +83,4 @@ def pixel_labels(stage: Stage) -> dict[str, NDArray[np.generic]]:
 def write_sidecar(path: Path, body: Body, stage: Stage, picture: Picture, dense: bool) -> None:
     """Write the joint labels, and with ``dense`` the masks and the depth, as npz."""
     labels = joint_labels(body, stage, picture) | (pixel_labels(stage) if dense else {})
-    with disk_errors(path, new=True):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        np.savez_compressed(path, **labels)  # type: ignore[arg-type]
+    write_atomic(path, lambda file: np.savez_compressed(file, **labels), is_synced=False)  # type: ignore[arg-type]

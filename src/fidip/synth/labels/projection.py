@@ -5,10 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from fidip.core.arrays import Floats
 from fidip.synth.camera.pinhole import Camera
 from fidip.synth.render.raster import Surface
-
-Floats = NDArray[np.float64]
 
 # How deep each COCO joint lies under the surface that shows it, metres, for a body of 0.7 m: the face's
 # points lie on the skin, a hip under a thick layer and its nappy.

@@ -9,10 +9,10 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from fidip.core.arrays import Floats
 from fidip.synth.body.body_model import Body
 from fidip.synth.render.mesh import bounds, vertex_normals
 
-Floats = NDArray[np.float64]
 Rows = NDArray[np.intp]
 
 _STEP = 4  # every fourth vertex of a limb: a cut of a centimetre is wider than that

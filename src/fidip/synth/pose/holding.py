@@ -13,6 +13,7 @@ from functools import cached_property, lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from fidip.core.arrays import Floats
 from fidip.synth.body.body_model import Body
 from fidip.synth.pose.collision import reaches_under
 from fidip.synth.pose.ik import SIGN, Touch, joint, lay_hand
@@ -20,8 +21,6 @@ from fidip.synth.pose.joint_angles import UP, perpendicular, pose_rotations, tru
 from fidip.synth.pose.posture import Angles, draw_angles
 from fidip.synth.pose.rotation import about
 from fidip.synth.render.mesh import vertex_normals
-
-Floats = NDArray[np.float64]
 
 _STANDING = Angles(
     bend=(-4, 10), lean=(-5, 5), twist=(-6, 6), nod=(5, 28), turn=(-15, 15), raise_=(35, 50), reach=(60, 85),

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
-from numpy.typing import NDArray
 
+from fidip.core.arrays import Floats
 from fidip.synth.body.body_model import Body
 from fidip.synth.pose.joint_angles import (
     UP,
@@ -20,8 +20,6 @@ from fidip.synth.pose.joint_angles import (
     unit,
 )
 from fidip.synth.pose.rotation import about, to_vector
-
-Floats = NDArray[np.float64]
 
 SIGN = {"L": 1.0, "R": -1.0}
 _STRETCH = 0.985  # of the arm's length: the elbow stays a little bent

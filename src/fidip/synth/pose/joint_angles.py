@@ -7,13 +7,11 @@ angles mean the same thing for every body shape, whatever its rest pose.
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
+from fidip.core.arrays import Floats
 from fidip.synth.body.body_model import Body
 from fidip.synth.pose.posture import POSTURES, Drawn, Posture, draw_angles
 from fidip.synth.pose.rotation import about, cross, of_vector, to_vector
-
-Floats = NDArray[np.float64]
 
 LEFT, BACK, UP = np.eye(3)
 SIDES = (("L", 1.0), ("R", -1.0))

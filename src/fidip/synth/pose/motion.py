@@ -11,13 +11,11 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 
 import numpy as np
-from numpy.typing import NDArray
 
+from fidip.core.arrays import Floats
 from fidip.synth.body.body_model import Body
 from fidip.synth.pose.joint_angles import penetration, pose_rotations, trunk_rotation
 from fidip.synth.pose.posture import POSTURES, Angles, Drawn
-
-Floats = NDArray[np.float64]
 
 LONGEST = 60.0  # seconds for which kicks are drawn
 _ANGLES = tuple(f.name for f in fields(Angles))

@@ -9,9 +9,8 @@ import math
 
 import numpy as np
 from numba import njit
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from fidip.core.arrays import Floats
 
 _SMALL = 1e-3  # radians, below which a series is more exact
 

@@ -9,12 +9,10 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from fidip.core.arrays import Floats, Pixels
 from fidip.synth.pose.rotation import cross
 from fidip.synth.render.mesh import Mesh, bounds, join
 from fidip.synth.render.raster import Surface, depth_map
-
-Floats = NDArray[np.float64]
-Pixels = NDArray[np.float32]
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,7 +8,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from fidip.core.arrays import Floats
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,11 +8,9 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from fidip.core.arrays import Floats, Pixels
 from fidip.synth.camera.pinhole import Camera
 from fidip.synth.render.mesh import Mesh, join
-
-Floats = NDArray[np.float64]
-Pixels = NDArray[np.float32]
 
 FLOOR, WALL = -1, -2
 _NEAR = 0.02

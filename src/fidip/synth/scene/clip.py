@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.spatial import KDTree
 
+from fidip.core.arrays import Floats
 from fidip.synth.appearance import Look
 from fidip.synth.body.body_model import Body
 from fidip.synth.body.hands import Grip, open_hands
@@ -16,8 +16,6 @@ from fidip.synth.camera.pinhole import Camera
 from fidip.synth.pose.motion import Motion, draw_motion
 from fidip.synth.render.mesh import Mesh
 from fidip.synth.scene.stage import Figure, Picture, Stage, capture, ground, set_stage
-
-Floats = NDArray[np.float64]
 
 _APART = 0.015  # metres between what is moved and what lies around
 _FLAT = 0.01  # metres; what is no higher lies beneath the person

@@ -11,11 +11,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from fidip.core.arrays import Floats, Pixels
 from fidip.synth.clothing.palette import any_skin
 from fidip.synth.clothing.texture import any_color
-
-Floats = NDArray[np.float64]
-Pixels = NDArray[np.float32]
 
 _THINGS = 250
 _CORNERS = 32

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
+from fidip.core.arrays import Floats
 from fidip.synth.appearance import Look
 from fidip.synth.body.body_model import Body, default_body
 from fidip.synth.body.hands import Grip, open_hands
@@ -21,8 +21,6 @@ from fidip.synth.pose.posture import Angles, draw_angles
 from fidip.synth.render.mesh import Mesh, top_near
 from fidip.synth.render.raster import visible_share
 from fidip.synth.scene.furniture import boxes, placed
-
-Floats = NDArray[np.float64]
 
 _KNEELING = Angles(
     bend=(10, 40), lean=(-10, 10), twist=(-15, 15), nod=(0, 25), turn=(-20, 20), raise_=(48, 80), reach=(68, 98),

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import ndimage
 
+from fidip.core.arrays import Floats
 from fidip.synth.render.mesh import Mesh
-
-Floats = NDArray[np.float64]
 
 
 def grid(points: Floats, material: int) -> Mesh:

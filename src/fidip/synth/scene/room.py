@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
+from fidip.core.arrays import Floats
 from fidip.synth.appearance import Look
 from fidip.synth.camera.pinhole import Camera
 from fidip.synth.clothing.palette import bedding, household_floor, household_wall
@@ -17,8 +17,6 @@ from fidip.synth.render.mesh import Mesh, bounds, top_near
 from fidip.synth.render.raster import FLOOR, WALL
 from fidip.synth.scene.furniture import block, cot, placed
 from fidip.synth.scene.props import any_toy, blanket, faced_up, mat, moved
-
-Floats = NDArray[np.float64]
 
 _MAT, _BLANKET, _TOYS = 1, 2, 3
 Paints = dict[int, Material]

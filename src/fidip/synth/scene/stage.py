@@ -10,6 +10,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from fidip.core.arrays import Floats, Pixels
 from fidip.synth.appearance import Look
 from fidip.synth.body.body_model import Body
 from fidip.synth.body.growth import infant_shape
@@ -31,9 +32,6 @@ from fidip.synth.scene.collage import collage
 from fidip.synth.scene.companion import holding_adult, reaching_adult
 from fidip.synth.scene.furniture import sleep_sack
 from fidip.synth.scene.room import any_lights, any_wall, large_things, surroundings, wall_behind
-
-Floats = NDArray[np.float64]
-Pixels = NDArray[np.float32]
 
 _BODY, _HOLDER = 0, 100  # materials; those of things around lie between
 _DEEPEST_CUT = 0.01  # metres

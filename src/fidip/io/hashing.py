@@ -1,0 +1,34 @@
+"""Hashes of files."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+
+BLOCK = 1 << 20
+"""Bytes that are read at a time."""
+
+
+def fingerprint(files: Sequence[Path]) -> str:
+    """Return the SHA-256 of the bytes of files, one after the other in the order given.
+
+    Args:
+        files: the files.
+
+    Returns:
+        64 hexadecimal digits.
+
+    Raises:
+        OSError: a file cannot be read.
+
+    Example:
+        >>> fingerprint([])[:8]
+        'e3b0c442'
+    """
+    digest = hashlib.sha256()
+    for path in files:
+        with path.open("rb") as file:
+            while block := file.read(BLOCK):
+                digest.update(block)
+    return digest.hexdigest()

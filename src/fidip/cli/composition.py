@@ -45,6 +45,20 @@ def compose(command: str, overrides: Sequence[str]) -> tuple[DictConfig | None, 
     return config, [explain(message, config, word) for word, message in bad]
 
 
+def choice(group: str, name: str) -> DictConfig:
+    """Return one choice of a configuration group, such as the network ``resnet50``.
+
+    Args:
+        group: folder below ``conf``.
+        name: file in it, without its suffix.
+    """
+    config = _compose(f"{group}/{name}", [])
+    found = OmegaConf.select(config, group.replace("/", "."))
+    assert isinstance(found, DictConfig)
+    OmegaConf.set_struct(found, False)
+    return found
+
+
 def _compose(command: str, overrides: list[str]) -> DictConfig:
     if GlobalHydra.instance().is_initialized():
         return hydra.compose(command, overrides)

@@ -111,6 +111,16 @@ def test_all_mistakes_come_out_at_once(monkeypatch, capsys, tmp_path):
         assert words in message
 
 
+def test_parts_of_a_component_are_chosen_by_short_names(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    seen = []
+    arguments = ["experiment=scratch_demo", "augment=upright", "loss=heatmap_ohkm", "ckpt=null"]
+    monkeypatch.setattr(sys, "argv", ["fidip train", "hydra.run.dir=.", *arguments])
+    cli.command("train")(lambda config: seen.append((config.data.augment, config.task.loss)))()
+    ((augment, loss),) = seen
+    assert (augment.rotation_limit, loss._target_) == (45, "fidip.nn.losses.heatmap_ohkm")
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -15,6 +15,8 @@ from omegaconf.errors import OmegaConfBaseException
 from fidip.cli.config_validation import did_you_mean
 from fidip.io.paths import config_dir
 
+BASE = "base"
+"""Folder of files that others share and users do not choose."""
 COMPOSING = (HydraException, OmegaConfBaseException, ValueError, AssertionError)
 """What Hydra raises for overrides that do not fit, such as ``net=true``."""
 
@@ -115,7 +117,7 @@ def explain(message: str, config: DictConfig | None, word: str = "") -> str:
 
 def names(config: DictConfig | None) -> list[str]:
     """Return the groups and, of a configuration, all keys."""
-    groups = [path.name for path in config_dir().iterdir() if path.is_dir()]
+    groups = [path.name for path in config_dir().iterdir() if path.is_dir() and path.name != BASE]
     return [*groups, *_flatten(OmegaConf.to_container(config))] if config is not None else groups
 
 

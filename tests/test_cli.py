@@ -220,11 +220,22 @@ def test_an_unknown_command_names_the_nearest():
 
 
 @pytest.mark.parametrize("name", ["check", "train", "evaluate"])
-def test_every_command_explains_its_keys_in_one_screen(name):
+def test_every_command_explains_its_keys_in_one_screen(name, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "120")
     done = run_fidip(name, "--help")
     assert done.returncode == 0, done.stderr
     assert "data.root" in done.stdout
     assert done.stdout.count("\n") <= 40
+
+
+def test_help_imports_no_pytorch():
+    code = (
+        "import sys; sys.argv = ['fidip', 'train', '--help']; from fidip.cli import main\n"
+        "try: main()\n"
+        "except SystemExit as end: print(end.code, 'torch' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.endswith("None False\n")
 
 
 NEEDED = {

@@ -47,7 +47,7 @@ def check_command_line(command: str) -> None:
     flags, words = split_flags(sys.argv[1:])
     schema = SCHEMAS[command]
     multirun = bool({"-m", "--multirun"} & set(flags))
-    if {"-h", "--help", "--hydra-help", "--info", "-i", "--version"} & set(flags):
+    if {"--hydra-help", "--info", "-i", "--version"} & set(flags):
         return
     if multirun and not schema.sweeps:
         raise ConfigError(

@@ -111,6 +111,16 @@ def test_all_mistakes_come_out_at_once(monkeypatch, capsys, tmp_path):
         assert words in message
 
 
+def test_parts_of_a_component_are_chosen_by_short_names(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    seen = []
+    arguments = ["experiment=scratch_demo", "augment=upright", "loss=heatmap_ohkm", "ckpt=null"]
+    monkeypatch.setattr(sys, "argv", ["fidip train", "hydra.run.dir=.", *arguments])
+    cli.command("train")(lambda config: seen.append((config.data.augment, config.task.loss)))()
+    ((augment, loss),) = seen
+    assert (augment.rotation_limit, loss._target_) == (45, "fidip.nn.losses.heatmap_ohkm")
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -210,11 +220,22 @@ def test_an_unknown_command_names_the_nearest():
 
 
 @pytest.mark.parametrize("name", ["check", "train", "evaluate"])
-def test_every_command_explains_its_keys_in_one_screen(name):
+def test_every_command_explains_its_keys_in_one_screen(name, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "120")
     done = run_fidip(name, "--help")
     assert done.returncode == 0, done.stderr
     assert "data.root" in done.stdout
     assert done.stdout.count("\n") <= 40
+
+
+def test_help_imports_no_pytorch():
+    code = (
+        "import sys; sys.argv = ['fidip', 'train', '--help']; from fidip.cli import main\n"
+        "try: main()\n"
+        "except SystemExit as end: print(end.code, 'torch' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.endswith("None False\n")
 
 
 NEEDED = {

@@ -13,7 +13,10 @@ ROOT = config_dir()
 EXPERIMENTS = sorted(path.stem for path in (ROOT / "experiment").glob("*.yaml"))
 GROUPS = (
     "net",
+    "augment",
+    "augment/appearance",
     "codec",
+    "loss",
     "task",
     "optimizer",
     "scheduler",
@@ -21,9 +24,13 @@ GROUPS = (
     "callbacks",
     "trainer",
 )
-CHOICES = [
-    f"{group}={path.stem}" for group in GROUPS for path in sorted((ROOT / group).glob("*.yaml"))
-]
+CHOICES = [(group, path.stem) for group in GROUPS for path in sorted((ROOT / group).glob("*.yaml"))]
+PLACES = {
+    "augment": "data.augment",
+    "augment/appearance": "data.augment.appearance",
+    "loss": "task.loss",
+}
+"""Keys of groups that are parts of a component."""
 
 
 def compose(*overrides, name="train"):
@@ -46,12 +53,45 @@ def test_every_experiment_can_be_made(experiment, monkeypatch, tmp_path):
     instantiate(config.logger)
 
 
-@pytest.mark.parametrize("choice", CHOICES)
-def test_every_choice_of_a_group_can_be_made(choice):
-    config = compose("experiment=scratch_demo", choice)
-    if choice not in ("trainer=gpu", "trainer=ddp"):
+@pytest.mark.parametrize(("group", "name"), CHOICES)
+def test_every_choice_of_a_group_can_be_made(group, name):
+    key = PLACES.get(group, group)
+    codec = ["codec=simcc_192x256"] if (group, name) == ("loss", "simcc") else []
+    config = compose(
+        "experiment=scratch_demo",
+        *codec,
+        f"{group}@{key}={name}" if group in PLACES else f"{group}={name}",
+    )
+    if (group, name) not in (("trainer", "gpu"), ("trainer", "ddp")):
         with torch.device("meta"):
-            instantiate(config[choice.partition("=")[0]])
+            instantiate(OmegaConf.select(config, key))
+
+
+def test_data_chooses_the_appearance_and_an_experiment_the_geometry():
+    """What ``augment=`` replaces leaves the changes of colour that a dataset needs."""
+    demo = compose("experiment=finetune_demo").data.augment
+    photographs = compose("experiment=finetune_demo", "data=syrip").data.augment
+    paper = compose("experiment=finetune_demo", "augment@data.augment=paper").data.augment
+    assert demo.appearance is not None
+    assert photographs.appearance is None
+    assert (demo.rotation_std, photographs.rotation_std, paper.rotation_std) == (30, 30, 45)
+    assert paper.appearance == demo.appearance
+
+
+def test_a_codec_brings_its_loss_unless_another_is_named():
+    simcc = "codec=simcc_192x256"
+    assert compose(simcc).task.loss._target_.endswith("simcc_kl")
+    assert compose(simcc, "loss@task.loss=movenet").task.loss._target_.endswith("movenet_loss")
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in ROOT.glob("*.yaml")))
+def test_commands_share_the_settings_of_hydra(name):
+    with hydra.initialize_config_dir(str(ROOT), version_base="1.3"):
+        settings = hydra.compose(name, return_hydra_config=True).hydra
+    assert settings.job.name == name
+    assert settings.output_subdir is None
+    assert settings.runtime.choices["hydra/job_logging"] == "quiet"
+    assert settings.callbacks.output_folder._target_.endswith(".OutputFolder")
 
 
 @pytest.mark.parametrize("name", sorted(path.stem for path in ROOT.glob("*.yaml")))
@@ -88,3 +128,18 @@ def test_the_three_demo_runs_differ_in_method_only():
         assert tuned[group] == fidip[group]
     assert scratch.net.backbone == {**tuned.net.backbone, "norm": True}
     assert scratch.net.head == tuned.net.head
+
+
+def test_an_experiment_is_an_alias_of_its_parts():
+    parts = ["data=demo", "net=movenet_lightning", "codec=demo", "task=fidip", "recipe=short"]
+    settings = ["name=fidip_demo", "group=demo", "task.domain_epochs=2"]
+    same = "sweep.started=now"
+    composed = compose(*parts, *settings, "task.domain_optimizer.lr=1e-3", same)
+    assert composed == compose("experiment=fidip_demo", same)
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in (ROOT / "recipe").glob("*.yaml")))
+def test_a_recipe_leaves_data_network_and_task_to_others(name):
+    config, default = compose(f"recipe={name}"), compose()
+    for key in ("name", "group", "codec", "task.domain_head", "task._target_", "net.backbone"):
+        assert OmegaConf.select(config, key) == OmegaConf.select(default, key)

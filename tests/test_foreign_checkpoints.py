@@ -7,13 +7,12 @@ from pathlib import Path
 import pytest
 import torch
 from hydra.utils import instantiate
-from omegaconf import OmegaConf
 from safetensors import safe_open
 from torch import nn
 
 from fidip import convert, evaluate, train
+from fidip.cli.composition import choice
 from fidip.io.hashing import fingerprint
-from fidip.io.paths import config_dir
 from fidip.nn import ConvHead, HRNet, PoseNet, load_weights, save_weights
 from fidip.nn.weights.model_zoo import bundled
 from fidip.nn.weights.tfjs import tfjs_files
@@ -78,7 +77,7 @@ def test_import_of_a_net_that_weights_do_not_tell(monkeypatch, tmp_path, capsys)
     assert "say which with net=NAME" in refusal(
         capsys, convert, monkeypatch, f"src={tmp_path / 'linear.pth'}", out
     )
-    net = instantiate(OmegaConf.load(config_dir() / "net" / "timm.yaml"))
+    net = instantiate(choice("net", "timm"))
     save_weights(net, tmp_path / "timm.safetensors", {})
     run(convert, monkeypatch, f"src={tmp_path / 'timm.safetensors'}", out, "net=timm")
     assert "use it with net=timm" in capsys.readouterr().out
@@ -177,7 +176,7 @@ def test_import_into_what_is_no_folder(out, monkeypatch, tmp_path, capsys):
 @pytest.fixture(scope="module")
 def tfjs(tmp_path_factory):
     """MoveNet Lightning as a TF.js pair."""
-    net = instantiate(OmegaConf.load(config_dir() / "net" / "movenet_lightning_full.yaml"))
+    net = instantiate(choice("net", "movenet_lightning_full"))
     load_weights(net, "bundled:movenet-lightning")
     return write_tfjs(tmp_path_factory.mktemp("tfjs"), movenet_arrays(net), "movenet-lightning")
 
@@ -201,7 +200,7 @@ def test_import_of_the_heatmaps_only(tfjs, monkeypatch, tmp_path, capsys):
     out = tmp_path / "movenet.safetensors"
     run(convert, monkeypatch, f"src={tfjs}", f"out={out}", "net=movenet_lightning")
     assert "15 unused" in capsys.readouterr().out
-    load_weights(instantiate(OmegaConf.load(config_dir() / "net" / "movenet_lightning.yaml")), out)
+    load_weights(instantiate(choice("net", "movenet_lightning")), out)
 
 
 def cut(folder):

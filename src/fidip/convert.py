@@ -16,12 +16,12 @@ from pathlib import Path
 
 import torch
 from hydra.core.hydra_config import HydraConfig
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
+from fidip.cli.composition import choice
 from fidip.core.errors import CheckpointError, ConfigError
 from fidip.io.atomic import require_file
 from fidip.io.hashing import fingerprint
-from fidip.io.paths import config_dir
 from fidip.nn.weights.architecture import net_of
 from fidip.nn.weights.checkpoint_files import Weights, fill, read_weights, save_weights
 from fidip.nn.weights.tfjs import is_tfjs, tfjs_files
@@ -59,9 +59,7 @@ def choose_net(config: DictConfig, weights: Weights) -> tuple[str, DictConfig]:
             f"{weights.path}: no net is known that these weights ({weights.family}) are of; "
             "say which with net=NAME"
         )
-    net_config = OmegaConf.load(config_dir() / "net" / f"{name}.yaml")
-    assert isinstance(net_config, DictConfig)
-    return name, net_config
+    return name, choice("net", name)
 
 
 def files_of(path: Path) -> Sequence[Path]:

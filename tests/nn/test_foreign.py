@@ -8,8 +8,8 @@ import torch
 from foreign_states import STATES
 from golden_nets import official_state, random_weights, shapes
 from hydra.utils import instantiate
-from omegaconf import OmegaConf
 
+from fidip.cli.composition import choice
 from fidip.core.errors import CheckpointError
 from fidip.nn import HRNetDomainHead, MobileNetDomainHead, ResNetDomainHead, load_weights
 from fidip.nn.weights.architecture import net_of
@@ -26,11 +26,11 @@ HEADS = {
 @functools.cache
 def our_shapes(name):
     with torch.device("meta"):
-        return shapes(instantiate(OmegaConf.load(CONF / f"{name}.yaml")).state_dict())
+        return shapes(instantiate(choice("net", name)).state_dict())
 
 
 def make(name):
-    return instantiate(OmegaConf.load(CONF / f"{name}.yaml"))
+    return instantiate(choice("net", name))
 
 
 def renamed(state):

@@ -9,12 +9,11 @@ import pytest
 import torch
 from hydra.utils import instantiate
 from movenet_files import crops_of, picture
-from omegaconf import OmegaConf
 from torch import nn
 
+from fidip.cli.composition import choice
 from fidip.codecs.centernet import MoveNetCodec
 from fidip.core.errors import ConfigError
-from fidip.io.paths import config_dir
 from fidip.nn import MoveNetBackbone, MoveNetFullHead, MoveNetHead, PoseNet, load_weights
 from fidip.nn.losses import movenet_loss
 from fidip.nn.movenet import SameConv2d
@@ -27,7 +26,7 @@ CASES = [("lightning", 192, seed) for seed in range(3)] + [
 
 
 def configured(group, name):
-    return instantiate(OmegaConf.load(config_dir() / group / f"{name}.yaml"))
+    return instantiate(choice(group, name))
 
 
 def weights_of(net):

@@ -7,6 +7,8 @@ from golden_nets import FILE, official_parameters, parameters
 from hydra.utils import instantiate
 from omegaconf import OmegaConf
 
+from fidip.cli.composition import choice
+
 CONF = Path(__file__).parents[2] / "conf" / "net"
 NAMES = sorted(path.stem for path in CONF.glob("*.yaml") if not path.stem.endswith("_simcc"))
 SMALL = ["movenet_lightning", "hrnet_w18_small", "mobilenetv2"]
@@ -14,7 +16,7 @@ SMALL = ["movenet_lightning", "hrnet_w18_small", "mobilenetv2"]
 
 def make(name, device="meta"):
     with torch.device(device):
-        return instantiate(OmegaConf.load(CONF / f"{name}.yaml"))
+        return instantiate(choice("net", name))
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -56,7 +58,7 @@ def test_every_parameter_gets_a_gradient(name):
 
 def frozen_hrnet(preset):
     config = OmegaConf.merge(
-        OmegaConf.load(CONF / "hrnet_w48.yaml"),
+        choice("net", "hrnet_w48"),
         OmegaConf.load(CONF.parent / f"frozen/{preset}.yaml"),
     )
     with torch.device("meta"):

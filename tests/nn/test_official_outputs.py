@@ -1,21 +1,17 @@
 """Equal weights, loaded from a file under the official names, give equal outputs."""
 
-from pathlib import Path
-
 import pytest
 import reference_nets
 import torch
 from golden_nets import official_state, random_weights, shapes
 from hydra.utils import instantiate
-from omegaconf import OmegaConf
 
+from fidip.cli.composition import choice
 from fidip.nn import HRNetDomainHead, MobileNetDomainHead, load_weights
-
-CONF = Path(__file__).parents[2] / "conf" / "net"
 
 
 def make(name):
-    return instantiate(OmegaConf.load(CONF / f"{name}.yaml")).eval()
+    return instantiate(choice("net", name)).eval()
 
 
 def assert_equal_outputs(net, forward, weights, images, folder):

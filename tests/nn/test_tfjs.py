@@ -8,10 +8,9 @@ import pytest
 import torch
 from hydra.utils import instantiate
 from movenet_files import kernel_of, movenet_arrays, theirs, write_tfjs
-from omegaconf import OmegaConf
 
+from fidip.cli.composition import choice
 from fidip.core.errors import CheckpointError
-from fidip.io.paths import config_dir
 from fidip.nn import load_weights
 from fidip.nn.weights.architecture import net_of
 from fidip.nn.weights.checkpoint_files import read_weights
@@ -20,7 +19,7 @@ from fidip.nn.weights.tfjs import PUBLISHED, read_tfjs, tfjs_files
 
 def make_net(name):
     torch.manual_seed(0)
-    return instantiate(OmegaConf.load(config_dir() / "net" / f"{name}.yaml"))
+    return instantiate(choice("net", name))
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +53,7 @@ def test_the_net_is_recognised(name):
 
 
 def test_a_net_with_norm_is_not_one_of_conf():
-    config = OmegaConf.load(config_dir() / "net" / "movenet_lightning.yaml")
+    config = choice("net", "movenet_lightning")
     config.backbone.norm = True
     assert net_of(instantiate(config).state_dict()) is None
 

@@ -5,11 +5,10 @@ import re
 import pytest
 import torch
 from hydra.utils import instantiate
-from omegaconf import OmegaConf
 from safetensors.torch import load_file
 from vitpose_folder import TINY, write_vitpose
 
-from fidip.cli import config_dir
+from fidip.cli.composition import choice
 from fidip.nn import DeconvHead, DomainHead, PoseNet, UpsampleHead, ViT, load_weights, save_weights
 from fidip.nn.weights.architecture import net_of
 from fidip.nn.weights.checkpoint_files import read_weights
@@ -122,5 +121,5 @@ def test_a_file_tells_which_net_it_is_of(tmp_path, name, simple, size):
 def test_sizes_are_those_of_the_paper(name, millions):
     """ViTPose-B has 86 M in the backbone, L 307 M, H 632 M (Xu et al., table 1); the head adds."""
     with torch.device("meta"):
-        net = instantiate(OmegaConf.load(config_dir() / f"net/vitpose_{name}.yaml"))
+        net = instantiate(choice("net", f"vitpose_{name}"))
     assert abs(sum(p.numel() for p in net.parameters()) / 1e6 - millions) < 0.5

@@ -20,6 +20,7 @@ from omegaconf import DictConfig
 from fidip.cli.arguments import check_command_line, trusted
 from fidip.cli.components import trusting
 from fidip.cli.config_validation import did_you_mean
+from fidip.cli.help import help_of, summaries
 from fidip.cli.messages import explain, user_errors
 from fidip.cli.output_folder import remove_new_empty_folders
 from fidip.cli.targets import instantiate
@@ -27,19 +28,12 @@ from fidip.io.paths import config_dir
 
 __all__ = ["check_arguments", "command", "explain", "instantiate", "main", "user_errors"]
 
-COMMANDS = {
-    "synthesize": "render a free synthetic dataset in SyRIP's layout",
-    "check": "validate a dataset and report problems",
-    "train": "train and test one experiment",
-    "evaluate": "score a checkpoint or a COCO results file",
-    "predict": "detect keypoints in photographs and videos",
-    "app": "run the same in a local web page",
-    "compare": "compare finished runs in tables and a page",
-    "export": "export a network to ONNX or TorchScript and check it",
-    "zoo": "list pretrained models, their licences, and which are downloaded",
-    "labels": "convert labels of other programs into a dataset",
-    "convert": "convert an external checkpoint",
-}
+COMMANDS = (
+    *("synthesize", "check", "train", "evaluate", "predict", "app"),
+    *("compare", "export", "zoo", "labels", "convert"),
+)
+"""Names of the commands, in the order in which a user meets them."""
+HELP_FLAGS = frozenset({"-h", "--help"})
 
 FORMER_NAMES = {"import": "convert"}
 
@@ -58,7 +52,7 @@ HARMLESS = (
 def main() -> None:
     """Run the command named first on the command line as a module of its own."""
     arguments = sys.argv[1:]
-    if not arguments or arguments[0] in ("-h", "--help"):
+    if not arguments or arguments[0] in HELP_FLAGS:
         print(_usage())
         return
     name, *rest = arguments
@@ -66,17 +60,16 @@ def main() -> None:
         print(f"note: 'fidip {name}' is now 'fidip {FORMER_NAMES[name]}'", file=sys.stderr)
         name = FORMER_NAMES[name]
     if name not in COMMANDS:
-        print(f"error: no command '{name}'{did_you_mean(name, list(COMMANDS))}", file=sys.stderr)
+        print(f"error: no command '{name}'{did_you_mean(name, COMMANDS)}", file=sys.stderr)
         raise SystemExit(2)
     sys.argv = [f"fidip {name}", *rest]
-    if {"-h", "--help"} & set(rest):
-        command(name)(lambda config: None)()  # the config knows; the module takes seconds to import
-        return
+    if HELP_FLAGS & set(rest):
+        check_arguments(name)  # the module would take seconds to import
     runpy.run_module(f"fidip.{name}", run_name="__main__", alter_sys=True)
 
 
 def _usage() -> str:
-    lines = [f"  {name:<12}{does}" for name, does in COMMANDS.items()]
+    lines = [f"  {name:<12}{does}" for name, does in summaries(COMMANDS)]
     return "\n".join(
         [
             "usage: fidip COMMAND key=value ...",
@@ -119,9 +112,16 @@ def command(config_name: str) -> Callable[[Callable[[DictConfig], Any]], Callabl
 
 
 def check_arguments(config_name: str) -> None:
-    """End the process with one line and status 2 where arguments are wrong.
+    """Check the command line, and print the help if it asks for that.
 
     Modules of commands call it before they import PyTorch, which takes seconds.
+
+    Raises:
+        SystemExit: with status 2 and one line on stderr if arguments are wrong; with status 0
+            after the help.
     """
+    if HELP_FLAGS & set(sys.argv[1:]):
+        print(help_of(config_name))
+        raise SystemExit
     with user_errors():
         check_command_line(config_name)

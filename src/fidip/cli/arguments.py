@@ -30,6 +30,8 @@ HYDRA_GROUPS = frozenset({"hydra.launcher", "hydra.sweeper"})
 HYDRA_PATHS = frozenset({"hydra.run.dir", "hydra.sweep.dir", "hydra.sweep.subdir"})
 SETS_KEY = re.compile(r"[+~]{0,2}(hydra/)?[\w.@]+=|~")
 """The beginning of a word that sets a key, which a pattern such as ``outputs/lr=0.1/*`` is not."""
+PLACES = {"augment": "augment@data.augment", "loss": "loss@task.loss"}
+"""Groups of parts of a component, as Hydra needs them to be written."""
 KEY = re.compile(r"(?P<mark>\+\+|\+|~)?(?P<key>[^=]*)=(?P<value>.*)", re.DOTALL)
 
 
@@ -45,7 +47,7 @@ def check_command_line(command: str) -> None:
     flags, words = split_flags(sys.argv[1:])
     schema = SCHEMAS[command]
     multirun = bool({"-m", "--multirun"} & set(flags))
-    if {"-h", "--help", "--hydra-help", "--info", "-i", "--version"} & set(flags):
+    if {"--hydra-help", "--info", "-i", "--version"} & set(flags):
         return
     if multirun and not schema.sweeps:
         raise ConfigError(
@@ -111,11 +113,12 @@ def split_flags(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
 
 
 def _renamed(word: str) -> str:
-    """Replace former names in a word, with a note."""
+    """Replace former names in a word, with a note, and short names of groups."""
     current = current_word(word)
     if current != word:
         print(f"note: {word} is now {current}", file=sys.stderr)
-    return current
+    key, equals, value = current.partition("=")
+    return f"{PLACES.get(key, key)}{equals}{value}"
 
 
 def read_words(

@@ -112,7 +112,7 @@ Callbacks = one_of(Checkpoints, ProgressBar, AveragedWeights, Pruning)
 
 class Train(Command):
     main_key = "experiment"
-    groups = frozenset({"experiment", "debug", "sweep", "frozen"})
+    groups = frozenset({"augment", "debug", "experiment", "frozen", "loss", "recipe", "sweep"})
     sweeps = True
 
     name: Name

@@ -15,6 +15,8 @@ from omegaconf.errors import OmegaConfBaseException
 from fidip.cli.config_validation import did_you_mean
 from fidip.io.paths import config_dir
 
+BASE = "base"
+"""Folder of files that others share and users do not choose."""
 COMPOSING = (HydraException, OmegaConfBaseException, ValueError, AssertionError)
 """What Hydra raises for overrides that do not fit, such as ``net=true``."""
 
@@ -43,6 +45,20 @@ def compose(command: str, overrides: Sequence[str]) -> tuple[DictConfig | None, 
                 break
             good.remove(culprit)
     return config, [explain(message, config, word) for word, message in bad]
+
+
+def choice(group: str, name: str) -> DictConfig:
+    """Return one choice of a configuration group, such as the network ``resnet50``.
+
+    Args:
+        group: folder below ``conf``.
+        name: file in it, without its suffix.
+    """
+    config = _compose(f"{group}/{name}", [])
+    found = OmegaConf.select(config, group.replace("/", "."))
+    assert isinstance(found, DictConfig)
+    OmegaConf.set_struct(found, False)
+    return found
 
 
 def _compose(command: str, overrides: list[str]) -> DictConfig:
@@ -101,7 +117,7 @@ def explain(message: str, config: DictConfig | None, word: str = "") -> str:
 
 def names(config: DictConfig | None) -> list[str]:
     """Return the groups and, of a configuration, all keys."""
-    groups = [path.name for path in config_dir().iterdir() if path.is_dir()]
+    groups = [path.name for path in config_dir().iterdir() if path.is_dir() and path.name != BASE]
     return [*groups, *_flatten(OmegaConf.to_container(config))] if config is not None else groups
 
 

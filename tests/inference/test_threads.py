@@ -2,6 +2,7 @@
 
 import collections
 import time
+from threading import Lock
 
 import pytest
 
@@ -48,6 +49,20 @@ def test_an_interrupt_leaves_what_was_handed_over_done():
     with pytest.raises(KeyboardInterrupt):
         interrupted()
     assert seen == [1]
+
+
+def test_a_lost_notification_ends_no_later_than_the_next_poll():
+    """As after Ctrl-C between two steps of ``Condition.notify``: the waiter of the thread is not woken."""
+    done = []
+    with BackgroundConsumer(done.append) as consumer:
+        consumer.put(1)
+        while not done:
+            time.sleep(0.01)
+        time.sleep(0.1)  # the thread waits for the next item
+        consumer._queue.not_empty._waiters.appendleft(stale := Lock())
+        stale.acquire()
+        consumer.put(2)  # notifies the stale waiter only
+    assert done == [1, 2]
 
 
 def test_an_error_behind_comes_to_the_front():

@@ -7,12 +7,16 @@ slowest part costs. However long it is, no more than the queues' frames are held
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable
-from queue import Full, Queue
+from queue import Empty, Full, Queue
 from threading import Condition, Event, Thread
 from types import TracebackType
 from typing import Generic, TypeVar, cast
 
 T = TypeVar("T")
+
+POLL_S = 0.5
+"""Longest wait for an item. A Ctrl-C inside ``Queue.put`` can swallow the next notification, so waiting
+without a limit could wait for ever."""
 
 
 def prefetch(items: Iterable[T], depth: int = 8) -> Generator[T]:
@@ -109,6 +113,7 @@ class BackgroundConsumer(Generic[T]):
         self._function = function
         self._queue: Queue[tuple[T | None, bool]] = Queue(maxsize=depth)
         self._error: BaseException | None = None
+        self._is_closed = False
         self._thread = Thread(target=self._run, daemon=True)
         self._thread.start()
 
@@ -120,7 +125,12 @@ class BackgroundConsumer(Generic[T]):
 
     def _run(self) -> None:
         while True:
-            item, is_last = self._queue.get()
+            try:
+                item, is_last = self._queue.get(timeout=POLL_S)
+            except Empty:
+                if self._is_closed:
+                    return
+                continue
             if is_last:
                 return
             if self._error is None:  # else the rest is emptied, so that nobody waits
@@ -138,6 +148,7 @@ class BackgroundConsumer(Generic[T]):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self._is_closed = True
         self._queue.put((None, True))
         self._thread.join()
         if error is None and self._error is not None:

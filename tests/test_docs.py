@@ -22,15 +22,15 @@ PAGES = sorted(
         *ROOT.glob("notebooks/*.ipynb"),
     ]
 )
-LONG = ("how-to", "docs", *(p.name for p in ROOT.glob("experiments/*")))
-"""Folders with pages that still have long lines."""
+LONG = ("looks.md", "clips.md", "own-body.md", "infant-bench.md")
+"""Pages that still have long lines."""
 SETTINGS = [*ROOT.glob("conf/**/*.yaml"), *ROOT.glob("src/**/*.py")]
 
 
 def text(page: Path) -> str:
     """Return the Markdown of a page; of a notebook with its code as blocks."""
     if page.suffix != ".ipynb":
-        return page.read_text()
+        return re.sub(r" \\\n +", " ", page.read_text())  # commands over several lines
     cells = json.loads(page.read_text())["cells"]
     return "\n\n".join(
         "".join(cell["source"])
@@ -122,11 +122,15 @@ def test_what_an_example_imports_exists(snippet):
 
 
 def test_lines_are_short_enough_to_read():
-    own = [page for page in PAGES if page.suffix == ".md" and page.parent.name not in LONG]
+    own = [
+        page
+        for page in PAGES
+        if page.suffix == ".md" and "experiments" not in page.parts and page.name not in LONG
+    ]
     long = {
         f"{page.relative_to(ROOT)}:{number}"
         for page in own
-        for number, line in enumerate(TEXTS[page].splitlines(), 1)
-        if len(line) > 120 and not line.startswith("|") and "](" not in line
+        for number, line in enumerate(page.read_text().splitlines(), 1)
+        if len(line) > 120 and not line.startswith(("|", "error: "))
     }
     assert long == set()

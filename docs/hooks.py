@@ -5,6 +5,7 @@ Every file keeps links that work in the repository; the hook points them to the 
 
 from __future__ import annotations
 
+import ast
 import json
 import logging
 import posixpath
@@ -29,6 +30,7 @@ PACKAGES = {
     "inference": "Predictor, tracker, smoothing, overlays and writers.",
     "report": "Comparison tables, figures and pages.",
 }
+PUBLIC = "Everything that commands do, in a few lines of Python: `import fidip`."
 MOVED = {"CONTRIBUTING.md": "contributing.md", "CHANGELOG.md": "changelog.md"}
 """Files at the top of the repository that are pages of the site."""
 
@@ -102,9 +104,25 @@ def site_path(path: str) -> str:
 
 def api_pages() -> dict[str, str]:
     """Return a page for each package: its own docstring, then its modules."""
-    rows = [f"| [`fidip.{name}`]({name}.md) | {what} |" for name, what in PACKAGES.items()]
+    packages = {"fidip": PUBLIC, **{f"fidip.{name}": what for name, what in PACKAGES.items()}}
+    rows = [
+        f"| [`{name}`]({name.removeprefix('fidip.')}.md) | {what} |"
+        for name, what in packages.items()
+    ]
     index = "\n".join(["# API reference", "", "| package | contents |", "|---|---|", *rows])
-    return {"api/index.md": index, **{f"api/{name}.md": api_page(name) for name in PACKAGES}}
+    pages = {f"api/{name}.md": api_page(name) for name in PACKAGES}
+    return {"api/index.md": index, "api/fidip.md": public_page(), **pages}
+
+
+def public_page() -> str:
+    """Return the page of the names that ``import fidip`` gives."""
+    tree = ast.parse((ROOT / "src" / "fidip" / "__init__.py").read_text())
+    names = next(
+        ast.literal_eval(node.value)
+        for node in tree.body
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__"
+    )
+    return "\n\n".join(["# fidip", PUBLIC, *(f"::: fidip.{name}" for name in names)])
 
 
 def api_page(package: str) -> str:

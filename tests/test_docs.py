@@ -1,5 +1,8 @@
-"""Every command that README, docs and experiments print has keys that exist."""
+"""What README, docs, notebooks and experiments print is true: commands, links and imports."""
 
+import ast
+import importlib
+import json
 import re
 import shlex
 import sys
@@ -11,16 +14,50 @@ from fidip.cli.arguments import check_command_line
 from fidip.cli.commands import SCHEMAS
 
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", *ROOT.glob("docs/*.md"), *ROOT.glob("experiments/*/README.md")]
+PAGES = sorted(
+    [
+        *ROOT.glob("*.md"),
+        *ROOT.glob("docs/**/*.md"),
+        *ROOT.glob("experiments/*/README.md"),
+        *ROOT.glob("notebooks/*.ipynb"),
+    ]
+)
+LONG = ("looks.md", "clips.md", "own-body.md", "infant-bench.md")
+"""Pages that still have long lines."""
+SETTINGS = [*ROOT.glob("conf/**/*.yaml"), *ROOT.glob("src/**/*.py")]
+
+
+def text(page: Path) -> str:
+    """Return the Markdown of a page; of a notebook with its code as blocks."""
+    if page.suffix != ".ipynb":
+        return re.sub(r" \\\n +", " ", page.read_text())  # commands over several lines
+    cells = json.loads(page.read_text())["cells"]
+    return "\n\n".join(
+        "".join(cell["source"])
+        if cell["cell_type"] == "markdown" or cell["source"][0].startswith("%%")
+        else f"```python\n{''.join(cell['source'])}\n```"
+        for cell in cells
+    )
+
+
+TEXTS = {page: text(page) for page in PAGES}
 COMMANDS = sorted(
     {
         command
-        for page in PAGES
-        for command in re.findall(
-            r"(?:`|^)fidip ([a-z]+ [^`\n#]*=[^`\n#]*)", page.read_text(), re.M
-        )
+        for page in TEXTS.values()
+        for command in re.findall(r"(?:`|^)fidip ([a-z]+ [^`\n#]*=[^`\n#]*)", page, re.M)
     }
 )
+LINKS = [
+    pytest.param(page, link, id=f"{page.relative_to(ROOT)}:{link}")
+    for page, content in TEXTS.items()
+    for link in re.findall(r"\]\((?!https?:|mailto:|#)([^)#\s]+)", content)
+]
+SNIPPETS = [
+    pytest.param(snippet, id=f"{page.relative_to(ROOT)}:{number}")
+    for page, content in TEXTS.items()
+    for number, snippet in enumerate(re.findall(r"```python\n(.*?)```", content, re.S))
+]
 
 
 READ = {
@@ -58,3 +95,42 @@ def test_its_keys_exist(command, monkeypatch, tmp_path):
             Path(value).mkdir(parents=True, exist_ok=True)
     monkeypatch.setattr(sys, "argv", [f"fidip {name}", *arguments])
     check_command_line(name)
+
+
+@pytest.mark.parametrize(("page", "link"), LINKS)
+def test_a_link_leads_to_a_file(page, link):
+    assert (page.parent / link).exists()
+
+
+def test_pages_that_messages_and_settings_name_exist():
+    named = {
+        name for file in SETTINGS for name in re.findall(r"docs/[\w/-]+\.md", file.read_text())
+    }
+    assert named
+    assert [name for name in named if not (ROOT / name).exists()] == []
+
+
+@pytest.mark.parametrize("snippet", SNIPPETS)
+def test_what_an_example_imports_exists(snippet):
+    for node in ast.walk(ast.parse(snippet)):
+        if isinstance(node, ast.ImportFrom) and node.module.split(".")[0] == "fidip":
+            module = importlib.import_module(node.module)
+            for alias in node.names:
+                assert hasattr(module, alias.name) or importlib.util.find_spec(
+                    f"{node.module}.{alias.name}"
+                )
+
+
+def test_lines_are_short_enough_to_read():
+    own = [
+        page
+        for page in PAGES
+        if page.suffix == ".md" and "experiments" not in page.parts and page.name not in LONG
+    ]
+    long = {
+        f"{page.relative_to(ROOT)}:{number}"
+        for page in own
+        for number, line in enumerate(page.read_text().splitlines(), 1)
+        if len(line) > 120 and not line.startswith(("|", "error: "))
+    }
+    assert long == set()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ def write_nwb(track: Track, path: Path) -> None:
     file = pynwb.NWBFile(
         session_description=f"key points of {name}; the start time is that of the computation",
         identifier=name,
-        session_start_time=datetime.now(timezone.utc),
+        session_start_time=datetime.now(UTC),
         subject=pynwb.file.Subject(subject_id=name, species="Homo sapiens", sex="U"),
     )
     edges = np.array(COCO17.limbs, dtype=np.uint8)

@@ -10,44 +10,43 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any
+from pathlib import Path
 
 import numpy as np
 
+from fidip.core.types import Annotation, People, Poses
 from fidip.metrics import Experiment, compare_experiments, evaluate_keypoints, match_keypoints
 
 IMAGES, ROUNDS = 500, 1000
 CASES = {"ground-truth boxes": 1, "20 detections an image": 20}
 
 
-def make_truth(rng: np.random.Generator) -> dict[str, Any]:
-    """One person an image, medium or large."""
-    images = [{"id": i, "width": 220, "height": 220, "file_name": str(i)} for i in range(IMAGES)]
-    people = [
-        {
-            "id": i + 1, "image_id": i, "category_id": 1, "iscrowd": 0, "bbox": [10, 10, 200, 200],
-            "area": float(rng.choice([3000, 20000])), "num_keypoints": 17,
-            "keypoints": np.insert(rng.uniform(20, 200, (17, 2)), 2, 2, axis=1).ravel().tolist(),
-        }
-        for i in range(IMAGES)
-    ]  # fmt: skip
-    return {"images": images, "annotations": people, "categories": [{"id": 1, "name": "person"}]}
+def make_people(rng: np.random.Generator) -> People:
+    """Return one person an image, medium or large."""
+    return People.without_others(
+        [
+            Annotation(
+                id=i + 1,
+                image_id=i,
+                image_path=Path(f"{i}.jpg"),
+                image_wh=(220, 220),
+                box_xywh=np.array([10.0, 10.0, 200.0, 200.0]),
+                area=float(rng.choice([3000, 20000])),
+                keypoints=np.insert(rng.uniform(20, 200, (17, 2)), 2, 2, axis=1),
+            )
+            for i in range(IMAGES)
+        ]
+    )
 
 
-def make_results(
-    rng: np.random.Generator, truth: dict[str, Any], found: int
-) -> list[dict[str, Any]]:
-    """Every person found so many times, with errors of up to 25 px."""
-    return [
-        {
-            "image_id": person["image_id"],
-            "category_id": 1,
-            "keypoints": (person["keypoints"] + rng.normal(0, rng.uniform(0, 25), 51)).tolist(),
-            "score": rng.uniform(),
-        }
-        for person in truth["annotations"]
-        for _ in range(found)
-    ]
+def make_poses(rng: np.random.Generator, people: People, found: int) -> Poses:
+    """Return every person found so many times, with errors of up to 25 px."""
+    index = np.repeat(np.arange(len(people)), found)
+    xy = np.stack([person.keypoints[:, :2] for person in people])[index]
+    error = rng.normal(0, rng.uniform(0, 25, (len(index), 1, 1)), xy.shape)
+    scores = np.ones(xy.shape[:2], np.float32)
+    ranks = rng.uniform(size=len(index))
+    return Poses.of_keypoints(xy + error, scores, image_ids=index, box_scores=ranks)
 
 
 def seconds(work: Callable[[], object]) -> float:
@@ -58,14 +57,14 @@ def seconds(work: Callable[[], object]) -> float:
 
 def main() -> None:
     rng = np.random.default_rng(0)
-    truth = make_truth(rng)
+    people = make_people(rng)
     print(f"seconds, {ROUNDS} rounds on {IMAGES} images")
     print(f"{'':<24}{'intervals':>12}{'comparison':>12}")
     for name, found in CASES.items():
-        results = [make_results(rng, truth, found) for _ in range(2)]
-        once = seconds(lambda: evaluate_keypoints(truth, results[0]))  # noqa: B023
-        intervals = seconds(lambda: evaluate_keypoints(truth, results[0], ROUNDS)) - once  # noqa: B023
-        matches = [match_keypoints(truth, r) for r in results]
+        results = [make_poses(rng, people, found) for _ in range(2)]
+        once = seconds(lambda: evaluate_keypoints(people, results[0]))  # noqa: B023
+        intervals = seconds(lambda: evaluate_keypoints(people, results[0], ROUNDS)) - once  # noqa: B023
+        matches = [match_keypoints(people, r) for r in results]
 
         def compare_runs() -> None:
             runs = [Experiment.of([one], ROUNDS) for one in matches]  # noqa: B023

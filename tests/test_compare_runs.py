@@ -14,8 +14,9 @@ import pytest
 from fidip import compare
 from fidip.core.errors import RunError
 from fidip.data import read_annotations
+from fidip.io.coco import from_coco_results
 from fidip.io.json import write_json
-from fidip.metrics import annotations_to_coco, evaluate_keypoints
+from fidip.metrics import evaluate_keypoints
 from fidip.report import read_runs
 
 TEST = "annotations/person_keypoints_validate_infant.json"
@@ -55,7 +56,7 @@ def make_run(folder, data, experiment, error, seed=0, name=None, **settings):
             {"image_id": person.image_id, "category_id": 1, "score": float(rng.uniform()),
              "keypoints": keypoints.ravel().tolist()}
         )  # fmt: skip
-    scores = evaluate_keypoints(annotations_to_coco(people), [*map(dict, results)], rounds=100)
+    scores = evaluate_keypoints(people, from_coco_results(results), rounds=100)
     run = folder / (name or f"{experiment}_{seed}")
     write_json(run / "predictions.json", results)
     write_json(
@@ -140,7 +141,7 @@ def test_a_single_run_keeps_the_interval_of_its_evaluation(data, tmp_path, monke
     results = json.loads((run / "results.json").read_text())
     people = read_annotations(data / TEST, data / IMAGES).people
     predictions = json.loads((run / "predictions.json").read_text())
-    low, high = evaluate_keypoints(annotations_to_coco(people), predictions, 100).intervals["AP"]
+    low, high = evaluate_keypoints(people, from_coco_results(predictions), 100).intervals["AP"]
     results["intervals"]["AP"] = [0, 0]
     write_json(run / "results.json", results)
     printed, rows = run_compare(monkeypatch, capsys, tmp_path / "runs")
@@ -633,8 +634,8 @@ def test_a_run_that_found_no_one_has_a_page(data, tmp_path, monkeypatch, capsys)
     for seed in (0, 1):
         run = make_run(tmp_path / "runs", data, "only", 10, seed)
         write_json(run / "predictions.json", [])
-        truth = annotations_to_coco(read_annotations(data / TEST, data / IMAGES).people)
-        none = evaluate_keypoints(truth, [], rounds=100)
+        people = read_annotations(data / TEST, data / IMAGES).people
+        none = evaluate_keypoints(people, from_coco_results([]), rounds=100)
         edit(
             run / "results.json",
             lambda c, m=none.metrics: [c.update(metrics=m), c.pop("per_joint")],

@@ -14,9 +14,11 @@ from omegaconf import OmegaConf
 from tqdm import tqdm
 
 from fidip.cli.loading import load_predictor
+from fidip.core.types import Annotation, People
 from fidip.inference import SinglePersonTracker, Track, Video
 from fidip.inference.person_selection import without_uncertain
 from fidip.inference.recorder import Recorder
+from fidip.io.coco import from_coco_results
 from fidip.io.paths import config_dir
 from fidip.metrics import track_quality as motion
 from fidip.metrics.keypoint_ap import average_precision
@@ -71,10 +73,27 @@ def figures(truth: dict, tracks: list[Track]) -> dict[str, float]:
         labels = np.array([people[i]["keypoints"] for i in ids]).reshape(len(ids), -1, 3)
         results += entries(ids, track)
         clips.append(motions(labels, track))
-    ap, _ = average_precision(truth, results)
+    ap, _ = average_precision(labelled(truth), from_coco_results(results))
     return {"AP": round(ap or 0.0, 3)} | {
         key: round(float(np.nanmean([clip[key] for clip in clips])), 3) for key in clips[0]
     }
+
+
+def labelled(truth: dict) -> People:
+    """The people of clips; frames have no image files, which a dataset would need."""
+    names = {
+        image["id"]: (image["file_name"], (image["width"], image["height"]))
+        for image in truth["images"]
+    }
+    return People.without_others(
+        [
+            Annotation(
+                a["id"], a["image_id"], Path(names[a["image_id"]][0]), names[a["image_id"]][1],
+                np.array(a["bbox"], float), a["area"], np.reshape(a["keypoints"], (-1, 3)).astype(float),
+            )
+            for a in truth["annotations"]
+        ]
+    )  # fmt: skip
 
 
 def entries(ids: list[int], track: Track) -> list[dict]:

@@ -63,7 +63,9 @@ def main(ckpt: str, work: Path, judge: str) -> None:
             if not out.exists():
                 people = [p for p in read(folder, split) if p.image_id not in left_out]
                 data = PoseDataset(people, (SIZES[judge], SIZES[judge]))
-                results = to_coco_results(predict(config, config, data)) if people else []
+                results = (
+                    to_coco_results(predict(config, config, data), decimals=4) if people else []
+                )
                 out.parent.mkdir(parents=True, exist_ok=True)
                 write_json(out, results)
                 print(out, flush=True)

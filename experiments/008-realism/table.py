@@ -19,7 +19,7 @@ import numpy as np
 
 from fidip.core.types import Annotation, People
 from fidip.data import read_annotations
-from fidip.io.coco import annotations_to_coco
+from fidip.io.coco import from_coco_results
 from fidip.io.drawing import draw_pose, sheet, spread
 from fidip.io.json import read_json
 from fidip.metrics.keypoint_ap import average_precision
@@ -117,8 +117,8 @@ def _slices(people: People, look: str) -> dict[int, dict[str, str]]:
 def score(judged: Sequence[Judged], joints: str) -> list[str]:
     """AP, and the ends of its 95 % interval over images, of all labelled joints or of those in sight."""
     people = [j.person if joints == "all" else seen(j.person) for j in judged]
-    truth = annotations_to_coco(People.without_others(people))
-    value, interval = average_precision(truth, [j.entry for j in judged], ROUNDS, SEED)
+    poses = from_coco_results([j.entry for j in judged])
+    value, interval = average_precision(People.without_others(people), poses, ROUNDS, SEED)
     return ["" if n is None else f"{n:.3f}" for n in (value, *(interval or (None, None)))]
 
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from fidip.inference.pipelines import CameraPipeline, ImagePipeline, VideoPipeline
     from fidip.inference.predictor import Predictor
     from fidip.inference.smoothing import KalmanSmoother
+    from fidip.metrics.evaluation import describe_detections as evaluate_poses
 
 __version__ = "0.1.0"
 
@@ -39,6 +40,7 @@ __all__ = [
     "Predictor",
     "Track",
     "VideoPipeline",
+    "evaluate_poses",
     "load_predictor",
     "read_annotations",
 ]
@@ -54,6 +56,7 @@ _MODULES = {
     "Predictor": "fidip.inference.predictor",
     "Track": "fidip.core.track",
     "VideoPipeline": "fidip.inference.pipelines",
+    "evaluate_poses": "fidip.metrics.evaluation",
     "load_predictor": "fidip.cli.loading",
     "read_annotations": "fidip.data.annotations",
 }

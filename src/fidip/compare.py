@@ -19,7 +19,7 @@ from fidip.cli.loading import saved_config
 from fidip.core.errors import ConfigError, DamagedRunError, RunDataError, RunError
 from fidip.core.types import People
 from fidip.io.atomic import write_text_atomic, write_texts_atomic
-from fidip.io.coco import read_results
+from fidip.io.coco import from_coco_results, read_results
 from fidip.io.directories import output_folder
 from fidip.io.run_directory import RunDirectory
 from fidip.io.terminal import print_parts, text_table
@@ -153,7 +153,7 @@ def match(run: Run) -> Tested:
     truth = annotations_to_coco(people)
     results = read_results(RunDirectory(run.root).predictions)
     unknown = {r["image_id"] for r in results} - {image["id"] for image in truth["images"]}
-    matches = match_keypoints(truth, [] if unknown else results)
+    matches = match_keypoints(people, from_coco_results([] if unknown else results))
     found = by_name(matches.numbers(np.ones((1, matches.images), dtype=np.int64))[0])
     if unknown or not _agree(found, run.results["metrics"]):
         raise DamagedRunError(

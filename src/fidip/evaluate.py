@@ -30,7 +30,7 @@ from fidip.data import (
     read_second_annotator,
     trained_on,
 )
-from fidip.io.coco import read_results
+from fidip.io.coco import from_coco_results, read_results
 from fidip.io.directories import output_folder, require_new
 from fidip.io.run_directory import RunDirectory, is_first_process
 from fidip.metrics import (
@@ -39,7 +39,6 @@ from fidip.metrics import (
     oks_nms,
     pose_scores,
     soft_oks_nms,
-    to_coco_results,
 )
 from fidip.nn.weights.checkpoint_files import load_weights, training_images
 from fidip.nn.weights.model_zoo import ONNX
@@ -110,8 +109,8 @@ def score_people(
 ) -> tuple[dict[str, Any], Poses | None]:
     """As ``score``, of a results file, in labelled boxes, or in those of a detector."""
     if config.predictions:
-        entries = read_results(Path(config.predictions))
-        return score_results(entries, people, "the file's own", config.predictions), None
+        poses = from_coco_results(read_results(Path(config.predictions)))
+        return score_results(poses, people, "the file's own", config.predictions), None
     if config.boxes == "gt":
         poses = predict(config, trained, dataset)
         return score_poses(poses, people, calibration(config, trained, poses, people)), poses
@@ -119,7 +118,7 @@ def score_people(
     found = PoseDataset(boxes, dataset.input_wh, clip_boxes=config.clip_boxes)
     poses = predict(config, trained, found)
     poses = suppress(poses, found, config.nms, config.nms_threshold)
-    return score_results(to_coco_results(poses), people, f"detections: {config.boxes}"), poses
+    return score_results(poses.rounded(), people, f"detections: {config.boxes}"), poses
 
 
 def suppress(poses: Poses, dataset: PoseDataset, kind: str, threshold: float) -> Poses:

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from fidip.core.skeleton import COCO17
-from fidip.core.types import Annotation
+from fidip.core.types import Annotation, ImageInfo, People
 
 SIDE = 100.0
 """Square root of everybody's area."""
@@ -35,6 +35,30 @@ def entry(someone, xy=None, score=1.0):
         "keypoints": triplets.ravel().tolist(),
         "score": score,
     }
+
+
+def people_of(document):
+    """The people of a COCO document, which have boxes, areas and 17 joints."""
+    images = [
+        ImageInfo(r["id"], r["file_name"], Path(r["file_name"]), (r["width"], r["height"]))
+        for r in document["images"]
+    ]
+    sizes = {image.id: image.wh for image in images}
+    people = [
+        Annotation(
+            a["id"],
+            a["image_id"],
+            Path("x.jpg"),
+            sizes[a["image_id"]],
+            np.array(a["bbox"], dtype=float),
+            a["area"],
+            np.reshape(a["keypoints"], (17, 3)).astype(float),
+            is_crowd=bool(a["iscrowd"]),
+        )
+        for a in document["annotations"]
+    ]
+    labelled = [p for p in people if p.keypoints[:, 2].any() and not p.is_crowd]
+    return People(labelled, [p for p in people if p not in labelled], images)
 
 
 def distance_for(similarity, joint):

@@ -4,12 +4,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from made_people import GRID, SIDE, distance_for, entry, person
+from made_people import GRID, SIDE, distance_for, entry, people_of, person
 
 from fidip.core.skeleton import COCO17
 from fidip.core.types import People
-from fidip.io.coco import annotations_to_coco
-from fidip.metrics import describe_results, evaluate_keypoints, match_people
+from fidip.io.coco import annotations_to_coco, from_coco_results
+from fidip.metrics import describe_detections, evaluate_keypoints, match_people
 from fidip.metrics.joints import joint_ap, torso_errors
 
 ANKLE = 15
@@ -36,7 +36,7 @@ def test_ap_of_a_joint_is_that_of_people_who_are_as_like_as_the_joint():
         xy = GRID.copy()
         xy[ANKLE, 1] += distance_for(like, ANKLE)
         results.append(entry(someone, xy, score))
-    ap = joint_ap(results, People.without_others(people))
+    ap = joint_ap(from_coco_results(results), People.without_others(people))
     assert ap[COCO17.joints[ANKLE]] == pytest.approx(average_precision(similarity, scores))
     assert ap["nose"] == pytest.approx(1)
 
@@ -46,10 +46,13 @@ def test_people_without_the_joint_are_left_out_of_its_ap():
     flags[ANKLE] = 0
     blind = person(2, image=1, visibility=flags)
     results = [entry(person()), entry(blind, GRID, score=2.0)]
-    assert joint_ap(results, People.without_others([person(), blind]))[
+    assert joint_ap(from_coco_results(results), People.without_others([person(), blind]))[
         "left_ankle"
     ] == pytest.approx(1)
-    assert joint_ap(results[1:], People.without_others([blind]))["left_ankle"] is None
+    assert (
+        joint_ap(from_coco_results(results[1:]), People.without_others([blind]))["left_ankle"]
+        is None
+    )
 
 
 def test_ap_of_joints_in_a_crowd_is_that_of_pycocotools():
@@ -67,7 +70,7 @@ def test_ap_of_joints_in_a_crowd_is_that_of_pycocotools():
     labelled = [p for p in people if (p.keypoints[:, 2] > 0).any() and not p.is_crowd]
     others = [p for p in people if p not in labelled]
     everyone = People(labelled, others, People.without_others(people).images)
-    ap = joint_ap(results, everyone)
+    ap = joint_ap(from_coco_results(results), everyone)
     truth = annotations_to_coco(everyone)
     whole = [np.reshape(someone["keypoints"], (17, 3)) for someone in truth["annotations"]]
     for k, joint in enumerate(COCO17.joints):
@@ -76,7 +79,8 @@ def test_ap_of_joints_in_a_crowd_is_that_of_pycocotools():
             count = int((alone[:, 2] > 0).sum())
             someone.update(keypoints=alone.ravel().tolist(), num_keypoints=count)
         assert ap[joint] == pytest.approx(
-            evaluate_keypoints(truth, results).metrics["AP"], abs=1e-12
+            evaluate_keypoints(people_of(truth), from_coco_results(results)).metrics["AP"],
+            abs=1e-12,
         )
 
 
@@ -107,7 +111,7 @@ def test_joints_are_described_with_how_many_they_are():
     people = [person(1), person(2, image=1, visibility=flags)]
     shift = 0.06 * 400  # of the longer side of the box: beyond PCK@0.05, within PCK@0.1
     found = [entry(p, GRID + np.array([shift, 0])) for p in people]
-    content = describe_results(found, People.without_others(people))
+    content = describe_detections(from_coco_results(found), People.without_others(people))
     ankle = content["per_joint"]["left_ankle"]
     assert (ankle["count"], ankle["torso_count"]) == (1, 1)
     assert (content["per_joint"]["nose"]["count"], content["per_joint"]["nose"]["torso_count"]) == (
@@ -126,8 +130,8 @@ def test_joints_are_described_with_how_many_they_are():
 
 def test_predictions_of_nobody_have_scores_and_no_joints():
     cat = {**entry(person()), "category_id": 17}
-    content = describe_results(
-        [entry(person(), GRID + 5000), cat], People.without_others([person()])
+    content = describe_detections(
+        from_coco_results([entry(person(), GRID + 5000), cat]), People.without_others([person()])
     )
     assert (content["metrics"]["AP"], content["matched"]) == (0, 0)
     assert "per_joint" not in content

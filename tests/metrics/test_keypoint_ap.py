@@ -13,12 +13,13 @@ from pycocotools.cocoeval import COCOeval
 
 from fidip.core.skeleton import COCO17
 from fidip.core.types import Annotation, People, Poses
+from fidip.io.coco import from_coco_results
 from fidip.metrics import (
     NAMES,
     annotations_to_coco,
     describe_agreement,
+    describe_detections,
     describe_poses,
-    describe_results,
     evaluate_keypoints,
     oks_nms,
     oks_per_joint,
@@ -77,7 +78,7 @@ def by_hand(truth, results):
 
 def test_the_ten_numbers_are_those_of_pycocotools(people, poses):
     truth, results = annotations_to_coco(people), to_coco_results(poses)
-    metrics = evaluate_keypoints(truth, results).metrics
+    metrics = evaluate_keypoints(people, poses).metrics
     assert list(metrics) == list(NAMES)
     assert list(metrics.values()) == by_hand(truth, results).stats.tolist()
     assert 0.1 < metrics["AP"] < 0.9
@@ -88,9 +89,7 @@ def test_sizes_that_nobody_has_are_not_available(people, poses):
         Annotation(a.id, a.image_id, a.image_path, a.image_wh, a.box_xywh, 20000.0, a.keypoints)
         for a in people
     ]
-    metrics = evaluate_keypoints(
-        annotations_to_coco(People.without_others(large)), to_coco_results(poses)
-    ).metrics
+    metrics = evaluate_keypoints(People.without_others(large), poses).metrics
     assert metrics["AP(M)"] is None
     assert metrics["AR(M)"] is None
     assert metrics["AP(L)"] == pytest.approx(metrics["AP"])
@@ -124,7 +123,7 @@ def test_a_draw_is_what_pycocotools_says_of_the_repeated_images(people, poses):
     draws = draw_images(30, 5)
     assert (draws.sum(1) == 30).all()
     assert draws.max() > 1
-    ours = match_keypoints(truth, results).numbers(draws)
+    ours = match_keypoints(people, from_coco_results(results)).numbers(draws)
     for counts, numbers in zip(draws, ours, strict=True):
         np.testing.assert_allclose(
             numbers, by_hand(*repeated(truth, results, counts)).stats, atol=1e-12
@@ -133,25 +132,20 @@ def test_a_draw_is_what_pycocotools_says_of_the_repeated_images(people, poses):
 
 def test_a_draw_without_people_of_a_size_has_no_number(people, poses):
     one_size = [replace(a, area=20000.0 if a.image_id else 3000.0) for a in people]
-    matches = match_keypoints(
-        annotations_to_coco(People.without_others(one_size)), to_coco_results(poses)
-    )
+    matches = match_keypoints(People.without_others(one_size), poses)
     numbers = dict(zip(NAMES, matches.numbers(np.arange(30)[None])[0], strict=True))
     assert [name for name, value in numbers.items() if np.isnan(value)] == ["AP(M)", "AR(M)"]
 
 
 def test_a_draw_in_which_nobody_was_found_is_zero(people, poses):
-    results = [r for r in to_coco_results(poses) if r["image_id"] != 7]
-    matches = match_keypoints(annotations_to_coco(people), results)
+    matches = match_keypoints(people, poses[poses.image_ids != 7])
     numbers = matches.numbers(np.eye(30, dtype=int)[[7]])[0]
     assert set(numbers[~np.isnan(numbers)]) == {0.0}
 
 
 def test_nothing_found_is_zero_and_sizes_that_nobody_has_are_not_available(people):
     large = [replace(a, area=20000.0) for a in people]
-    evaluation = evaluate_keypoints(
-        annotations_to_coco(People.without_others(large)), [], rounds=10
-    )
+    evaluation = evaluate_keypoints(People.without_others(large), from_coco_results([]), rounds=10)
     for name in NAMES:
         nobody = name in ("AP(M)", "AR(M)")
         assert evaluation.metrics[name] == (None if nobody else 0.0)
@@ -159,7 +153,7 @@ def test_nothing_found_is_zero_and_sizes_that_nobody_has_are_not_available(peopl
 
 
 def test_intervals_hold_the_value(people, poses):
-    evaluation = evaluate_keypoints(annotations_to_coco(people), to_coco_results(poses), rounds=200)
+    evaluation = evaluate_keypoints(people, poses, rounds=200)
     for name in NAMES:
         low, high = evaluation.intervals[name]
         assert low <= evaluation.metrics[name] <= high
@@ -170,7 +164,7 @@ def test_oks_is_pycocotools_oks(people, poses):
     evaluation = by_hand(annotations_to_coco(people), to_coco_results(poses))
     keypoints = np.stack([a.keypoints for a in people])
     area = np.array([a.area for a in people])
-    ours = np.nanmean(oks_per_joint(poses.xy.round(4), keypoints, area), axis=1)
+    ours = np.nanmean(oks_per_joint(poses.xy, keypoints, area), axis=1)
     scores = pose_scores(poses)
     for image in range(30):
         rows = np.array([2 * image, 2 * image + 1])
@@ -266,14 +260,13 @@ def test_of_equal_scores_the_later_pose_is_matched_first(people, poses, suppress
     assert kept.tolist() == [1, 0]
     results = to_coco_results(both[kept])
     assert by_hand(annotations_to_coco(one), results).stats[0] == pytest.approx(0.5)
-    assert describe_results(results, one)["metrics"]["AP"] == pytest.approx(0.5)
+    assert describe_detections(both[kept], one)["metrics"]["AP"] == pytest.approx(0.5)
 
 
 def test_an_annotation_with_id_0_can_be_found(people, poses):
     zero = People.without_others([replace(a, id=a.id - 1) for a in people])
-    results = to_coco_results(poses)
-    expected = evaluate_keypoints(annotations_to_coco(people), results).metrics
-    assert evaluate_keypoints(annotations_to_coco(zero), results).metrics == expected
+    expected = evaluate_keypoints(people, poses).metrics
+    assert evaluate_keypoints(zero, poses).metrics == expected
 
 
 @pytest.mark.parametrize(
@@ -281,10 +274,10 @@ def test_an_annotation_with_id_0_can_be_found(people, poses):
     [
         lambda people, poses: annotations_to_coco(people),
         lambda people, poses: describe_poses(poses, people),
-        lambda people, poses: describe_results(to_coco_results(poses), people),
+        lambda people, poses: describe_detections(poses, people),
         lambda people, poses: score_poses(poses, people),
-        lambda people, poses: joint_ap(to_coco_results(poses), people),
-        lambda people, poses: describe_slices(to_coco_results(poses), poses.index, people, 1),
+        lambda people, poses: joint_ap(poses, people),
+        lambda people, poses: describe_slices(poses, poses.index, people, 1),
         lambda people, poses: describe_agreement(list(people), people, 1),
     ],
     ids=["truth", "poses", "results", "score", "joints", "slices", "human"],

@@ -4,7 +4,9 @@ from itertools import product
 
 import numpy as np
 import pytest
+from made_people import people_of
 
+from fidip.io.coco import from_coco_results
 from fidip.metrics import Experiment, compare_experiments, evaluate_keypoints, match_keypoints
 from fidip.metrics.coco_bootstrap import draw_images
 from fidip.metrics.keypoint_ap import NAMES
@@ -45,8 +47,12 @@ def make_results(truth, error, seed):
     return results
 
 
+def match(truth, results):
+    return match_keypoints(people_of(truth), from_coco_results(results))
+
+
 def numbers(truth, results):
-    values = evaluate_keypoints(truth, results).metrics.values()
+    values = evaluate_keypoints(people_of(truth), from_coco_results(results)).metrics.values()
     return np.array([np.nan if v is None else v for v in values])
 
 
@@ -62,9 +68,7 @@ def test_every_swap_of_four_images_is_what_pycocotools_says():
     truth = make_truth(4)
     first, second = make_results(truth, 15, 1), make_results(truth, 25, 2)
     swaps = np.array(list(product((0, 1), repeat=4)))
-    ours = swapped_differences(
-        [match_keypoints(truth, first)], [match_keypoints(truth, second)], swaps
-    )
+    ours = swapped_differences([match(truth, first)], [match(truth, second)], swaps)
     theirs = [
         numbers(truth, swap(first, second, coins)) - numbers(truth, swap(second, first, coins))
         for coins in swaps
@@ -75,7 +79,7 @@ def test_every_swap_of_four_images_is_what_pycocotools_says():
 
 def test_p_of_random_swaps_nears_that_of_all_swaps():
     truth = make_truth(6)
-    runs = [[match_keypoints(truth, make_results(truth, e, e))] for e in (14, 25)]
+    runs = [[match(truth, make_results(truth, e, e))] for e in (14, 25)]
     every = swapped_differences(*runs, np.array(list(product((0, 1), repeat=6))))[:, 0]
     exact = (np.abs(every) >= abs(every[0]) - 1e-12).mean()
     assert 0.05 < exact < 0.8
@@ -92,7 +96,7 @@ def test_p_counts_the_difference_found():
 def test_the_interval_is_paired_by_image():
     truth = make_truth(25)
     results = [make_results(truth, 12, 1), make_results(truth, 20, 2)]
-    runs = [Experiment.of([match_keypoints(truth, r)], rounds=40, seed=3) for r in results]
+    runs = [Experiment.of([match(truth, r)], rounds=40, seed=3) for r in results]
     found = compare_experiments(*runs, rounds=1)
     sampled = []
     for counts in draw_images(25, 40, seed=3):
@@ -118,7 +122,7 @@ def repeated(truth, results, chosen):
 
 def test_a_run_does_not_differ_from_itself():
     truth = make_truth(20)
-    run = Experiment.of([match_keypoints(truth, make_results(truth, 20, 1))], rounds=50)
+    run = Experiment.of([match(truth, make_results(truth, 20, 1))], rounds=50)
     for difference in compare_experiments(run, run, rounds=50).values():
         assert difference == Difference(0.0, (0.0, 0.0), 1.0)
         assert difference.verdict == "not distinguishable"
@@ -127,7 +131,7 @@ def test_a_run_does_not_differ_from_itself():
 def test_a_clearly_better_run_is_told_and_by_which_sign():
     truth = make_truth(40)
     good, bad = (
-        Experiment.of([match_keypoints(truth, make_results(truth, error, seed)) for seed in (1, 2)], 100)
+        Experiment.of([match(truth, make_results(truth, error, seed)) for seed in (1, 2)], 100)
         for error in (5, 30)
     )  # fmt: skip
     better, worse = (
@@ -184,22 +188,25 @@ def test_the_interval_covers_the_truth_as_often_as_the_docstring_says(seeds, luc
 
 def test_seeds_that_differ_widen_the_interval():
     truth = make_truth(30)
-    alike = [match_keypoints(truth, make_results(truth, 15, 1))] * 3
-    unlike = [match_keypoints(truth, make_results(truth, error, 1)) for error in (10, 15, 22)]
+    alike = [match(truth, make_results(truth, 15, 1))] * 3
+    unlike = [match(truth, make_results(truth, error, 1)) for error in (10, 15, 22)]
     narrow, wide = (Experiment.of(seeds, 300).intervals()["AP"] for seeds in (alike, unlike))
     assert wide[1] - wide[0] > 1.3 * (narrow[1] - narrow[0])
 
 
 def test_a_single_seed_has_the_interval_of_its_evaluation():
     truth, results = make_truth(20), make_results(make_truth(20), 15, 1)
-    run = Experiment.of([match_keypoints(truth, results)], rounds=100)
-    assert run.intervals() == evaluate_keypoints(truth, results, rounds=100).intervals
+    run = Experiment.of([match(truth, results)], rounds=100)
+    assert (
+        run.intervals()
+        == evaluate_keypoints(people_of(truth), from_coco_results(results), rounds=100).intervals
+    )
 
 
 def test_seeds_have_equal_weight_whatever_their_number():
     truth = make_truth(12)
     many, few = (
-        [match_keypoints(truth, make_results(truth, error, seed)) for seed in range(count)]
+        [match(truth, make_results(truth, error, seed)) for seed in range(count)]
         for error, count in ((10, 3), (20, 2))
     )
     nobody_swaps = np.zeros((1, 12), int)
@@ -214,6 +221,6 @@ def test_sizes_that_nobody_has_have_no_difference():
     truth = make_truth(5)
     for annotation in truth["annotations"]:
         annotation["area"] = 20000.0
-    run = Experiment.of([match_keypoints(truth, make_results(truth, 15, 1))], rounds=5)
+    run = Experiment.of([match(truth, make_results(truth, 15, 1))], rounds=5)
     differences = compare_experiments(run, run, rounds=5)
     assert [name for name, d in differences.items() if d is None] == ["AP(M)", "AR(M)"]

@@ -5,7 +5,8 @@ import pytest
 from made_people import GRID, entry, person
 
 from fidip.core.types import People
-from fidip.metrics import annotations_to_coco, evaluate_keypoints
+from fidip.io.coco import from_coco_results
+from fidip.metrics import evaluate_keypoints
 from fidip.metrics.slices import describe_slices, properties
 
 TORSO = np.array([(-10, -20), (10, -20), (-8, 20), (8, 20)])
@@ -71,7 +72,7 @@ def crowd():
         entry(p, p.keypoints[:, :2] + rng.normal(0, n, (17, 2)), score=rng.uniform())
         for p, n in zip(people, noise, strict=True)
     ]
-    return People.without_others(people), found
+    return People.without_others(people), from_coco_results(found)
 
 
 def test_every_person_is_in_one_slice_of_each_property(crowd):
@@ -93,8 +94,8 @@ def test_a_slice_is_scored_as_if_nobody_else_were_there(crowd):
     ].items():
         inside = [i for i in range(40) if values[i] == direction]
         alone = evaluate_keypoints(
-            annotations_to_coco(People.without_others([people[i] for i in inside])),
-            [found[i] for i in inside],
+            People.without_others([people[i] for i in inside]),
+            found[np.array(inside)],
         )
         assert row["AP"] == pytest.approx(alone.metrics["AP"])
         assert row["interval"][0] <= row["AP"] <= row["interval"][1]
@@ -105,7 +106,10 @@ def test_what_is_true_of_everybody_tells_nothing():
     people = [person(i + 1, image=i, is_synthetic=False) for i in range(3)]
     assert (
         describe_slices(
-            [entry(p) for p in people], np.arange(3), People.without_others(people), rounds=10
+            from_coco_results([entry(p) for p in people]),
+            np.arange(3),
+            People.without_others(people),
+            rounds=10,
         )
         == {}
     )
@@ -120,7 +124,10 @@ def test_predictions_of_nobody_are_wrong_in_every_slice_of_their_image():
     nobody = entry(people[0], GRID + 5000, score=2.0)
     found = [entry(p) for p in people]
     slices = describe_slices(
-        [*found, nobody], np.array([0, 1, 2, -1]), People.without_others(people), rounds=10
+        from_coco_results([*found, nobody]),
+        np.array([0, 1, 2, -1]),
+        People.without_others(people),
+        rounds=10,
     )
     occluded, visible = slices["occlusion"]["more than half"], slices["occlusion"]["none occluded"]
     assert (occluded["people"], occluded["images"], occluded["AP"]) == (1, 1, pytest.approx(1 / 2))
@@ -131,6 +138,7 @@ def test_what_is_found_in_a_crowd_does_not_count_in_slices_either():
     people = [person(1, posture="Prone"), person(2, image=1, posture="Supine")]
     crowd = person(3, at=(1000, 0), is_crowd=True)
     found = [entry(p) for p in people] + [entry(crowd, score=2.0)]
+    found = from_coco_results(found)
     alone = People.without_others(people)
     whose = np.array([0, 1, -1])
     for everyone, ap in ((People(people, [crowd], alone.images), 1), (alone, 0.5)):

@@ -7,8 +7,9 @@ import pytest
 
 from fidip.compare import contents, match
 from fidip.data import read_annotations
+from fidip.io.coco import from_coco_results
 from fidip.io.json import write_json
-from fidip.metrics import describe_results
+from fidip.metrics import describe_detections
 from fidip.report import compare_runs, read_runs
 
 TEST, IMAGES = "annotations/person_keypoints_validate_infant.json", "images/validate_infant"
@@ -39,7 +40,10 @@ def page_file(tiny_root, tmp_path_factory):
         run = folder / "runs" / name
         write_json(run / "predictions.json", results if name != "lost" else [])
         about = {"experiment": name, "seed": 0, "box_source": "ground truth", "minutes": 8.0}
-        write_json(run / "results.json", {**about, **describe_results(results, people)})
+        write_json(
+            run / "results.json",
+            {**about, **describe_detections(from_coco_results(results), people)},
+        )
         command = (
             f"python -m fidip.train experiment={name} data.root=data/demo resume=auto ckpt=a.ckpt"
         )

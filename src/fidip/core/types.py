@@ -333,6 +333,13 @@ class Poses:
         }
         return cls(**columns)
 
+    def rounded(self, decimals: int = 4) -> Poses:
+        """Return the poses with rounded coordinates, as ``predictions.json`` holds them.
+
+        What is scored is what is written, to the last digit.
+        """
+        return replace(self, xy=self.xy.round(decimals))
+
     @property
     def known(self) -> NDArray[np.bool_]:
         """(N, K) whether a keypoint is known."""

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from fidip.core.arrays import Floats, Ints
+from fidip.core.arrays import Floats
 from fidip.core.errors import DataError
 from fidip.core.skeleton import COCO17
 from fidip.core.types import Annotation, People, Poses, pose_scores, require_people
@@ -151,16 +151,18 @@ def annotations_to_coco(people: People) -> dict[str, Any]:
     }
 
 
-def to_coco_results(poses: Poses) -> list[dict[str, Any]]:
+def to_coco_results(poses: Poses, decimals: int | None = None) -> list[dict[str, Any]]:
     """Return the content of a results file, with people scored by ``pose_scores``.
 
     Args:
-        poses: N people; their coordinates and confidences are rounded to 4 digits.
+        poses: N people.
+        decimals: of coordinates and confidences; None for all.
 
     Returns:
         N entries.
     """
-    triplets = np.concatenate([poses.xy, poses.scores[..., None]], axis=-1).round(4)
+    triplets = np.concatenate([poses.xy, poses.scores[..., None]], axis=-1)
+    triplets = triplets if decimals is None else triplets.round(decimals)
     return [
         result_record(int(image_id), keypoints, float(score))
         for image_id, keypoints, score in zip(
@@ -169,20 +171,30 @@ def to_coco_results(poses: Poses) -> list[dict[str, Any]]:
     ]
 
 
-def from_coco_results(results: Sequence[dict[str, Any]]) -> tuple[Floats, Floats, Ints]:
-    """Return the values of the entries of a results file.
+def from_coco_results(results: Sequence[dict[str, Any]]) -> Poses:
+    """Return the people of a results file as poses.
 
     Args:
-        results: N entries.
+        results: entries; those of other categories are left out.
 
     Returns:
-        (N, K, 2) keypoints in image px, (N,) scores and (N,) image ids.
+        N poses. Their box scores are the scores of the entries, and their keypoint confidences are
+        1, so that ``pose_scores`` returns the scores of the entries.
+
+    Example:
+        >>> entry = result_record(7, np.zeros((17, 3)), 0.9)
+        >>> poses = from_coco_results([entry])
+        >>> poses.image_ids, pose_scores(poses)
+        (array([7]), array([0.9]))
     """
-    keypoints = np.array([entry["keypoints"] for entry in results], dtype=np.float64)
-    return (
-        keypoints.reshape(-1, len(COCO17), 3)[..., :2],
-        np.array([entry["score"] for entry in results], dtype=np.float64),
-        np.array([entry["image_id"] for entry in results], dtype=np.int64),
+    people = [entry for entry in results if entry["category_id"] == PERSON]
+    keypoints = np.array([entry["keypoints"] for entry in people], dtype=np.float64)
+    xy = keypoints.reshape(-1, len(COCO17), 3)[..., :2]
+    return Poses.of_keypoints(
+        xy,
+        np.ones(xy.shape[:2], np.float32),
+        image_ids=np.array([entry["image_id"] for entry in people], dtype=np.int64),
+        box_scores=np.array([entry["score"] for entry in people], dtype=np.float64),
     )
 
 

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fidip.core.types import Annotation, People, require_people
-from fidip.io.coco import annotations_to_coco, result_record
+from fidip.core.skeleton import COCO17
+from fidip.core.types import Annotation, People, Poses, require_people
 from fidip.metrics.assignment import UNMATCHED, match_people
 from fidip.metrics.keypoint_ap import evaluate_keypoints
 from fidip.metrics.oks import instance_oks
@@ -36,8 +36,9 @@ def describe_agreement(
     require_people(people)
     index = _whose(second, people)
     common = _common(second, people, index)
-    truth = annotations_to_coco(replace(people, labelled=common))
-    evaluation = evaluate_keypoints(truth, [_as_result(one) for one in second], rounds=rounds)
+    evaluation = evaluate_keypoints(
+        replace(people, labelled=common), _as_poses(second), rounds=rounds
+    )
     pairs = [
         (other, common[i])
         for other, i in zip(second, index, strict=True)
@@ -66,9 +67,14 @@ def _common(
     return common
 
 
-def _as_result(person: Annotation) -> dict[str, Any]:
-    """A labelled person as a COCO result of score 1."""
-    return result_record(person.image_id, person.keypoints, 1.0)
+def _as_poses(people: Sequence[Annotation]) -> Poses:
+    """Return labelled people as predictions with score 1."""
+    keypoints = np.array([person.keypoints for person in people]).reshape(-1, len(COCO17), 3)
+    return Poses.of_keypoints(
+        keypoints[..., :2],
+        np.ones(keypoints.shape[:2], np.float32),
+        image_ids=np.array([person.image_id for person in people], dtype=np.int64),
+    )
 
 
 def _whose(second: Sequence[Annotation], people: Sequence[Annotation]) -> NDArray[np.int64]:

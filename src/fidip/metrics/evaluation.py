@@ -11,14 +11,8 @@ from numpy.typing import NDArray
 from fidip.core.arrays import Floats
 from fidip.core.errors import DataError
 from fidip.core.skeleton import COCO17
-from fidip.core.types import Annotation, People, Poses, require_people
-from fidip.io.coco import (
-    PERSON,
-    annotations_to_coco,
-    area_source,
-    from_coco_results,
-    to_coco_results,
-)
+from fidip.core.types import Annotation, People, Poses, pose_scores, require_people
+from fidip.io.coco import area_source
 from fidip.metrics.assignment import UNMATCHED, match_people
 from fidip.metrics.calibration import Calibration, reliability
 from fidip.metrics.error_kinds import KINDS, error_kinds
@@ -34,7 +28,7 @@ SLICE_ROUNDS = 300
 
 def score_poses(poses: Poses, annotations: People) -> dict[str, float]:
     """``val/AP`` and mean ``val/OKS`` of poses in ground-truth boxes; quick enough for every epoch."""
-    evaluation = evaluate_keypoints(annotations_to_coco(annotations), to_coco_results(poses))
+    evaluation = evaluate_keypoints(annotations, poses.rounded())
     truth = [annotations[i] for i in poses.index]
     keypoints, area, _ = labels(truth)
     return {
@@ -46,12 +40,12 @@ def score_poses(poses: Poses, annotations: People) -> dict[str, float]:
 def describe_poses(
     poses: Poses, annotations: People, calibration: Calibration | None = None
 ) -> dict[str, Any]:
-    """What ``describe_results`` says of poses in ground-truth boxes, which tell whom each is of."""
-    return _describe(to_coco_results(poses), poses.index, annotations, calibration)
+    """What ``describe_detections`` says of poses in ground-truth boxes, which tell whom each is of."""
+    return _describe(poses.rounded(), poses.index, annotations, calibration)
 
 
-def describe_results(
-    results: Sequence[dict[str, Any]], annotations: People, source: str = "predictions"
+def describe_detections(
+    poses: Poses, annotations: People, source: str = "predictions"
 ) -> dict[str, Any]:
     """The content of ``results.json`` that follows from COCO results.
 
@@ -64,7 +58,7 @@ def describe_results(
     ``count`` labelled joints were predicted, ``torso_count`` of them of people with a labelled torso.
 
     Args:
-        results: entries of a COCO results file.
+        poses: people that were found, by whatever detector.
         annotations: the people to score them against.
         source: where the results come from, for messages.
 
@@ -72,34 +66,32 @@ def describe_results(
         DataError: results of images that the annotations' file does not have.
         TypeError: ``annotations`` is a plain sequence.
     """
-    results = [entry for entry in results if entry["category_id"] == PERSON]
-    images = {image.id for image in require_people(annotations).images}
-    strange = [entry["image_id"] for entry in results if entry["image_id"] not in images]
+    images = [image.id for image in require_people(annotations).images]
+    strange = poses.image_ids[~np.isin(poses.image_ids, images)].tolist()
     if strange:
         raise DataError(
-            f"{source}: {len(strange)} of {len(results)} results are of images that the split does "
+            f"{source}: {len(strange)} of {len(poses)} results are of images that the split does "
             f"not have (the first: image_id {strange[0]}); expected results of this split only. "
             "Choose the split with split= and data.test_split="
         )
-    xy, scores, image_ids = from_coco_results(results)
-    return _describe(results, match_people(xy, image_ids, scores, annotations), annotations)
+    index = match_people(poses.xy, poses.image_ids, pose_scores(poses), annotations)
+    return _describe(poses, index, annotations)
 
 
 def _describe(
-    results: Sequence[dict[str, Any]],
+    poses: Poses,
     index: NDArray[np.int64],
     annotations: People,
     calibration: Calibration | None = None,
 ) -> dict[str, Any]:
-    evaluation = evaluate_keypoints(annotations_to_coco(annotations), results, rounds=ROUNDS)
-    xy, scores, _ = from_coco_results(results)
+    evaluation = evaluate_keypoints(annotations, poses, rounds=ROUNDS)
     found = index != UNMATCHED
     people = [annotations[i] for i in index[found]]
     content = {
         "area_source": area_source(annotations),
         "images": len(annotations.images),
         "instances": len(annotations),
-        "predictions": len(results),
+        "predictions": len(poses),
         "matched": len(people),
         "metrics": evaluation.metrics,
         "intervals": evaluation.intervals,
@@ -108,11 +100,13 @@ def _describe(
         return content
     return {
         **content,
-        **_describe_joints(xy[found], index[found], annotations, joint_ap(results, annotations)),
-        "reliability": describe_reliability(
-            scores[found], instance_oks(xy[found], people), calibration
+        **_describe_joints(
+            poses.xy[found], index[found], annotations, joint_ap(poses, annotations)
         ),
-        "slices": describe_slices(results, index, annotations, SLICE_ROUNDS),
+        "reliability": describe_reliability(
+            pose_scores(poses)[found], instance_oks(poses.xy[found], people), calibration
+        ),
+        "slices": describe_slices(poses, index, annotations, SLICE_ROUNDS),
     }
 
 

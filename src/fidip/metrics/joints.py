@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
-
 import numpy as np
 from pycocotools.cocoeval import Params
 
 from fidip.core.arrays import Floats, Ints
 from fidip.core.skeleton import COCO17, HIPS, SHOULDERS
-from fidip.core.types import People, require_people
-from fidip.io.coco import from_coco_results
+from fidip.core.types import People, Poses, pose_scores, require_people
 from fidip.metrics.coco_bootstrap import Area, match_joints
 from fidip.metrics.keypoint_ap import Number
 from fidip.metrics.oks import labels, oks_per_joint
@@ -19,7 +15,7 @@ from fidip.metrics.oks import labels, oks_per_joint
 PARAMS = Params("keypoints")  # thresholds and limits of COCO's evaluation
 
 
-def joint_ap(results: Sequence[dict[str, Any]], people: People) -> dict[str, Number]:
+def joint_ap(poses: Poses, people: People) -> dict[str, Number]:
     """COCO's AP with an OKS of one joint only, by joint; None where nobody has it labelled.
 
     As COCO-WholeBody (Jin et al., ECCV 2020) evaluates feet, face and hands: the mean over the thresholds
@@ -37,8 +33,8 @@ def joint_ap(results: Sequence[dict[str, Any]], people: People) -> dict[str, Num
     keypoints, area, boxes = labels(persons)
     crowd = np.array([person.is_crowd for person in persons])
     where = np.array([numbers[person.image_id] for person in persons])
-    xy, score, ids = from_coco_results(results)
-    xy, score, image = _best(xy, score, np.array([numbers[i] for i in ids], dtype=np.int64))
+    ids = np.array([numbers[i] for i in poses.image_ids.tolist()], dtype=np.int64)
+    xy, score, image = _best(poses.xy, pose_scores(poses), ids)
 
     # Every detection makes a pair with each of the people of its image, one after the other.
     first, last = np.searchsorted(where, image, "left"), np.searchsorted(where, image, "right")

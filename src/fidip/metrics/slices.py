@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fidip.core.types import Annotation, People, require_people
-from fidip.io.coco import annotations_to_coco
+from fidip.core.types import Annotation, People, Poses, require_people
 from fidip.metrics.assignment import UNMATCHED
 from fidip.metrics.joints import torsos
 from fidip.metrics.keypoint_ap import average_precision
@@ -54,7 +53,7 @@ def _domain(person: Annotation) -> str:
 
 
 def describe_slices(
-    results: Sequence[dict[str, Any]],
+    poses: Poses,
     index: NDArray[np.int64],
     people: People,
     rounds: int,
@@ -66,7 +65,7 @@ def describe_slices(
     property that all people share is left out.
 
     Args:
-        results: N entries of a COCO results file.
+        poses: N predicted people.
         index: (N,) whom of ``people`` each is of, or -1.
         people: the labelled people.
         rounds: bootstrap rounds over images for the intervals.
@@ -77,7 +76,7 @@ def describe_slices(
     require_people(people)
     return {
         name: {
-            value: _describe(results, index, people, [v == value for v in values], rounds)
+            value: _describe(poses, index, people, np.array([v == value for v in values]), rounds)
             for value, _ in Counter(values).most_common()
         }
         for name, values in properties(people).items()
@@ -86,20 +85,16 @@ def describe_slices(
 
 
 def _describe(
-    results: Sequence[dict[str, Any]],
+    poses: Poses,
     index: NDArray[np.int64],
     people: People,
-    inside: Sequence[bool],
+    inside: NDArray[np.bool_],
     rounds: int,
 ) -> dict[str, Any]:
     chosen = [person for person, is_inside in zip(people, inside, strict=True) if is_inside]
     images = {person.image_id for person in chosen}
-    found = [
-        entry
-        for entry, i in zip(results, index, strict=True)
-        if entry["image_id"] in images and (i == UNMATCHED or inside[i])
-    ]
-    value, interval = average_precision(annotations_to_coco(people.part(chosen)), found, rounds)
+    is_found = np.isin(poses.image_ids, list(images)) & ((index == UNMATCHED) | inside[index])
+    value, interval = average_precision(people.part(chosen), poses[is_found], rounds)
     return {
         "images": len(images),
         "people": len(chosen),

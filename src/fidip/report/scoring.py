@@ -15,14 +15,16 @@ from fidip.io.run_directory import RunDirectory
 from fidip.io.terminal import print_parts, text_table
 from fidip.metrics import (
     Calibration,
+    describe_detections,
     describe_poses,
-    describe_results,
     to_coco_results,
 )
 from fidip.report.diagnosis_tables import diagnosis
 from fidip.report.formatting import show_interval, show_number
 
 GROUND_TRUTH = "ground truth"
+DECIMALS = 4
+"""Of the coordinates in ``predictions.json``."""
 
 
 def score_poses(
@@ -48,10 +50,10 @@ def require_finite(poses: Poses, source: str | Path) -> Poses:
 
 
 def score_results(
-    results: list[dict[str, Any]], people: People, boxes: str, source: str = "predictions"
+    poses: Poses, people: People, boxes: str, source: str = "predictions"
 ) -> dict[str, Any]:
-    """Scores of COCO results, whatever boxes they come from; ``source`` names them in messages."""
-    return {"box_source": boxes, **describe_results(results, people, source)}
+    """Scores of people that a detector found; ``source`` names them in messages."""
+    return {"box_source": boxes, **describe_detections(poses, people, source)}
 
 
 def results_of(scores: dict[str, Any], config: DictConfig, **facts: Any) -> dict[str, Any]:
@@ -66,7 +68,7 @@ def write_results(run: RunDirectory, results: dict[str, Any], poses: Poses | Non
     A run that has ``results.json`` is finished, so whatever else it leaves is written before.
     """
     if poses is not None:
-        write_json(run.predictions, to_coco_results(poses))
+        write_json(run.predictions, to_coco_results(poses, decimals=DECIMALS))
     write_json(run.results, results)
     print_table(results)
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from fidip.inference.pipelines import CameraPipeline, ImagePipeline, VideoPipeline
     from fidip.inference.predictor import Predictor
     from fidip.inference.smoothing import KalmanSmoother
-    from fidip.metrics.evaluation import describe_detections as evaluate_poses
+    from fidip.metrics.evaluation import evaluate_poses
 
 __version__ = "0.1.0"
 

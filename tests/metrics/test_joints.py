@@ -9,7 +9,7 @@ from made_people import GRID, SIDE, distance_for, entry, people_of, person
 from fidip.core.skeleton import COCO17
 from fidip.core.types import People
 from fidip.io.coco import annotations_to_coco, from_coco_results
-from fidip.metrics import describe_detections, evaluate_keypoints, match_people
+from fidip.metrics import evaluate_keypoints, evaluate_poses, match_people
 from fidip.metrics.joints import joint_ap, torso_errors
 
 ANKLE = 15
@@ -111,7 +111,7 @@ def test_joints_are_described_with_how_many_they_are():
     people = [person(1), person(2, image=1, visibility=flags)]
     shift = 0.06 * 400  # of the longer side of the box: beyond PCK@0.05, within PCK@0.1
     found = [entry(p, GRID + np.array([shift, 0])) for p in people]
-    content = describe_detections(from_coco_results(found), People.without_others(people))
+    content = evaluate_poses(from_coco_results(found), People.without_others(people))
     ankle = content["per_joint"]["left_ankle"]
     assert (ankle["count"], ankle["torso_count"]) == (1, 1)
     assert (content["per_joint"]["nose"]["count"], content["per_joint"]["nose"]["torso_count"]) == (
@@ -130,7 +130,7 @@ def test_joints_are_described_with_how_many_they_are():
 
 def test_predictions_of_nobody_have_scores_and_no_joints():
     cat = {**entry(person()), "category_id": 17}
-    content = describe_detections(
+    content = evaluate_poses(
         from_coco_results([entry(person(), GRID + 5000), cat]), People.without_others([person()])
     )
     assert (content["metrics"]["AP"], content["matched"]) == (0, 0)

@@ -18,9 +18,8 @@ from fidip.metrics import (
     NAMES,
     annotations_to_coco,
     describe_agreement,
-    describe_detections,
-    describe_poses,
     evaluate_keypoints,
+    evaluate_poses,
     oks_nms,
     oks_per_joint,
     pose_scores,
@@ -191,7 +190,7 @@ def test_perfect_poses_are_described_as_perfect(people, poses):
     perfect = Poses(
         xy, poses.scores, poses.image_ids, poses.boxes_xywh, poses.box_scores, poses.index
     )
-    content = describe_poses(perfect, people)
+    content = evaluate_poses(perfect, people, perfect.index)
     assert content["metrics"]["AP"] == pytest.approx(1.0)
     assert content["oks"] == pytest.approx(1.0)
     assert content["pck"]["pck@0.05"] == 1.0
@@ -260,7 +259,7 @@ def test_of_equal_scores_the_later_pose_is_matched_first(people, poses, suppress
     assert kept.tolist() == [1, 0]
     results = to_coco_results(both[kept])
     assert by_hand(annotations_to_coco(one), results).stats[0] == pytest.approx(0.5)
-    assert describe_detections(both[kept], one)["metrics"]["AP"] == pytest.approx(0.5)
+    assert evaluate_poses(both[kept], one)["metrics"]["AP"] == pytest.approx(0.5)
 
 
 def test_an_annotation_with_id_0_can_be_found(people, poses):
@@ -273,8 +272,8 @@ def test_an_annotation_with_id_0_can_be_found(people, poses):
     "score",
     [
         lambda people, poses: annotations_to_coco(people),
-        lambda people, poses: describe_poses(poses, people),
-        lambda people, poses: describe_detections(poses, people),
+        lambda people, poses: evaluate_poses(poses, people, poses.index),
+        lambda people, poses: evaluate_poses(poses, people),
         lambda people, poses: score_poses(poses, people),
         lambda people, poses: joint_ap(poses, people),
         lambda people, poses: describe_slices(poses, poses.index, people, 1),

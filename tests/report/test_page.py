@@ -9,7 +9,7 @@ from fidip.compare import contents, match
 from fidip.data import read_annotations
 from fidip.io.coco import from_coco_results
 from fidip.io.json import write_json
-from fidip.metrics import describe_detections
+from fidip.metrics import evaluate_poses
 from fidip.report import compare_runs, read_runs
 
 TEST, IMAGES = "annotations/person_keypoints_validate_infant.json", "images/validate_infant"
@@ -42,7 +42,7 @@ def page_file(tiny_root, tmp_path_factory):
         about = {"experiment": name, "seed": 0, "box_source": "ground truth", "minutes": 8.0}
         write_json(
             run / "results.json",
-            {**about, **describe_detections(from_coco_results(results), people)},
+            {**about, **evaluate_poses(from_coco_results(results), people)},
         )
         command = (
             f"python -m fidip.train experiment={name} data.root=data/demo resume=auto ckpt=a.ckpt"

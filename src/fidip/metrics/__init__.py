@@ -7,7 +7,7 @@ from fidip.metrics.assignment import match_people
 from fidip.metrics.calibration import Calibration, fit_calibration, reliability
 from fidip.metrics.coco_bootstrap import Matches
 from fidip.metrics.error_kinds import KINDS, error_kinds
-from fidip.metrics.evaluation import describe_detections, describe_poses, score_poses
+from fidip.metrics.evaluation import evaluate_poses, score_poses
 from fidip.metrics.keypoint_ap import (
     NAMES,
     Evaluation,
@@ -39,10 +39,9 @@ __all__ = [
     "by_name",
     "compare_experiments",
     "describe_agreement",
-    "describe_detections",
-    "describe_poses",
     "error_kinds",
     "evaluate_keypoints",
+    "evaluate_poses",
     "fit_calibration",
     "instance_oks",
     "match_keypoints",

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fidip.core.arrays import Floats
+from fidip.core.arrays import Floats, Ints
 from fidip.core.errors import DataError
 from fidip.core.skeleton import COCO17
 from fidip.core.types import Annotation, People, Poses, pose_scores, require_people
@@ -37,50 +37,53 @@ def score_poses(poses: Poses, annotations: People) -> dict[str, float]:
     }
 
 
-def describe_poses(
-    poses: Poses, annotations: People, calibration: Calibration | None = None
+def evaluate_poses(
+    poses: Poses,
+    people: People,
+    index: Ints | None = None,
+    calibration: Calibration | None = None,
+    source: str = "predictions",
 ) -> dict[str, Any]:
-    """What ``describe_detections`` says of poses in ground-truth boxes, which tell whom each is of."""
-    return _describe(poses.rounded(), poses.index, annotations, calibration)
-
-
-def describe_detections(
-    poses: Poses, annotations: People, source: str = "predictions"
-) -> dict[str, Any]:
-    """The content of ``results.json`` that follows from COCO results.
-
-    Of ``instances`` labelled people in ``images`` images, ``matched`` have one of the ``predictions``;
-    the others count as missed. The ten numbers come with intervals over images; AP by slice of people
-    (``describe_slices``); and, of the predictions that are of somebody (``match_people``), over all
-    labelled joints and by joint: OKS, PCK (relative to the longer side of the box), torso-normalised
-    error (``torso_errors``), shares of the kinds of error (``error_kinds``) and AP (``joint_ap``); and
-    the reliability of their scores. Joint by joint
-    ``count`` labelled joints were predicted, ``torso_count`` of them of people with a labelled torso.
+    """Score predicted people: AP, errors by joint and kind, slices, and reliability of scores.
 
     Args:
-        poses: people that were found, by whatever detector.
-        annotations: the people to score them against.
-        source: where the results come from, for messages.
+        poses: N predicted people, ranked by ``pose_scores``.
+        people: the labelled people, with crowds and images without people.
+        index: (N,) positions in ``people`` of the people whose boxes the poses were predicted in;
+            None to match them by OKS, as predictions in a detector's boxes need.
+        calibration: of scores to OKS, to describe calibrated scores as well.
+        source: origin of the poses, for messages.
+
+    Returns:
+        The content of ``results.json`` that follows from predictions. Of ``instances`` labelled
+        people in ``images`` images, ``matched`` have one of the ``predictions``; the others count as
+        missed. ``metrics`` are COCO's ten numbers, ``intervals`` their 95 % intervals over images,
+        and ``slices`` AP by slice of people (``describe_slices``). Of matched predictions, over all
+        labelled joints and ``per_joint``: OKS, PCK (relative to the longer side of the box),
+        torso-normalised error (``torso_errors``), fractions of the kinds of error
+        (``error_kinds``), AP (``joint_ap``), and the number of joints (``count``, and
+        ``torso_count`` of people with a labelled torso). ``reliability`` is that of the scores.
 
     Raises:
-        DataError: results of images that the annotations' file does not have.
-        TypeError: ``annotations`` is a plain sequence.
+        DataError: a pose is on an image that is not among ``people.images``.
+        TypeError: ``people`` is a plain sequence of annotations.
     """
-    images = [image.id for image in require_people(annotations).images]
-    strange = poses.image_ids[~np.isin(poses.image_ids, images)].tolist()
+    ids = [image.id for image in require_people(people).images]
+    strange = poses.image_ids[~np.isin(poses.image_ids, ids)].tolist()
     if strange:
         raise DataError(
             f"{source}: {len(strange)} of {len(poses)} results are of images that the split does "
             f"not have (the first: image_id {strange[0]}); expected results of this split only. "
             "Choose the split with split= and data.test_split="
         )
-    index = match_people(poses.xy, poses.image_ids, pose_scores(poses), annotations)
-    return _describe(poses, index, annotations)
+    if index is None:
+        index = match_people(poses.xy, poses.image_ids, pose_scores(poses), people)
+    return _describe(poses, index, people, calibration)
 
 
 def _describe(
     poses: Poses,
-    index: NDArray[np.int64],
+    index: Ints,
     annotations: People,
     calibration: Calibration | None = None,
 ) -> dict[str, Any]:
@@ -121,7 +124,7 @@ def describe_reliability(
 
 
 def _describe_joints(
-    xy: Floats, index: NDArray[np.int64], annotations: Sequence[Annotation], ap: dict[str, Any]
+    xy: Floats, index: Ints, annotations: Sequence[Annotation], ap: dict[str, Any]
 ) -> dict[str, Any]:
     """Of (N, K, 2) predictions of the people that (N,) ``index`` points to: over all and by joint."""
     keypoints, area, boxes = labels([annotations[i] for i in index])

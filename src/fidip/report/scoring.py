@@ -15,8 +15,7 @@ from fidip.io.run_directory import RunDirectory
 from fidip.io.terminal import print_parts, text_table
 from fidip.metrics import (
     Calibration,
-    describe_detections,
-    describe_poses,
+    evaluate_poses,
     to_coco_results,
 )
 from fidip.report.diagnosis_tables import diagnosis
@@ -31,7 +30,10 @@ def score_poses(
     poses: Poses, people: People, calibration: Calibration | None = None
 ) -> dict[str, Any]:
     """Scores of poses in the boxes of labelled people."""
-    return {"box_source": GROUND_TRUTH, **describe_poses(poses, people, calibration)}
+    return {
+        "box_source": GROUND_TRUTH,
+        **evaluate_poses(poses.rounded(), people, poses.index, calibration),
+    }
 
 
 def require_finite(poses: Poses, source: str | Path) -> Poses:
@@ -53,7 +55,7 @@ def score_results(
     poses: Poses, people: People, boxes: str, source: str = "predictions"
 ) -> dict[str, Any]:
     """Scores of people that a detector found; ``source`` names them in messages."""
-    return {"box_source": boxes, **describe_detections(poses, people, source)}
+    return {"box_source": boxes, **evaluate_poses(poses, people, source=source)}
 
 
 def results_of(scores: dict[str, Any], config: DictConfig, **facts: Any) -> dict[str, Any]:

@@ -1,0 +1,70 @@
+"""The Python API: what commands do, without Hydra."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import fidip
+from fidip.core.errors import ConfigError
+from fidip.inference import Video
+from fidip.inference.smoothing import FillGaps
+from inference.made_media import make_video
+
+
+@pytest.fixture(scope="module")
+def predictor():
+    return fidip.load_predictor("bundled", runtime="torch", flip_test=False)
+
+
+def test_every_public_name_is_there():
+    assert {name for name in fidip.__all__ if not hasattr(fidip, name)} == set()
+
+
+def test_importing_the_package_imports_neither_torch_nor_hydra():
+    check = "import sys, fidip; assert not {'torch', 'hydra', 'cv2'} & set(sys.modules)"
+    subprocess.run([sys.executable, "-c", check], check=True)
+
+
+def test_a_video_pipeline_returns_the_track_and_writes_files(predictor, tmp_path):
+    video = make_video(tmp_path / "v.mp4", [i / 25 for i in range(6)])
+    calls = []
+    pipeline = fidip.VideoPipeline(
+        predictor, rotations=(0.0,), writers=["csv", "overlay"], smoother=FillGaps()
+    )
+    track = pipeline.run(video, tmp_path / "out", lambda *call: calls.append(call))
+    assert track.xy.shape == (6, 17, 2)
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["v.csv", "v.overlay.mp4"]
+    assert Video(tmp_path / "out" / "v.overlay.mp4").count == 6
+    assert calls[:2] == [("v.mp4", 0, 6), ("v.mp4", 1, 6)]
+    assert calls[-1] == ("drawing", 6, 6)
+
+
+def test_without_writers_nothing_is_written(predictor, tmp_path):
+    video = make_video(tmp_path / "v.mp4", [0.0, 0.04])
+    track = fidip.VideoPipeline(predictor, rotations=(0.0,)).run(video)
+    assert len(track) == 2
+    assert [p.name for p in tmp_path.iterdir()] == ["v.mp4"]
+
+
+def test_poses_of_photographs_carry_names_and_are_scored(predictor, tiny_root):
+    people = fidip.read_annotations(
+        tiny_root / "annotations/person_keypoints_validate_infant.json",
+        tiny_root / "images/validate_infant",
+    ).people
+    images = fidip.ImagePipeline(predictor, rotations=(0.0,))
+    boxes = [people[0].box_xywh, people[0].box_xywh]
+    image = np.zeros((*people[0].image_wh[::-1], 3), np.uint8)
+    assert len(images.predict(image, boxes)) == 2
+    perfect = fidip.Poses.of_keypoints(
+        np.stack([person.keypoints[:, :2] for person in people]),
+        np.ones((len(people), 17), np.float32),
+        image_ids=np.array([person.image_id for person in people]),
+    )
+    assert fidip.evaluate_poses(perfect, people)["metrics"]["AP"] == pytest.approx(1)
+
+
+def test_an_unknown_writer_is_refused(predictor):
+    with pytest.raises(ConfigError, match="'gif' is not one of overlay, coco"):
+        fidip.VideoPipeline(predictor, writers=["gif"])

@@ -9,11 +9,13 @@ from typing import Any
 
 from pytorch_lightning.loggers import Logger, WandbLogger
 
+from fidip.tasks.lightning import drop_anonymous
+
 LONGEST_NAME, LONGEST_TAG = 128, 64
 """Of W&B, in characters."""
 NOISE = ("callbacks", "logger", "overwrite", "resume", "run_dir", "sweep")
 """Settings that say where and how a run writes."""
-COPIES = ("net", "codec", "optimizer", "scheduler")
+COPIES = ("net", "codec", "method", "optimizer", "scheduler")
 """Settings of the task that the configuration has by themselves, too."""
 CURVES = {"val/AP": "max", "val/OKS": "max", "val/loss": "min", "train/loss": "min"}
 """What W&B's tables show of a curve: its best value, not its last."""
@@ -67,7 +69,7 @@ class WandbRun(WandbLogger):
                 console="off", save_code=False, disable_git=True, silent=offline
             ),
         )
-        self._wandb_init.pop("anonymous", None)  # Lightning sets it; W&B warns that it does nothing
+        drop_anonymous(self)
 
 
 def has_key() -> bool:

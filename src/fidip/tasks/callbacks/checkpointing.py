@@ -15,6 +15,7 @@ from pytorch_lightning.callbacks import Checkpoint
 
 from fidip.core.errors import RunError
 from fidip.io.atomic import write_atomic
+from fidip.tasks import lightning
 from fidip.tasks.callbacks.divergence import require_finite_weights
 from fidip.tasks.preemption import StopSignals, belongs_in_queue, requeue
 from fidip.tasks.random_state import random_state, set_random_state
@@ -100,8 +101,7 @@ class Checkpoints(Checkpoint):
         decision = self._decide(trainer)
         if decision:
             pl_module.require_finite_loss()
-            batches = trainer.fit_loop.epoch_loop.batch_progress.current
-            self._save(trainer, trainer.current_epoch, batches.processed)
+            self._save(trainer, trainer.current_epoch, lightning.batches_taken(trainer))
         if decision == STOP:
             self._leave(trainer)
 
@@ -119,11 +119,8 @@ class Checkpoints(Checkpoint):
     ) -> None:
         """Lightning tears down no callback then; processes that wait for a failed one wait long."""
         self._signals.remove()
-        launcher = trainer.strategy.launcher
-        if not isinstance(exception, (SystemExit, KeyboardInterrupt)) and hasattr(
-            launcher, "procs"
-        ):
-            launcher.kill(signal.SIGKILL)
+        if not isinstance(exception, (SystemExit, KeyboardInterrupt)):
+            lightning.kill_other_processes(trainer)
 
     def _decide(self, trainer: pl.Trainer) -> int:
         """What all processes do after this batch."""
@@ -174,7 +171,7 @@ class Checkpoints(Checkpoint):
     ) -> None:
         if self._position is None:
             return
-        _set_position(checkpoint["loops"]["fit_loop"], *self._position)
+        lightning.set_position(checkpoint["loops"]["fit_loop"], *self._position)
         checkpoint["processes"] = _gather(
             {"random": random_state(), "curves": pl_module.curves.state_dict()}
         )
@@ -201,36 +198,16 @@ class Checkpoints(Checkpoint):
         require_finite_weights(trainer, pl_module)
         pl_module.curves.load_state_dict(self._restored["curves"])
         set_random_state(self._restored["random"])
-        batch = trainer.fit_loop.epoch_loop.batch_progress.current.completed
+        batch = lightning.batches_before(trainer)
         sampler = trainer.train_dataloader.sampler
         sampler.set_epoch(trainer.current_epoch)
         sampler.set_position(trainer.current_epoch, batch)
-        iter(trainer.fit_loop._data_fetcher)  # the loader began before the counters were restored
-        if not batch:
-            # At the start of an epoch nothing is left of the one before to be gone over again.
-            trainer.fit_loop.restarting = False
+        lightning.restart_loader(trainer, batch)
 
     def on_train_batch_start(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, *args: Any
     ) -> None:
         self._restored = None
-
-
-def _set_position(loops: dict[str, Any], epoch: int, batch: int) -> None:
-    """Make Lightning's counters those of a run that is about to take a batch of an epoch.
-
-    Saved within a hook, they count what is going on as begun and not as done.
-    """
-    begun = epoch + (batch > 0)
-    epochs = {"ready": begun, "started": begun, "processed": epoch, "completed": epoch}
-    loops["epoch_progress"] = {"total": epochs, "current": dict(epochs)}
-    batches = loops["epoch_loop.batch_progress"]
-    if batch:
-        loops["epoch_loop.state_dict"]["_batches_that_stepped"] += 1
-    total = batches["total"]["processed"]
-    batches["total"] = dict.fromkeys(batches["total"], total)
-    batches["current"] = dict.fromkeys(batches["current"], batch)
-    batches["is_last_batch"] = False
 
 
 def _gather(state: dict[str, Any]) -> list[dict[str, Any]]:

@@ -8,6 +8,8 @@ import pytorch_lightning as pl
 from pytorch_lightning.callbacks import EMAWeightAveraging
 from torch import nn
 
+from fidip.tasks.lightning import averaged_module
+
 
 class AveragedWeights(EMAWeightAveraging):
     """Lightning's exponential moving average, which leaves constants as they are.
@@ -25,8 +27,7 @@ class AveragedWeights(EMAWeightAveraging):
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, *args: Any
     ) -> None:
         super().on_train_batch_end(trainer, pl_module, *args)
-        assert self._average_model is not None
-        average = self._average_model.module
+        average = averaged_module(self)
         for name in self._constants:
             average.get_buffer(name).copy_(pl_module.get_buffer(name))
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pytorch_lightning as pl
-from torch import Tensor, nn
-from torch.optim import Optimizer
+from torch import Tensor
 
 from fidip.codecs.base import Codec
 from fidip.core.skeleton import COCO17
@@ -16,14 +15,13 @@ from fidip.core.types import Annotation, Batch, Poses
 from fidip.metrics import score_poses
 from fidip.nn import PoseNet
 from fidip.nn.losses import heatmap_mse
+from fidip.nn.optimization import OptimizerFactory, PoseLoss, SchedulerFactory
+from fidip.tasks import lightning
 from fidip.tasks.callbacks.divergence import EVERY, require_finite_weights, stop_if
 from fidip.tasks.distributed import share
 from fidip.tasks.predictions import gather_poses, to_poses
 from fidip.tasks.running_means import RunningMeans
-from fidip.tasks.schedules import SchedulerFactory, constant
-
-OptimizerFactory = Callable[[Iterable[nn.Parameter]], Optimizer]
-PoseLoss = Callable[[Tensor, Tensor, Tensor], Tensor]
+from fidip.tasks.schedules import constant
 
 
 class PoseTask(pl.LightningModule):
@@ -80,7 +78,7 @@ class PoseTask(pl.LightningModule):
     @property
     def within_group(self) -> bool:
         """Batches have been taken of which no update has been made: not a time to be saved."""
-        return bool(self.trainer.fit_loop.epoch_loop._should_accumulate())
+        return lightning.is_accumulating(self.trainer)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor | None:
         output = self.net(self.net.normalize(batch.crops))

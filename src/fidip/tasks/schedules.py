@@ -3,26 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
 
 from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LambdaLR, LRScheduler, MultiStepLR
+from torch.optim.lr_scheduler import LambdaLR, MultiStepLR
 
 
-class SchedulerFactory(Protocol):
-    """Makes a scheduler that is stepped once an update, ``total_steps`` times in a run."""
-
-    def __call__(self, optimizer: Optimizer, *, total_steps: int) -> LRScheduler: ...
-
-
-def constant(optimizer: Optimizer, *, total_steps: int) -> LRScheduler:
+def constant(optimizer: Optimizer, *, total_steps: int) -> LambdaLR:
     """The optimiser's own rate all along."""
     return LambdaLR(optimizer, lambda step: 1.0)
 
 
 def step_decay(
     optimizer: Optimizer, *, total_steps: int, milestones: Sequence[float], gamma: float = 0.1
-) -> LRScheduler:
+) -> MultiStepLR:
     """Times ``gamma`` at each milestone, given as a fraction of the run."""
     updates = [round(fraction * total_steps) for fraction in milestones]
     return MultiStepLR(optimizer, updates, gamma)

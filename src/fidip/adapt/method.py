@@ -116,6 +116,8 @@ class Step:
         loss: (output, target, weight) to the () pose loss.
         progress: fraction of the run's updates that are done, 0 to 1.
         run_update: does what ``update`` describes.
+        mean_over_processes: takes a () value without gradients to its mean over all processes, for
+            losses that are no sums over samples.
     """
 
     parts: Sequence[Part]
@@ -124,6 +126,7 @@ class Step:
     loss: PoseLoss
     progress: float
     run_update: Update
+    mean_over_processes: Callable[[Tensor], Tensor]
 
     def update(self, name: str, losses: Losses) -> dict[str, Tensor]:
         """Minimise a loss by one step of the optimizer ``name``.

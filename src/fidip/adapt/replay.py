@@ -21,7 +21,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from fidip.adapt.distillation import feature_loss
+from fidip.adapt.distillation import feature_loss, mean_square
 from fidip.adapt.method import AdaptationMethod, Part, Step
 from fidip.core.data_parts import DataPart
 from fidip.core.ranges import NonNegative
@@ -80,7 +80,8 @@ class Replay(AdaptationMethod):
             pose = step.pose_loss(output.heatmaps, batch)
             _, weight = step.codec.encode(batch.joints_crop[replayed], batch.labelled[replayed])
             maps = step.loss(output.heatmaps[replayed], wanted.heatmaps, weight)
-            features = feature_loss(output.features[replayed], wanted.features)
+            scale = step.mean_over_processes(mean_square(wanted.features))
+            features = feature_loss(output.features[replayed], wanted.features, scale)
             loss = pose + self.map_weight * maps + self.feature_weight * features
             return {"loss": loss, "pose_loss": pose, "map_loss": maps, "feature_loss": features}
 

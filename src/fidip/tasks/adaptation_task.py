@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import nullcontext
-from itertools import islice
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils.data import DataLoader
 
 from fidip.adapt.method import AdaptationMethod, Losses, Part, Step, Trained
 from fidip.core.errors import ConfigError
 from fidip.core.types import Batch
 from fidip.tasks import lightning
-from fidip.tasks.callbacks.checkpointing import Checkpoints
-from fidip.tasks.callbacks.divergence import are_finite, stop_if
 from fidip.tasks.distributed import average_gradients, keep_out_of_ddp, share, without_ddp
 from fidip.tasks.pose_task import PoseTask
+from fidip.tasks.pretraining import Pretraining
 from fidip.tasks.schedules import constant
 
 
@@ -59,7 +56,7 @@ class AdaptationTask(PoseTask):
         self._group: list[Batch] = []
         self._trained: dict[str, Trained] = {}
         self._counted = False
-        self._pretraining_loader: Any = None
+        self._pretraining = Pretraining(self, self._pretrain)
 
     # Set-up and checkpoints.
 
@@ -79,8 +76,8 @@ class AdaptationTask(PoseTask):
                 f"method: {name} needs {part.title}, which the data does not deliver; {part.hint}"
             )
         self.method.begin(self.net)
-        if self._pretraining_epochs and self.trainer.ckpt_path is None:
-            self._pretraining_loader = data.domain_dataloader()
+        if self._pretraining.epochs and self.trainer.ckpt_path is None:
+            self._pretraining.read_data()
 
     def configure_optimizers(self) -> Any:
         self._trained = self.method.optimizers(self.net)
@@ -128,7 +125,12 @@ class AdaptationTask(PoseTask):
 
     def _step_of(self, parts: Sequence[Part]) -> Step:
         progress = self.global_step / self._updates
-        return Step(parts, self.net, self.codec, self.loss, progress, self._update)
+        mean = self._mean_over_processes
+        return Step(parts, self.net, self.codec, self.loss, progress, self._update, mean)
+
+    def _mean_over_processes(self, value: Tensor) -> Tensor:
+        mean: Tensor = self.trainer.strategy.reduce(value, reduce_op="mean")
+        return mean
 
     def _update(self, name: str, parts: Sequence[Part], losses: Losses) -> dict[str, Tensor]:
         """Do what ``Step.update`` describes."""
@@ -171,62 +173,14 @@ class AdaptationTask(PoseTask):
         else:  # Lightning's wrapper would count it.
             self.trainer.strategy.optimizer_step(optimizer, lambda: None)
 
-    # Pretraining.
-
-    @property
-    def _pretraining_epochs(self) -> range:
-        """Epochs of pretraining that are due."""
-        return range(int(self.pretraining_epochs_done), self.method.pretraining_epochs)
-
     def on_train_start(self) -> None:
-        """Pretrain, unless a checkpoint says that it is done."""
         share(self.method.state_dict().values())
-        if not self._pretraining_epochs:
-            return
-        loader = self._pretraining_loader or self.trainer.datamodule.domain_dataloader()
-        self.net.eval()
-        for epoch in self._pretraining_epochs:
-            loader.sampler.set_epoch(epoch)
-            self._log_pretraining(epoch, self._pretrain_epoch(loader))
-            self.pretraining_epochs_done += 1
-            for callback in self.trainer.checkpoint_callbacks:
-                if isinstance(callback, Checkpoints):
-                    callback.on_domain_epoch_end(self.trainer)
-        self.net.train()
+        self._pretraining.fit()
 
-    def _pretrain_epoch(self, loader: DataLoader[Any]) -> dict[str, Tensor]:
-        """Go over the data once; returns () means over all processes."""
-        epoch: list[dict[str, Tensor]] = []
-        for group in self._groups(loader):
-            parts = [Part(batch, self.net, is_whole=False) for batch in group]
-            self._counted = True
-            with self.trainer.precision_plugin.forward_context():
-                epoch.append(self.method.pretraining_step(self._step_of(parts)))
-        means = {key: torch.stack([step[key] for step in epoch]).mean() for key in epoch[0]}
-        means = {
-            key: self.trainer.strategy.reduce(value, reduce_op="mean")
-            for key, value in means.items()
-        }
-        what = "the loss of pretraining is NaN or infinite"
-        stop_if(not are_finite(means.values()), self.trainer, what)
-        return means
-
-    def _groups(self, loader: DataLoader[Any]) -> Iterator[list[Batch]]:
-        """Yield the batches of an epoch on the device, as many as make one update."""
-        limit = self.trainer.limit_train_batches
-        batches = islice(loader, limit if isinstance(limit, int) else None)
-        while group := [batch.to(self.device) for batch in islice(batches, self.accumulate)]:
-            yield group
-
-    def _log_pretraining(self, epoch: int, means: dict[str, Tensor]) -> None:
-        values = {name: float(value) for name, value in means.items()}
-        logged = {"domain/epoch": epoch, **{f"domain/{name}": v for name, v in values.items()}}
-        for logger in self.trainer.loggers:
-            logger.log_metrics(logged, step=0)
-        shown = "  ".join(f"{name} {value:.3f}" for name, value in values.items())
-        self.print(
-            f"pretraining {epoch + 1:>3}/{self.method.pretraining_epochs}  {shown}", flush=True
-        )
+    def _pretrain(self, group: list[Batch]) -> dict[str, Tensor]:
+        parts = [Part(batch, self.net, is_whole=False) for batch in group]
+        self._counted = True  # as no step of the run
+        return self.method.pretraining_step(self._step_of(parts))
 
 
 def _listed(one_or_several: Any) -> list[Any]:

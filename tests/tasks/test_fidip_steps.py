@@ -19,6 +19,8 @@ from toy_fidip import (
 
 from fidip.tasks import step_decay
 
+METHOD = "adversarial"
+
 
 @pytest.mark.parametrize("weight", [0.0, 0.0005, 2.0])
 @pytest.mark.parametrize("updates", [1, 5])

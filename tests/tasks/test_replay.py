@@ -12,6 +12,7 @@ from fidip.nn import PoseOutput, save_weights
 from fidip.nn.losses import heatmap_mse
 from fidip.tasks import Checkpoints, ReplayTask
 
+METHOD = "replay"
 RATE = 0.1
 
 

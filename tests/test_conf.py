@@ -138,15 +138,21 @@ def test_the_three_demo_runs_differ_in_method_only():
 
 
 def test_an_experiment_is_an_alias_of_its_parts():
-    parts = ["data=demo", "net=movenet_lightning", "codec=demo", "method=adversarial", "recipe=short"]
+    parts = [
+        "data=demo",
+        "net=movenet_lightning",
+        "codec=demo",
+        "method=adversarial",
+        "recipe=short",
+    ]
     settings = ["name=fidip_demo", "group=demo", "method.domain_epochs=2"]
     same = "sweep.started=now"
-    composed = compose(*parts, *settings, "task.domain_optimizer.lr=1e-3", same)
+    composed = compose(*parts, *settings, "method.domain_optimizer.lr=1e-3", same)
     assert composed == compose("experiment=fidip_demo", same)
 
 
 @pytest.mark.parametrize("name", sorted(path.stem for path in (ROOT / "recipe").glob("*.yaml")))
 def test_a_recipe_leaves_data_network_and_task_to_others(name):
     config, default = compose(f"recipe={name}"), compose()
-    for key in ("name", "group", "codec", "task.domain_head", "task._target_", "net.backbone"):
+    for key in ("name", "group", "codec", "method", "task._target_", "net.backbone"):
         assert OmegaConf.select(config, key) == OmegaConf.select(default, key)

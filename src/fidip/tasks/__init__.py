@@ -1,4 +1,4 @@
-"""What is trained, and how: LightningModules that take networks, codecs and losses as they are."""
+"""Training: LightningModules that take networks, codecs, losses and adaptation methods."""
 
 from fidip.tasks.adaptation_task import AdaptationTask
 from fidip.tasks.callbacks.checkpointing import AtomicCheckpoints, Checkpoints

@@ -51,9 +51,8 @@ class Pretraining:
         data = self.task.trainer.datamodule
         if data is None:
             raise ConfigError(
-                f"datamodule=None: {type(self.task.method).__name__} needs the domain_dataloader of "
-                "a data module for its pretraining; pass datamodule=... to fit, or set its "
-                "domain_epochs to 0"
+                f"datamodule=None: pretraining {type(self.task.method).__name__} needs a data "
+                "module with a domain_dataloader; pass one to fit, or set domain_epochs to 0"
             )
         self._loader = data.domain_dataloader()
 

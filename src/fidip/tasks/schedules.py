@@ -1,4 +1,4 @@
-"""Learning rate schedules, counted in updates of the pose network."""
+"""Learning rate schedules, stepped once an update."""
 
 from __future__ import annotations
 
@@ -9,13 +9,25 @@ from torch.optim.lr_scheduler import LambdaLR, MultiStepLR
 
 
 def constant(optimizer: Optimizer, *, total_steps: int) -> LambdaLR:
-    """The optimiser's own rate all along."""
+    """Return a schedule that keeps the rate of the optimizer.
+
+    Args:
+        optimizer: whose rate it is.
+        total_steps: updates of the run; not used.
+    """
     return LambdaLR(optimizer, lambda step: 1.0)
 
 
 def step_decay(
     optimizer: Optimizer, *, total_steps: int, milestones: Sequence[float], gamma: float = 0.1
 ) -> MultiStepLR:
-    """Times ``gamma`` at each milestone, given as a fraction of the run."""
+    """Return a schedule that multiplies the rate by a factor at each milestone.
+
+    Args:
+        optimizer: whose rate it is.
+        total_steps: updates of the run.
+        milestones: fractions of the run, 0 to 1.
+        gamma: the factor.
+    """
     updates = [round(fraction * total_steps) for fraction in milestones]
     return MultiStepLR(optimizer, updates, gamma)

@@ -1,4 +1,4 @@
-"""When a run is saved, what of it, and how it goes on exactly there."""
+"""Checkpoints: when they are written, what they hold, and how a run resumes from them exactly."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ GO_ON, SAVE, STOP = range(3)
 
 
 class AtomicCheckpoints(TorchCheckpointIO):
-    """Lightning's checkpoints by ``write_atomic``; what was ``last.ckpt`` becomes ``previous.ckpt``."""
+    """Writes checkpoints by ``write_atomic``; the former ``last.ckpt`` is ``previous.ckpt``."""
 
     def save_checkpoint(
         self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None
@@ -37,23 +37,21 @@ class AtomicCheckpoints(TorchCheckpointIO):
 class Checkpoints(Checkpoint):
     """Keeps ``best.ckpt``, ``last.ckpt`` and the one before it, ``previous.ckpt``.
 
-    Saves when an epoch ends, every so many minutes between two batches, and when the run is asked
-    to stop by SIGTERM, SIGINT (Ctrl-C), SIGUSR1 or SIGUSR2; then it leaves with status 128 + the
-    signal's number. Whoever goes on from ``last.ckpt`` ends with the same weights and curves, bit
-    by bit, as if nothing had happened. A signal during validation or domain pretraining is answered
-    at its end.
+    Saves at the end of every epoch, every so many minutes between two batches, and when SIGTERM,
+    SIGINT (Ctrl-C), SIGUSR1 or SIGUSR2 asks the run to stop; the process then ends with status 128
+    plus the number of the signal. Resuming from ``last.ckpt`` is bit-exact, in weights and curves.
+    A signal during validation or pretraining is answered at the end of that epoch.
 
-    A launcher for SLURM asks for SIGUSR1 or SIGUSR2 some time before the limit
-    (``--signal=USR2@120``) to every task of the job step. All processes stop at the same batch and
-    save together; the first then runs ``scontrol requeue`` and all leave with status 0. The job
-    must be one that goes on when it starts again, as with ``resume=auto``. At SIGTERM a pre-empted
-    job goes back into the queue, too; a cancelled one stays away.
+    On SLURM, request SIGUSR1 or SIGUSR2 some time before the limit (``--signal=USR2@120``), for
+    every task of the job step. All processes stop at the same batch and save together; the first
+    then runs ``scontrol requeue``, and all end with status 0. The job must resume when it
+    starts again, as with ``resume=auto``. After SIGTERM a preempted job is requeued as well; a cancelled one is not.
 
     Args:
-        folder: where checkpoints lie.
-        monitor: the validation metric whose maximum is the best; None to keep no best, so that
-            the last is what the run is tested with.
-        every_minutes: the longest time between two checkpoints, give or take a batch.
+        folder: folder of the checkpoints.
+        monitor: validation metric of which the maximum is the best; None to keep no best
+            checkpoint, so that the run is tested with the last.
+        every_minutes: longest time between two checkpoints, to within a batch.
         max_requeues: how often one SLURM job may be put back into the queue.
     """
 
@@ -83,7 +81,7 @@ class Checkpoints(Checkpoint):
         self._signals.remove()
 
     def on_domain_epoch_end(self, trainer: pl.Trainer) -> None:
-        """An epoch of domain pretraining has ended, before the first of the run."""
+        """Save after an epoch of pretraining, before the first epoch of the run."""
         self._save(trainer, epoch=0, batch=0)
         self._leave_if_asked(trainer)
 
@@ -117,13 +115,13 @@ class Checkpoints(Checkpoint):
     def on_exception(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException
     ) -> None:
-        """Lightning tears down no callback then; processes that wait for a failed one wait long."""
+        """Restore signals, and end processes that would wait for a failed one."""
         self._signals.remove()
         if not isinstance(exception, (SystemExit, KeyboardInterrupt)):
             lightning.kill_other_processes(trainer)
 
     def _decide(self, trainer: pl.Trainer) -> int:
-        """What all processes do after this batch."""
+        """Return what all processes do after this batch."""
         due = time.monotonic() - self._saved_at > 60 * self.every_minutes
         decision = STOP if self._signals.received else SAVE if due else GO_ON
         if trainer.world_size == 1:
@@ -136,7 +134,7 @@ class Checkpoints(Checkpoint):
             self._leave(trainer)
 
     def _leave(self, trainer: pl.Trainer) -> None:
-        """End the process; the run is saved."""
+        """End the process of a run that has been saved."""
         trainer.strategy.barrier("stopping")
         if not trainer.is_global_zero:
             raise SystemExit(0)
@@ -211,7 +209,7 @@ class Checkpoints(Checkpoint):
 
 
 def _gather(state: dict[str, Any]) -> list[dict[str, Any]]:
-    """The states of all processes, in all of them."""
+    """Return the states of all processes, in every process."""
     if not (dist.is_available() and dist.is_initialized()):
         return [state]
     states: list[Any] = [None] * dist.get_world_size()

@@ -1,7 +1,6 @@
 """What Lightning does not document, as of the version that it was checked with."""
 
 import pytorch_lightning as pl
-import torch
 
 from fidip.tasks import lightning
 
@@ -9,17 +8,6 @@ from fidip.tasks import lightning
 def test_the_version_is_the_one_that_was_checked():
     """After an update: read the release notes for what the module uses, then change CHECKED_WITH."""
     assert pl.__version__ == lightning.CHECKED_WITH
-
-
-def test_gradients_are_clipped_to_a_norm_over_all_parameters():
-    first, second = torch.nn.Parameter(torch.zeros(1)), torch.nn.Parameter(torch.zeros(1))
-    first.grad, second.grad = torch.tensor([3.0]), torch.tensor([4.0])
-    trainer = pl.Trainer(accelerator="cpu", logger=False, enable_checkpointing=False)
-    optimizer = torch.optim.SGD([first, second], lr=1.0)
-    lightning.clip_gradients(trainer, optimizer, [first, second], norm=1.0)
-    torch.testing.assert_close(
-        torch.stack([first.grad, second.grad]).flatten(), torch.tensor([0.6, 0.8])
-    )
 
 
 def test_a_position_in_the_middle_of_an_epoch_and_at_its_start():

@@ -13,7 +13,6 @@ from torch import Tensor, nn
 from fidip.adapt.method import AdaptationMethod, Losses, Part, Step, Trained
 from fidip.core.errors import ConfigError
 from fidip.core.types import Batch
-from fidip.tasks import lightning
 from fidip.tasks.distributed import average_gradients, keep_out_of_ddp, share, without_ddp
 from fidip.tasks.pose_task import PoseTask
 from fidip.tasks.pretraining import Pretraining
@@ -147,8 +146,6 @@ class AdaptationTask(PoseTask):
                 self.manual_backward(values["loss"] / len(parts))
             part.release()
         average_gradients(p for p in trained if id(p) not in by_ddp)
-        if self.clip_norm is not None:
-            lightning.clip_gradients(self.trainer, optimizer, trained, self.clip_norm)
         self._make_step(name, optimizer)
         return {key: torch.stack([each[key] for each in means]).mean(0) for key in means[0]}
 
@@ -172,6 +169,12 @@ class AdaptationTask(PoseTask):
             _listed(self.optimizers())[0].step()
         else:  # Lightning's wrapper would count it.
             self.trainer.strategy.optimizer_step(optimizer, lambda: None)
+
+    def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
+        """Clip gradients; mixed precision has undone its loss scale before."""
+        if self.clip_norm is not None:
+            trained = [p for group in optimizer.param_groups for p in group["params"]]
+            nn.utils.clip_grad_norm_(trained, self.clip_norm)
 
     def on_train_start(self) -> None:
         share(self.method.state_dict().values())

@@ -7,28 +7,13 @@ other version, so that an update is looked at here first.
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterable
 from typing import Any
 
 import pytorch_lightning as pl
-import torch
 from pytorch_lightning.loggers import WandbLogger
 from torch import nn
 
 CHECKED_WITH = "2.6.6"
-
-
-def clip_gradients(
-    trainer: pl.Trainer,
-    optimizer: torch.optim.Optimizer,
-    parameters: Iterable[nn.Parameter],
-    norm: float,
-) -> None:
-    """Scale gradients down to a norm, in mixed precision after undoing the loss scale."""
-    scaler = getattr(trainer.precision_plugin, "scaler", None)
-    if scaler is not None:
-        scaler.unscale_(optimizer)
-    nn.utils.clip_grad_norm_(parameters, norm)
 
 
 def is_accumulating(trainer: pl.Trainer) -> bool:

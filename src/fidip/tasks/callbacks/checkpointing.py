@@ -45,7 +45,8 @@ class Checkpoints(Checkpoint):
     On SLURM, request SIGUSR1 or SIGUSR2 some time before the limit (``--signal=USR2@120``), for
     every task of the job step. All processes stop at the same batch and save together; the first
     then runs ``scontrol requeue``, and all end with status 0. The job must resume when it
-    starts again, as with ``resume=auto``. After SIGTERM a preempted job is requeued as well; a cancelled one is not.
+    starts again, as with ``resume=auto``. After SIGTERM a preempted job is requeued
+    as well; a cancelled one is not.
 
     Args:
         folder: folder of the checkpoints.

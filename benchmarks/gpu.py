@@ -33,7 +33,7 @@ from fidip.adapt.adversarial import confusion_loss, domain_loss, fixed
 from fidip.cli import config_dir
 from fidip.core.types import Batch, SampleKey
 from fidip.data import Augmentation, PoseDataset
-from fidip.tasks import FidipTask
+from fidip.tasks import AdaptationTask
 from loader import make_people
 from step import make_batch
 
@@ -43,25 +43,26 @@ HEADER = (
 )
 
 
-def make_task(experiment: str, device: torch.device) -> FidipTask:
+def make_task(experiment: str, device: torch.device) -> AdaptationTask:
     """The task of an experiment from random weights."""
     with hydra.initialize_config_dir(str(config_dir()), version_base="1.3"):
         config = hydra.compose("train", [f"experiment={experiment}", "frozen=none"])
-    task: FidipTask = hydra.utils.instantiate(config.task)
+    task: AdaptationTask = hydra.utils.instantiate(config.task)
     return task.to(device).train()
 
 
 class Step:
-    """One update of FiDIP, as in ``FidipTask.training_step``, in a precision."""
+    """One update of FiDIP, as in ``AdaptationTask.training_step``, in a precision."""
 
-    def __init__(self, task: FidipTask, precision: str, compiled: bool) -> None:
+    def __init__(self, task: AdaptationTask, precision: str, compiled: bool) -> None:
         self.task = task
         self.device = next(task.parameters()).device
         self.dtype = PRECISIONS[precision]
         self.net = torch.compile(task.net) if compiled else task.net
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=precision == "fp16")
         self.optimizers = [
-            torch.optim.Adam(part.parameters(), lr=1e-4) for part in (task.net, task.domain_head)
+            torch.optim.Adam(part.parameters(), lr=1e-4)
+            for part in (task.net, task.method.domain_head)
         ]
 
     def _autocast(self) -> AbstractContextManager[Any]:
@@ -72,10 +73,12 @@ class Step:
         task, (pose, domain) = self.task, self.optimizers
         with self._autocast():
             output = self.net(task.net.normalize(batch.crops))
-            head_loss = domain_loss(task.domain_head(output.features.detach()), batch.is_synthetic)
+            head_loss = domain_loss(
+                task.method.domain_head(output.features.detach()), batch.is_synthetic
+            )
         self._update(domain, head_loss)
-        with self._autocast(), fixed(task.domain_head):
-            confusion = domain_loss(task.domain_head(output.features), batch.is_synthetic)
+        with self._autocast(), fixed(task.method.domain_head):
+            confusion = domain_loss(task.method.domain_head(output.features), batch.is_synthetic)
             loss = confusion_loss(task.pose_loss(output.heatmaps, batch), confusion, 0.0005)
         self._update(pose, loss)
         self.scaler.update()

@@ -33,7 +33,7 @@ TINY = (
     "data.val_fraction=0.4",
     "net.backbone.width=0.125",
     "trainer.max_epochs=3",
-    "task.domain_epochs=2",
+    "method.domain_epochs=2",
 )
 
 

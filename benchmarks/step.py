@@ -1,6 +1,6 @@
 """What Lightning and the task add to a training step of FiDIP: ``python benchmarks/step.py``.
 
-Times FidipTask under the trainer, from the start of one step to the start of the next, against a
+Times AdaptationTask under the trainer, from the start of one step to the start of the next, against a
 bare loop that does the same forwards, backwards and updates. Both take turns on one thread and
 are timed in seconds of CPU. Target: a ratio of at most 1.05.
 """
@@ -23,21 +23,22 @@ from torch.utils.data import DataLoader
 from fidip.adapt.adversarial import confusion_loss, domain_loss, fixed
 from fidip.cli import config_dir
 from fidip.core.types import Batch
-from fidip.tasks import FidipTask
+from fidip.tasks import AdaptationTask
 
 ROUNDS, WARM_UP, STEPS = 10, 2, 6
 
 
-def make_task() -> FidipTask:
+def make_task() -> AdaptationTask:
     """The demo's FiDIP task."""
     with hydra.initialize_config_dir(str(config_dir()), version_base="1.3"):
-        config = hydra.compose("train", ["experiment=fidip_demo", "task.domain_epochs=0"])
+        config = hydra.compose("train", ["experiment=fidip_demo", "method.domain_epochs=0"])
     adam = partial(torch.optim.AdamW, lr=1e-4)
-    task: FidipTask = hydra.utils.instantiate(config.task, optimizer=adam, domain_optimizer=adam)
+    method = hydra.utils.instantiate(config.method, domain_optimizer=adam)
+    task: AdaptationTask = hydra.utils.instantiate(config.task, optimizer=adam, method=method)
     return task
 
 
-def make_batch(task: FidipTask, size: int = 32) -> Batch:
+def make_batch(task: AdaptationTask, size: int = 32) -> Batch:
     """A batch of noise, half synthetic."""
     width, height = task.codec.input_wh
     return Batch(
@@ -64,7 +65,7 @@ class StepTimes(pl.Callback):
         return [b - a for a, b in zip(self.starts, self.starts[1:], strict=False)][WARM_UP:]
 
 
-def with_lightning(task: FidipTask, batch: Batch) -> list[float]:
+def with_lightning(task: AdaptationTask, batch: Batch) -> list[float]:
     """Seconds of each step under the trainer, without logger and bar."""
     times = StepTimes()
     trainer = pl.Trainer(
@@ -80,9 +81,9 @@ def with_lightning(task: FidipTask, batch: Batch) -> list[float]:
     return times.seconds
 
 
-def with_bare_loop(task: FidipTask, batch: Batch) -> list[float]:
+def with_bare_loop(task: AdaptationTask, batch: Batch) -> list[float]:
     """Seconds of each step of the same computation written down plainly."""
-    net, head = task.net.train(), task.domain_head.train()
+    net, head = task.net.train(), task.method.domain_head.train()
     net_optimizer = torch.optim.AdamW([p for p in net.parameters() if p.requires_grad], lr=1e-4)
     head_optimizer = torch.optim.AdamW(head.parameters(), lr=1e-4)
     seconds = []
@@ -96,7 +97,7 @@ def with_bare_loop(task: FidipTask, batch: Batch) -> list[float]:
         with fixed(head):
             confusion = domain_loss(head(output.features), batch.is_synthetic)
         net_optimizer.zero_grad()
-        confusion_loss(pose_loss, confusion, task.adversarial_weight).backward()
+        confusion_loss(pose_loss, confusion, task.method.weight).backward()
         net_optimizer.step()
         seconds.append(time.process_time() - started)
     return seconds[WARM_UP:]
@@ -114,7 +115,7 @@ def main() -> None:
         lightning += with_lightning(copy.deepcopy(task), batch)
         bare += with_bare_loop(copy.deepcopy(task), batch)
     print(f"{'bare loop':<12}{1000 * undisturbed(bare):8.1f} ms a step")
-    print(f"{'FidipTask':<12}{1000 * undisturbed(lightning):8.1f} ms a step")
+    print(f"{'AdaptationTask':<12}{1000 * undisturbed(lightning):8.1f} ms a step")
     ratio = undisturbed(lightning) / undisturbed(bare)
     print(f"{'ratio':<12}{ratio:8.3f}    (target: at most 1.05)")
 

@@ -137,7 +137,7 @@ def test_a_sweep_of_keys_that_the_experiment_lacks_says_so(
     assert run_train(monkeypatch, *command) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert line == (
-        "error: all 18 jobs of the sweep: sweep=lambda: sets task.adversarial_weight, which the "
+        "error: all 18 jobs of the sweep: sweep=lambda: sets method.weight, which the "
         "experiment does not have; expected an experiment that has it. Choose another one, such as "
         "experiment=fidip_syrip"
     )

@@ -71,7 +71,7 @@ def test_an_experiment_leaves_a_complete_run_folder(experiment, monkeypatch, tmp
 def test_the_curves_have_a_row_an_epoch_and_the_agreed_names(monkeypatch, tmp_path, tiny_root):
     monkeypatch.chdir(tmp_path)
     arguments = ["experiment=fidip_demo", f"data.root={tiny_root}", "ckpt=null", *TINY]
-    run_train(monkeypatch, *arguments, "trainer.max_epochs=2", "task.domain_epochs=3")
+    run_train(monkeypatch, *arguments, "trainer.max_epochs=2", "method.domain_epochs=3")
     rows = read_metrics(only_run(tmp_path))
     assert {
         "epoch",
@@ -140,7 +140,7 @@ def test_an_interrupted_run_goes_on_where_it_stopped_and_where_it_has_been_moved
     arguments = ["experiment=fidip_demo", f"data.root={tiny_root}", "ckpt=null", *TINY]
     stop = [f"+callbacks.stop={{_target_: {__name__}.Interrupt}}", TRUST]
     with pytest.raises(SystemExit) as exit_:
-        run_train(monkeypatch, *arguments, *stop, "trainer.max_epochs=2", "task.domain_epochs=1")
+        run_train(monkeypatch, *arguments, *stop, "trainer.max_epochs=2", "method.domain_epochs=1")
     assert exit_.value.code == 130
     run = only_run(tmp_path)
     kept = f"kept: {run / 'checkpoints' / 'last.ckpt'}; continue with: fidip train resume={run}\n"
@@ -153,7 +153,7 @@ def test_an_interrupted_run_goes_on_where_it_stopped_and_where_it_has_been_moved
     assert sum(bool(row["domain/loss"]) for row in rows) == 1
     saved = torch.load(run / "checkpoints" / "last.ckpt", weights_only=False)
     assert len(saved["optimizer_states"]) == 2
-    assert any(name.startswith("domain_head.") for name in saved["state_dict"])
+    assert any(name.startswith("method.domain_head.") for name in saved["state_dict"])
 
 
 @pytest.mark.parametrize("in_test", [True, False])
@@ -240,7 +240,7 @@ def test_the_same_command_again_goes_on_with_resume_auto(monkeypatch, tmp_path, 
     monkeypatch.chdir(tmp_path)
     stop = f"+callbacks.stop={{_target_: {__name__}.Interrupt}}"
     arguments = ["experiment=fidip_demo", f"data.root={tiny_root}", "ckpt=null", *TINY, stop, TRUST]
-    arguments += ["debug=smoke", "trainer.max_epochs=2", "task.domain_epochs=1"]
+    arguments += ["debug=smoke", "trainer.max_epochs=2", "method.domain_epochs=1"]
     with pytest.raises(SystemExit):
         run_train(monkeypatch, *arguments, "resume=auto")
     run = only_run(tmp_path)

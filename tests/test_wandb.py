@@ -61,10 +61,10 @@ def pictures(folder):
 
 @pytest.mark.slow
 def test_a_run_has_a_name_curves_and_tables_but_no_image(run_train, tmp_path, capsys):
-    run_train("experiment=fidip_demo", "task.adversarial_weight=0.001", "seed=3")
+    run_train("experiment=fidip_demo", "method.weight=0.001", "seed=3")
     (found,) = offline(tmp_path)
     run = about(found)
-    assert run.display_name == f"fidip_demo-seed3-{NAMED}-task.adversarial_weight=0.001"
+    assert run.display_name == f"fidip_demo-seed3-{NAMED}-method.weight=0.001"
     assert (run.run_group, run.job_type, run.project) == ("fidip_demo", "train", "fidip")
     assert set(run.tags) == {"fidip_demo", "demo", "seed3"}
     values = logged(found)
@@ -78,7 +78,7 @@ def test_a_run_has_a_name_curves_and_tables_but_no_image(run_train, tmp_path, ca
     assert best["val/AP"]
     assert not best["val/loss"]
     settings = config_of(found)
-    assert settings["task"]["adversarial_weight"] == 0.001
+    assert settings["method"]["weight"] == 0.001
     assert settings.keys().isdisjoint({"logger", "callbacks", "run_dir", "resume"})
     assert "_target_" not in json.dumps(settings)
     assert str(tmp_path) not in json.dumps(settings)

@@ -25,7 +25,7 @@ from hydra_plugins.fidip_sweep import SECONDS_BETWEEN_QUESTIONS
 SCRIPT = Path(__file__).with_name("slurm-local.sh")
 ENVIRONMENT = {"SLURM_LOCAL_CPUS": "8", "OMP_NUM_THREADS": "1"}
 TINY = (
-    *("experiment=fidip_demo", "ckpt=null", "task.domain_epochs=0", "trainer.max_epochs=3"),
+    *("experiment=fidip_demo", "ckpt=null", "method.domain_epochs=0", "trainer.max_epochs=3"),
     *("codec.input_wh=[32,32]", "codec.heatmap_wh=[8,8]"),
     "net.backbone.width=0.125",
     *("data.num_workers=0", "data.batch_size=2", "data.val_fraction=0.1"),

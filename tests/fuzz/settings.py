@@ -141,8 +141,8 @@ TRAIN = {
     "hydra.run.dir": (*NO_TARGET, "''"),
 }
 FIDIP = {
-    "task.adversarial_weight": NOT_NEGATIVE,
-    "task.domain_epochs": COUNT,
+    "method.weight": NOT_NEGATIVE,
+    "method.domain_epochs": COUNT,
     "task.accumulate": POSITIVE_INT,
     "task.domain_optimizer.lr": RATE,
 }

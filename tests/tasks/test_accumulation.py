@@ -72,7 +72,7 @@ class StopInGroup(pl.Callback):
 @pytest.mark.parametrize(
     ("experiment", "accumulate"),
     [
-        ("fidip", ["task.accumulate=2", "task.domain_epochs=1"]),
+        ("fidip", ["task.accumulate=2", "method.domain_epochs=1"]),
         ("scratch", ["trainer.accumulate_grad_batches=2"]),
     ],
 )

@@ -85,7 +85,7 @@ def diverges(monkeypatch, capsys, *arguments):
     [
         ("scratch", "batch", "net", "epoch 2, update 9: the loss is NaN"),
         ("fidip", "batch", "net", "epoch 2, update"),
-        ("fidip", "batch", "domain_head", "epoch 2, update"),
+        ("fidip", "batch", "method.domain_head", "epoch 2, update"),
         ("scratch", "last", "net", "epoch 2, update 17: the weights are NaN"),
         ("scratch", "validation", "net", "the weights are NaN"),
         ("scratch", "test", "net", "the predictions are NaN"),

@@ -5,6 +5,8 @@ from functools import partial
 import numpy as np
 import pytest
 import pytorch_lightning as pl
+import torch
+from pytorch_lightning.plugins.precision import MixedPrecision
 from toy_fidip import (
     NormHead,
     ToyData,
@@ -18,6 +20,8 @@ from toy_fidip import (
 )
 
 from fidip.tasks import step_decay
+
+METHOD = "adversarial"
 
 
 @pytest.mark.parametrize("weight", [0.0, 0.0005, 2.0])
@@ -95,3 +99,20 @@ def test_domain_pretraining_that_a_checkpoint_holds_is_not_done_again():
     second.load_state_dict(first.state_dict())
     fit(second, data=data)
     assert data.domain_passes == 0
+
+
+def test_an_update_is_clipped_to_the_norm_of_its_gradients():
+    free, clipped = make_task(weight=0.0), make_task(weight=0.0, clip_norm=1e-3)
+    for task in (free, clipped):
+        fit(task)
+    assert abs(free.net.w.item() - 0.7) > 0.01
+    assert abs(clipped.net.w.item() - 0.7) == pytest.approx(0.1 * 1e-3, rel=1e-3)
+    assert abs(clipped.domain_head.d.item() - 0.9) == pytest.approx(0.1 * 1e-3, rel=1e-3)
+
+
+def test_gradients_are_clipped_after_the_loss_scale_is_undone():
+    task = make_task(weight=0.0, clip_norm=1e-3).float()
+    scaler = torch.amp.GradScaler("cpu", init_scale=1024.0)
+    fit(task, plugins=[MixedPrecision("16-mixed", "cpu", scaler)])
+    assert abs(task.net.w.item() - 0.7) == pytest.approx(0.1 * 1e-3, rel=2e-2)
+    assert abs(task.domain_head.d.item() - 0.9) == pytest.approx(0.1 * 1e-3, rel=2e-2)

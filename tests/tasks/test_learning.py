@@ -67,7 +67,7 @@ def test_frozen_parts_keep_weights_and_statistics(experiment, batch):
 
 
 def test_mixed_precision_learns_too(batch):
-    task = make("fidip_demo", "net=movenet_lightning_norm", "task.adversarial_weight=0.1")
+    task = make("fidip_demo", "net=movenet_lightning_norm", "method.weight=0.1")
     before = pose_loss(task, batch)
     trainer = fit(task, data=OneBatch(batch, batches=40), precision="bf16-mixed")
     task.train()

@@ -12,6 +12,7 @@ from fidip.nn import PoseOutput, save_weights
 from fidip.nn.losses import heatmap_mse
 from fidip.tasks import Checkpoints, ReplayTask
 
+METHOD = "replay"
 RATE = 0.1
 
 
@@ -65,7 +66,7 @@ def test_a_third_of_every_batch_is_replayed(tiny_root, balanced):
     data.setup("fit")
     people = data.train_set.annotations
     for batch in data.train_dataloader():
-        replayed = data.train_set.is_replayed(batch.index)
+        replayed = batch.is_replayed
         assert replayed.sum() == 2
         folders = [people[i].image_path.parent.name for i in batch.index]
         assert [name == "train_adult" for name in folders] == replayed.tolist()

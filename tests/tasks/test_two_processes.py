@@ -41,7 +41,7 @@ class Losses(pl.Callback):
 TINY = [
     *("experiment=fidip_demo", "ckpt=null", "data.num_workers=0"),
     *("codec.input_wh=[64,64]", "codec.heatmap_wh=[16,16]"),
-    *("task.adversarial_weight=0.1", "task.domain_epochs=1"),
+    *("method.weight=0.1", "method.domain_epochs=1"),
     *("trainer.max_epochs=10", "+trainer.limit_train_batches=1", "+trainer.limit_val_batches=0"),
     *("+trainer.enable_checkpointing=false", "+trainer.enable_progress_bar=false"),
     *("~callbacks.checkpoints", "~callbacks.progress", "~logger", "+logger={}"),

@@ -1,6 +1,15 @@
-"""Domain adaptation: what makes features say nothing about the domain."""
+"""Domain adaptation: one module for each method, all on the interface of ``method``."""
 
-from fidip.adapt.adversarial import always, ramp
 from fidip.adapt.distillation import feature_loss
+from fidip.adapt.method import AdaptationMethod, Part, Step, Trained
+from fidip.adapt.schedules import always, ramp
 
-__all__ = ["always", "feature_loss", "ramp"]
+__all__ = [
+    "AdaptationMethod",
+    "Part",
+    "Step",
+    "Trained",
+    "always",
+    "feature_loss",
+    "ramp",
+]

@@ -1,7 +1,12 @@
-"""Adversarial domain adaptation (FiDIP): the mathematics of its two steps.
+r"""FiDIP: adversarial adaptation with two alternating updates.
 
-A domain head reads the pose network's features and says synthetic (1) or real (0). It learns to
-tell the domains apart; the network learns poses and, by a small weight, to make that impossible.
+A domain head reads the network's features and predicts whether an image is synthetic (1) or real
+(0). The head learns to tell the domains apart; the network learns poses and, with a small weight,
+to make that impossible. Every batch, with network P, domain head D, and features f:
+
+.. math::
+    \text{I:}\quad  & \min_D \mathrm{BCE}(D(\mathrm{stop\_grad}(f)), y) \\
+    \text{II:}\quad & \min_P L_\text{pose} - \lambda\, \mathrm{BCE}(D(f), y), \quad D \text{ fixed}
 
 Source: Huang, Fu, Liu and Ostadabbas, "Invariant Representation Learning for Infant Pose
 Estimation with Small Data", FG 2021.
@@ -9,17 +14,38 @@ Estimation with Small Data", FG 2021.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from typing import ClassVar
 
 import torch.nn.functional as F
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _BatchNorm
+
+from fidip.adapt.method import AdaptationMethod, Part, Step, Trained, trainable
+from fidip.adapt.schedules import always, ramp
+from fidip.core.data_parts import DataPart
+from fidip.core.ranges import Count, NonNegative
+from fidip.nn.freeze import fixed
+from fidip.nn.optimization import OptimizerFactory, SchedulerFactory
+from fidip.nn.pose_net import PoseNet
+
+__all__ = [
+    "Adversarial",
+    "always",
+    "confusion_loss",
+    "domain_accuracy",
+    "domain_loss",
+    "fixed",
+    "ramp",
+]
+
+DomainHeadFactory = Callable[[int], nn.Module]
+"""Makes a domain head from the number of feature channels."""
+WeightSchedule = Callable[[float], float]
+"""The factor of a weight at a fraction of the run's updates."""
 
 
 def domain_loss(logits: Tensor, is_synthetic: Tensor) -> Tensor:
-    """Mean binary cross-entropy of the domain head.
+    """Return the mean binary cross-entropy of the domain head.
 
     Args:
         logits: (B,) log-odds of "synthetic".
@@ -27,52 +53,121 @@ def domain_loss(logits: Tensor, is_synthetic: Tensor) -> Tensor:
 
     Returns:
         () loss; log 2 = 0.693 when the head can only guess on balanced batches.
+
+    Example:
+        >>> import torch
+        >>> round(float(domain_loss(torch.zeros(2), torch.tensor([1.0, 0.0]))), 3)
+        0.693
     """
     return F.binary_cross_entropy_with_logits(logits, is_synthetic.to(logits.dtype))
 
 
 def domain_accuracy(logits: Tensor, is_synthetic: Tensor) -> Tensor:
-    """() share of the (B,) logits on the right side of zero."""
+    """Return the fraction of logits on the right side of zero.
+
+    Args:
+        logits: (B,) log-odds of "synthetic".
+        is_synthetic: (B,) 1 synthetic, 0 real.
+
+    Returns:
+        () accuracy, 0 to 1.
+
+    Example:
+        >>> import torch
+        >>> float(domain_accuracy(torch.tensor([3.0, -1.0]), torch.tensor([1.0, 1.0])))
+        0.5
+    """
     return ((logits > 0) == (is_synthetic > 0.5)).float().mean()
 
 
 def confusion_loss(pose_loss: Tensor, domain_loss: Tensor, weight: float) -> Tensor:
-    """What the pose network minimises in step II: good poses, and a domain head that errs."""
+    """Return what the network minimises in step II: the pose loss minus the weighted domain loss.
+
+    Args:
+        pose_loss: () loss.
+        domain_loss: () loss of the domain head.
+        weight: lambda.
+
+    Returns:
+        () loss.
+
+    Example:
+        >>> import torch
+        >>> round(float(confusion_loss(torch.tensor(2.0), torch.tensor(0.5), 0.1)), 3)
+        1.95
+    """
     return pose_loss - weight * domain_loss
 
 
-def always(progress: float) -> float:
-    """The whole weight from the first update to the last, as in FiDIP."""
-    return 1.0
+class Adversarial(AdaptationMethod):
+    """FiDIP's two steps with two optimizers, ``pose`` and ``domain``; see the module.
 
+    Before the adaptation the domain head alone learns for ``domain_epochs`` epochs.
 
-def ramp(progress: float, steepness: float = 10.0) -> float:
-    """The share of the weight at a share of the run: from 0 to nearly 1 along half a sigmoid.
+    Args:
+        domain_head: makes the head from the number of feature channels; its forward takes
+            (B, C, h, w) features to (B,) logits of "synthetic".
+        domain_optimizer: makes the optimizer of the domain head.
+        weight: lambda of the paper; 0 disables the adversary: the domain head trains but does not
+            affect the network.
+        schedule: factor of the weight at a fraction of the run's updates.
+        domain_scheduler: makes the learning rate schedule of the domain head, stepped once an
+            update of the adaptation; None for a constant rate.
+        domain_epochs: epochs of domain pretraining over the data module's ``domain_dataloader``.
 
-    While the domain head is young its gradients are noise. From Ganin et al., Domain-Adversarial
-    Training of Neural Networks, JMLR 2016, section 5.2.2.
+    Logs ``pose_loss``, ``domain_loss`` and ``domain_accuracy``, the last two before step I.
     """
-    return 2 / (1 + math.exp(-steepness * progress)) - 1
 
+    needs: ClassVar[frozenset[DataPart]] = frozenset(
+        {DataPart.LABELLED_SOURCE, DataPart.LABELLED_TARGET}
+    )
+    domain_head: nn.Module
 
-@contextmanager
-def fixed(module: nn.Module) -> Iterator[None]:
-    """Inside, gradients flow through ``module`` but neither weights nor statistics change.
+    def __init__(
+        self,
+        *,
+        domain_head: DomainHeadFactory,
+        domain_optimizer: OptimizerFactory,
+        weight: NonNegative = 0.0005,
+        schedule: WeightSchedule = always,
+        domain_scheduler: SchedulerFactory | None = None,
+        domain_epochs: Count = 10,
+    ) -> None:
+        super().__init__()
+        self.make_domain_head = domain_head
+        self.domain_optimizer = domain_optimizer
+        self.weight = weight
+        self.schedule = schedule
+        self.domain_scheduler = domain_scheduler
+        self.pretraining_epochs = domain_epochs
 
-    BatchNorm goes on normalising by the batch, as it did when the module was trained, so both
-    steps see the same function; only its running statistics stay put.
-    """
-    norms = [m for m in module.modules() if isinstance(m, _BatchNorm) and m.track_running_stats]
-    parameters = [p for p in module.parameters() if p.requires_grad]
-    _set_learning(parameters, norms, False)
-    try:
-        yield
-    finally:
-        _set_learning(parameters, norms, True)
+    def attach(self, net: PoseNet) -> None:
+        self.domain_head = self.make_domain_head(net.feature_channels)
 
+    def optimizers(self, net: PoseNet) -> dict[str, Trained]:
+        head = trainable(self.domain_head.parameters())
+        domain = Trained(head, self.domain_optimizer, self.domain_scheduler)
+        return {**super().optimizers(net), "domain": domain}
 
-def _set_learning(parameters: list[nn.Parameter], norms: list[_BatchNorm], on: bool) -> None:
-    for parameter in parameters:
-        parameter.requires_grad_(on)
-    for norm in norms:
-        norm.track_running_stats = on
+    def step(self, step: Step) -> dict[str, Tensor]:
+        weight = self.weight * self.schedule(step.progress)
+
+        def step_two(part: Part) -> dict[str, Tensor]:
+            pose = step.pose_loss(part.output.heatmaps, part.batch)
+            with fixed(self.domain_head):
+                logits = self.domain_head(part.output.features)
+                confusion = domain_loss(logits, part.batch.is_synthetic)
+            return {"loss": confusion_loss(pose, confusion, weight), "pose_loss": pose}
+
+        head = step.update("domain", self.step_one)
+        net = step.update("pose", step_two)
+        return {**net, "domain_loss": head["loss"], "domain_accuracy": head["accuracy"]}
+
+    def step_one(self, part: Part) -> dict[str, Tensor]:
+        """Return the domain head's loss and accuracy on features that it cannot change."""
+        logits, is_synthetic = self.domain_head(part.features), part.batch.is_synthetic
+        accuracy = domain_accuracy(logits, is_synthetic)
+        return {"loss": domain_loss(logits, is_synthetic), "accuracy": accuracy}
+
+    def pretraining_step(self, step: Step) -> dict[str, Tensor]:
+        return step.update("domain", self.step_one)

@@ -13,19 +13,18 @@ from fidip.cli.components import (
     Checkpoints,
     Codecs,
     CurveFile,
-    FidipTask,
     Look,
+    Methods,
     NoDetector,
     OnnxDetector,
     Optimizer,
     Overlay,
     PoseNet,
-    PoseTask,
     ProgressBar,
     Pruning,
-    ReplayTask,
     Schedulers,
     SyripDataModule,
+    Tasks,
     TorchvisionDetector,
     Trainer,
     WandbRun,
@@ -129,7 +128,8 @@ class Train(Command):
     data: Annotated[Any, one_of(SyripDataModule)]
     net: Annotated[Any, one_of(PoseNet)]
     codec: Annotated[Any, Codecs]
-    task: Annotated[Any, one_of(PoseTask, FidipTask, ReplayTask)]
+    task: Annotated[Any, Tasks]
+    method: Annotated[Any, Methods] | None = None
     optimizer: Annotated[Any, one_of(Optimizer)]
     scheduler: Annotated[Any, Schedulers]
     callbacks: dict[str, Annotated[Any, Callbacks]]
@@ -148,7 +148,8 @@ class Saved(Strict):
     data: Annotated[Any, one_of(SyripDataModule)] | None = None
     net: Annotated[Any, one_of(PoseNet)] | None = None
     codec: Annotated[Any, Codecs] | None = None
-    task: Annotated[Any, one_of(PoseTask, FidipTask, ReplayTask)] | None = None
+    task: Annotated[Any, Tasks] | None = None
+    method: Annotated[Any, Methods] | None = None
     callbacks: dict[str, Annotated[Any, Callbacks]] | None = None
     logger: _Loggers | None = None
     trainer: Annotated[Any, one_of(Trainer)] | None = None
@@ -160,7 +161,7 @@ class Evaluate(_Inheriting):
 
     seed: Seed
     data: Annotated[Any, one_of(SyripDataModule)]
-    task: Annotated[Any, one_of(PoseTask, FidipTask, ReplayTask)]
+    task: Annotated[Any, Tasks]
     logger: _Loggers
     trainer: Annotated[Any, one_of(Trainer)]
     predictions: InputFile | None = None

@@ -10,8 +10,10 @@ import os
 import re
 from typing import Annotated, Any
 
-from annotated_types import Ge, Gt, Le, Len, Lt
+from annotated_types import Ge, Le, Len
 from pydantic import AfterValidator, BaseModel, ConfigDict, PlainValidator
+
+from fidip.core import ranges
 
 
 class Strict(BaseModel):
@@ -93,15 +95,15 @@ Name = Annotated[str, AfterValidator(_name), QUOTED]
 """A name that becomes a file or folder name: it cannot leave its folder."""
 Device = Annotated[str, AfterValidator(_device)]
 
-Count = Annotated[int, Ge(0), Le(10**9)]
-Positive = Annotated[int, Ge(1), Le(10**9)]
+Count = ranges.Count
+Positive = ranges.Positive
+Fraction = ranges.Fraction
+FractionBelow1 = ranges.FractionBelow1
+NonNegative = ranges.NonNegative
+PositiveFloat = ranges.PositiveFloat
 Seed = Annotated[int, Ge(0), Le(2**32 - 1)]
 Workers = Annotated[int, Ge(0), Le(1024)]
 Port = Annotated[int, Ge(0), Le(65535)]
-Fraction = Annotated[float, Ge(0), Le(1)]
-FractionBelow1 = Annotated[float, Ge(0), Lt(1)]
-NonNegative = Annotated[float, Ge(0)]
-PositiveFloat = Annotated[float, Gt(0)]
 Angle = Annotated[float, Ge(0), Le(180)]
 Turn = Annotated[float, Ge(-360), Le(360)]
 Rate = Annotated[float, Ge(0), Le(1e3)]

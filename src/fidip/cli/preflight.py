@@ -23,6 +23,11 @@ MISSING = {
     "data.root": f"the folder of the dataset, in SyRIP's layout; {FREE_DATA} out=data/demo "
     "renders a free one, then data.root=data/demo",
 }
+OWNED_BY_TASK = (
+    ("accumulate_grad_batches", 1, "accumulate"),
+    ("gradient_clip_val", None, "clip_norm"),
+)
+"""Settings of the trainer that ``AdaptationTask`` replaces: key, value that is off, and its own key."""
 SCHEMES = ("zoo:", "bundled:")
 """What ``ckpt=`` starts with where it names no file."""
 
@@ -36,11 +41,13 @@ def check(config: DictConfig) -> None:
     if config.name == "unnamed":
         names = sorted(path.stem for path in (config_dir() / "experiment").glob("*.yaml"))
         raise ConfigError(f"experiment is not set; choose one: experiment={'|'.join(names)}")
-    if "accumulate" in config.task and config.trainer.get("accumulate_grad_batches", 1) != 1:
-        raise ConfigError(
-            f"trainer.accumulate_grad_batches={config.trainer.accumulate_grad_batches}: this task "
-            "has two optimisers and accumulates by itself; set task.accumulate instead"
-        )
+    for key, off, instead in OWNED_BY_TASK:
+        value = config.trainer.get(key, off)
+        if "accumulate" in config.task and value != off:
+            raise ConfigError(
+                f"trainer.{key}={value}: an adaptation method has optimizers of its own, so its "
+                f"task does this; set task.{instead} instead"
+            )
     missing = sorted(OmegaConf.missing_keys(config) - {"resume"})
     if missing:
         needs = [f"{key} is not set: {MISSING.get(key, f'give {key}=VALUE')}" for key in missing]

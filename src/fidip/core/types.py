@@ -178,6 +178,7 @@ class Sample:
         is_synthetic: 1 synthetic, 0 real, NaN unknown.
         crop_to_image: (2, 3) float64 affine from crop px to image px.
         index: position of the annotation in its dataset.
+        is_replayed: whether it is of the pretraining domain, replayed.
     """
 
     crop: NDArray[np.uint8]
@@ -186,12 +187,17 @@ class Sample:
     is_synthetic: float
     crop_to_image: NDArray[np.float64]
     index: int
+    is_replayed: bool = False
 
     def __post_init__(self) -> None:
         check_shape(self, "crop", ("H", "W", 3))
         check_shape(self, "joints_crop", ("K", 2))
         check_shape(self, "labelled", ("K",))
         check_shape(self, "crop_to_image", (2, 3))
+
+
+_NONE = torch.zeros(0, dtype=torch.bool)
+"""Stands for a mask that is false for all samples of a batch."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -205,6 +211,8 @@ class Batch:
         is_synthetic: (B,) float32: 1 synthetic, 0 real, NaN unknown.
         crop_to_image: (B, 2, 3) float64 affine from crop px to image px, always on the CPU.
         index: (B,) int64 positions in the dataset, always on the CPU.
+        is_replayed: (B,) bool, whether a sample is of the pretraining domain, replayed; none by
+            default.
     """
 
     crops: Tensor
@@ -213,14 +221,19 @@ class Batch:
     is_synthetic: Tensor
     crop_to_image: Tensor
     index: Tensor
+    is_replayed: Tensor = _NONE
 
     def __post_init__(self) -> None:
+        if self.is_replayed is _NONE:
+            none = torch.zeros(len(self), dtype=torch.bool, device=self.crops.device)
+            object.__setattr__(self, "is_replayed", none)
         check_shape(self, "crops", ("B", 3, "H", "W"))
         check_shape(self, "joints_crop", (len(self), "K", 2))
         check_shape(self, "labelled", (len(self), "K"))
         check_shape(self, "is_synthetic", (len(self),))
         check_shape(self, "crop_to_image", (len(self), 2, 3))
         check_shape(self, "index", (len(self),))
+        check_shape(self, "is_replayed", (len(self),))
 
     def __len__(self) -> int:
         return int(self.crops.shape[0])
@@ -236,12 +249,13 @@ class Batch:
             is_synthetic=torch.tensor([s.is_synthetic for s in samples], dtype=torch.float32),
             crop_to_image=torch.from_numpy(np.stack([s.crop_to_image for s in samples])),
             index=torch.tensor([s.index for s in samples], dtype=torch.int64),
+            is_replayed=torch.tensor([s.is_replayed for s in samples]),
         )
 
     def to(self, device: torch.device | str, non_blocking: bool = True) -> Batch:
         """The batch with its device tensors on ``device``."""
         moved = {f.name: getattr(self, f.name) for f in fields(self)}
-        for name in ("crops", "joints_crop", "labelled", "is_synthetic"):
+        for name in ("crops", "joints_crop", "labelled", "is_synthetic", "is_replayed"):
             moved[name] = moved[name].to(device, non_blocking=non_blocking)
         return Batch(**moved)
 

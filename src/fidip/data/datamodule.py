@@ -12,6 +12,7 @@ import pytorch_lightning as pl
 import torch
 from torch.utils.data import DataLoader, Dataset, Sampler
 
+from fidip.core.data_parts import DataPart
 from fidip.core.types import Annotation, Batch, ImageSize, People, Sample, SampleKey
 from fidip.data.annotations import AnnotationFile, read_annotations, require_both_domains
 from fidip.data.augment import Augmentation
@@ -169,6 +170,17 @@ class SyripDataModule(pl.LightningDataModule):
         if stage == "fit":
             self._record([*self.train_set.annotations, *val])
             check_images(self.test_people)
+
+    @property
+    def delivers(self) -> frozenset[DataPart]:
+        """Return what training batches hold; known after ``setup``."""
+        domains = {person.is_synthetic for person in self.train_set.annotations}
+        held = {
+            DataPart.LABELLED_SOURCE: domains >= {True} and None not in domains,
+            DataPart.LABELLED_TARGET: domains >= {False} and None not in domains,
+            DataPart.REPLAY: isinstance(self.train_set, WithReplay),
+        }
+        return frozenset(part for part, is_held in held.items() if is_held)
 
     def state_dict(self) -> dict[str, Any]:
         """What a checkpoint keeps."""

@@ -11,7 +11,6 @@ from pathlib import Path
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor
 from torch.utils.data import Dataset
 
 from fidip.core.crop_window import CropWindow
@@ -118,11 +117,7 @@ class WithReplay(Dataset[Sample]):
         if key.index < len(self.new):
             return self.new[key]
         sample = self.replayed[key._replace(index=key.index - len(self.new))]
-        return replace(sample, index=key.index)
-
-    def is_replayed(self, index: Tensor) -> Tensor:
-        """Whether the samples at (B,) positions are replayed, (B,) bool."""
-        return index >= len(self.new)
+        return replace(sample, index=key.index, is_replayed=True)
 
 
 def check_images(people: Sequence[Annotation]) -> None:

@@ -9,6 +9,22 @@ FORMER_KEYS = {
     "human": "second_annotator",
 }
 """Configuration keys, before and now."""
+FORMER_PATHS = {
+    "task.adversarial_schedule": "method.schedule",
+    "task.adversarial_weight": "method.weight",
+    "task.domain_epochs": "method.domain_epochs",
+    "task.domain_head": "method.domain_head",
+    "task.domain_optimizer": "method.domain_optimizer",
+    "task.domain_scheduler": "method.domain_scheduler",
+    "task.feature_weight": "method.feature_weight",
+    "task.map_weight": "method.map_weight",
+    "task.teacher": "method.teacher",
+}
+"""Keys that have moved to another group, before and now."""
+FORMER_CHOICES = {
+    "task": ("method", {"fidip": "adversarial", "pose": "finetune", "replay": "replay"})
+}
+"""Groups that were split: the name of each choice that is now one of another group."""
 FORMER_MODULES = {
     "fidip.heatmap": "fidip.codecs.gaussian",
     "fidip.losses": "fidip.nn.losses",
@@ -62,10 +78,33 @@ def current_word(word: str) -> str:
         '+data.allow_leakage=true'
         >>> current_word("codec._target_=fidip.heatmap.HeatmapCodec")
         'codec._target_=fidip.codecs.gaussian.HeatmapCodec'
+        >>> current_word("task.domain_optimizer.lr=0.001")
+        'method.domain_optimizer.lr=0.001'
+        >>> current_word("task=pose,fidip")
+        'method=finetune,adversarial'
     """
     key, equals, value = word.partition("=")
+    if key in FORMER_CHOICES:
+        return _current_choice(key, value)
     if key.endswith("_target_"):
         return key + equals + current_target(value)
     name = key.lstrip("+~")
-    parts = [FORMER_KEYS.get(part, part) for part in name.split(".")]
+    parts = [FORMER_KEYS.get(part, part) for part in _current_path(name).split(".")]
     return key[: len(key) - len(name)] + ".".join(parts) + equals + value
+
+
+def _current_path(key: str) -> str:
+    """Return a dotted key below its present group."""
+    for former, current in FORMER_PATHS.items():
+        if key == former or key.startswith(f"{former}."):
+            return current + key.removeprefix(former)
+    return key
+
+
+def _current_choice(group: str, value: str) -> str:
+    """Return ``group=value`` as a choice of the present group, if all of its values are there."""
+    current, names = FORMER_CHOICES[group]
+    values = value.split(",")
+    if not all(one in names for one in values):
+        return f"{group}={value}"
+    return f"{current}={','.join(names[one] for one in values)}"

@@ -1,12 +1,14 @@
-"""Freezing parts of a network by name."""
+"""Freezing parts of a network, by name or for the length of a block."""
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import NamedTuple
 
 from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from fidip.core.errors import ConfigError
 
@@ -43,6 +45,40 @@ def frozen_counts(net: nn.Module) -> FrozenCounts:
     """How many parameter tensors and parameters of ``net`` get no gradient."""
     frozen = [p.numel() for p in net.parameters() if not p.requires_grad]
     return FrozenCounts(tensors=len(frozen), parameters=sum(frozen))
+
+
+@contextmanager
+def fixed(module: nn.Module) -> Iterator[None]:
+    """Keep the weights and statistics of a module while gradients flow through it.
+
+    BatchNorm still normalises by the batch in train mode, so the module computes the same function
+    as when it is trained; only its running statistics stay.
+
+    Args:
+        module: any module; parameters that did not require gradients before do not after.
+
+    Example:
+        >>> import torch
+        >>> head, features = nn.Linear(2, 1, bias=False), torch.ones(1, 2, requires_grad=True)
+        >>> with fixed(head):
+        ...     head(features).sum().backward()
+        >>> features.grad is None, head.weight.grad is None
+        (False, True)
+    """
+    norms = [m for m in module.modules() if isinstance(m, _BatchNorm) and m.track_running_stats]
+    parameters = [p for p in module.parameters() if p.requires_grad]
+    _set_learning(parameters, norms, False)
+    try:
+        yield
+    finally:
+        _set_learning(parameters, norms, True)
+
+
+def _set_learning(parameters: list[nn.Parameter], norms: list[_BatchNorm], on: bool) -> None:
+    for parameter in parameters:
+        parameter.requires_grad_(on)
+    for norm in norms:
+        norm.track_running_stats = on
 
 
 def _find(net: nn.Module, name: str) -> nn.Module | nn.Parameter:

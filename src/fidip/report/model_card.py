@@ -36,8 +36,7 @@ def _recipe(
     task, trainer, optimizer = config["task"], config["trainer"], config["optimizer"]
     backbone = config["net"]["backbone"]
     facts = {
-        "method": str(task["_target_"]).rpartition(".")[2],
-        "adversarial weight": task.get("adversarial_weight"),
+        **_method(task),
         "backbone": backbone.get("name", str(backbone["_target_"]).rpartition(".")[2]),
         "crop, width x height": " x ".join(map(str, config["codec"]["input_wh"])),
         "frozen": ", ".join(config["net"].get("frozen") or ()) or "nothing",
@@ -50,3 +49,12 @@ def _recipe(
         "minutes": environment["minutes"],
     }
     return {name: value for name, value in facts.items() if value is not None}
+
+
+def _method(task: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the class of the method, or of a task without one, and the method's own weights."""
+    method = task.get("method") or task
+    weights = {
+        name.replace("_", " "): value for name, value in method.items() if name.endswith("weight")
+    }
+    return {"method": str(method["_target_"]).rpartition(".")[2], **weights}

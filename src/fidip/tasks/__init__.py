@@ -1,5 +1,6 @@
-"""What is trained, and how: LightningModules that take networks, codecs and losses as they are."""
+"""Training: LightningModules that take networks, codecs, losses and adaptation methods."""
 
+from fidip.tasks.adaptation_task import AdaptationTask
 from fidip.tasks.callbacks.checkpointing import AtomicCheckpoints, Checkpoints
 from fidip.tasks.callbacks.ema import AveragedWeights
 from fidip.tasks.callbacks.progress import ProgressBar
@@ -14,6 +15,7 @@ from fidip.tasks.schedules import constant, step_decay
 from fidip.tasks.wandb_run import WandbRun, announce, has_key, publish
 
 __all__ = [
+    "AdaptationTask",
     "AtomicCheckpoints",
     "AveragedWeights",
     "Checkpoints",

@@ -1,4 +1,4 @@
-"""What the processes of a run do together, beside what Lightning's DDP does for the network."""
+"""Communication between the processes of a run, besides what DDP does for the network."""
 
 from __future__ import annotations
 
@@ -17,19 +17,27 @@ from fidip.nn.sync_norm import synchronize, unsynchronize
 
 
 def several() -> bool:
-    """Whether this process is one of a group."""
+    """Return whether this process is one of a group."""
     return dist.is_available() and dist.is_initialized()
 
 
 def share(tensors: Iterable[Tensor]) -> None:
-    """Give every process the first one's values, in place."""
+    """Replace values by those of the first process, in place.
+
+    Args:
+        tensors: of the same shapes in every process.
+    """
     if several():
         for tensor in tensors:
             dist.broadcast(tensor.detach(), src=0)
 
 
 def average_gradients(parameters: Iterable[nn.Parameter]) -> None:
-    """Make every gradient the mean of those of all processes, in place."""
+    """Replace gradients by their means over all processes, in place.
+
+    Args:
+        parameters: the same in every process; those without a gradient are left out.
+    """
     if several():
         for parameter in parameters:
             if parameter.grad is not None:
@@ -38,23 +46,27 @@ def average_gradients(parameters: Iterable[nn.Parameter]) -> None:
 
 
 def keep_out_of_ddp(task: pl.LightningModule, part: str) -> None:
-    """Leave the submodule of that name to ``share`` and ``average_gradients``.
+    """Leave a submodule to ``share`` and ``average_gradients``.
 
-    DDP counts a backward pass as done when every parameter that it looks after has its gradient.
+    DDP takes a backward pass as done when all parameters that it watches have their gradients.
+
+    Args:
+        task: what DDP wraps.
+        part: name of the submodule.
     """
     names = [f"{part}.{name}" for name in task.get_submodule(part).state_dict()]
     DistributedDataParallel._set_params_and_buffers_to_ignore_for_model(task, names)
 
 
 def without_ddp(strategy: Strategy) -> AbstractContextManager[None]:
-    """Inside, gradients stay those of this process."""
+    """Return a context in which gradients are not averaged over processes."""
     if isinstance(strategy, ParallelStrategy):
         return strategy.block_backward_sync()
     return nullcontext()
 
 
 class SyncedBatchNorms(TorchSyncBatchNorm):
-    """Lightning's ``sync_batchnorm`` on any device, see ``fidip.nn.sync_norm``."""
+    """Lightning's ``sync_batchnorm`` for any device; see ``fidip.nn.sync_norm``."""
 
     def __init__(self) -> None:
         self._kinds: dict[_BatchNorm, type[_BatchNorm]] = {}

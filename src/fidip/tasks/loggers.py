@@ -1,4 +1,4 @@
-"""The curves of a run in a file."""
+"""Training curves in a file."""
 
 from __future__ import annotations
 
@@ -15,13 +15,12 @@ from fidip.io.atomic import write_text_atomic
 
 
 class CurveFile(Logger):
-    """Writes ``save_dir/metrics.csv``, a row for every call.
+    """Writes ``save_dir/metrics.csv``, one row for every call.
 
-    The rows are a part of the checkpoint, so that a run that goes on from it neither repeats nor
-    misses one.
+    Checkpoints keep the rows, so that a resumed run neither repeats nor loses one.
 
     Args:
-        save_dir: the run folder.
+        save_dir: the run directory.
     """
 
     def __init__(self, save_dir: str) -> None:
@@ -38,7 +37,7 @@ class CurveFile(Logger):
         return ""
 
     def log_hyperparams(self, *args: Any, **kwargs: Any) -> None:
-        """They are in ``config.yaml``."""
+        """Write nothing: settings are in ``config.yaml``."""
 
     @rank_zero_only  # type: ignore[untyped-decorator]
     def log_metrics(self, metrics: Mapping[str, Any], step: int | None = None) -> None:
@@ -49,12 +48,16 @@ class CurveFile(Logger):
 
     @rank_zero_only  # type: ignore[untyped-decorator]
     def restore(self, rows: list[dict[str, float]]) -> None:
-        """Go on after these rows, whatever the file holds."""
+        """Continue after rows of a checkpoint, whatever the file holds.
+
+        Args:
+            rows: values by column name.
+        """
         self.rows = list(rows)
         self._write()
 
     def _write(self) -> None:
-        """All rows anew, a few hundred at most: the file is never a torn one."""
+        """Write all rows, a few hundred at most, so that the file is always whole."""
         text = io.StringIO(newline="")
         writer = csv.DictWriter(text, sorted({name for row in self.rows for name in row}))
         writer.writeheader()

@@ -1,14 +1,13 @@
-"""Supervised pose estimation: training from scratch, fine-tuning, and what every task shares."""
+"""Supervised pose estimation: training from scratch, fine-tuning, and the base of other tasks."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pytorch_lightning as pl
-from torch import Tensor, nn
-from torch.optim import Optimizer
+from torch import Tensor
 
 from fidip.codecs.base import Codec
 from fidip.core.skeleton import COCO17
@@ -16,27 +15,26 @@ from fidip.core.types import Annotation, Batch, Poses
 from fidip.metrics import score_poses
 from fidip.nn import PoseNet
 from fidip.nn.losses import heatmap_mse
+from fidip.nn.optimization import OptimizerFactory, PoseLoss, SchedulerFactory
+from fidip.tasks import lightning
 from fidip.tasks.callbacks.divergence import EVERY, require_finite_weights, stop_if
 from fidip.tasks.distributed import share
 from fidip.tasks.predictions import gather_poses, to_poses
 from fidip.tasks.running_means import RunningMeans
-from fidip.tasks.schedules import SchedulerFactory, constant
-
-OptimizerFactory = Callable[[Iterable[nn.Parameter]], Optimizer]
-PoseLoss = Callable[[Tensor, Tensor, Tensor], Tensor]
+from fidip.tasks.schedules import constant
 
 
 class PoseTask(pl.LightningModule):
-    """Fit heatmaps to labelled joints; validate and test by COCO AP.
+    """Fit heatmaps to labelled keypoints; validate and test by COCO AP.
 
     Args:
-        net: the pose network; parameters that do not require gradients are left alone.
-        codec: key points to heatmaps and back.
-        optimizer: makes the optimiser of the network's parameters.
+        net: the pose network; parameters that do not require gradients are not trained.
+        codec: keypoints to heatmaps and back.
+        optimizer: makes the optimizer of the network's parameters.
         scheduler: makes its learning rate schedule, stepped once an update.
         loss: (output, target, weight) -> () loss over (B, K, h, w) heatmaps.
         flip_test: average predictions with those of the mirrored image.
-        flip_shift: move the mirrored image's heatmaps by one pixel first (see ``flip_back``).
+        flip_shift: shift the mirrored image's heatmaps by one pixel first (see ``flip_back``).
 
     Logs ``train/loss``, ``lr``, ``val/loss``, ``val/AP`` and ``val/OKS``. After validation and
     test, ``predictions`` holds the poses of all processes.
@@ -79,8 +77,8 @@ class PoseTask(pl.LightningModule):
 
     @property
     def within_group(self) -> bool:
-        """Batches have been taken of which no update has been made: not a time to be saved."""
-        return bool(self.trainer.fit_loop.epoch_loop._should_accumulate())
+        """Whether batches wait for the rest of their update; no checkpoint can be written then."""
+        return lightning.is_accumulating(self.trainer)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor | None:
         output = self.net(self.net.normalize(batch.crops))
@@ -89,12 +87,27 @@ class PoseTask(pl.LightningModule):
         return loss
 
     def pose_loss(self, heatmaps: Tensor, batch: Batch) -> Tensor:
-        """() loss of (B, K, h, w) heatmaps against the batch's joints."""
+        """Return the loss of heatmaps against the labels of a batch.
+
+        Args:
+            heatmaps: (B, K, h, w) of the network.
+            batch: the batch that they were computed from.
+
+        Returns:
+            () loss.
+        """
         target, weight = self.codec.encode(batch.joints_crop, batch.labelled)
         return self.loss(heatmaps, target, weight)
 
     def log_train(self, values: dict[str, Tensor], batch_size: int) -> None:
-        """Log means over the epoch; a GPU is waited for at its end and every ``EVERY`` updates.
+        """Log means over the epoch.
+
+        On a GPU, values are checked only every ``EVERY`` updates and at the end of the epoch,
+        because every check waits for the device.
+
+        Args:
+            values: () values by name.
+            batch_size: samples that they are means of.
 
         Raises:
             DivergedError: a value is NaN or infinite.
@@ -108,7 +121,11 @@ class PoseTask(pl.LightningModule):
             self.log_dict(means, on_step=False, on_epoch=True, sync_dist=True, batch_size=1)
 
     def require_finite_loss(self) -> None:
-        """Raises DivergedError where the loss has been NaN or infinite in this epoch."""
+        """Check the losses of this epoch.
+
+        Raises:
+            DivergedError: one of them was NaN or infinite.
+        """
         stop_if(not self.curves.are_finite(), self.trainer, "the loss is NaN or infinite")
 
     def on_train_epoch_end(self) -> None:
@@ -123,7 +140,7 @@ class PoseTask(pl.LightningModule):
         self._predict(batch, self.trainer.test_dataloaders.dataset.annotations)
 
     def _predict(self, batch: Batch, annotations: Sequence[Annotation]) -> Tensor:
-        """Keep the batch's poses for the end of the epoch; returns its (B, K, h, w) heatmaps."""
+        """Keep the poses of a batch until the epoch ends; return its (B, K, h, w) heatmaps."""
         images = self.net.normalize(batch.crops)
         heatmaps = self.net.heatmaps(images, self.flip_order, self.flip_shift, self.codec.flip_back)
         xy_crop, scores = self.codec.decode(heatmaps)
@@ -146,7 +163,7 @@ class PoseTask(pl.LightningModule):
         self.predictions = self._gather()
 
     def _gather(self) -> Poses:
-        """The poses of all processes.
+        """Return the poses of all processes.
 
         Raises:
             DivergedError: they are NaN or infinite.
@@ -157,7 +174,7 @@ class PoseTask(pl.LightningModule):
         return poses
 
     def _validation_scores(self, poses: Poses) -> dict[str, float]:
-        """AP and mean OKS, computed by the first process and told to the others."""
+        """Return AP and mean OKS, computed by the first process and broadcast."""
         scores: dict[str, float] = {}
         if self.trainer.is_global_zero:
             scores = score_poses(poses, self.trainer.val_dataloaders.dataset.annotations)

@@ -1,4 +1,4 @@
-"""Float64 for batches that cannot be changed."""
+"""Double precision for batches that are immutable."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pytorch_lightning.plugins.precision import DoublePrecision
 
 
 class Float64(DoublePrecision):
-    """Lightning's ``64-true``, but for the batch: the net's own constants make doubles of bytes."""
+    """Lightning's ``64-true`` that leaves batches alone: the network converts bytes to doubles."""
 
     def convert_input(self, data: Any) -> Any:
         return data

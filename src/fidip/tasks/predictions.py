@@ -1,4 +1,4 @@
-"""From decoded heatmaps to ``Poses``, and from the processes of a run to one list of them."""
+"""Decoded heatmaps as ``Poses``, and the poses of all processes."""
 
 from __future__ import annotations
 
@@ -16,13 +16,16 @@ from fidip.core.types import Annotation, Batch, Poses
 def to_poses(
     xy_crop: Tensor, scores: Tensor, batch: Batch, annotations: Sequence[Annotation]
 ) -> Poses:
-    """Take a batch's decoded key points back to image px.
+    """Map the decoded keypoints of a batch to image px.
 
     Args:
-        xy_crop: (B, K, 2) key points in crop px.
-        scores: (B, K) key point confidences.
-        batch: the batch they were predicted from.
-        annotations: the whole dataset's; ``batch.index`` points into it.
+        xy_crop: (B, K, 2) keypoints in crop px.
+        scores: (B, K) confidences of the keypoints.
+        batch: the batch that they were predicted from.
+        annotations: of the whole dataset; ``batch.index`` points into it.
+
+    Returns:
+        B poses, in the order of the batch.
     """
     rows = [annotations[i] for i in batch.index.tolist()]
     return Poses(
@@ -36,9 +39,14 @@ def to_poses(
 
 
 def gather_poses(parts: Sequence[Poses]) -> Poses:
-    """Join the parts of all batches and processes: each sample once, in the dataset's order.
+    """Join the poses of all batches and processes.
 
-    Samples that a sampler repeated, to give every process equally many, are dropped here.
+    Args:
+        parts: poses of the batches of this process.
+
+    Returns:
+        One pose for each sample, in the order of the dataset; samples that were repeated to give
+        every process equally many occur once.
     """
     if dist.is_available() and dist.is_initialized():
         shares: list[list[Poses]] = [[] for _ in range(dist.get_world_size())]
@@ -49,6 +57,6 @@ def gather_poses(parts: Sequence[Poses]) -> Poses:
 
 
 def _first_rows(index: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Rows of the first occurrence of every index, in increasing order of the index."""
+    """Return the row of the first occurrence of every index, by increasing index."""
     rows: NDArray[np.int64] = np.unique(index, return_index=True)[1]
     return rows

@@ -1,4 +1,4 @@
-"""Being asked to stop: signals that are noticed between two batches, and SLURM's queue."""
+"""Requests to stop: signals, which are answered between two batches, and the queue of SLURM."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ from types import FrameType
 from typing import Any
 
 REQUEUED_AT = (signal.SIGUSR1, signal.SIGUSR2)
-"""Signals that announce a time limit or a pre-emption: the job goes back into the queue."""
+"""Signals that announce a time limit or a preemption: the job goes back into the queue."""
 
 NOTICED = (signal.SIGTERM, signal.SIGINT, *REQUEUED_AT)
 
 
 class StopSignals:
-    """Notices signals and does nothing else; a second Ctrl-C stops at once."""
+    """Records signals without acting on them; a second Ctrl-C stops at once."""
 
     def __init__(self) -> None:
         self.received: signal.Signals | None = None
         self._before: dict[signal.Signals, Any] = {}
 
     def install(self) -> None:
-        """Notice signals from now on, in the place of whoever did so before."""
+        """Record signals from now on, in place of the former handlers."""
         for number in NOTICED:
             handler = signal.signal(number, self._notice)
             self._before.setdefault(number, handler)
 
     def remove(self) -> None:
-        """Give the signals back."""
+        """Restore the former handlers."""
         for number, handler in self._before.items():
             signal.signal(number, handler)
         self._before = {}
@@ -43,16 +43,19 @@ class StopSignals:
 
 
 def belongs_in_queue(number: signal.Signals) -> bool:
-    """Whether a job that this signal stopped is to start again: at its time limit or pre-empted.
+    """Return whether a job that a signal stopped should start again.
 
-    SLURM sends SIGTERM to a pre-empted job and to a cancelled one. It requeues the first only when
-    that has not ended by itself when its time is up, and forgets it otherwise.
+    It should at its time limit and after preemption. SLURM sends SIGTERM to preempted and to
+    cancelled jobs; it requeues a preempted job only if that has not ended by itself in time.
+
+    Args:
+        number: the signal.
     """
     return number in REQUEUED_AT or (number == signal.SIGTERM and _preempted())
 
 
 def _preempted() -> bool:
-    """Whether SLURM wants this job's place for another one."""
+    """Return whether SLURM is preempting this job."""
     job = _job_id()
     if job is None:
         return False
@@ -72,10 +75,13 @@ def _preempted() -> bool:
 
 
 def requeue(max_requeues: int) -> bool:
-    """Put this SLURM job back into the queue; False outside of SLURM, or often enough.
+    """Put this SLURM job back into the queue.
 
     Args:
         max_requeues: how often a job may start again; SLURM counts.
+
+    Returns:
+        Whether it is queued: False outside of SLURM, or after ``max_requeues`` times.
     """
     job = _job_id()
     if job is None:
@@ -92,7 +98,7 @@ def requeue(max_requeues: int) -> bool:
 
 
 def _job_id() -> str | None:
-    """Of an array, ``ARRAY_TASK``: its tasks are requeued alone."""
+    """Return the id of this job, or of its task of an array, so that only that is requeued."""
     if "SLURM_ARRAY_JOB_ID" in os.environ:
         return f"{os.environ['SLURM_ARRAY_JOB_ID']}_{os.environ['SLURM_ARRAY_TASK_ID']}"
     return os.environ.get("SLURM_JOB_ID")

@@ -1,4 +1,4 @@
-"""The states of all random generators, as what a checkpoint may hold."""
+"""States of all random number generators, in types that a checkpoint may hold."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import torch
 
 
 def random_state() -> dict[str, Any]:
-    """States of Python's, NumPy's and PyTorch's generators; of CUDA's, the current device's."""
+    """Return the states of the generators of Python, NumPy, PyTorch and the current CUDA device."""
     kind, keys, *rest = np.random.get_state(legacy=True)
     state = {
         "python": random.getstate(),
@@ -23,7 +23,7 @@ def random_state() -> dict[str, Any]:
 
 
 def set_random_state(state: dict[str, Any]) -> None:
-    """Go on with the random numbers where ``random_state`` was asked."""
+    """Set all generators to the states that ``random_state`` returned."""
     version, internal, gauss = state["python"]
     random.setstate((version, tuple(internal), gauss))
     kind, keys, *rest = state["numpy"]

@@ -1,4 +1,4 @@
-"""The calibration of a run's scores, kept in its folder."""
+"""The calibration of the scores of a run, kept in its directory."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from fidip.metrics import Calibration, fit_calibration, instance_oks, pose_score
 def fit_run(
     run: RunDirectory, weights: Path, task: DictConfig, poses: Poses, people: Sequence[Annotation]
 ) -> Calibration:
-    """Fit the calibration to poses of validation images, and save it with what it belongs to."""
+    """Fit the calibration to poses of validation images; save it with its weights and settings."""
     fitted = fit_calibration(
         pose_scores(poses), instance_oks(poses.xy, [people[i] for i in poses.index])
     )
@@ -38,10 +38,10 @@ def fit_run(
 
 
 def read_run(run: RunDirectory, weights: Path, task: DictConfig) -> Calibration | None:
-    """The calibration of a run; None where there is none, or it is of other weights or settings.
+    """Return the calibration of a run; None if it has none for these weights and settings.
 
     Raises:
-        RunError: the file is not what ``fit_run`` writes.
+        RunError: the file was not written by ``fit_run``.
     """
     if not run.calibration.is_file():
         return None

@@ -1,4 +1,8 @@
-"""Means over the batches of an epoch that a checkpoint in its middle can keep."""
+"""Means over the batches of an epoch, which a checkpoint within the epoch can keep.
+
+Not ``torchmetrics.MeanMetric``: it needs its names in advance, computes in float32 whatever the
+precision of the run, and keeps its state out of checkpoints by default.
+"""
 
 from __future__ import annotations
 
@@ -9,14 +13,19 @@ from fidip.tasks.callbacks.divergence import are_finite
 
 
 class RunningMeans:
-    """Means of named values, each batch weighted by its size; stays on the device."""
+    """Means of named values on the device, each batch weighted by its size."""
 
     def __init__(self) -> None:
         self._sums: dict[str, Tensor] = {}
         self._count = 0
 
     def add(self, values: dict[str, Tensor], batch_size: int) -> None:
-        """Take in a batch's () values."""
+        """Add the () values of a batch.
+
+        Args:
+            values: () means over the batch, by name.
+            batch_size: its weight.
+        """
         for name, value in values.items():
             exact = value.detach().to(torch.promote_types(value.dtype, torch.float32))
             before = self._sums.get(name)
@@ -25,11 +34,11 @@ class RunningMeans:
         self._count += batch_size
 
     def are_finite(self) -> bool:
-        """Whether no value so far was NaN or infinite; waits for the device."""
+        """Return whether all values so far were finite; waits for the device."""
         return are_finite(self._sums.values())
 
     def pop(self) -> dict[str, Tensor]:
-        """The () means; begins anew."""
+        """Return the () means by name, and start over."""
         means = {name: value / self._count for name, value in self._sums.items()}
         self._sums, self._count = {}, 0
         return means

@@ -1,28 +1,33 @@
-"""Learning rate schedules, counted in updates of the pose network."""
+"""Learning rate schedules, stepped once an update."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
 
 from torch.optim import Optimizer
-from torch.optim.lr_scheduler import LambdaLR, LRScheduler, MultiStepLR
+from torch.optim.lr_scheduler import LambdaLR, MultiStepLR
 
 
-class SchedulerFactory(Protocol):
-    """Makes a scheduler that is stepped once an update, ``total_steps`` times in a run."""
+def constant(optimizer: Optimizer, *, total_steps: int) -> LambdaLR:
+    """Return a schedule that keeps the rate of the optimizer.
 
-    def __call__(self, optimizer: Optimizer, *, total_steps: int) -> LRScheduler: ...
-
-
-def constant(optimizer: Optimizer, *, total_steps: int) -> LRScheduler:
-    """The optimiser's own rate all along."""
+    Args:
+        optimizer: whose rate it is.
+        total_steps: updates of the run; not used.
+    """
     return LambdaLR(optimizer, lambda step: 1.0)
 
 
 def step_decay(
     optimizer: Optimizer, *, total_steps: int, milestones: Sequence[float], gamma: float = 0.1
-) -> LRScheduler:
-    """Times ``gamma`` at each milestone, given as a fraction of the run."""
+) -> MultiStepLR:
+    """Return a schedule that multiplies the rate by a factor at each milestone.
+
+    Args:
+        optimizer: whose rate it is.
+        total_steps: updates of the run.
+        milestones: fractions of the run, 0 to 1.
+        gamma: the factor.
+    """
     updates = [round(fraction * total_steps) for fraction in milestones]
     return MultiStepLR(optimizer, updates, gamma)

@@ -1,4 +1,4 @@
-"""A run as W&B sees it: a name, settings without noise, curves, tables, and images only when asked."""
+"""Runs in Weights & Biases: name, settings, curves and tables; images only on request."""
 
 from __future__ import annotations
 
@@ -9,29 +9,31 @@ from typing import Any
 
 from pytorch_lightning.loggers import Logger, WandbLogger
 
+from fidip.tasks.lightning import drop_anonymous
+
 LONGEST_NAME, LONGEST_TAG = 128, 64
 """Of W&B, in characters."""
 NOISE = ("callbacks", "logger", "overwrite", "resume", "run_dir", "sweep")
-"""Settings that say where and how a run writes."""
-COPIES = ("net", "codec", "optimizer", "scheduler")
-"""Settings of the task that the configuration has by themselves, too."""
+"""Settings of where and how a run writes."""
+COPIES = ("net", "codec", "method", "optimizer", "scheduler")
+"""Settings of the task that are groups of their own as well."""
 CURVES = {"val/AP": "max", "val/OKS": "max", "val/loss": "min", "train/loss": "min"}
-"""What W&B's tables show of a curve: its best value, not its last."""
+"""Which value of a curve the tables of W&B show: the best, not the last."""
 
 
 class WandbRun(WandbLogger):
-    """A W&B run; offline (``wandb sync`` sends it later) where no API key is known.
+    """A W&B run; offline if no API key is known, to be sent later by ``wandb sync``.
 
     Args:
-        save_dir: the run folder; W&B writes into ``wandb/`` there.
+        save_dir: the run directory; W&B writes to ``wandb/`` in it.
         name: of the run.
-        id: of the run; W&B continues the run that has it.
+        id: of the run; W&B continues the run with this id.
         job_type: ``train`` or ``evaluate``.
-        group: runs that differ in the seed and in swept settings alone.
-        tags: to filter by.
+        group: name shared by runs that differ only in the seed and in swept settings.
+        tags: words to filter runs by.
         project: of W&B.
         entity: the W&B user or team; None for the user's default.
-        images: send overlays, which show the infants.
+        images: whether to send overlays, which show the infants.
     """
 
     def __init__(
@@ -67,11 +69,11 @@ class WandbRun(WandbLogger):
                 console="off", save_code=False, disable_git=True, silent=offline
             ),
         )
-        self._wandb_init.pop("anonymous", None)  # Lightning sets it; W&B warns that it does nothing
+        drop_anonymous(self)
 
 
 def has_key() -> bool:
-    """Whether an API key of W&B is known here."""
+    """Return whether an API key of W&B is set on this computer."""
     netrc = Path.home() / ".netrc"
     return "WANDB_API_KEY" in os.environ or (
         netrc.is_file() and "api.wandb.ai" in netrc.read_text(encoding="utf-8")
@@ -79,7 +81,7 @@ def has_key() -> bool:
 
 
 def wandb_settings(config: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings that make a run what it is: no targets, no folders but the data set's name."""
+    """Return the settings that can change a result, without targets and paths."""
     kept = {key: _quiet(value) for key, value in config.items() if key not in NOISE}
     kept["task"] = {k: v for k, v in kept["task"].items() if k not in COPIES}
     kept["data"]["root"] = Path(str(kept["data"]["root"])).name
@@ -95,14 +97,14 @@ def _quiet(value: Any) -> Any:
 
 
 def _named(value: Any) -> Any:
-    """In a list, the class is all that tells one thing from another."""
+    """Return an element of a list with the name of its class, which identifies it."""
     if isinstance(value, Mapping) and "_target_" in value:
         return {"class": str(value["_target_"]).rpartition(".")[2], **_quiet(value)}
     return _quiet(value)
 
 
 def announce(loggers: Sequence[Logger], config: Mapping[str, Any]) -> None:
-    """Tell W&B, where it logs, the settings and which value of a curve counts."""
+    """Send the settings of a run, and which value summarises a curve, to W&B if it is a logger."""
     for logger in loggers:
         if isinstance(logger, WandbRun):
             logger.experiment.config.update(wandb_settings(config), allow_val_change=True)
@@ -116,13 +118,13 @@ def publish(
     card: Path | None = None,
     picture: Path | None = None,
 ) -> None:
-    """Tell W&B, where it logs, what a run came to, and end it there.
+    """Send the results of a run to W&B if it is a logger, and finish the run there.
 
     Args:
         loggers: of the run.
         scores: content of ``results.json``.
-        card: the model card, where there is one.
-        picture: the overlays; they are sent where the logger may send images.
+        card: the model card, if there is one.
+        picture: the overlays; sent only if the logger sends images.
     """
     for logger in loggers:
         if isinstance(logger, WandbRun):
@@ -151,7 +153,7 @@ def _publish(
 
 
 def sync_command(folder: Path) -> str:
-    """What sends an offline run, with the parts that were logged before it was resumed."""
+    """Return the command that sends an offline run, including its parts before a resume."""
     run_id = folder.name.rpartition("-")[2]
     parts = sorted(folder.parent.glob(f"offline-run-*-{run_id}"))
     shown = " ".join(os.path.relpath(part) for part in parts)
@@ -159,7 +161,7 @@ def sync_command(folder: Path) -> str:
 
 
 def joint_table(per_joint: Mapping[str, Mapping[str, Any]]) -> tuple[list[str], list[list[Any]]]:
-    """Columns and a row a joint of what ``results.json`` tells of joints."""
+    """Return the columns and rows, one for each joint, of ``per_joint`` in ``results.json``."""
     first = next(iter(per_joint.values()), {})
     names = [name for name, value in first.items() if not isinstance(value, Mapping)]
     rows = [[joint, *(values.get(name) for name in names)] for joint, values in per_joint.items()]

@@ -7,7 +7,6 @@ from typing import Annotated, Any, Literal
 from pydantic import ConfigDict, Field
 
 from fidip.cli.components.component import Component, one_of
-from fidip.cli.components.nets import Codecs, DomainHead, PaperDomainHead, PoseNet
 from fidip.cli.fields import (
     Bins,
     Count,
@@ -91,38 +90,6 @@ class Ramp(Component):
 
 
 Schedulers = one_of(Constant, StepDecay, TorchScheduler)
-
-
-class PoseTask(Component):
-    targets = ("fidip.tasks.PoseTask",)
-
-    net: Annotated[Any, one_of(PoseNet)]
-    codec: Annotated[Any, Codecs]
-    optimizer: Annotated[Any, one_of(Optimizer)]
-    scheduler: Annotated[Any, Schedulers] = None
-    loss: Annotated[Any, one_of(HeatmapMse, HeatmapOhkm, MoveNetLoss, SimccKl)] = None
-    flip_test: bool = True
-    flip_shift: bool = False
-
-
-class FidipTask(PoseTask):
-    targets = ("fidip.tasks.FidipTask",)
-
-    domain_head: Annotated[Any, one_of(DomainHead, PaperDomainHead)]
-    domain_optimizer: Annotated[Any, one_of(Optimizer)]
-    domain_scheduler: Annotated[Any, Schedulers] = None
-    adversarial_weight: Annotated[float, Field(ge=0, le=1e6)] = 0.0005
-    adversarial_schedule: Annotated[Any, one_of(Always, Ramp)] = None
-    domain_epochs: Count = 10
-    accumulate: Positive = 1
-
-
-class ReplayTask(PoseTask):
-    targets = ("fidip.tasks.ReplayTask",)
-
-    teacher: Text | None = None
-    map_weight: NonNegative = 1.0
-    feature_weight: NonNegative = 1e-3
 
 
 class Checkpoints(Component):

@@ -1,4 +1,4 @@
-"""When a run is saved, what of it, and how it goes on exactly there."""
+"""Checkpoints: when they are written, what they hold, and how a run resumes from them exactly."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from pytorch_lightning.callbacks import Checkpoint
 
 from fidip.core.errors import RunError
 from fidip.io.atomic import write_atomic
+from fidip.tasks import lightning
 from fidip.tasks.callbacks.divergence import require_finite_weights
 from fidip.tasks.preemption import StopSignals, belongs_in_queue, requeue
 from fidip.tasks.random_state import random_state, set_random_state
@@ -23,7 +24,7 @@ GO_ON, SAVE, STOP = range(3)
 
 
 class AtomicCheckpoints(TorchCheckpointIO):
-    """Lightning's checkpoints by ``write_atomic``; what was ``last.ckpt`` becomes ``previous.ckpt``."""
+    """Writes checkpoints by ``write_atomic``; the former ``last.ckpt`` is ``previous.ckpt``."""
 
     def save_checkpoint(
         self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None
@@ -36,23 +37,22 @@ class AtomicCheckpoints(TorchCheckpointIO):
 class Checkpoints(Checkpoint):
     """Keeps ``best.ckpt``, ``last.ckpt`` and the one before it, ``previous.ckpt``.
 
-    Saves when an epoch ends, every so many minutes between two batches, and when the run is asked
-    to stop by SIGTERM, SIGINT (Ctrl-C), SIGUSR1 or SIGUSR2; then it leaves with status 128 + the
-    signal's number. Whoever goes on from ``last.ckpt`` ends with the same weights and curves, bit
-    by bit, as if nothing had happened. A signal during validation or domain pretraining is answered
-    at its end.
+    Saves at the end of every epoch, every so many minutes between two batches, and when SIGTERM,
+    SIGINT (Ctrl-C), SIGUSR1 or SIGUSR2 asks the run to stop; the process then ends with status 128
+    plus the number of the signal. Resuming from ``last.ckpt`` is bit-exact, in weights and curves.
+    A signal during validation or pretraining is answered at the end of that epoch.
 
-    A launcher for SLURM asks for SIGUSR1 or SIGUSR2 some time before the limit
-    (``--signal=USR2@120``) to every task of the job step. All processes stop at the same batch and
-    save together; the first then runs ``scontrol requeue`` and all leave with status 0. The job
-    must be one that goes on when it starts again, as with ``resume=auto``. At SIGTERM a pre-empted
-    job goes back into the queue, too; a cancelled one stays away.
+    On SLURM, request SIGUSR1 or SIGUSR2 some time before the limit (``--signal=USR2@120``), for
+    every task of the job step. All processes stop at the same batch and save together; the first
+    then runs ``scontrol requeue``, and all end with status 0. The job must resume when it
+    starts again, as with ``resume=auto``. After SIGTERM a preempted job is requeued
+    as well; a cancelled one is not.
 
     Args:
-        folder: where checkpoints lie.
-        monitor: the validation metric whose maximum is the best; None to keep no best, so that
-            the last is what the run is tested with.
-        every_minutes: the longest time between two checkpoints, give or take a batch.
+        folder: folder of the checkpoints.
+        monitor: validation metric of which the maximum is the best; None to keep no best
+            checkpoint, so that the run is tested with the last.
+        every_minutes: longest time between two checkpoints, to within a batch.
         max_requeues: how often one SLURM job may be put back into the queue.
     """
 
@@ -82,7 +82,7 @@ class Checkpoints(Checkpoint):
         self._signals.remove()
 
     def on_domain_epoch_end(self, trainer: pl.Trainer) -> None:
-        """An epoch of domain pretraining has ended, before the first of the run."""
+        """Save after an epoch of pretraining, before the first epoch of the run."""
         self._save(trainer, epoch=0, batch=0)
         self._leave_if_asked(trainer)
 
@@ -100,8 +100,7 @@ class Checkpoints(Checkpoint):
         decision = self._decide(trainer)
         if decision:
             pl_module.require_finite_loss()
-            batches = trainer.fit_loop.epoch_loop.batch_progress.current
-            self._save(trainer, trainer.current_epoch, batches.processed)
+            self._save(trainer, trainer.current_epoch, lightning.batches_taken(trainer))
         if decision == STOP:
             self._leave(trainer)
 
@@ -117,16 +116,13 @@ class Checkpoints(Checkpoint):
     def on_exception(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException
     ) -> None:
-        """Lightning tears down no callback then; processes that wait for a failed one wait long."""
+        """Restore signals, and end processes that would wait for a failed one."""
         self._signals.remove()
-        launcher = trainer.strategy.launcher
-        if not isinstance(exception, (SystemExit, KeyboardInterrupt)) and hasattr(
-            launcher, "procs"
-        ):
-            launcher.kill(signal.SIGKILL)
+        if not isinstance(exception, (SystemExit, KeyboardInterrupt)):
+            lightning.kill_other_processes(trainer)
 
     def _decide(self, trainer: pl.Trainer) -> int:
-        """What all processes do after this batch."""
+        """Return what all processes do after this batch."""
         due = time.monotonic() - self._saved_at > 60 * self.every_minutes
         decision = STOP if self._signals.received else SAVE if due else GO_ON
         if trainer.world_size == 1:
@@ -139,7 +135,7 @@ class Checkpoints(Checkpoint):
             self._leave(trainer)
 
     def _leave(self, trainer: pl.Trainer) -> None:
-        """End the process; the run is saved."""
+        """End the process of a run that has been saved."""
         trainer.strategy.barrier("stopping")
         if not trainer.is_global_zero:
             raise SystemExit(0)
@@ -174,7 +170,7 @@ class Checkpoints(Checkpoint):
     ) -> None:
         if self._position is None:
             return
-        _set_position(checkpoint["loops"]["fit_loop"], *self._position)
+        lightning.set_position(checkpoint["loops"]["fit_loop"], *self._position)
         checkpoint["processes"] = _gather(
             {"random": random_state(), "curves": pl_module.curves.state_dict()}
         )
@@ -201,14 +197,11 @@ class Checkpoints(Checkpoint):
         require_finite_weights(trainer, pl_module)
         pl_module.curves.load_state_dict(self._restored["curves"])
         set_random_state(self._restored["random"])
-        batch = trainer.fit_loop.epoch_loop.batch_progress.current.completed
+        batch = lightning.batches_before(trainer)
         sampler = trainer.train_dataloader.sampler
         sampler.set_epoch(trainer.current_epoch)
         sampler.set_position(trainer.current_epoch, batch)
-        iter(trainer.fit_loop._data_fetcher)  # the loader began before the counters were restored
-        if not batch:
-            # At the start of an epoch nothing is left of the one before to be gone over again.
-            trainer.fit_loop.restarting = False
+        lightning.restart_loader(trainer, batch)
 
     def on_train_batch_start(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, *args: Any
@@ -216,25 +209,8 @@ class Checkpoints(Checkpoint):
         self._restored = None
 
 
-def _set_position(loops: dict[str, Any], epoch: int, batch: int) -> None:
-    """Make Lightning's counters those of a run that is about to take a batch of an epoch.
-
-    Saved within a hook, they count what is going on as begun and not as done.
-    """
-    begun = epoch + (batch > 0)
-    epochs = {"ready": begun, "started": begun, "processed": epoch, "completed": epoch}
-    loops["epoch_progress"] = {"total": epochs, "current": dict(epochs)}
-    batches = loops["epoch_loop.batch_progress"]
-    if batch:
-        loops["epoch_loop.state_dict"]["_batches_that_stepped"] += 1
-    total = batches["total"]["processed"]
-    batches["total"] = dict.fromkeys(batches["total"], total)
-    batches["current"] = dict.fromkeys(batches["current"], batch)
-    batches["is_last_batch"] = False
-
-
 def _gather(state: dict[str, Any]) -> list[dict[str, Any]]:
-    """The states of all processes, in all of them."""
+    """Return the states of all processes, in every process."""
     if not (dist.is_available() and dist.is_initialized()):
         return [state]
     states: list[Any] = [None] * dist.get_world_size()

@@ -1,4 +1,4 @@
-"""Diverged training: a loss or weights that are NaN or infinite end the run with one line."""
+"""Diverged training: a loss or weights that are not finite end the run with one line."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from torch import Tensor
 from fidip.core.errors import DivergedError
 
 EVERY = 50
-"""Updates between two checks of the loss on a GPU, which has to be waited for."""
+"""Updates between two checks of the loss on a GPU; every check waits for the device."""
 
 
 def are_finite(tensors: Iterable[Tensor]) -> bool:
-    """Whether no element of tensors on one device is NaN or infinite; waits for the device once."""
+    """Return whether tensors on one device are finite; waits for the device once."""
     found = [tensor.isfinite().all() for tensor in tensors if tensor.is_floating_point()]
     return not found or bool(torch.stack(found).all())
 
 
 def require_finite_weights(trainer: pl.Trainer, module: pl.LightningModule) -> None:
-    """End the run where its weights or BatchNorm statistics are not finite.
+    """End the run if its weights or BatchNorm statistics are not finite.
 
-    All processes call it at the same time.
+    Every process must call it at the same time.
 
     Raises:
         DivergedError: they are not.
@@ -35,10 +35,15 @@ def require_finite_weights(trainer: pl.Trainer, module: pl.LightningModule) -> N
 
 
 def stop_if(is_bad: bool, trainer: pl.Trainer, what: str) -> None:
-    """End the run in all processes where it is bad in one of them; the first tells why.
+    """End the run in all processes if one of them has diverged; the first reports why.
+
+    Args:
+        is_bad: whether this process has diverged.
+        trainer: of the run.
+        what: what is not finite, for the message.
 
     Raises:
-        DivergedError: it is bad, and this is the first process.
+        DivergedError: in the first process, if one has diverged.
     """
     if not trainer.strategy.reduce_boolean_decision(is_bad, all=False):
         return
@@ -52,6 +57,6 @@ def stop_if(is_bad: bool, trainer: pl.Trainer, what: str) -> None:
     precision = f", or trainer.precision=32-true (now {trainer.precision})" if half else ""
     raise DivergedError(
         f"epoch {trainer.current_epoch + 1}, update {trainer.global_step + 1}: {what}; training "
-        "diverged, most often by a learning rate that is too high. Start the run again with a lower "
-        f"optimizer.lr{rate}{precision}"
+        "diverged, most often by a learning rate that is too high. Start the run again with "
+        f"a lower optimizer.lr{rate}{precision}"
     )

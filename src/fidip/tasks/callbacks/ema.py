@@ -1,4 +1,4 @@
-"""A running average of the weights, of what is learned and of nothing else."""
+"""Exponential moving average of weights."""
 
 from __future__ import annotations
 
@@ -8,13 +8,15 @@ import pytorch_lightning as pl
 from pytorch_lightning.callbacks import EMAWeightAveraging
 from torch import nn
 
+from fidip.tasks.lightning import averaged_module
+
 
 class AveragedWeights(EMAWeightAveraging):
-    """Lightning's exponential moving average, which leaves constants as they are.
+    """Lightning's exponential moving average, except for constants.
 
-    Lightning averages all buffers. Of a constant, as are the means that images are normalised by,
-    0.998 x + 0.002 x is not x to the last digit: it drifts a little at every update. No checkpoint
-    holds it, so a run that is resumed would begin with another one and validate differently.
+    Lightning averages all buffers. A constant buffer, such as the mean of the images, would drift
+    by rounding at every update: 0.998 x + 0.002 x is not exactly x. Checkpoints do not hold
+    constants, so a resumed run would start from another value and validate differently.
     """
 
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
@@ -25,14 +27,13 @@ class AveragedWeights(EMAWeightAveraging):
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, *args: Any
     ) -> None:
         super().on_train_batch_end(trainer, pl_module, *args)
-        assert self._average_model is not None
-        average = self._average_model.module
+        average = averaged_module(self)
         for name in self._constants:
             average.get_buffer(name).copy_(pl_module.get_buffer(name))
 
 
 def constants(module: nn.Module) -> list[str]:
-    """Names of the buffers that are no part of a checkpoint."""
+    """Return the names of the buffers that checkpoints do not hold."""
     return [
         f"{path}.{name}" if path else name
         for path, part in module.named_modules()

@@ -1,4 +1,4 @@
-"""The progress of a run, for people at a terminal and for log files."""
+"""Progress of a run, for terminals and log files."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ SHOWN = {
 
 
 def epoch_line(epoch: int, epochs: int, metrics: dict[str, Any], seconds: float) -> str:
-    """One line about an epoch that has ended, with those of its metrics that are there."""
+    """Return one line about an epoch that has ended, with the metrics of ``SHOWN`` that it has."""
     values = [text.format(float(metrics[name])) for name, text in SHOWN.items() if name in metrics]
     return "  ".join([f"epoch {epoch:>3}/{epochs}", *values, f"{seconds:.0f} s"])
 
 
 class ProgressBar(TQDMProgressBar):
-    """A bar within the epoch where there is a terminal, and a line for every epoch that ended.
+    """A bar within the epoch on a terminal, and one line for every epoch.
 
     Args:
         refresh_rate: batches between two refreshes of the bar.

@@ -1,4 +1,4 @@
-"""A run as a trial of a search with Optuna: tells its score after every epoch, and ends when it is bad."""
+"""Runs as trials of an Optuna search: they report every epoch and end early if they are bad."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class Pruned(Exception):  # noqa: N818
-    """Not an error: the run was worse than others, and ends.
+    """Ends a run that was worse than others; not an error.
 
     Attributes:
         is_first: whether this is the process that writes files.
@@ -23,7 +23,7 @@ class Pruned(Exception):  # noqa: N818
 
 
 def open_storage(url: str) -> optuna.storages.RDBStorage:
-    """The database of a study; several runs at a time write to it."""
+    """Return the database of a study, which several runs write to at a time."""
     import optuna
 
     patience = {"connect_args": {"timeout": 120}} if url.startswith("sqlite:") else None
@@ -31,7 +31,7 @@ def open_storage(url: str) -> optuna.storages.RDBStorage:
 
 
 class Pruning(pl.Callback):
-    """Reports the validation score of every epoch to the study, and ends the run if that says so.
+    """Reports the validation score of every epoch to the study, which may end the run.
 
     Args:
         storage: where the study is, a URL of SQLAlchemy's.
@@ -78,7 +78,7 @@ class Pruning(pl.Callback):
             raise Pruned(message, trainer.is_global_zero)
 
     def _report(self, score: float, epoch: int) -> bool:
-        """Tell the study; returns whether the run is to end."""
+        """Report a score to the study; return whether the run should end."""
         if self._trial is None:
             return False
         # Again after an interruption is nothing new.

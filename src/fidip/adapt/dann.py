@@ -1,0 +1,116 @@
+r"""DANN: domain-adversarial training in one backward pass, by gradient reversal.
+
+A domain head reads the network's features through a layer that is the identity forwards and
+multiplies gradients by :math:`-\lambda` backwards. One step of one optimizer so trains the head to
+tell the domains apart and the network to prevent that, with network P, head D and features f:
+
+.. math::
+    L = L_\text{pose} + \mathrm{BCE}(D(R_\lambda(f)), y), \quad
+    R_\lambda(f) = f, \quad \frac{\partial R_\lambda}{\partial f} = -\lambda
+
+Source: Ganin and Lempitsky, "Unsupervised Domain Adaptation by Backpropagation", ICML 2015.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from fidip.adapt.adversarial import (
+    DomainHeadFactory,
+    WeightSchedule,
+    domain_accuracy,
+    domain_loss,
+)
+from fidip.adapt.method import AdaptationMethod, Part, Step, Trained, trainable
+from fidip.adapt.schedules import ramp
+from fidip.core.data_parts import DataPart
+from fidip.core.ranges import NonNegative
+from fidip.nn.pose_net import PoseNet
+
+
+class _Reversal(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, features: Tensor, weight: float) -> Tensor:
+        ctx.weight = weight
+        return features.view_as(features)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        return -ctx.weight * gradient, None
+
+
+def reverse_gradient(features: Tensor, weight: float) -> Tensor:
+    """Return the features; backwards, multiply their gradients by ``-weight``.
+
+    Args:
+        features: a tensor of any shape.
+        weight: lambda.
+
+    Returns:
+        The same values, in the same shape.
+
+    Example:
+        >>> features = torch.ones(2, requires_grad=True)
+        >>> reverse_gradient(features, 0.5).sum().backward()
+        >>> features.grad
+        tensor([-0.5000, -0.5000])
+    """
+    reversed_features: Tensor = _Reversal.apply(features, weight)
+    return reversed_features
+
+
+class GradientReversal(AdaptationMethod):
+    """Network and domain head in one update of the optimizer ``pose``; see the module.
+
+    Args:
+        domain_head: makes the head from the number of feature channels; its forward takes
+            (B, C, h, w) features to (B,) logits of "synthetic".
+        weight: lambda at the end of the run; 0 disables the adversary: the domain head trains but
+            does not affect the network.
+        schedule: factor of the weight at a fraction of the run's updates; the paper's by default.
+
+    Logs ``pose_loss``, ``domain_loss`` and ``domain_accuracy``.
+    """
+
+    needs: ClassVar[frozenset[DataPart]] = frozenset(
+        {DataPart.LABELLED_SOURCE, DataPart.LABELLED_TARGET}
+    )
+    domain_head: nn.Module
+
+    def __init__(
+        self,
+        *,
+        domain_head: DomainHeadFactory,
+        weight: NonNegative = 0.0005,
+        schedule: WeightSchedule = ramp,
+    ) -> None:
+        super().__init__()
+        self.make_domain_head = domain_head
+        self.weight = weight
+        self.schedule = schedule
+
+    def attach(self, net: PoseNet) -> None:
+        self.domain_head = self.make_domain_head(net.feature_channels)
+
+    def optimizers(self, net: PoseNet) -> dict[str, Trained]:
+        return {"pose": Trained(trainable([*net.parameters(), *self.domain_head.parameters()]))}
+
+    def step(self, step: Step) -> dict[str, Tensor]:
+        weight = self.weight * self.schedule(step.progress)
+
+        def losses(part: Part) -> dict[str, Tensor]:
+            output, is_synthetic = part.output, part.batch.is_synthetic
+            pose = step.pose_loss(output.heatmaps, part.batch)
+            logits = self.domain_head(reverse_gradient(output.features, weight))
+            domain = domain_loss(logits, is_synthetic)
+            return {
+                "loss": pose + domain,
+                "pose_loss": pose,
+                "domain_loss": domain,
+                "domain_accuracy": domain_accuracy(logits, is_synthetic),
+            }
+
+        return step.update("pose", losses)

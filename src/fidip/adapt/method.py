@@ -1,0 +1,217 @@
+"""The interface of adaptation methods.
+
+A method is one module of this package and one file in ``conf/method``. It declares the data that it
+needs, builds its heads, names what its optimizers train, and writes one update down as losses of a
+batch. ``fidip.tasks.AdaptationTask`` runs it: precision, accumulation, several processes, clipping,
+schedules and checkpoints are not the method's concern.
+
+Example:
+    Fine-tuning that keeps the features small, as a whole method:
+
+    >>> class SmallFeatures(AdaptationMethod):
+    ...     def __init__(self, *, weight: float = 0.1) -> None:
+    ...         super().__init__()
+    ...         self.weight = weight
+    ...
+    ...     def step(self, step: Step) -> dict[str, Tensor]:
+    ...         def loss(part: Part) -> dict[str, Tensor]:
+    ...             pose = step.pose_loss(part.output.heatmaps, part.batch)
+    ...             size = part.output.features.square().mean()
+    ...             return {"loss": pose + self.weight * size, "pose_loss": pose}
+    ...
+    ...         return step.update("pose", loss)
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+
+from fidip.codecs.base import Codec
+from fidip.core.data_parts import DataPart
+from fidip.core.types import Batch
+from fidip.nn.freeze import fixed
+from fidip.nn.optimization import OptimizerFactory, PoseLoss, SchedulerFactory
+from fidip.nn.pose_net import PoseNet, PoseOutput
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What one optimizer trains.
+
+    Attributes:
+        parameters: its parameters.
+        optimizer: makes it; None for the optimizer of the task.
+        scheduler: makes its schedule; None for the task's, where ``optimizer`` is None, too, and
+            for a constant rate otherwise.
+    """
+
+    parameters: Sequence[nn.Parameter]
+    optimizer: OptimizerFactory | None = None
+    scheduler: SchedulerFactory | None = None
+
+
+class Part:
+    """One batch of one process, and what the network computes from it.
+
+    Args:
+        batch: the batch.
+        net: the network.
+        is_whole: whether the update has no other parts, so that its losses can share one forward
+            pass.
+    """
+
+    def __init__(self, batch: Batch, net: PoseNet, is_whole: bool) -> None:
+        self.batch = batch
+        self._net = net
+        self._is_whole = is_whole
+
+    @cached_property
+    def images(self) -> Tensor:
+        """(B, 3, H, W) normalised images."""
+        return self._net.normalize(self.batch.crops)
+
+    @cached_property
+    def output(self) -> PoseOutput:
+        """The network's features and heatmaps, with gradients."""
+        output: PoseOutput = self._net(self.images)
+        return output
+
+    @property
+    def features(self) -> Tensor:
+        """(B, C, h, w) features without gradients; the network's statistics count them once."""
+        if self._is_whole:
+            return self.output.features.detach()
+        with torch.no_grad(), fixed(self._net):
+            output: PoseOutput = self._net(self.images)
+        return output.features
+
+    def release(self) -> None:
+        """Free what was computed, unless a later loss of the same update shares it."""
+        if not self._is_whole:
+            self.__dict__.pop("images", None)
+            self.__dict__.pop("output", None)
+
+
+Losses = Callable[[Part], Mapping[str, Tensor]]
+"""Computes named () values of a part; ``loss`` is minimised, the others are logged."""
+Update = Callable[[str, Sequence[Part], Losses], dict[str, Tensor]]
+
+
+@dataclass(frozen=True)
+class Step:
+    """What a method has at hand for one update.
+
+    Attributes:
+        parts: the batches of one process that make the update; more than one with
+            ``task.accumulate``.
+        net: the network that is trained.
+        codec: keypoints to heatmaps and back.
+        loss: (output, target, weight) to the () pose loss.
+        progress: fraction of the run's updates that are done, 0 to 1.
+        run_update: does what ``update`` describes.
+        mean_over_processes: takes a () value without gradients to its mean over all processes, for
+            losses that are no sums over samples.
+    """
+
+    parts: Sequence[Part]
+    net: PoseNet
+    codec: Codec
+    loss: PoseLoss
+    progress: float
+    run_update: Update
+    mean_over_processes: Callable[[Tensor], Tensor]
+
+    def update(self, name: str, losses: Losses) -> dict[str, Tensor]:
+        """Minimise a loss by one step of the optimizer ``name``.
+
+        Clears the gradients of that optimizer, computes the losses of every part, goes backward,
+        averages gradients over parts and processes, clips them, and steps.
+
+        Args:
+            name: a key of ``AdaptationMethod.optimizers``.
+            losses: called once for each part.
+
+        Returns:
+            The () values of ``losses`` before the step, means over the parts of this process,
+            without gradients.
+        """
+        return self.run_update(name, self.parts, losses)
+
+    def pose_loss(self, heatmaps: Tensor, batch: Batch) -> Tensor:
+        """Return the () loss of (B, K, h, w) heatmaps against the labels of a batch."""
+        target, weight = self.codec.encode(batch.joints_crop, batch.labelled)
+        return self.loss(heatmaps, target, weight)
+
+
+class AdaptationMethod(nn.Module, ABC):
+    """Base class of adaptation methods.
+
+    Subclasses take keyword arguments only. The configuration schema is derived from their
+    constructors: annotate every argument with one of the types in
+    ``fidip.cli.components.methods``. Arguments named ``*weight`` turn the method off at 0: it then
+    trains the network exactly as fine-tuning does.
+
+    Attributes:
+        needs: the data without which the method cannot run.
+        pretraining_epochs: epochs of ``pretraining_step`` before the first update.
+    """
+
+    needs: ClassVar[frozenset[DataPart]] = frozenset()
+    pretraining_epochs: int = 0
+
+    def attach(self, net: PoseNet) -> None:
+        """Build heads for the network; called once, before weights are loaded into it."""
+
+    def begin(self, net: PoseNet) -> None:
+        """Copy what the network is before training, such as a teacher.
+
+        Called once in every run, when weights to start from are loaded; of a run that is resumed,
+        before its checkpoint is.
+        """
+
+    def optimizers(self, net: PoseNet) -> dict[str, Trained]:
+        """Return what each optimizer trains, by name. The run counts updates of the first."""
+        return {"pose": Trained(trainable(net.parameters()))}
+
+    @abstractmethod
+    def step(self, step: Step) -> dict[str, Tensor]:
+        """Make one update.
+
+        Returns:
+            () values to log; ``loss`` is among them.
+        """
+
+    def pretraining_step(self, step: Step) -> dict[str, Tensor]:
+        """Make one update of the pretraining, which must leave the network as it is.
+
+        Returns:
+            () values to log; ``loss`` is among them.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no pretraining")
+
+    def hidden_state(self) -> dict[str, Any]:
+        """Return what a checkpoint must keep beside parameters and buffers."""
+        return {}
+
+    def load_hidden_state(self, state: dict[str, Any]) -> None:
+        """Take over what ``hidden_state`` returned."""
+
+
+def trainable(parameters: Iterable[nn.Parameter]) -> list[nn.Parameter]:
+    """Return the parameters that require gradients.
+
+    Example:
+        >>> layer = nn.Linear(3, 2)
+        >>> layer.bias.requires_grad_(False).shape
+        torch.Size([2])
+        >>> [tuple(parameter.shape) for parameter in trainable(layer.parameters())]
+        [(2, 3)]
+    """
+    return [parameter for parameter in parameters if parameter.requires_grad]

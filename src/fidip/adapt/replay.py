@@ -1,0 +1,101 @@
+r"""Replay with distillation: fine-tuning that does not forget the pretraining domain.
+
+A part of every batch is of the pretraining domain (``data.replay_split``). All samples are learned
+from their labels; on replayed samples the network must also agree with its teacher T, the network
+as it was before, in heatmaps and in features f:
+
+.. math::
+    L = L_\text{pose} + \alpha\, L(P(x_r), T(x_r))
+        + \beta\, \frac{\lVert f_P(x_r) - f_T(x_r) \rVert^2}{\lVert f_T(x_r) \rVert^2}
+
+Source: the distillation of Li and Hoiem, "Learning without Forgetting", ECCV 2016, here on replayed
+images.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from copy import deepcopy
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor
+
+from fidip.adapt.distillation import feature_loss, mean_square
+from fidip.adapt.method import AdaptationMethod, Part, Step
+from fidip.core.data_parts import DataPart
+from fidip.core.ranges import NonNegative
+from fidip.nn.pose_net import PoseNet, PoseOutput
+from fidip.nn.weights.checkpoint_files import load_weights
+
+
+class Replay(AdaptationMethod):
+    """Supervised training with replayed samples that are distilled; see the module.
+
+    Args:
+        teacher: weights of the teacher, as for ``fidip.nn.load_weights``; None for those that
+            training starts from.
+        map_weight: alpha, weight of the loss between heatmaps on replayed samples.
+        feature_weight: beta, weight of ``feature_loss`` on replayed samples.
+
+    Logs ``pose_loss``, ``map_loss`` and ``feature_loss``.
+    """
+
+    needs: ClassVar[frozenset[DataPart]] = frozenset({DataPart.REPLAY})
+
+    def __init__(
+        self,
+        *,
+        teacher: str | None = None,
+        map_weight: NonNegative = 1.0,
+        feature_weight: NonNegative = 1e-3,
+    ) -> None:
+        super().__init__()
+        self.teacher_ckpt = teacher
+        self.map_weight = map_weight
+        self.feature_weight = feature_weight
+        self._teacher: list[PoseNet] = []  # in a list: not part of what is trained and averaged
+
+    @property
+    def teacher(self) -> PoseNet:
+        """The network before training, frozen."""
+        return self._teacher[0]
+
+    def begin(self, net: PoseNet) -> None:
+        """Copy the teacher from the network.
+
+        Raises:
+            CheckpointError: the teacher's weights do not exist, or are of another network.
+        """
+        teacher = deepcopy(net).eval().requires_grad_(False)
+        if self.teacher_ckpt:
+            load_weights(teacher, self.teacher_ckpt)
+        self._teacher = [teacher]
+
+    def step(self, step: Step) -> dict[str, Tensor]:
+        def losses(part: Part) -> dict[str, Tensor]:
+            batch, output, replayed = part.batch, part.output, part.batch.is_replayed
+            with torch.no_grad():
+                wanted: PoseOutput = self.teacher(part.images[replayed])
+            pose = step.pose_loss(output.heatmaps, batch)
+            _, weight = step.codec.encode(batch.joints_crop[replayed], batch.labelled[replayed])
+            maps = step.loss(output.heatmaps[replayed], wanted.heatmaps, weight)
+            scale = step.mean_over_processes(mean_square(wanted.features))
+            features = feature_loss(output.features[replayed], wanted.features, scale)
+            loss = pose + self.map_weight * maps + self.feature_weight * features
+            return {"loss": loss, "pose_loss": pose, "map_loss": maps, "feature_loss": features}
+
+        return step.update("pose", losses)
+
+    def hidden_state(self) -> dict[str, Any]:
+        return {"teacher": self.teacher.state_dict()}
+
+    def load_hidden_state(self, state: dict[str, Any]) -> None:
+        self.teacher.load_state_dict(state["teacher"])
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Replay:
+        """Move the teacher, which is no submodule, with the method."""
+        for teacher in self._teacher:
+            teacher._apply(fn)
+        super()._apply(fn, recurse)
+        return self

@@ -1,0 +1,191 @@
+"""Training by an adaptation method, whichever it is."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from contextlib import nullcontext
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from fidip.adapt.method import AdaptationMethod, Losses, Part, Step, Trained
+from fidip.core.errors import ConfigError
+from fidip.core.types import Batch
+from fidip.tasks.distributed import average_gradients, keep_out_of_ddp, share, without_ddp
+from fidip.tasks.pose_task import PoseTask
+from fidip.tasks.pretraining import Pretraining
+from fidip.tasks.schedules import constant
+
+
+class AdaptationTask(PoseTask):
+    """Train the network by an adaptation method; validate and test as ``PoseTask`` does.
+
+    Args:
+        method: what an update is.
+        accumulate: batches of one process that make one update; those left at the end of an epoch
+            make one, too. Every loss of the method goes over all of them before the next one does.
+        clip_norm: largest norm of the gradients of one update, over all that its optimizer trains;
+            None for no clipping.
+        pose_task: the arguments of ``PoseTask``.
+
+    Logs, besides what ``PoseTask`` does, the values that the method returns, below ``train/`` and,
+    of pretraining, below ``domain/``. ``global_step`` counts updates.
+    """
+
+    pretraining_epochs_done: Tensor
+
+    def __init__(
+        self,
+        *,
+        method: AdaptationMethod,
+        accumulate: int = 1,
+        clip_norm: float | None = None,
+        **pose_task: Any,
+    ) -> None:
+        super().__init__(**pose_task)
+        self.automatic_optimization = False
+        self.method = method
+        self.method.attach(self.net)
+        keep_out_of_ddp(self, "method")
+        self.accumulate = accumulate
+        self.clip_norm = clip_norm
+        self.register_buffer("pretraining_epochs_done", torch.tensor(0))
+        self._group: list[Batch] = []
+        self._trained: dict[str, Trained] = {}
+        self._counted = False
+        self._pretraining = Pretraining(self, self._pretrain)
+
+    # Set-up and checkpoints.
+
+    def setup(self, stage: str) -> None:
+        """Check the data and let the method begin, so that errors show before a run does.
+
+        Raises:
+            ConfigError: the data module does not deliver what the method needs.
+        """
+        if stage != "fit":
+            return
+        data = self.trainer.datamodule
+        delivered = getattr(data, "delivers", self.method.needs)
+        for part in sorted(self.method.needs - delivered, key=lambda part: part.name):
+            name = type(self.method).__name__
+            raise ConfigError(
+                f"method: {name} needs {part.title}, which the data does not deliver; {part.hint}"
+            )
+        self.method.begin(self.net)
+        if self._pretraining.epochs and self.trainer.ckpt_path is None:
+            self._pretraining.read_data()
+
+    def configure_optimizers(self) -> Any:
+        self._trained = self.method.optimizers(self.net)
+        optimizers, schedules = [], []
+        for trained in self._trained.values():
+            make, schedule = trained.optimizer, trained.scheduler or constant
+            if make is None:
+                make, schedule = self.optimizer_factory, trained.scheduler or self.scheduler_factory
+            optimizers.append(make(trained.parameters))
+            scheduler = schedule(optimizers[-1], total_steps=self._updates)
+            schedules.append({"scheduler": scheduler, "interval": "step"})
+        return optimizers, schedules
+
+    @property
+    def _updates(self) -> int:
+        at_most = super()._updates  # first: it makes Lightning count the batches
+        an_epoch = math.ceil(self.trainer.num_training_batches / self.accumulate)
+        return min(at_most, self.trainer.max_epochs * an_epoch)
+
+    @property
+    def within_group(self) -> bool:
+        return bool(self._group)
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        checkpoint["method"] = self.method.hidden_state()
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        self.method.load_hidden_state(checkpoint["method"])
+
+    # Updates.
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor | None:
+        self._group.append(batch)
+        if len(self._group) < self.accumulate and not self.trainer.is_last_batch:
+            return None
+        group, self._group = self._group, []
+        parts = [Part(each, self.net, is_whole=len(group) == 1) for each in group]
+        self._counted = False
+        values = self.method.step(self._step_of(parts))
+        for scheduler in _listed(self.lr_schedulers()):
+            scheduler.step()
+        logged = {f"train/{name}": value for name, value in values.items()}
+        self.log_train(logged, sum(map(len, group)))
+        return values["loss"]
+
+    def _step_of(self, parts: Sequence[Part]) -> Step:
+        progress = self.global_step / self._updates
+        mean = self._mean_over_processes
+        return Step(parts, self.net, self.codec, self.loss, progress, self._update, mean)
+
+    def _mean_over_processes(self, value: Tensor) -> Tensor:
+        mean: Tensor = self.trainer.strategy.reduce(value, reduce_op="mean")
+        return mean
+
+    def _update(self, name: str, parts: Sequence[Part], losses: Losses) -> dict[str, Tensor]:
+        """Do what ``Step.update`` describes."""
+        trained, optimizer = self._trained[name].parameters, self._optimizer(name)
+        by_ddp = self._averaged_by_ddp(trained)
+        optimizer.zero_grad()
+        means: list[dict[str, Tensor]] = []
+        for part in parts:
+            values = losses(part)
+            means.append({key: value.detach() for key, value in values.items()})
+            # DDP averages at the last part all that has been accumulated.
+            syncs = bool(by_ddp) and part is parts[-1]
+            with nullcontext() if syncs else without_ddp(self.trainer.strategy):
+                self.manual_backward(values["loss"] / len(parts))
+            part.release()
+        average_gradients(p for p in trained if id(p) not in by_ddp)
+        self._make_step(name, optimizer)
+        return {key: torch.stack([each[key] for each in means]).mean(0) for key in means[0]}
+
+    def _averaged_by_ddp(self, trained: Sequence[nn.Parameter]) -> set[int]:
+        """Return ids of the network's parameters where an update trains all of them.
+
+        DDP takes a backward pass as done when all parameters that it watches have their gradients.
+        """
+        watched = {id(p) for p in self.net.parameters() if p.requires_grad}
+        return watched if watched <= {id(p) for p in trained} else set()
+
+    def _optimizer(self, name: str) -> torch.optim.Optimizer:
+        number = list(self._trained).index(name)
+        found: torch.optim.Optimizer = _listed(self.optimizers(use_pl_optimizer=False))[number]
+        return found
+
+    def _make_step(self, name: str, optimizer: torch.optim.Optimizer) -> None:
+        """Step; the first step of the first optimizer in an update counts as a step of the run."""
+        if name == next(iter(self._trained)) and not self._counted:
+            self._counted = True
+            _listed(self.optimizers())[0].step()
+        else:  # Lightning's wrapper would count it.
+            self.trainer.strategy.optimizer_step(optimizer, lambda: None)
+
+    def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
+        """Clip gradients; mixed precision has undone its loss scale before."""
+        if self.clip_norm is not None:
+            trained = [p for group in optimizer.param_groups for p in group["params"]]
+            nn.utils.clip_grad_norm_(trained, self.clip_norm)
+
+    def on_train_start(self) -> None:
+        share(self.method.state_dict().values())
+        self._pretraining.fit()
+
+    def _pretrain(self, group: list[Batch]) -> dict[str, Tensor]:
+        parts = [Part(batch, self.net, is_whole=False) for batch in group]
+        self._counted = True  # as no step of the run
+        return self.method.pretraining_step(self._step_of(parts))
+
+
+def _listed(one_or_several: Any) -> list[Any]:
+    """Return Lightning's answer, which is no list where there is only one, as a list."""
+    return one_or_several if isinstance(one_or_several, list) else [one_or_several]

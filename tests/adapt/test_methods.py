@@ -1,0 +1,153 @@
+"""What every adaptation method must do: the tests run over all files in ``conf/method``."""
+
+import json
+import re
+from pathlib import Path
+
+import hydra
+import pytest
+import pytorch_lightning as pl
+import torch
+from hydra.utils import instantiate
+from omegaconf import OmegaConf
+
+from fidip.cli.components.methods import METHODS, method_schemas
+from fidip.core.errors import ConfigError
+from fidip.io.paths import config_dir
+from fidip.tasks import Checkpoints
+from fidip.train import make_trainer
+
+pytestmark = pytest.mark.forks
+
+NAMES = sorted(file.stem for file in (config_dir() / "method").glob("*.yaml"))
+ADAPTING = [name for name in NAMES if name != "finetune"]
+TINY = [
+    *("experiment=finetune_demo", "ckpt=null", "run_dir=x", "optimizer.lr=1e-3"),
+    *("data.num_workers=0", "data.replay_split=train_adult", "data.val_fraction=0.2"),
+    *("codec.input_wh=[32,32]", "codec.heatmap_wh=[8,8]", "net.backbone.width=0.125"),
+    *("trainer.max_epochs=2", "+trainer.limit_val_batches=0"),
+    *("+trainer.enable_progress_bar=false", "~callbacks.checkpoints", "~callbacks.progress"),
+    *("~logger", "+logger={}"),
+]
+
+
+def compose(method, root, *overrides):
+    words = [*TINY, f"method={method}", f"data.root={root}", *overrides]
+    with hydra.initialize_config_dir(str(config_dir()), version_base="1.3"):
+        return hydra.compose("train", words)
+
+
+def fit(config, *callbacks, ckpt_path=None):
+    """Train on a batch of 6 samples: 2 synthetic, 2 real, 2 replayed."""
+    pl.seed_everything(0, verbose=False)
+    keeps = any(isinstance(callback, Checkpoints) for callback in callbacks)
+    OmegaConf.update(config, "trainer.enable_checkpointing", keeps, force_add=True)
+    trainer = make_trainer(config, *callbacks)
+    data, task = instantiate(config.data), instantiate(config.task)
+    trainer.fit(task, datamodule=data, ckpt_path=ckpt_path, weights_only=True)
+    return task
+
+
+class StopWithinAnEpoch(pl.Callback):
+    """Ctrl-C before the second batch of the second epoch."""
+
+    def on_train_batch_start(self, trainer, pl_module, batch, batch_idx):
+        if (trainer.current_epoch, batch_idx) == (1, 1):
+            raise KeyboardInterrupt
+
+
+@pytest.mark.parametrize("method", NAMES)
+def test_a_resumed_run_ends_as_if_it_had_not_stopped(method, tmp_path, tiny_root):
+    config = compose(method, tiny_root, "data.batch_size=6")
+    whole = fit(config, Checkpoints(tmp_path / "whole"))
+    keep = Checkpoints(tmp_path / "stopped", every_minutes=0)
+    with pytest.raises(SystemExit):
+        fit(config, keep, StopWithinAnEpoch())
+    last = tmp_path / "stopped" / "last.ckpt"
+    saved = torch.load(last, weights_only=True)["loops"]["fit_loop"]["epoch_loop.batch_progress"]
+    assert saved["current"]["completed"] == 1
+    resumed = fit(config, Checkpoints(tmp_path / "stopped"), ckpt_path=last)
+    torch.testing.assert_close(resumed.state_dict(), whole.state_dict(), rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("method", ADAPTING)
+def test_without_its_weights_a_method_is_fine_tuning_bit_by_bit(method, tiny_root):
+    config = compose(method, tiny_root, "data.batch_size=6")
+    weights = [key for key in config.method if key.endswith("weight")]
+    assert weights
+    default = fit(config).net.state_dict()
+    for key in weights:
+        OmegaConf.update(config, f"method.{key}", 0)
+    off = fit(config).net.state_dict()
+    plain = fit(compose("finetune", tiny_root, "data.batch_size=6")).net.state_dict()
+    torch.testing.assert_close(off, plain, rtol=0, atol=0)
+    assert any(not torch.equal(off[name], default[name]) for name in off)
+
+
+class Losses(pl.Callback):
+    """Writes the losses of every epoch, means over all processes, into a file."""
+
+    def __init__(self, file):
+        self.file = file
+
+    def on_train_epoch_end(self, trainer, pl_module):
+        logged = {n: float(v) for n, v in trainer.callback_metrics.items() if "loss" in n}
+        if trainer.is_global_zero:
+            with self.file.open("a") as file:
+                file.write(f"{json.dumps(logged)}\n")
+
+
+@pytest.mark.parametrize("method", NAMES)
+def test_two_processes_have_the_losses_of_one(method, tmp_path, tiny_root):
+    one = ["data.batch_size=12", "trainer.precision=64-true"]
+    two = [
+        *("data.batch_size=6", "trainer=ddp", "trainer.accelerator=cpu"),
+        *("trainer.precision=64-true", "trainer.sync_batchnorm=true"),
+        *("+trainer.strategy.start_method=fork", "+trainer.strategy.process_group_backend=gloo"),
+    ]
+    epochs = "trainer.max_epochs=4"
+    for name, overrides in (("one", one), ("two", two)):
+        fit(compose(method, tiny_root, *overrides, epochs), Losses(tmp_path / name))
+    rows = [(tmp_path / name).read_text().splitlines() for name in ("one", "two")]
+    assert len(rows[0]) == len(rows[1]) == 4
+    for first, second in zip(*rows, strict=True):
+        assert json.loads(second) == pytest.approx(json.loads(first), rel=0, abs=1e-5)
+
+
+@pytest.mark.parametrize("method", ADAPTING)
+def test_a_method_has_a_test_of_its_analytic_gradients(method):
+    tests = Path(__file__).parents[1]
+    texts = [file.read_text() for file in tests.glob("*/test_*.py")]
+    own = [text for text in texts if f'METHOD = "{method}"' in text]
+    assert any(re.search(r"def test_\w*gradient", text) for text in own)
+
+
+@pytest.mark.parametrize("method", ADAPTING)
+def test_data_that_a_method_cannot_learn_from_are_one_line(method, tiny_root):
+    config = compose(method, tiny_root, "data.batch_size=6", "data.balanced=false")
+    config.data.replay_split = None
+    config.data.synthetic_images = 0
+    needs = instantiate(config.task).method.needs
+    assert needs
+    with pytest.raises(ConfigError) as error:
+        fit(config)
+    assert "does not deliver" in str(error.value)
+    assert any(part.title in str(error.value) for part in needs)
+    assert "\n" not in str(error.value)
+
+
+def test_schemas_are_derived_from_constructors():
+    assert {f"fidip.adapt.{name}" for name in ("adversarial.Adversarial", "replay.Replay")} <= set(
+        METHODS
+    )
+    fields = METHODS["fidip.adapt.adversarial.Adversarial"].model_fields
+    assert fields["domain_head"].is_required()
+    assert fields["weight"].default == 0.0005
+
+
+def test_a_type_hint_without_a_schema_is_one_line(tmp_path):
+    (tmp_path / "odd.py").write_text(
+        "class Odd(AdaptationMethod):\n    def __init__(self, *, size: complex) -> None: ...\n"
+    )
+    with pytest.raises(TypeError, match=r"odd.py: Odd: argument size has the type hint complex"):
+        method_schemas(tmp_path)

@@ -38,6 +38,7 @@ from hydra import compose, initialize_config_dir
 from rtmlib import PoseTracker, ViTPose, draw_skeleton
 
 from fidip.cli.loading import FAST, load_net
+from fidip.cli.pipelines import camera_pipeline
 from fidip.inference import Predictor, VideoWriter
 from fidip.inference.camera_loop import LiveOverlay, camera_frames
 from fidip.inference.overlay import Overlay
@@ -45,7 +46,6 @@ from fidip.inference.person_selection import without_uncertain
 from fidip.inference.runtime import OnnxRuntime, cached_onnx
 from fidip.inference.webcam import Camera
 from fidip.io.paths import config_dir
-from fidip.predict import camera_pipeline
 
 SECONDS, FPS = 5, 30
 

@@ -15,6 +15,7 @@ import torch
 
 import fidip
 from fidip import predict
+from fidip.cli.prediction_inputs import SOME_FAILED
 from fidip.core.skeleton import COCO17
 from fidip.inference import SinglePersonTracker, Video
 
@@ -57,7 +58,7 @@ def test_a_broken_photograph_among_others_is_named_and_the_rest_is_done(
     photos, monkeypatch, tmp_path, capsys
 ):
     out = tmp_path / "out"
-    assert run_predict(monkeypatch, DEMO, f"source={photos}", f"out={out}") == predict.SOME_FAILED
+    assert run_predict(monkeypatch, DEMO, f"source={photos}", f"out={out}") == SOME_FAILED
     printed = capsys.readouterr().out
     assert "broken.jpg: not an image" in printed
     assert "5 of 6 done" in printed
@@ -75,7 +76,7 @@ def test_of_a_folder_of_odd_files_all_good_ones_are_done(monkeypatch, tmp_path, 
     source.mkdir()
     done, partial, failed = make_odd_folder(source)
     arguments = [DEMO, f"source={source}", f"out={out}", "rotations=[0]", "flip_test=false"]
-    assert run_predict(monkeypatch, *arguments) == predict.SOME_FAILED
+    assert run_predict(monkeypatch, *arguments) == SOME_FAILED
     printed, errors = capfd.readouterr()
     assert "Traceback" not in printed + errors
     lines = printed.splitlines()
@@ -180,7 +181,7 @@ def test_outputs_beside_the_inputs_replace_none_of_them(monkeypatch, tmp_path):
 def test_a_truncated_video_says_how_much_of_it_was_there(monkeypatch, tmp_path, capsys):
     video, out = make_cut_video(tmp_path / "v.mp4"), tmp_path / "out"
     arguments = [DEMO, f"source={video}", f"out={out}", "save=[csv]", "rotations=[0]"]
-    assert run_predict(monkeypatch, *arguments) == predict.SOME_FAILED
+    assert run_predict(monkeypatch, *arguments) == SOME_FAILED
     frames = len(read_csv(out / "v.csv")) // len(COCO17)
     assert f"{frames} of 30 announced frames could be decoded" in capsys.readouterr().out
 
@@ -233,7 +234,7 @@ def test_a_cache_that_cannot_be_written_to_is_one_line(photos, monkeypatch, tmp_
 def test_weights_that_give_nan_are_an_error_and_never_a_table(
     photos, monkeypatch, tmp_path, capsys
 ):
-    predictor = predict.load_predictor("bundled:movenet-lightning")
+    predictor = fidip.load_predictor("bundled:movenet-lightning")
     shape = predictor.codec.map_shape(len(COCO17))
     monkeypatch.setattr(
         predictor, "runtime", lambda crops: torch.full((len(crops), *shape), torch.nan)
@@ -279,7 +280,7 @@ def test_frames_without_the_infant_stay_as_empty_rows(monkeypatch, tmp_path):
 def test_a_video_is_smoothed_unless_told(monkeypatch, tmp_path):
     """Raw rows are what the finder says; smoothed ones tremble less, in every row and in the overlay."""
     video = make_video(tmp_path / "v.mp4", [i / 25 for i in range(12)])
-    finder = SinglePersonTracker(predict.load_predictor("bundled:movenet-lightning"), lost=0)
+    finder = SinglePersonTracker(fidip.load_predictor("bundled:movenet-lightning"), lost=0)
     found = np.concatenate([finder(frame.image).xy for frame in Video(video)])
     xy = {}
     for name in ("none", "kalman"):

@@ -2,67 +2,26 @@
 
 from __future__ import annotations
 
-from fidip.cli import check_arguments, command, instantiate
+from fidip.cli import check_arguments, command
 
 if __name__ == "__main__":
     check_arguments("app")
 
-import csv
-import io
 import os
 import socket
 import sys
 import webbrowser
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from time import perf_counter
-from typing import TYPE_CHECKING, Any
 
-import av
-import numpy as np
-from omegaconf import DictConfig, OmegaConf
-from PIL.Image import DecompressionBombError
-from PIL.Image import open as open_image
+from omegaconf import DictConfig
 
-from fidip.cli.loading import default_ckpt, load_predictor, zoo_entry
-from fidip.core.arrays import Image
-from fidip.core.errors import ConfigError, DataError, DiskError
-from fidip.core.progress import Progress
-from fidip.core.skeleton import COCO17
-from fidip.inference import ImagePipeline, Predictor, VideoPipeline
-from fidip.inference.output_names import TABLE, name_inputs
-from fidip.inference.writers import FORMATS
-from fidip.io.drawing import SIDES, side_of
-from fidip.io.images import decode_rgb
-from fidip.io.video import SMALLEST
-from fidip.predict import camera_pipeline, damage_line, flips, pipeline_settings
-
-if TYPE_CHECKING:
-    from fidip.web.camera_stream import Follow
-    from fidip.web.tabs import Job, Message, Report, Work
-
-LARGEST_PICTURE = 2048
-"""Px a side of a picture for the live view."""
-SURE = 0.5
-"""Confidence from which the page counts a joint as tracked surely."""
-ALWAYS = ("overlay", "csv", "coco", "timeline")
-FILES = ("dlc", "nwb", "netcdf", "parquet")
-"""What the page may ask for beside ``ALWAYS``."""
-CONTAINERS = (
-    "mov", "matroska", "avi", "mpegts", "mpeg", "mpegvideo", "asf", "flv", "ogg", "h264", "hevc",
-    "m4v", "mjpeg", "gif", "jpeg_pipe", "png_pipe", "webp_pipe", "bmp_pipe", "tiff_pipe",
-)  # fmt: skip
-"""FFmpeg's formats that hold all of a video: a playlist names other files of this computer."""
-SWITCHES: dict[str, tuple[Any, Any]] = {
-    "blur_face": (False, True),
-    "on_black": (False, True),
-    "person": ("infant", "surest"),
-    "rotation_test": ([], [-10, 10]),
-}
-"""Keys of ``fidip predict`` that the page has a box for: their values without a tick and with one."""
+from fidip.cli.loading import default_ckpt, load_predictor
+from fidip.cli.pipelines import flips
+from fidip.core.errors import ConfigError, DiskError
 
 
 def app(config: DictConfig) -> None:
@@ -75,6 +34,7 @@ def app(config: DictConfig) -> None:
     from fidip.web.camera_stream import Live
     from fidip.web.server import LOCAL, configured, make_server
     from fidip.web.tabs import Limits, Tabs
+    from fidip.web.worker import about, cameras, options, worker
 
     with listen(str(config.host), int(config.port)) as door, folder(config.keep) as root:
         url = f"http://{config.host}:{door.getsockname()[1]}"
@@ -141,152 +101,6 @@ def folder(keep: str | None) -> Iterator[Path]:
         if is_new:
             with suppress(OSError):  # it holds files, as a rule
                 Path(keep).rmdir()
-
-
-def about(ckpt: str, config: DictConfig) -> dict[str, Any]:
-    """What the page shows before anything has been done."""
-    known, keep = zoo_entry(ckpt), config.keep
-    return {
-        "weights": known.title if known else Path(ckpt).name,
-        "note": known and known.note,
-        "threshold": config.overlay.threshold,
-        "limbs": [[a, b, SIDES[side_of(COCO17, a, b)]] for a, b in COCO17.limbs],
-        "kept_in": str(Path(keep).resolve()) if keep else None,
-        "cannot": [name for name in FILES if not installed(name)],
-        **{key: config[key] for key in ("max_upload_mb", "max_queued", "max_queued_per_page")},
-        "ticked": [key for key, (off, _) in SWITCHES.items() if config[key] != off],
-    }
-
-
-def options() -> list[str]:
-    """Names of the options that the page can send."""
-    return [*SWITCHES, *filter(installed, FILES)]
-
-
-def installed(name: str) -> bool:
-    return all(find_spec(module) for module in FORMATS[name].needs)
-
-
-def worker(predictor: Predictor, config: DictConfig) -> Work:
-    """Return the function that processes one file, as ``fidip predict`` does."""
-
-    def work(job: Job, report: Report) -> Message:
-        changes = {
-            "save": [*ALWAYS, *(name for name in FILES if name in job.options)],
-            **switched(job.options, config),
-        }
-        changed = OmegaConf.merge(config, changes)
-        assert isinstance(changed, DictConfig)
-        asked = Predictor(predictor.runtime, predictor.codec, flips(changed), changed.rotation_test)
-        (source,) = name_inputs([job.source], job.out)
-        settings, progress = pipeline_settings(changed), with_rate(report)
-        note = None
-        if source.is_photo:
-            ImagePipeline(asked, **settings).run_inputs([source], job.out, progress=progress)
-        else:
-            check_container(job.source)
-            smoother = instantiate(changed.smoothing)
-            pipeline = VideoPipeline(asked, smoother=smoother, lost=changed.lost, **settings)
-            note = damage_line(pipeline.run_input(source, job.out, progress), source)
-        return {
-            "photo": source.is_photo,
-            "note": note and note.replace(f"{job.source.parent}/", ""),
-            "files": sorted(str(p.relative_to(job.out)) for p in job.out.rglob("*") if p.is_file()),
-            **summary(job.out / f"{TABLE if source.is_photo else source.stem}.csv"),
-        }
-
-    return work
-
-
-def with_rate(report: Report) -> Progress:
-    """Return a progress callback that also reports the steps per second of the stage."""
-    current, start = "", 0.0
-
-    def progress(stage: str, done: int, total: int) -> None:
-        nonlocal current, start
-        if stage != current:
-            current, start = stage, perf_counter()
-        elapsed = perf_counter() - start
-        report(stage, done, total, done / elapsed if elapsed > 0 else 0.0)
-
-    return progress
-
-
-def cameras(predictor: Predictor, config: DictConfig) -> Callable[[], Follow]:
-    """Return what starts to track the person in a page's camera, as ``source=webcam`` does."""
-    live = Predictor(predictor.runtime, predictor.codec, flips(config, is_live=True))
-    pipeline = camera_pipeline(live, config)
-
-    def start() -> Follow:
-        follower = pipeline.follower()
-
-        def follow(picture: bytes, time: float) -> Message:
-            image = decode_picture(picture)
-            pose = follower(image, time)
-            (xy,), (scores,) = pose.xy, pose.scores
-            fraction = np.where(np.isfinite(xy), xy / [image.shape[1], image.shape[0]], 0.0)
-            found = bool(pose.known.any())
-            return {"found": found, "xy": fraction.round(5).tolist(), "scores": scores.tolist()}
-
-        return follow
-
-    return start
-
-
-def decode_picture(picture: bytes) -> Image:
-    """(H, W, 3) uint8 RGB image of a JPEG file from a page.
-
-    Raises:
-        DataError: it is no JPEG file, or its sides are not between 16 and 2048 px.
-    """
-    try:
-        with open_image(io.BytesIO(picture), formats=["JPEG"]) as header:  # decodes nothing yet
-            width, height = header.size
-    except (OSError, DecompressionBombError) as error:
-        raise DataError("picture: not a JPEG image, or one of far too many pixels") from error
-    if min(width, height) < SMALLEST or max(width, height) > LARGEST_PICTURE:
-        raise DataError(
-            f"picture: has {width}x{height} px; expected sides of {SMALLEST} to {LARGEST_PICTURE} px"
-        )
-    return decode_rgb(picture, Path("picture"))
-
-
-def check_container(path: Path) -> None:
-    """Raises DataError where a file is no video or, as a playlist, would have others read."""
-    try:
-        av.open(str(path), options={"format_whitelist": ",".join(CONTAINERS)}).close()
-    except (OSError, av.FFmpegError) as error:
-        raise DataError(
-            f"{path}: cannot be opened as a video ({error.strerror or error}); expected a whole MP4, "
-            "MOV, WebM, MKV, AVI or the like. Copy or convert it again."
-        ) from error
-
-
-def switched(options: Collection[str], config: DictConfig) -> dict[str, Any]:
-    """The value of each switch; with a tick that of the command, where it set one."""
-    return {
-        key: (off if key not in options else config[key] if config[key] != off else on)
-        for key, (off, on) in SWITCHES.items()
-    }
-
-
-def summary(table: Path) -> dict[str, Any]:
-    """Of a tidy table: pictures in all and with somebody, and every joint's confidence in those."""
-    with table.open(newline="", encoding="utf-8") as file:
-        rows = [(row["x"] != "", float(row["score"])) for row in csv.DictReader(file)]
-    values = np.array(rows, dtype=np.float64).reshape(-1, len(COCO17), 2)
-    found = values[..., 0].any(axis=1)
-    scores = values[found, :, 1]
-    return {
-        "pictures": len(values),
-        "found": int(found.sum()),
-        "joints": [
-            {"name": name, "score": float(column.mean()), "sure": float((column >= SURE).mean())}
-            for name, column in zip(COCO17.joints, scores.T, strict=True)
-        ]
-        if found.any()
-        else [],
-    }
 
 
 @command("app")

@@ -23,6 +23,7 @@ from fidip.core.skeleton import COCO17
 from fidip.inference import Predictor, Video, VideoWriter, find_person
 from fidip.inference.detectors import NO_DETECTOR, OnnxDetector
 from fidip.inference.person_selection import anyone
+from fidip.web import worker
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "inference"))
 from made_media import make_video
@@ -162,15 +163,15 @@ def jpeg(width, height):
 
 
 def test_pictures_for_the_live_view():
-    assert app.decode_picture(jpeg(640, 360)).shape == (360, 640, 3)
+    assert worker.decode_picture(jpeg(640, 360)).shape == (360, 640, 3)
     png = cv2.imencode(".png", np.zeros((64, 64, 3), np.uint8))[1].tobytes()
     for picture in (b"", b"x", png, jpeg(64, 64)[:100], jpeg(8, 64), jpeg(4000, 3000)):
         with pytest.raises(DataError, match="picture: "):
-            app.decode_picture(picture)
+            worker.decode_picture(picture)
     bomb = jpeg(64, 64).replace(b"\x00\x11\x08\x00\x40\x00\x40", b"\x00\x11\x08\xff\xff\xff\xff")
     assert bomb != jpeg(64, 64)
     with pytest.raises(DataError, match="far too many pixels"):
-        app.decode_picture(bomb)
+        worker.decode_picture(bomb)
 
 
 def test_what_is_kept_stays_and_settings_of_page_and_command_hold(browser, tmp_path):
@@ -276,8 +277,8 @@ def test_a_playlist_does_not_give_out_other_files(tmp_path):
     playlist.write_text(f"{start}{private}\n#EXT-X-ENDLIST\n")
     assert len(list(Video(playlist))) == 2  # FFmpeg follows it
     with pytest.raises(DataError, match="cannot be opened as a video"):
-        app.check_container(playlist)
-    app.check_container(private)
+        worker.check_container(playlist)
+    worker.check_container(private)
 
 
 @pytest.mark.parametrize(
@@ -296,7 +297,7 @@ def test_every_kind_of_video_is_accepted(tmp_path, ending):
         for _ in range(3):
             container.mux(stream.encode(frame))
         container.mux(stream.encode())
-    app.check_container(path)
+    worker.check_container(path)
 
 
 def test_other_pages_are_not_let_in(server):

@@ -1,0 +1,127 @@
+"""Inputs of ``fidip predict``: which can be read, their labelled boxes, and what becomes of them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from fidip.core.arrays import Floats
+from fidip.core.errors import DataError, shown
+from fidip.data import read_annotations
+from fidip.inference.output_names import TABLE, Input, output_names, table_suffixes
+from fidip.io.media_files import check_readable
+
+SOME_FAILED = 3
+"""Exit status where some of the inputs failed, or were done in part."""
+
+Boxes = dict[Path, list[Floats]]
+"""(4,) labelled boxes xywh in image px of photographs, by their path."""
+
+
+@dataclass
+class Report:
+    """The state of the inputs so far.
+
+    Attributes:
+        total: number of inputs.
+        done: number of inputs that were processed completely.
+        failed: a line about each input without results.
+        partial: a line about each damaged video, of which the first frames were processed.
+    """
+
+    total: int
+    done: int = 0
+    failed: list[str] = field(default_factory=list)
+    partial: list[str] = field(default_factory=list)
+
+    def kept(self, stop: KeyboardInterrupt) -> str:
+        """Say what Ctrl-C left: complete inputs, and what ``stop`` says of the one that it ended."""
+        whole = [f"{self.done} of {self.total} inputs"] if self.done else []
+        return " and ".join([*whole, *map(str, stop.args)]) or "nothing"
+
+    def finish(self, out: str) -> None:
+        """Print what failed and how many inputs were processed.
+
+        Raises:
+            DataError: all failed.
+            SystemExit: some did, or were done in part.
+        """
+        if len(self.failed) == self.total == 1:
+            raise DataError(self.failed[0])
+        for line in self.failed:
+            print(f"failed: {line}")
+        for line in self.partial:
+            print(f"failed: {line}")
+        print(f"{self.done} of {self.total} done: {shown(out)}")
+        if len(self.failed) == self.total:
+            raise DataError(f"all {self.total} inputs failed; expected readable photographs or "
+                            "videos. The lines above tell why")  # fmt: skip
+        if self.done < self.total:
+            raise SystemExit(SOME_FAILED)
+
+
+def sort_out(inputs: Sequence[Input]) -> tuple[list[Input], Report]:
+    """Return the inputs that can be opened, and a report that names the others."""
+    readable, report = [], Report(len(inputs))
+    for each in inputs:
+        try:
+            check_readable(each.path)
+            readable.append(each)
+        except DataError as error:
+            report.failed.append(str(error))
+    return readable, report
+
+
+def output_files(inputs: Sequence[Input], save: Sequence[str]) -> list[str]:
+    """Return all files that will be written, below ``out``."""
+    has_photos = any(each.is_photo for each in inputs)
+    tables = [f"{TABLE}{suffix}" for suffix in table_suffixes(save)] if has_photos else []
+    return [*tables, *(n for each in inputs for n in output_names(each.path, each.stem, save))]
+
+
+def read_boxes(file: str, photos: Sequence[Input]) -> Boxes:
+    """The labelled boxes of each photograph, by its path, from a file in COCO's layout.
+
+    An image of the file is the photograph that has its ``file_name`` as name, or whose path
+    ends in it where that is only one.
+
+    Raises:
+        DataError: the file is malformed, none of the photographs is in it, or a ``file_name``
+            fits several of them.
+    """
+    root = Path(os.path.commonpath([os.path.abspath(each.path.parent) for each in photos]))
+    folders = dict.fromkeys([root, *(each.path.parent for each in photos)])
+    people = read_annotations(Path(file), *folders).people
+    names = {image.id: image.file_name for image in people.images}
+    found = {name: _photo_of(name, photos, file) for name in names.values()}
+    boxes: Boxes = {each.path: [] for each in photos}
+    for person in people:
+        photo = found[names[person.image_id]]
+        if photo is not None:
+            boxes[photo.path].append(person.box_xywh)
+    without = sum(not found for found in boxes.values())
+    if without == len(photos):
+        raise DataError(
+            f"boxes={file}: has no box for any of the {len(photos)} photographs; expected their "
+            f"file_name, such as {photos[0].name}. Correct boxes= or source="
+        )
+    if without:
+        print(
+            f"{without} of {len(photos)} photographs have no box in {file}, so no person is written"
+        )
+    return boxes
+
+
+def _photo_of(file_name: str, photos: Sequence[Input], file: str) -> Input | None:
+    exact = [each for each in photos if each.name == file_name]
+    ends = [each for each in photos
+            if os.path.abspath(each.path).endswith(f"/{file_name}")]  # fmt: skip
+    found = exact or ends
+    if len(found) > 1:
+        raise DataError(
+            f"boxes={file}: file_name {shown(file_name)} fits {found[0].name} and {found[1].name}; "
+            "expected one of them. Write it with its folder"
+        )
+    return found[0] if found else None

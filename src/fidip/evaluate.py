@@ -202,7 +202,8 @@ def calibration(
     run = RunDirectory.of_checkpoint(config.ckpt)
     if run is None:
         return None
-    of = (run, Path(weights_file(config)), trained.task)
+    task: Any = OmegaConf.to_container(trained.task, resolve=True)
+    of = (run, Path(weights_file(config)), task)
     return fit_run(*of, poses, people) if config.calibrate else read_run(*of)
 
 

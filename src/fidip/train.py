@@ -44,7 +44,8 @@ def train(config: DictConfig) -> None:
     begun = run.config.is_file() if resume == AUTO else resume is not None
     if begun and resume == AUTO:
         check(config)
-        run.require_settings(config)
+        resolved: Any = OmegaConf.to_container(config, resolve=True)
+        run.require_settings(resolved)
         if run.results.is_file():
             rank_zero_only(print)(f"finished before; run folder: {run.root}")
             return
@@ -68,7 +69,7 @@ def train(config: DictConfig) -> None:
         if trainer.is_global_zero:
             if not begun:
                 run.remove()
-            run.write_config(config)
+            run.write_config(settings)
             announce(trainer.loggers, settings)
 
     trainer = make_trainer(config, LambdaCallback(on_fit_start=begin))

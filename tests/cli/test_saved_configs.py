@@ -136,8 +136,8 @@ def test_former_names_in_a_run_directory(run, monkeypatch, capsys):
     assert "allow_contaminated" in text
     (run / "config.yaml").write_text(text)
     saved = load_settings(run / "config.yaml")
-    assert saved.codec._target_ == "fidip.codecs.gaussian.HeatmapCodec"
-    assert "allow_leakage" in saved.data
+    assert saved["codec"]["_target_"] == "fidip.codecs.gaussian.HeatmapCodec"
+    assert "allow_leakage" in saved["data"]
     assert type(load_predictor(str(run)).codec).__name__ == "HeatmapCodec"
 
 

@@ -20,6 +20,7 @@ from fidip.inference.devices import torch_device
 from fidip.inference.runtime import OnnxRuntime, make_runtime
 from fidip.io.paths import config_dir
 from fidip.io.run_directory import RunDirectory
+from fidip.io.yaml import to_yaml
 from fidip.nn import PoseNet
 from fidip.nn.weights.architecture import net_of
 from fidip.nn.weights.checkpoint_files import Weights, fill, read_weights
@@ -151,12 +152,13 @@ def saved_config(
     Raises:
         RunError: it cannot be read, has values that do not fit, or names targets that are not allowed.
     """
-    saved = run.read_config([])
+    settings = run.read_config()
+    if "${" in to_yaml(settings):
+        raise RunError(f"{run.config}: holds interpolations (${{...}}); expected plain values")
+    saved = OmegaConf.create(settings)
     problems = find_problems(Saved, OmegaConf.masked_copy(saved, list(parts)))
     absent = [part for part in parts if part in NEEDED and not saved.get(part)]
     problems += [f"{part} is not set; expected what fidip train writes" for part in absent]
-    if "${" in OmegaConf.to_yaml(saved):
-        problems.append("holds interpolations (${...}); expected plain values")
     problems += [
         f"{key}={folder}: expected a folder below the run directory"
         for key, folder in written_to(saved)
@@ -164,7 +166,10 @@ def saved_config(
     ]
     if problems:
         raise RunError(f"{run.config}: {'; '.join(problems)}")
-    return run.read_config(overrides) if overrides else saved
+    dotted = [override for override in overrides if "." in override.partition("=")[0]]
+    merged = OmegaConf.merge(saved, OmegaConf.from_dotlist(dotted))
+    assert isinstance(merged, DictConfig)
+    return merged
 
 
 def written_to(config: DictConfig) -> Iterator[tuple[str, str]]:

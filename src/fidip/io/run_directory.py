@@ -13,19 +13,17 @@ import shlex
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from omegaconf import DictConfig, ListConfig, OmegaConf
-
 from fidip.core.errors import CheckpointError, RunError
 from fidip.io.atomic import disk_errors, is_intact, require_folder, write_text_atomic
 from fidip.io.json import write_json
-from fidip.io.yaml import load_settings
+from fidip.io.yaml import load_settings, parse_settings, to_yaml
 
 PACKAGES = ("torch", "pytorch-lightning", "hydra-core", "timm", "albumentations", "numpy")
 
@@ -263,36 +261,47 @@ class RunDirectory:
             )
         return None
 
-    def write_config(self, config: DictConfig) -> None:
-        """Save the configuration with every interpolation resolved."""
-        write_text_atomic(self.config, OmegaConf.to_yaml(config, resolve=True))
+    def write_config(self, settings: Mapping[str, Any]) -> None:
+        """Save the settings of the run.
 
-    def read_config(self, overrides: Sequence[str]) -> DictConfig:
-        """The run's configuration with the dotted ``a.b=value`` of ``overrides`` on top.
+        Args:
+            settings: nested dictionaries and lists of plain values, without interpolations.
 
-        What lay in the run folder lies in it still, wherever the folder has been moved to.
+        Raises:
+            DiskError: they cannot be written.
+        """
+        write_text_atomic(self.config, to_yaml(settings))
+
+    def read_config(self) -> dict[str, Any]:
+        """Return the settings of the run.
+
+        Paths below the run directory are those below where it is now, even if it has been moved.
 
         Raises:
             DamagedRunError: the file holds anything but settings.
         """
-        saved: DictConfig | ListConfig = load_settings(self.config)
-        dotted = [override for override in overrides if "." in override.partition("=")[0]]
+        saved = load_settings(self.config)
         if "run_dir" in saved:
-            here = str(self.root.resolve())
-            saved = OmegaConf.create(_moved(OmegaConf.to_container(saved), saved.run_dir, here))
-        merged = OmegaConf.merge(saved, OmegaConf.from_dotlist(dotted))
-        assert isinstance(merged, DictConfig)
-        return merged
+            saved = _moved(saved, saved["run_dir"], str(self.root.resolve()))
+        return saved
 
     @property
     def is_training(self) -> bool:
         """Whether ``config.yaml`` is one of fidip train, not of another program."""
-        return "_target_" in (self.read_config([]).get("data") or {})
+        data = self.read_config().get("data")
+        return isinstance(data, dict) and "_target_" in data
 
-    def require_settings(self, config: DictConfig) -> None:
-        """Raises RunError where this run was begun with other settings than ``config``."""
-        saved = _settings(self.read_config([]))
-        given = _settings(OmegaConf.create(OmegaConf.to_yaml(config, resolve=True)))
+    def require_settings(self, settings: Mapping[str, Any]) -> None:
+        """Check that this run was begun with the same settings.
+
+        Args:
+            settings: as for ``write_config``.
+
+        Raises:
+            RunError: it was begun with others.
+        """
+        saved = _identity(self.read_config())
+        given = _identity(parse_settings(to_yaml(settings)))
         other = sorted(
             key for key in saved.keys() | given.keys() if saved.get(key) != given.get(key)
         )
@@ -340,10 +349,11 @@ def _is_open_file(path: Path, handle: int) -> bool:
         return False
 
 
-def _settings(config: DictConfig | ListConfig) -> dict[str, Any]:
-    """By group, what makes a run what it is and stays when it is started again."""
-    settings: Any = OmegaConf.to_container(config)
-    settings.get("logger", {}).get("wandb", {}).pop("id", None)
+def _identity(settings: dict[str, Any]) -> dict[str, Any]:
+    """Return the groups of settings that must not change when a run is started again."""
+    wandb = settings.get("logger", {}).get("wandb")
+    if isinstance(wandb, dict):
+        wandb.pop("id", None)
     return {key: value for key, value in settings.items() if key not in WHERE_AND_HOW}
 
 

@@ -1,12 +1,17 @@
-"""YAML files of settings of unknown origin, such as the ``config.yaml`` of a run directory."""
+"""YAML files of settings of unknown origin, such as the ``config.yaml`` of a run directory.
+
+Scalars are read and written as OmegaConf does: ``1e-3`` is a number, dates are text, and texts that
+look like numbers or booleans get quotes. So files that Hydra's commands write have the same values.
+"""
 
 from __future__ import annotations
 
-import io
+import re
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import yaml  # type: ignore[import-untyped]
-from omegaconf import DictConfig, OmegaConf
 
 from fidip.core.errors import DamagedRunError
 from fidip.io.former_names import with_current_names
@@ -14,30 +19,137 @@ from fidip.io.former_names import with_current_names
 DEEPEST, LONGEST = 30, 2**18
 """Levels and characters of a file; PyYAML takes minutes for much more."""
 RESTORE = "Restore the file, or train the run again"
+BOOLEANS = frozenset(
+    form
+    for word in ("y", "n", "yes", "no", "true", "false", "on", "off")
+    for form in (word, word.capitalize(), word.upper())
+)
+"""Texts that some readers of YAML take for a boolean."""
+NUMBER = re.compile(
+    r"""^(?:
+     [-+]?[0-9]+(?:_[0-9]+)*\.[0-9_]*(?:[eE][-+]?[0-9]+)?
+    |[-+]?[0-9]+(?:_[0-9]+)*(?:[eE][-+]?[0-9]+)
+    |\.[0-9]+(?:_[0-9]+)*(?:[eE][-+][0-9]+)?
+    |[-+]?[0-9]+(?:_[0-9]+)*(?::[0-5]?[0-9])+\.[0-9_]*
+    |[-+]?\.(?:inf|Inf|INF)
+    |\.(?:nan|NaN|NAN))$""",
+    re.X,
+)
+"""Floats; YAML 1.1 lacks those without a decimal point, such as 1e-3."""
+FLOAT, TIMESTAMP, TEXT = (f"tag:yaml.org,2002:{kind}" for kind in ("float", "timestamp", "str"))
+SCALARS = (str, bool, int, float, type(None))
 
 
-def load_settings(path: Path) -> DictConfig:
-    """Return the settings in a YAML file; interpolations stay, former names are replaced.
+class _Loader(yaml.SafeLoader):
+    """Refuses a key that a mapping has twice."""
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> Any:
+        keys = [key.value for key, _ in node.value if key.tag == TEXT]
+        twice = next((key for key in keys if keys.count(key) > 1), None)
+        if twice is not None:
+            raise ValueError(f"it has the key {twice} twice")
+        return super().construct_mapping(node, deep)
+
+
+_Loader.add_implicit_resolver(FLOAT, NUMBER, list("-+0123456789."))
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag != TIMESTAMP]
+    for first, resolvers in _Loader.yaml_implicit_resolvers.items()
+}
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes values that occur twice twice, since ``load_settings`` refuses aliases."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+
+def _text(dumper: Any, text: str) -> Any:
+    style = "'" if text in BOOLEANS or _is_number(text) else None
+    return dumper.represent_scalar(TEXT, text, style=style)
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+_Dumper.add_representer(str, _text)
+
+
+def to_yaml(settings: Mapping[str, Any]) -> str:
+    """Return settings as YAML, in their order.
+
+    Args:
+        settings: nested dictionaries and lists of plain values.
+
+    Example:
+        >>> print(to_yaml({"lr": 0.001, "sides": [192, 256], "name": "1e-3"}), end="")
+        lr: 0.001
+        sides:
+        - 192
+        - 256
+        name: '1e-3'
+    """
+    text: str = yaml.dump(
+        dict(settings),
+        Dumper=_Dumper,
+        default_flow_style=False,
+        allow_unicode=True,
+        sort_keys=False,
+    )
+    return text
+
+
+def parse_settings(text: str) -> dict[str, Any]:
+    """Return the settings in a YAML text, with today's names in place of former ones.
 
     YAML aliases are refused: a few lines of them expand to more than the memory holds.
+
+    Args:
+        text: the YAML; interpolations stay as they are.
+
+    Returns:
+        Nested dictionaries and lists of plain values.
+
+    Raises:
+        ValueError: it holds anything but settings by key.
+        yaml.YAMLError: it is not YAML.
+
+    Example:
+        >>> parse_settings("lr: 1e-3")
+        {'lr': 0.001}
+    """
+    _require_plain(text)
+    content = yaml.load(text, Loader=_Loader)
+    if not isinstance(content, dict) or not content:
+        what = "a list" if content else "no settings"
+        raise ValueError(f"it holds {what}; expected settings by key")
+    _require_settings(content)
+    settings: dict[str, Any] = with_current_names(content)
+    return settings
+
+
+def load_settings(path: Path) -> dict[str, Any]:
+    """Return the settings in a YAML file; as ``parse_settings``.
+
+    Args:
+        path: the file.
 
     Raises:
         DamagedRunError: the file is unreadable or empty, or holds anything but settings by key.
     """
     try:
-        text = path.read_text(encoding="utf-8")
-        _require_plain(text)
-        content = OmegaConf.load(io.StringIO(text))
-        content = OmegaConf.create(with_current_names(OmegaConf.to_container(content)))
+        return parse_settings(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise DamagedRunError(f"{path}: cannot be read ({error.strerror}). {RESTORE}") from error
     except Exception as error:  # odd tags and numbers make PyYAML raise nearly anything
         why = " ".join(str(error).split()) or type(error).__name__
         raise DamagedRunError(f"{path}: not valid YAML ({why}). {RESTORE}") from error
-    if not isinstance(content, DictConfig) or not content:
-        what = "a list" if content else "no settings"
-        raise DamagedRunError(f"{path}: holds {what}; expected settings by key. {RESTORE}")
-    return content
 
 
 def _require_plain(text: str) -> None:
@@ -54,3 +166,18 @@ def _require_plain(text: str) -> None:
             raise ValueError("it has an alias; expected plain settings")
         if depth > DEEPEST:
             raise ValueError(f"it is nested more than {DEEPEST} levels deep")
+
+
+def _require_settings(content: Any) -> None:
+    """Raise ValueError where a value is neither a mapping, a list, nor a plain value."""
+    if isinstance(content, dict):
+        for key, value in content.items():
+            if not isinstance(key, SCALARS) or key is None:
+                raise ValueError(f"it has the key {key!r}; expected a text")
+            _require_settings(value)
+    elif isinstance(content, list):
+        for value in content:
+            _require_settings(value)
+    elif not isinstance(content, SCALARS):
+        kind = type(content).__name__
+        raise ValueError(f"it holds a {kind}; expected texts, numbers, lists and settings by key")

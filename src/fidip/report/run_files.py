@@ -7,7 +7,6 @@ import reprlib
 from pathlib import Path
 from typing import Annotated, Any
 
-from omegaconf import OmegaConf
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from fidip.core.errors import DamagedRunError, DataError
@@ -149,8 +148,7 @@ def read_config(path: Path) -> dict[str, Any]:
     Raises:
         DamagedRunError: the file is unreadable or empty, or holds anything but plain settings.
     """
-    content = OmegaConf.to_container(load_settings(path))
-    assert isinstance(content, dict)
+    content = load_settings(path)
     for key, value in flatten(content).items():
         if "${" in str(value) or not key.isprintable():
             raise DamagedRunError(

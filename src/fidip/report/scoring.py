@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from omegaconf import DictConfig
 
 from fidip.core.errors import CheckpointError
 from fidip.core.types import People, Poses
@@ -58,9 +58,9 @@ def score_results(
     return {"box_source": boxes, **evaluate_poses(poses, people, source=source)}
 
 
-def results_of(scores: dict[str, Any], config: DictConfig, **facts: Any) -> dict[str, Any]:
+def results_of(scores: dict[str, Any], settings: Mapping[str, Any], **facts: Any) -> dict[str, Any]:
     """The content of ``results.json``."""
-    about = {"experiment": config.name, "group": config.group, "seed": config.seed}
+    about = {"experiment": settings["name"], "group": settings["group"], "seed": settings["seed"]}
     return {**about, **facts, **scores}
 
 

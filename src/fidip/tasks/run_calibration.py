@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.utilities import rank_zero_only
 
 from fidip.core.errors import RunError
@@ -14,11 +14,16 @@ from fidip.io.hashing import fingerprint
 from fidip.io.json import read_json, write_json
 from fidip.io.records import RecordError, number
 from fidip.io.run_directory import RunDirectory
+from fidip.io.yaml import to_yaml
 from fidip.metrics import Calibration, fit_calibration, instance_oks, pose_scores
 
 
 def fit_run(
-    run: RunDirectory, weights: Path, task: DictConfig, poses: Poses, people: Sequence[Annotation]
+    run: RunDirectory,
+    weights: Path,
+    task: Mapping[str, Any],
+    poses: Poses,
+    people: Sequence[Annotation],
 ) -> Calibration:
     """Fit the calibration to poses of validation images; save it with its weights and settings."""
     fitted = fit_calibration(
@@ -31,13 +36,13 @@ def fit_run(
             "bias": fitted.bias,
             "people": len(poses),
             "weights_sha256": fingerprint([weights]),
-            "task": OmegaConf.to_yaml(task, resolve=True),
+            "task": to_yaml(task),
         },
     )
     return fitted
 
 
-def read_run(run: RunDirectory, weights: Path, task: DictConfig) -> Calibration | None:
+def read_run(run: RunDirectory, weights: Path, task: Mapping[str, Any]) -> Calibration | None:
     """Return the calibration of a run; None if it has none for these weights and settings.
 
     Raises:
@@ -57,7 +62,7 @@ def read_run(run: RunDirectory, weights: Path, task: DictConfig) -> Calibration 
         raise RunError(
             f"{run.calibration}: {error}; delete it, or write it again with calibrate=true"
         ) from error
-    if of == (fingerprint([weights]), OmegaConf.to_yaml(task, resolve=True)):
+    if of == (fingerprint([weights]), to_yaml(task)):
         return found
     rank_zero_only(print)(f"{run.calibration} is of other weights or settings: not used")
     return None

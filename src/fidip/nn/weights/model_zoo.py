@@ -16,13 +16,12 @@ from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
-from omegaconf import OmegaConf
-
 from fidip.core.errors import CheckpointError, ConfigError, DiskError
 from fidip.core.types import ImageSize
 from fidip.io.atomic import disk_errors, require_folder, write_text_atomic
 from fidip.io.hashing import fingerprint
 from fidip.io.paths import cache_dir, config_dir
+from fidip.io.yaml import load_settings
 
 ZOO, BUNDLED, HUB = "zoo:", "bundled:", "huggingface:"
 ONNX = ".onnx"
@@ -109,8 +108,8 @@ def entries() -> dict[str, Entry]:
 
 def read_entry(path: Path) -> Entry:
     """What a YAML file says of weights."""
-    content = OmegaConf.load(path)
-    return Entry(name=path.stem, **{**content, "input_wh": tuple(content.input_wh)})
+    content = load_settings(path)
+    return Entry(name=path.stem, **{**content, "input_wh": tuple(content["input_wh"])})
 
 
 def entry_of(ckpt: str, setting: str | None = None) -> Entry:

@@ -136,6 +136,18 @@ def test_the_first_experiment_is_compared_with_where_none_is_named(runs, monkeyp
     assert {(r["experiment"], r["against"]) for r in rows} == {("bad", "alike"), ("good", "alike")}
 
 
+def test_a_run_of_fidip_0_1_is_compared(data, tmp_path, monkeypatch, capsys):
+    """It has former keys in ``results.json`` and in ``config.yaml``, and no version."""
+    run = make_run(tmp_path / "runs", data, "old", 15, allow_contaminated=False, group="demos")
+    results = json.loads((run / "results.json").read_text())
+    assert "schema_version" not in results
+    write_json(run / "results.json", {**results, "group": "demos", "contaminated": 0})
+    make_run(tmp_path / "runs", data, "new", 15, allow_leakage=False, group="demos")
+    printed, rows = run_compare(monkeypatch, capsys, tmp_path / "runs")
+    assert "failed" not in printed
+    assert [row["experiment"] for row in rows[:1]] == ["old"]
+
+
 def test_a_single_run_keeps_the_interval_of_its_evaluation(data, tmp_path, monkeypatch, capsys):
     run = make_run(tmp_path / "runs", data, "only", 15)
     results = json.loads((run / "results.json").read_text())

@@ -7,7 +7,7 @@ from fidip.cli import check_arguments, command, instantiate
 if __name__ == "__main__":
     check_arguments("compare")
 
-import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -155,12 +155,12 @@ def match(run: Run) -> Tested:
     unknown = {r["image_id"] for r in results} - {image["id"] for image in truth["images"]}
     matches = match_keypoints(people, from_coco_results([] if unknown else results))
     found = by_name(matches.numbers(np.ones((1, matches.images), dtype=np.int64))[0])
-    if unknown or not _agree(found, run.results["metrics"]):
+    if unknown or not _agree(found, run.results.metrics):
         raise DamagedRunError(
             f"{run.root}/predictions.json on {run.test_json} does not give the numbers of its "
             "results.json; one of the three has changed. Restore it, or train the run again"
         )
-    return Tested(people, json.dumps(truth), matches)
+    return Tested(people, truth, matches)
 
 
 def read_labels(run: Run) -> People:
@@ -191,7 +191,7 @@ def read_labels(run: Run) -> People:
     return people
 
 
-def _agree(found: dict[str, float | None], told: dict[str, float | None]) -> bool:
+def _agree(found: dict[str, float | None], told: Mapping[str, float | None]) -> bool:
     pairs = [(value, told[name]) for name, value in found.items()]
     return all(
         a == b or (a is not None and b is not None and abs(a - b) < AGREEMENT) for a, b in pairs

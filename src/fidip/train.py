@@ -130,7 +130,7 @@ def write_test(
     write_text_atomic(run.card, model_card(settings, environment, results))
     write_image(run.overlays, contact_sheet(poses, data.test_set.annotations))
     write_results(run, results, poses)
-    publish(trainer.loggers, results, run.card, run.overlays)
+    publish(trainer.loggers, results.to_json(), run.card, run.overlays)
 
 
 def check_new(config: DictConfig, run: RunDirectory) -> None:

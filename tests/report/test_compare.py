@@ -73,9 +73,9 @@ def test_seeds_are_put_together(runs):
 
 
 def test_what_is_left_of_pretraining_is_a_column(runs):
-    for run, ap in zip(runs[:2], (0.2, 0.3), strict=True):
-        run.results["source"] = {"split": "validate_adult", "AP": ap, "AP_before": 0.5}
-    runs[2].results["source"] = {"split": "validate_adult", "AP": 0.01, "AP_before": None}
+    for i, (ap, before) in enumerate([(0.2, 0.5), (0.3, 0.5), (0.01, None)]):
+        source = {"split": "validate_adult", "AP": ap, "AP_before": before}
+        runs[i] = replace(runs[i], results=replace(runs[i].results, source=source))
     text = markdown(runs, NOTHING)
     assert "| AP, source | kept | minutes |" in text.splitlines()[0]
     assert "| 0.250 | 50% | 2.0 |" in text.splitlines()[2]

@@ -11,6 +11,7 @@ from wandb_workspaces.workspaces.internal import View
 from fidip.compare import show_at_wandb
 from fidip.metrics import NAMES, Difference
 from fidip.report import Comparison, Run
+from fidip.report.results import Results
 
 RESULTS = {
     "metrics": dict.fromkeys(NAMES, 0.5), "intervals": {}, "instances": 9, "box_source": "toy",
@@ -25,7 +26,7 @@ CURVES = ["val/AP", "val/OKS", "train/loss", "train/domain_accuracy"]
 def runs(tmp_path):
     """Two seeds of three experiments, one of them over a swept number."""
     return [
-        Run(tmp_path, {**RESULTS, "experiment": name, "seed": seed}, {}, {}, axes)
+        Run(tmp_path, Results(**RESULTS, experiment=name, seed=seed), {}, {}, axes)
         for name, axes in [
             ("scratch", {}),
             ("finetune", {}),

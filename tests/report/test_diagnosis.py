@@ -9,6 +9,7 @@ from fidip.core.skeleton import COCO17
 from fidip.metrics import KINDS
 from fidip.report import Run
 from fidip.report.diagnosis_figures import KIND_COLORS, diagnosis
+from fidip.report.results import Results
 
 
 def make_run(experiment, seed=0, slices=None):
@@ -23,7 +24,9 @@ def make_run(experiment, seed=0, slices=None):
     }  # fmt: skip
     if slices is not None:
         results["slices"] = slices
-    return Run(Path("somewhere"), results, {"device": "cpu", "command": "toy"}, {})
+    return Run(
+        Path("somewhere"), Results.from_json(results), {"device": "cpu", "command": "toy"}, {}
+    )
 
 
 SLICES = {

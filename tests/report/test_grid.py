@@ -40,7 +40,7 @@ def found(tmp_path):
 
 
 def test_seeds_of_a_swept_value_are_one_experiment(found):
-    assert [(run.experiment, run.results["seed"]) for run in found.runs] == [
+    assert [(run.experiment, run.results.seed) for run in found.runs] == [
         ("a_b, weight=0", 0), ("a_b, weight=0", 1),
         ("a_b, weight=0.001", 0), ("a_b, weight=0.001", 1),
     ]  # fmt: skip

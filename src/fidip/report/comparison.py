@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from tqdm import tqdm
 
@@ -22,12 +22,12 @@ class Tested(NamedTuple):
 
     Attributes:
         people: the labelled people that the run was tested on.
-        labels: the same as JSON; runs with equal labels can be compared.
+        labels: the same as COCO's dictionaries; runs with equal labels can be compared.
         matches: the predictions of these people.
     """
 
     people: Sequence[Annotation]
-    labels: str
+    labels: Mapping[str, Any]
     matches: Matches
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -18,13 +19,10 @@ KIND_COLORS = {
     "miss": "#D55E00",
 }
 
-PARTS = {"kinds", "per_joint", "reliability", "slices"}
-"""Of results; those of a run in which no prediction is of anyone have none of them."""
-
 
 def diagnosis(runs: list[Run]) -> list[dict[str, str]]:
     """Captions and inline SVGs of the runs whose results hold a diagnosis; seeds are averaged."""
-    groups = by_experiment([run for run in runs if run.results.keys() >= PARTS])
+    groups = by_experiment([run for run in runs if run.results.has_diagnosis])
     if not groups:
         return []
     found = [
@@ -43,9 +41,9 @@ def diagnosis(runs: list[Run]) -> list[dict[str, str]]:
 
 def error_kinds(group: list[Run]) -> str:
     """Stacked shares of the kinds of error, a joint a bar."""
-    joints = list(group[0].results["per_joint"])
-    rows = [
-        [r.results["kinds"] for r in group],
+    joints = list(group[0].results.per_joint or {})
+    rows: list[list[Mapping[str, float | None]]] = [
+        [r.results.kinds or {} for r in group],
         *([_kinds(r, joint) for r in group] for joint in joints),
     ]
 
@@ -64,8 +62,10 @@ def error_kinds(group: list[Run]) -> str:
     return _svg(draw, 5.4, 6.5)
 
 
-def _kinds(run: Run, joint: str) -> dict[str, float | None]:
-    found: dict[str, float | None] = run.results["per_joint"].get(joint, {}).get("kinds", {})
+def _kinds(run: Run, joint: str) -> Mapping[str, float | None]:
+    found: Mapping[str, float | None] = (
+        (run.results.per_joint or {}).get(joint, {}).get("kinds", {})
+    )
     return found
 
 
@@ -75,9 +75,9 @@ def reliability(groups: dict[str, list[Run]]) -> str:
     def draw(axes: Axes) -> None:
         axes.plot([0, 1], [0, 1], color="#888", lw=1, ls="--")
         for i, (name, group) in enumerate(groups.items()):
-            error = np.mean([run.results["reliability"]["ece"] for run in group])
+            error = np.mean([(run.results.reliability or {})["ece"] for run in group])
             for seed, run in enumerate(group):
-                bins = run.results["reliability"]["bins"]
+                bins = (run.results.reliability or {})["bins"]
                 axes.plot(
                     [row["score"] for row in bins],
                     [row["oks"] for row in bins],
@@ -96,7 +96,7 @@ def reliability(groups: dict[str, list[Run]]) -> str:
 
 def slices_of_people(groups: dict[str, list[Run]]) -> str:
     """AP of each slice with its interval over images; empty where there are no slices."""
-    first = next(iter(groups.values()))[0].results["slices"]
+    first = next(iter(groups.values()))[0].results.slices or {}
     names = [(prop, value) for prop, values in first.items() for value in values]
     if not names:
         return ""
@@ -124,5 +124,5 @@ def slices_of_people(groups: dict[str, list[Run]]) -> str:
 
 
 def _slice(run: Run, prop: str, value: str) -> dict[str, Any] | None:
-    found: dict[str, Any] | None = run.results["slices"].get(prop, {}).get(value)
+    found: dict[str, Any] | None = (run.results.slices or {}).get(prop, {}).get(value)
     return found

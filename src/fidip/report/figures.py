@@ -36,7 +36,7 @@ def forest(runs: list[Run], comparison: Comparison) -> str:
     def draw(axes: Axes) -> None:
         for row, group in enumerate(groups.values()):
             color = COLORS[row % len(COLORS)]
-            seeds = [run.results["metrics"]["AP"] or 0.0 for run in group]
+            seeds = [run.results.metrics["AP"] or 0.0 for run in group]
             value = sum(seeds) / len(seeds)
             low, high = interval_of(group, comparison) or (value, value)
             axes.plot([low, high], [row, row], color=color, lw=3, solid_capstyle="round")
@@ -57,7 +57,7 @@ def forest(runs: list[Run], comparison: Comparison) -> str:
 
 def per_joint(runs: list[Run]) -> str:
     """PCK at .1 by joint, mean over seeds; empty where no prediction is of anyone."""
-    joints = list(next((j for run in runs if (j := run.results.get("per_joint"))), {}))
+    joints = list(next((j for run in runs if (j := run.results.per_joint)), {}))
     if not joints:
         return ""
 
@@ -79,7 +79,7 @@ def per_joint(runs: list[Run]) -> str:
 
 
 def _pck(run: Run, joint: str) -> float:
-    return run.results.get("per_joint", {}).get(joint, {}).get("pck@0.1") or 0.0
+    return (run.results.per_joint or {}).get(joint, {}).get("pck@0.1") or 0.0
 
 
 def curve(runs: list[Run], column: str, label: str, line: float | None = None) -> str:

@@ -9,11 +9,10 @@ from typing import Any
 from jinja2 import Environment, PackageLoader
 
 from fidip.report.formatting import show_interval, show_number
+from fidip.report.results import Results
 
 
-def model_card(
-    config: Mapping[str, Any], environment: Mapping[str, Any], results: Mapping[str, Any]
-) -> str:
+def model_card(config: Mapping[str, Any], environment: Mapping[str, Any], results: Results) -> str:
     """Markdown of a run's settings and the content of its ``environment.json`` and ``results.json``."""
     start = config.get("ckpt")
     template = Environment(loader=PackageLoader("fidip.report"), autoescape=False, trim_blocks=True)
@@ -31,7 +30,7 @@ def model_card(
 
 
 def _recipe(
-    config: Mapping[str, Any], environment: Mapping[str, Any], results: Mapping[str, Any]
+    config: Mapping[str, Any], environment: Mapping[str, Any], results: Results
 ) -> dict[str, Any]:
     task, trainer, optimizer = config["task"], config["trainer"], config["optimizer"]
     backbone = config["net"]["backbone"]
@@ -43,7 +42,7 @@ def _recipe(
         "optimiser": f"{str(optimizer['_target_']).rpartition('.')[2]}, lr {optimizer['lr']}",
         "batch size": config["data"]["batch_size"],
         "epochs": trainer["max_epochs"],
-        "updates": results.get("updates"),
+        "updates": results.updates,
         "precision": trainer["precision"],
         "device": f"{environment['device']}, {environment['processes']} process(es)",
         "minutes": environment["minutes"],

@@ -57,7 +57,7 @@ def side_by_side(
             continue
         entries = [("labelled", person.keypoints, 0.0)]
         entries += [
-            (f"{run.experiment}, seed {run.results['seed']}", best[person.image_id], SURE)
+            (f"{run.experiment}, seed {run.results.seed}", best[person.image_id], SURE)
             for run, best in zip(runs, predictions, strict=True)
             if person.image_id in best
         ]

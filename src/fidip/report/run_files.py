@@ -13,6 +13,7 @@ from fidip.core.errors import DamagedRunError, DataError
 from fidip.io.json import read_object
 from fidip.io.yaml import load_settings
 from fidip.metrics import NAMES
+from fidip.report.results import SCHEMA_VERSION, Results
 
 Curves = dict[str, list[tuple[float, float]]]
 """By column of ``metrics.csv``: (epoch, value) of every row that has a value."""
@@ -69,8 +70,9 @@ class _Source(_Stored):
 
 
 class _Results(_Stored):
-    """What a comparison reads of ``results.json``; other keys are left as they are."""
+    """What a comparison reads of ``results.json``; see ``fidip.report.results``."""
 
+    schema_version: Annotated[int, Field(ge=1, le=SCHEMA_VERSION)] = 1
     experiment: Name
     seed: Seed
     instances: Annotated[int, Field(ge=0)]
@@ -99,8 +101,11 @@ class _Environment(_Stored):
     command: str = ""
 
 
-def read_scores(path: Path) -> dict[str, Any]:
-    """The content of a ``results.json``.
+def read_scores(path: Path) -> Results:
+    """Read a ``results.json``.
+
+    Args:
+        path: the file, of this version of fidip or of an earlier one.
 
     Raises:
         DamagedRunError: the file is unreadable, or a field has the wrong type or range.
@@ -111,7 +116,7 @@ def read_scores(path: Path) -> dict[str, Any]:
         raise DamagedRunError(
             f"{path}: metrics has no {missing[0]}; expected {', '.join(NAMES)}. {RESTORE}"
         )
-    return content
+    return Results.from_json(content)
 
 
 def read_environment(path: Path) -> dict[str, Any]:

@@ -14,6 +14,7 @@ import numpy as np
 from fidip.core.errors import DamagedRunError, DataError, RunError
 from fidip.io.json import read_object
 from fidip.report.grid import RunPosition, axes_of, gaps, label, settings_of, show
+from fidip.report.results import Results
 from fidip.report.run_files import (
     REPAIR,
     flatten,
@@ -40,7 +41,7 @@ class Run:
     """
 
     root: Path
-    results: dict[str, Any]
+    results: Results
     environment: dict[str, Any]
     curves: dict[str, list[tuple[float, float]]]
     axes: dict[str, Any] = field(default_factory=dict)
@@ -48,7 +49,7 @@ class Run:
     @property
     def name(self) -> str:
         """Of its experiment."""
-        return str(self.results["experiment"])
+        return self.results.experiment
 
     @property
     def experiment(self) -> str:
@@ -135,7 +136,7 @@ def read_runs(pattern: str, data_root: str | None = None) -> Found:
     runs, repeats = _newest(entries)
     if not runs:
         raise RunError(f"runs={pattern}: no run is finished; {'; '.join([*damaged, *missing])}")
-    runs.sort(key=lambda run: (run.experiment, run.results["seed"]))
+    runs.sort(key=lambda run: (run.experiment, run.results.seed))
     return Found(runs, repeats, missing, damaged)
 
 
@@ -175,7 +176,7 @@ def _entry(folder: Path, data_root: str | None) -> _Entry:
         run = _read(folder, data_root)
     except DamagedRunError as error:
         return _Entry(folder, config, place._replace(state=f"damaged ({folder})"), None, str(error))
-    place = place._replace(name=run.name, seed=run.results["seed"])
+    place = place._replace(name=run.name, seed=run.results.seed)
     return _Entry(folder, config, place, run)
 
 
@@ -309,7 +310,7 @@ def by_experiment(runs: list[Run]) -> dict[str, list[Run]]:
 
 def mean_and_spread(runs: list[Run], name: str) -> tuple[float, float] | None:
     """Mean and standard deviation over seeds of one of the ten numbers; None where n/a."""
-    values = [run.results["metrics"][name] for run in runs]
-    if any(value is None for value in values):
+    values = [value for run in runs if (value := run.results.metrics[name]) is not None]
+    if len(values) < len(runs):
         return None
     return float(np.mean(values)), float(np.std(values, ddof=1)) if len(values) > 1 else 0.0

@@ -20,6 +20,7 @@ from fidip.metrics import (
 )
 from fidip.report.diagnosis_tables import diagnosis
 from fidip.report.formatting import show_interval, show_number
+from fidip.report.results import Results
 
 GROUND_TRUTH = "ground truth"
 DECIMALS = 4
@@ -58,21 +59,27 @@ def score_results(
     return {"box_source": boxes, **evaluate_poses(poses, people, source=source)}
 
 
-def results_of(scores: dict[str, Any], settings: Mapping[str, Any], **facts: Any) -> dict[str, Any]:
-    """The content of ``results.json``."""
+def results_of(scores: Mapping[str, Any], settings: Mapping[str, Any], **facts: Any) -> Results:
+    """Return the results of a run.
+
+    Args:
+        scores: what ``score_poses`` or ``score_results`` return.
+        settings: of the run; its name, group and seed are taken.
+        facts: further fields of ``Results``.
+    """
     about = {"experiment": settings["name"], "group": settings["group"], "seed": settings["seed"]}
-    return {**about, **facts, **scores}
+    return Results.from_json({**about, **facts, **scores})
 
 
-def write_results(run: RunDirectory, results: dict[str, Any], poses: Poses | None) -> None:
+def write_results(run: RunDirectory, results: Results, poses: Poses | None) -> None:
     """Write, of poses, ``predictions.json``, then ``results.json``; print the table.
 
     A run that has ``results.json`` is finished, so whatever else it leaves is written before.
     """
     if poses is not None:
         write_json(run.predictions, to_coco_results(poses, decimals=DECIMALS))
-    write_json(run.results, results)
-    print_table(results)
+    write_json(run.results, results.to_json())
+    print_table(results.to_json())
 
 
 def print_table(scores: dict[str, Any]) -> None:

@@ -69,7 +69,7 @@ def _curve(axis: str, runs: list[Run], comparison: Comparison) -> str:
         for i, (name, points) in enumerate(lines_of(axis, runs).items()):
             color = COLORS[i % len(COLORS)]
             at = [beyond if g[0].axes[axis] is None else g[0].axes[axis] for g in points]
-            seeds = [[run.results["metrics"]["AP"] or 0.0 for run in group] for group in points]
+            seeds = [[run.results.metrics["AP"] or 0.0 for run in group] for group in points]
             means = [sum(values) / len(values) for values in seeds]
             ends = [
                 interval_of(g, comparison) or (m, m) for g, m in zip(points, means, strict=True)

@@ -22,7 +22,7 @@ def summary_rows(runs: list[Run], comparison: Comparison) -> list[list[str]]:
     rows = []
     for name, group in by_experiment(runs).items():
         cells = [_spread(mean_and_spread(group, column)) for column in COLUMNS]
-        minutes = sum(float(run.results.get("minutes", 0)) for run in group) / len(group)
+        minutes = sum((run.results.minutes or 0.0) for run in group) / len(group)
         interval = show_interval(interval_of(group, comparison))
         source = _source_cells(group) if _are_source_tested(runs) else []
         rows.append([name, str(len(group)), *cells, interval, *source, f"{minutes:.1f}"])
@@ -37,7 +37,7 @@ def summary_header(runs: list[Run]) -> list[str]:
 
 def source_note(runs: list[Run]) -> str:
     """What the columns of the source say; empty where there are none."""
-    splits = {run.results["source"]["split"] for run in runs if run.results.get("source")}
+    splits = {run.results.source["split"] for run in runs if run.results.source}
     if not splits:
         return ""
     return (
@@ -47,12 +47,12 @@ def source_note(runs: list[Run]) -> str:
 
 
 def _are_source_tested(runs: list[Run]) -> bool:
-    return any(run.results.get("source") for run in runs)
+    return any(run.results.source for run in runs)
 
 
 def _source_cells(group: list[Run]) -> list[str]:
     """Mean AP on the source, and its ratio to that before training, where they are known."""
-    tests = [run.results["source"] for run in group if run.results.get("source")]
+    tests = [run.results.source for run in group if run.results.source]
     if len(tests) < len(group):
         return ["n/a", "n/a"]
     after = sum(test["AP"] for test in tests) / len(tests)
@@ -163,10 +163,10 @@ def results_csv(runs: list[Run]) -> str:
     """A row for every run: experiment, seed, the ten numbers, minutes; empty where n/a."""
     rows: list[list[Any]] = [["experiment", "seed", *NAMES, "minutes"]]
     for run in runs:
-        metrics = [run.results["metrics"][name] for name in NAMES]
+        metrics = [run.results.metrics[name] for name in NAMES]
         numbers = ["" if value is None else value for value in metrics]
-        minutes = run.results.get("minutes", "")
-        rows.append([run.experiment, run.results["seed"], *numbers, minutes])
+        minutes = run.results.minutes if run.results.minutes is not None else ""
+        rows.append([run.experiment, run.results.seed, *numbers, minutes])
     return _csv(rows)
 
 
@@ -179,7 +179,7 @@ def _csv(rows: list[list[Any]]) -> str:
 def footnote(runs: list[Run]) -> str:
     """Boxes, areas, data and intervals in words."""
     parts = {
-        f"{r.results['instances']} people, {r.results['box_source']} boxes, OKS by {r.results['area_source']}"
+        f"{r.results.instances} people, {r.results.box_source} boxes, OKS by {r.results.area_source}"
         for r in runs
     }
     return " ".join(
@@ -209,5 +209,5 @@ def interval_of(group: list[Run], comparison: Comparison) -> Interval | None:
     """Of AP, over seeds and images; where that is not known, a single run's own over images."""
     if group[0].experiment in comparison.intervals:
         return comparison.intervals[group[0].experiment]["AP"]
-    own = group[0].results["intervals"].get("AP") if len(group) == 1 else None
+    own = group[0].results.intervals.get("AP") if len(group) == 1 else None
     return None if own is None else (own[0], own[1])

@@ -1,0 +1,110 @@
+"""What a test says about a network: the content of ``results.json``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+SCHEMA_VERSION = 2
+"""Version of the fields below. Files of fidip 0.1 have no version, which counts as 1."""
+FORMER_KEYS = {"contaminated": "leaked_images", "human": "second_annotator"}
+"""Keys of version 1, and today's."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Results:
+    """Scores of the predictions of one test. Fractions are from 0 to 1; None is not available.
+
+    Attributes:
+        experiment: name of the experiment.
+        group: the experiments that W&B shows together.
+        seed: of the run.
+        split: that was tested on.
+        minutes: of training.
+        updates: of the network.
+        box_source: where the boxes come from, such as ``ground truth``.
+        area_source: what OKS is relative to: ``segment area`` or ``box area``.
+        images, instances, predictions: numbers of images, labelled people and predicted people.
+        matched: predictions that belong to a labelled person.
+        metrics: COCO's ten numbers by name.
+        intervals: (low, high) ends of their 95 % intervals over images.
+        oks: mean over labelled joints.
+        pck: by ``pck@SHARE``.
+        torso_error: mean error in torso lengths, of ``torso_count`` joints.
+        kinds: fraction of each kind of error.
+        per_joint: by joint, the same and the number of labels.
+        reliability: calibration error of scores, and its bins.
+        slices: by property and value of people, their number, AP and interval.
+        leaked_images: test images among the training images; None where that is unknown.
+        source: the test on the data of pretraining.
+        second_annotator: the agreement of a second annotator with the labels.
+        schema_version: version of these fields.
+    """
+
+    experiment: str
+    group: str | None = None
+    seed: int = 0
+    split: str | None = None
+    minutes: float | None = None
+    updates: int | None = None
+    box_source: str
+    area_source: str
+    images: int | None = None
+    instances: int
+    predictions: int | None = None
+    matched: int | None = None
+    metrics: Mapping[str, float | None]
+    intervals: Mapping[str, Any]
+    oks: float | None = None
+    pck: Mapping[str, float | None] | None = None
+    torso_error: float | None = None
+    torso_count: int | None = None
+    kinds: Mapping[str, float | None] | None = None
+    per_joint: Mapping[str, Any] | None = None
+    reliability: Mapping[str, Any] | None = None
+    slices: Mapping[str, Any] | None = None
+    leaked_images: int | None = None
+    source: Mapping[str, Any] | None = None
+    second_annotator: Mapping[str, Any] | None = None
+    schema_version: int = SCHEMA_VERSION
+
+    @property
+    def has_diagnosis(self) -> bool:
+        """Whether any prediction belongs to a labelled person, so that errors are explained."""
+        explained = (self.reliability, self.slices)
+        return bool(self.per_joint and self.kinds) and None not in explained
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> Results:
+        """Return the results in the content of a ``results.json``.
+
+        Args:
+            content: of this version or an earlier one; unknown keys are ignored.
+
+        Raises:
+            TypeError: a required key is missing.
+
+        Example:
+            >>> old = {"experiment": "a", "instances": 2, "box_source": "ground truth",
+            ...        "area_source": "box area", "metrics": {"AP": 0.5}, "intervals": {},
+            ...        "contaminated": 3}
+            >>> Results.from_json(old).leaked_images
+            3
+        """
+        current = {FORMER_KEYS.get(key, key): value for key, value in content.items()}
+        known = {f.name for f in fields(cls)} - {"schema_version"}
+        return cls(**{key: value for key, value in current.items() if key in known})
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the content of a ``results.json``, without what is not available."""
+        values = {f.name: getattr(self, f.name) for f in fields(self)}
+        always = ("group", "leaked_images")
+        return {
+            "schema_version": self.schema_version,
+            **{
+                name: dict(value) if isinstance(value, Mapping) else value
+                for name, value in values.items()
+                if name in always or value is not None
+            },
+        }

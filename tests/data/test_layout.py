@@ -122,7 +122,7 @@ def test_a_missing_data_set_says_how_to_get_one(tmp_path):
     message = str(error.value)
     assert "\n" not in message
     for words in (
-        f"data.root={root}: there is no dataset (no annotations/person_keypoints_train_infant.json)",
+        f"{root}: there is no dataset (no annotations/person_keypoints_train_infant.json)",
         "SyRIP is available only on request from its authors",
         "Augmented Cognition Lab",
         f"{root}/annotations and {root}/images",

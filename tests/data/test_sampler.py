@@ -105,7 +105,7 @@ def test_a_data_set_smaller_than_a_batch_fills_one():
 
 
 def test_an_odd_global_batch_cannot_be_balanced():
-    with pytest.raises(ConfigError, match=r"data.batch_size=5 in 1 process\(es\) cannot be"):
+    with pytest.raises(ConfigError, match=r"batch_size=5: in 1 process\(es\) cannot be"):
         balanced(batch_size=5)
 
 

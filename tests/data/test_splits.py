@@ -61,7 +61,7 @@ def test_no_fraction_is_no_validation(people):
 
 @pytest.mark.parametrize("fraction", [1, 0.9, -0.5])
 def test_a_fraction_that_leaves_nothing_is_named(people, fraction):
-    with pytest.raises(ConfigError, match=f"data.val_fraction={fraction} "):
+    with pytest.raises(ConfigError, match=f"val_fraction={fraction}: "):
         split_validation(people, fraction, seed=0)
 
 
@@ -84,9 +84,9 @@ def test_another_seed_keeps_others(people):
 @pytest.mark.parametrize(
     ("real", "synthetic", "words"),
     [
-        (5, None, "data.real_images=5: expected 0 to 4"),
-        (None, -1, "data.synthetic_images=-1: expected 0 to 8"),
-        (0, 0, "leave nothing to train on"),
+        (5, None, "real_images=5: expected 0 to 4"),
+        (None, -1, "synthetic_images=-1: expected 0 to 8"),
+        (0, 0, "leaves no images to train on"),
     ],
 )
 def test_numbers_of_images_that_cannot_be(people, real, synthetic, words):

@@ -19,7 +19,7 @@ def test_pyramid_takes_context_from_the_coarsest_level():
 
 
 def test_unknown_timm_model_is_named_with_its_neighbours():
-    with pytest.raises(ConfigError, match=r"net.backbone.name=resnet81 .*resnet18"):
+    with pytest.raises(ConfigError, match=r"name=resnet81: .*resnet18"):
         TimmPyramid("resnet81")
 
 

@@ -95,6 +95,7 @@ def test_frozen_counts():
 @pytest.mark.parametrize("name", ["backbone.body.layer11", "backbone.body.conv1.wait", ""])
 def test_unknown_frozen_name(name):
     with pytest.raises(
-        ConfigError, match=rf"net.frozen: there is no module or parameter '{name}'; near: \w+"
+        ConfigError,
+        match=rf"frozen={name}: there is no module or parameter of that name; near: \w+",
     ):
         make_net(frozen=[name])

@@ -78,7 +78,7 @@ def test_a_third_of_every_batch_is_replayed(tiny_root, balanced):
 def test_batches_that_cannot_be_shared_are_refused(tiny_root):
     data = make_data(tiny_root, batch_size=8)
     data.setup("fit")
-    with pytest.raises(ConfigError, match=r"data.batch_size=8 .* multiple of 3"):
+    with pytest.raises(ConfigError, match=r"batch_size=8: .* multiple of 3"):
         data.train_dataloader()
 
 

@@ -23,7 +23,7 @@ from fidip.cli.config_validation import did_you_mean
 from fidip.cli.help import help_of, summaries
 from fidip.cli.messages import explain, user_errors
 from fidip.cli.output_folder import remove_new_empty_folders
-from fidip.cli.targets import instantiate
+from fidip.cli.targets import instantiate, keys_for_arguments
 from fidip.io.paths import config_dir
 
 __all__ = ["check_arguments", "command", "explain", "instantiate", "main", "user_errors"]
@@ -89,7 +89,7 @@ def command(config_name: str) -> Callable[[Callable[[DictConfig], Any]], Callabl
         def run(config: DictConfig) -> Any:
             for message in HARMLESS:
                 warnings.filterwarnings("ignore", message=message)
-            with user_errors(), trusting(trusted(config)):
+            with user_errors(), trusting(trusted(config)), keys_for_arguments(config):
                 return task(config)
 
         application = hydra.main(

@@ -7,6 +7,9 @@ command line by ``allow_targets=[my.module]``.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import hydra.utils
@@ -17,7 +20,7 @@ from pydantic import create_model
 
 from fidip.cli.components import schema_of
 from fidip.cli.config_validation import find_problems
-from fidip.core.errors import ConfigError, FidipError
+from fidip.core.errors import ArgumentError, ConfigError, FidipError
 
 
 def instantiate(node: DictConfig, *args: Any, source: object = None, **kwargs: Any) -> Any:
@@ -42,10 +45,42 @@ def instantiate(node: DictConfig, *args: Any, source: object = None, **kwargs: A
         return hydra.utils.instantiate(node, *args, **kwargs)
     except (HydraException, OmegaConfBaseException) as error:
         cause = error.__cause__ or error
+        if isinstance(cause, ArgumentError):
+            raise ConfigError(f"{where}{_with_key(cause, node, str(error))}") from error
         if isinstance(cause, FidipError):
             raise type(cause)(f"{where}{cause}") from error
         reason = " ".join(str(cause).split()) or type(cause).__name__
         raise ConfigError(f"{where}{key}: cannot build {node.get('_target_')}: {reason}") from error
+
+
+@contextmanager
+def keys_for_arguments(config: DictConfig) -> Iterator[None]:
+    """Name the configuration keys of arguments in errors, in place of the arguments themselves."""
+    try:
+        yield
+    except ArgumentError as error:
+        plain = OmegaConf.to_container(config, throw_on_missing=False)
+        raise error.renamed(_key_of(error, plain) or error.argument) from error
+
+
+def _with_key(error: ArgumentError, node: DictConfig, message: str) -> ArgumentError:
+    """Return the error of an object that Hydra could not build, with the argument's key."""
+    found = re.search(r"full_key: (\S+)", message)
+    prefix = found[1] if found else str(node._get_full_key(""))
+    inside = OmegaConf.select(node._get_root(), prefix)
+    has_it = isinstance(inside, DictConfig) and error.argument in inside
+    return error.renamed(f"{prefix}.{error.argument}") if has_it else error
+
+
+def _key_of(error: ArgumentError, settings: Any, prefix: str = "") -> str | None:
+    """Return the dotted key of an argument: of its name and value, and with the fewest dots."""
+    if not isinstance(settings, dict):
+        return None
+    value = list(error.value) if isinstance(error.value, tuple) else error.value
+    if error.argument in settings and settings[error.argument] == value:
+        return f"{prefix}{error.argument}"
+    below = (_key_of(error, part, f"{prefix}{key}.") for key, part in settings.items())
+    return min(filter(None, below), key=lambda key: key.count("."), default=None)
 
 
 def _problems(values: Any, key: str) -> list[str]:

@@ -19,7 +19,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from fidip.codecs.base import Codec
-from fidip.core.errors import ConfigError
+from fidip.core.errors import ArgumentError, ConfigError
 from fidip.core.types import ImageSize
 
 Decoder = Callable[[Tensor], tuple[Tensor, Tensor]]
@@ -61,12 +61,14 @@ class HeatmapCodec(Codec):
         self._unwrap()
         (input_w, input_h), (heatmap_w, heatmap_h) = self.input_wh, self.heatmap_wh
         if input_w * heatmap_h != input_h * heatmap_w:
-            raise ConfigError(
-                f"codec.heatmap_wh={heatmap_w}x{heatmap_h} has another aspect ratio than "
-                f"codec.input_wh={input_w}x{input_h}; divide both sides by the net's stride"
+            raise ArgumentError(
+                "heatmap_wh",
+                (heatmap_w, heatmap_h),
+                f"has another aspect ratio than input_wh={[input_w, input_h]}; expected both sides "
+                "of input_wh divided by the net's stride",
             )
         if self.sigma <= 0:
-            raise ConfigError(f"codec.sigma={self.sigma}, expected more than 0 heatmap px")
+            raise ArgumentError("sigma", self.sigma, "expected more than 0 heatmap px")
 
     def _unwrap(self) -> None:
         """Plain tuples and a plain partial: those of a configuration are checked anew at each use, 1 ms a call."""
@@ -259,7 +261,7 @@ def _newton_step(values: Tensor) -> Tensor:
 def _blur_rows(kernel: int) -> list[list[float]]:
     """(5, kernel + 4) weights that blur a line of pixels at its five middle ones."""
     if kernel < 3 or kernel % 2 == 0:
-        raise ConfigError(f"codec.decoder.kernel={kernel}, expected an odd number, 3 or more")
+        raise ArgumentError("kernel", kernel, "expected an odd number, 3 or more")
     radius = kernel // 2
     sigma = 0.3 * (radius - 1) + 0.8  # what OpenCV takes for a kernel of this width
     distance = np.arange(kernel + 4) - np.arange(radius, radius + 5)[:, None]

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from fidip.codecs.base import Codec
-from fidip.core.errors import ConfigError
+from fidip.core.errors import ArgumentError, ConfigError
 from fidip.core.types import ImageSize
 
 
@@ -51,12 +51,14 @@ class SimccCodec(Codec):
             object.__setattr__(self, name, (along_x, along_y))
         (width, height), (bins_x, bins_y) = self.input_wh, self.bins_wh
         if width * bins_y != height * bins_x:
-            raise ConfigError(
-                f"codec.bins_wh={bins_x}x{bins_y} has another aspect ratio than "
-                f"codec.input_wh={width}x{height}; multiply both sides by the same number"
+            raise ArgumentError(
+                "bins_wh",
+                (bins_x, bins_y),
+                f"has another aspect ratio than input_wh={[width, height]}; expected both sides of "
+                "input_wh multiplied by the same number",
             )
         if min(self.sigma) <= 0:
-            raise ConfigError(f"codec.sigma={list(self.sigma)}, expected more than 0 bins")
+            raise ArgumentError("sigma", self.sigma, "expected more than 0 bins")
 
     @property
     def bins_per_px(self) -> float:

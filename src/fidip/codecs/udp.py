@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from fidip.codecs.gaussian import HeatmapCodec, argmax_decode
-from fidip.core.errors import ConfigError
+from fidip.core.errors import ArgumentError
 
 LOWEST, HIGHEST = 0.001, 50.0
 """The blurred heatmap is held between these before its logarithm is taken."""
@@ -84,6 +84,6 @@ def _newton(around: Tensor) -> Tensor:
 def _blur(length: int, kernel: int) -> NDArray[np.float32]:
     """(length, length) weights that blur a line of pixels, mirrored at its ends."""
     if kernel < 3 or kernel % 2 == 0:
-        raise ConfigError(f"codec.decoder.kernel={kernel}, expected an odd number, 3 or more")
+        raise ArgumentError("kernel", kernel, "expected an odd number, 3 or more")
     blurred = gaussian_filter1d(np.eye(length), BLUR_SIGMA, axis=0, radius=kernel // 2)
     return np.asarray(blurred, dtype=np.float32)

@@ -11,11 +11,39 @@ from pathlib import Path
 
 
 class FidipError(Exception):
-    """Base of everything that is the user's to mend. The message is one line."""
+    """Base class for errors the user can fix. The message is one line."""
 
 
 class ConfigError(FidipError):
     """A setting is unknown, missing or out of range."""
+
+
+class ArgumentError(ConfigError):
+    """An argument of a class or function has a value that it cannot have.
+
+    The command line prints the configuration key of the argument in place of its name.
+
+    Args:
+        argument: name of the argument, or its dotted key in a configuration.
+        value: its value.
+        problem: the rest of the line: what is wrong, what was expected and what to do.
+
+    Example:
+        >>> print(ArgumentError("kernel", 10, "expected an odd number"))
+        kernel=10: expected an odd number
+    """
+
+    def __init__(self, argument: str, value: object, problem: str) -> None:
+        super().__init__(argument, value, problem)  # so that it can be pickled
+        self.argument, self.value, self.problem = argument, value, problem
+
+    def __str__(self) -> str:
+        value = list(self.value) if isinstance(self.value, tuple) else self.value
+        return f"{self.argument}={'null' if value is None else value}: {self.problem}"
+
+    def renamed(self, key: str) -> ArgumentError:
+        """Return the same error of a key."""
+        return ArgumentError(key, self.value, self.problem)
 
 
 class DataError(FidipError):

@@ -81,8 +81,7 @@ def annotations_of(root: Path) -> Path:
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) else error
         raise DatasetMissingError(
-            f"data.root={reprlib.repr(str(root))}: cannot be read ({why}); expected the folder of a "
-            "data set"
+            f"{reprlib.repr(str(root))}: cannot be read ({why}); expected the folder of a data set"
         ) from error
     return folder
 
@@ -121,7 +120,7 @@ def _missing(root: Path, name: str) -> DataError:
             "data.domain_split"
         )
     return DatasetMissingError(
-        f"data.root={root}: there is no dataset (no annotations/{PREFIX}{name}.json). SyRIP is "
+        f"{root}: there is no dataset (no annotations/{PREFIX}{name}.json). SyRIP is "
         "available only on request from its authors, Northeastern University's Augmented "
         "Cognition Lab (https://coe.northeastern.edu/Research/AClab/SyRIP/); put it into "
         f"{root}/annotations and {root}/images. For free synthetic data: fidip synthesize "

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch.utils.data import Sampler
 
-from fidip.core.errors import ConfigError
+from fidip.core.errors import ArgumentError
 from fidip.core.types import SampleKey
 
 
@@ -48,9 +48,11 @@ class _GroupSampler(Sampler[SampleKey]):
         self._done = (0, 0)
         self._share, rest = divmod(batch_size * world_size, len(groups))
         if rest:
-            raise ConfigError(
-                f"data.batch_size={batch_size} in {world_size} process(es) cannot be divided "
-                f"between {len(groups)} groups of samples; choose a multiple of {len(groups)}"
+            raise ArgumentError(
+                "batch_size",
+                batch_size,
+                f"in {world_size} process(es) cannot be divided between {len(groups)} groups of "
+                f"samples; expected a multiple of {len(groups)}",
             )
 
     def set_epoch(self, epoch: int) -> None:

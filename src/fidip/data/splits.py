@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from fidip.core.errors import ConfigError
+from fidip.core.errors import ArgumentError
 from fidip.core.types import Annotation
 
 
@@ -35,9 +35,11 @@ def split_validation(
     candidates = np.array(sorted(real or {a.image_id for a in people}))
     count = max(1, round(fraction * len(candidates)))
     if fraction < 0 or count >= len(candidates):
-        raise ConfigError(
-            f"data.val_fraction={fraction} takes {count} of {len(candidates)} images for "
-            "validation; expected at least 0, and something left for training"
+        raise ArgumentError(
+            "val_fraction",
+            fraction,
+            f"takes {count} of {len(candidates)} images for validation; expected at least 0, and "
+            "images left for training",
         )
     order = np.random.default_rng(seed).permutation(candidates)
     chosen = set(order[:count].tolist())
@@ -67,15 +69,18 @@ def take_images(
             continue
         ids = sorted({a.image_id for a in people if a.is_synthetic is is_synthetic})
         if not 0 <= number <= len(ids):
-            raise ConfigError(
-                f"data.{key}={number}: expected 0 to {len(ids)}, as many as are left beside "
-                "validation and say is_synthetic; null takes all"
+            raise ArgumentError(
+                key,
+                number,
+                f"expected 0 to {len(ids)}, the images left after the validation split that have "
+                "is_synthetic; null uses all",
             )
         kept = set(np.random.default_rng(seed).permutation(ids)[:number].tolist())
         people = [a for a in people if a.is_synthetic is not is_synthetic or a.image_id in kept]
     if not people:
-        raise ConfigError(
-            f"data.real_images={real} and data.synthetic_images={synthetic} leave nothing to "
-            "train on"
+        raise ArgumentError(
+            "real_images",
+            real,
+            f"leaves no images to train on with synthetic_images={synthetic}; expected at least one",
         )
     return list(people)

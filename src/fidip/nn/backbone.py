@@ -15,7 +15,7 @@ import torch.nn.functional as F
 from timm.models.hrnet import HighResolutionNetFeatures, cfg_cls
 from torch import Tensor, nn
 
-from fidip.core.errors import ConfigError
+from fidip.core.errors import ArgumentError
 
 
 class HRNet(HighResolutionNetFeatures):
@@ -29,7 +29,7 @@ class HRNet(HighResolutionNetFeatures):
 
     def __init__(self, name: str = "hrnet_w48") -> None:
         if name not in cfg_cls:
-            raise ConfigError(f"net.backbone.name={name} is not one of {', '.join(cfg_cls)}")
+            raise ArgumentError("name", name, f"expected one of {', '.join(cfg_cls)}")
         super().__init__(cfg_cls[name], feature_location="", out_indices=(1,))
         # The coarser branches' last fusions would get no gradient: DDP rejects that.
         self.stage4[-1].fuse_layers = self.stage4[-1].fuse_layers[:1]
@@ -61,9 +61,7 @@ class TimmPyramid(nn.Module):
         super().__init__()
         if not timm.is_model(name):
             near = difflib.get_close_matches(name, timm.list_models()) or ["resnet18"]
-            raise ConfigError(
-                f"net.backbone.name={name} is not a timm model; near: {', '.join(near)}"
-            )
+            raise ArgumentError("name", name, f"not a timm model; near: {', '.join(near)}")
         self.num_features = width
         self.body = timm.create_model(name, features_only=True, **timm_args)
         info = self.body.feature_info
@@ -88,7 +86,7 @@ class TimmPyramid(nn.Module):
 
 def _level_of_stride_4(name: str, strides: list[int]) -> int:
     if 4 not in strides:
-        raise ConfigError(
-            f"net.backbone.name={name} gives features of strides {strides}; one of 4 is needed"
+        raise ArgumentError(
+            "name", name, f"gives features of strides {strides}; expected one of stride 4"
         )
     return strides.index(4)

@@ -61,7 +61,7 @@ class _PaperHead(nn.Module):
         height, width = features.shape[-2:]
         if (height, width) != self.feature_hw:
             raise ConfigError(
-                f"task.domain_head: {type(self).__name__} needs features of "
+                f"{type(self).__name__} needs features of "
                 f"{self.feature_hw[1]}x{self.feature_hw[0]} (width x height), got {width}x{height}; "
                 "fidip.nn.DomainHead takes any size"
             )

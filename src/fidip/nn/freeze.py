@@ -10,7 +10,7 @@ from typing import NamedTuple
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from fidip.core.errors import ConfigError
+from fidip.core.errors import ArgumentError
 
 
 class FrozenCounts(NamedTuple):
@@ -86,8 +86,10 @@ def _find(net: nn.Module, name: str) -> nn.Module | nn.Parameter:
     del parts[""]
     if name not in parts:
         near = difflib.get_close_matches(name, parts) or [n for n, _ in net.named_children()]
-        raise ConfigError(
-            f"net.frozen: there is no module or parameter '{name}'; near: {', '.join(near)}; "
-            "frozen=none lets everything learn"
+        raise ArgumentError(
+            "frozen",
+            name,
+            f"there is no module or parameter of that name; near: {', '.join(near)}. An empty list "
+            "lets everything learn",
         )
     return parts[name]

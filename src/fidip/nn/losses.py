@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from torch import Tensor
 from torch.nn import functional as F
 
-from fidip.core.errors import ConfigError
+from fidip.core.errors import ArgumentError, ConfigError
 
 
 def heatmap_mse(output: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:
@@ -61,8 +61,8 @@ def movenet_loss(
     _check_shapes(output, target)
     if weight.shape != target.shape:
         raise ConfigError(
-            "task.loss=movenet_loss: weights of the codec are one for each joint; expected one for "
-            "each value of MoveNetCodec. Use codec=movenet_192 or fidip.nn.losses.heatmap_mse"
+            "movenet_loss: the codec has one weight for each joint; expected one for each value, as "
+            "of MoveNetCodec. Use this codec, or fidip.nn.losses.heatmap_mse"
         )
     scores = 1 + (output.shape[1] - 1) // 5
     error = (output.float() - target.float()) * weight.float()
@@ -94,9 +94,11 @@ def simcc_kl(
     _check_shapes(output, target)
     bins = list(bins_wh)
     if output.ndim != 3 or output.shape[2] != sum(bins):
-        raise ConfigError(
-            f"task.loss.bins_wh={bins}: the maps have shape {tuple(output.shape[1:])}; expected "
-            f"(joints, {sum(bins)}). Give the codec's bins_wh, or another task.loss"
+        raise ArgumentError(
+            "bins_wh",
+            bins,
+            f"the maps have shape {tuple(output.shape[1:])}; expected (joints, {sum(bins)}). Give "
+            "the codec's bins_wh, or another loss",
         )
     joints = 0 * weight.float()
     for ours, wanted in zip(output.split(bins, 2), target.split(bins, 2), strict=True):
@@ -110,14 +112,13 @@ def _joint_losses(output: Tensor, target: Tensor, weight: Tensor | None) -> Tens
     _check_shapes(output, target)
     if output.ndim != 4:
         raise ConfigError(
-            f"task.loss: heatmap losses take maps (joints, height, width), not "
-            f"{tuple(output.shape[1:])}; for SimccCodec give task.loss._target_=fidip.nn.losses.simcc_kl "
-            "and task.loss.bins_wh="
+            f"heatmap losses: the maps have shape {tuple(output.shape[1:])}; expected (joints, "
+            "height, width). For SimccCodec use fidip.nn.losses.simcc_kl with its bins_wh"
         )
     if weight is not None and weight.ndim != 2:
         raise ConfigError(
-            f"task.loss: heatmap losses take one weight for each joint, not {weight.ndim} "
-            "dimensions; for MoveNetCodec give task.loss._target_=fidip.nn.losses.movenet_loss"
+            f"heatmap losses: the weights have {weight.ndim} dimensions; expected one weight for "
+            "each joint. For MoveNetCodec use fidip.nn.losses.movenet_loss"
         )
     error = (output.float() - target.float()).square().mean(dim=(2, 3)) / 2
     return error if weight is None else error * weight.float().square()

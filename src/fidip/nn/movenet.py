@@ -15,7 +15,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from fidip.core.errors import ConfigError
+from fidip.core.errors import ArgumentError
 
 STRIDE = 32
 """Px of the crop in one pixel of the coarsest feature map."""
@@ -188,9 +188,11 @@ class MoveNetBackbone(nn.Module):
         """
         height, width = images.shape[-2:]
         if height % STRIDE or width % STRIDE:
-            raise ConfigError(
-                f"codec.input_wh={width}x{height}: MoveNet needs sides divisible by {STRIDE}; "
-                f"expected {_multiple(width)}x{_multiple(height)}, for instance"
+            raise ArgumentError(
+                "input_wh",
+                (width, height),
+                f"MoveNet needs sides divisible by {STRIDE}; expected "
+                f"[{_multiple(width)}, {_multiple(height)}], for instance",
             )
         x = self.stem(images)
         levels: dict[int, Tensor] = {}

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from fidip.core.errors import ConfigError
+from fidip.core.errors import ArgumentError
 
 
 class ConvHead(nn.Module):
@@ -148,9 +148,11 @@ class SimccHead(nn.Module):
         """(B, C, h, w) features to (B, K, Wx + Hy) scores of bins."""
         height, width = features.shape[2:]
         if (width, height) != self.grid_wh:
-            raise ConfigError(
-                f"net.head.grid_wh={list(self.grid_wh)}: the features have {width}x{height} px; "
-                f"expected [{width}, {height}], codec.input_wh divided by the backbone's stride"
+            raise ArgumentError(
+                "grid_wh",
+                self.grid_wh,
+                f"the features have {width}x{height} px; expected [{width}, {height}], the crop's "
+                "size divided by the backbone's stride",
             )
         maps = self.final_layer(features).flatten(2)
         return torch.cat([self.x(maps), self.y(maps)], dim=2)

@@ -89,8 +89,8 @@ def synchronize(model: nn.Module) -> dict[_BatchNorm, type[_BatchNorm]]:
     for layer, kind in layers.items():
         if kind not in SYNCED:
             raise ConfigError(
-                f"trainer.sync_batchnorm: cannot synchronise {kind.__module__}.{kind.__name__}; "
-                "set it to false"
+                f"cannot synchronise {kind.__module__}.{kind.__name__} between processes; expected "
+                f"one of {', '.join(known.__name__ for known in SYNCED)}. Turn sync_batchnorm off"
             )
         layer.__class__ = SYNCED[kind]
     return layers

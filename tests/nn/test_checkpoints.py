@@ -177,8 +177,9 @@ def test_files_from_before_batches_were_counted(tmp_path):
 
 
 def test_bundled_weights(saved, monkeypatch):
-    (saved.parent / "weights").mkdir()
-    saved.rename(saved.parent / "weights" / "tiny.safetensors")
+    folder = saved.parent / "nn" / "weights" / "bundled"
+    folder.mkdir(parents=True)
+    saved.rename(folder / "tiny.safetensors")
     monkeypatch.setattr(zoo, "files", lambda package: saved.parent)
     net = make_net(seed=1)
     load_weights(net, "bundled:tiny")

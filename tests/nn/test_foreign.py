@@ -13,7 +13,7 @@ from fidip.cli.composition import choice
 from fidip.core.errors import CheckpointError
 from fidip.nn import HRNetDomainHead, MobileNetDomainHead, ResNetDomainHead, load_weights
 from fidip.nn.weights.architecture import net_of
-from fidip.nn.weights.official import family_of
+from fidip.nn.weights.families import family_of
 
 CONF = Path(__file__).parents[2] / "conf" / "net"
 HEADS = {

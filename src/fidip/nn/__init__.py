@@ -7,7 +7,6 @@ from fidip.nn.domain_head import (
     MobileNetDomainHead,
     ResNetDomainHead,
 )
-from fidip.nn.freeze import FrozenCounts
 from fidip.nn.interpolation import interpolate
 from fidip.nn.movenet import MoveNetBackbone, MoveNetFullHead, MoveNetHead
 from fidip.nn.pose_head import ConvHead, DeconvHead, PixelShuffleHead, SimccHead, UpsampleHead
@@ -19,7 +18,6 @@ __all__ = [
     "ConvHead",
     "DeconvHead",
     "DomainHead",
-    "FrozenCounts",
     "HRNet",
     "HRNetDomainHead",
     "LoadReport",

@@ -5,19 +5,11 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import NamedTuple
 
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from fidip.core.errors import ArgumentError
-
-
-class FrozenCounts(NamedTuple):
-    """How much of a network does not learn."""
-
-    tensors: int
-    parameters: int
 
 
 def freeze(net: nn.Module, names: Sequence[str]) -> tuple[nn.Module, ...]:
@@ -39,12 +31,6 @@ def freeze(net: nn.Module, names: Sequence[str]) -> tuple[nn.Module, ...]:
     for part in found:
         part.requires_grad_(False)
     return tuple(part for part in found if isinstance(part, nn.Module))
-
-
-def frozen_counts(net: nn.Module) -> FrozenCounts:
-    """How many parameter tensors and parameters of ``net`` get no gradient."""
-    frozen = [p.numel() for p in net.parameters() if not p.requires_grad]
-    return FrozenCounts(tensors=len(frozen), parameters=sum(frozen))
 
 
 @contextmanager

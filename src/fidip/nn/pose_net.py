@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from fidip.codecs.gaussian import flip_back
-from fidip.nn.freeze import FrozenCounts, freeze, frozen_counts
+from fidip.nn.freeze import freeze
 
 FlipBack = Callable[[Tensor, NDArray[np.int64], bool], Tensor]
 
@@ -113,7 +113,3 @@ class PoseNet(nn.Module):
             return heatmaps
         mirrored: Tensor = self(images.flip(-1)).heatmaps
         return (heatmaps + back(mirrored, flip_order, flip_shift)) / 2
-
-    def frozen_counts(self) -> FrozenCounts:
-        """How many parameter tensors and parameters do not learn."""
-        return frozen_counts(self)

@@ -1,6 +1,6 @@
 """Weights from and to files.
 
-Reads what PyTorch, safetensors and TF.js write, under the names of ``fidip.nn.weights.official``, and never runs
+Reads what PyTorch, safetensors and TF.js write, under the names of ``fidip.nn.weights.families``, and never runs
 code that a file contains. ``zoo:NAME`` and ``bundled:NAME`` stand for files: see ``fidip.nn.weights.model_zoo``.
 """
 
@@ -22,8 +22,8 @@ from torch.serialization import safe_globals
 from fidip.core.errors import CheckpointError
 from fidip.io.atomic import write_atomic
 from fidip.nn.weights.architecture import net_of
+from fidip.nn.weights.families import family_of
 from fidip.nn.weights.model_zoo import BUNDLED, ONNX, ZOO, bundled, entry_of, fetch
-from fidip.nn.weights.official import family_of
 from fidip.nn.weights.tfjs import is_tfjs, read_tfjs
 
 TRAINING_IMAGES = "training_images"
@@ -102,7 +102,7 @@ def load_weights(net: nn.Module, ckpt: str | Path, allow_partial: bool = False) 
 
     Args:
         net: the network.
-        ckpt: a file of one of ``fidip.nn.weights.official.FAMILIES``, a folder of ``transformers``,
+        ckpt: a file of one of ``fidip.nn.weights.families.FAMILIES``, a folder of ``transformers``,
             ``zoo:NAME`` or ``bundled:NAME``.
         allow_partial: fill what the file has; the rest of ``net`` stays as it is.
 

@@ -18,6 +18,7 @@ import hydra
 from omegaconf import DictConfig
 
 from fidip.cli.arguments import check_command_line, trusted
+from fidip.cli.commands import SCHEMAS
 from fidip.cli.components import trusting
 from fidip.cli.config_validation import did_you_mean
 from fidip.cli.help import help_of, summaries
@@ -90,7 +91,7 @@ def command(config_name: str) -> Callable[[Callable[[DictConfig], Any]], Callabl
             for message in HARMLESS:
                 warnings.filterwarnings("ignore", message=message)
             with user_errors(), trusting(trusted(config)):
-                return task(config)
+                return task(SCHEMAS[config_name].used(config))
 
         application = hydra.main(
             config_path=str(config_dir()), config_name=config_name, version_base="1.3"

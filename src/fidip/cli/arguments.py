@@ -153,7 +153,7 @@ def read_words(
             problems.append(
                 f"""{word}: several values{several} one value with commas in it: '{key}="..."'"""
             )
-        elif schema.inherits and not _is_used(override, schema):
+        elif not _is_used(override, schema):
             problems.append(
                 f"{override.key_or_group}: unknown key{did_you_mean(_root(override), _own(schema))}"
             )
@@ -289,4 +289,5 @@ def _own(schema: type[Command]) -> list[str]:
 
 
 def _is_used(override: Override, schema: type[Command]) -> bool:
-    return _root(override) in {*_own(schema), "hydra"}
+    """Whether a command may use what is set; fidip train takes groups of the user's own, too."""
+    return schema.sweeps or _root(override) in {*_own(schema), "hydra"}

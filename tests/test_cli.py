@@ -240,6 +240,16 @@ def test_lightnings_complaints_about_settings_are_the_users():
     assert cli.explain(error) == "No supported gpu backend found!"
 
 
+def test_running_out_of_gpu_memory_says_what_to_lower():
+    message = cli.explain(torch.OutOfMemoryError("Tried to allocate 2 GiB"))
+    assert message.startswith("Tried to allocate 2 GiB; lower data.batch_size")
+
+
+def test_errors_are_known_by_their_class_and_not_by_its_name():
+    for name in ("OutOfMemoryError", "MisconfigurationException"):
+        assert cli.explain(type(name, (Exception,), {})("of another library")) is None
+
+
 def run_fidip(*arguments):
     return subprocess.run(
         [sys.executable, "-m", "fidip.cli", *arguments], capture_output=True, text=True, check=False

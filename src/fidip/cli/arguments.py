@@ -10,7 +10,6 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import Annotated, Any, get_args, get_origin
 
-from hydra._internal.utils import get_args_parser
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, ValueType
 from hydra.errors import HydraException
@@ -22,6 +21,7 @@ from fidip.cli.components import one_of, trusting
 from fidip.cli.composition import compose
 from fidip.cli.config_validation import did_you_mean, find_problems, resolve, show
 from fidip.cli.fields import QUOTED
+from fidip.cli.hydra_internals import get_args_parser
 from fidip.core.errors import ConfigError
 from fidip.io.former_names import current_word
 

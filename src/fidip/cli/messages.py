@@ -49,14 +49,22 @@ def explain(error: BaseException) -> str | None:
     message = " ".join(str(error).split())
     if isinstance(error, (HydraException, OmegaConfBaseException)):
         return composition.explain(message, None)
-    # By name: importing PyTorch or Lightning takes seconds.
-    if type(error).__name__ == "MisconfigurationException":
+    if _is_of(error, "lightning_fabric.utilities.exceptions", "MisconfigurationException"):
         return message
-    if type(error).__name__ == "OutOfMemoryError":
+    if _is_of(error, "torch", "OutOfMemoryError"):
         return (
             f"{message}; lower data.batch_size or codec.input_wh, or use trainer.precision=16-mixed"
         )
     return None
+
+
+def _is_of(error: BaseException, module: str, name: str) -> bool:
+    """Whether an error is of a class of a module that takes seconds to import.
+
+    A module that was not imported has raised nothing.
+    """
+    kind = getattr(sys.modules.get(module), name, None)
+    return kind is not None and isinstance(error, kind)
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:

@@ -12,10 +12,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.singleton import Singleton
 from hydra.core.utils import JobReturn, JobStatus, filter_overrides
+
+from fidip.cli.hydra_internals import BASIC_LAUNCHER, BasicSweeper
 
 try:
     from hydra_plugins.hydra_submitit_launcher.submitit_launcher import (  # type: ignore[import-untyped]
@@ -39,7 +40,7 @@ SECONDS_BETWEEN_QUESTIONS = 15
 """To sacct, which on a large cluster has others to answer, too."""
 
 HERE = (
-    "hydra._internal.core_plugins.basic_launcher.BasicLauncher",
+    BASIC_LAUNCHER,
     "hydra_plugins.hydra_joblib_launcher.joblib_launcher.JoblibLauncher",
 )
 """Launchers of this machine; jobs of the others may see other files."""

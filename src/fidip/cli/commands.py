@@ -1,4 +1,4 @@
-"""The keys of every command, with types and ranges; ``fidip.cli.config_validation`` applies them."""
+"""Schemas of the commands: their keys with types and ranges."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ class _Sweep(Strict):
 
 
 class _Loggers(Strict):
-    """Loggers by name; others than these two are the user's own."""
+    """Loggers by name. Users may add others."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -150,7 +150,7 @@ class Train(Command):
 
 
 class Saved(Strict):
-    """The parts of a run directory's ``config.yaml`` that are built again, if they are there."""
+    """The parts of a run directory's ``config.yaml`` that are built again, if it has them."""
 
     model_config = ConfigDict(extra="ignore")
 
@@ -318,7 +318,7 @@ class _Clips(Strict):
 
 
 class _Preset(Strict):
-    """A preset may hold numbers of its own, which its splits refer to."""
+    """A preset. It may have numbers of its own that its splits refer to."""
 
     model_config = ConfigDict(extra="allow")
 

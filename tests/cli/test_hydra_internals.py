@@ -1,6 +1,8 @@
 """Hydra's private modules have what fidip uses, in the version that this names."""
 
 import inspect
+import subprocess
+import sys
 from pathlib import Path
 
 import hydra
@@ -37,6 +39,16 @@ def test_the_launcher_without_a_plugin_is_the_basic_one():
         config = hydra.compose(overrides=[], return_hydra_config=True)
     assert config.hydra.launcher._target_ == BASIC_LAUNCHER
     assert compose("zoo", [])[1] == []
+
+
+def test_the_sweeper_is_imported_late():
+    """Importing it before Hydra looks for plugins breaks its ``super(BasicSweeper, self)``."""
+    code = (
+        "import sys, fidip.cli.hydra_internals; "
+        "print([name for name in sys.modules if 'core_plugins.' in name])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
 
 
 def test_nothing_else_imports_private_modules():

@@ -152,16 +152,57 @@ def test_file_names_need_no_quotes_of_hydras(monkeypatch, tmp_path, value):
     assert seen == [(value, str(tmp_path / value))]
 
 
+NEEDED = {
+    "check": ["data.root=x"],
+    "export": ["ckpt=x", "out=x.onnx"],
+    "convert": ["src=x", "out=x.safetensors"],
+    "labels": [f"source={__file__}", "out=x"],
+    "predict": ["source=x"],
+    "synthesize": ["out=x"],
+    "train": ["experiment=scratch_demo"],
+}
+"""Arguments without which a command does not start."""
+
+OTHERS = sorted(set(cli.COMMANDS) - {"train"})
+
+
+@pytest.mark.parametrize("command", OTHERS)
 @pytest.mark.parametrize(
-    ("command", "argument"),
-    [("predict", "optimizer.lr=1"), ("evaluate", "optimizer.lr=1"), ("export", "data.root=x")],
+    "argument",
+    [
+        *("optimizer.lr=1", "+optimizer.lr=1", "++optimizer.lr=1", "optimizer=adamw"),
+        *("+optimizer=adamw", "~optimizer", "~optimizer.lr", "callbacks=ema", "sweep=lambda"),
+        *("resume=x", "recipe=short", "task.domain_epochs=1", "augment=light", "loss=movenet"),
+        *("+recipe=short", "scheduler=one_cycle", "callbacks.progress.refresh_rate=1"),
+    ],
 )
 def test_a_command_refuses_keys_that_it_does_not_use(monkeypatch, capsys, command, argument):
-    monkeypatch.setattr(sys, "argv", [f"fidip {command}", argument])
+    if command == "evaluate" and argument.startswith("task"):
+        pytest.skip("uses it")
+    monkeypatch.setattr(sys, "argv", [f"fidip {command}", *NEEDED.get(command, []), argument])
     with pytest.raises(SystemExit) as status:
-        cli.command(command)(lambda config: None)()
+        cli.command(command)(lambda config: pytest.fail("started"))()
     assert status.value.code == 2
-    assert f"{argument.partition('=')[0]}: unknown key" in capsys.readouterr().err
+    (line,) = capsys.readouterr().err.splitlines()
+    assert argument.lstrip("+~").partition("=")[0].partition(".")[0] in line
+
+
+@pytest.mark.parametrize("command", ["predict", "export", "app", "evaluate"])
+def test_a_command_gets_only_what_it_uses_of_an_experiment(monkeypatch, tmp_path, command):
+    monkeypatch.chdir(tmp_path)
+    seen = []
+    arguments = [*NEEDED.get(command, []), "experiment=fidip_demo", "hydra.run.dir=."]
+    monkeypatch.setattr(sys, "argv", [f"fidip {command}", *arguments])
+    cli.command(command)(seen.append)()
+    (config,) = seen
+    assert config.net.backbone._target_ == "fidip.nn.MoveNetBackbone"
+    assert list(config.codec.input_wh) == [128, 128]
+    assert not {"callbacks", "sweep", "resume", "debug"} & set(config)
+    assert ("data" in config) == ("optimizer" in config) == (command == "evaluate")
+    if command == "evaluate":  # interpolations find what they refer to
+        assert OmegaConf.to_container(config.task, resolve=True)["optimizer"]["lr"] == 5e-4
+    with pytest.raises(AttributeError):
+        print(config.unknown)
 
 
 def test_a_mistyped_argument_is_refused_before_pytorch_is_imported():
@@ -197,6 +238,16 @@ def test_an_error_of_a_loaders_worker_is_unwrapped():
 def test_lightnings_complaints_about_settings_are_the_users():
     error = MisconfigurationException("No supported gpu\nbackend found!")
     assert cli.explain(error) == "No supported gpu backend found!"
+
+
+def test_running_out_of_gpu_memory_says_what_to_lower():
+    message = cli.explain(torch.OutOfMemoryError("Tried to allocate 2 GiB"))
+    assert message.startswith("Tried to allocate 2 GiB; lower data.batch_size")
+
+
+def test_errors_are_known_by_their_class_and_not_by_its_name():
+    for name in ("OutOfMemoryError", "MisconfigurationException"):
+        assert cli.explain(type(name, (Exception,), {})("of another library")) is None
 
 
 def run_fidip(*arguments):
@@ -236,18 +287,6 @@ def test_help_imports_no_pytorch():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.endswith("None False\n")
-
-
-NEEDED = {
-    "check": ["data.root=x"],
-    "export": ["ckpt=x", "out=x.onnx"],
-    "convert": ["src=x", "out=x.safetensors"],
-    "labels": [f"source={__file__}", "out=x"],
-    "predict": ["source=x"],
-    "synthesize": ["out=x"],
-    "train": ["experiment=scratch_demo"],
-}
-"""Arguments without which a command does not start."""
 
 
 @pytest.mark.parametrize("name", sorted(cli.COMMANDS))

@@ -199,7 +199,7 @@ def test_a_workstation_runs_several_at_a_time(tmp_path, tiny_root):
 def test_a_sweep_is_resumed_by_its_own_key(monkeypatch, tmp_path, capsys):
     monkeypatch.chdir(tmp_path)
     assert run_train(monkeypatch, "-m", "experiment=scratch_demo", "seed=1,2", "resume=auto") == 2
-    assert "a sweep goes on with sweep.resume=true" in capsys.readouterr().err
+    assert "sweep.resume=true continues a sweep" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
 
 

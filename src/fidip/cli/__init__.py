@@ -1,7 +1,7 @@
 """The command line: ``fidip X key=value`` is ``python -m fidip.X key=value``.
 
-Every command is a Hydra application made by ``command``. What a user can get wrong ends in one
-line on stderr and exit status 2; ``FIDIP_TRACEBACK=1`` shows where it came from.
+Every command is a Hydra application made by ``command``. Errors that the user can fix end in one
+line on stderr and exit status 2; ``FIDIP_TRACEBACK=1`` prints their traceback.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import hydra
 from omegaconf import DictConfig
 
 from fidip.cli.arguments import check_command_line, trusted
+from fidip.cli.commands import SCHEMAS
 from fidip.cli.components import trusting
 from fidip.cli.config_validation import did_you_mean
 from fidip.cli.help import help_of, summaries
@@ -39,18 +40,18 @@ FORMER_NAMES = {"import": "convert"}
 
 
 HARMLESS = (
-    "Experiment logs directory .* exists and is not empty",  # it holds our config.yaml
-    ".*treespec, LeafSpec.*",  # Lightning 2.6 against the newest torch
+    "Experiment logs directory .* exists and is not empty",  # config.yaml is in it
+    ".*treespec, LeafSpec.*",  # Lightning 2.6 with the newest torch
     "Checkpoint directory .* exists and is not empty",
     "Total length of `list` across ranks is zero",  # there is no validation split
-    "The `srun` command is available on your system but is not used",  # a run by hand there
-    "You're resuming from a checkpoint that ended before the epoch",  # our samplers know where
+    "The `srun` command is available on your system but is not used",  # a run without srun
+    "You're resuming from a checkpoint that ended before the epoch",  # the samplers continue
     "You defined a `validation_step` but have no `val_dataloader`",
 )
 
 
 def main() -> None:
-    """Run the command named first on the command line as a module of its own."""
+    """Run the command that the first word on the command line names."""
     arguments = sys.argv[1:]
     if not arguments or arguments[0] in HELP_FLAGS:
         print(_usage())
@@ -82,7 +83,11 @@ def _usage() -> str:
 
 
 def command(config_name: str) -> Callable[[Callable[[DictConfig], Any]], Callable[[], None]]:
-    """Make a function of a config a command that composes ``conf/<config_name>.yaml``."""
+    """Return a decorator that makes a command of a function.
+
+    Args:
+        config_name: name of the command; ``conf/<config_name>.yaml`` is composed for the function.
+    """
 
     def decorate(task: Callable[[DictConfig], Any]) -> Callable[[], None]:
         @functools.wraps(task)
@@ -90,7 +95,7 @@ def command(config_name: str) -> Callable[[Callable[[DictConfig], Any]], Callabl
             for message in HARMLESS:
                 warnings.filterwarnings("ignore", message=message)
             with user_errors(), trusting(trusted(config)), keys_for_arguments(config):
-                return task(config)
+                return task(SCHEMAS[config_name].used(config))
 
         application = hydra.main(
             config_path=str(config_dir()), config_name=config_name, version_base="1.3"
@@ -98,7 +103,7 @@ def command(config_name: str) -> Callable[[Callable[[DictConfig], Any]], Callabl
 
         @functools.wraps(task)
         def entry() -> None:
-            os.environ["HYDRA_FULL_ERROR"] = "1"  # let errors through to us
+            os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra raises errors instead of printing them
             check_arguments(config_name)
             try:
                 with user_errors():

@@ -1,6 +1,6 @@
-"""The command line before Hydra sees it: quoted, composed and checked in well under a second.
+"""Checks the command line before Hydra reads it, in less than a second.
 
-Every problem comes out in one message. Nothing here imports PyTorch.
+One message lists all problems. Nothing here imports PyTorch.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import Annotated, Any, get_args, get_origin
 
-from hydra._internal.utils import get_args_parser
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override, ValueType
 from hydra.errors import HydraException
@@ -22,16 +21,17 @@ from fidip.cli.components import one_of, trusting
 from fidip.cli.composition import compose
 from fidip.cli.config_validation import did_you_mean, find_problems, resolve, show
 from fidip.cli.fields import QUOTED
+from fidip.cli.hydra_internals import get_args_parser
 from fidip.core.errors import ConfigError
 from fidip.io.former_names import current_word
 
 HYDRA_GROUPS = frozenset({"hydra.launcher", "hydra.sweeper"})
-"""Keys of Hydra's that hold a component and take any value."""
+"""Keys of Hydra that hold a component, and that Hydra would replace by any value."""
 HYDRA_PATHS = frozenset({"hydra.run.dir", "hydra.sweep.dir", "hydra.sweep.subdir"})
 SETS_KEY = re.compile(r"[+~]{0,2}(hydra/)?[\w.@]+=|~")
-"""The beginning of a word that sets a key, which a pattern such as ``outputs/lr=0.1/*`` is not."""
+"""The beginning of a word that sets a key, unlike a pattern such as ``outputs/lr=0.1/*``."""
 PLACES = {"augment": "augment@data.augment", "loss": "loss@task.loss"}
-"""Groups of parts of a component, as Hydra needs them to be written."""
+"""Groups that fill a part of a component: the name that users type, and the name in Hydra."""
 KEY = re.compile(r"(?P<mark>\+\+|\+|~)?(?P<key>[^=]*)=(?P<value>.*)", re.DOTALL)
 
 
@@ -42,7 +42,7 @@ def check_command_line(command: str) -> None:
         command: name of the command, such as ``train``.
 
     Raises:
-        ConfigError: names every argument that is wrong.
+        ConfigError: arguments are wrong; the message names all of them.
     """
     flags, words = split_flags(sys.argv[1:])
     schema = SCHEMAS[command]
@@ -69,28 +69,34 @@ def check_command_line(command: str) -> None:
 
 
 def problems_of(command: str, config: DictConfig) -> list[str]:
-    """Say what is wrong with the values of a command's configuration."""
+    """Return a sentence about each wrong value of a command's configuration."""
     with trusting(trusted(config)):
         return find_problems(SCHEMAS[command], config)
 
 
 def missing(schema: type[Command], config: DictConfig) -> list[str]:
-    """Say which keys the command cannot do without are not set."""
+    """Return a sentence about each required key that is not set."""
     absent = resolve(config).missing
     return [f"{key} is not set: {give}" for key, give in schema.needs.items() if key in absent]
 
 
 def trusted(config: DictConfig) -> list[str]:
-    """The targets that the command line allows beside fidip's own."""
+    """Return the targets outside fidip that the command line allows."""
     names = OmegaConf.select(config, "allow_targets") or []
     return [str(name) for name in names]
 
 
 def split_flags(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Separate Hydra's options, with their values, from ``key=value`` words.
+    """Separate Hydra's options and their values from ``key=value`` words.
+
+    Args:
+        arguments: the words after the name of the command.
+
+    Returns:
+        The options, and the other words.
 
     Raises:
-        ConfigError: there is no such option.
+        ConfigError: an option does not exist.
     """
     parser = get_args_parser()
 
@@ -124,7 +130,16 @@ def _renamed(word: str) -> str:
 def read_words(
     words: Sequence[str], schema: type[Command], multirun: bool
 ) -> tuple[list[str], list[str]]:
-    """Quote the values that are text; return what is wrong, and the words that are not."""
+    """Quote the values that are text, and find words that cannot be used.
+
+    Args:
+        words: ``key=value`` words, as they were typed.
+        schema: of the command.
+        multirun: whether a value may be a list of values for a sweep.
+
+    Returns:
+        A sentence about each bad word, and the other words in Hydra's grammar.
+    """
     problems, overrides = [], []
     texts = text_keys(schema)
     parser = OverridesParser.create()
@@ -153,7 +168,7 @@ def read_words(
             problems.append(
                 f"""{word}: several values{several} one value with commas in it: '{key}="..."'"""
             )
-        elif schema.inherits and not _is_used(override, schema):
+        elif not _is_used(override, schema):
             problems.append(
                 f"{override.key_or_group}: unknown key{did_you_mean(_root(override), _own(schema))}"
             )
@@ -163,7 +178,7 @@ def read_words(
 
 
 def _bad_word(word: str, match: re.Match[str] | None, schema: type[Command]) -> str | None:
-    """What is wrong with a word before its value is read; ``match`` is of ``KEY``."""
+    """Return what is wrong with a word before its value is parsed; ``match`` is of ``KEY``."""
     if match is None:
         return None if word.startswith("~") else _not_a_setting(word, schema)
     key, value = match["key"], match["value"]
@@ -177,12 +192,17 @@ def _bad_word(word: str, match: re.Match[str] | None, schema: type[Command]) -> 
 
 
 def quote(value: str, multirun: bool = False) -> str:
-    """Return a text as Hydra's grammar needs it: in quotes, unless it means itself without.
+    """Return a text in Hydra's grammar: in quotes if it would mean something else without.
 
-    What is in quotes already, ``null``, interpolations and, for a sweep, lists stay.
+    Quoted text, ``null``, interpolations and, in a sweep, lists are not changed.
 
-    >>> quote("data/demo"), quote("my baby (1), 2.mp4"), quote("007")
-    ('data/demo', "'my baby (1), 2.mp4'", '007')
+    Args:
+        value: the text, as it was typed.
+        multirun: whether it may be a list of values for a sweep.
+
+    Example:
+        >>> quote("data/demo"), quote("my baby (1), 2.mp4"), quote("007")
+        ('data/demo', "'my baby (1), 2.mp4'", '007')
     """
     if value.lower() in ("null", "???", "") or "${" in value or re.fullmatch(r"(['\"]).*\1", value):
         return value
@@ -204,7 +224,7 @@ def _means_itself(value: str) -> bool:
 
 
 def text_keys(schema: type[BaseModel], prefix: str = "") -> frozenset[str]:
-    """Dotted keys of a schema whose values are text."""
+    """Return the dotted keys of a schema that hold text."""
     return frozenset(_text_keys(schema, prefix))
 
 
@@ -224,7 +244,7 @@ def _text_keys(schema: type[BaseModel], prefix: str) -> Iterator[str]:
 
 
 def _parts(annotation: Any, metadata: Sequence[Any]) -> Iterator[Any]:
-    """A field's annotation taken apart, but not the elements of lists."""
+    """Yield the parts of a field's annotation, except the elements of lists."""
     yield from metadata
     if get_origin(annotation) is Annotated:
         inner, *marks = get_args(annotation)
@@ -239,13 +259,14 @@ def _parts(annotation: Any, metadata: Sequence[Any]) -> Iterator[Any]:
 
 
 def variants(overrides: Sequence[str]) -> list[list[str]]:
-    """Return overrides in which every value of a sweep's lists comes once.
+    """Return lists of overrides that together contain every value of a sweep.
 
-    The first have the first value of each list, every other differs from it in one value. Ranges of a
-    search are left out.
+    The first has the first value of each key; each other one differs from it in one value. Ranges
+    of a search are left out.
 
-    >>> variants(["seed=0,1,2", "net=demo"])
-    [['seed=0', 'net=demo'], ['seed=1', 'net=demo'], ['seed=2', 'net=demo']]
+    Example:
+        >>> variants(["seed=0,1,2", "net=demo"])
+        [['seed=0', 'net=demo'], ['seed=1', 'net=demo'], ['seed=2', 'net=demo']]
     """
     parser, choices = OverridesParser.create(), []
     for word in overrides:
@@ -276,7 +297,8 @@ def _unreadable(word: str) -> str:
     if not value:
         return f"{show(word)}: expected KEY=VALUE"
     quoted = value.replace("'", r"\'")
-    return f"""{show(word)}: the value cannot be read; put it into quotes twice: {key}="'{show(quoted)}'\""""
+    remedy = f"""put it into quotes twice: {key}="'{show(quoted)}'\""""
+    return f"{show(word)}: the value cannot be read; {remedy}"
 
 
 def _root(override: Override) -> str:
@@ -284,9 +306,10 @@ def _root(override: Override) -> str:
 
 
 def _own(schema: type[Command]) -> list[str]:
-    """Keys and groups that the command line may set."""
+    """Return the keys and groups that the command line may set."""
     return [*schema.model_fields, *schema.groups]
 
 
 def _is_used(override: Override, schema: type[Command]) -> bool:
-    return _root(override) in {*_own(schema), "hydra"}
+    """Whether a command may use what is set; for fidip train, users may add groups."""
+    return schema.sweeps or _root(override) in {*_own(schema), "hydra"}

@@ -1,10 +1,11 @@
-"""The keys of every command, with types and ranges; ``fidip.cli.config_validation`` applies them."""
+"""Schemas of the commands: their keys with types and ranges."""
 
 from __future__ import annotations
 
 from typing import Annotated, Any, ClassVar, Literal
 
 from annotated_types import Len
+from omegaconf import DictConfig, OmegaConf
 from pydantic import ConfigDict, Field
 
 from fidip.cli.components import (
@@ -56,9 +57,9 @@ class Command(Strict):
         main_key: the key that a lone word on the command line most likely belongs to.
         takes_word: whether a lone word is the value of ``main_key``.
         needs: keys without a default, and what to give.
-        groups: configuration groups that may be chosen, beside the fields.
-        inherits: whether more is composed than is used, for the sake of ``experiment=``; such keys
-            cannot be set on the command line.
+        groups: configuration groups that may be chosen, in addition to the fields.
+        inherits: whether an experiment may be named, of which only the fields are used.
+        refers: keys of an experiment that the fields refer to and users cannot set.
         sweeps: whether ``-m`` runs it several times.
     """
 
@@ -67,11 +68,22 @@ class Command(Strict):
     needs: ClassVar[dict[str, str]] = {}
     groups: ClassVar[frozenset[str]] = frozenset()
     inherits: ClassVar[bool] = False
+    refers: ClassVar[frozenset[str]] = frozenset()
     sweeps: ClassVar[bool] = False
+
+    @classmethod
+    def used(cls, config: DictConfig) -> DictConfig:
+        """Return the part of a composed configuration that the command uses."""
+        if not cls.inherits:
+            return config
+        keys = {*cls.model_fields, *cls.refers}
+        part = OmegaConf.masked_copy(config, [str(key) for key in config if key in keys])
+        OmegaConf.set_struct(part, True)
+        return part
 
 
 class _Inheriting(Command):
-    """A command that takes network and data from an experiment, and nothing else of it."""
+    """A command that takes network and data from an experiment, and nothing else."""
 
     model_config = ConfigDict(extra="ignore")
 
@@ -96,7 +108,7 @@ class _Sweep(Strict):
 
 
 class _Loggers(Strict):
-    """Loggers by name; others than these two are the user's own."""
+    """Loggers by name. Users may add others."""
 
     model_config = ConfigDict(extra="allow")
 
@@ -138,7 +150,7 @@ class Train(Command):
 
 
 class Saved(Strict):
-    """The parts of a run directory's ``config.yaml`` that are built again, if they are there."""
+    """The parts of a run directory's ``config.yaml`` that are built again, if it has them."""
 
     model_config = ConfigDict(extra="ignore")
 
@@ -158,6 +170,7 @@ class Saved(Strict):
 class Evaluate(_Inheriting):
     main_key = "ckpt"
     groups = frozenset({"experiment", "debug", "frozen"})
+    refers = frozenset({"group", "optimizer", "scheduler"})
 
     seed: Seed
     data: Annotated[Any, one_of(SyripDataModule)]
@@ -305,7 +318,7 @@ class _Clips(Strict):
 
 
 class _Preset(Strict):
-    """A preset may hold numbers of its own, which its splits refer to."""
+    """A preset. It may have numbers of its own that its splits refer to."""
 
     model_config = ConfigDict(extra="allow")
 

@@ -1,4 +1,4 @@
-"""Composing a command's configuration, and Hydra's complaints in our own words."""
+"""Composes the configuration of a command and explains Hydra's errors."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ from fidip.cli.config_validation import did_you_mean
 from fidip.io.paths import config_dir
 
 BASE = "base"
-"""Folder of files that others share and users do not choose."""
+"""Folder of files that other files include and users do not choose."""
 COMPOSING = (HydraException, OmegaConfBaseException, ValueError, AssertionError)
 """What Hydra raises for overrides that do not fit, such as ``net=true``."""
 
 
 def compose(command: str, overrides: Sequence[str]) -> tuple[DictConfig | None, list[str]]:
-    """Compose a command's configuration; overrides that do not fit are left out and reported.
+    """Compose a command's configuration without the overrides that do not fit, and report those.
 
     Args:
         command: name of the command.
         overrides: ``key=value`` words in Hydra's grammar.
 
     Returns:
-        The configuration, None where there is none, and a sentence about each bad override.
+        The configuration, or None if it cannot be composed, and a sentence about each bad override.
     """
     good, bad = list(overrides), []
     while True:
         try:
-            config = _compose(command, good)
+            config = composed(command, good)
             break
         except COMPOSING as error:
             message = " ".join(str(error).split())
@@ -54,29 +54,34 @@ def choice(group: str, name: str) -> DictConfig:
         group: folder below ``conf``.
         name: file in it, without its suffix.
     """
-    config = _compose(f"{group}/{name}", [])
+    config = composed(f"{group}/{name}", [])
     found = OmegaConf.select(config, group.replace("/", "."))
     assert isinstance(found, DictConfig)
     OmegaConf.set_struct(found, False)
     return found
 
 
-def _compose(command: str, overrides: list[str]) -> DictConfig:
+def composed(command: str, overrides: Sequence[str]) -> DictConfig:
+    """Return the configuration of a command, inside Hydra's application and outside.
+
+    Raises:
+        HydraException: an override does not fit; see ``COMPOSING`` for other errors.
+    """
     if GlobalHydra.instance().is_initialized():
-        return hydra.compose(command, overrides)
+        return hydra.compose(command, list(overrides))
     with hydra.initialize_config_dir(str(config_dir()), version_base="1.3"):
-        return hydra.compose(command, overrides)
+        return hydra.compose(command, list(overrides))
 
 
 def _culprit(command: str, overrides: Sequence[str], message: str) -> str | None:
-    """The override that a message is about: it names it, or goes away with it."""
+    """Return the override that a message names, or that causes the message."""
     for word in overrides:
         key, _, value = word.lstrip("+~").partition("=")
         if any(part in message for part in (word, f"'{key}'", f"'{key}/{value}'")):
             return word
     for word in overrides:
         try:
-            _compose(command, [other for other in overrides if other != word])
+            composed(command, [other for other in overrides if other != word])
         except COMPOSING:
             continue
         return word
@@ -88,8 +93,8 @@ def explain(message: str, config: DictConfig | None, word: str = "") -> str:
 
     Args:
         message: of Hydra or OmegaConf.
-        config: what could be composed, for the names of keys.
-        word: the override that the message is about.
+        config: what could be composed, for names of keys.
+        word: override that the message is about.
     """
     key = word.lstrip("+~").partition("=")[0]
     unknown = re.search(r"Could not override '([^'@]+)'", message)
@@ -116,7 +121,7 @@ def explain(message: str, config: DictConfig | None, word: str = "") -> str:
 
 
 def names(config: DictConfig | None) -> list[str]:
-    """Return the groups and, of a configuration, all keys."""
+    """Return the names of all groups and of all keys of a configuration."""
     groups = [path.name for path in config_dir().iterdir() if path.is_dir() and path.name != BASE]
     return [*groups, *_flatten(OmegaConf.to_container(config))] if config is not None else groups
 

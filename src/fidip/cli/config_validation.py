@@ -1,4 +1,4 @@
-"""Checks a composed configuration against its schema; every problem is one short sentence."""
+"""Checks a composed configuration against its schema and reports each problem in one sentence."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ WORDS = {
     "string_pattern_mismatch": "text that matches {pattern}",
     "union_tag_invalid": "a component of another kind here ({expected_tags})",
 }
-"""What pydantic's types of error mean was expected."""
+"""What was expected, for each of pydantic's types of error."""
 
 
 @dataclass
@@ -51,10 +51,10 @@ class Resolved:
     """A configuration as plain values.
 
     Attributes:
-        values: all values that there are.
-        references: keys that only repeat another key, ``a: ${b}``, with the name of that.
-        missing: keys without a value, or with an interpolation that has none yet.
-        broken: keys with an interpolation of themselves or of a key that does not exist.
+        values: all values.
+        references: keys that only repeat another key, ``a: ${b}``, with that key.
+        missing: keys without a value, or that refer to one without a value.
+        broken: keys that refer to themselves or to a key that does not exist.
     """
 
     values: dict[str, Any] = field(default_factory=dict)
@@ -73,14 +73,14 @@ NOT_ALLOWED = (
 def find_problems(schema: type[BaseModel], config: DictConfig) -> list[str]:
     """Return what is wrong with a composed configuration.
 
-    Keys without a value (``???``) are not reported: what they are for is known to the command.
+    Keys without a value (``???``) are not reported here, because the command can explain them.
 
     Args:
         schema: model of the configuration.
         config: the configuration; interpolations are resolved where they can be.
 
     Returns:
-        One sentence a problem: the key, its value and what was expected.
+        A sentence for each problem with the key, its value and what was expected.
     """
     resolved = resolve(config)
     found: dict[str, tuple[Any, list[str]]] = {}
@@ -90,27 +90,28 @@ def find_problems(schema: type[BaseModel], config: DictConfig) -> list[str]:
         if kind == "missing" and any(f"{key}.".startswith(f"{m}.") for m in resolved.missing):
             continue
         if kind == "finite_number" and _referred(key, resolved.references) in found:
-            continue  # what was expected there has been said
+            continue  # reported already
         about: tuple[Any, list[str]] = (_at(resolved.values, shown), [])
         _, expected = found.setdefault(_referred(key, resolved.references), about)
         if words not in expected:
             expected.append(words)
     broken = [
-        f"{key}: refers to itself or to a key that does not exist; expected the name of another key in ${{...}}"
+        f"{key}: refers to itself or to a key that does not exist; expected the name of another "
+        "key in ${...}"
         for key in sorted(resolved.broken)
     ]
     return [_sentence(key, value, expected) for key, (value, expected) in found.items()] + broken
 
 
 def resolve(config: DictConfig) -> Resolved:
-    """Return the plain values of a configuration; see ``Resolved``."""
+    """Return a configuration as plain values; see ``Resolved``."""
     out = Resolved()
     out.values = _plain(config, OmegaConf.to_container(config, resolve=False), (), out)
     return out
 
 
 def _plain(node: Any, raw: Any, path: Path, out: Resolved) -> Any:
-    """A node as plain values; ``raw`` is the same with interpolations as they are written."""
+    """Return a node as plain values; ``raw`` is the node with unresolved interpolations."""
     if not isinstance(node, (DictConfig, ListConfig)):
         return node
     is_dict = isinstance(node, DictConfig)
@@ -138,7 +139,7 @@ def _plain(node: Any, raw: Any, path: Path, out: Resolved) -> Any:
 
 
 def _whole_list(values: Any, path: Path) -> Path:
-    """The path of the list where ``path`` is of a plain value in one."""
+    """Return the path of the list that a plain value is in, or the value's own path."""
     in_list = path and isinstance(path[-1], int) and not isinstance(_at(values, path), dict)
     return path[:-1] if in_list else path
 
@@ -150,7 +151,7 @@ def _at(values: Any, path: Path) -> Any:
 
 
 def _errors(schema: type[BaseModel], values: Mapping[str, Any]) -> Iterator[tuple[Path, str, str]]:
-    """Path, type of error, and what was expected, of every error."""
+    """Yield the path, the type and the expectation of every error."""
     try:
         schema.model_validate(values)
     except ValidationError as errors:
@@ -160,7 +161,7 @@ def _errors(schema: type[BaseModel], values: Mapping[str, Any]) -> Iterator[tupl
 
 
 def _real_path(location: Path, values: Any, kind: str) -> tuple[Path, Any]:
-    """The keys of a location without pydantic's names of union members, and the last mapping."""
+    """Return a location without pydantic's names of union members, and the last mapping in it."""
     path: list[str | int] = []
     node = values
     for number, step in enumerate(location):
@@ -194,7 +195,7 @@ def _expected(error: Mapping[str, Any], path: Path, parent: Any) -> str:
 
 
 def _keys_beside(node: Any) -> list[str]:
-    """Keys that the mapping may have: those of its component, or those that it has."""
+    """Return the keys of a mapping's component, or those that the mapping has."""
     schema = schema_of(node.get("_target_")) if isinstance(node, dict) else None
     if schema is not None:
         return [name for name, field in schema.model_fields.items() if field.alias is None]
@@ -202,7 +203,7 @@ def _keys_beside(node: Any) -> list[str]:
 
 
 def _referred(key: str, references: Mapping[str, str]) -> str:
-    """The key that a key below a reference stands for."""
+    """Return the key that a key below a reference stands for."""
     parts = key.split(".")
     for length in range(len(parts), 0, -1):
         target = references.get(".".join(parts[:length]))
@@ -221,7 +222,7 @@ def _sentence(key: str, value: Any, expected: Sequence[str]) -> str:
 
 
 def _unfit(node: Any, path: Path = ()) -> Iterator[tuple[Path, str, str]]:
-    """Errors that schemas of open components let through: numbers that are none, and targets."""
+    """Yield errors that schemas of open components do not find: NaN, infinity, and targets."""
     if isinstance(node, dict):
         if "_target_" in node and not is_allowed(node["_target_"]):
             yield (*path, "_target_"), "target", NOT_ALLOWED
@@ -235,12 +236,12 @@ def _unfit(node: Any, path: Path = ()) -> Iterator[tuple[Path, str, str]]:
 
 
 def dotted(path: Path) -> str:
-    """The key as it is typed: ``data.root``, ``rotations.0``."""
+    """Return a path as it is typed, such as ``data.root`` or ``rotations.0``."""
     return ".".join(map(str, path))
 
 
 def show(value: Any) -> str:
-    """A value as it is typed, shortened."""
+    """Return a value as it is typed, shortened."""
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]
     text = str(value) if not isinstance(value, str) else repr(value)[1:-1]
@@ -248,6 +249,11 @@ def show(value: Any) -> str:
 
 
 def did_you_mean(name: str, candidates: Sequence[str]) -> str:
-    """Return a half sentence with the nearest candidate, or nothing."""
+    """Return the end of a sentence that suggests the nearest candidate, or an empty text.
+
+    Example:
+        >>> did_you_mean("trian", ["train", "check"])
+        ", did you mean 'train'?"
+    """
     near = difflib.get_close_matches(name, candidates, n=1, cutoff=0.6)
     return f", did you mean '{near[0]}'?" if near else ""

@@ -17,7 +17,7 @@ from fidip.core import ranges
 
 
 class Strict(BaseModel):
-    """Base of all schemas: unknown keys are errors, nothing is converted."""
+    """Base of all schemas. Unknown keys are errors and no value is converted."""
 
     model_config = ConfigDict(
         extra="forbid", strict=True, allow_inf_nan=False, protected_namespaces=()
@@ -31,7 +31,7 @@ class _Quoted:
 QUOTED = _Quoted()
 
 LONGEST_NAME, LONGEST_PATH = 255, 4095
-"""Bytes that file systems take."""
+"""Limits of file systems in bytes."""
 NAME_RULE = "a plain name: letters, digits, spaces and any of ._+-=,()@, and not a path"
 
 
@@ -42,7 +42,7 @@ def _name(value: str) -> str:
 
 
 def _text(value: Any) -> str:
-    """Pydantic's own ``str`` refuses names of files that are not UTF-8."""
+    """Accept text, also names of files that are not UTF-8, which pydantic's ``str`` refuses."""
     if not isinstance(value, str):
         raise ValueError("expected text")
     if not value.strip():
@@ -86,13 +86,13 @@ def _device(value: str) -> str:
 
 
 Text = Annotated[str, PlainValidator(_text), QUOTED]
-"""A path, pattern or other text that is not empty."""
+"""A path, pattern or other non-empty text."""
 InputFile = Annotated[Text, AfterValidator(_file)]
 """A file to read."""
 InputFolder = Annotated[Text, AfterValidator(_folder)]
 """A folder to read from."""
 Name = Annotated[str, AfterValidator(_name), QUOTED]
-"""A name that becomes a file or folder name: it cannot leave its folder."""
+"""A name of a file or folder to make; it cannot point outside of its folder."""
 Device = Annotated[str, AfterValidator(_device)]
 
 Count = ranges.Count
@@ -117,7 +117,7 @@ Bins = Annotated[list[Annotated[int, Ge(8), Le(8192)]], Len(2, 2)]
 Channels = Annotated[int, Ge(1), Le(4096)]
 Kernel = Annotated[int, Ge(3), Le(255), AfterValidator(_odd)]
 Statistics = Annotated[list[float], Len(3, 3)]
-"""One number for each of R, G and B."""
+"""A number for each of R, G and B."""
 Range = Annotated[list[float], Len(2, 2), AfterValidator(_ascending)]
 PositiveRange = Annotated[list[PositiveFloat], Len(2, 2), AfterValidator(_ascending)]
 FractionRange = Annotated[list[Fraction], Len(2, 2), AfterValidator(_ascending)]

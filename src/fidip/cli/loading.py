@@ -6,11 +6,9 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from hydra import compose, initialize_config_dir
-from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig, OmegaConf
 
-from fidip.cli import instantiate
+from fidip.cli import composition, instantiate
 from fidip.cli.commands import Saved
 from fidip.cli.config_validation import find_problems
 from fidip.codecs.base import Codec
@@ -18,7 +16,6 @@ from fidip.core.errors import CheckpointError, ConfigError, DiskError, RunError
 from fidip.inference import Predictor
 from fidip.inference.devices import torch_device
 from fidip.inference.runtime import OnnxRuntime, make_runtime
-from fidip.io.paths import config_dir
 from fidip.io.run_directory import RunDirectory
 from fidip.io.yaml import to_yaml
 from fidip.nn import PoseNet
@@ -27,9 +24,9 @@ from fidip.nn.weights.checkpoint_files import Weights, fill, read_weights
 from fidip.nn.weights.model_zoo import BUNDLED, ONNX, ZOO, Entry, entries, entry_of, fetch
 
 NEEDED = ("data", "net", "codec", "task")
-"""Parts of a run's configuration that have no default."""
+"""Parts of a run's configuration without a default."""
 FAST, ACCURATE = "zoo:fast", "zoo:accurate"
-"""What predicts where no weights are named; see ``default_ckpt``."""
+"""The weights that predict by default; see ``default_ckpt``."""
 
 
 def load_predictor(
@@ -67,10 +64,10 @@ def load_predictor(
 
 
 def onnx_file(ckpt: str) -> Path | None:
-    """Return the ONNX file that ``ckpt`` names; None of other weights.
+    """Return the ONNX file that ``ckpt`` names, or None if it names other weights.
 
     Raises:
-        CheckpointError: it is one of the zoo that is not on this computer.
+        CheckpointError: it is a file of the zoo that cannot be downloaded.
     """
     known = zoo_entry(ckpt)
     if known is not None and known.is_onnx:
@@ -79,15 +76,15 @@ def onnx_file(ckpt: str) -> Path | None:
 
 
 def default_ckpt(has_video: bool = False, device: str | None = None) -> str:
-    """Return the weights to use where none are named, and print why.
+    """Return the weights to use if none are named, and print why.
 
-    ``ACCURATE`` with a GPU and for photographs; ``FAST`` for videos on a CPU, where ``ACCURATE``
-    computes one or two frames a second, and where ``ACCURATE`` is not on this computer and cannot
-    be downloaded.
+    They are ``ACCURATE`` with a GPU and for photographs. They are ``FAST`` for videos on a CPU, on
+    which ``ACCURATE`` processes one or two frames per second, and if ``ACCURATE`` cannot be
+    downloaded.
 
     Args:
         has_video: whether a video or a camera is among the inputs.
-        device: ``cpu`` or ``cuda``; None for a GPU if there is one, else the CPU.
+        device: ``cpu`` or ``cuda``; None for a GPU if there is one.
     """
     if has_video and torch_device(device).type == "cpu":
         reason = f"videos on a CPU use {FAST} by default"
@@ -104,7 +101,7 @@ def default_ckpt(has_video: bool = False, device: str | None = None) -> str:
 
 
 def load_net(ckpt: str, config: DictConfig | None = None) -> tuple[PoseNet, Codec]:
-    """The network that a checkpoint is of, filled, and its codec; see ``load_predictor``."""
+    """Return the network of a checkpoint with its weights, and its codec."""
     run = RunDirectory(Path(ckpt))
     weights = read_weights(run.weights() if run.config.is_file() else ckpt)
     trained = settings_of(ckpt, weights, config)
@@ -119,10 +116,10 @@ def load_net(ckpt: str, config: DictConfig | None = None) -> tuple[PoseNet, Code
 
 
 def settings_of(ckpt: str, weights: Weights, config: DictConfig | None = None) -> DictConfig:
-    """The configuration with the network and the codec that ``ckpt`` is of.
+    """Return the configuration with the network and the codec of a checkpoint.
 
     Raises:
-        ConfigError: it lies in no run folder, is not known, and no experiment is named.
+        ConfigError: it lies in no run directory, is not known, and no experiment is named.
     """
     run = RunDirectory.of_checkpoint(ckpt)
     if run is not None:
@@ -133,7 +130,7 @@ def settings_of(ckpt: str, weights: Weights, config: DictConfig | None = None) -
     if known is not None:
         return composed(known.choices)
     raise ConfigError(
-        f"ckpt={ckpt} lies in no run folder; say with experiment=NAME which net and codec it is of"
+        f"ckpt={ckpt} lies in no run directory; give its net and codec with experiment=NAME"
     )
 
 
@@ -142,15 +139,15 @@ def saved_config(
     parts: Sequence[str] = tuple(Saved.model_fields),
     overrides: Sequence[str] = (),
 ) -> DictConfig:
-    """Return the configuration of a run, which may be of unknown origin.
+    """Return the configuration of a run, which may come from an unknown source.
 
     Args:
         run: the run.
-        parts: what the caller builds of it; other parts are not checked.
-        overrides: dotted ``a.b=value`` that are merged on top.
+        parts: the parts that the caller builds; others are not checked.
+        overrides: settings ``a.b=value`` that replace those of the run.
 
     Raises:
-        RunError: it cannot be read, has values that do not fit, or names targets that are not allowed.
+        RunError: it cannot be read, has wrong values, or names targets that are not allowed.
     """
     settings = run.read_config()
     if "${" in to_yaml(settings):
@@ -173,7 +170,7 @@ def saved_config(
 
 
 def written_to(config: DictConfig) -> Iterator[tuple[str, str]]:
-    """Keys and values of the folders that a resumed run writes to."""
+    """Yield the keys and values of the folders that a resumed run writes to."""
     for group, name in (("callbacks", "folder"), ("logger", "save_dir")):
         for part, settings in (config.get(group) or {}).items():
             if isinstance(settings, DictConfig) and name in settings:
@@ -181,7 +178,7 @@ def written_to(config: DictConfig) -> Iterator[tuple[str, str]]:
 
 
 def zoo_entry(ckpt: str) -> Entry | None:
-    """What the zoo knows of ``zoo:NAME`` or ``bundled:NAME``; None of anything else."""
+    """Return the zoo's entry of ``zoo:NAME`` or ``bundled:NAME``, or None for other weights."""
     if ckpt.startswith(ZOO):
         return entry_of(ckpt)
     same = ckpt.replace("_", "-")  # in names of bundled weights
@@ -190,15 +187,12 @@ def zoo_entry(ckpt: str) -> Entry | None:
 
 
 def entry_of_net(weights: Weights) -> Entry | None:
-    """An entry of the same net and codec as a ViTPose or MoveNet file: they determine the codec."""
+    """Return an entry with the net of a ViTPose or MoveNet file, because these have one codec."""
     net = net_of(weights.tensors) or ""
     of_net = (entry for entry in entries().values() if entry.net == net)
     return next(of_net, None) if net.startswith(("vitpose", "movenet")) else None
 
 
 def composed(overrides: Sequence[str]) -> DictConfig:
-    """The configuration of a training run, inside Hydra's application and outside."""
-    if GlobalHydra.instance().is_initialized():
-        return compose("train", list(overrides))
-    with initialize_config_dir(str(config_dir()), version_base="1.3"):
-        return compose("train", list(overrides))
+    """Return the configuration of a training run."""
+    return composition.composed("train", overrides)

@@ -1,4 +1,4 @@
-"""Errors that the user can fix, as one line on stderr and exit status 2."""
+"""Prints errors that the user can fix as one line on stderr, with exit status 2."""
 
 from __future__ import annotations
 
@@ -16,18 +16,22 @@ from fidip.cli import composition
 from fidip.core.errors import FidipError
 
 FROM_WORKER = re.compile(r"Caught \w+ in .*\n(?:[\w.]+\.)?\w*Error: (?P<message>.*)", re.DOTALL)
-"""How PyTorch sends the error of a loader's process: its traceback, then the error itself."""
+"""An error of a loader's process as PyTorch raises it: a traceback, then the message."""
 
 
 @contextmanager
 def user_errors() -> Iterator[None]:
-    """Turn errors that the user can fix into one line on stderr and exit status 2."""
+    """Turn errors that the user can fix into one line on stderr and exit status 2.
+
+    Raises:
+        SystemExit: with status 2 after such an error, with status 130 after Ctrl-C.
+    """
     try:
         yield
     except KeyboardInterrupt:
         raise SystemExit(130) from None
     except SystemExit as exit_:
-        # Lightning ends an interrupted run by itself, with status 1.
+        # Lightning ends an interrupted run with status 1.
         if isinstance(exit_.__context__, KeyboardInterrupt):
             raise SystemExit(130) from None
         raise
@@ -42,21 +46,29 @@ def user_errors() -> Iterator[None]:
 
 
 def explain(error: BaseException) -> str | None:
-    """Return the line to print for an error that the user can fix; None for any other."""
+    """Return the line to print for an error that the user can fix, or None for other errors."""
     for cause in _causes(error):
         if isinstance(cause, FidipError):
             return _visible(_without_traceback(str(cause)))
     message = " ".join(str(error).split())
     if isinstance(error, (HydraException, OmegaConfBaseException)):
         return composition.explain(message, None)
-    # By name: importing PyTorch or Lightning takes seconds.
-    if type(error).__name__ == "MisconfigurationException":
+    if _is_of(error, "lightning_fabric.utilities.exceptions", "MisconfigurationException"):
         return message
-    if type(error).__name__ == "OutOfMemoryError":
+    if _is_of(error, "torch", "OutOfMemoryError"):
         return (
             f"{message}; lower data.batch_size or codec.input_wh, or use trainer.precision=16-mixed"
         )
     return None
+
+
+def _is_of(error: BaseException, module: str, name: str) -> bool:
+    """Whether an error is of a class of a module that takes seconds to import.
+
+    A module that was not imported has raised nothing.
+    """
+    kind = getattr(sys.modules.get(module), name, None)
+    return kind is not None and isinstance(error, kind)
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:
@@ -66,11 +78,11 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
 
 
 def _without_traceback(message: str) -> str:
-    """The message of an error in a loader's process without the traceback that comes before it."""
+    """Return the message of an error in a loader's process without its traceback."""
     sent = FROM_WORKER.match(message)
     return sent["message"].strip() if sent else message
 
 
 def _visible(message: str) -> str:
-    """Control characters, which names of files may hold, as escapes; so it stays one line."""
+    """Escape control characters, which names of files may hold, so that the message is one line."""
     return re.sub(r"[\x00-\x1f\x7f]", lambda c: repr(c[0])[1:-1], message)

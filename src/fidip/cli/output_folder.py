@@ -1,6 +1,6 @@
-"""Hydra's output folder: checked before it is made, and removed again where a command leaves it empty.
+"""Checks Hydra's output folder before it is made, and removes it if a command leaves it empty.
 
-Hydra would make it after this, with all of its parents, and end with a traceback where it cannot.
+Hydra would make the folder and its parents later, and end with a traceback if that fails.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ _new: list[Path] = []
 
 
 class OutputFolder(Callback):
-    """Hydra callback that remembers which folders are new.
+    """Hydra callback that makes the output folder and remembers which folders are new.
 
-    An output folder that cannot be made ends the command with one line. Hydra would only print a
-    warning about an error in a callback, so the command is ended here.
+    If the folder cannot be made, the command ends with one line. The callback itself exits,
+    because Hydra would only print a warning about an error in a callback.
 
     Args:
-        setting: the key that names the folder, for the message.
+        setting: key that names the folder, for messages.
     """
 
     def __init__(self, setting: str = "hydra.run.dir") -> None:
@@ -42,6 +42,6 @@ class OutputFolder(Callback):
 
 
 def remove_new_empty_folders() -> None:
-    """Remove the folders that Hydra made for this command, as far as nothing is in them."""
+    """Remove the folders that were made for this command and are empty."""
     remove_empty(_new)
     _new.clear()

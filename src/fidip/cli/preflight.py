@@ -1,4 +1,4 @@
-"""What the configuration of a training run must have. Imports nothing heavy."""
+"""Checks the configuration of a training run before anything is loaded. Does not import PyTorch."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ OWNED_BY_TASK = (
 )
 """Settings of the trainer that ``AdaptationTask`` replaces: key, value that is off, and its own key."""
 SCHEMES = ("zoo:", "bundled:")
-"""What ``ckpt=`` starts with where it names no file."""
+"""Beginnings of a ``ckpt`` that is not a file."""
 
 
 def check(config: DictConfig) -> None:
-    """Report everything that is missing at once.
+    """Check that a run can start, and report all problems at once.
 
     Raises:
         ConfigError: settings have no value.
@@ -55,7 +55,7 @@ def check(config: DictConfig) -> None:
 
 
 def absent_data(config: DictConfig) -> list[str]:
-    """What to say of a dataset that is not there."""
+    """Return a sentence about a dataset that does not exist, in a list."""
     root = OmegaConf.select(config, "data.root", throw_on_missing=False)
     if root is None or (Path(root) / "annotations").is_dir():
         return []
@@ -66,7 +66,7 @@ def absent_data(config: DictConfig) -> list[str]:
 
 
 def absent_weights(config: DictConfig) -> list[str]:
-    """What to say of weights that are not there."""
+    """Return a sentence about weights that do not exist, in a list."""
     ckpt = OmegaConf.select(config, "ckpt", throw_on_missing=False)
     if ckpt is None or str(ckpt).startswith(SCHEMES) or Path(str(ckpt)).exists():
         return []
@@ -78,25 +78,25 @@ def check_job(config: DictConfig, are_files_here: bool) -> None:
 
     Args:
         config: of the job.
-        are_files_here: whether it will see the files of this machine; then the dataset and the
-            weights must be there.
+        are_files_here: whether the job runs on this machine, so that the dataset and the weights
+            must exist now.
 
     Raises:
         ConfigError: the job would fail.
     """
     resume = OmegaConf.select(config, "resume", throw_on_missing=False)
     if resume is not None:
-        raise ConfigError(f"resume={resume} is for one run; a sweep goes on with sweep.resume=true")
+        raise ConfigError(f"resume={resume} is for one run; sweep.resume=true continues a sweep")
     check(config)
     if are_files_here:
         check_files(config)
 
 
 def check_files(config: DictConfig) -> None:
-    """Check that the dataset and the weights are there; they are not opened.
+    """Check that the dataset and the weights exist, without opening them.
 
     Raises:
-        ConfigError: one of them is not there.
+        ConfigError: one of them does not exist.
     """
     absent = [*absent_data(config), *absent_weights(config)]
     if absent:
@@ -104,10 +104,10 @@ def check_files(config: DictConfig) -> None:
 
 
 def check_one_run(config: DictConfig) -> None:
-    """Refuse settings of sweeps where one run was asked for.
+    """Refuse settings of sweeps in a command without ``-m``.
 
     Raises:
-        ConfigError: the command line lacks ``-m``.
+        ConfigError: there are such settings.
     """
     hydra = HydraConfig.get()
     if hydra.mode == RunMode.MULTIRUN:
@@ -124,11 +124,11 @@ def check_one_run(config: DictConfig) -> None:
 
 
 def require_some(problems: Sequence[str | None], labels: Sequence[str]) -> None:
-    """End a sweep of which no job can start; print what is wrong with some of its jobs.
+    """Print the problems of a sweep's jobs, and end a sweep in which no job can start.
 
     Args:
-        problems: of each job; None where there is none.
-        labels: the settings of each job, for the message.
+        problems: of each job; None if it can start.
+        labels: settings of each job, for the messages.
 
     Raises:
         ConfigError: all jobs have a problem.

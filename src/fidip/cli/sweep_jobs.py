@@ -1,8 +1,8 @@
-"""The runs of a sweep: which there are, how each of them stands, and which are still to do.
+"""The runs of a sweep and their states.
 
-Every job has its run folder before it starts, with ``job.json`` in it. A run with ``results.json``
-is finished, one with ``failed.json`` failed, one with ``pruned.json`` was ended by a search; one with
-none of them waits, runs, or was cancelled.
+Every job has a run directory with ``job.json`` before it starts. A run with ``results.json`` is
+finished, a run with ``failed.json`` failed, and a run with ``pruned.json`` was ended by a search. A
+run with none of them waits, runs, or was cancelled.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ class Job:
     """One run of a sweep.
 
     Attributes:
-        run: its folder.
-        overrides: what it sets, as on the command line.
+        run: its run directory.
+        overrides: its settings, as on the command line.
     """
 
     run: RunDirectory
@@ -42,12 +42,12 @@ class Job:
 
     @property
     def key(self) -> list[str]:
-        """What makes it this run and no other: its settings, in any order."""
+        """The sorted settings, which identify the job."""
         return sorted(o for o in self.overrides if o.split("=")[0].split(".")[0] != "sweep")
 
     @property
     def state(self) -> str:
-        """``finished``, ``pruned``, ``failed``, or ``unfinished``: waits, runs, or was cancelled."""
+        """``finished``, ``pruned``, ``failed``, or ``unfinished``: waits, runs or was cancelled."""
         if self.run.results.is_file():
             return "finished"
         if self.run.pruned.is_file():
@@ -56,7 +56,7 @@ class Job:
 
     @property
     def reason(self) -> str:
-        """Why it failed or was pruned."""
+        """The reason why the run failed or was pruned."""
         file = {"failed": self.run.failed, "pruned": self.run.pruned}.get(self.state)
         if file is None:
             return ""
@@ -66,7 +66,11 @@ class Job:
             return f"unknown why: {error}"
 
     def require_own_folder(self) -> None:
-        """Raises RunError where the folder is of another job, as with a ``sweep.started=`` of before."""
+        """Check that the run directory does not belong to another job.
+
+        Raises:
+            RunError: it does, for example with the ``sweep.started=`` of an earlier sweep.
+        """
         if self.run.job.is_file() and _read_job(self.run.job).key != self.key:
             raise RunError(
                 f"{self.run.root}: belongs to another job; leave out sweep.started= and "
@@ -74,12 +78,12 @@ class Job:
             )
 
     def register(self) -> None:
-        """Make the folder, so that a job that never starts is known, too."""
+        """Make the run directory, so that a job that never starts is known."""
         write_json(self.run.job, {"overrides": list(self.overrides)})
 
 
 def earlier(job: Job, outputs: Path, name: str) -> Job | None:
-    """The last job of the same settings that an earlier sweep left below ``outputs/name``."""
+    """Return the last job with the same settings that an earlier sweep left in ``outputs/name``."""
     for file in sorted((outputs / name).glob("*/*/job.json"), reverse=True):
         found = _read_job(file)
         if found.key == job.key:
@@ -88,10 +92,10 @@ def earlier(job: Job, outputs: Path, name: str) -> Job | None:
 
 
 def _read_job(file: Path) -> Job:
-    """The job of a ``job.json``.
+    """Read a ``job.json``.
 
     Raises:
-        RunError: it is not one.
+        RunError: the file is malformed.
     """
     remedy = "remove this run, or start the sweep without sweep.resume=true"
     try:
@@ -104,17 +108,17 @@ def _read_job(file: Path) -> Job:
 
 
 def register(jobs: Sequence[Job], problems: Sequence[str | None]) -> list[Job]:
-    """Make the folders of jobs, so that those that never start are known, too.
+    """Make the run directories of jobs, so that jobs that never start are known.
 
     Args:
-        jobs: those to run.
-        problems: what is wrong with each; it is recorded as failed.
+        jobs: the jobs to run.
+        problems: of each job; None if it can start. Jobs with a problem are recorded as failed.
 
     Returns:
         The jobs that can start.
 
     Raises:
-        ConfigError: none can; no folder was made.
+        ConfigError: no job can start; no directory was made.
     """
     labels = [" ".join(settings) for settings in differing([job.key for job in jobs])]
     require_some(problems, labels)
@@ -126,10 +130,10 @@ def register(jobs: Sequence[Job], problems: Sequence[str | None]) -> list[Job]:
 
 
 def run_job(task: Callable[[DictConfig], Any], config: DictConfig) -> Any:
-    """Run ``task``, alone or as a job of a sweep, whose other jobs go on when it fails.
+    """Run ``task``, alone or as a job of a sweep. Other jobs continue if it fails.
 
     Returns:
-        The best validation AP of the run, where there is validation; what a search maximises.
+        The best validation AP of the run, which a search maximises; None without validation.
     """
     run = RunDirectory(Path(config.run_dir))
     if HydraConfig.get().mode == RunMode.MULTIRUN:
@@ -150,7 +154,11 @@ def run_job(task: Callable[[DictConfig], Any], config: DictConfig) -> Any:
 
 
 def _check_alone(config: DictConfig, run: RunDirectory) -> None:
-    """Raises FidipError where the settings are those of a sweep, or contradict each other."""
+    """Check the settings of a run outside of a sweep.
+
+    Raises:
+        FidipError: they are settings of a sweep, or contradict each other.
+    """
     check_one_run(config)
     resume = OmegaConf.select(config, "resume")
     if resume is None:
@@ -164,15 +172,15 @@ def _check_alone(config: DictConfig, run: RunDirectory) -> None:
 
 
 def _run_of_sweep(task: Callable[[DictConfig], Any], config: DictConfig, run: RunDirectory) -> None:
-    """Run a job of a sweep, and leave ``failed.json`` where it ends with an error.
+    """Run a job of a sweep, and write ``failed.json`` if it ends with an error.
 
-    A job that finds a checkpoint in its own folder, because SLURM put it back into the queue or
-    because of ``sweep.resume=true``, goes on from there. Without one it starts over.
+    The job continues from a checkpoint in its run directory, which exists if SLURM queued the job
+    again or with ``sweep.resume=true``. Without a checkpoint it starts over.
     """
     with ExitStack() as stack:
         try:
             stack.enter_context(run.lock())
-        except RunError as error:  # another sweep runs it: neither failed nor to be touched
+        except RunError as error:  # another sweep runs this job; it has not failed
             print(f"error: {error}", file=sys.stderr)
             return
         if is_first_process():
@@ -185,7 +193,7 @@ def _run_of_sweep(task: Callable[[DictConfig], Any], config: DictConfig, run: Ru
         except Exception as error:
             _record_failure(error, run)
             if int(os.environ.get("SLURM_NTASKS", "1")) > 1:
-                raise  # so that SLURM ends the processes that wait for this one
+                raise  # SLURM then ends the processes that wait for this one
 
 
 def _run_or_prune(task: Callable[[DictConfig], Any], config: DictConfig, run: RunDirectory) -> None:
@@ -209,14 +217,14 @@ def _record_failure(error: Exception, run: RunDirectory) -> None:
 
 
 def check_processes(config: DictConfig, launcher: Mapping[str, Any]) -> None:
-    """SLURM must start a process for every device of the trainer, and give it the GPUs.
+    """Check that SLURM would start a process for every device, with enough GPUs.
 
     Args:
         config: of a run.
         launcher: settings of ``conf/hydra/launcher/slurm.yaml``.
 
     Raises:
-        ConfigError: it would not.
+        ConfigError: it would start other numbers of processes or GPUs.
     """
     trainer = config.trainer
     devices, nodes = trainer.devices, OmegaConf.select(config, "trainer.num_nodes", default=1)
@@ -237,13 +245,18 @@ def check_processes(config: DictConfig, launcher: Mapping[str, Any]) -> None:
 
 
 def differing(jobs: Sequence[Sequence[str]]) -> list[list[str]]:
-    """The settings of each job without those that all of them have."""
+    """Return the settings of each job that not all jobs have.
+
+    Example:
+        >>> differing([["a=1", "b=2"], ["a=1", "b=3"]])
+        [['b=2'], ['b=3']]
+    """
     common = set.intersection(*(set(job) for job in jobs)) if len(jobs) > 1 else set()
     return [[setting for setting in job if setting not in common] for job in jobs]
 
 
 def show(jobs: Sequence[Job]) -> None:
-    """Print how every job stands."""
+    """Print a table with the state of every job."""
     rows = []
     for job, settings in zip(jobs, differing([job.key for job in jobs]), strict=True):
         state = f"{job.state}: {job.reason}" if job.reason else job.state
@@ -252,7 +265,7 @@ def show(jobs: Sequence[Job]) -> None:
 
 
 def report(jobs: Sequence[Job]) -> int:
-    """Print how every job stands; returns how many are not finished."""
+    """Print the state of every job and return the number of unfinished jobs."""
     show(jobs)
     open_jobs = sum(job.state != "finished" for job in jobs)
     if open_jobs:

@@ -1,8 +1,8 @@
-"""Building objects from configurations, which may come from files of unknown origin.
+"""Builds objects from configurations, which may come from an unknown source.
 
-A run directory is data: its ``config.yaml`` may name only the classes and functions in
-``fidip.cli.components``, with the arguments that are listed there, and what the user trusts on the
-command line by ``allow_targets=[my.module]``.
+The ``config.yaml`` of a run directory may name only the classes and functions in
+``fidip.cli.components``, with the arguments listed there, and the modules that the user trusts with
+``allow_targets=[my.module]`` on the command line.
 """
 
 from __future__ import annotations
@@ -24,13 +24,16 @@ from fidip.core.errors import ArgumentError, ConfigError, FidipError
 
 
 def instantiate(node: DictConfig, *args: Any, source: object = None, **kwargs: Any) -> Any:
-    """Build what a node of a configuration describes, if all of its targets are allowed.
+    """Build the object that a node describes, if all of its targets are allowed.
 
     Args:
-        node: a mapping with a ``_target_``, or a mapping of such.
+        node: a mapping with a ``_target_``, or a mapping of such mappings.
         args: positional arguments of the target.
-        source: the file that the node is from, for messages.
-        kwargs: arguments on top of the node's own.
+        source: file of the node, for messages.
+        kwargs: arguments that replace those of the node.
+
+    Returns:
+        The object, or a mapping of objects.
 
     Raises:
         ConfigError: a target is not allowed, or an argument does not fit it.
@@ -84,7 +87,7 @@ def _key_of(error: ArgumentError, settings: Any, prefix: str = "") -> str | None
 
 
 def _problems(values: Any, key: str) -> list[str]:
-    """What is wrong with a component, or with those in a mapping."""
+    """Return what is wrong with a component, or with the components of a mapping."""
     if not isinstance(values, dict):
         return []
     if "_target_" not in values:

@@ -1,6 +1,6 @@
-"""Hydra's plugins for sweeps, in the one place where Hydra looks for plugins.
+"""Hydra plugins for sweeps. Hydra finds plugins in this package only.
 
-Imported at the start of every command, so they import what is heavy in functions.
+Every command imports it at its start, so large packages are imported in functions.
 """
 
 from __future__ import annotations
@@ -12,37 +12,38 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.singleton import Singleton
 from hydra.core.utils import JobReturn, JobStatus, filter_overrides
+
+from fidip.cli.hydra_internals import BASIC_LAUNCHER, BasicSweeper
 
 try:
     from hydra_plugins.hydra_submitit_launcher.submitit_launcher import (  # type: ignore[import-untyped]
         BaseSubmititLauncher,
     )
-except ImportError:  # no extra 'cluster': Hydra will say that it knows no such launcher
+except ImportError:  # without the extra 'cluster', Hydra reports an unknown launcher
     BaseSubmititLauncher = None
 
 SUBMITITS = frozenset(
     ["name", "nodes", "tasks_per_node", "cpus_per_task", "gpus_per_node", "mem_gb", "timeout_min"]
 )
-"""Settings that submitit knows by these names on every kind of cluster."""
+"""Settings with the same name in submitit on every kind of cluster."""
 
 PATIENT_PYTHON = f"""sh -c 'trap "" TERM USR1 USR2; exec "$0" "$@"' {shlex.quote(sys.executable)}"""
-"""Python that no signal of SLURM's ends before a run is there to answer it.
+"""Python that ignores SLURM's signals until the run handles them.
 
-A job that such a signal ends while it still imports, SLURM would not start again.
+SLURM does not start a job again that a signal ended during its imports.
 """
 
 SECONDS_BETWEEN_QUESTIONS = 15
-"""To sacct, which on a large cluster has others to answer, too."""
+"""Interval of calls of sacct, which is shared by all users of a cluster."""
 
 HERE = (
-    "hydra._internal.core_plugins.basic_launcher.BasicLauncher",
+    BASIC_LAUNCHER,
     "hydra_plugins.hydra_joblib_launcher.joblib_launcher.JoblibLauncher",
 )
-"""Launchers of this machine; jobs of the others may see other files."""
+"""Launchers on this machine; jobs of other launchers may see other files."""
 
 ENDED = frozenset(
     [
@@ -50,14 +51,14 @@ ENDED = frozenset(
         *("NODE_FAIL", "OUT_OF_MEMORY", "REVOKED", "TIMEOUT"),
     ]
 )
-"""SLURM's states of a job that does not run again by itself; a pre-empted one goes into the queue."""
+"""SLURM's states of a job that will not run again; a pre-empted job goes back into the queue."""
 
 
 class Sweep(BasicSweeper):
-    """Every combination, each in a folder that is known beforehand; ends with a table of states.
+    """Runs every combination in a run directory of its own, then prints a table of states.
 
-    With ``sweep.resume=true`` jobs that an earlier sweep finished are left out, and the others go
-    on in the folders that they have.
+    With ``sweep.resume=true``, jobs that an earlier sweep finished are left out, and the others
+    continue in their run directories.
     """
 
     def sweep(self, arguments: list[str]) -> Any:
@@ -84,7 +85,7 @@ class Sweep(BasicSweeper):
             sys.exit(3)
 
     def _compose(self, overrides: list[str]) -> tuple[Any, str | None]:
-        """The configuration of a job, and what is wrong with it; the sweep's where it has none."""
+        """Return the configuration of a job, or of the sweep if it has none, and its problem."""
         from hydra.core.hydra_config import HydraConfig
         from hydra.errors import HydraException
         from omegaconf import OmegaConf
@@ -100,11 +101,11 @@ class Sweep(BasicSweeper):
         try:
             config = self.hydra_context.config_loader.load_sweep_config(config, overrides)
             launcher = str(config.hydra.launcher._target_)
-            config.hydra.runtime.output_dir = "."  # of no interest here, but settings refer to it
+            config.hydra.runtime.output_dir = "."  # not used here, but settings refer to it
             singleton.set_config(config)
             config = OmegaConf.masked_copy(config, [str(k) for k in config if k != "hydra"])
             problems = problems_of("train", config)
-            if problems:  # in the values of the sweep's own file
+            if problems:  # in the values of the sweep's file
                 raise ConfigError("; ".join(problems))
             check_job(config, are_files_here=launcher in HERE)
         except (FidipError, HydraException, OmegaConfBaseException) as error:
@@ -115,7 +116,7 @@ class Sweep(BasicSweeper):
         return config, None
 
     def _missing_key(self, problem: str) -> str | None:
-        """What to say where the sweep itself sets a key that the chosen experiment lacks."""
+        """Return a sentence about a key that the sweep sets and the experiment does not have."""
         key = next((key for key in self.params or {} if f"unknown key '{key}'" in problem), None)
         if key is None:
             return None
@@ -123,18 +124,18 @@ class Sweep(BasicSweeper):
         experiment = str(self.params.get("experiment", "")).partition(",")[0]
         such_as = f", such as experiment={experiment}" * bool(experiment)
         return (
-            f"sweep={sweep}: sets {key}, which the experiment does not have; expected an experiment "
-            f"that has it. Choose another one{such_as}"
+            f"sweep={sweep}: sets {key}, which the experiment does not have; expected an "
+            f"experiment that has it. Choose another one{such_as}"
         )
 
     def _job(self, number: int, overrides: list[str], config: Any) -> Any:
-        """The job with its folder: a new one, or that of an earlier sweep."""
+        """Return the job with a new run directory, or with that of an earlier sweep."""
         from fidip.cli.sweep_jobs import Job, earlier
         from fidip.io.run_directory import RunDirectory
 
         root = Path(self.config.hydra.sweep.dir)
-        # Chosen here once for all: processes of one job, or a job that SLURM starts again, must
-        # not each look at the clock.
+        # Chosen once here, because the time would differ between the processes of a job, and when
+        # SLURM starts it again.
         folder = root / config.name / self.config.sweep.started / str(number)
         job = Job(RunDirectory(folder), tuple(overrides))
         before = earlier(job, root, config.name) if self.config.sweep.resume else None
@@ -151,7 +152,7 @@ class Sweep(BasicSweeper):
 if BaseSubmititLauncher is not None:
 
     class SlurmArray(BaseSubmititLauncher):
-        """A sweep as one SLURM job array. Jobs that are lost are told, and the others waited for."""
+        """Runs a sweep as one SLURM job array, and reports lost jobs without stopping others."""
 
         _EXECUTOR = "slurm"
 
@@ -164,7 +165,7 @@ if BaseSubmititLauncher is not None:
             for overrides in job_overrides:
                 config = loader.load_sweep_config(self.config, list(overrides))
                 check_processes(config, self.params)
-            self.config.sweep.started  # noqa: B018 read once here, not by every job
+            self.config.sweep.started  # noqa: B018 resolved once here, not by every job
             jobs = self._submit(job_overrides, initial_job_idx)
             print(f"{len(jobs)} jobs in SLURM's array {jobs[0].job_id.split('_')[0]}", flush=True)
             self._wait(jobs, job_overrides)
@@ -188,7 +189,7 @@ if BaseSubmititLauncher is not None:
 
         @staticmethod
         def _wait(jobs: list[Any], job_overrides: Sequence[Sequence[str]]) -> None:
-            """Until all have ended, with a line for each."""
+            """Wait until all jobs have ended, and print a line for each."""
             from fidip.cli.sweep_jobs import differing
 
             labels = differing([filter_overrides(list(o)) for o in job_overrides])
@@ -203,12 +204,12 @@ if BaseSubmititLauncher is not None:
                         settings = " ".join(labels[number])
                         done = f"{len(jobs) - len(waiting)}/{len(jobs)}"
                         print(f"{done} ended: job {job.job_id}  {settings}", flush=True)
-                    force = False  # one question is about all jobs
+                    force = False  # one call asks about all jobs
                 time.sleep(1)
 
 
 def _watcher() -> Any:
-    """Asks sacct about jobs; for submitit's own, one that is suspended has ended."""
+    """Return a watcher of jobs. For submitit's own, a suspended job has ended."""
     from submitit.slurm.slurm import SlurmInfoWatcher
 
     class Watcher(SlurmInfoWatcher):
@@ -219,7 +220,7 @@ def _watcher() -> Any:
 
 
 def _result(job: Any, overrides: list[str]) -> JobReturn:
-    """What a job returned; None where it was cancelled, killed or failed."""
+    """Return the result of a job, with the value None if it was cancelled, killed or failed."""
     result = JobReturn(overrides=overrides, status=JobStatus.COMPLETED)
     try:
         result.return_value = job.results()[0].return_value

@@ -1,6 +1,6 @@
 """A search for settings with Optuna.
 
-Imported at the start of every command, so it imports what is heavy in functions.
+Every command imports it at its start, so large packages are imported in functions.
 """
 
 from __future__ import annotations
@@ -25,22 +25,22 @@ if TYPE_CHECKING:
     from fidip.cli.sweep_jobs import Job
 
 CHECKED = 5
-"""Trials that are checked before a search begins, until one is good."""
+"""The most trials that are checked before a search begins, until one is good."""
 
 
 class Search(Sweep):
-    """Trials of a study, a batch at a time, until there are so many of them.
+    """Runs trials of a study in batches, until the study has the wanted number.
 
-    The study is in a database, and trials have run folders, so that the same command goes on after
-    whatever interrupted it: trials that nobody has told the end of are run first, in their folders.
+    The study is in a database and every trial has a run directory, so the same command continues
+    an interrupted search: trials without a recorded end run first, in their directories.
 
     Args:
         storage: URL of the database.
         study: name of the study.
-        n_trials: how many there shall be in the end, with those of earlier commands.
-        n_jobs: trials of a batch, which the launcher may run at the same time.
-        sampler: makes Optuna's sampler of a seed.
-        seed: of the first batch; later ones count on.
+        n_trials: number of trials in the end, including those of earlier commands.
+        n_jobs: number of trials in a batch, which the launcher may run at the same time.
+        sampler: makes Optuna's sampler from a seed.
+        seed: of the first batch; later batches add the number of trials.
         params: settings and their values, as on the command line.
     """
 
@@ -88,7 +88,11 @@ class Search(Sweep):
             sys.exit(3)
 
     def _check(self, space: dict[str, BaseDistribution], fixed: list[str]) -> None:
-        """Raises ConfigError where no trial could start, judged by some at random."""
+        """Check some random trials.
+
+        Raises:
+            ConfigError: none of them could start.
+        """
         import optuna
 
         from fidip.core.errors import ConfigError
@@ -104,7 +108,7 @@ class Search(Sweep):
         raise ConfigError(problem)
 
     def _open(self) -> Study:
-        """The study; a new one where there is none."""
+        """Open the study, or create it."""
         import optuna
 
         from fidip.tasks import open_storage
@@ -126,10 +130,10 @@ class Search(Sweep):
     def _batch(
         self, study: Study, space: dict[str, BaseDistribution], fixed: list[str]
     ) -> list[FrozenTrial]:
-        """The trials to run now: interrupted ones first, then new ones."""
+        """Return the trials to run now, interrupted ones first."""
         before = begun(study)
         waiting = [trial.number for trial in before if not trial.state.is_finished()]
-        # With the seed of before, a sampler would ask for the trials of before.
+        # With the seed of an earlier batch, the sampler would repeat its trials.
         study.sampler = self.sampler(seed=self.seed + len(study.trials))
         for _ in range(min(self.n_jobs - len(waiting), self.n_trials - len(before))):
             trial = self._ask(study, space)
@@ -144,10 +148,10 @@ class Search(Sweep):
         return [now[number] for number in waiting[: self.n_jobs]]
 
     def _ask(self, study: Study, space: dict[str, BaseDistribution]) -> Trial:
-        """A new trial.
+        """Return a new trial.
 
         Raises:
-            ConfigError: the trials of before had other choices.
+            ConfigError: earlier trials of the study had other choices.
         """
         from fidip.core.errors import ConfigError
 
@@ -155,18 +159,18 @@ class Search(Sweep):
             return study.ask(space)
         except ValueError as error:
             raise ConfigError(
-                f"study {self.study} in {self.storage} does not go with these choices ({error}); "
-                "give those of before, or begin another study with sweep.study=NAME"
+                f"study {self.study} in {self.storage} had other choices ({error}); "
+                "give the same choices, or begin another study with sweep.study=NAME"
             ) from error
 
 
 def begun(study: Study) -> list[FrozenTrial]:
-    """The trials that have come to have a run folder."""
+    """Return the trials that have a run directory."""
     return [trial for trial in study.trials if "folder" in trial.user_attrs]
 
 
 def job_of(trial: FrozenTrial) -> Job:
-    """The run of a trial, in the folder that it has had from the beginning."""
+    """Return the job of a trial, in the run directory that the trial was given."""
     from fidip.cli.sweep_jobs import Job
     from fidip.io.run_directory import RunDirectory
 
@@ -175,10 +179,10 @@ def job_of(trial: FrozenTrial) -> Job:
 
 
 def distribution(override: Override) -> BaseDistribution:
-    """Of the values that an override on the command line allows.
+    """Return the distribution of the values that an override allows.
 
-    ``interval(a, b)`` is a range of floats, or of whole numbers if both are; ``tag(log, ...)`` makes
-    it a logarithmic one. Anything else is so many choices without an order.
+    ``interval(a, b)`` is a range of floats, or of integers if both limits are integers;
+    ``tag(log, ...)`` makes it logarithmic. Other values are choices without an order.
     """
     from optuna.distributions import (
         CategoricalDistribution,
@@ -199,6 +203,8 @@ def tell(study: Study, number: int, state: str, score: float | None) -> None:
     """Record how a trial ended.
 
     Args:
+        study: the study.
+        number: of the trial.
         state: of its job.
         score: its best validation AP.
     """
@@ -211,7 +217,7 @@ def tell(study: Study, number: int, state: str, score: float | None) -> None:
 
 
 def _print_best(study: Study) -> bool:
-    """Print the best trial; returns whether none has failed."""
+    """Print the best trial and return whether no trial failed."""
     from optuna.trial import TrialState
 
     trials = begun(study)

@@ -1,8 +1,8 @@
-"""What a configuration may build: every ``_target_`` with the types and ranges of its arguments.
+"""Schemas of what a configuration may build: every ``_target_`` with its arguments.
 
-The classes mirror constructors, one field an argument, so that values are checked in milliseconds
-and before PyTorch is imported. They are also the list of targets that a run directory may name:
-see ``fidip.cli.targets``.
+The schemas mirror constructors, with one field for each argument, so that values are checked in
+milliseconds and before PyTorch is imported. They are also the list of targets that a run directory
+may name; see ``fidip.cli.targets``.
 """
 
 from fidip.cli.components.component import (

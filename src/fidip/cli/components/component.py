@@ -1,4 +1,4 @@
-"""What a schema of a component is, and which targets a configuration may build."""
+"""Base of the schemas of components, and the list of targets that a configuration may build."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from fidip.cli.fields import Strict
 REGISTRY: dict[str, type[Component]] = {}
 """The schema of every exact target."""
 FAMILIES: dict[str, type[Component]] = {}
-"""The schema of every pattern of targets, such as all optimizers of PyTorch."""
+"""The schema of every family of targets, such as all optimizers of PyTorch, by its pattern."""
 
 
 class Component(Strict):
-    """A node with a ``_target_``: the class or function that is called with the other keys."""
+    """A node with a ``_target_``, the class or function that is called with the other keys."""
 
     targets: ClassVar[tuple[str, ...]] = ()
     family: ClassVar[str | None] = None
@@ -41,7 +41,7 @@ class Component(Strict):
 
 
 def schema_of(target: object) -> type[Component] | None:
-    """The schema of a target; None of one that is not in the list."""
+    """Return the schema of a target, or None if it is not in the list."""
     if not isinstance(target, str):
         return None
     families = (model for name, model in FAMILIES.items() if re.fullmatch(name, target))
@@ -53,7 +53,7 @@ _trusted: ContextVar[tuple[str, ...]] = ContextVar("_trusted", default=())
 
 @contextmanager
 def trusting(targets: Iterable[str]) -> Iterator[None]:
-    """Inside, allow further targets: these and all that is below them, ``my.module`` for instance."""
+    """Allow more targets inside a ``with`` block, for example ``my.module`` and all names in it."""
     token = _trusted.set((*_trusted.get(), *targets))
     try:
         yield
@@ -69,17 +69,17 @@ def is_allowed(target: object) -> bool:
 
 
 class Custom(Component):
-    """A target of the user's own, named in ``allow_targets``; its arguments are not known."""
+    """A target of the user, named in ``allow_targets``; its arguments are not checked."""
 
     model_config = ConfigDict(extra="allow")
 
 
 @dataclass(frozen=True)
 class one_of:  # noqa: N801 - reads as a word in annotations
-    """The type of a slot: one of some components, or one of the user's own.
+    """The type of a field that holds one of several components, or one of the user.
 
     Attributes:
-        models: schemas of the components that fit.
+        models: schemas of the components.
     """
 
     models: tuple[type[Component], ...]

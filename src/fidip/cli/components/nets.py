@@ -76,7 +76,7 @@ class TimmPyramid(Component):
 
 
 class TimmModel(Component):
-    """Only names of timm's own list, and no files: timm would unpickle a ``checkpoint_path``."""
+    """A model of timm by its name. No files: timm would unpickle a ``checkpoint_path``."""
 
     targets = ("timm.create_model",)
 

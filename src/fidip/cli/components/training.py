@@ -1,4 +1,4 @@
-"""Schemas of optimizers, losses, tasks and of what Lightning runs."""
+"""Schemas of optimizers, losses, tasks, callbacks, loggers and the trainer."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from fidip.cli.fields import (
 
 
 class Optimizer(Component):
-    """Any optimizer of ``torch.optim``; arguments that are not listed are only checked for NaN."""
+    """Any optimizer of ``torch.optim``; other arguments than these are only checked for NaN."""
 
     model_config = ConfigDict(extra="allow")
     family = r"torch\.optim\.[A-Z]\w*"

@@ -10,6 +10,7 @@ from pytorch_lightning.utilities.exceptions import MisconfigurationException
 from torch.utils.data import DataLoader
 
 from fidip import cli
+from fidip.cli.arguments import check_command_line
 from fidip.cli.components import trusting
 from fidip.core.errors import ConfigError, DataError
 
@@ -313,3 +314,16 @@ def test_a_command_that_ends_with_an_error_leaves_no_empty_folder(
         cli.command(name)(lambda config: fail("wrong"))()
     assert capsys.readouterr().err == "error: wrong\n"
     assert not list(tmp_path.iterdir())
+
+
+def test_files_of_a_folder_of_ones_own_are_choices(tmp_path, monkeypatch):
+    (tmp_path / "my conf" / "net").mkdir(parents=True)
+    (tmp_path / "my conf" / "net" / "mine.yaml").write_text("defaults: [hrnet_w32, _self_]\n")
+    monkeypatch.chdir(tmp_path)
+    words = ["fidip train", "experiment=scratch_demo", "net=mine"]
+    for flags in (["--config-dir=my conf"], ["-cd", "my conf"]):
+        monkeypatch.setattr(sys, "argv", [*words, *flags])
+        check_command_line("train")
+    monkeypatch.setattr(sys, "argv", words)
+    with pytest.raises(ConfigError, match="no net 'mine'"):
+        check_command_line("train")

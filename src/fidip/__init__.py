@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from fidip.inference.smoothing import KalmanSmoother
     from fidip.metrics.evaluation import evaluate_poses
 
-__version__ = "0.1.0"
+__version__ = "0.2.0.dev0"
 
 __all__ = [
     "CameraPipeline",

@@ -5,6 +5,7 @@ One message lists all problems. Nothing here imports PyTorch.
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from collections.abc import Iterator, Sequence
@@ -55,13 +56,14 @@ def check_command_line(command: str) -> None:
         )
     problems, overrides = read_words(words, schema, multirun)
     first, *others = variants(overrides) if multirun else [overrides]
-    config, unknown = compose(command, first)
+    folders = search_path(flags)
+    config, unknown = compose(command, [*first, *folders])
     problems += unknown
     if config is not None:
         problems += [*problems_of(command, config), *missing(schema, config)]
     for other in others:
         # Overrides that do not fit one job are reported when that job starts.
-        config, _ = compose(command, other)
+        config, _ = compose(command, [*other, *folders])
         problems += problems_of(command, config) if config is not None else []
     if problems:
         raise ConfigError("; ".join(dict.fromkeys(problems)))
@@ -116,6 +118,22 @@ def split_flags(arguments: Sequence[str]) -> tuple[list[str], list[str]]:
     for word in words:
         flags.remove(word)
     return flags, words
+
+
+def search_path(flags: Sequence[str]) -> list[str]:
+    """Return the override that stands for ``--config-dir``, a folder with files of the user.
+
+    Example:
+        >>> search_path(["-m", "--config-dir=/my conf"])
+        ["hydra.searchpath=['file:///my conf']"]
+        >>> search_path(["-m"])
+        []
+    """
+    folder = get_args_parser().parse_known_args(list(flags))[0].config_dir
+    if folder is None:
+        return []
+    path = os.path.abspath(folder).replace("'", "\\'")
+    return [f"hydra.searchpath=['file://{path}']"]
 
 
 def _renamed(word: str) -> str:

@@ -57,7 +57,7 @@ def test_every_combination_of_every_sweep_composes_and_no_two_are_equal(name):
     for overrides in [o for o in grid(name) if "seed=0" in o]:
         config = compose(f"sweep={name}", "data.root=x", "ckpt=x", "run_dir=x", *overrides)
         assert config.name != "unnamed"
-        parts = [config[key] for key in ("net", "data", "task", "trainer", "ckpt")]
+        parts = [config[key] for key in ("net", "data", "task", "method", "trainer", "ckpt")]
         seen.add("".join(str(part) for part in parts))
     assert len(seen) == len([o for o in grid(name) if "seed=0" in o]) > 1
 

@@ -38,7 +38,7 @@ from hydra import compose, initialize_config_dir
 from rtmlib import PoseTracker, ViTPose, draw_skeleton
 
 from fidip.cli.loading import FAST, load_net
-from fidip.cli.pipelines import camera_pipeline
+from fidip.cli.predict_settings import camera_pipeline
 from fidip.inference import Predictor, VideoWriter
 from fidip.inference.camera_loop import LiveOverlay, camera_frames
 from fidip.inference.overlay import Overlay

@@ -20,7 +20,7 @@ from tempfile import TemporaryDirectory
 from omegaconf import DictConfig
 
 from fidip.cli.loading import default_ckpt, load_predictor
-from fidip.cli.pipelines import flips
+from fidip.cli.predict_settings import flips
 from fidip.core.errors import ConfigError, DiskError
 
 

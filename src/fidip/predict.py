@@ -14,9 +14,9 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
-from fidip.cli.pipelines import camera_pipeline, damage_line, load, pipeline_settings
+from fidip.cli.console_progress import ConsoleProgress
+from fidip.cli.predict_settings import camera_pipeline, damage_line, load, pipeline_settings
 from fidip.cli.prediction_inputs import Boxes, Report, output_files, read_boxes, sort_out
-from fidip.cli.progress import ConsoleProgress
 from fidip.core.errors import ConfigError, DataError, shown
 from fidip.core.skeleton import COCO17
 from fidip.core.types import Poses

@@ -3,15 +3,15 @@
 from fidip.tasks.adaptation_task import AdaptationTask
 from fidip.tasks.callbacks.checkpointing import AtomicCheckpoints, Checkpoints
 from fidip.tasks.callbacks.ema import AveragedWeights
-from fidip.tasks.callbacks.progress import ProgressBar
+from fidip.tasks.callbacks.progress_bar import ProgressBar
 from fidip.tasks.callbacks.pruning import Pruned, Pruning, open_storage
 from fidip.tasks.distributed import SyncedBatchNorms
 from fidip.tasks.fidip_task import FidipTask
+from fidip.tasks.learning_rates import constant, step_decay
 from fidip.tasks.loggers import CurveFile
 from fidip.tasks.pose_task import PoseTask
 from fidip.tasks.precision import Float64
 from fidip.tasks.replay_task import ReplayTask
-from fidip.tasks.schedules import constant, step_decay
 from fidip.tasks.wandb_run import WandbRun, announce, has_key, publish
 
 __all__ = [

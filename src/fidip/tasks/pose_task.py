@@ -19,9 +19,9 @@ from fidip.nn.optimization import OptimizerFactory, PoseLoss, SchedulerFactory
 from fidip.tasks import lightning
 from fidip.tasks.callbacks.divergence import EVERY, require_finite_weights, stop_if
 from fidip.tasks.distributed import share
+from fidip.tasks.learning_rates import constant
 from fidip.tasks.predictions import gather_poses, to_poses
 from fidip.tasks.running_means import RunningMeans
-from fidip.tasks.schedules import constant
 
 
 class PoseTask(pl.LightningModule):

@@ -17,7 +17,7 @@ from PIL.Image import DecompressionBombError
 from PIL.Image import open as open_image
 
 from fidip.cli.loading import zoo_entry
-from fidip.cli.pipelines import camera_pipeline, damage_line, flips, pipeline_settings
+from fidip.cli.predict_settings import camera_pipeline, damage_line, flips, pipeline_settings
 from fidip.cli.targets import instantiate
 from fidip.core.arrays import Image
 from fidip.core.errors import DataError

@@ -2,8 +2,8 @@
 
 import pytest
 
-from fidip.cli import progress
-from fidip.cli.progress import ConsoleProgress, Estimate
+from fidip.cli import console_progress as progress
+from fidip.cli.console_progress import ConsoleProgress, Estimate
 
 
 @pytest.fixture

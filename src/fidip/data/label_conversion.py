@@ -1,0 +1,159 @@
+"""Labels of other programs as COCO annotation files, with copies of their images."""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fidip.core.errors import ConfigError, DataError
+from fidip.data import read_annotations
+from fidip.data.external_labels import Joints, Labelled, find_image, read_dlc, read_label_studio
+from fidip.io.atomic import copy_atomic
+from fidip.io.coco import annotation_record, person_category
+from fidip.io.images import decode_rgb
+from fidip.io.json import read_json
+
+MARGIN = 0.25
+"""Where no box is labelled it is the key points' extent and this much of it more, half on each side."""
+FILLED = 0.53
+"""Part of a box that a person fills, which CrowdPose's evaluation takes where there is no outline."""
+
+
+def read_labels(source: Path, joints: Joints, folders: Sequence[Path]) -> list[Labelled]:
+    """Labels in DeepLabCut's, Label Studio's or COCO's layout, which the file itself tells."""
+    if source.suffix.lower() == ".csv":
+        return read_dlc(source, joints)
+    if isinstance(read_json(source), list):
+        return read_label_studio(source, joints)
+    people = read_annotations(source, *folders).people
+    return [
+        Labelled(
+            str(p.image_path.relative_to(_above(p.image_path, folders))), p.keypoints, p.box_xywh
+        )
+        for p in people
+    ]
+
+
+def _above(path: Path, folders: Sequence[Path]) -> Path:
+    return next(folder for folder in folders if path.is_relative_to(folder))
+
+
+def locate(source: Path, people: Sequence[Labelled], folders: Sequence[Path]) -> list[Path]:
+    """Raises DataError where an image is missing."""
+    paths = [find_image(person.name, folders) for person in people]
+    missing = [p.name for p, path in zip(people, paths, strict=True) if path is None]
+    if missing:
+        raise DataError(
+            f"{source}: {len(missing)} of {len(people)} images are missing (the first: {missing[0]}); "
+            "say where they are with images=DIR"
+        )
+    return [path for path in paths if path is not None]
+
+
+def copy_names(names: Sequence[str], paths: Sequence[Path]) -> dict[Path, str]:
+    """The name of each image's copy below the folder of its split; no two images share one.
+
+    Images whose short names are the same, letters' case aside, keep the folders that they are in.
+
+    Args:
+        names: of the images, as the labels have them.
+        paths: of the images; the same image may come several times.
+
+    Example:
+        >>> paths = [Path("/x/a.png"), Path("/y/a.png"), Path("/y/b.png")]
+        >>> list(copy_names(["a.png", "a.png", "b.png"], paths).values())
+        ['x/a.png', 'y/a.png', 'b.png']
+    """
+    short = {path: short_name(name, path) for name, path in zip(names, paths, strict=True)}
+    root = os.path.commonpath([os.path.abspath(path.parent) for path in short])
+    counts = Counter(name.casefold() for name in short.values())
+    taken = {key for key, count in counts.items() if count == 1}
+    copies: dict[Path, str] = {}
+    for path, name in short.items():
+        copies[path] = name
+        if counts[name.casefold()] > 1:
+            below = PurePosixPath(Path(os.path.abspath(path)).relative_to(root).as_posix())
+            numbered = (f"{below.with_suffix('')}-{n}{below.suffix}" for n in itertools.count(2))
+            candidates = itertools.chain([str(below)], numbered)
+            copies[path] = next(each for each in candidates if each.casefold() not in taken)
+            taken.add(copies[path].casefold())
+    return copies
+
+
+def short_name(name: str, path: Path) -> str:
+    """The image's name below its folder: DeepLabCut calls the first image of every video alike."""
+    parent = os.path.basename(os.path.dirname(os.path.abspath(path)))
+    return f"{parent}/{path.name}" if "labeled-data" in name else path.name
+
+
+@contextmanager
+def copied(copies: Mapping[Path, str], folder: Path) -> Iterator[None]:
+    """Copy images into a folder; an error inside the context removes the copies again.
+
+    Raises:
+        ConfigError: another file has the name of a copy.
+        DiskError: they cannot be written.
+    """
+    targets = {path: folder / name for path, name in copies.items()}
+    missing = {path: copy for path, copy in targets.items() if not _is_same(path, copy)}
+    there = [copy for copy in missing.values() if copy.exists()]
+    if there:
+        raise ConfigError(f"{there[0]} exists; choose another split=NAME or out=DIR")
+    try:
+        for path, copy in missing.items():
+            copy_atomic(path, copy)
+        yield
+    except BaseException:
+        for copy in missing.values():
+            copy.unlink(missing_ok=True)
+        raise
+
+
+def _is_same(path: Path, copy: Path) -> bool:
+    return copy.exists() and path.samefile(copy)
+
+
+def as_coco(
+    people: Sequence[Labelled],
+    paths: Sequence[Path],
+    copies: Mapping[Path, str],
+    is_synthetic: bool,
+) -> dict[str, list[dict[str, Any]]]:
+    """The content of an annotation file in SyRIP's layout."""
+    ids: dict[Path, int] = {}
+    images, annotations = [], []
+    for number, (person, path) in enumerate(zip(people, paths, strict=True), start=1):
+        height, width = decode_rgb(path.read_bytes(), path).shape[:2]
+        if path not in ids:
+            ids[path] = len(ids) + 1
+            images.append(
+                {"id": ids[path], "file_name": copies[path], "width": width, "height": height,
+                 "is_synthetic": is_synthetic}
+            )  # fmt: skip
+        box = person.box_xywh if person.box_xywh is not None else box_around(person.keypoints)
+        annotations.append(
+            annotation_record(
+                number,
+                ids[path],
+                box.round(3).tolist(),
+                round(float(FILLED * box[2] * box[3]), 3),
+                person.keypoints.round(3),
+            )
+        )
+    return {"images": images, "annotations": annotations, "categories": [person_category()]}
+
+
+def box_around(keypoints: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(4,) xywh in image px around the labelled key points, wider by ``MARGIN``."""
+    xy = keypoints[keypoints[:, 2] > 0, :2]
+    low, high = xy.min(axis=0), xy.max(axis=0)
+    margin = np.maximum(MARGIN / 2 * (high - low), 4)
+    return np.concatenate([low - margin, high - low + 2 * margin])

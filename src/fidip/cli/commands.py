@@ -170,7 +170,7 @@ class Saved(Strict):
 class Evaluate(_Inheriting):
     main_key = "ckpt"
     groups = frozenset({"experiment", "debug", "frozen"})
-    refers = frozenset({"group", "optimizer", "scheduler"})
+    refers = frozenset({"group", "method", "optimizer", "scheduler"})
 
     seed: Seed
     data: Annotated[Any, one_of(SyripDataModule)]

@@ -55,13 +55,14 @@ def check_command_line(command: str) -> None:
         )
     problems, overrides = read_words(words, schema, multirun)
     first, *others = variants(overrides) if multirun else [overrides]
-    config, unknown = compose(command, first)
+    folder = get_args_parser().parse_known_args(flags)[0].config_dir
+    config, unknown = compose(command, first, folder)
     problems += unknown
     if config is not None:
         problems += [*problems_of(command, config), *missing(schema, config)]
     for other in others:
         # Overrides that do not fit one job are reported when that job starts.
-        config, _ = compose(command, other)
+        config, _ = compose(command, other, folder)
         problems += problems_of(command, config) if config is not None else []
     if problems:
         raise ConfigError("; ".join(dict.fromkeys(problems)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import hydra
@@ -21,12 +22,15 @@ COMPOSING = (HydraException, OmegaConfBaseException, ValueError, AssertionError)
 """What Hydra raises for overrides that do not fit, such as ``net=true``."""
 
 
-def compose(command: str, overrides: Sequence[str]) -> tuple[DictConfig | None, list[str]]:
+def compose(
+    command: str, overrides: Sequence[str], folder: str | None = None
+) -> tuple[DictConfig | None, list[str]]:
     """Compose a command's configuration; overrides that do not fit are left out and reported.
 
     Args:
         command: name of the command.
         overrides: ``key=value`` words in Hydra's grammar.
+        folder: further configurations by group, as of ``--config-dir``.
 
     Returns:
         The configuration, None where there is none, and a sentence about each bad override.
@@ -34,17 +38,17 @@ def compose(command: str, overrides: Sequence[str]) -> tuple[DictConfig | None, 
     good, bad = list(overrides), []
     while True:
         try:
-            config = _compose(command, good)
+            config = _compose(command, good, folder)
             break
         except COMPOSING as error:
             message = " ".join(str(error).split())
-            culprit = _culprit(command, good, message)
+            culprit = _culprit(command, good, message, folder)
             bad.append((culprit or "", message))
             if culprit is None:
                 config = None
                 break
             good.remove(culprit)
-    return config, [explain(message, config, word) for word, message in bad]
+    return config, [explain(message, config, word, folder) for word, message in bad]
 
 
 def choice(group: str, name: str) -> DictConfig:
@@ -54,21 +58,25 @@ def choice(group: str, name: str) -> DictConfig:
         group: folder below ``conf``.
         name: file in it, without its suffix.
     """
-    config = _compose(f"{group}/{name}", [])
+    config = _compose(f"{group}/{name}", [], None)
     found = OmegaConf.select(config, group.replace("/", "."))
     assert isinstance(found, DictConfig)
     OmegaConf.set_struct(found, False)
     return found
 
 
-def _compose(command: str, overrides: list[str]) -> DictConfig:
+def _compose(command: str, overrides: list[str], folder: str | None) -> DictConfig:
+    if folder is not None:
+        overrides = [*overrides, f"hydra.searchpath=['{Path(folder).absolute()}']"]
     if GlobalHydra.instance().is_initialized():
         return hydra.compose(command, overrides)
     with hydra.initialize_config_dir(str(config_dir()), version_base="1.3"):
         return hydra.compose(command, overrides)
 
 
-def _culprit(command: str, overrides: Sequence[str], message: str) -> str | None:
+def _culprit(
+    command: str, overrides: Sequence[str], message: str, folder: str | None
+) -> str | None:
     """The override that a message is about: it names it, or goes away with it."""
     for word in overrides:
         key, _, value = word.lstrip("+~").partition("=")
@@ -76,20 +84,23 @@ def _culprit(command: str, overrides: Sequence[str], message: str) -> str | None
             return word
     for word in overrides:
         try:
-            _compose(command, [other for other in overrides if other != word])
+            _compose(command, [other for other in overrides if other != word], folder)
         except COMPOSING:
             continue
         return word
     return None
 
 
-def explain(message: str, config: DictConfig | None, word: str = "") -> str:
+def explain(
+    message: str, config: DictConfig | None, word: str = "", folder: str | None = None
+) -> str:
     """Return Hydra's message as one sentence, with the nearest name that exists.
 
     Args:
         message: of Hydra or OmegaConf.
         config: what could be composed, for the names of keys.
         word: the override that the message is about.
+        folder: further configurations by group, as of ``--config-dir``.
     """
     key = word.lstrip("+~").partition("=")[0]
     unknown = re.search(r"Could not override '([^'@]+)'", message)
@@ -99,7 +110,8 @@ def explain(message: str, config: DictConfig | None, word: str = "") -> str:
     choice = re.search(r"Could not find '([^']+)'", message)
     if choice:
         group, _, name = choice.group(1).rpartition("/")
-        options = sorted(path.stem for path in (config_dir() / group).glob("*.yaml"))
+        roots = [config_dir(), *([Path(folder)] if folder else [])]
+        options = sorted({path.stem for root in roots for path in (root / group).glob("*.yaml")})
         near = did_you_mean(name, options)
         return f"no {group} '{name}'{near}; there are {', '.join(options)}"
     near = did_you_mean(key, names(config))

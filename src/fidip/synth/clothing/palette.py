@@ -30,7 +30,7 @@ def skin_of_angle(ita_degrees: float, a: float, b: float) -> Floats:
 
     Example:
         >>> skin_of_angle(28.0, 10.0, 16.0).round(3).tolist()
-        [0.437, 0.234, 0.149]
+        [0.391, 0.238, 0.166]
     """
     lightness = 50 + b * np.tan(np.deg2rad(ita_degrees))
     fy = (lightness + 16) / 116

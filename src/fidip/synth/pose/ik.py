@@ -85,7 +85,17 @@ def _palm(body: Body, side: str) -> _Palm:
 
 
 def joint_position(body: Body, heads: Floats, rotations: Floats, bone: str) -> Floats:
-    """Return the (3,) head of a bone in a posed body whose root is at the origin, metres."""
+    """Return the (3,) head of a bone in a posed body whose root is at the origin, metres.
+
+    Example:
+        >>> from fidip.synth.body.body_model import default_body
+        >>> body = default_body()
+        >>> _, heads = body.rest("adult", np.zeros(8))
+        >>> turned = np.tile(np.diag([-1.0, -1.0, 1.0]), (len(body.bones), 1, 1))  # half a turn
+        >>> wrist = heads[body.index["wrist.L"]]
+        >>> (joint_position(body, heads, turned, "wrist.L") / wrist).round(6).tolist()
+        [-1.0, -1.0, 1.0]
+    """
     index, place = body.index[bone], np.zeros(3)
     while body.parents[index] >= 0:
         parent = int(body.parents[index])

@@ -28,7 +28,7 @@ from fidip.nn import PoseNet
 
 PEOPLE = 200
 ROUNDS = 5
-INFANTS = f"[{{group: infant, look: varied, is_synthetic: false, count: {PEOPLE}}}]"
+INFANTS = f"[{{group: infant, appearance: varied, is_synthetic: false, count: {PEOPLE}}}]"
 SPLITS = f"{{validate_infant: {INFANTS}}}"
 EXPERIMENT = "experiment=finetune_mobilenet_syrip"
 

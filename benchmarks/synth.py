@@ -1,7 +1,7 @@
 """How fast people are rendered: ``python benchmarks/synth.py``.
 
-Images of 256x256 a second of CPU time, JPEG writing included, for every look and group, and images a second
-and process with one process a core: what scales keeps its rate. Targets: 25 in the clean look, 15 in home.
+Images of 256x256 a second of CPU time, JPEG writing included, for every appearance and group, and images a second
+and process with one process a core: what scales keeps its rate. Targets: 25 in the clean appearance, 15 in home.
 The last line is the peak memory of the process that renders, imports included; target: under 1 GB.
 """
 
@@ -19,7 +19,7 @@ from hydra.utils import instantiate
 from omegaconf import OmegaConf
 
 from fidip.cli import config_dir
-from fidip.synth import Group, write_split
+from fidip.synth import ImageSet, RenderSettings, write_split
 
 IMAGES, SIZE_WH = 100, (256, 256)
 CASES = (
@@ -34,9 +34,13 @@ CASES = (
 )
 
 
-def rate(folder: Path, group: str, look: str, workers: int) -> float:
+def rate(folder: Path, group: str, appearance: str, workers: int) -> float:
     """Images a second (of CPU time with one process) and process; the processes' start does not count."""
-    looks = {look: instantiate(OmegaConf.load(Path(config_dir()) / "look" / f"{look}.yaml"))}
+    appearances = {
+        appearance: instantiate(
+            OmegaConf.load(Path(config_dir()) / "appearance" / f"{appearance}.yaml")
+        )
+    }
     clock = time.process_time if workers == 1 else time.perf_counter
     started = 0.0
 
@@ -48,8 +52,9 @@ def rate(folder: Path, group: str, look: str, workers: int) -> float:
             yield record
 
     warm_up, count = 10 * workers, IMAGES * workers
-    parts = [Group(group, look, is_synthetic=False, count=warm_up + count)]
-    write_split(folder, f"{look}_{group}", parts, looks, SIZE_WH, 0, workers, after_first)
+    parts = [ImageSet(group, appearance, is_synthetic=False, count=warm_up + count)]
+    settings = RenderSettings(appearances, SIZE_WH, workers=workers, progress=after_first)
+    write_split(folder, f"{appearance}_{group}", parts, settings)
     return count / (clock() - started) / workers
 
 
@@ -57,12 +62,12 @@ def main() -> None:
     cores = len(os.sched_getaffinity(0))
     print(f"images a second\n{'':<16}{'of CPU time':>12}{f'{cores} processes':>14}")
     with tempfile.TemporaryDirectory() as folder:
-        for group, look in CASES:
+        for group, appearance in CASES:
             alone, together = (
-                rate(Path(folder) / str(n), group, look, workers)
+                rate(Path(folder) / str(n), group, appearance, workers)
                 for n, workers in enumerate((1, cores))
             )
-            print(f"{f'{group}, {look}':<16}{alone:12.1f}{together:14.1f}", flush=True)
+            print(f"{f'{group}, {appearance}':<16}{alone:12.1f}{together:14.1f}", flush=True)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(f"targets: clean 25, home 15\npeak memory: {peak:.0f} MB")
 

@@ -1,4 +1,4 @@
-"""How far apart the looks are: pixel statistics, and how well a linear classifier tells two looks apart.
+"""How far apart the appearances are: pixel statistics, and how well a linear classifier tells two appearances apart.
 
 ``python experiments/003-looks/table.py experiments/003-looks`` writes statistics.csv and accuracy.csv and prints them.
 """
@@ -20,7 +20,7 @@ from fidip.cli import config_dir
 from fidip.synth import render_person
 from fidip.synth.body.body_model import default_body
 
-LOOKS = ("clean", "varied", "home", "clinic", "night", "far", "wild")
+APPEARANCES = ("clean", "varied", "home", "clinic", "night", "far", "wild")
 SIZE_WH, IMAGES, FOLDS, RIDGE = (128, 128), 160, 5, 1.0
 COLUMNS = (
     "brightness",
@@ -35,12 +35,12 @@ COLUMNS = (
 
 
 def samples(name: str) -> tuple[np.ndarray, np.ndarray]:
-    """Statistics (N, 8) and classifier features (N, F) of infants in a look, after JPEG."""
-    look = instantiate(OmegaConf.load(Path(config_dir()) / "look" / f"{name}.yaml"))
+    """Statistics (N, 8) and classifier features (N, F) of infants in an appearance, after JPEG."""
+    appearance = instantiate(OmegaConf.load(Path(config_dir()) / "appearance" / f"{name}.yaml"))
     statistics, features = [], []
     for number in range(IMAGES):
-        rng = np.random.default_rng([11, LOOKS.index(name), number])
-        picture = render_person(default_body(), "infant", look, SIZE_WH, rng)
+        rng = np.random.default_rng([11, APPEARANCES.index(name), number])
+        picture = render_person(default_body(), "infant", appearance, SIZE_WH, rng)
         jpeg = cv2.imencode(".jpg", picture.image[..., ::-1], [1, picture.quality])[1]
         image = cv2.imdecode(jpeg, cv2.IMREAD_COLOR_RGB)
         v = picture.keypoints[:, 2]
@@ -113,16 +113,16 @@ def write(file: Path, header: list[str], rows: list[list[object]]) -> None:
 
 
 def main(out: Path) -> None:
-    made = {name: samples(name) for name in LOOKS}
-    rows = [[name, *(f"{v:.1f}" for v in made[name][0].mean(0))] for name in LOOKS]
+    made = {name: samples(name) for name in APPEARANCES}
+    rows = [[name, *(f"{v:.1f}" for v in made[name][0].mean(0))] for name in APPEARANCES]
     write(out / "statistics.csv", ["look", *COLUMNS], rows)
-    table = {pair: accuracy(*(made[n][1] for n in pair)) for pair in combinations(LOOKS, 2)}
-    control = {n: accuracy(made[n][1][::2], made[n][1][1::2]) for n in LOOKS}
+    table = {pair: accuracy(*(made[n][1] for n in pair)) for pair in combinations(APPEARANCES, 2)}
+    control = {n: accuracy(made[n][1][::2], made[n][1][1::2]) for n in APPEARANCES}
     cells = [
-        [a, *(f"{table.get((a, b), table.get((b, a), control[a])):.2f}" for b in LOOKS)]
-        for a in LOOKS
+        [a, *(f"{table.get((a, b), table.get((b, a), control[a])):.2f}" for b in APPEARANCES)]
+        for a in APPEARANCES
     ]
-    write(out / "accuracy.csv", ["look", *LOOKS], cells)
+    write(out / "accuracy.csv", ["look", *APPEARANCES], cells)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,6 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 here=experiments/004-smoothing
 clips=data/clips_smoothing_4
-.venv/bin/fidip synthesize preset=clips out=$clips workers=2 preset.number=4 preset.seconds=10 preset.fps=15 preset.look=home \
+.venv/bin/fidip synthesize preset=clips out=$clips workers=2 preset.number=4 preset.seconds=10 preset.fps=15 preset.appearance=home \
   'preset.postures=[supine,prone,side,sitting]'
 .venv/bin/python $here/table.py $clips "${1:-$here/results.csv}" "${@:2}"

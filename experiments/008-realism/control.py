@@ -1,4 +1,4 @@
-"""Render people that differ from fidip's in one thing: the body, the posture, its ranges, the view, or a part of the look.
+"""Render people that differ from fidip's in one thing: the body, the posture, its ranges, the view, or a part of the appearance.
 
 ``python experiments/008-realism/control.py DIR`` writes a data set for each of CONTROLS into DIR, all from the same
 random numbers.
@@ -15,7 +15,7 @@ from hydra.utils import instantiate
 from omegaconf import OmegaConf
 
 from fidip.cli import config_dir
-from fidip.synth import Group, write_split
+from fidip.synth import ImageSet, RenderSettings, write_split
 from fidip.synth.pose.posture import POSTURES, Posture
 
 COUNT, SIZE_WH, SPLIT = 40, (256, 256), "validate_control"
@@ -54,11 +54,11 @@ NOTHING_BEFORE |= {"caregiver": 0, "held": 0, "lap": 0}
 
 @dataclass(frozen=True)
 class Control:
-    """People of one kind: a group, a posture (None: any, by weight), and a look with some statistics changed."""
+    """People of one kind: a group, a posture (None: any, by weight), and an appearance with some statistics changed."""
 
     group: str
     posture: Posture | None = None
-    look: str = "varied"
+    appearance: str = "varied"
     changes: dict[str, Any] = field(default_factory=dict)
 
 
@@ -71,12 +71,12 @@ CONTROLS = {
     "infant_standing": Control("infant", POSTURES["adult_standing"]),
     "adult_prone": Control("adult", PRONE),
     "adult_standing": Control("adult", POSTURES["adult_standing"]),
-    "night": Control("infant", look="night"),
-    "night_good_camera": Control("infant", look="night", changes=GOOD_CAMERA),
-    "night_nothing_before": Control("infant", look="night", changes=NOTHING_BEFORE),
-    "far": Control("infant", look="far"),
-    "far_good_camera": Control("infant", look="far", changes=GOOD_CAMERA),
-    "far_nothing_before": Control("infant", look="far", changes=NOTHING_BEFORE),
+    "night": Control("infant", appearance="night"),
+    "night_good_camera": Control("infant", appearance="night", changes=GOOD_CAMERA),
+    "night_nothing_before": Control("infant", appearance="night", changes=NOTHING_BEFORE),
+    "far": Control("infant", appearance="far"),
+    "far_good_camera": Control("infant", appearance="far", changes=GOOD_CAMERA),
+    "far_nothing_before": Control("infant", appearance="far", changes=NOTHING_BEFORE),
 }
 
 
@@ -88,11 +88,13 @@ def main(out: Path) -> None:
         if control.posture is not None:
             POSTURES.clear()
             POSTURES["only"] = replace(control.posture, group=control.group, weight=1)
-        look = instantiate(OmegaConf.load(Path(config_dir()) / "look" / f"{control.look}.yaml"))
-        looks = {control.look: replace(look, **control.changes)}
-        parts = [Group(control.group, control.look, False, COUNT)]
+        appearance = instantiate(
+            OmegaConf.load(Path(config_dir()) / "appearance" / f"{control.appearance}.yaml")
+        )
+        appearances = {control.appearance: replace(appearance, **control.changes)}
+        parts = [ImageSet(control.group, control.appearance, False, COUNT)]
         if not (out / name / "annotations").exists():
-            write_split(out / name, SPLIT, parts, looks, SIZE_WH, 0, 1, lambda r, *_: r)
+            write_split(out / name, SPLIT, parts, RenderSettings(appearances, SIZE_WH))
             print(name, flush=True)
 
 

@@ -20,7 +20,7 @@ TRUNK = ("root", "pelvis", "spine05", "spine04", "spine03", "spine02", "spine01"
 def heights(posture: str) -> list[float]:
     """Of the lowest trunk vertex of each pose; negative where it is pressed into the floor."""
     body = default_body()
-    trunk = body.share(*TRUNK) > 0.8
+    trunk = body.weight_of(*TRUNK) > 0.8
     out = []
     for number in range(COUNT):
         rng = np.random.default_rng([8, number])

@@ -11,7 +11,7 @@ splits=""
 for look in $looks; do
   for part in infant:100 adult:60; do
     group=${part%:*} count=${part#*:}
-    splits+="validate_${group}_$look: [{group: $group, look: $look, is_synthetic: false, count: $count}], "
+    splits+="validate_${group}_$look: [{group: $group, appearance: $look, is_synthetic: false, count: $count}], "
   done
 done
 fidip synthesize preset=demo '~preset.splits' "+preset.splits={${splits%, }}" out="$work/data" workers=1

@@ -239,8 +239,8 @@ SYNTHESIZE = {
     "body_group": CHOICE,
     "out": NO_TARGET,
     "preset.size_wh": SIZE,
-    "looks.varied.noise": NOT_NEGATIVE,
-    "looks.clean.jpeg": ("[2,1]", "abc", "[nan,1]", "5", "[-1,200]"),
+    "appearances.varied.noise": NOT_NEGATIVE,
+    "appearances.clean.jpeg": ("[2,1]", "abc", "[nan,1]", "5", "[-1,200]"),
     "preset.splits": ("5", "[]", "abc", "{'../x': []}", "{a: 5}", "{a: [{}]}"),
 }
 ZOO = {"fetch": ("nope", "'../../x'", "zoo:nope", "[]", "{a: b}", "nan", "'a b'", "x" * 300)}

@@ -6,16 +6,16 @@ from omegaconf import OmegaConf
 
 from fidip.io.paths import config_dir
 from fidip.synth.body.body_model import default_body
-from fidip.synth.scene.stage import render_person
+from fidip.synth.scene.picture import render_person
 
 SIDE = 128
 
 
 def draw_person(group, seed):
     """A picture of somebody and their (17, 3) key points."""
-    look = instantiate(OmegaConf.load(config_dir() / "look" / "varied.yaml"))
+    appearance = instantiate(OmegaConf.load(config_dir() / "appearance" / "varied.yaml"))
     rng = np.random.default_rng((seed, 0))
-    picture = render_person(default_body(), group, look, (SIDE, SIDE), rng)
+    picture = render_person(default_body(), group, appearance, (SIDE, SIDE), rng)
     return picture.image, picture.keypoints
 
 

@@ -31,9 +31,9 @@ def pose_of(xy, scores=None):
 
 def drawn(group, count):
     """Poses of people seen from anywhere, (count, 17, 2)."""
-    look = instantiate(OmegaConf.load(config_dir() / "look" / "home.yaml"))
+    appearance = instantiate(OmegaConf.load(config_dir() / "appearance" / "home.yaml"))
     stages = [
-        set_stage(default_body(), group, look, (256, 256), np.random.default_rng((3, i)))
+        set_stage(default_body(), group, appearance, (256, 256), np.random.default_rng((3, i)))
         for i in range(count)
     ]
     return np.array([stage.camera.project(stage.joints)[:, :2] for stage in stages])

@@ -11,7 +11,7 @@ from scipy.spatial import KDTree
 
 from fidip.synth.body.body_model import default_body
 from fidip.synth.pose.joint_angles import pose_rotations
-from fidip.synth.pose.posture import Angles, draw_angles
+from fidip.synth.pose.posture import AngleRanges, draw_angles
 
 PARENTS = (0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 9, 9, 12, 13, 14, 16, 17, 18, 19, 20, 21)
 JOINT_OF = {
@@ -24,7 +24,7 @@ HEADS = (
     "spine01", "foot.L", "foot.R", "neck01", "clavicle.L", "clavicle.R", "head", "upperarm01.L", "upperarm01.R",
     "lowerarm01.L", "lowerarm01.R", "wrist.L", "wrist.R", "wrist.L", "wrist.R",
 )  # fmt: skip
-LEVEL = dict.fromkeys(Angles.__dataclass_fields__, (0, 0)) | {"raise_": (90, 90)}
+LEVEL = dict.fromkeys(AngleRanges.__dataclass_fields__, (0, 0)) | {"raise_": (90, 90)}
 
 
 def joint_of(bone):
@@ -37,7 +37,7 @@ def smil_like(corrections=2e-4):
     """The arrays of such a file by name; what SMIL calls ``kintree_table`` and so on."""
     body, rng = default_body(), np.random.default_rng(0)
     rest, heads = body.rest("infant", np.zeros(8))
-    level = pose_rotations(body, heads, np.eye(3), draw_angles(Angles(**LEVEL), rng))
+    level = pose_rotations(body, heads, np.eye(3), draw_angles(AngleRanges(**LEVEL), rng))
     space = body.shapes["infant"]
     count = len(rest)
     posed = [

@@ -63,12 +63,12 @@ def test_poses_turn_bones_without_stretching_them(name):
 def test_the_elbow_is_flexed_as_asked():
     """Angle between upper arm and forearm, measured on the joints, is the drawn flexion."""
     from fidip.synth.pose.joint_angles import pose_rotations, root_rotation
-    from fidip.synth.pose.posture import Angles
+    from fidip.synth.pose.posture import AngleRanges
 
     body, rng = default_body(), np.random.default_rng(2)
     _, heads = body.rest("infant", np.zeros(8))
     for _ in range(5):
-        drawn = draw_angles(Angles(), rng)
+        drawn = draw_angles(AngleRanges(), rng)
         rotations = pose_rotations(body, heads, root_rotation(POSTURES["supine"], rng), drawn)
         turn, shift = body.transforms(heads, rotations)
         joints = np.einsum("jik,jk->ji", turn, heads) + shift

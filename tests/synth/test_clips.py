@@ -1,4 +1,4 @@
-"""Clips: what the file shows when, and what its labels say."""
+"""ClipSet: what the file shows when, and what its labels say."""
 
 import json
 from dataclasses import replace
@@ -9,21 +9,18 @@ import numpy as np
 import pytest
 
 from fidip.core.errors import ConfigError
-from fidip.synth import Look
+from fidip.synth import Appearance, RenderSettings
 from fidip.synth.body.body_model import default_body
-from fidip.synth.dataset.clip_writer import TIME_BASE, Clips, frame_ticks, write_clips
+from fidip.synth.dataset.clip_writer import TIME_BASE, ClipSet, frame_ticks, write_clips
 from fidip.synth.scene.clip import draw_scene
 
-KIND = Clips("infant", "clean", ("supine",), 1, 1.0, 12)
+KIND = ClipSet("infant", "clean", ("supine",), 1, 1.0, 12)
 SIZE = (96, 80)
 
 
-def silent(records, total, label):
-    return records
-
-
 def write(root, kinds, workers=1):
-    file = write_clips(root, "clips", kinds, {"clean": Look()}, SIZE, 5, workers, silent)
+    settings = RenderSettings({"clean": Appearance()}, SIZE, 5, workers)
+    file = write_clips(root, "clips", kinds, settings)
     return json.loads(file.read_text())
 
 
@@ -68,8 +65,8 @@ def test_projected_joints_are_the_key_points(written):
 
 def test_the_camera_and_the_light_stand_still(written):
     """The corner of the picture, away from the person, is the same in every frame."""
-    look = Look(exposure=0.5, tint=0.2)
-    scene = draw_scene(default_body(), "infant", "supine", look, SIZE, 2, 2.0)
+    appearance = Appearance(exposure=0.5, tint=0.2)
+    scene = draw_scene(default_body(), "supine", appearance, SIZE, 2, 2.0)
     images = [f.picture.image[:4, :4] for f in scene.frames(default_body(), np.array([0.0, 1.0]))]
     np.testing.assert_array_equal(*images)
 
@@ -77,7 +74,7 @@ def test_the_camera_and_the_light_stand_still(written):
 def test_bones_keep_their_length():
     """Upper arm, thigh and shin by the 3D labels: skinned joints move a little, bones do not grow."""
     body = default_body()
-    scene = draw_scene(body, "infant", "supine", Look(), SIZE, 4, 5.0)
+    scene = draw_scene(body, "supine", Appearance(), SIZE, 4, 5.0)
     joints = np.array([f.joints for f in scene.frames(body, np.arange(0, 5, 0.5))])
     for a, b in [(5, 7), (6, 8), (11, 13), (12, 14), (13, 15), (14, 16)]:
         length = np.linalg.norm(joints[:, a] - joints[:, b], axis=1)
@@ -86,7 +83,7 @@ def test_bones_keep_their_length():
 
 def test_frame_rates_show_the_same_movement():
     body = default_body()
-    scene = draw_scene(body, "infant", "supine", Look(), SIZE, 4, 5.0)
+    scene = draw_scene(body, "supine", Appearance(), SIZE, 4, 5.0)
     (alone,) = scene.frames(body, np.array([1.5]))
     *_, last = scene.frames(body, np.array([0.2, 1.5]))
     np.testing.assert_array_equal(alone.joints, last.joints)

@@ -1,4 +1,4 @@
-"""Collages: the statistics that they are made for, and a look that has them."""
+"""Collages: the statistics that they are made for, and an appearance that has them."""
 
 from dataclasses import replace
 
@@ -12,7 +12,7 @@ from fidip.io.paths import config_dir
 from fidip.synth.body.body_model import default_body
 from fidip.synth.render.raster import FLOOR, WALL
 from fidip.synth.scene.collage import collage
-from fidip.synth.scene.stage import render_person
+from fidip.synth.scene.picture import render_person
 
 SIZE_WH = (192, 128)
 
@@ -41,8 +41,8 @@ def test_it_follows_from_the_random_numbers_alone():
 
 def test_only_floor_and_wall_are_replaced():
     """The same scene with and without: labels are the same, and so is what is neither floor nor wall."""
-    look = instantiate(OmegaConf.load(config_dir() / "look" / "wild.yaml"))
-    clear = replace(look, collage=0.0, defocus=0.0, motion=0.0, noise=0.0, depth_of_field=0.0, resolution=1.0)  # fmt: skip
+    appearance = instantiate(OmegaConf.load(config_dir() / "appearance" / "wild.yaml"))
+    clear = replace(appearance, collage=0.0, defocus=0.0, motion=0.0, noise=0.0, depth_of_field=0.0, resolution=1.0)  # fmt: skip
     plain, wild = (
         render_person(default_body(), "infant", replace(clear, collage=share), (128, 128), np.random.default_rng(4))
         for share in (0.0, 1.0)
@@ -56,8 +56,8 @@ def test_only_floor_and_wall_are_replaced():
     assert not changed[row, column][~np.isin(shown, (FLOOR, WALL))].any()
 
 
-def test_a_look_that_is_not_there(monkeypatch, capsys, tmp_path):
-    part = "[{group: adult, look: wld, is_synthetic: false, count: 1}]"
+def test_an_unknown_appearance_is_refused(monkeypatch, capsys, tmp_path):
+    part = "[{group: adult, appearance: wld, is_synthetic: false, count: 1}]"
     monkeypatch.setattr(
         "sys.argv", ["fidip", f"out={tmp_path}", f"preset.splits.train_infant={part}"]
     )
@@ -65,4 +65,6 @@ def test_a_look_that_is_not_there(monkeypatch, capsys, tmp_path):
         synthesize.main()
     assert exit_.value.code == 2
     (line,) = capsys.readouterr().err.strip().splitlines()
-    assert line.startswith("error: preset, train_infant: look wld is none of clean, varied, home")
+    assert line.startswith(
+        "error: preset, train_infant: appearance wld is none of clean, varied, home"
+    )

@@ -12,7 +12,7 @@ DISK_SIZE = "1m"
 """Of ``small_disk``."""
 SMALL = (
     *("preset=tiny", "workers=1", "preset.size_wh=[64,64]"),
-    "preset.splits={train_infant: [{group: infant, look: clean, is_synthetic: true, count: 12}]}",
+    "preset.splits={train_infant: [{group: infant, appearance: clean, is_synthetic: true, count: 12}]}",
 )
 CLIP = (
     *("preset=clips", "workers=1", "preset.number=1", "preset.seconds=1", "preset.fps=10"),
@@ -60,7 +60,7 @@ def test_a_file_where_a_folder_belongs(monkeypatch, tmp_path, capsys, place):
 @pytest.mark.parametrize(
     "settings",
     [
-        ("preset.splits={a: [{group: infant, look: nope, is_synthetic: true, count: 1}]}",),
+        ("preset.splits={a: [{group: infant, appearance: nope, is_synthetic: true, count: 1}]}",),
         ("more_labels=some",),
     ],
 )

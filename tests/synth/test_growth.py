@@ -22,7 +22,7 @@ STANDARDS = {
 
 def head_circumference(body, rest):
     """Metres: the longest outline of a level slice of the head between eyes and crown, as a tape would lie."""
-    head = rest[body.share("head") > 0.9]
+    head = rest[body.weight_of("head") > 0.9]
     eyes = body.keypoints(rest)[1:3, 2].mean()
     slices = [
         head[np.abs(head[:, 2] - z) < 0.016 * np.ptp(rest[:, 2]), :2]

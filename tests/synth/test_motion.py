@@ -7,9 +7,9 @@ import pytest
 
 from fidip.synth.body.body_model import default_body
 from fidip.synth.pose.motion import draw_motion
-from fidip.synth.pose.posture import LIMITS, POSTURES, Angles
+from fidip.synth.pose.posture import LIMITS, POSTURES, AngleRanges
 
-NAMES = [f.name for f in fields(Angles)]
+NAMES = [f.name for f in fields(AngleRanges)]
 
 
 @pytest.fixture(scope="module")

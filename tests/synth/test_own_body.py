@@ -13,7 +13,7 @@ from smil_layout import PARENTS, face, smil_like, write_pickle
 
 from fidip.cli import user_errors
 from fidip.core.errors import ConfigError, DataError
-from fidip.synth import Group, Look, write_split
+from fidip.synth import Appearance, ImageSet, RenderSettings, write_split
 from fidip.synth.body.body_model import default_body
 from fidip.synth.body.own_body import FACE_VERTICES, OwnBody, body_of, read_body
 from fidip.synth.body.safe_pickle import read_pickle
@@ -31,7 +31,7 @@ def arrays():
 @pytest.fixture(scope="module")
 def own(arrays, tmp_path_factory):
     file = tmp_path_factory.mktemp("body") / "smil_like.pkl"
-    return OwnBody.of(write_pickle(file, arrays), "infant", face())
+    return OwnBody.from_file(write_pickle(file, arrays), "infant", face())
 
 
 def smpl(arrays, shape, local):
@@ -81,15 +81,17 @@ def test_poses_are_those_of_the_shipped_body(own, posture):
 
 
 def test_images_and_labels_come_from_it(own, tmp_path):
-    looks = {"plain": Look(caregiver=0.5), "held": Look(held=0.6, lap=0.4, hands=1.0)}
+    appearances = {
+        "plain": Appearance(caregiver=0.5),
+        "held": Appearance(held=0.6, lap=0.4, hands=1.0),
+    }
     parts = [
-        Group("infant", "plain", False, 2),
-        Group("adult", "plain", False, 1),
-        Group("infant", "held", False, 3),
+        ImageSet("infant", "plain", False, 2),
+        ImageSet("adult", "plain", False, 1),
+        ImageSet("infant", "held", False, 3),
     ]
-    file = write_split(
-        tmp_path, "train_x", parts, looks, (96, 96), 0, 1, lambda r, *_: r, "joints", own
-    )
+    settings = RenderSettings(appearances, (96, 96), own=own, more_labels="joints")
+    file = write_split(tmp_path, "train_x", parts, settings)
     content = json.loads(file.read_text())
     assert own.digest in content["info"]["description"]
     assert "licence" in content["info"]["description"]
@@ -136,7 +138,7 @@ def test_code_in_a_pickle_is_not_run(tmp_path, call, named, capsys):
     trace, file = tmp_path / "trace.npy", tmp_path / "body.pkl"
     file.write_bytes(pickle.dumps({"v_template": Harmful(call(trace))}))
     with pytest.raises(SystemExit) as stop, user_errors():
-        OwnBody.of(file, "infant", None)
+        OwnBody.from_file(file, "infant", None)
     assert stop.value.code == 2
     message = capsys.readouterr().err
     assert message.count("\n") == 1
@@ -147,11 +149,11 @@ def test_code_in_a_pickle_is_not_run(tmp_path, call, named, capsys):
 def test_an_npz_is_read_and_one_with_objects_is_not(arrays, own, tmp_path):
     dense = {**arrays, "J_regressor": arrays["J_regressor"].toarray()}
     np.savez(tmp_path / "body.npz", **dense)
-    same = read_body(OwnBody.of(tmp_path / "body.npz", "infant", face()))
+    same = read_body(OwnBody.from_file(tmp_path / "body.npz", "infant", face()))
     np.testing.assert_array_equal(same.shapes["infant"].mean, read_body(own).shapes["infant"].mean)
     np.savez(tmp_path / "objects.npz", **{**dense, "f": np.array([{}], dtype=object)})
     with pytest.raises(DataError, match=r"objects.npz: not read"):
-        OwnBody.of(tmp_path / "objects.npz", "infant", face())
+        OwnBody.from_file(tmp_path / "objects.npz", "infant", face())
 
 
 @pytest.mark.parametrize(
@@ -174,19 +176,19 @@ def test_other_layouts_are_told_in_one_line(arrays, tmp_path, change, message):
     else:
         broken[key] = value
     with pytest.raises(DataError, match=message):
-        OwnBody.of(write_pickle(tmp_path / "broken.pkl", broken), "infant", face())
+        OwnBody.from_file(write_pickle(tmp_path / "broken.pkl", broken), "infant", face())
 
 
 def test_settings_that_do_not_fit_are_refused(own):
     nose, *others = face()
     with pytest.raises(ConfigError, match="body_group=child"):
-        OwnBody.of(own.file, "child", None)
+        OwnBody.from_file(own.file, "child", None)
     with pytest.raises(ConfigError, match="body_face"):
-        OwnBody.of(own.file, "infant", (1, 2))
+        OwnBody.from_file(own.file, "infant", (1, 2))
     with pytest.raises(ConfigError, match="is not to the left of"):
-        OwnBody.of(own.file, "infant", (nose, others[1], others[0], *others[2:]))
+        OwnBody.from_file(own.file, "infant", (nose, others[1], others[0], *others[2:]))
     with pytest.raises(DataError, match="of no known mesh"):
-        OwnBody.of(own.file, "infant", None)
+        OwnBody.from_file(own.file, "infant", None)
     with pytest.raises(DataError, match="no such file"):
-        OwnBody.of(own.file.with_name("missing.pkl"), "infant", None)
+        OwnBody.from_file(own.file.with_name("missing.pkl"), "infant", None)
     assert {6890, 10475} == set(FACE_VERTICES)

@@ -8,7 +8,7 @@ import time
 
 COMMAND = [
     "preset=tiny", "seed=4", "workers=1", "preset.size_wh=[64,64]",
-    "preset.splits={train_infant: [{group: infant, look: clean, is_synthetic: true, count: 24}]}",
+    "preset.splits={train_infant: [{group: infant, appearance: clean, is_synthetic: true, count: 24}]}",
 ]  # fmt: skip
 
 
@@ -41,7 +41,7 @@ def test_a_killed_run_goes_on(tmp_path):
     if len(before) >= journal.read_text().count("\n"):
         newest.write_bytes(newest.read_bytes()[:100])
     said, _ = start(killed).communicate(timeout=120)
-    assert "going on after" in said
+    assert "resuming after" in said
     first = min(before)
     assert first.stat().st_mtime_ns == before[first]  # not made anew
     start(whole).communicate(timeout=120)

@@ -9,12 +9,12 @@ from omegaconf import DictConfig, OmegaConf
 from pydantic import ConfigDict, Field
 
 from fidip.cli.components import (
+    Appearance,
     AveragedWeights,
     Chain,
     Checkpoints,
     Codecs,
     CurveFile,
-    Look,
     Methods,
     NoDetector,
     OnnxDetector,
@@ -302,14 +302,14 @@ class Zoo(Command):
 
 class _Part(Strict):
     group: Literal["infant", "adult"]
-    look: Name
+    appearance: Name
     is_synthetic: bool
     count: Annotated[int, Field(ge=1, le=10_000_000)]
 
 
 class _Clips(Strict):
     group: Literal["infant", "adult"]
-    look: Name
+    appearance: Name
     postures: Annotated[list[Name], Len(1)]
     number: Positive
     seconds: Annotated[float, Field(gt=0, le=60)]
@@ -331,10 +331,10 @@ class _Preset(Strict):
 class Synthesize(Command):
     main_key = "preset"
     needs = {"out": "give out=DIR"}
-    groups = frozenset({"look"})
+    groups = frozenset({"appearance"})
 
     preset: _Preset
-    looks: dict[Name, Annotated[Any, one_of(Look)]]
+    appearances: dict[Name, Annotated[Any, one_of(Appearance)]]
     out: Text | None = None
     seed: Seed = 0
     workers: Annotated[Workers, Field(ge=1)] = 2

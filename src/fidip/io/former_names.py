@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 FORMER_KEYS = {
     "allow_contaminated": "allow_leakage",
     "human": "second_annotator",
+    "look": "appearance",
+    "looks": "appearances",
 }
 """Configuration keys, before and now."""
 FORMER_PATHS = {
@@ -34,6 +37,7 @@ FORMER_MODULES = {
 }
 """Modules of targets, before and now."""
 FORMER_TARGETS = {
+    "fidip.synth.Look": "fidip.synth.Appearance",
     "fidip.inference.smoothing.Kalman": "fidip.inference.smoothing.KalmanSmoother",
 }
 """Targets, before and now."""
@@ -82,15 +86,25 @@ def current_word(word: str) -> str:
         'method.domain_optimizer.lr=0.001'
         >>> current_word("task=pose,fidip")
         'method=finetune,adversarial'
+        >>> current_word("+look@looks.mine=mine")
+        '+appearance@appearances.mine=mine'
+        >>> current_word("preset.splits={train: [{group: infant, look: home}]}")
+        'preset.splits={train: [{group: infant, appearance: home}]}'
     """
     key, equals, value = word.partition("=")
     if key in FORMER_CHOICES:
         return _current_choice(key, value)
     if key.endswith("_target_"):
         return key + equals + current_target(value)
+    if value.startswith(("{", "[")):
+        value = re.sub(r"(?<=[{,\s])\w+(?=\s*:)", _current_key, value)
     name = key.lstrip("+~")
-    parts = [FORMER_KEYS.get(part, part) for part in _current_path(name).split(".")]
-    return key[: len(key) - len(name)] + ".".join(parts) + equals + value
+    current = re.sub(r"\w+", _current_key, _current_path(name))
+    return key[: len(key) - len(name)] + current + equals + value
+
+
+def _current_key(match: re.Match[str]) -> str:
+    return FORMER_KEYS.get(match[0], match[0])
 
 
 def _current_path(key: str) -> str:

@@ -1,7 +1,8 @@
-"""Free synthetic people: an anny body, posed, dressed, rendered and labelled as SyRIP is."""
+"""Synthetic people: a parametric body, posed, dressed, rendered and labelled in SyRIP's layout."""
 
-from fidip.synth.appearance import Look
-from fidip.synth.dataset.split_writer import Group, write_split
-from fidip.synth.scene.stage import render_person
+from fidip.synth.appearance import Appearance
+from fidip.synth.dataset.render_settings import RenderSettings
+from fidip.synth.dataset.split_writer import ImageSet, write_split
+from fidip.synth.scene.picture import render_person
 
-__all__ = ["Group", "Look", "render_person", "write_split"]
+__all__ = ["Appearance", "ImageSet", "RenderSettings", "render_person", "write_split"]

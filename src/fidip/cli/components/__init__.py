@@ -23,7 +23,7 @@ from fidip.cli.components.inference import (
     TorchvisionDetector,
 )
 from fidip.cli.components.nets import Codecs, PoseNet
-from fidip.cli.components.synthesis import Look
+from fidip.cli.components.synthesis import Appearance
 from fidip.cli.components.tasks import Methods, Tasks
 from fidip.cli.components.training import (
     AveragedWeights,
@@ -40,13 +40,13 @@ from fidip.cli.components.training import (
 __all__ = [
     "FAMILIES",
     "REGISTRY",
+    "Appearance",
     "AveragedWeights",
     "Chain",
     "Checkpoints",
     "Codecs",
     "Component",
     "CurveFile",
-    "Look",
     "Methods",
     "NoDetector",
     "OnnxDetector",

@@ -19,8 +19,8 @@ from fidip.cli.fields import (
 )
 
 
-class Look(Component):
-    targets = ("fidip.synth.Look",)
+class Appearance(Component):
+    targets = ("fidip.synth.Appearance",)
 
     patterned: Fraction = 0.0
     mat: Fraction = 0.0

@@ -1,0 +1,1 @@
+"""Bodies: shapes, skeleton, skinning, hands, growth, and files of SMPL-family bodies."""

@@ -2,11 +2,11 @@
 
     pip install -e '.[bake]' && python -m fidip.synth.body.bake
 
-anny (Apache-2.0; MakeHuman data, CC0) is a full parametric body in PyTorch. Rendering needs much less of it:
-two linear shape spaces (infants and adults), one skeleton with fingers and toes merged into hands and
-feet, four skinning weights a vertex, and the regressor of the COCO key points. This module samples
-anny's bodies, compresses them by principal components and writes ``body.npz`` and, for the tests,
-poses with anny's own vertices and key points.
+anny (Apache-2.0; MakeHuman data, CC0) is a full parametric body in PyTorch. Rendering needs less:
+two linear shape spaces (infants and adults), one skeleton with fingers and toes merged into hands
+and feet, four skinning weights per vertex, and the regressor of the COCO keypoints. This module
+samples anny's bodies, compresses them by principal components and writes ``body.npz`` and, for the
+tests, poses with anny's own vertices and keypoints.
 
 anny's space: metres, x to the body's left, y backwards, z up; the body stands and faces -y.
 """
@@ -48,7 +48,7 @@ PHENOTYPES: dict[str, dict[str, tuple[float, float]]] = {
 }
 FINGER_CURL_DEG = {"infant": 52.0, "adult": 18.0}
 OPEN_CURL_DEG = {"infant": 6.0, "adult": 1.0}
-HAND_BODIES = 6  # bodies that the opening of hands is the mean of
+HAND_BODIES = 6  # number of bodies over which the opening of hands is averaged
 COMPONENTS = 8
 SAMPLES = 320
 FIXTURE_STRIDE = 25
@@ -59,7 +59,7 @@ def _kept_bone(label: str) -> bool:
 
 
 def _skeleton(model: Any) -> tuple[list[str], list[int], list[int]]:
-    """Names and parents of the kept bones, and the kept bone that each of anny's bones moves with."""
+    """Return names and parents of the kept bones, and the kept bone of each of anny's bones."""
     owner: list[int] = []
     names: list[str] = []
     parents: list[int] = []
@@ -74,22 +74,22 @@ def _skeleton(model: Any) -> tuple[list[str], list[int], list[int]]:
 
 
 def _finger_rotations(model: Any, heads: Floats, curl_deg: float) -> dict[int, Rotation]:
-    """World rotation of every finger bone of a relaxed hand, anny's rest pose being straight fingers."""
+    """Return the world rotation of every finger bone for a curl; anny's fingers are straight."""
     label = list(model.bone_labels).index
     curled: dict[int, Rotation] = {}
     for side in "LR":
         across = heads[label(f"finger2-1.{side}")] - heads[label(f"finger5-1.{side}")]
         axis = across / np.linalg.norm(across) * (-1.0 if side == "L" else 1.0)
         for finger in range(1, 6):
-            share = 0.45 if finger == 1 else 1.0  # the thumb lies along the fist
+            fraction = 0.45 if finger == 1 else 1.0  # the thumb lies along the fist
             for joint in range(1, 4):
-                angle = np.deg2rad(curl_deg * share * joint)
+                angle = np.deg2rad(curl_deg * fraction * joint)
                 curled[label(f"finger{finger}-{joint}.{side}")] = Rotation.from_rotvec(axis * angle)
     return curled
 
 
 class AnnyBody:
-    """anny, asked for what the baked body approximates."""
+    """The body model anny, reduced to the kept bones."""
 
     def __init__(self) -> None:
         import anny
@@ -101,9 +101,15 @@ class AnnyBody:
     def vertices(
         self, phenotype: dict[str, float], curl_deg: float, rotations: Floats | None = None
     ) -> tuple[Floats, Floats]:
-        """Posed vertices (V, 3) and rest bone heads (J, 3), the root's head at the origin.
+        """Pose a body.
 
-        ``rotations`` (J, 3, 3) are world rotations of the kept bones away from anny's rest pose.
+        Args:
+            phenotype: anny's parameters.
+            curl_deg: curl of each finger joint, degrees.
+            rotations: (J, 3, 3) world rotations of the kept bones away from rest; None for rest.
+
+        Returns:
+            Posed vertices (V, 3) and rest bone heads (J, 3), metres, the root at the origin.
         """
         rest = self.model(phenotype_kwargs=phenotype)
         heads = rest["rest_bone_heads"][0].numpy()
@@ -125,12 +131,13 @@ class AnnyBody:
         return posed - heads[0], heads[kept] - heads[0]
 
     def keypoints(self, vertices: Floats) -> Floats:
-        """(17, 3) COCO key points of posed vertices."""
+        """Return COCO keypoints (17, 3) of posed vertices (V, 3)."""
         out: Floats = self.regressor({"vertices": torch.from_numpy(vertices)[None]})[0].numpy()
         return out
 
 
 def sample_phenotype(group: str, rng: np.random.Generator) -> dict[str, float]:
+    """Draw anny's parameters for a group."""
     return {k: float(rng.uniform(*span)) for k, span in PHENOTYPES[group].items()}
 
 
@@ -148,7 +155,7 @@ def _shape_space(anny_body: AnnyBody, group: str, rng: np.random.Generator) -> S
 
 
 def hand_shapes(anny_body: AnnyBody, group: str, body: Body, seed: int = 0) -> HandShapes:
-    """How the hands of the group's bodies open, in the mean."""
+    """Return the mean opening of the hands of a group's bodies."""
     rng, closed = np.random.default_rng(seed), FINGER_CURL_DEG[group]
     curls = ((closed + OPEN_CURL_DEG[group]) / 2, OPEN_CURL_DEG[group])
     elbow, wrist = (body.index[f"{bone}.L"] for bone in ("lowerarm01", "wrist"))
@@ -164,7 +171,7 @@ def hand_shapes(anny_body: AnnyBody, group: str, body: Body, seed: int = 0) -> H
 
 
 def add_hands(path: Path) -> None:
-    """Add, or make anew, the hands of a body file; its other arrays stay as they are, bit for bit."""
+    """Add or replace the hands of a body file; its other arrays stay the same, bit for bit."""
     with np.load(path, allow_pickle=False) as file:
         arrays: dict[str, NDArray[np.generic]] = dict(file)
     anny_body, body = AnnyBody(), Body.load(path)
@@ -174,7 +181,7 @@ def add_hands(path: Path) -> None:
 
 
 def _skinning(anny_body: AnnyBody) -> tuple[NDArray[np.uint8], Floats]:
-    """The four strongest kept bones of every vertex and their weights, (V, 4) each."""
+    """Return the four strongest kept bones of every vertex and their weights, (V, 4) each."""
     model = anny_body.model
     weights = np.zeros((len(model.template_vertices), len(anny_body.names)))
     rows = np.arange(len(weights))[:, None]
@@ -186,7 +193,7 @@ def _skinning(anny_body: AnnyBody) -> tuple[NDArray[np.uint8], Floats]:
 
 
 def _eyes(anny_body: AnnyBody) -> NDArray[np.bool_]:
-    """(V,) True on the eyeballs."""
+    """Return (V,) True on the eyeballs."""
     model = anny_body.model
     labels = np.array(model.bone_labels)[model.vertex_bone_indices.numpy()]
     on_eye = np.char.startswith(labels, "eye.")
@@ -195,7 +202,7 @@ def _eyes(anny_body: AnnyBody) -> NDArray[np.bool_]:
 
 
 def bake(out: Path, seed: int = 0) -> Body:
-    """Write the body file; the result is the body as a reader of the file will see it."""
+    """Write the body file and return the body that it holds."""
     anny_body = AnnyBody()
     rng = np.random.default_rng(seed)
     shapes = {group: _shape_space(anny_body, group, rng) for group in PHENOTYPES}
@@ -216,7 +223,7 @@ def bake(out: Path, seed: int = 0) -> Body:
 
 
 def record_fixture(out: Path, body: Body, seed: int = 1) -> None:
-    """What anny itself makes of bodies and poses that a test repeats: vertices and key points."""
+    """Record anny's own vertices and keypoints of bodies and poses that a test repeats."""
     from fidip.synth.pose.joint_angles import sample_pose
     from fidip.synth.pose.posture import POSTURES
 
@@ -234,10 +241,12 @@ def record_fixture(out: Path, body: Body, seed: int = 1) -> None:
         rows["rotations"].append(rotations.astype(np.float32))
         rows["vertices"].append(posed[::FIXTURE_STRIDE].astype(np.float32))
         rows["keypoints"].append(anny_body.keypoints(posed).astype(np.float32))
-    np.savez_compressed(out, stride=FIXTURE_STRIDE, **{k: np.array(v) for k, v in rows.items()})  # type: ignore[arg-type]
+    arrays: dict[str, Any] = {name: np.array(row) for name, row in rows.items()}
+    np.savez_compressed(out, stride=FIXTURE_STRIDE, **arrays)
 
 
 def main() -> None:
+    """Run the command."""
     parser = argparse.ArgumentParser(
         description="Bake the anny body model (needs the extra 'bake')."
     )

@@ -1,8 +1,8 @@
-"""The posable body: a linear shape space, forward kinematics, skinning and COCO key points.
+"""The posable body: a linear shape space, forward kinematics, skinning and COCO keypoints.
 
-Everything is in metres in body space: x to the body's left, y backwards, z up, the root at the origin;
-the rest pose stands with arms slanted down and faces -y. A pose is one world rotation per bone,
-away from that rest pose; a bone's head is carried by its parent (linear blend skinning).
+Everything is in metres in body space: x to the body's left, y backwards, z up, the root at the
+origin; the rest pose stands with arms slanted down and faces -y. A pose is one world rotation per
+bone, away from that rest pose; a bone's head is carried by its parent (linear blend skinning).
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ class ShapeSpace:
     components: Floats
 
     def __call__(self, coefficients: Floats) -> Floats:
-        """(V + J, 3) rest shape for (C,) coefficients in standard deviations."""
+        """Return the rest shape (V + J, 3) for coefficients (C,) in standard deviations."""
         return self.mean + np.tensordot(coefficients, self.components, axes=1)
 
     def fit(self, shape: Floats) -> Floats:
-        """(C,) coefficients of the nearest shape to (V + J, 3)."""
+        """Return the coefficients (C,) of the shape nearest to a given one (V + J, 3)."""
         basis = self.components.reshape(len(self.components), -1).T
         nearest = np.linalg.lstsq(basis, (shape - self.mean).ravel(), rcond=None)[0]
         return nearest.astype(np.float64)
@@ -48,12 +48,12 @@ class ShapeSpace:
 
 @dataclass(frozen=True, eq=False)
 class HandShapes:
-    """Where the vertices of both hands go when they open, for the mean shape of a group.
+    """Displacement of the vertices of both hands when they open, for a group's mean shape.
 
     Attributes:
-        vertices: (N,) those that move.
-        half, open: (N, 3) metres from the rest pose, in the rest pose's axes.
-        forearm: metres from elbow to wrist of the mean shape.
+        vertices: (N,) indices of the vertices that move.
+        half, open: (N, 3) displacement of half open and open hands, metres.
+        forearm: distance from elbow to wrist of the mean shape, metres.
     """
 
     vertices: NDArray[np.int64]
@@ -72,12 +72,12 @@ class Body:
         faces: (F, 3) int32 vertex indices, counter-clockwise seen from outside.
         skin_bones: (V, 4) uint8 bones that move a vertex.
         skin_weights: (V, 4) their weights; every row sums to 1.
-        keypoint_weights: (17, V) COCO key points as weights of posed vertices; rows sum to 1.
+        keypoint_weights: (17, V) COCO keypoints as weights of posed vertices; rows sum to 1.
         eyes: (V,) True on the eyeballs.
         shapes: shape space by group, "infant" and "adult".
-        is_straight: arms and legs are straight in the rest pose, so that it does not tell how they fold.
-        has_ages: the first infant component runs from short bodies with large heads to long ones with small heads.
-        hands: how hands open, by group; empty where they cannot.
+        is_straight: whether arms and legs are straight in the rest pose.
+        has_ages: whether the first infant component determines the age, see ``body.growth``.
+        hands: opening of the hands by group; empty if they do not open.
     """
 
     bones: tuple[str, ...]
@@ -101,33 +101,51 @@ class Body:
     def _shares(self) -> dict[tuple[str, ...], Floats]:
         return {}
 
-    def share(self, *stems: str) -> Floats:
-        """(V,) share of each vertex that moves with the bones whose names start so; not to be written to."""
+    def weight_of(self, *stems: str) -> Floats:
+        """Return the skinning weights of the bones whose names start with ``stems``.
+
+        Returns:
+            (V,) sums of weights, 0 to 1; cached, so do not change them.
+        """
         if stems not in self._shares:
             mine = np.array([name.startswith(stems) for name in self.bones])
             self._shares[stems] = (mine[self.skin_bones] * self.skin_weights).sum(1)
         return self._shares[stems]
 
     def rest(self, group: str, coefficients: Floats) -> tuple[Floats, Floats]:
-        """Rest vertices (V, 3) and bone heads (J, 3) of a shape."""
+        """Return rest vertices (V, 3) and bone heads (J, 3), metres, for coefficients (C,)."""
         shape = self.shapes[group](coefficients)
         return shape[: len(self.eyes)], shape[len(self.eyes) :]
 
+    def forearm_length(self, heads: Floats, side: str = "L") -> float:
+        """Return the distance from elbow to wrist for rest bone heads (J, 3), metres."""
+        start, end = (heads[self.index[f"{bone}.{side}"]] for bone in ("lowerarm01", "wrist"))
+        return float(np.linalg.norm(end - start))
+
     def pose(self, vertices: Floats, heads: Floats, rotations: Floats) -> Floats:
-        """(V, 3) skinned vertices for (J, 3, 3) world rotations of the bones."""
+        """Pose a rest shape by linear blend skinning.
+
+        Args:
+            vertices: (V, 3) rest vertices, metres.
+            heads: (J, 3) rest bone heads, metres.
+            rotations: (J, 3, 3) world rotations of the bones away from rest.
+
+        Returns:
+            (V, 3) posed vertices, metres.
+        """
         return skin(
             vertices, self.skin_bones, self.skin_weights, *self.transforms(heads, rotations)
         )
 
     def transforms(self, heads: Floats, rotations: Floats) -> tuple[Floats, Floats]:
-        """Rotation (J, 3, 3) and translation (J, 3) of each bone from rest to pose."""
+        """Return the rotation (J, 3, 3) and translation (J, 3) of each bone from rest to pose."""
         columns = heads[:, :, None]
         by_parent = np.matmul(rotations[self.parents], columns)[..., 0]
         by_self = np.matmul(rotations, columns)[..., 0]
         return rotations, _chained(heads, by_parent, by_self, self.parents)
 
     def keypoints(self, vertices: Floats) -> Floats:
-        """(17, 3) COCO key points of posed vertices (V, 3)."""
+        """Return COCO keypoints (17, 3) of posed vertices (V, 3)."""
         return self.keypoint_weights @ vertices
 
     def save(self, path: Path) -> None:
@@ -156,7 +174,7 @@ class Body:
 
     @classmethod
     def load(cls, path: Path = BODY_FILE) -> Body:
-        """Read what ``save`` wrote."""
+        """Read a file that ``save`` wrote."""
         with np.load(path, allow_pickle=False) as file:
             weights = file["skin_weights"].astype(np.float64)
             keypoints = np.zeros((int(file["keypoint_rows"].max()) + 1, len(weights)))
@@ -180,14 +198,33 @@ class Body:
             )
 
 
+@dataclass(frozen=True, eq=False)
+class RestShape:
+    """A body of one shape in its rest pose.
+
+    Attributes:
+        body: topology, skeleton and skinning weights.
+        vertices: (V, 3) metres.
+        heads: (J, 3) bone heads, metres.
+    """
+
+    body: Body
+    vertices: Floats
+    heads: Floats
+
+    def pose(self, rotations: Floats) -> Floats:
+        """Return the posed vertices (V, 3), metres, for world rotations (J, 3, 3) of the bones."""
+        return self.body.pose(self.vertices, self.heads, rotations)
+
+
 @lru_cache(maxsize=1)
 def default_body() -> Body:
-    """The body that ships with the package."""
+    """Return the body that ships with the package."""
     return Body.load()
 
 
 def hand_arrays(group: str, hands: HandShapes) -> dict[str, NDArray[np.generic]]:
-    """What a body file holds of the hands of a group."""
+    """Return the arrays of a body file for the hands of a group."""
     moved, step = _quantise(np.concatenate([hands.half, hands.open]), 32767)
     return {
         f"{group}_hands": hands.vertices.astype(np.uint16),
@@ -204,7 +241,7 @@ def _hands(file: Mapping[str, Any], group: str) -> HandShapes:
 
 
 def _quantise(values: Floats, steps: int) -> tuple[NDArray[np.generic], Floats]:
-    """Signed integers in [-steps, steps] and the step, one per leading item of 3-d values."""
+    """Return integers in [-steps, steps] and the step; 3-d values have a step per item."""
     axes = tuple(range(1, values.ndim)) if values.ndim == 3 else None
     step = np.abs(values).max(axis=axes, keepdims=True) / steps
     kind = np.int8 if steps < 128 else np.int16
@@ -215,7 +252,7 @@ def _quantise(values: Floats, steps: int) -> tuple[NDArray[np.generic], Floats]:
 def _chained(
     heads: Floats, by_parent: Floats, by_self: Floats, parents: NDArray[np.int64]
 ) -> Floats:  # pragma: no cover - compiled
-    """(J, 3) shifts of bones whose heads (J, 3) are turned by the parent and by themselves; parents come first."""
+    """Return the shifts (J, 3) of bones for heads turned by their parents and by themselves."""
     shifts = np.empty_like(heads)
     for bone in range(len(parents)):
         for i in range(3):
@@ -230,7 +267,7 @@ def _chained(
 def skin(
     vertices: Floats, bones: NDArray[np.uint8], weights: Floats, rotations: Floats, shifts: Floats
 ) -> Floats:  # pragma: no cover - compiled
-    """Linear blend skinning of (V, 3) vertices with four bones each."""
+    """Skin vertices (V, 3) linearly with the bones of each vertex (V, K)."""
     out = np.zeros_like(vertices)
     for v in range(vertices.shape[0]):
         for k in range(bones.shape[1]):

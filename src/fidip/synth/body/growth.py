@@ -1,7 +1,7 @@
-"""Infants from premature to one year: length and head by age.
+"""Shapes of infants by age, from premature to one year.
 
-The first component of the infant shapes runs from short bodies with large heads to long ones with small
-heads, so age chooses it; the whole is then scaled to the length of that age.
+The first component of the infant shapes ranges from short bodies with large heads to long ones with
+small heads. Age determines it; the body is then scaled to the length at that age.
 """
 
 from __future__ import annotations
@@ -14,18 +14,28 @@ from fidip.synth.body.body_model import Body
 MONTHS = (-2.0, 0.0, 3.0, 6.0, 9.0, 12.0)
 """Ages of the tables below, months from term; -2 is 32 weeks of gestation."""
 LENGTH_CM = (41.8, 49.5, 60.6, 66.7, 71.1, 74.9)
-"""Median crown-heel length, mean of the sexes: WHO Child Growth Standards 2006; before term Fenton and Kim 2013."""
+"""Median crown-heel length, mean of the sexes.
+
+WHO Child Growth Standards 2006; before term Fenton and Kim, BMC Pediatrics 13:59, 2013.
+"""
 _HEAD_TO_BODY = (-0.95, -0.8, -0.25, 0.12, 0.5, 0.95)
-"""The component at which head circumference by length is that of the age in the same sources."""
+"""Component whose ratio of head circumference to length is that of the age in these sources."""
 _LENGTH_DEVIATION = 0.037  # of the length
 
 
 def infant_shape(
     body: Body, coefficients: Floats, months: float, rng: np.random.Generator
 ) -> tuple[Floats, Floats]:
-    """Rest vertices (V, 3) and bone heads (J, 3), metres, of an infant ``months`` after term.
+    """Draw the rest shape of an infant.
 
-    ``coefficients`` (C,) give all of the shape but its size and the size of its head.
+    Args:
+        body: the body.
+        coefficients: (C,) shape coefficients; age replaces the first one.
+        months: age, months from term.
+        rng: random stream of the deviations from the median.
+
+    Returns:
+        Rest vertices (V, 3) and bone heads (J, 3), metres.
     """
     shape = coefficients.copy()
     shape[0] = np.interp(months, MONTHS, _HEAD_TO_BODY) + rng.normal(0, 0.2)

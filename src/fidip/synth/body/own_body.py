@@ -1,10 +1,11 @@
-"""A body of the SMPL family, read from a file that the user is licensed for, as a ``Body`` like any other.
+"""Bodies of the SMPL family, read from a file that the user is licensed for.
 
-SMPL (Loper et al., SIGGRAPH Asia 2015) and its kin, such as SMIL (Hesse et al., MICCAI 2018) for infants, share one layout:
-a template, shape directions, pose-dependent corrections, a joint regressor and skinning weights. The first 22
-joints of SMPL, SMPL+H and SMPL-X are the same; further ones (fingers, jaw, eyes) move with their parents.
+SMPL (Loper et al., SIGGRAPH Asia 2015) and its relatives, such as SMIL (Hesse et al., MICCAI 2018)
+for infants, share one layout: a template, shape directions, pose-dependent corrections, a joint
+regressor and skinning weights. The first 22 joints of SMPL, SMPL+H and SMPL-X are the same; others
+(fingers, jaw, eyes) move with their parents.
 
-Their space is metres, x to the body's left, y up, z forwards, arms spread; ours has y backwards and z up.
+Their space is metres, x to the body's left, y up, z forwards; ours has y backwards and z up.
 """
 
 from __future__ import annotations
@@ -25,8 +26,10 @@ from fidip.synth.body.smpl_file import PARENTS, SHARED, read_smpl
 GROUPS = ("infant", "adult")
 COMPONENTS = 8
 _BONES = (
-    "root", "upperleg01.L", "upperleg01.R", "spine05", "lowerleg01.L", "lowerleg01.R", "spine03", "foot.L", "foot.R",
-    "spine01", "foot.L", "foot.R", "neck01", "clavicle.L", "clavicle.R", "head", "upperarm01.L", "upperarm01.R",
+    "root", "upperleg01.L", "upperleg01.R", "spine05", "lowerleg01.L", "lowerleg01.R", "spine03",
+    "foot.L", "foot.R",
+    "spine01", "foot.L", "foot.R", "neck01", "clavicle.L", "clavicle.R", "head", "upperarm01.L",
+    "upperarm01.R",
     "lowerarm01.L", "lowerarm01.R", "wrist.L", "wrist.R",
 )  # fmt: skip
 """Our bone for each of the shared joints; toes move with the foot."""
@@ -37,22 +40,23 @@ _BETWEEN = {
     "upperarm02": ("upperarm01", "lowerarm01", 0.3), "lowerarm02": ("lowerarm01", "wrist", 0.4),
     "neck02": ("neck01", "head", 0.4), "neck03": ("neck01", "head", 0.8),
 }  # fmt: skip
-"""Bones that move no skin of such a body: between which two they lie, and where."""
+"""Bones that move no skin of such a body: the two bones they lie between, and the fraction."""
 _KEYPOINT_JOINTS = (16, 17, 18, 19, 20, 21, 1, 2, 4, 5, 7, 8)
-"""The joints that stand for COCO's shoulders, elbows, wrists, hips, knees and ankles, left before right."""
+"""Joints of COCO's shoulders, elbows, wrists, hips, knees and ankles, left before right."""
 FACE_VERTICES = {6890: (332, 2800, 6260, 583, 4071), 10475: (9120, 9448, 9929, 6, 616)}
-"""Nose, left and right eye, left and right ear by number of vertices: SMPL, SMIL, SMPL+H; SMPL-X."""
+"""Nose, left and right eye, left and right ear by number of vertices: SMPL or SMIL, and SMPL-X."""
 _TO_OURS = np.array([(1.0, 0.0, 0.0), (0.0, 0.0, -1.0), (0.0, 1.0, 0.0)])
 
 
 @dataclass(frozen=True)
 class OwnBody:
-    """Where a user's body comes from, and whom it stands for. A file of another content is another body.
+    """A user's body file, identified by its content.
 
     Attributes:
         file: pickle or npz.
-        group: "infant" or "adult".
-        face: vertices of nose, left eye, right eye, left ear, right ear; None: by ``FACE_VERTICES``.
+        group: the people it is used for, "infant" or "adult".
+        face: vertices of nose, left eye, right eye, left ear, right ear; None for those of
+            ``FACE_VERTICES``.
         digest: SHA-256 of the file.
     """
 
@@ -62,13 +66,19 @@ class OwnBody:
     digest: str
 
     @classmethod
-    def of(cls, file: Path, group: str, face: tuple[int, ...] | None) -> OwnBody:
-        """Check the settings and the file."""
+    def from_file(cls, file: Path, group: str, face: tuple[int, ...] | None) -> OwnBody:
+        """Check the settings and the file.
+
+        Raises:
+            ConfigError: the group is unknown, or ``face`` does not fit the file.
+            DataError: the file does not exist or is not of the layout.
+        """
         if group not in GROUPS:
-            raise ConfigError(f"body_group={group}: choose {' or '.join(GROUPS)}")
+            raise ConfigError(f"body_group={group}: expected {' or '.join(GROUPS)}")
         if face is not None and len(face) != 5:
             raise ConfigError(
-                f"body_face={list(face)}: give five vertices: nose, left eye, right eye, left ear, right ear"
+                f"body_face={list(face)}: expected five vertices: "
+                "nose, left eye, right eye, left ear, right ear"
             )
         if not file.is_file():
             raise DataError(f"body={file}: no such file; expected an SMPL-family model, pkl or npz")
@@ -78,7 +88,7 @@ class OwnBody:
 
 
 def body_of(group: str, own: OwnBody | None) -> Body:
-    """The body of a group: the user's where it is for that group, else the one that ships."""
+    """Return the body of a group: the user's if it is for that group, else the one that ships."""
     return read_body(own) if own is not None and own.group == group else default_body()
 
 
@@ -87,8 +97,8 @@ class SmplBody(Body):
     """A body with pose-dependent corrections.
 
     Attributes:
-        corrections: (V * 3, 9 * 21) displacement of rest vertices, our axes, per entry of R - 1 in SMPL's axes,
-            R the rotation of a joint against its parent.
+        corrections: (V * 3, 9 * 21) displacement of rest vertices, metres in our axes, per entry of
+            R - 1 in SMPL's axes, R being the rotation of a joint relative to its parent.
     """
 
     corrections: NDArray[np.float32]
@@ -100,7 +110,7 @@ class SmplBody(Body):
         return bones[1:], bones[np.array(PARENTS[1:])]
 
     def pose(self, vertices: Floats, heads: Floats, rotations: Floats) -> Floats:
-        """(V, 3) skinned vertices, corrected for the pose, for (J, 3, 3) world rotations of the bones."""
+        """Return skinned vertices (V, 3), corrected for the pose; see ``Body.pose``."""
         child, parent = self._chain
         local = rotations[parent].mT @ rotations[child]
         local = _TO_OURS.T @ local @ _TO_OURS - np.eye(3)
@@ -110,10 +120,10 @@ class SmplBody(Body):
 
 @lru_cache(maxsize=2)
 def read_body(own: OwnBody) -> Body:
-    """The body of a file.
+    """Read the body of a file.
 
     Raises:
-        DataError: the file is not of the layout, or is no file of arrays.
+        DataError: the file is not of the layout, or not a file of arrays.
     """
     return smpl_body(read_smpl(own.file), own.group, own.face, own.file)
 
@@ -121,7 +131,7 @@ def read_body(own: OwnBody) -> Body:
 def smpl_body(
     arrays: dict[str, NDArray[np.generic]], group: str, face: tuple[int, ...] | None, file: Path
 ) -> Body:
-    """A body of arrays of ``read_smpl``; ``file`` is named in errors."""
+    """Build a body from arrays of ``read_smpl``; ``file`` is named in errors."""
     template, regressor = arrays["v_template"].astype(float), arrays["J_regressor"].astype(float)
     count = len(template)
     directions = arrays["shapedirs"].astype(float).reshape(count, 3, -1)[..., :COMPONENTS]
@@ -147,7 +157,7 @@ def smpl_body(
 def _skinning(
     arrays: dict[str, NDArray[np.generic]], skeleton: Body
 ) -> tuple[NDArray[np.uint8], Floats]:
-    """The bones that move each vertex and their weights, as many columns as the busiest vertex needs."""
+    """Return the bones that move each vertex, and their weights, (V, K) each."""
     weights, parents = arrays["weights"].astype(float), arrays["kintree_table"][0].astype(np.int64)
     ours = np.zeros((len(weights), len(skeleton.bones)))
     for joint in range(weights.shape[1]):
@@ -162,7 +172,7 @@ def _skinning(
 
 
 def _shapes(rest: Floats, regressor: Floats, skeleton: Body) -> ShapeSpace:
-    """Vertices and heads of our bones, the root at the origin, for (1 + C, V, 3) template and directions."""
+    """Return the shape space for the template and its directions (1 + C, V, 3), metres."""
     joints = regressor @ rest
     at = {name: joints[:, i] for i, name in reversed(list(enumerate(_BONES)))}
     heads = np.stack([_head(name, at) for name in skeleton.bones], axis=1)
@@ -171,7 +181,7 @@ def _shapes(rest: Floats, regressor: Floats, skeleton: Body) -> ShapeSpace:
 
 
 def _parents(skeleton: Body) -> Ints:
-    """Parents of our bones as SMPL's joints are linked; the bones between them carry nothing."""
+    """Return the parents (J,) of our bones, linked like SMPL's joints."""
     links = {_BONES[j]: _BONES[PARENTS[j]] for j in reversed(range(1, SHARED)) if j not in (10, 11)}
     for name in skeleton.bones[1:]:
         stem, dot, side = name.partition(".")
@@ -187,24 +197,24 @@ def _head(name: str, at: dict[str, Floats]) -> Floats:
     if name in at:
         return at[name]
     stem, dot, side = name.partition(".")
-    start, end, share = _BETWEEN[stem]
+    start, end, fraction = _BETWEEN[stem]
     a, b = (at.get(f"{bone}{dot}{side}", at.get(bone)) for bone in (start, end))
     assert a is not None  # by the table above
     assert b is not None
-    return a + share * (b - a)
+    return a + fraction * (b - a)
 
 
 def _face(face: tuple[int, ...] | None, template: Floats, file: Path) -> list[int]:
-    """Nose, left eye, right eye, left ear, right ear: of each pair the left one is on the body's left."""
+    """Check the vertices of nose, left eye, right eye, left ear and right ear."""
     count = len(template)
     face = face or FACE_VERTICES.get(count)
     if face is None:
         raise DataError(
-            f"{file}: {count} vertices are of no known mesh; name its face: "
+            f"{file}: unknown mesh of {count} vertices; give its face: "
             "body_face=[nose,left_eye,right_eye,left_ear,right_ear]"
         )
     if min(face) < 0 or max(face) >= count:
-        raise ConfigError(f"body_face={list(face)}: {file} has {count} vertices")
+        raise ConfigError(f"body_face={list(face)}: expected 0 to {count - 1}, as {file} has")
     for left, right in (face[1:3], face[3:5]):
         if template[left, 0] <= template[right, 0]:
             raise ConfigError(
@@ -214,7 +224,7 @@ def _face(face: tuple[int, ...] | None, template: Floats, file: Path) -> list[in
 
 
 def _keypoints(regressor: Floats, face: list[int]) -> Floats:
-    """(17, V): five vertices of the face, then regressed joints."""
+    """Return keypoint weights (17, V): five vertices of the face, then regressed joints."""
     on_face = np.zeros((5, regressor.shape[1]))
     on_face[np.arange(5), face] = 1.0
     joints = regressor[list(_KEYPOINT_JOINTS)]

@@ -1,8 +1,8 @@
-"""Read a pickled dictionary of arrays without running any code of the file.
+"""Reader of pickled dictionaries of arrays that runs no code of the file.
 
-Files of body models are pickles, and a pickle is a program. Here every class or function that it asks for
-is replaced by a record that only remembers what it was given; names outside a short list are
-refused. Arrays are then put together from the records' raw numbers.
+Body models are distributed as pickles, and a pickle is a program. Here every class or function in
+it is replaced by a record of its arguments; names outside a short list are refused. Arrays are then
+built from the raw numbers in the records.
 """
 
 from __future__ import annotations
@@ -19,19 +19,27 @@ from fidip.core.errors import DataError
 
 Array = NDArray[np.generic]
 
+_SPARSE = [f"{form}_{kind}" for form in ("csc", "csr", "coo") for kind in ("matrix", "array")]
 _KNOWN: dict[str, str | tuple[str, ...]] = {
-    "_reconstruct": "numpy.", "ndarray": "numpy", "dtype": "numpy", "scalar": "numpy.", "_frombuffer": "numpy.",
-    "csc_matrix": "scipy.sparse", "csr_matrix": "scipy.sparse", "coo_matrix": "scipy.sparse",
-    "csc_array": "scipy.sparse", "csr_array": "scipy.sparse", "coo_array": "scipy.sparse",
-    "Ch": "chumpy.", "Select": "chumpy.", "_reconstructor": "copy", "encode": "_codecs",
-    "object": ("builtins", "__builtin__"), "set": ("builtins", "__builtin__"),
-}  # fmt: skip
-"""What may be named, and how the module that it is asked of must begin."""
+    "_reconstruct": "numpy.",
+    "ndarray": "numpy",
+    "dtype": "numpy",
+    "scalar": "numpy.",
+    "_frombuffer": "numpy.",
+    **dict.fromkeys(_SPARSE, "scipy.sparse"),
+    "Ch": "chumpy.",
+    "Select": "chumpy.",
+    "_reconstructor": "copy",
+    "encode": "_codecs",
+    "object": ("builtins", "__builtin__"),
+    "set": ("builtins", "__builtin__"),
+}
+"""Allowed names, and how the name of their module must begin."""
 _NUMBERS = frozenset("biuf")
 
 
 class _Record:
-    """Stands in for an object of the file: what it was made from and the state it was given."""
+    """Arguments and state of an object of the file."""
 
     name = ""
 
@@ -48,7 +56,7 @@ class _Record:
 
 
 class _Unpickler(pickle.Unpickler):
-    """A pickle reader that knows no code."""
+    """Pickle reader that replaces every class and function by a record."""
 
     def find_class(self, module: str, name: str) -> type[_Record]:
         if name not in _KNOWN or not module.startswith(_KNOWN[name]):
@@ -57,13 +65,16 @@ class _Unpickler(pickle.Unpickler):
 
 
 def read_pickle(path: Path) -> dict[str, Array]:
-    """The arrays of a pickled dictionary by name, sparse matrices made dense; what is no number is left out.
+    """Read the arrays of a pickled dictionary.
 
-    Understands arrays of numbers of NumPy (any version), sparse matrices of SciPy and plain or selected arrays of
-    chumpy, pickled by Python 2 or 3.
+    Supports numeric arrays of NumPy (any version), sparse matrices of SciPy, and plain or selected
+    arrays of chumpy, pickled by Python 2 or 3.
+
+    Returns:
+        Arrays by name, sparse matrices as dense ones; values that are not numeric are left out.
 
     Raises:
-        DataError: the file is no such pickle, or asks for anything else.
+        DataError: the file is not such a pickle, or names any other class or function.
     """
     try:
         with path.open("rb") as file:
@@ -75,17 +86,18 @@ def read_pickle(path: Path) -> dict[str, Array]:
         raise DataError(f"{path}: {error.strerror or error}") from None
     except Exception as error:  # a broken pickle can raise anything
         raise DataError(
-            f"{path}: not read, {_told(error)}; expected a pickled dictionary of arrays, as SMPL and SMIL come"
+            f"{path}: cannot be read ({_one_line(error)}); "
+            "expected a pickled dictionary of arrays, such as SMPL or SMIL"
         ) from None
     return {name: value for name, value in values.items() if value is not None}
 
 
-def _told(error: Exception) -> str:
+def _one_line(error: Exception) -> str:
     return " ".join(str(error).split())[:200] or type(error).__name__
 
 
 def _array(value: Any) -> Array | None:
-    """An array of numbers from what the reader made of it; None for anything else."""
+    """Convert a value to a numeric array; None for anything else."""
     if isinstance(value, (bool, int, float)):
         return np.array(value)
     if not isinstance(value, _Record):
@@ -99,12 +111,13 @@ def _array(value: Any) -> Array | None:
 
 
 def _chumpy(state: dict[str, Any]) -> Array | None:
-    """A plain array of chumpy's Ch, or a Select: entries of another array."""
+    """Convert a plain array of chumpy, or a selection of entries of another one."""
     if "x" in state:
         return _array(state["x"])
     if "a" not in state:
         return None
-    whole, chosen, shape = _array(state["a"]), _array(state["idxs"]), state.get("preferred_shape")
+    whole, chosen = _array(state["a"]), _array(state["idxs"])
+    shape = state.get("preferred_shape")
     if whole is None or chosen is None:
         return None
     return whole.ravel()[chosen].reshape(shape if shape else chosen.shape)
@@ -128,7 +141,7 @@ def _numpy(record: _Record) -> Array | None:
 
 
 def _dtype(record: _Record) -> np.dtype[Any] | None:
-    """The type of plain numbers; None for objects, texts and structures."""
+    """Return the type of plain numbers; None for objects, text and structures."""
     kind = np.dtype(str(record.args[0]))
     if kind.kind not in _NUMBERS:
         return None
@@ -137,7 +150,7 @@ def _dtype(record: _Record) -> np.dtype[Any] | None:
 
 
 def _bytes(raw: Any) -> bytes:
-    """Raw numbers, which Python 2 and old protocols wrote as text."""
+    """Return raw numbers, which Python 2 and old protocols wrote as text."""
     if isinstance(raw, _Record):  # _codecs.encode(text, "latin1")
         raw = raw.args[0]
     if isinstance(raw, str):
@@ -146,7 +159,7 @@ def _bytes(raw: Any) -> bytes:
 
 
 def _sparse(form: str, state: dict[str, Any]) -> Array | None:
-    """A dense array of the fields of a matrix of form "csc", "csr" or "coo"."""
+    """Return a dense array from the fields of a "csc", "csr" or "coo" matrix."""
     shape = tuple(int(n) for n in state["_shape"])
     names = ("data", "row", "col") if form == "coo" else ("data", "indices", "indptr")
     if form == "coo" and "coords" in state:

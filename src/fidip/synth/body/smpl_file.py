@@ -1,4 +1,4 @@
-"""Files of the SMPL family as arrays, checked to be of its layout."""
+"""Reader of SMPL-family files that checks their layout."""
 
 from __future__ import annotations
 
@@ -13,14 +13,15 @@ from fidip.synth.body.safe_pickle import Array, read_pickle
 
 _KEYS = ("v_template", "shapedirs", "J_regressor", "weights", "kintree_table", "f")
 SHARED = 22
+"""Number of joints that all models of the family share."""
 PARENTS = (-1, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 9, 9, 12, 13, 14, 16, 17, 18, 19)
 
 
 def read_smpl(file: Path) -> dict[str, Array]:
-    """The arrays of a model by name, checked to be of SMPL's layout.
+    """Read the arrays of a model by name.
 
     Raises:
-        DataError: it is no file of arrays, or they are not of the layout.
+        DataError: the file holds no arrays, or they are not of SMPL's layout.
     """
     arrays = _arrays(file)
     _check(arrays, file)
@@ -35,7 +36,8 @@ def _arrays(file: Path) -> dict[str, Array]:
             return {key: content[key] for key in (*_KEYS, "posedirs") if key in content}
     except (ValueError, TypeError, OSError, BadZipFile) as error:
         raise DataError(
-            f"{file}: not read, {error}; expected an npz of plain arrays, dense J_regressor included"
+            f"{file}: cannot be read ({error}); "
+            "expected an npz of plain arrays with a dense J_regressor"
         ) from None
 
 
@@ -70,10 +72,10 @@ def _check_array(array: Array, shape: tuple[int | None, ...], name: str) -> None
         b in (None, a) for a, b in zip(array.shape, shape, strict=True)
     )
     if not fits or array.size == 0:
-        told = ", ".join("any" if n is None else str(n) for n in shape)
-        raise DataError(f"{name} is {array.shape}, expected ({told})")
+        expected = ", ".join("any" if n is None else str(n) for n in shape)
+        raise DataError(f"{name} is {array.shape}, expected ({expected})")
     if not np.isfinite(array.astype(float)).all():
-        raise DataError(f"{name} holds values that are not finite")
+        raise DataError(f"{name} has NaN or infinite values; expected finite numbers")
 
 
 def _check_joints(parents: Ints, file: Path) -> None:

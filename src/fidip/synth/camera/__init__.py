@@ -1,0 +1,1 @@
+"""Camera: projection, placement, lens and sensor."""

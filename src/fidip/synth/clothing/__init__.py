@@ -1,0 +1,1 @@
+"""Clothes, skin and materials."""

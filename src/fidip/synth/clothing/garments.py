@@ -1,7 +1,8 @@
-"""What a body looks like: skin, face, hair and clothes, as layers over its rest shape.
+"""Skin, face, hair and clothes, as layers over a body's rest shape.
 
-A layer is a signed cover per vertex in metres, positive where the garment is; interpolated in a triangle
-its zero line is a crisp hem. All measures come from the rest pose, so clothes move with the body.
+A layer has a signed cover per vertex, metres, positive where the garment is; interpolated within a
+triangle, its zero line is a sharp hem. All measures come from the rest pose, so clothes move with
+the body.
 """
 
 from __future__ import annotations
@@ -12,10 +13,11 @@ import numpy as np
 from numba import njit
 
 from fidip.core.arrays import Floats, Pixels
-from fidip.synth.appearance import Look
-from fidip.synth.body.body_model import Body
-from fidip.synth.clothing.palette import any_skin
-from fidip.synth.clothing.texture import Material, any_material, linear, noise, put_rows, skin_tone
+from fidip.synth.appearance import Appearance
+from fidip.synth.body.body_model import RestShape
+from fidip.synth.clothing.palette import draw_skin
+from fidip.synth.clothing.texture import Material, draw_material, linear, noise, put_rows, skin_tone
+from fidip.synth.random_streams import RandomStreams
 from fidip.synth.render.mesh import Mesh, from_origin, lifted
 
 LOWER, UPPER, FEET, HEAD = range(4)
@@ -23,13 +25,13 @@ _NOWHERE = -0.05
 
 
 @dataclass(frozen=True, eq=False)
-class Parts:
-    """Where a vertex is on the body, from skinning weights and the rest pose.
+class BodyParts:
+    """Position of every vertex on the body, from skinning weights and the rest pose.
 
     Attributes:
-        trunk, arm, leg, head: (V,) shares that sum to 1.
+        trunk, arm, leg, head: (V,) weights that sum to 1.
         height: (V,) 0 at the hips, 1 at the neck.
-        along_arm, along_leg: (V,) 0 at shoulder or hip, 1 at wrist or ankle; more on hands and feet.
+        along_arm, along_leg: (V,) 0 at shoulder or hip, 1 at wrist or ankle, larger beyond.
         arm_length, leg_length, trunk_length: metres.
     """
 
@@ -45,21 +47,21 @@ class Parts:
     trunk_length: float
 
 
-def body_parts(body: Body, vertices: Floats, heads: Floats) -> Parts:
-    """Parts of a rest shape: vertices (V, 3), bone heads (J, 3)."""
-
+def measure_parts(rest: RestShape) -> BodyParts:
+    """Measure the parts of a rest shape."""
+    body, vertices, heads = rest.body, rest.vertices, rest.heads
     joint = {name: heads[i] for name, i in body.index.items()}
     arm, leg = (
-        body.share("upperarm", "lowerarm", "wrist"),
-        body.share("upperleg", "lowerleg", "foot"),
+        body.weight_of("upperarm", "lowerarm", "wrist"),
+        body.weight_of("upperleg", "lowerleg", "foot"),
     )
-    head = body.share("neck02", "neck03", "head")
+    head = body.weight_of("neck02", "neck03", "head")
     hip, neck = joint["upperleg01.L"][2], joint["neck01"][2]
     mirrored = vertices.copy()
     np.abs(vertices[:, 0], out=mirrored[:, 0])
     along_arm, arm_length = _along(mirrored, joint, "upperarm01", "lowerarm01", "wrist")
     along_leg, leg_length = _along(mirrored, joint, "upperleg01", "lowerleg01", "foot")
-    return Parts(
+    return BodyParts(
         trunk=1 - arm - leg - head, arm=arm, leg=leg, head=head,
         height=(vertices[:, 2] - hip) / (neck - hip),
         along_arm=along_arm, along_leg=along_leg,
@@ -70,18 +72,24 @@ def body_parts(body: Body, vertices: Floats, heads: Floats) -> Parts:
 def _along(
     mirrored: Floats, joint: dict[str, Floats], first: str, second: str, end: str
 ) -> tuple[Floats, float]:
-    """Distance along the chain of two bones as a share of its length, and that; all vertices are on the left."""
+    """Return positions (V,) along a chain of two bones, and its length, metres.
+
+    Args:
+        mirrored: (V, 3) vertices, all on the left.
+        joint: bone heads by name.
+        first, second, end: names of the two bones and of the one after them.
+    """
     start, middle, stop = (joint[f"{name}.L"] for name in (first, second, end))
     upper, lower = np.linalg.norm(middle - start), np.linalg.norm(stop - middle)
     on_first = from_origin(mirrored, start) @ (middle - start)
     on_second = from_origin(mirrored, middle) @ (stop - middle)
-    share: Floats = _share_of_chain(on_first, on_second, upper, lower)
-    return share, float(upper + lower)
+    along: Floats = _along_chain(on_first, on_second, upper, lower)
+    return along, float(upper + lower)
 
 
 @njit(cache=True, error_model="numpy")
-def _share_of_chain(on_first, on_second, upper, lower):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
-    """(N,) places along two bones of these lengths, of places along each, times its length, (N,)."""
+def _along_chain(on_first, on_second, upper, lower):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
+    """Combine positions (N,) along two bones, times their lengths, to positions along both."""
     out = np.empty_like(on_first)
     for n in range(len(out)):
         first, second = on_first[n] / upper, on_second[n] / lower
@@ -92,15 +100,17 @@ def _share_of_chain(on_first, on_second, upper, lower):  # type: ignore[no-untyp
 
 @dataclass(frozen=True, eq=False)
 class Outfit:
-    """The layers of one person and what they are made of.
+    """Layers of a person and their materials.
 
     Attributes:
-        cover: (V, 4) signed cover in metres of lower garment, upper garment, footwear, hair or hat.
-        thickness: (V,) how far cloth lifts the surface, metres.
+        cover: (V, 4) signed cover, metres, of lower garment, upper garment, footwear, and hair or
+            hat.
+        thickness: (V,) height of the cloth over the skin, metres.
         skin: (3,) linear RGB.
         materials: one per layer.
-        face: (3,) midpoint of the eyes and the distance between them, in rest metres.
-        iris: (3,) linear RGB; None when the eyes are shut.
+        eye_center: (3,) midpoint of the eyes in the rest pose, metres.
+        eye_distance: distance between the eyes, metres.
+        iris: (3,) linear RGB; None if the eyes are shut.
     """
 
     cover: Floats
@@ -112,12 +122,12 @@ class Outfit:
     iris: Floats | None
 
     def worn(self, person: Mesh) -> Mesh:
-        """The body with its clothes' thickness."""
+        """Return the body with the thickness of its clothes."""
         vertices = lifted(person.vertices, person.normals(), self.thickness)
         return Mesh(vertices, person.faces, person.texture, person.material, person.layers)
 
     def albedo(self, texture: Pixels, layers: Pixels) -> Pixels:
-        """(N, 3) linear RGB at (N, 3) rest coordinates with (N, 4) layer cover."""
+        """Return linear RGB (N, 3) at rest coordinates (N, 3), metres, with layer cover (N, 4)."""
         color = np.empty((len(texture), 3), np.float32)
         bare = np.flatnonzero(_uncovered(layers))
         put_rows(color, bare, self._skin(texture.take(bare, axis=0)))
@@ -130,18 +140,18 @@ class Outfit:
         return color
 
     def _skin(self, texture: Pixels) -> Pixels:
-        """(N, 3) skin with a mottled blush, lips, brows and eyes."""
-        color: Pixels = _face(
-            texture, noise(texture / np.float32(0.05), 2), self.skin.astype(np.float32),
-            self.eye_center.astype(np.float32), np.float32(self.eye_distance), self.iris is not None,
-            (np.zeros(3) if self.iris is None else self.iris).astype(np.float32),
-        )  # fmt: skip
+        """Return skin (N, 3) with a mottled blush, lips, brows and eyes."""
+        iris = np.zeros(3) if self.iris is None else self.iris
+        eyes = (self.eye_center.astype(np.float32), np.float32(self.eye_distance))
+        blush = noise(texture / np.float32(0.05), 2)
+        skin, iris = self.skin.astype(np.float32), iris.astype(np.float32)
+        color: Pixels = _face(texture, blush, skin, eyes, iris, self.iris is not None)
         return color
 
 
 @njit(cache=True)
 def _uncovered(layers):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
-    """(N,) True where none of (N, 4) layers covers; NumPy takes twenty times as long for rows so short."""
+    """Return (N,) True where no layer (N, 4) covers; NumPy takes twenty times as long."""
     out = np.empty(len(layers), np.bool_)
     for n in range(len(layers)):
         most = max(layers[n, 0], layers[n, 1], layers[n, 2], layers[n, 3])
@@ -156,9 +166,13 @@ _EYEBALL = linear((225, 220, 215)).astype(np.float32)
 
 
 @njit(cache=True, error_model="numpy")
-def _face(texture, blush, skin, center, distance, is_open, iris):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
-    """(N, 3) colours at rest coordinates (N, 3); all 32-bit, ``blush`` (N,) in [0, 1], the rest as ``Outfit`` has it."""
+def _face(texture, blush, skin, eyes, iris, is_open):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
+    """Return colours (N, 3) of a face at rest coordinates (N, 3).
+
+    ``blush`` (N,) is in [0, 1], ``eyes`` the midpoint and the distance; all numbers are 32-bit.
+    """
     out, one = np.empty_like(texture), np.float32(1)
+    center, distance = eyes
     for n in range(len(texture)):
         for i in range(3):
             out[n, i] = skin[i] * (one + (blush[n] - np.float32(0.5)) * _TINT[i])
@@ -190,73 +204,85 @@ def _face(texture, blush, skin, center, distance, is_open, iris):  # type: ignor
 
 @njit(cache=True, error_model="numpy")
 def _oval(x, y, width, height):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
-    """Whether a point lies in an ellipse around the origin; 32-bit."""
+    """Return whether a point lies in an ellipse around the origin; 32-bit."""
     x, y = x / width, y / height
     return x * x + y * y < np.float32(1)
 
 
-def dress(
-    body: Body,
-    vertices: Floats,
-    heads: Floats,
-    group: str,
-    look: Look,
-    rng: np.random.Generator,
-    style: np.random.Generator,
+def draw_outfit(
+    rest: RestShape, group: str, appearance: Appearance, streams: RandomStreams
 ) -> Outfit:
-    """Draw an outfit for a rest shape; ``style`` is the random stream of what later looks added."""
-    parts, eyes = body_parts(body, vertices, heads), body.keypoint_weights[1:3] @ vertices
-    center, distance = (eyes[0] + eyes[1]) / 2, float(np.linalg.norm(eyes[0] - eyes[1]))
-    wear = _infant_clothes if group == "infant" else _adult_clothes
-    cover = np.full((len(vertices), 4), _NOWHERE)
-    cover[:, LOWER], cover[:, UPPER], cover[:, FEET] = wear(parts, rng)
-    if look.socks and style.random() < look.socks:
-        socks = (parts.along_leg - style.uniform(0.7, 0.95)) * parts.leg_length * parts.leg
-        cover[:, FEET] = np.maximum(cover[:, FEET], socks - (1 - parts.leg))
-    scalp = from_origin(vertices, center) / distance
+    """Draw skin, face, hair and clothes.
+
+    Args:
+        rest: shape of the person.
+        group: "infant" or "adult".
+        appearance: statistics of clothes and skin.
+        streams: random streams.
+    """
+    rng, style = streams.rng, streams.style
+    parts = measure_parts(rest)
+    left, right = rest.body.keypoint_weights[1:3] @ rest.vertices
+    center, distance = (left + right) / 2, float(np.linalg.norm(left - right))
+    cover = np.full((len(rest.vertices), 4), _NOWHERE)
+    draw_clothes = _infant_clothes if group == "infant" else _adult_clothes
+    cover[:, LOWER], cover[:, UPPER], cover[:, FEET] = draw_clothes(parts, rng)
+    if appearance.socks and style.random() < appearance.socks:
+        cover[:, FEET] = np.maximum(cover[:, FEET], _socks(parts, style.uniform(0.7, 0.95)))
+    scalp = from_origin(rest.vertices, center) / distance
+    bonnet, hairline = _draw_hair(scalp, group, rng)
+    hat = appearance.hat > 0 and style.random() < appearance.hat
+    if hat:
+        hairline = scalp @ np.array([0.0, 0.5, 0.87]) - style.uniform(0.75, 1.0)
+    if hairline is not None:
+        cover[:, HEAD] = np.where(parts.head > 0.5, hairline * distance, _NOWHERE)
+    skin = _draw_skin(appearance, streams)
+    dyes = appearance.saturation, appearance.brightness
+    cloth = [draw_material(rng, appearance.patterned, (0.012, 0.07), *dyes) for _ in range(3)]
+    on_head = cloth[2] if bonnet or hat else _hair(skin, group, rng)
+    return Outfit(
+        cover=cover,
+        thickness=_cloth_thickness(cover, group, hat),
+        skin=skin,
+        materials=(cloth[0], cloth[1], cloth[2], on_head),
+        eye_center=center,
+        eye_distance=distance,
+        iris=None if rng.random() < 0.3 else linear(rng.choice(_IRISES)),
+    )
+
+
+_IRISES = [(62, 44, 34), (48, 66, 92), (40, 30, 28)]
+
+
+def _draw_skin(appearance: Appearance, streams: RandomStreams) -> Floats:
+    """Draw the albedo (3,) of skin, linear RGB."""
+    skin = skin_tone(streams.rng)  # drawn in any case: the stream goes on
+    return skin if appearance.skin is None else draw_skin(appearance.skin, streams.style)
+
+
+def _draw_hair(scalp: Floats, group: str, rng: np.random.Generator) -> tuple[bool, Floats | None]:
+    """Draw whether an infant wears a bonnet, and the cover (V,) of hair; None for none.
+
+    ``scalp`` (V, 3) is relative to the eyes, in distances between them, and so is the cover.
+    """
     hairline = scalp @ np.array([0.0, 0.62, 0.78]) - rng.uniform(1.25, 1.6)
     bonnet = group == "infant" and rng.random() < 0.15
     has_hair = bonnet or rng.random() < (0.75 if group == "infant" else 0.93)
-    cover[:, HEAD] = (
-        np.where(parts.head > 0.5, hairline * distance, _NOWHERE) if has_hair else _NOWHERE
-    )
-    hat = look.hat > 0 and style.random() < look.hat
-    if hat:
-        brim = scalp @ np.array([0.0, 0.5, 0.87]) - style.uniform(0.75, 1.0)
-        cover[:, HEAD] = np.where(parts.head > 0.5, brim * distance, _NOWHERE)
-    skin = skin_tone(rng)
-    if look.skin is not None:
-        skin = any_skin(look.skin, style)
-    cloth = [
-        any_material(rng, look.patterned, (0.012, 0.07), look.saturation, look.brightness)
-        for _ in range(3)
-    ]
+    return bonnet, hairline if has_hair else None
+
+
+def _cloth_thickness(cover: Floats, group: str, hat: bool) -> Floats:
+    """Return the height (V,) of cloth over the skin, metres; a nappy is thickest."""
     scale = 1.0 if group == "infant" else 2.0
-    lift = (
-        np.array([0.010 if group == "infant" else 0.006, 0.004, 0.003, 0.009 if hat else 0.003])
-        * scale
-    )
-    return Outfit(
-        cover=cover,
-        thickness=_thickness(cover, 0.01 * scale, lift),
-        skin=skin,
-        materials=(
-            cloth[0],
-            cloth[1],
-            cloth[2],
-            cloth[2] if bonnet or hat else _hair(skin, group, rng),
-        ),
-        eye_center=center,
-        eye_distance=distance,
-        iris=None
-        if rng.random() < 0.3
-        else linear(rng.choice([(62, 44, 34), (48, 66, 92), (40, 30, 28)])),
-    )
+    lower, head = 0.010 if group == "infant" else 0.006, 0.009 if hat else 0.003
+    lift = np.array([lower, 0.004, 0.003, head]) * scale
+    thickness: Floats = _thickness(cover, 0.01 * scale, lift)
+    return thickness
 
 
 @njit(cache=True)
 def _thickness(cover, hem, lift):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
-    """(V,) metres that layers with (V, 4) cover lift the surface: each by ``lift`` (4,), less within ``hem`` of its end."""
+    """Return the height (V,) of layers (V, 4): ``lift`` (4,), less within ``hem``; metres."""
     out = np.empty(len(cover))
     for v in range(len(cover)):
         most = 0.0
@@ -266,8 +292,14 @@ def _thickness(cover, hem, lift):  # type: ignore[no-untyped-def]  # pragma: no 
     return out
 
 
-def _garment(parts: Parts, low: float, high: float, sleeve: float, leg: float) -> Floats:
-    """(V,) cover of a garment from height ``low`` to ``high`` with sleeves and legs of a given share."""
+def _garment(parts: BodyParts, low: float, high: float, sleeve: float, leg: float) -> Floats:
+    """Return the cover (V,) of a garment, metres.
+
+    Args:
+        parts: positions on the body.
+        low, high: heights of the lower and the upper hem, 0 at the hips and 1 at the neck.
+        sleeve, leg: lengths of sleeves and trouser legs as fractions of the limb.
+    """
     trunk = np.minimum(parts.height - low, high - parts.height) * parts.trunk_length
     arm = (
         (sleeve - parts.along_arm) * parts.arm_length
@@ -279,16 +311,19 @@ def _garment(parts: Parts, low: float, high: float, sleeve: float, leg: float) -
     return cover
 
 
-def _bare(parts: Parts) -> Floats:
+def _socks(parts: BodyParts, top: float) -> Floats:
+    """Return the cover (V,) of socks that begin at a fraction of the leg, metres."""
+    return (parts.along_leg - top) * parts.leg_length * parts.leg - (1 - parts.leg)
+
+
+def _bare(parts: BodyParts) -> Floats:
     return np.full_like(parts.height, _NOWHERE)
 
 
-def _infant_clothes(parts: Parts, rng: np.random.Generator) -> tuple[Floats, Floats, Floats]:
-    """Nappy alone, bodysuit, sleepsuit, or shirt with trousers; socks now and then."""
+def _infant_clothes(parts: BodyParts, rng: np.random.Generator) -> tuple[Floats, Floats, Floats]:
+    """Draw a nappy, a bodysuit, a sleepsuit, or a shirt with trousers; and sometimes socks."""
     kind = rng.choice(["nappy", "bodysuit", "sleepsuit", "set"], p=[0.35, 0.25, 0.22, 0.18])
-    socks = (parts.along_leg - rng.uniform(0.8, 0.95)) * parts.leg_length * parts.leg - (
-        1 - parts.leg
-    )
+    socks = _socks(parts, rng.uniform(0.8, 0.95))
     feet = socks if rng.random() < 0.25 else _bare(parts)
     nappy = _garment(parts, -1.0, rng.uniform(0.22, 0.34), 0.0, rng.uniform(0.1, 0.16))
     if kind == "nappy":
@@ -310,14 +345,14 @@ def _infant_clothes(parts: Parts, rng: np.random.Generator) -> tuple[Floats, Flo
     )
 
 
-def _adult_clothes(parts: Parts, rng: np.random.Generator) -> tuple[Floats, Floats, Floats]:
-    """Shirt or vest, trousers or shorts, mostly shoes."""
+def _adult_clothes(parts: BodyParts, rng: np.random.Generator) -> tuple[Floats, Floats, Floats]:
+    """Draw a shirt or vest, trousers or shorts, and mostly shoes."""
     trousers = _garment(
         parts, -1.0, rng.uniform(0.1, 0.3), 0.0, rng.choice([rng.uniform(0.2, 0.6), 1.02])
     )
     sleeve = rng.choice([0.0, rng.uniform(0.15, 0.4), 1.0], p=[0.12, 0.45, 0.43])
     shirt = _garment(parts, rng.uniform(-0.05, 0.2), 0.99, sleeve, rng.uniform(-0.05, 0.15))
-    shoes = (parts.along_leg - 0.96) * parts.leg_length * parts.leg - (1 - parts.leg)
+    shoes = _socks(parts, 0.96)
     return (
         trousers,
         shirt if rng.random() < 0.93 else _bare(parts),
@@ -326,7 +361,7 @@ def _adult_clothes(parts: Parts, rng: np.random.Generator) -> tuple[Floats, Floa
 
 
 def _hair(skin: Floats, group: str, rng: np.random.Generator) -> Material:
-    """Hair colour; an infant's is thin and lets the skin through."""
+    """Draw a hair colour; an infant's hair is thin and lets the skin show through."""
     color = linear(
         rng.choice([(28, 22, 20), (60, 42, 30), (105, 78, 50), (170, 140, 95), (120, 118, 116)])
     )

@@ -1,4 +1,4 @@
-"""Colours and materials as homes and hospitals have them."""
+"""Colours and materials that are common in homes and hospitals."""
 
 from __future__ import annotations
 
@@ -16,9 +16,21 @@ _XYZ_TO_RGB = np.array(
 
 
 def skin_of_angle(ita_degrees: float, a: float, b: float) -> Floats:
-    """(3,) linear RGB of skin with an individual typology angle (Chardon et al. 1991) and CIELAB a*, b*.
+    """Return the linear RGB of skin with an individual typology angle (Chardon et al. 1991).
 
-    The angle is atan((L* - 50) / b*): above 55 very light, 41 light, 28 intermediate, 10 tan, -30 brown, dark below.
+    The angle is atan((L* - 50) / b*): skin is very light above 55 degrees, then light to 41,
+    intermediate to 28, tan to 10, brown to -30, and dark below.
+
+    Args:
+        ita_degrees: the angle.
+        a, b: CIELAB a* and b*.
+
+    Returns:
+        (3,) linear RGB, 0 to 1.
+
+    Example:
+        >>> skin_of_angle(28.0, 10.0, 16.0).round(3).tolist()
+        [0.391, 0.238, 0.166]
     """
     lightness = 50 + b * np.tan(np.deg2rad(ita_degrees))
     fy = (lightness + 16) / 116
@@ -28,8 +40,8 @@ def skin_of_angle(ita_degrees: float, a: float, b: float) -> Floats:
     return rgb
 
 
-def any_skin(ita_degrees: Range, rng: np.random.Generator) -> Floats:
-    """(3,) linear RGB of skin, uniform over a range of the individual typology angle."""
+def draw_skin(ita_degrees: Range, rng: np.random.Generator) -> Floats:
+    """Draw the linear RGB (3,) of skin, uniform over a range of the typology angle."""
     return skin_of_angle(rng.uniform(*ita_degrees), rng.uniform(7, 13), rng.uniform(13, 19))
 
 
@@ -44,7 +56,7 @@ def _shade(colors: tuple[tuple[int, int, int], ...], rng: np.random.Generator) -
 
 
 def household_floor(rng: np.random.Generator) -> Material:
-    """Wooden boards or carpet, metres."""
+    """Draw wooden boards or carpet."""
     if rng.random() < 0.5:
         board, turn = _shade(_WOODS, rng), rng.uniform(0, np.pi)
         frame = np.array(
@@ -58,7 +70,7 @@ def household_floor(rng: np.random.Generator) -> Material:
 
 
 def bedding(rng: np.random.Generator) -> Material:
-    """A sheet: pale, plain or with a small print."""
+    """Draw bedding: pale, plain or with a small print."""
     base = _shade(_BEDDING, rng)
     pattern = str(rng.choice(["plain", "plain", "dots", "stripes", "checks"]))
     second = base * rng.uniform(0.3, 0.8, 3)
@@ -66,5 +78,6 @@ def bedding(rng: np.random.Generator) -> Material:
 
 
 def household_wall(rng: np.random.Generator) -> Material:
+    """Draw a painted wall."""
     paint = _shade(_WALLS, rng)
     return Material(paint, paint * 0.92, "mottled", 0.4, None, 0.03)

@@ -1,4 +1,4 @@
-"""Solid textures: colour as a function of a point in space, so that nothing needs unwrapping."""
+"""Solid textures: colour as a function of a point in space, so that meshes need no unwrapping."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _SKIN = np.array(
 
 @dataclass(frozen=True, eq=False)
 class Material:
-    """Two colours and the pattern that mixes them.
+    """Two colours and a pattern that mixes them.
 
     Attributes:
         base, second: (3,) linear RGB albedo.
@@ -41,11 +41,11 @@ class Material:
 
     @property
     def is_plain(self) -> bool:
-        """One colour all over."""
+        """Whether the material has one colour."""
         return self.pattern == "plain" and not self.grain
 
     def albedo(self, points: Pixels) -> Pixels:
-        """(N, 3) linear RGB at (N, 3) texture points, metres."""
+        """Return the linear RGB (N, 3) at texture points (N, 3), metres."""
         base, second = self.base.astype(np.float32), self.second.astype(np.float32)
         if self.is_plain:
             return np.tile(base, (len(points), 1))
@@ -58,42 +58,54 @@ class Material:
 
 
 def linear(srgb: NDArray[np.generic] | tuple[float, float, float]) -> Floats:
-    """Linear RGB of sRGB values in 0..255."""
+    """Convert sRGB values, 0 to 255, to linear RGB, 0 to 1, by a power of 2.2.
+
+    Example:
+        >>> linear((0, 128, 255)).round(4).tolist()
+        [0.0, 0.2195, 1.0]
+    """
     return (np.asarray(srgb, dtype=np.float64) / 255) ** 2.2
 
 
 def skin_tone(rng: np.random.Generator) -> Floats:
-    """Linear RGB skin albedo, uniform from light to dark, with a little variation of hue."""
+    """Draw a skin albedo, linear RGB (3,), uniform from light to dark; the hue varies."""
     at = rng.uniform(0, len(_SKIN) - 1)
     low = min(int(at), len(_SKIN) - 2)
     tone = _SKIN[low] + (at - low) * (_SKIN[low + 1] - _SKIN[low])
     return linear(np.clip(tone * rng.normal(1, 0.02, 3), 20, 255))
 
 
-def any_color(
+def draw_color(
     rng: np.random.Generator, saturation: tuple[float, float], brightness: tuple[float, float]
 ) -> Floats:
-    """Linear RGB of a random hue, saturation and brightness, as dyes and toys have them."""
+    """Draw a colour, linear RGB (3,), of any hue; the ranges are within 0 to 1."""
     hue, value, strength = rng.uniform(0, 6), rng.uniform(*brightness), rng.uniform(*saturation)
-    # Numbers of Python's own: of three, NumPy's sums take ten times as long.
+    # Python's floats: for three numbers NumPy takes ten times as long.
     ramps = (min(max(abs((hue + shift) % 6 - 3) - 1, 0.0), 1.0) for shift in (0, 4, 2))
     red, green, blue = (255 * value * (1 - strength * (1 - ramp)) for ramp in ramps)
     return linear((red, green, blue))
 
 
-def any_material(
+def draw_material(
     rng: np.random.Generator,
     patterned: float,
     scale: tuple[float, float],
     saturation: tuple[float, float],
     brightness: tuple[float, float],
 ) -> Material:
-    """A random material; with probability ``patterned`` it is not plain."""
+    """Draw a material.
+
+    Args:
+        rng: random stream.
+        patterned: chance that it is not plain.
+        scale: range of the pattern's repeat, metres.
+        saturation, brightness: ranges of both colours, 0 to 1.
+    """
     turn = rng.normal(size=(3, 3))
     pattern = str(rng.choice(_PATTERNED)) if rng.random() < patterned else "plain"
     material = Material(
-        base=any_color(rng, saturation, brightness),
-        second=any_color(rng, saturation, brightness),
+        base=draw_color(rng, saturation, brightness),
+        second=draw_color(rng, saturation, brightness),
         pattern=pattern,
         scale=float(np.exp(rng.uniform(*np.log(scale)))),
         grain=rng.uniform(0, 0.25) if rng.random() < patterned else 0.0,
@@ -103,7 +115,7 @@ def any_material(
 
 @njit(cache=True)
 def put_rows(out, rows, values):  # pragma: no cover - compiled
-    """``out[rows] = values`` for (N, 3), or the same (1, 3) for all; NumPy takes five times as long."""
+    """Set rows of ``out`` (M, 3) to values (N, 3) or (1, 3); NumPy takes five times as long."""
     single = values.shape[0] == 1
     for n in range(len(rows)):
         for i in range(3):
@@ -112,23 +124,23 @@ def put_rows(out, rows, values):  # pragma: no cover - compiled
 
 @njit(cache=True)
 def _scrambled(h):  # pragma: no cover - compiled
-    """A number in [0, 1) from 32 bits; integer arithmetic, equal on every machine."""
+    """Return a number in [0, 1) from 32 bits; the same on every machine."""
     h = np.uint32((h ^ (h >> np.uint32(13))) * np.uint32(1274126177))
     return np.float32((h ^ (h >> np.uint32(16))) & np.uint32(0xFFFFFF)) / np.float32(16777216)
 
 
 @njit(cache=True)
 def _hash(x, y, z):  # pragma: no cover - compiled
-    """A number in [0, 1) from a lattice point."""
+    """Return a number in [0, 1) for a lattice point."""
     return _scrambled(np.uint32(x * 374761393 + y * 668265263 + z * 2147483647))
 
 
 @njit(cache=True)
 def _value_noise(x, y, z):  # pragma: no cover - compiled
-    # Without loops, branches or 64-bit integers, so that a loop over points compiles to vector instructions.
+    # Without loops, branches or 64-bit integers, so that loops over points are vectorised.
     fx, fy, fz = np.floor(x), np.floor(y), np.floor(z)
     ix, iy, iz = np.int32(fx), np.int32(fy), np.int32(fz)
-    # Quintic fades have no creases at the lattice, which linear ones show as a grid.
+    # Quintic interpolation has no creases at the lattice; linear interpolation shows a grid.
     tx, ty, tz = x - fx, y - fy, z - fz
     tx = tx * tx * tx * (tx * (tx * 6 - 15) + 10)
     ty = ty * ty * ty * (ty * (ty * 6 - 15) + 10)
@@ -149,9 +161,9 @@ def _value_noise(x, y, z):  # pragma: no cover - compiled
 
 @njit(cache=True, error_model="numpy")
 def noise(points, octaves):  # pragma: no cover - compiled
-    """(N,) smooth noise in [0, 1] at (N, 3) points; the coarsest octave repeats with period about 1."""
+    """Return smooth noise (N,) in [0, 1] at points (N, 3); the coarsest lattice has pitch 1."""
     out, total = np.empty(len(points), np.float32), np.zeros(len(points))
-    reach, amplitude, frequency = 0.0, 1.0, 1.0
+    largest, amplitude, frequency = 0.0, 1.0, 1.0
     for k in range(octaves):
         shift = 17.3 * k
         for n in range(len(points)):
@@ -160,17 +172,17 @@ def noise(points, octaves):  # pragma: no cover - compiled
                 points[n, 1] * frequency + shift,
                 points[n, 2] * frequency,
             )
-        reach += amplitude
+        largest += amplitude
         amplitude *= 0.5
         frequency *= 2.0
     for n in range(len(points)):
-        out[n] = total[n] / reach
+        out[n] = total[n] / largest
     return out
 
 
 @njit(cache=True)
 def _dyed(base, second, mix, grain, mottle):  # pragma: no cover - compiled
-    """(N, 3) colours between two, (3,) each, by their ``mix`` (N,), and lighter and darker by ``mottle`` (N,)."""
+    """Mix two colours (3,) by ``mix`` (N,), and vary their brightness by ``mottle`` (N,)."""
     out = np.empty((len(mix), 3), np.float32)
     one, two = np.float32(1), np.float32(2)
     r, g, b = second - base
@@ -185,7 +197,7 @@ def _dyed(base, second, mix, grain, mottle):  # pragma: no cover - compiled
 
 @njit(cache=True)
 def _mix(points, pattern):  # pragma: no cover - compiled
-    """(N,) share of the second colour in [0, 1]; ``pattern`` indexes ``PATTERNS``."""
+    """Return the fraction (N,) of the second colour; ``pattern`` indexes ``PATTERNS``."""
     out = np.zeros(len(points), np.float32)
     for n in range(len(points)):
         x, y, z = points[n, 0], points[n, 1], points[n, 2]
@@ -194,7 +206,7 @@ def _mix(points, pattern):  # pragma: no cover - compiled
             out[n] = min(1.0, max(0.0, (value / 1.5 - 0.5) * 2.2 + 0.5))
         elif pattern == 2:  # stripes
             out[n] = 1.0 if x - np.floor(x) < 0.45 else 0.0
-        elif pattern == 3:  # checks: where two sets of stripes cross, the dye is twice as strong
+        elif pattern == 3:  # checks: two sets of stripes, darker where they cross
             out[n] = 0.5 * (x - np.floor(x) < 0.5) + 0.5 * (y - np.floor(y) < 0.5)
         elif pattern == 4:  # dots
             u, v = x - np.floor(x) - 0.5, y - np.floor(y) - 0.5

@@ -1,0 +1,1 @@
+"""Datasets: writers of stills and clips, and their fingerprints."""

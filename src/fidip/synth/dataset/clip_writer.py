@@ -1,4 +1,4 @@
-"""Write clips as H.264 mp4 with one COCO-style annotation file: 2D, visibility and 3D of every frame."""
+"""Writer of clips as H.264 mp4, with one annotation file of 2D and 3D keypoints per frame."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 from fidip.core.errors import ConfigError
 from fidip.io.atomic import atomic_path, disk_errors
 from fidip.io.coco import annotation_file, annotation_record, person_category
-from fidip.synth.appearance import Look
+from fidip.synth.appearance import Appearance
 from fidip.synth.body.own_body import OwnBody, body_of
 from fidip.synth.camera.pinhole import Camera
-from fidip.synth.dataset.split_writer import note
-from fidip.synth.dataset.work_queue import Progress, Record, finish, run_jobs
+from fidip.synth.dataset.render_settings import RenderSettings
+from fidip.synth.dataset.work_queue import Record, finish, run_jobs
 from fidip.synth.pose.motion import LONGEST
 from fidip.synth.pose.posture import POSTURES
 from fidip.synth.scene.clip import Frame, Scene, draw_scene
@@ -28,25 +28,25 @@ from fidip.synth.scene.clip import Frame, Scene, draw_scene
 Ticks = NDArray[np.int64]
 
 TIME_BASE = Fraction(1, 90_000)
-"""Unit of time stamps, seconds: the usual one of video."""
+"""Unit of time stamps, seconds; usual for video."""
 
 
 @dataclass(frozen=True)
-class Clips:
-    """A set of clips of one kind.
+class ClipSet:
+    """Clips of one kind.
 
     Attributes:
         group: "infant" or "adult".
-        look: name of the look.
+        appearance: name of the appearance.
         postures: names of postures, taken in turn.
         number: number of clips.
         seconds: length of each, up to 60.
-        fps: frames a second; the mean where the rate varies.
-        variable: time stamps are uneven, as phones write them.
+        fps: frames per second; the mean if the rate varies.
+        variable: whether time stamps are uneven, as in videos of phones.
     """
 
     group: str
-    look: str
+    appearance: str
     postures: tuple[str, ...]
     number: int
     seconds: float
@@ -55,14 +55,15 @@ class Clips:
 
     def __post_init__(self) -> None:
         if not 0 < self.seconds <= LONGEST:
-            raise ConfigError(f"clips.seconds={self.seconds}: give 5 to {LONGEST:g} seconds")
+            raise ConfigError(f"clips.seconds={self.seconds}: expected 5 to {LONGEST:g} seconds")
         if self.fps <= 0:
-            raise ConfigError(f"clips.fps={self.fps}: give frames a second, for example 30")
+            raise ConfigError(f"clips.fps={self.fps}: expected frames per second, such as 30")
         known = [n for n, p in POSTURES.items() if p.group == self.group and not p.held]
         for posture in self.postures:
             if posture not in known:
                 raise ConfigError(
-                    f"clips.postures: no {self.group} posture '{posture}'; choose of {', '.join(known)}"
+                    f"clips.postures: no {self.group} posture '{posture}'; "
+                    f"expected {', '.join(known)}"
                 )
 
 
@@ -71,18 +72,28 @@ class _Job:
     path: Path
     video_id: int
     first_frame: int
-    kind: Clips
+    kind: ClipSet
     posture: str
-    look: Look
+    appearance: Appearance
     size_wh: tuple[int, int]
     seed: int
     own: OwnBody | None
 
 
 def frame_ticks(seconds: float, fps: float, variable: bool, seed: int) -> Ticks:
-    """(N,) time stamps in units of ``TIME_BASE``, the first 0, all below ``seconds``.
+    """Return time stamps (N,) in units of ``TIME_BASE``, from 0 to below ``seconds``.
 
-    Uneven ones take 0.6 to 1.4 of a frame's time each, and now and then a frame is missing.
+    Uneven steps are 0.6 to 1.4 times the mean, and sometimes a frame is missing.
+
+    Args:
+        seconds: length of the clip.
+        fps: frames per second.
+        variable: whether the steps are uneven.
+        seed: determines uneven steps.
+
+    Example:
+        >>> frame_ticks(0.1, 30, False, 0).tolist()
+        [0, 3000, 6000]
     """
     count = int(np.ceil(seconds * fps - 1e-9))
     steps = np.ones(count)
@@ -94,26 +105,37 @@ def frame_ticks(seconds: float, fps: float, variable: bool, seed: int) -> Ticks:
     return np.rint(at / fps / float(TIME_BASE)).astype(np.int64)
 
 
-def write_clips(
-    root: Path, split: str, parts: list[Clips], looks: dict[str, Look], size_wh: tuple[int, int],
-    seed: int, workers: int, progress: Progress, own: OwnBody | None = None,
-) -> Path:  # fmt: skip
-    """Render clips into ``root/videos/split`` and label them; returns the annotation file.
+def write_clips(root: Path, split: str, parts: list[ClipSet], settings: RenderSettings) -> Path:
+    """Render clips into ``root/videos/SPLIT`` and label every frame.
 
-    ``images`` has one entry a frame (``frame_index``, ``pts``, ``time`` in seconds, ``video_id``);
-    annotations carry ``keypoints`` and ``keypoints_3d`` (17 times x, y, z, metres in camera space).
-    ``own`` is a body to use instead of the one that ships.
+    ``images`` has one entry per frame (``frame_index``, ``pts``, ``time`` in seconds,
+    ``video_id``); annotations have ``keypoints`` and ``keypoints_3d`` (17 times x, y, z, metres in
+    camera space).
+
+    Args:
+        root: folder of the dataset.
+        split: name of the split.
+        parts: what to render.
+        settings: what all splits share.
+
+    Returns:
+        The annotation file.
+
+    Raises:
+        ConfigError: the image size is odd, which H.264 does not support.
+        DiskError: a file cannot be written.
     """
+    size_wh = settings.size_wh
     if size_wh[0] % 2 or size_wh[1] % 2:
-        raise ConfigError(f"preset.size_wh={list(size_wh)}: H.264 needs even numbers")
+        raise ConfigError(f"preset.size_wh={list(size_wh)}: expected even numbers, for H.264")
     folder = root / "videos" / split
     with disk_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
-    jobs = _jobs(folder, split, parts, looks, size_wh, seed, own)
+    jobs = _jobs(folder, split, parts, settings)
     file = annotation_file(root, split)
-    records = run_jobs(make_clip, jobs, workers, file, split, progress)
+    records = run_jobs(make_clip, jobs, settings.workers, file, split, settings.progress)
     content = {
-        "info": {"description": note(own), "seed": seed},
+        "info": {"description": settings.note, "seed": settings.seed},
         "categories": [person_category()],
         "videos": [r["video"] for r in records],
         "images": [image for r in records for image in r["images"]],
@@ -124,32 +146,41 @@ def write_clips(
 
 
 def make_clip(job: _Job) -> Record:
-    """Render and encode one clip; returns its part of the annotation file."""
+    """Render and encode one clip; return its records for the annotation file."""
     ticks = frame_ticks(job.kind.seconds, job.kind.fps, job.kind.variable, job.seed)
     body = body_of(job.kind.group, job.own)
-    scene = draw_scene(
-        body, job.kind.group, job.posture, job.look, job.size_wh, job.seed, job.kind.seconds
-    )
+    kind = job.kind
+    scene = draw_scene(body, job.posture, job.appearance, job.size_wh, job.seed, kind.seconds)
     frames: list[Frame] = []
 
-    def watched() -> Iterator[NDArray[np.uint8]]:
+    def encoded() -> Iterator[NDArray[np.uint8]]:
         for frame in scene.frames(body, ticks / TIME_BASE.denominator):
-            nothing = np.empty((0, 0, 3), np.uint8)  # labels are kept, pixels are not
+            nothing = np.empty((0, 0, 3), np.uint8)  # keeps the labels only
             frames.append(replace(frame, picture=replace(frame.picture, image=nothing)))
             yield frame.picture.image
 
     with atomic_path(job.path) as part:
-        encode(part, watched(), ticks, job.kind.fps, job.size_wh)
+        encode(part, encoded(), ticks, job.kind.fps, job.size_wh)
     return _record(job, scene, frames, ticks)
 
 
 def encode(
-    path: Path, images: Iterator[NDArray[np.uint8]], ticks: Ticks, fps: float,
+    path: Path,
+    images: Iterator[NDArray[np.uint8]],
+    ticks: Ticks,
+    fps: float,
     size_wh: tuple[int, int],
-) -> None:  # fmt: skip
-    """Write (H, W, 3) uint8 RGB images with the given time stamps as H.264 in mp4.
+) -> None:
+    """Write images as H.264 in mp4.
 
-    One thread and no B frames: the same bytes every time, and decoding order is showing order.
+    One thread and no B frames give the same bytes every time, and frames in the order of display.
+
+    Args:
+        path: the file.
+        images: (H, W, 3) RGB.
+        ticks: (N,) time stamps in units of ``TIME_BASE``.
+        fps: nominal frames per second.
+        size_wh: width and height, px.
     """
     rate = Fraction(fps).limit_denominator(1001)
     with av.open(str(path), "w", options={"video_track_timescale": "90000"}) as container:
@@ -165,10 +196,7 @@ def encode(
         container.mux(stream.encode(None))
 
 
-def _jobs(
-    folder: Path, split: str, parts: list[Clips], looks: dict[str, Look],
-    size_wh: tuple[int, int], seed: int, own: OwnBody | None,
-) -> list[_Job]:  # fmt: skip
+def _jobs(folder: Path, split: str, parts: list[ClipSet], settings: RenderSettings) -> list[_Job]:
     jobs: list[_Job] = []
     first = 1
     for kind in parts:
@@ -181,10 +209,10 @@ def _jobs(
                     first_frame=first,
                     kind=kind,
                     posture=kind.postures[i % len(kind.postures)],
-                    look=looks[kind.look],
-                    size_wh=size_wh,
-                    seed=crc32(f"{seed} {split} {number}".encode()),
-                    own=own,
+                    appearance=settings.appearances[kind.appearance],
+                    size_wh=settings.size_wh,
+                    seed=crc32(f"{settings.seed} {split} {number}".encode()),
+                    own=settings.own,
                 )
             )
             first += len(frame_ticks(kind.seconds, kind.fps, False, 0))
@@ -192,7 +220,7 @@ def _jobs(
 
 
 def _record(job: _Job, scene: Scene, frames: list[Frame], ticks: Ticks) -> Record:
-    """The labels of a clip in COCO's layout."""
+    """Return the labels of a clip in COCO's layout."""
     numbers = range(job.first_frame, job.first_frame + len(frames))
     return {
         "video": _video(job, scene.stage.camera, len(frames)),
@@ -229,7 +257,7 @@ def _video(job: _Job, camera: Camera, frames: int) -> dict[str, Any]:
         "variable_frame_rate": job.kind.variable,
         "frames": frames,
         "posture": POSTURES[job.posture].label,
-        "look": job.kind.look,
+        "look": job.kind.appearance,
         "group": job.kind.group,
         "camera": {
             "focal_px": camera.focal,
@@ -241,7 +269,7 @@ def _video(job: _Job, camera: Camera, frames: int) -> dict[str, Any]:
 
 
 def _annotation(number: int, frame: Frame) -> dict[str, Any]:
-    """The person of a frame; every frame has one, so image and annotation share their number."""
+    """Return the annotation of a frame; every frame has one, with the image's number."""
     picture = frame.picture
     keypoints = np.round(picture.keypoints, 3)
     person = annotation_record(number, number, picture.box_xywh, picture.area, keypoints)

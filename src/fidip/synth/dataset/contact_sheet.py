@@ -1,4 +1,4 @@
-"""A contact sheet of a generated split: images with their labels drawn."""
+"""Contact sheets of rendered splits: images with their keypoints."""
 
 from __future__ import annotations
 
@@ -16,7 +16,15 @@ from fidip.io.json import read_json
 
 
 def contact_sheet(root: Path, split: str, out: Path, count: int = 48, columns: int = 8) -> None:
-    """Draw images spread evenly over a split at twice their size; hidden joints are rings."""
+    """Draw images spread evenly over a split, at twice their size; hidden keypoints are rings.
+
+    Args:
+        root: folder of the dataset.
+        split: name of the split.
+        out: the JPEG file to write.
+        count: largest number of images.
+        columns: images per row.
+    """
     file = annotation_file(root, split)
     content = read_json(file)
     images, annotations = content["images"], content["annotations"]

@@ -1,7 +1,8 @@
-"""Whether a rendered data set is the recorded one: ``python -m fidip.synth.dataset.fingerprint DIR``.
+"""Comparison of a dataset with a record: ``python -m fidip.synth.dataset.fingerprint DIR``.
 
-Says of every recorded image that DIR has whether file and annotation are the same byte for byte, and how far the key points
-are apart; exit status 1 where that is over ``TOLERANCE``. ``--record FILE`` writes the record of all of DIR instead.
+Reports how many files and annotations of DIR have the recorded bytes, and the largest distance
+between keypoints; the exit status is 1 if that exceeds ``TOLERANCE``. ``--record FILE`` writes a
+record of DIR.
 """
 
 from __future__ import annotations
@@ -23,19 +24,19 @@ from fidip.io.json import read_object
 
 INFANT_BENCH = Path(__file__).parents[1] / "assets" / "infant_bench.json"
 TOLERANCE = 1e-3 + 1e-9
-"""Pixels, of labels that are rounded to a thousandth."""
+"""Largest allowed distance, px; labels are rounded to a thousandth."""
 Fingerprints = dict[str, dict[str, Any]]
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """A data set against a record.
+    """Result of comparing a dataset with a record.
 
     Attributes:
-        images: number of images that both have.
-        same_files, same_annotations: of them, how many are the same byte for byte.
-        drift: largest difference of a key point's x or y, px.
-        same_visibility: share of key points with the same v.
+        images: number of images in both.
+        same_files, same_annotations: numbers of these with identical bytes.
+        drift: largest difference of a keypoint's x or y, px.
+        same_visibility: fraction of keypoints with the same v.
     """
 
     images: int
@@ -46,7 +47,11 @@ class Comparison:
 
 
 def fingerprints(root: Path) -> Fingerprints:
-    """SHA-256 of the files and annotations of all stills in ``root``, and their key points, by split and file name."""
+    """Return SHA-256 and keypoints of all stills in ``root``, by split and file name.
+
+    Raises:
+        DatasetMissingError: there are no annotation files.
+    """
     out: Fingerprints = {}
     for file in sorted(root.glob(f"annotations/{PREFIX}*.json")):
         content = read_object(file)
@@ -69,17 +74,21 @@ def fingerprints(root: Path) -> Fingerprints:
 
 
 def compare(recorded: Fingerprints, found: Fingerprints) -> Comparison:
-    """What is the same of the images that both have."""
+    """Compare the images that are in both.
+
+    Raises:
+        DatasetMissingError: there are none.
+    """
     pairs = [(recorded[name], found[name]) for name in recorded if name in found]
     if not pairs:
         raise DatasetMissingError(
-            f"none of the {len(recorded)} recorded images, such as {next(iter(recorded))}, is there; "
+            f"none of the {len(recorded)} recorded images, such as {next(iter(recorded))}, exists; "
             "render it with fidip synthesize preset=infant_bench first=8 out=DIR"
         )
     a, b = np.array([[p["keypoints"], q["keypoints"]] for p, q in pairs]).swapaxes(0, 1)
     a, b = a.reshape(-1, 3), b.reshape(-1, 3)
     alike = a[:, 2] == b[:, 2]
-    # a joint at the edge that rounds to outside has no place
+    # a keypoint that rounds to outside has no position
     moved = np.abs(a[:, :2] - b[:, :2])[(a[:, 2] > 0) & (b[:, 2] > 0)]
     return Comparison(
         images=len(pairs),
@@ -95,6 +104,7 @@ def _digest(content: bytes) -> str:
 
 
 def main() -> int:
+    """Run the command; return its exit status."""
     parser = argparse.ArgumentParser(description="Compare a rendered infant-bench with the record.")
     parser.add_argument("root", type=Path, help="the out=DIR of fidip synthesize")
     parser.add_argument("--record", type=Path, help="write the record of DIR to this file instead")
@@ -111,8 +121,9 @@ def main() -> int:
         print(error, file=sys.stderr)
         return 2
     print(
-        f"of {result.images} recorded images {result.same_files} files and {result.same_annotations} "
-        f"annotations are the same byte for byte; key points differ by at most {result.drift:.3f} px, "
+        f"of {result.images} recorded images, {result.same_files} files and "
+        f"{result.same_annotations} annotations have the same bytes; "
+        f"keypoints differ by at most {result.drift:.3f} px, "
         f"{100 * result.same_visibility:.1f} % have the same visibility"
     )
     return int(result.drift > TOLERANCE)

@@ -1,4 +1,4 @@
-"""Work split among processes that goes on where a killed run stopped, and ends in the same bytes."""
+"""Parallel jobs that resume after a killed run and give the same bytes."""
 
 from __future__ import annotations
 
@@ -22,45 +22,71 @@ from fidip.io.json import write_json
 
 Job = TypeVar("Job")
 Record = dict[str, Any]
-"""What a finished job leaves for the annotation file; JSON."""
+"""Result of a job for the annotation file; serialisable as JSON."""
 Progress = Callable[[Iterable[Record], int, str], Iterable[Record]]
 """Wraps an iterator to show progress; arguments: iterator, total, label."""
 
 
-def run_jobs(
-    make: Callable[[Job], Record], jobs: Sequence[Job], workers: int, file: Path, label: str,
-    progress: Progress,
-) -> list[Record]:  # fmt: skip
-    """The records of all jobs in their order; those that an earlier, killed run finished are not made anew.
+def silent(records: Iterable[Record], total: int, label: str) -> Iterable[Record]:
+    """Show no progress."""
+    return records
 
-    A journal beside ``file`` keeps the record of every finished job. It counts only for the same jobs and
-    the same version of this package; ``finish`` removes it.
+
+def run_jobs(
+    make: Callable[[Job], Record],
+    jobs: Sequence[Job],
+    workers: int,
+    file: Path,
+    label: str,
+    progress: Progress,
+) -> list[Record]:
+    """Run jobs and return their records in order, without those that a killed run finished.
+
+    A journal beside ``file`` holds the record of every finished job. It is valid only for the same
+    jobs and the same version of this package; ``finish`` removes it.
+
+    Args:
+        make: runs one job.
+        jobs: the jobs.
+        workers: number of processes.
+        file: the annotation file that the records are for.
+        label: name of the work, for messages.
+        progress: shows progress.
+
+    Raises:
+        DiskError: the journal cannot be written.
     """
     journal = _journal(file)
     head = {"jobs": _fingerprint(jobs)}
     done = _finished(journal, head)[: len(jobs)]
     if done:
-        print(f"{label}: going on after {len(done)} of {len(jobs)}")
-    # All lines again: the last one of a killed run may be torn.
+        print(f"{label}: resuming after {len(done)} of {len(jobs)}")
+    remaining = _parallel(make, jobs[len(done) :], workers)
+    return list(progress(_journalled(journal, [head, *done], remaining), len(jobs), label))
+
+
+def _journalled(
+    journal: Path, lines: Sequence[Record], records: Iterable[Record]
+) -> Iterator[Record]:
+    """Yield old and new records of a journal, and write the new ones to it.
+
+    All lines are written again, as the last one of a killed run may be torn. The first is the head.
+    """
     with (
         output_folder(journal.parent, setting=str(journal)),
         disk_errors(journal),
         journal.open("w", encoding="utf-8") as log,
     ):
-        log.writelines(json.dumps(line) + "\n" for line in (head, *done))
-
-        def noted() -> Iterator[Record]:
-            yield from done
-            for record in _parallel(make, jobs[len(done) :], workers):
-                log.write(json.dumps(record) + "\n")
-                log.flush()
-                yield record
-
-        return list(progress(noted(), len(jobs), label))
+        log.writelines(json.dumps(line) + "\n" for line in lines)
+        yield from lines[1:]
+        for record in records:
+            log.write(json.dumps(record) + "\n")
+            log.flush()
+            yield record
 
 
 def finish(file: Path, content: dict[str, Any]) -> None:
-    """Write an annotation file, all of it or nothing, and drop the journal of its jobs."""
+    """Write an annotation file atomically, then remove the journal of its jobs."""
     write_json(file, content, compact=True)
     _journal(file).unlink()
 
@@ -75,7 +101,7 @@ def _fingerprint(jobs: Sequence[Job]) -> str:
 
 
 def _finished(journal: Path, head: Record) -> list[Record]:
-    """The records of a journal with this head, up to the first torn line."""
+    """Return the records of a journal with this head, up to the first torn line."""
     lines: list[Record] = []
     if journal.exists():
         for line in journal.read_text(encoding="utf-8", errors="replace").splitlines():
@@ -87,9 +113,9 @@ def _finished(journal: Path, head: Record) -> list[Record]:
 
 
 def keep_memory() -> None:
-    """Let this process keep the memory of one image for the next; asking for pages anew takes a tenth of the time.
+    """Let this process reuse the memory of one image for the next, which saves a tenth of the time.
 
-    A setting of glibc's ``malloc``; where there is another, nothing happens.
+    Sets thresholds of glibc's ``malloc``; with another C library nothing happens.
     """
     if hasattr(ctypes.pythonapi, "mallopt"):
         for setting, size in ((_TRIM_THRESHOLD, 256 << 20), (_MMAP_THRESHOLD, 32 << 20)):
@@ -109,8 +135,8 @@ def _parallel(make: Callable[[Job], Record], jobs: Sequence[Job], workers: int) 
 
 @cache
 def _pool(workers: int) -> ProcessPoolExecutor:
-    """Processes that stay for the next split, since one takes seconds to start."""
-    # One thread a process: the work is split by jobs, and BLAS threads would only wait for each other.
+    """Return processes that are reused by later splits, as each takes seconds to start."""
+    # One thread per process: the work is split by jobs, and BLAS threads would compete for cores.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     context = multiprocessing.get_context("spawn")
     return ProcessPoolExecutor(workers, mp_context=context, initializer=_worker)

@@ -1,4 +1,4 @@
-"""More labels than COCO holds, one npz an image in a folder that COCO readers do not look at."""
+"""3D labels, masks and depth: one npz per image, in a folder that COCO readers ignore."""
 
 from __future__ import annotations
 
@@ -11,16 +11,18 @@ from fidip.io.atomic import write_atomic
 from fidip.synth.body.body_model import Body
 from fidip.synth.clothing.garments import Outfit
 from fidip.synth.render.raster import draw, silhouette
-from fidip.synth.scene.stage import Picture, Stage
+from fidip.synth.scene.picture import Picture
+from fidip.synth.scene.stage import Stage
 
 OCCLUDERS = ("nothing", "self", "object", "person", "frame")
-"""What hides a joint, by the number in ``occluder``."""
+"""What hides a keypoint, by its number in ``occluder``."""
 
 
 def occluders(stage: Stage, picture: Picture) -> NDArray[np.uint8]:
-    """(17,) index into ``OCCLUDERS`` for the joints of a stage and its picture.
+    """Return what hides each keypoint, (17,) indices into ``OCCLUDERS``.
 
-    A hidden joint is hidden by what its pixel shows: the person or their clothes, another person, or any thing.
+    A hidden keypoint is hidden by what its pixel shows: the person or their clothes, another
+    person, or an object.
     """
     shown, own = picture.shown, [mesh.material for mesh in stage.worn]
     others = [i for i, paint in stage.paints.items() if isinstance(paint, Outfit) and i not in own]
@@ -32,14 +34,21 @@ def occluders(stage: Stage, picture: Picture) -> NDArray[np.uint8]:
 
 
 def joint_labels(body: Body, stage: Stage, picture: Picture) -> dict[str, NDArray[np.generic]]:
-    """3D joints, camera, body and what hides each joint.
+    """Return 3D keypoints, camera, body and occluders.
 
-    Keys: ``joints_world``, ``joints_camera`` (x right, y down, z away) and ``joints_body`` (x to the body's left,
-    y backwards, z up the trunk, from the root bone), (17, 3) metres; ``occluder`` (17,);
-    ``camera_rotation`` (3, 3) world to camera, ``camera_position`` (3,), ``camera_matrix`` (3, 3) px;
-    ``body_shape`` (C,) nearest coefficients, ``body_height`` metres from sole to vertex in the rest pose, ``bones`` (J,) names,
-    ``hands_open`` (2,) left and right, 0 closed to 1 flat, ``bone_heads`` (J, 3) rest metres, ``bone_rotations`` (J, 3, 3) away from rest, in the world;
-    ``posture`` and ``group``.
+    Returns:
+        Arrays by name:
+
+        - ``joints_world``, ``joints_camera`` (x right, y down, z away), ``joints_body`` (x to the
+          body's left, y backwards, z up the trunk, from the root bone): (17, 3) metres.
+        - ``occluder``: (17,) indices into ``OCCLUDERS``.
+        - ``camera_rotation``: (3, 3) world to camera; ``camera_position``: (3,) metres;
+          ``camera_matrix``: (3, 3) px.
+        - ``body_shape``: (C,) nearest shape coefficients; ``body_height``: from sole to vertex in
+          the rest pose, metres; ``hands_open``: (2,) left and right, 0 closed to 1 flat.
+        - ``bones``: (J,) names; ``bone_heads``: (J, 3) rest metres; ``bone_rotations``: (J, 3, 3)
+          world rotations away from rest.
+        - ``posture`` and ``group``: names.
     """
     camera, figure = stage.camera, stage.figure
     root = figure.rotations[0]
@@ -48,7 +57,7 @@ def joint_labels(body: Body, stage: Stage, picture: Picture) -> dict[str, NDArra
     matrix[:2, 2] = camera.center
     return {
         "joints_world": stage.joints,
-        "joints_camera": (stage.joints - camera.position) @ camera.rotation.T,
+        "joints_camera": camera.local(stage.joints),
         "joints_body": (stage.joints + figure.offset - figure.heads[0]) @ root,
         "occluder": occluders(stage, picture),
         "camera_rotation": camera.rotation,
@@ -57,7 +66,7 @@ def joint_labels(body: Body, stage: Stage, picture: Picture) -> dict[str, NDArra
         "body_shape": body.shapes[stage.group].fit(shape),
         "body_height": np.array(np.ptp(figure.rest[:, 2])),
         "bones": np.array(body.bones),
-        "hands_open": np.array([figure.grip.left, figure.grip.right]),
+        "hands_open": np.array([figure.opening.left, figure.opening.right]),
         "bone_heads": figure.heads,
         "bone_rotations": figure.rotations,
         "posture": np.array(stage.posture),
@@ -66,10 +75,12 @@ def joint_labels(body: Body, stage: Stage, picture: Picture) -> dict[str, NDArra
 
 
 def pixel_labels(stage: Stage) -> dict[str, NDArray[np.generic]]:
-    """Masks and depth of the size of the image.
+    """Return masks and depth, (H, W) of the image.
 
-    Keys: ``mask`` (H, W) the whole person, hidden parts included, whose pixels are the annotation's area;
-    ``mask_visible`` what is seen of it; ``depth_mm`` (H, W) uint16 along the optical axis, 65535 for what is farther.
+    Returns:
+        Arrays by name: ``mask`` of the whole person, hidden parts included, whose pixels are the
+        annotation's area; ``mask_visible`` of the visible parts; ``depth_mm``, uint16 along the
+        optical axis, 65535 for everything farther.
     """
     surface = draw([*stage.worn, *stage.props], stage.camera, stage.wall)
     own = [mesh.material for mesh in stage.worn]
@@ -80,7 +91,11 @@ def pixel_labels(stage: Stage) -> dict[str, NDArray[np.generic]]:
     }
 
 
-def write_sidecar(path: Path, body: Body, stage: Stage, picture: Picture, dense: bool) -> None:
-    """Write the joint labels, and with ``dense`` the masks and the depth, as npz."""
+def write_labels3d(path: Path, body: Body, stage: Stage, picture: Picture, dense: bool) -> None:
+    """Write 3D labels, and with ``dense`` masks and depth, as npz.
+
+    Raises:
+        DiskError: the file cannot be written.
+    """
     labels = joint_labels(body, stage, picture) | (pixel_labels(stage) if dense else {})
     write_atomic(path, lambda file: np.savez_compressed(file, **labels), is_synced=False)  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""Key points of a picture: where joints are in it, and whether they are seen."""
+"""Keypoints of a picture: the pixels of joints, and their visibility."""
 
 from __future__ import annotations
 
@@ -9,20 +9,31 @@ from fidip.core.arrays import Floats
 from fidip.synth.camera.pinhole import Camera
 from fidip.synth.render.raster import Surface
 
-# How deep each COCO joint lies under the surface that shows it, metres, for a body of 0.7 m: the face's
-# points lie on the skin, a hip under a thick layer and its nappy.
-FLESH = np.array([0.012, 0.016, 0.016, 0.028, 0.028, *[0.045] * 2, *[0.032] * 2, *[0.028] * 2, *[0.075] * 2, *[0.045] * 2, *[0.035] * 2])  # fmt: skip
+_FACE = (0.012, 0.016, 0.016, 0.028, 0.028)
+_LIMBS = (0.045, 0.032, 0.028, 0.075, 0.045, 0.035)
+FLESH = np.array([*_FACE, *np.repeat(_LIMBS, 2)])
+"""Depth of COCO joints under the skin, metres, for a body of 0.7 m; nappies included."""
 
 
 def flesh(group: str) -> float:
-    """Thickness of the flesh of a group's bodies, relative to one of 0.7 m."""
+    """Return the thickness of a group's flesh relative to a body of 0.7 m."""
     return 0.75 if group == "infant" else 2.0
 
 
-def label(joints: Floats, camera: Camera, fine: Camera, surface: Surface, depth: Floats) -> Floats:
-    """(K, 3) key points; a joint is seen when nothing lies before it by more than its ``depth`` (K,), metres.
+def project_keypoints(
+    joints: Floats, camera: Camera, fine: Camera, surface: Surface, depth: Floats
+) -> Floats:
+    """Project joints and decide which are visible.
 
-    ``fine`` is the same camera with the surface's pixels.
+    Args:
+        joints: (K, 3) world metres.
+        camera: the view of the image.
+        fine: the same view with the surface's pixels.
+        surface: what each pixel shows.
+        depth: (K,) metres; a joint is visible if the surface is at most this far before it.
+
+    Returns:
+        (K, 3) x, y in image px and v: 2 visible, 1 hidden, 0 outside (then x = y = 0).
     """
     xyz = camera.project(joints)
     width, height = camera.size_wh
@@ -36,6 +47,12 @@ def label(joints: Floats, camera: Camera, fine: Camera, surface: Surface, depth:
 
 
 def pixels(joints: Floats, camera: Camera) -> NDArray[np.int64]:
-    """(2, K) columns and rows of the pixels nearest to joints (K, 3)."""
+    """Return the columns and rows (2, K) of the pixels nearest to joints (K, 3).
+
+    Example:
+        >>> camera = Camera(np.eye(3), np.zeros(3), 100.0, (101, 81))
+        >>> pixels(np.array([[0.5, -0.2, 2.0], [9.0, 0.0, 1.0]]), camera).tolist()
+        [[75, 100], [30, 40]]
+    """
     limit = np.array(camera.size_wh) - 1
     return np.clip(np.rint(camera.project(joints)[:, :2]), 0, limit).astype(int).T

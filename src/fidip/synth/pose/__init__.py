@@ -1,0 +1,1 @@
+"""Poses: joint angles, inverse kinematics, collisions, and movement."""

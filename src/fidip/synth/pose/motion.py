@@ -1,9 +1,9 @@
 """Movement of a body: every joint angle as a smooth, non-periodic function of time.
 
-A motion follows from its seed alone and can be asked for any instants, so that every frame rate, constant
-or variable, samples the same movement. Each angle wanders within its posture's range; each limb starts, stops
-and changes its speed by itself; now and then a leg kicks. It looks like an infant who moves and
-stands for no clinical pattern.
+A motion is determined by its seed and can be evaluated at any time, so every frame rate samples the
+same movement. Each angle wanders within its posture's range, each limb starts, stops and changes
+speed on its own, and legs kick sometimes. The movement resembles an infant's but models no clinical
+pattern.
 """
 
 from __future__ import annotations
@@ -15,21 +15,23 @@ import numpy as np
 from fidip.core.arrays import Floats
 from fidip.synth.body.body_model import Body
 from fidip.synth.pose.joint_angles import penetration, pose_rotations, trunk_rotation
-from fidip.synth.pose.posture import POSTURES, Angles, Drawn
+from fidip.synth.pose.posture import POSTURES, AngleRanges, JointAngles
 
-LONGEST = 60.0  # seconds for which kicks are drawn
-_ANGLES = tuple(f.name for f in fields(Angles))
+LONGEST = 60.0
+"""Length of the movement for which kicks are drawn, seconds."""
+_ANGLES = tuple(f.name for f in fields(AngleRanges))
 _ARM = ("raise_", "reach", "roll", "elbow", "pronate")
 _LEG = ("flex", "spread", "rotate", "knee", "ankle")
 _HEAD = ("nod", "tilt", "turn")
+_TRUNK = [i for i, name in enumerate(_ANGLES) if name not in _ARM + _LEG]
 _LIMBS = 6  # trunk, head, left and right arm, left and right leg
 _WAVES = 7
 _TRIES = 6
 
 
 @dataclass(frozen=True, eq=False)
-class Wander:
-    """N smooth curves of unit variance, about: sums of sines whose frequencies share no period.
+class SmoothCurves:
+    """N smooth curves of about unit variance: sums of sines without a common period.
 
     Attributes:
         frequency, phase: (N, W) Hz and radians.
@@ -39,8 +41,8 @@ class Wander:
     phase: Floats
 
     @classmethod
-    def draw(cls, count: int, hertz: tuple[float, float], rng: np.random.Generator) -> Wander:
-        """``count`` curves of ``_WAVES`` sines with frequencies spread evenly over octaves."""
+    def draw(cls, count: int, hertz: tuple[float, float], rng: np.random.Generator) -> SmoothCurves:
+        """Draw curves whose frequencies are spread evenly over octaves."""
         shape = (count, _WAVES)
         return cls(
             np.exp(rng.uniform(np.log(hertz[0]), np.log(hertz[1]), shape)),
@@ -48,7 +50,7 @@ class Wander:
         )
 
     def __call__(self, time: Floats | float) -> Floats:
-        """(N,) values at each curve's own time (N,), or at one time, seconds."""
+        """Return the values (N,) at each curve's own time (N,), or at one time, seconds."""
         turn = 2 * np.pi * self.frequency * np.reshape(time, (-1, 1)) + self.phase
         values: Floats = np.sqrt(2 / _WAVES) * np.sin(turn).sum(1)
         return values
@@ -56,39 +58,39 @@ class Wander:
 
 @dataclass(frozen=True, eq=False)
 class Motion:
-    """A movement within one posture. Made by ``draw_motion``.
+    """A movement within one posture, see ``draw_motion``.
 
     Attributes:
         posture: name of the posture.
-        vigour: share of the ranges that the movement uses, 0 to 1.
-        rest: (A, 2) where each angle rests, -1 to 1 within its range; left and right.
+        vigour: fraction of the ranges that the movement uses, 0 to 1.
+        rest: (A, 2) resting positions of the angles, left and right, -1 to 1 within the range.
         wander: 2A curves of the angles, left then right.
-        activity: a curve for each limb: how much it moves.
-        haste: a curve for each limb: how far its clock runs ahead.
+        activity: a curve per limb: how much it moves.
+        haste: a curve per limb: how far its clock is ahead.
         sway: two curves of the trunk as a whole.
-        grip: two curves, of the left and the right hand: how far it opens.
-        widest: how far hands open at most, 0 to 1.
+        opening: two curves, of the left and the right hand: how far it opens.
+        widest: largest opening of the hands, 0 to 1.
         kicks: (K, 4) start and length in seconds, side (0 left, 1 right), depth 0 to 1.
     """
 
     posture: str
     vigour: float
     rest: Floats
-    wander: Wander
-    activity: Wander
-    haste: Wander
-    sway: Wander
-    grip: Wander
+    wander: SmoothCurves
+    activity: SmoothCurves
+    haste: SmoothCurves
+    sway: SmoothCurves
+    opening: SmoothCurves
     widest: float
     kicks: Floats
 
     def activities(self, time: float) -> Floats:
-        """(6,) from 0 (still) to 1 for trunk, head, left arm, right arm, left leg, right leg."""
+        """Return activity (6,), 0 to 1: trunk, head, left arm, right arm, left leg, right leg."""
         level: Floats = 1 / (1 + np.exp(-3.5 * (self.activity(time) + 0.4)))
         return level
 
-    def angles(self, time: float) -> Drawn:
-        """The joint angles at ``time`` seconds, degrees; always within the posture's ranges."""
+    def angles(self, time: float) -> JointAngles:
+        """Return the joint angles at ``time`` seconds, degrees, within the posture's ranges."""
         low, high = np.array([getattr(POSTURES[self.posture].angles, a) for a in _ANGLES], float).T
         sides = self._position(time)
         values = (low + high) / 2 + (high - low) / 2 * sides
@@ -96,29 +98,27 @@ class Motion:
             values[int(side)] = self._kicked(
                 values[int(side)], (time - start) / length, depth, low, high
             )
-        values[1, [_ANGLES.index(a) for a in _ANGLES if a not in _ARM + _LEG]] = values[
-            0, [_ANGLES.index(a) for a in _ANGLES if a not in _ARM + _LEG]
-        ]
+        values[1, _TRUNK] = values[0, _TRUNK]
         left, right = (dict(zip(_ANGLES, side.tolist(), strict=True)) for side in values)
-        return Drawn(left, right)
+        return JointAngles(left, right)
 
     def rotations(self, body: Body, heads: Floats, time: float) -> Floats:
-        """(J, 3, 3) world rotations of the bones at ``time`` seconds, for rest bone heads (J, 3)."""
+        """Return bone rotations (J, 3, 3) at ``time`` seconds for rest bone heads (J, 3)."""
         kind = POSTURES[self.posture]
-        share = 0.5 + 0.35 * self.vigour * np.tanh(self.sway(time))
+        position = 0.5 + 0.35 * self.vigour * np.tanh(self.sway(time))
         side, pitch = (
             low + (high - low) * s
-            for (low, high), s in zip((kind.side, kind.pitch), share, strict=True)
+            for (low, high), s in zip((kind.side, kind.pitch), position, strict=True)
         )
         return pose_rotations(body, heads, trunk_rotation(side, pitch), self.angles(time))
 
     def hands(self, time: float) -> tuple[float, float]:
-        """How far the left and the right hand are open at ``time`` seconds, 0 to ``widest``."""
-        left, right = self.widest / (1 + np.exp(-2 * self.grip(time)))
+        """Return the opening of both hands at ``time`` seconds, 0 to ``widest``."""
+        left, right = self.widest / (1 + np.exp(-2 * self.opening(time)))
         return float(left), float(right)
 
     def _position(self, time: float) -> Floats:
-        """(2, A) where each angle is within its range, -1 to 1; left and right."""
+        """Return the position (2, A) of each angle within its range, -1 to 1; left and right."""
         limb = np.array([[_limb(a, side) for a in _ANGLES] for side in (0, 1)])
         clock = time + 0.35 * self.haste(time)
         moved = self.wander(clock[limb].ravel()).reshape(2, -1)
@@ -128,7 +128,7 @@ class Motion:
 
     @staticmethod
     def _kicked(angles: Floats, phase: float, depth: float, low: Floats, high: Floats) -> Floats:
-        """One side's angles (A,) during a kick: the leg is drawn in, thrown straight and let go."""
+        """Return one side's angles (A,) in a kick: the leg bends, extends and relaxes."""
         if not 0 < phase < 1:
             return angles
         out = angles.copy()
@@ -144,7 +144,15 @@ class Motion:
 def draw_motion(
     body: Body, heads: Floats, posture: str, seed: int, widest_hands: float = 0.0
 ) -> Motion:
-    """The movement of a seed: of a few, the one whose limbs stay clearest of the body over a minute."""
+    """Draw a movement: of a few, the one whose limbs stay clearest of the body.
+
+    Args:
+        body: the body.
+        heads: (J, 3) rest bone heads, metres.
+        posture: name of the posture.
+        seed: determines the movement.
+        widest_hands: largest opening of the hands, 0 to 1.
+    """
     rng = np.random.default_rng((seed, 7))
     tried = [_draw(posture, widest_hands, rng) for _ in range(_TRIES)]
     instants = np.linspace(0, LONGEST, 31)
@@ -174,11 +182,11 @@ def _draw(posture: str, widest_hands: float, rng: np.random.Generator) -> Motion
         posture=posture,
         vigour=float(rng.uniform(0.4, 1.0)),
         rest=rng.normal(0, 0.4, (count, 2)),
-        wander=Wander.draw(2 * count, (0.08, 0.9), rng),
-        activity=Wander.draw(_LIMBS, (0.02, 0.25), rng),
-        haste=Wander.draw(_LIMBS, (0.05, 0.3), rng),
-        sway=Wander.draw(2, (0.03, 0.25), rng),
-        grip=Wander.draw(2, (0.03, 0.3), rng.spawn(1)[0]),
+        wander=SmoothCurves.draw(2 * count, (0.08, 0.9), rng),
+        activity=SmoothCurves.draw(_LIMBS, (0.02, 0.25), rng),
+        haste=SmoothCurves.draw(_LIMBS, (0.05, 0.3), rng),
+        sway=SmoothCurves.draw(2, (0.03, 0.25), rng),
+        opening=SmoothCurves.draw(2, (0.03, 0.3), rng.spawn(1)[0]),
         widest=widest_hands,
         kicks=kicks[: len(starts) if kicks_here else 0],
     )

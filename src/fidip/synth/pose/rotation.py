@@ -1,6 +1,7 @@
-"""Rotations of three-vectors, compiled: of one rotation at a time, SciPy's checks take longer than the sums.
+"""Compiled rotations of three-vectors.
 
-The sums are SciPy's, in its order, so that the bits are those of ``scipy.spatial.transform.Rotation``.
+``scipy.spatial.transform.Rotation`` gives the same numbers, but takes many times as long for one
+rotation.
 """
 
 from __future__ import annotations
@@ -12,18 +13,23 @@ from numba import njit
 
 from fidip.core.arrays import Floats
 
-_SMALL = 1e-3  # radians, below which a series is more exact
+_SMALL = 1e-3  # radians; below it a series is more accurate
 
 
 def about(axis: Floats, degrees: float) -> Floats:
-    """(3, 3) rotation by ``degrees`` about the unit ``axis`` (3,)."""
+    """Return the (3, 3) rotation by an angle about a unit axis (3,).
+
+    Example:
+        >>> about(np.array([0.0, 0.0, 1.0]), 90.0).round(6).tolist()
+        [[0.0, -1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]]
+    """
     matrix: Floats = of_vector(np.deg2rad(degrees) * axis)
     return matrix
 
 
 @njit(cache=True)
 def of_vector(vector: Floats) -> Floats:  # pragma: no cover - compiled
-    """(3, 3) rotation about ``vector`` (3,) by its length in radians."""
+    """Return the (3, 3) rotation about ``vector`` (3,) by its length in radians."""
     x, y, z = vector[0], vector[1], vector[2]
     angle = math.sqrt(x * x + y * y + z * z)
     if angle <= _SMALL:
@@ -43,7 +49,12 @@ def of_vector(vector: Floats) -> Floats:  # pragma: no cover - compiled
 
 @njit(cache=True)
 def to_vector(matrix: Floats) -> Floats:  # pragma: no cover - compiled
-    """(3,) the vector of at most pi that ``of_vector`` makes this rotation (3, 3) of."""
+    """Return the (3,) rotation vector, of length 0 to pi, of a rotation (3, 3).
+
+    Example:
+        >>> to_vector(of_vector(np.array([0.0, 0.5, 0.0]))).round(6).tolist()
+        [0.0, 0.5, 0.0]
+    """
     trace = matrix[0, 0] + matrix[1, 1] + matrix[2, 2]
     i, largest = 3, trace
     for k in (2, 1, 0):
@@ -74,7 +85,12 @@ def to_vector(matrix: Floats) -> Floats:  # pragma: no cover - compiled
 
 @njit(cache=True)
 def cross(a: Floats, b: Floats) -> Floats:  # pragma: no cover - compiled
-    """(3,) cross product of two (3,) vectors; NumPy's takes twenty times as long."""
+    """Return the (3,) cross product of two vectors (3,); NumPy takes twenty times as long.
+
+    Example:
+        >>> cross(np.array([1.0, 0.0, 0.0]), np.array([0.0, 1.0, 0.0])).tolist()
+        [0.0, 0.0, 1.0]
+    """
     out = np.empty(3)
     out[0] = a[1] * b[2] - a[2] * b[1]
     out[1] = a[2] * b[0] - a[0] * b[2]

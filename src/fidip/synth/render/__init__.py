@@ -1,0 +1,1 @@
+"""Rendering: meshes, rasterisation and light."""

@@ -1,8 +1,9 @@
-"""Light on surfaces: a shadow map, sky, and bounce from below."""
+"""Light on surfaces: shadow maps, sky, and bounce from below."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -33,7 +34,14 @@ class Light:
 
 
 def shade(surface: Surface, albedo: Pixels, meshes: list[Mesh], *lights: Light) -> Pixels:
-    """(H, W, 3) linear RGB radiance: light through shadow maps, sky, bounce and a faint gloss."""
+    """Return the (H, W, 3) linear RGB radiance of a surface.
+
+    Args:
+        surface: what each pixel shows.
+        albedo: (H, W, 3) linear RGB.
+        meshes: what throws shadows.
+        lights: the lights; their radiances are added.
+    """
     vertices, faces, _ = join(meshes)
     first, *others = (_lit(surface, albedo, vertices, faces, light) for light in lights)
     for radiance in others:
@@ -41,34 +49,68 @@ def shade(surface: Surface, albedo: Pixels, meshes: list[Mesh], *lights: Light) 
     return first
 
 
+_MAP_SIZE = 256
+_PAD = 0.02  # metres around the meshes
+
+
+class _ShadowMap(NamedTuple):
+    """Depths seen from a light.
+
+    Attributes:
+        depth: (S, S) depth of the nearest face per texel, infinite where there is none; with
+            margin.
+        nearest, farthest: (S / 2, S / 2) bounds of all depths that the taps around a texel can
+            meet.
+        axes: (3, 3) axes of the light; the third points towards it.
+        low: (2,) corner of the map along the first two axes, metres.
+        texel: size of a texel, metres.
+        far: position of the far plane along the third axis, metres.
+        radius: radius of the soft shadow, texels.
+    """
+
+    depth: Pixels
+    nearest: Pixels
+    farthest: Pixels
+    axes: Floats
+    low: Floats
+    texel: float
+    far: float
+    radius: int
+
+
 def _lit(
     surface: Surface, albedo: Pixels, vertices: Floats, faces: NDArray[np.int32], light: Light
 ) -> Pixels:
+    """Return the radiance (H, W, 3) that one light gives a surface."""
+    shown = (surface.material, surface.position, surface.normal)
+    colors = (light.color, light.sky, light.bounce)
+    shadows = _shadow_map(vertices, faces, light)
+    radiance: Pixels = _light_pixels(shown, albedo, shadows, light.direction, colors)
+    return radiance
+
+
+def _shadow_map(vertices: Floats, faces: NDArray[np.int32], light: Light) -> _ShadowMap:
     axes = _light_axes(light.direction)
     local = vertices @ axes.T
-    low, high = (bound + pad for bound, pad in zip(bounds(local), (-0.02, 0.02), strict=True))
-    size = 256
-    texel = float((high - low)[:2].max() / (size - 1))
-    # Orthographic: depth grows away from the light; a constant far plane keeps the sign positive.
-    screen = _on_map(local, low[0], low[1], high[2] + 1, texel)
-    reach = max(1, int(light.softness / texel))
-    margin = 2 * (reach + 1)  # so wide that no tap falls outside the map
-    shadow = np.full((size + 2 * margin, size + 2 * margin), np.inf, np.float32)
-    shadow[margin:-margin, margin:-margin] = depth_map(screen, faces, size)
-    closest, farthest = _halved(shadow)
-    around = reach // 2 + 1  # blocks that hold all that is within ``reach`` and one texel
+    low, high = (bound + pad for bound, pad in zip(bounds(local), (-_PAD, _PAD), strict=True))
+    texel = float((high - low)[:2].max() / (_MAP_SIZE - 1))
+    far = high[2] + 1  # orthographic: depth grows away from the light and stays positive
+    screen = _on_map(local, low[0], low[1], far, texel)
+    radius = max(1, int(light.softness / texel))
+    margin = 2 * (radius + 1)  # wide enough for all taps
+    size = _MAP_SIZE + 2 * margin
+    depth = np.full((size, size), np.inf, np.float32)
+    depth[margin:-margin, margin:-margin] = depth_map(screen, faces, _MAP_SIZE)
+    closest, farthest = _halved(depth)
+    around = radius // 2 + 1  # blocks that hold everything within the radius and one texel
     window = np.ones((2 * around + 1, 2 * around + 1), np.uint8)
-    radiance: Pixels = _light_pixels(
-        surface.material, surface.position, surface.normal, albedo, shadow, axes,
-        cv2.erode(closest, window), cv2.dilate(farthest, window), low[:2], texel, high[2] + 1, reach,
-        light.direction, light.color, light.sky, light.bounce,
-    )  # fmt: skip
-    return radiance
+    nearest, most = cv2.erode(closest, window), cv2.dilate(farthest, window)
+    return _ShadowMap(depth, nearest, most, axes, low[:2], texel, far, radius)
 
 
 @njit(cache=True)
 def _halved(shadow):  # pragma: no cover - compiled
-    """Smallest and largest of each block of 2 x 2 texels."""
+    """Return the smallest and the largest value of each block of 2 x 2 texels."""
     closest = np.empty((shadow.shape[0] // 2, shadow.shape[1] // 2), np.float32)
     farthest = np.empty_like(closest)
     for y in range(closest.shape[0]):
@@ -82,7 +124,7 @@ def _halved(shadow):  # pragma: no cover - compiled
 
 @njit(cache=True, error_model="numpy")
 def _on_map(local, low_u, low_v, far, texel):  # pragma: no cover - compiled
-    """(N, 3) points along the light's axes, metres, to texels and depth."""
+    """Convert points (N, 3) along the light's axes, metres, to texels and depth."""
     out = np.empty_like(local)
     for n in range(len(local)):
         out[n, 0] = (local[n, 0] - low_u) / texel
@@ -92,70 +134,47 @@ def _on_map(local, low_u, low_v, far, texel):  # pragma: no cover - compiled
 
 
 def _light_axes(direction: Floats) -> Floats:
+    """Return a (3, 3) right-handed frame whose third row is ``direction``."""
     helper = np.array([0.0, 1.0, 0.0]) if abs(direction[2]) > 0.9 else np.array([0.0, 0.0, 1.0])
     x = cross(helper, direction)
     x /= np.linalg.norm(x)
     return np.stack([x, cross(direction, x), direction])
 
 
+_TAPS = 25
+
+
 @njit(cache=True, error_model="numpy")
-def _light_pixels(
-    material, point, normal, albedo, shadow, axes, nearest, farthest, low, texel, far, reach,
-    direction, color, sky, bounce,
-):  # fmt: skip  # pragma: no cover - compiled
+def _light_pixels(surface, albedo, shadows, direction, colors):  # pragma: no cover - compiled
+    """Return the radiance (H, W, 3) of pixels.
+
+    Args:
+        surface: material (H, W), position and normal (H, W, 3).
+        albedo: (H, W, 3) linear RGB.
+        shadows: a ``_ShadowMap``.
+        direction: (3,) unit vector towards the light.
+        colors: linear RGB (3,) of light, sky and bounce.
+    """
+    material, point, normal = surface
     height, width = material.shape
-    size, edge = shadow.shape[0], reach + 1
-    margin, taps = 2 * edge, 25
     out = np.empty((height, width, 3), np.float32)
-    # Scalars: the compiler must take it that writing to a pixel may change an array.
-    ux, uy, uz = axes[0]
-    vx, vy, vz = axes[1]
-    wx, wy, wz = axes[2]
-    low_u, low_v = low
-    to_x, to_y, to_z = direction
-    sky_r, sky_g, sky_b = sky
-    bounce_r, bounce_g, bounce_b = bounce
-    color_r, color_g, color_b = color
-    first, last = (edge - margin - 1) * texel, (size - edge - margin + 1) * texel
     last_x = last_y = last_z = np.float32(np.nan)
     facing = diffusion = up = red = green = blue = 0.0
     last_lit = -1
     for y in range(height):
         for x in range(width):
-            px, py, pz = point[y, x, 0], point[y, x, 1], point[y, x, 2]
             nx, ny, nz = normal[y, x, 0], normal[y, x, 1], normal[y, x, 2]
-            if nx != last_x or ny != last_y or nz != last_z:  # not so along a flat surface
+            if nx != last_x or ny != last_y or nz != last_z:  # a flat surface has one normal
                 last_x, last_y, last_z, last_lit = nx, ny, nz, -1
-                length = np.sqrt(nx * nx + ny * ny + nz * nz) + 1e-9
-                up = nz / length
-                facing = nx / length * to_x + ny / length * to_y + up * to_z
-                diffusion = max(0.0, (facing + 0.15) / 1.15)
-                up = 0.5 + 0.5 * up
-            u = ux * px + uy * py + uz * pz - low_u
-            v = vx * px + vy * py + vz * pz - low_v
-            lit = taps
-            if first < u < last and first < v < last:  # else it is not on the map
-                u, v = u / texel, v / texel
-                w = far - (wx * px + wy * py + wz * pz)
-                depth = w - texel * (1.5 + 2.0 * reach * (1.0 - max(facing, 0.0)))
-                # 25 taps make a soft edge; what nothing near shades, or everything near, needs none.
-                s, t = int(np.rint(u)) + margin, int(np.rint(v)) + margin
-                outside = s < edge or t < edge or s >= size - edge or t >= size - edge
-                if not outside and depth > nearest[t >> 1, s >> 1]:
-                    shaded = depth > farthest[t >> 1, s >> 1]
-                    lit = 0 if shaded else _open_taps(shadow, u, v, depth, reach, margin)
+                facing, diffusion, up = _facing(nx, ny, nz, direction)
+            here = (point[y, x, 0], point[y, x, 1], point[y, x, 2])
+            lit = _lit_taps(here, facing, shadows)
             in_room = material[y, x] < 0
-            if lit != last_lit or not in_room:  # in the room the same light is everywhere
+            if lit != last_lit or not in_room:  # floor and wall have the same light everywhere
                 last_lit = lit if in_room else -1
-                # Wrapped diffuse light stands in for light scattered under skin and in cloth.
-                diffuse = diffusion * lit / taps
-                # Close to the floor less of the sky is seen.
-                open_sky = 1.0 if in_room else 0.55 + 0.45 * min(1.0, max(0.0, pz) / 0.12)
-                open_sky *= 0.6 + 0.4 * lit / taps
-                down = 1.0 - up
-                red = sky_r * up * open_sky + bounce_r * down + color_r * diffuse
-                green = sky_g * up * open_sky + bounce_g * down + color_g * diffuse
-                blue = sky_b * up * open_sky + bounce_b * down + color_b * diffuse
+                # Less of the sky is visible close to the floor.
+                open_sky = 1.0 if in_room else 0.55 + 0.45 * min(1.0, max(0.0, here[2]) / 0.12)
+                red, green, blue = _mixed(colors, diffusion, up, open_sky, lit)
             out[y, x, 0] = albedo[y, x, 0] * red
             out[y, x, 1] = albedo[y, x, 1] * green
             out[y, x, 2] = albedo[y, x, 2] * blue
@@ -163,17 +182,70 @@ def _light_pixels(
 
 
 @njit(cache=True, error_model="numpy")
-def _open_taps(shadow, u, v, depth, reach, margin):  # pragma: no cover - compiled
-    """How many of 25 points within ``reach`` texels of (u, v) the light reaches at this depth."""
-    half, lit = reach * 0.5, 0
-    # Rounded up, it compares with the 32 bits of the map as its 64 bits would.
+def _facing(nx, ny, nz, direction):  # pragma: no cover - compiled
+    """Return the cosine to the light, the wrapped diffuse light, and the fraction of sky.
+
+    Wrapped diffuse light approximates light that is scattered under skin and in cloth.
+    """
+    length = np.sqrt(nx * nx + ny * ny + nz * nz) + 1e-9
+    up = nz / length
+    facing = nx / length * direction[0] + ny / length * direction[1] + up * direction[2]
+    return facing, max(0.0, (facing + 0.15) / 1.15), 0.5 + 0.5 * up
+
+
+@njit(cache=True, error_model="numpy")
+def _lit_taps(point, facing, shadows):  # pragma: no cover - compiled
+    """Return how many of the 25 taps around a point (3,) the light reaches.
+
+    The taps make a soft edge; points that nothing or everything near shades need none.
+    """
+    px, py, pz = point
+    axes, low, texel, radius = shadows.axes, shadows.low, shadows.texel, shadows.radius
+    edge = radius + 1
+    margin, size = 2 * edge, shadows.depth.shape[0]
+    u = axes[0, 0] * px + axes[0, 1] * py + axes[0, 2] * pz - low[0]
+    v = axes[1, 0] * px + axes[1, 1] * py + axes[1, 2] * pz - low[1]
+    first, last = (edge - margin - 1) * texel, (size - edge - margin + 1) * texel
+    if not (first < u < last and first < v < last):  # outside the map
+        return _TAPS
+    u, v = u / texel, v / texel
+    w = shadows.far - (axes[2, 0] * px + axes[2, 1] * py + axes[2, 2] * pz)
+    depth = w - texel * (1.5 + 2.0 * radius * (1.0 - max(facing, 0.0)))
+    s, t = int(np.rint(u)) + margin, int(np.rint(v)) + margin
+    if s < edge or t < edge or s >= size - edge or t >= size - edge:
+        return _TAPS
+    if depth <= shadows.nearest[t >> 1, s >> 1]:
+        return _TAPS
+    if depth > shadows.farthest[t >> 1, s >> 1]:
+        return 0
+    return _open_taps(shadows.depth, u, v, depth, radius, margin)
+
+
+@njit(cache=True, error_model="numpy")
+def _mixed(colors, diffusion, up, open_sky, lit):  # pragma: no cover - compiled
+    """Return the red, green and blue light from the light source, the sky and below."""
+    color, sky, bounce = colors
+    diffuse = diffusion * lit / _TAPS
+    open_sky *= 0.6 + 0.4 * lit / _TAPS
+    down = 1.0 - up
+    red = sky[0] * up * open_sky + bounce[0] * down + color[0] * diffuse
+    green = sky[1] * up * open_sky + bounce[1] * down + color[1] * diffuse
+    blue = sky[2] * up * open_sky + bounce[2] * down + color[2] * diffuse
+    return red, green, blue
+
+
+@njit(cache=True, error_model="numpy")
+def _open_taps(shadow, u, v, depth, radius, margin):  # pragma: no cover - compiled
+    """Return how many of 25 taps within ``radius`` texels of (u, v) the light reaches."""
+    half, lit = radius * 0.5, 0
+    # Rounded up to 32 bits, it compares with the map as the 64-bit number would.
     rounded = np.float32(depth)
     depth = np.float32(rounded + abs(rounded) * (6e-8 * np.float64(rounded < depth)))
-    s0, s1 = np.uint32(np.rint(u - reach) + margin), np.uint32(np.rint(u - half) + margin)
+    s0, s1 = np.uint32(np.rint(u - radius) + margin), np.uint32(np.rint(u - half) + margin)
     s2 = np.uint32(np.rint(u) + margin)
-    s3, s4 = np.uint32(np.rint(u + half) + margin), np.uint32(np.rint(u + reach) + margin)
+    s3, s4 = np.uint32(np.rint(u + half) + margin), np.uint32(np.rint(u + radius) + margin)
     for j in range(-2, 3):
-        t = np.uint32(np.rint(v + j * reach * 0.5) + margin)
+        t = np.uint32(np.rint(v + j * radius * 0.5) + margin)
         lit += (depth <= shadow[t, s0]) + (depth <= shadow[t, s1]) + (depth <= shadow[t, s2])
         lit += (depth <= shadow[t, s3]) + (depth <= shadow[t, s4])
     return lit

@@ -1,4 +1,4 @@
-"""Triangles with what is needed to colour them."""
+"""Triangle meshes, and compiled functions over their points."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from fidip.core.arrays import Floats
 
 @dataclass(frozen=True, eq=False)
 class Mesh:
-    """Triangles with what the materials need to colour them.
+    """Triangles and the coordinates that materials need.
 
     Attributes:
         vertices: (V, 3) world metres.
         faces: (F, 3) int32.
-        texture: (V, 3) coordinates for solid textures, metres; they do not move with the pose.
-        layers: (V, 4) signed cover of up to four material layers; the last positive one is on top.
+        texture: (V, 3) coordinates for solid textures, metres, independent of the pose.
+        layers: (V, 4) signed cover of material layers; the last positive one is on top.
         material: index of the mesh's material.
     """
 
@@ -30,12 +30,12 @@ class Mesh:
     layers: Floats = field(default_factory=lambda: np.zeros((0, 4)))
 
     def normals(self) -> Floats:
-        """(V, 3) unit vertex normals, area weighted."""
+        """Return the area-weighted unit normals (V, 3) of the vertices."""
         return vertex_normals(self.vertices, self.faces)
 
 
 def join(meshes: list[Mesh]) -> tuple[Floats, NDArray[np.int32], NDArray[np.int32]]:
-    """All vertices, all faces, and the material of each face."""
+    """Join meshes; return vertices (V, 3), faces (F, 3), and the material (F,) of each face."""
     faces = np.empty((sum(len(m.faces) for m in meshes), 3), np.int32)
     owner = np.empty(len(faces), np.int32)
     first, row = 0, 0
@@ -49,7 +49,7 @@ def join(meshes: list[Mesh]) -> tuple[Floats, NDArray[np.int32], NDArray[np.int3
 
 @njit(cache=True)
 def vertex_normals(vertices, faces):  # pragma: no cover - compiled
-    """(V, 3) area-weighted unit normals of (V, 3) vertices and (F, 3) faces."""
+    """Return area-weighted unit normals (V, 3) of vertices (V, 3) with faces (F, 3)."""
     out = np.zeros_like(vertices)
     for f in range(faces.shape[0]):
         a, b, c = np.uint32(faces[f, 0]), np.uint32(faces[f, 1]), np.uint32(faces[f, 2])
@@ -79,7 +79,12 @@ def vertex_normals(vertices, faces):  # pragma: no cover - compiled
 
 @njit(cache=True)
 def bounds(points):  # pragma: no cover - compiled
-    """Smallest and largest coordinates, (D,) each, of (N, D) points; NumPy takes ten times as long."""
+    """Return the smallest and largest coordinates (D,) of points (N, D).
+
+    Example:
+        >>> [bound.tolist() for bound in bounds(np.array([[0.0, 5.0], [2.0, 3.0]]))]
+        [[0.0, 3.0], [2.0, 5.0]]
+    """
     low, high = points[0].copy(), points[0].copy()
     for i in range(points.shape[1]):
         least = most = points[0, i]
@@ -93,7 +98,7 @@ def bounds(points):  # pragma: no cover - compiled
 
 @njit(cache=True)
 def from_origin(points, origin):  # pragma: no cover - compiled
-    """(N, 3) points minus an origin (3,); NumPy, whose inner loop has three steps, takes eight times as long."""
+    """Subtract an origin (3,) from points (N, 3); NumPy takes eight times as long."""
     out = np.empty((len(points), 3))
     for n in range(len(points)):
         for i in range(3):
@@ -103,7 +108,7 @@ def from_origin(points, origin):  # pragma: no cover - compiled
 
 @njit(cache=True)
 def lifted(points, directions, heights):  # pragma: no cover - compiled
-    """(N, 3) points moved along directions (N, 3) by heights (N,)."""
+    """Move points (N, 3) along directions (N, 3) by heights (N,)."""
     out = np.empty_like(points)
     for n in range(len(points)):
         for i in range(3):
@@ -113,7 +118,7 @@ def lifted(points, directions, heights):  # pragma: no cover - compiled
 
 @njit(cache=True)
 def top_near(points, place, radius):  # pragma: no cover - compiled
-    """Largest z of (N, 3) points whose x and y are within a radius of ``place`` (2,); 0 where there are none."""
+    """Return the largest z of points (N, 3) within a horizontal radius of ``place`` (2,), or 0."""
     top, found = 0.0, False
     for n in range(len(points)):
         dx, dy = points[n, 0] - place[0], points[n, 1] - place[1]

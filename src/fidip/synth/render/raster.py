@@ -1,8 +1,9 @@
-"""Triangles to pixels by a z-buffer: no GL, no GPU. All kernels are compiled once and cached."""
+"""Rasterisation of triangles by a z-buffer on the CPU, with compiled kernels."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numba import njit
@@ -13,18 +14,18 @@ from fidip.synth.camera.pinhole import Camera
 from fidip.synth.render.mesh import Mesh, join
 
 FLOOR, WALL = -1, -2
-_NEAR = 0.02
+_NEAR = 0.02  # near plane, metres
 
 
 @dataclass(frozen=True, eq=False)
 class Surface:
-    """What each pixel shows (a G-buffer), all (H, W, ...).
+    """What each pixel shows (a G-buffer).
 
     Attributes:
         material: (H, W) int32 material index; ``FLOOR`` and ``WALL`` for the room.
         depth: (H, W) float32 metres along the optical axis.
-        position, normal: (H, W, 3) float32.
-        texture, layers: (H, W, 3) and (H, W, 4) float32, of meshes; those of the room are not set.
+        position, normal: (H, W, 3) float32, world metres and not normalised.
+        texture, layers: (H, W, 3) and (H, W, 4) float32 of meshes; not set for the room.
     """
 
     material: NDArray[np.int32]
@@ -35,10 +36,44 @@ class Surface:
     layers: Pixels
 
 
+class _Triangles(NamedTuple):
+    """Projected triangles with what is interpolated over them.
+
+    Attributes:
+        screen: (V, 3) x, y in px and depth.
+        key: (V,) inverse depth, NaN behind the near plane.
+        faces: (F, 3) vertices of each face.
+        owner: (F,) material of each face.
+        vertices, normals, texture: (V, 3).
+        layers: (V, 4).
+    """
+
+    screen: Floats
+    key: Floats
+    faces: NDArray[np.int32]
+    owner: NDArray[np.int32]
+    vertices: Floats
+    normals: Floats
+    texture: Floats
+    layers: Floats
+
+
+class _Rays(NamedTuple):
+    """The rays of a camera; attributes as of ``Camera``."""
+
+    rotation: Floats
+    position: Floats
+    focal: float
+    center: Floats
+
+
 def draw(meshes: list[Mesh], camera: Camera, wall: Floats) -> Surface:
     """Rasterise meshes in front of a floor (z = 0) and a wall.
 
-    ``wall`` is (4,): a unit normal and an offset d, the plane n . x = d.
+    Args:
+        meshes: the meshes.
+        camera: the view.
+        wall: (4,) a unit normal n and an offset d, metres, of the plane n . x = d.
     """
     vertices, faces, owner = join(meshes)
     texture = np.concatenate([m.texture for m in meshes])
@@ -48,16 +83,13 @@ def draw(meshes: list[Mesh], camera: Camera, wall: Floats) -> Surface:
     normals = np.concatenate([m.normals() for m in meshes])
     screen, key = _perspective(camera.project(vertices))
     face, nearest = _nearest(screen, key, faces, *camera.size_wh)
-    ray = (camera.rotation, camera.position, camera.focal, camera.center)
-    return Surface(
-        *_resolve(
-            face, nearest, screen, key, faces, owner, vertices, normals, texture, layers, *ray, wall
-        )
-    )
+    triangles = _Triangles(screen, key, faces, owner, vertices, normals, texture, layers)
+    rays = _Rays(camera.rotation, camera.position, camera.focal, camera.center)
+    return Surface(*_resolve(face, nearest, triangles, rays, wall))
 
 
 def silhouette(meshes: list[Mesh], camera: Camera) -> NDArray[np.bool_]:
-    """(H, W) True where the meshes alone would show, occluders left out."""
+    """Return the (H, W) mask of meshes, as if nothing hid them."""
     vertices, faces, _ = join(meshes)
     covered: NDArray[np.bool_] = _covered(
         *_perspective(camera.project(vertices)), faces, *camera.size_wh
@@ -65,8 +97,8 @@ def silhouette(meshes: list[Mesh], camera: Camera) -> NDArray[np.bool_]:
     return covered
 
 
-def visible_share(points: Floats, others: Mesh, camera: Camera) -> float:
-    """Share of points (N, 3) that a mesh does not hide, on a grid of 64 px."""
+def visible_fraction(points: Floats, others: Mesh, camera: Camera) -> float:
+    """Return the fraction of points (N, 3) that a mesh leaves visible, on a grid of 64 px."""
     small = camera.scaled(64 / max(camera.size_wh))
     key = inverse_depth([others], small)
     seen = small.project(points)
@@ -75,7 +107,7 @@ def visible_share(points: Floats, others: Mesh, camera: Camera) -> float:
 
 
 def inverse_depth(meshes: list[Mesh], camera: Camera) -> Floats:
-    """(H, W) of the nearest face at every pixel, 1 / metres; minus infinity where there is none."""
+    """Return the inverse depth (H, W) of the nearest face, 1 / metres; -inf where there is none."""
     vertices, faces, _ = join(meshes)
     _, key = _nearest(*_perspective(camera.project(vertices)), faces, *camera.size_wh)
     nearest: Floats = key
@@ -83,7 +115,7 @@ def inverse_depth(meshes: list[Mesh], camera: Camera) -> Floats:
 
 
 def _perspective(screen: Floats) -> tuple[Floats, Floats]:
-    """The points and their inverse depth, NaN behind the near plane."""
+    """Return the points (N, 3) and their inverse depth (N,), NaN behind the near plane."""
     depth = screen[:, 2]
     key = np.full(len(depth), np.nan)
     np.divide(1.0, depth, out=key, where=depth >= _NEAR)
@@ -91,16 +123,20 @@ def _perspective(screen: Floats) -> tuple[Floats, Floats]:
 
 
 def depth_map(screen: Floats, faces: NDArray[np.int32], size: int) -> Pixels:
-    """(size, size) float32 smallest depth of orthographically projected faces; infinite where nothing is."""
+    """Return the smallest depth (size, size) of orthographically projected faces, else infinity."""
     _, key = _nearest(screen, -screen[:, 2], faces, size, size)
     return -key.astype(np.float32)
 
 
 @njit(cache=True, error_model="numpy")
 def _spans(screen, width, height):  # pragma: no cover - compiled
-    """(V, 4) int32 first and last column, then first and last row, of pixel centres not before and not after each point.
+    """Return the pixel centres nearest to each point on all sides.
 
-    Held to one pixel around the image. Rounding once a vertex, not once a face, is what makes small faces cheap.
+    Rounding once per vertex, not once per face, makes small faces cheap.
+
+    Returns:
+        (V, 4) int32: first column at or after, last column at or before each point, then the same
+        for rows; limited to one pixel around the image.
     """
     out = np.empty((screen.shape[0], 4), np.int32)
     for v in range(screen.shape[0]):
@@ -114,10 +150,10 @@ def _spans(screen, width, height):  # pragma: no cover - compiled
 
 @njit(cache=True, error_model="numpy")
 def _triangle(screen, key, spans, a, b, c):  # pragma: no cover - compiled
-    """A face's first corner, its sides to the other two, twice its area, and the pixels of its box.
+    """Return a face's first corner, its sides to the other two, twice its area, and its box.
 
-    The sides of a face that turns the other way on the screen are negated, so that the area is positive. It is 0 where
-    there is nothing to draw: no pixel's centre in the box, or a corner whose key is NaN.
+    The sides of faces that turn away are negated, so the area is positive. It is 0 if there is
+    nothing to draw: no pixel centre in the box, or a corner whose key is NaN.
     """
     x0 = min(spans[a, 0], spans[b, 0], spans[c, 0])
     x1 = max(spans[a, 1], spans[b, 1], spans[c, 1])
@@ -135,8 +171,8 @@ def _triangle(screen, key, spans, a, b, c):  # pragma: no cover - compiled
 
 @njit(cache=True, error_model="numpy")
 def _weights(b, c, area):  # pragma: no cover - compiled
-    """The corners' weights from two of them times twice the area; the first is negative outside the triangle."""
-    # Without a division, and in one branch, for most pixels outside; the rest is up to rounding.
+    """Return the corners' weights for two of them times twice the area; -1 outside the triangle."""
+    # Most pixels outside need one branch and no division; rounding decides about the others.
     if (b >= 0.0) & (c >= 0.0) & (b + c <= area * (1.0 + 1e-9)):
         wb, wc = b / area, c / area
         return 1.0 - wb - wc, wb, wc
@@ -145,10 +181,17 @@ def _weights(b, c, area):  # pragma: no cover - compiled
 
 @njit(cache=True, error_model="numpy")
 def _nearest(screen, key, faces, width, height):  # pragma: no cover - compiled
-    """The face with the largest key at every pixel, (H, W) int32 and -1 for none, and that key.
+    """Return the face with the largest key at every pixel, and that key.
 
-    ``screen`` is (V, 3) with x, y in px. ``key`` (V,) is what is affine on the screen and grows towards the viewer:
-    inverse depth in perspective, negative depth in an orthographic view; NaN takes a vertex' faces out.
+    Args:
+        screen: (V, 3) x, y in px.
+        key: (V,) affine on the screen and growing towards the viewer: inverse depth in perspective,
+            negative depth in an orthographic view; NaN removes a vertex' faces.
+        faces: (F, 3) vertices of each face.
+        width, height: size of the image, px.
+
+    Returns:
+        (H, W) int32 face, -1 for none, and (H, W) key, -inf for none.
     """
     face = np.full((height, width), -1, np.int32)
     nearest = np.full((height, width), -np.inf)
@@ -160,7 +203,7 @@ def _nearest(screen, key, faces, width, height):  # pragma: no cover - compiled
             continue
         ka, kb, kc = key[i], key[j], key[k]
         limit = max(ka, kb, kc)
-        limit += 1e-12 * abs(limit)  # rounding may lift a weighted mean over the largest
+        limit += 1e-12 * abs(limit)  # rounding may raise a weighted mean above the largest key
         for y in range(y0, y1 + 1):
             row_b, row_c = (y - ay) * acx, abx * (y - ay)
             for x in range(x0, x1 + 1):
@@ -176,7 +219,7 @@ def _nearest(screen, key, faces, width, height):  # pragma: no cover - compiled
 
 @njit(cache=True, error_model="numpy")
 def _covered(screen, key, faces, width, height):  # pragma: no cover - compiled
-    """(H, W) True where any face is; arguments as those of ``_nearest``."""
+    """Return the (H, W) mask of faces; arguments as of ``_nearest``."""
     covered = np.zeros((height, width), np.bool_)
     spans = _spans(screen, width, height)
     for f in range(faces.shape[0]):
@@ -194,11 +237,8 @@ def _covered(screen, key, faces, width, height):  # pragma: no cover - compiled
 
 
 @njit(cache=True, error_model="numpy")
-def _resolve(
-    face, nearest, screen, key, faces, owner, vertices, normals, texture, layers,
-    rotation, position, focal, center, wall,
-):  # fmt: skip  # pragma: no cover - compiled
-    """Interpolate what each pixel shows; where no face is, meet the floor or the wall."""
+def _resolve(face, nearest, triangles, rays, wall):  # pragma: no cover - compiled
+    """Interpolate what each pixel shows; pixels without a face show the floor or the wall."""
     height, width = face.shape
     material = np.empty((height, width), np.int32)
     depth = np.empty((height, width), np.float32)
@@ -206,40 +246,44 @@ def _resolve(
     normal = np.empty((height, width, 3), np.float32)
     coords = np.empty((height, width, 3), np.float32)
     cover = np.empty((height, width, 4), np.float32)
-    px, py, pz = position
-    r20, r21, r22 = rotation[2]
+    vertices, normals = triangles.vertices, triangles.normals
+    texture, layers = triangles.texture, triangles.layers
     for y in range(height):
-        _room(y, rotation, position, focal, center, wall, material[y], point[y], normal[y])
+        _room(y, rays, wall, material[y], point[y], normal[y])
         for x in range(width):
             f = face[y, x]
             if f >= 0:
-                a, b, c = np.uint32(faces[f, 0]), np.uint32(faces[f, 1]), np.uint32(faces[f, 2])
-                ax, ay = screen[a, 0], screen[a, 1]
-                abx, aby, acx, acy = (
-                    screen[b, 0] - ax,
-                    screen[b, 1] - ay,
-                    screen[c, 0] - ax,
-                    screen[c, 1] - ay,
-                )
-                area, here = abx * acy - aby * acx, nearest[y, x]
-                # perspective correct weights
-                wb = np.float32(((x - ax) * acy - (y - ay) * acx) / area * key[b] / here)
-                wc = np.float32((abx * (y - ay) - aby * (x - ax)) / area * key[c] / here)
+                a, b, c, wb, wc = _corners(triangles, f, x, y, nearest[y, x])
                 wa = 1.0 - wb - wc
-                material[y, x] = owner[f]
+                material[y, x] = triangles.owner[f]
                 for i in range(3):
                     point[y, x, i] = wa * vertices[a, i] + wb * vertices[b, i] + wc * vertices[c, i]
                     normal[y, x, i] = wa * normals[a, i] + wb * normals[b, i] + wc * normals[c, i]
                     coords[y, x, i] = wa * texture[a, i] + wb * texture[b, i] + wc * texture[c, i]
                 for i in range(4):
                     cover[y, x, i] = wa * layers[a, i] + wb * layers[b, i] + wc * layers[c, i]
-        _away(point[y], px, py, pz, r20, r21, r22, depth[y])
+        _fill_depth(point[y], rays, depth[y])
     return material, depth, point, normal, coords, cover
 
 
 @njit(cache=True, error_model="numpy")
-def _away(point, px, py, pz, r20, r21, r22, depth):  # pragma: no cover - compiled
-    """Depth (W,) of a row of points (W, 3) along the third axis of a camera at (px, py, pz)."""
+def _corners(triangles, face, x, y, nearest):  # pragma: no cover - compiled
+    """Return a face's corners, and the perspective-correct weights of the second and the third."""
+    screen, key, faces = triangles.screen, triangles.key, triangles.faces
+    a, b, c = np.uint32(faces[face, 0]), np.uint32(faces[face, 1]), np.uint32(faces[face, 2])
+    ax, ay = screen[a, 0], screen[a, 1]
+    abx, aby, acx, acy = screen[b, 0] - ax, screen[b, 1] - ay, screen[c, 0] - ax, screen[c, 1] - ay
+    area = abx * acy - aby * acx
+    wb = np.float32(((x - ax) * acy - (y - ay) * acx) / area * key[b] / nearest)
+    wc = np.float32((abx * (y - ay) - aby * (x - ax)) / area * key[c] / nearest)
+    return a, b, c, wb, wc
+
+
+@njit(cache=True, error_model="numpy")
+def _fill_depth(point, rays, depth):  # pragma: no cover - compiled
+    """Set the depth (W,) of a row of points (W, 3) along the optical axis."""
+    px, py, pz = rays.position
+    r20, r21, r22 = rays.rotation[2]
     for x in range(len(depth)):
         away = r20 * (point[x, 0] - px)
         away += r21 * (point[x, 1] - py)
@@ -248,19 +292,17 @@ def _away(point, px, py, pz, r20, r21, r22, depth):  # pragma: no cover - compil
 
 
 @njit(cache=True, error_model="numpy")
-def _room(
-    y, rotation, position, focal, center, wall, material, point, normal
-):  # pragma: no cover - compiled
-    """What the rays of a row of pixels meet, floor or wall (W,), where (W, 3), and its normals (W, 3)."""
-    px, py, pz = position
-    r00, r01, r02 = rotation[0]
-    r10, r11, r12 = rotation[1]
-    r20, r21, r22 = rotation[2]
+def _room(y, rays, wall, material, point, normal):  # pragma: no cover - compiled
+    """Set material (W,), point (W, 3) and normal (W, 3) where a row of rays meets floor or wall."""
+    px, py, pz = rays.position
+    r00, r01, r02 = rays.rotation[0]
+    r10, r11, r12 = rays.rotation[1]
+    r20, r21, r22 = rays.rotation[2]
     wall_x, wall_y, wall_z, wall_d = wall
-    center_x, ry = center[0], (y - center[1]) / focal
+    center_x, ry = rays.center[0], (y - rays.center[1]) / rays.focal
     gap = wall_d - (wall_x * px + wall_y * py + wall_z * pz)
     for x in range(len(material)):
-        rx = (x - center_x) / focal
+        rx = (x - center_x) / rays.focal
         dx = r00 * rx + r10 * ry + r20
         dy = r01 * rx + r11 * ry + r21
         dz = r02 * rx + r12 * ry + r22

@@ -1,0 +1,1 @@
+"""Scenes: people, surroundings, camera and light of one image, and their picture."""

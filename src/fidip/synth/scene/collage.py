@@ -1,8 +1,7 @@
-"""Collages: surroundings without the order of a room.
+"""Collages of overlapping shapes, in place of a modelled room.
 
-Photographs hold far more than rooms that can be modelled. Things of every size that lie over one another have the edges and the
-spectrum of natural images (Lee, Mumford and Huang, IJCV 2001: dead leaves), and networks learn from such images what carries
-over to photographs (Baradad et al., NeurIPS 2021).
+Such "dead leaves" images have the edges and the spectrum of natural images (Lee, Mumford and Huang,
+IJCV 2001), and features learned from them transfer to photographs (Baradad et al., NeurIPS 2021).
 """
 
 from __future__ import annotations
@@ -12,18 +11,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fidip.core.arrays import Floats, Pixels
-from fidip.synth.clothing.palette import any_skin
-from fidip.synth.clothing.texture import any_color
+from fidip.synth.clothing.palette import draw_skin
+from fidip.synth.clothing.texture import draw_color
 
 _THINGS = 250
 _CORNERS = 32
 _TEXTURES = 5
-_SKINS = 0.12  # share of things that are coloured like skin: not all that is, is a person
+_SKINS = 0.12  # fraction of shapes coloured like skin, so that skin colour alone is no person
 _SKIN_ANGLES = (-55.0, 62.0)
 
 
 def collage(size_wh: tuple[int, int], rng: np.random.Generator) -> Pixels:
-    """(H, W, 3) linear RGB albedo of overlapping things: blobs, boxes and strips, each with its colour, texture and shading."""
+    """Draw a collage of blobs, boxes and strips, each with a colour, texture and shading.
+
+    Returns:
+        (H, W, 3) linear RGB albedo.
+    """
     width, height = size_wh
     middles = rng.uniform(-0.1, 1.1, (_THINGS, 2)) * size_wh
     radii = _radii(rng, 0.5 * max(size_wh))
@@ -34,7 +37,9 @@ def collage(size_wh: tuple[int, int], rng: np.random.Generator) -> Pixels:
     y, x = np.indices(thing.shape)
     tone = rng.exponential(0.25, _THINGS).astype(np.float32)[thing]
     tone *= textures[rng.integers(_TEXTURES, size=_THINGS)[thing], y, x]
-    slopes = rng.normal(0, 0.35, (_THINGS, 2)) / radii[:, None]  # as if each were lit from a side
+    slopes = (
+        rng.normal(0, 0.35, (_THINGS, 2)) / radii[:, None]
+    )  # as if each shape were lit from one side
     across, down = slopes.astype(np.float32).T
     level = (slopes * middles).sum(1).astype(np.float32)
     tone += across[thing] * x + down[thing] * y - level[thing]
@@ -43,16 +48,16 @@ def collage(size_wh: tuple[int, int], rng: np.random.Generator) -> Pixels:
 
 
 def _radii(rng: np.random.Generator, largest: float) -> Floats:
-    """(N,) px, with a density of r to the power of -2 to -3, where the same is seen at every scale; large things first."""
+    """Draw radii (N,) px with a density of r^-2 to r^-3, which is scale invariant."""
     least, power = 0.03 * largest, rng.uniform(1, 2)
-    share = rng.uniform((least / largest) ** power, 1, _THINGS)
-    radii: Floats = least * share ** (-1 / power)
+    level = rng.uniform((least / largest) ** power, 1, _THINGS)
+    radii: Floats = least * level ** (-1 / power)
     radii[:8] = largest * rng.uniform(0.5, 1.2, 8)
     return radii
 
 
 def _outlines(middles: Floats, radii: Floats, rng: np.random.Generator) -> NDArray[np.int32]:
-    """(N, C, 2) corners in px: superellipses from lozenges to boxes, long or round, turned and dented."""
+    """Draw outlines (N, C, 2) in px: dented superellipses from lozenges to boxes."""
     count = len(radii)
     angle = np.linspace(0, 2 * np.pi, _CORNERS, endpoint=False)
     power = np.exp(rng.uniform(np.log(1.0), np.log(10.0), (count, 1)))
@@ -63,7 +68,7 @@ def _outlines(middles: Floats, radii: Floats, rng: np.random.Generator) -> NDArr
         reach = reach * (1 + dent * np.cos(wave * angle + rng.uniform(0, 2 * np.pi, (count, 1))))
     aspect = np.exp(-rng.exponential(0.6, (count, 1)))
     along, across = reach * cosine, reach * sine * aspect
-    bend = rng.normal(0, 0.25, (count, 1)) * (1 - aspect)  # long things are curved
+    bend = rng.normal(0, 0.25, (count, 1)) * (1 - aspect)  # long shapes are curved
     across = across + bend * along**2
     turn = rng.uniform(0, 2 * np.pi, (count, 1))
     x = along * np.cos(turn) - across * np.sin(turn)
@@ -73,7 +78,7 @@ def _outlines(middles: Floats, radii: Floats, rng: np.random.Generator) -> NDArr
 
 
 def _texture(size_wh: tuple[int, int], rng: np.random.Generator) -> Pixels:
-    """(H, W) around 0, a spread of about 1: noise over octaves, stretched one way as wood or cloth, or even."""
+    """Draw a texture (H, W) of unit variance: noise over octaves, stretched like wood or cloth."""
     out = np.zeros(size_wh[::-1], np.float32)
     stretch = np.exp(rng.normal(0, 0.7))
     fall = rng.uniform(0.4, 0.9)
@@ -86,12 +91,12 @@ def _texture(size_wh: tuple[int, int], rng: np.random.Generator) -> Pixels:
 
 
 def _colors(rng: np.random.Generator) -> Floats:
-    """(N, 3) linear RGB: most near one of an image's few colours, some like skin, some like nothing else."""
-    palette = np.stack([any_color(rng, (0.0, 0.6), (0.1, 1.0)) for _ in range(6)])
+    """Draw colours (N, 3), linear RGB: most near one of six, some like skin, some of any hue."""
+    palette = np.stack([draw_color(rng, (0.0, 0.6), (0.1, 1.0)) for _ in range(6)])
     colors = palette[rng.integers(len(palette), size=_THINGS)]
     colors = colors * np.exp(rng.normal(0, 0.35, (_THINGS, 1)) + rng.normal(0, 0.08, (_THINGS, 3)))
     for number in np.flatnonzero(rng.random(_THINGS) < _SKINS):
-        colors[number] = any_skin(_SKIN_ANGLES, rng)
+        colors[number] = draw_skin(_SKIN_ANGLES, rng)
     for number in np.flatnonzero(rng.random(_THINGS) < _SKINS):
-        colors[number] = any_color(rng, (0.0, 0.9), (0.05, 1.0))
+        colors[number] = draw_color(rng, (0.0, 0.9), (0.05, 1.0))
     return colors

@@ -1,6 +1,8 @@
-"""Things around a person: toys, a mat, and a blanket that drapes over what lies beneath it."""
+"""Small things around a person: toys, a mat, and a blanket that drapes over what is below."""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import numpy as np
 from scipy import ndimage
@@ -10,7 +12,7 @@ from fidip.synth.render.mesh import Mesh
 
 
 def grid(points: Floats, material: int) -> Mesh:
-    """A sheet through (N, M, 3) points; textured by its unfolded rows and columns."""
+    """Return a cloth through (N, M, 3) points, metres; its texture is that of the flat cloth."""
     rows, columns = points.shape[:2]
     corner = np.arange(rows * columns).reshape(rows, columns)
     a, b, c, d = corner[:-1, :-1], corner[:-1, 1:], corner[1:, 1:], corner[1:, :-1]
@@ -20,7 +22,14 @@ def grid(points: Floats, material: int) -> Mesh:
 
 
 def solid(size: Floats, roundness: float, material: int, resolution: int = 20) -> Mesh:
-    """A superellipsoid around the origin: a ball (1), towards a box (0.15); half-axes ``size`` (3,), metres."""
+    """Return a superellipsoid around the origin.
+
+    Args:
+        size: (3,) half axes, metres.
+        roundness: 1 for a ball, 0.15 for nearly a box.
+        material: material index.
+        resolution: number of rows of vertices.
+    """
     u = np.linspace(-np.pi / 2, np.pi / 2, resolution)[:, None]
     v = np.linspace(-np.pi, np.pi, 2 * resolution)[None]
 
@@ -41,7 +50,7 @@ def solid(size: Floats, roundness: float, material: int, resolution: int = 20) -
 
 
 def ring(radius: float, tube: float, material: int, resolution: int = 20) -> Mesh:
-    """A torus around the z axis, metres."""
+    """Return a torus around the z axis; radii in metres."""
     u = np.linspace(0, 2 * np.pi, 2 * resolution)[:, None]
     v = np.linspace(0, 2 * np.pi, resolution)[None]
     around = radius + tube * np.cos(v)
@@ -50,8 +59,8 @@ def ring(radius: float, tube: float, material: int, resolution: int = 20) -> Mes
     )
 
 
-def any_toy(size: float, material: int, rng: np.random.Generator) -> Mesh:
-    """A ball, block, rod or ring of about ``size`` metres, in any orientation, around the origin."""
+def draw_toy(size: float, material: int, rng: np.random.Generator) -> Mesh:
+    """Draw a ball, block, rod or ring of about ``size`` metres, in any orientation."""
     if rng.random() < 0.2:
         toy = ring(size, 0.28 * size, material)
     else:
@@ -61,49 +70,69 @@ def any_toy(size: float, material: int, rng: np.random.Generator) -> Mesh:
 
 
 def moved(mesh: Mesh, shift: Floats, turn: Floats | None = None) -> Mesh:
-    """The mesh turned about the origin, then shifted; its texture stays on it."""
+    """Turn a mesh about the origin, then shift it; its texture moves with it."""
     vertices = mesh.vertices if turn is None else mesh.vertices @ turn.T
     return Mesh(vertices + shift, mesh.faces, mesh.texture, mesh.material, mesh.layers)
 
 
 def faced_up(cloth: Mesh) -> Mesh:
-    """The cloth with its normals the other way."""
+    """Return a cloth with reversed normals."""
     return Mesh(cloth.vertices, cloth.faces[:, ::-1], cloth.texture, cloth.material, cloth.layers)
 
 
-def blanket(
-    below: Floats,
-    center: Floats,
-    size: Floats,
-    heading: float,
-    material: int,
-    rng: np.random.Generator,
-) -> Mesh:
-    """A cloth laid over points (N, 3), metres: a rectangle of ``size`` (2,) at ``center`` (2,) turned by ``heading``.
+@dataclass(frozen=True, eq=False)
+class Rectangle:
+    """A rectangle on the floor.
+
+    Attributes:
+        center: (2,) metres.
+        size: (2,) metres.
+        heading: turn about the vertical, radians.
+    """
+
+    center: Floats
+    size: Floats
+    heading: float
+
+    @property
+    def turn(self) -> Floats:
+        """(2, 2) rotation from the rectangle's axes to the floor's."""
+        cosine, sine = np.cos(self.heading), np.sin(self.heading)
+        return np.array([[cosine, -sine], [sine, cosine]])
+
+    def points(self, cells: int) -> Floats:
+        """Return a (cells, cells, 2) grid of points over the rectangle, metres."""
+        line = np.linspace(-0.5, 0.5, cells)
+        across, along = np.meshgrid(line * self.size[0], line * self.size[1], indexing="ij")
+        points: Floats = np.stack([across, along], -1) @ self.turn.T + self.center
+        return points
+
+
+def blanket(below: Floats, place: Rectangle, material: int, rng: np.random.Generator) -> Mesh:
+    """Lay a cloth over points.
 
     Each spot rests on the highest point near it; the cloth between is smooth, with some folds.
+
+    Args:
+        below: (N, 3) points below the cloth, metres.
+        place: where the cloth lies.
+        material: material index.
+        rng: random stream of the folds.
     """
     cells = 44
-    turn = np.array([[np.cos(heading), -np.sin(heading)], [np.sin(heading), np.cos(heading)]])
-    local = (below[:, :2] - center) @ turn
-    spot = np.rint((local / size + 0.5) * (cells - 1)).astype(int)
+    local = (below[:, :2] - place.center) @ place.turn
+    spot = np.rint((local / place.size + 0.5) * (cells - 1)).astype(int)
     inside = ((spot >= 0) & (spot < cells)).all(1)
     height = np.zeros((cells, cells))
     np.maximum.at(height, (spot[inside, 0], spot[inside, 1]), below[inside, 2])
     held = ndimage.maximum_filter(height, 3)
     folds = ndimage.gaussian_filter(rng.normal(size=(cells, cells)), 2.5)
     draped = np.maximum(ndimage.gaussian_filter(ndimage.maximum_filter(held, 5), 2.0), held)
-    draped += 0.006 + 0.05 * size.mean() * np.abs(folds)
-    line = np.linspace(-0.5, 0.5, cells)
-    across, along = np.meshgrid(line * size[0], line * size[1], indexing="ij")
-    flat = np.stack([across, along], -1) @ turn.T + center
-    return grid(np.concatenate([flat, draped[..., None]], -1), material)
+    draped += 0.006 + 0.05 * place.size.mean() * np.abs(folds)
+    return grid(np.concatenate([place.points(cells), draped[..., None]], -1), material)
 
 
 def mat(center: Floats, size: Floats, heading: float, material: int) -> Mesh:
-    """A thin flat rectangle on the floor."""
-    line = np.linspace(-0.5, 0.5, 2)
-    across, along = np.meshgrid(line * size[0], line * size[1], indexing="ij")
-    turn = np.array([[np.cos(heading), -np.sin(heading)], [np.sin(heading), np.cos(heading)]])
-    flat = np.stack([across, along], -1) @ turn.T + center
+    """Return a thin flat rectangle on the floor; arguments as of ``Rectangle``."""
+    flat = Rectangle(center, size, heading).points(2)
     return grid(np.concatenate([flat, np.full((2, 2, 1), 0.002)], -1), material)

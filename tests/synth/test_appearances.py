@@ -1,4 +1,4 @@
-"""The named looks: labels against independent renderings, and what a look promises."""
+"""The named appearances: labels against independent renderings, and what an appearance promises."""
 
 from pathlib import Path
 
@@ -10,29 +10,31 @@ from omegaconf import OmegaConf
 from pycocotools import mask as coco_mask
 
 from fidip.cli import config_dir
-from fidip.synth import Look, render_person
-from fidip.synth.body.body_model import default_body
-from fidip.synth.clothing.palette import any_skin, skin_of_angle
+from fidip.synth import Appearance, render_person
+from fidip.synth.body.body_model import RestShape, default_body
+from fidip.synth.clothing.palette import draw_skin, skin_of_angle
 from fidip.synth.pose.collision import deepest_cut
 from fidip.synth.pose.joint_angles import sample_pose
 from fidip.synth.pose.posture import choose_posture
 from fidip.synth.render.raster import draw
-from fidip.synth.scene.stage import capture, set_stage, untangled
+from fidip.synth.scene.figure import least_cutting_pose
+from fidip.synth.scene.picture import capture
+from fidip.synth.scene.stage import set_stage
 
-LOOKS = {
+APPEARANCES = {
     path.stem: instantiate(OmegaConf.load(path))
-    for path in sorted((Path(config_dir()) / "look").glob("*.yaml"))
+    for path in sorted((Path(config_dir()) / "appearance").glob("*.yaml"))
 }
 SIZE_WH = (128, 128)
 
 
 def picture_of(name, seed):
     rng = np.random.default_rng([7, seed])
-    stage = set_stage(default_body(), "infant", LOOKS[name], SIZE_WH, rng)
-    return stage, capture(stage, LOOKS[name], rng)
+    stage = set_stage(default_body(), "infant", APPEARANCES[name], SIZE_WH, rng)
+    return stage, capture(stage, APPEARANCES[name], rng)
 
 
-@pytest.mark.parametrize("name", LOOKS)
+@pytest.mark.parametrize("name", APPEARANCES)
 @pytest.mark.parametrize("seed", range(3))
 def test_key_points_are_the_projected_joints(name, seed):
     """By homogeneous coordinates, x ~ K [R | t] X, instead of the camera's own formula."""
@@ -45,7 +47,7 @@ def test_key_points_are_the_projected_joints(name, seed):
     np.testing.assert_allclose(picture.keypoints[inside, :2], (x[:2] / x[2]).T[inside], atol=1e-6)
 
 
-@pytest.mark.parametrize("name", LOOKS)
+@pytest.mark.parametrize("name", APPEARANCES)
 def test_hidden_joints_lie_behind_something(name):
     """By rays against triangles: seen joints have at most flesh before them, hidden ones more."""
     stage, picture = picture_of(name, 4)
@@ -83,7 +85,7 @@ def _first_hit(origin, direction, meshes):
     return nearest
 
 
-@pytest.mark.parametrize("name", LOOKS)
+@pytest.mark.parametrize("name", APPEARANCES)
 def test_box_and_area_are_those_of_the_mask(name):
     """pycocotools' own box and area of a silhouette that OpenCV fills triangle by triangle."""
     stage, picture = picture_of(name, 2)
@@ -102,8 +104,8 @@ def test_box_and_area_are_those_of_the_mask(name):
 
 
 def test_left_is_left():
-    """Seen from the front the left shoulder is further along the body's left than the right one, in every look."""
-    for name in LOOKS:
+    """Seen from the front the left shoulder is further along the body's left than the right one, in every appearance."""
+    for name in APPEARANCES:
         stage, _ = picture_of(name, 0)
         shoulders, hips = stage.joints[5] - stage.joints[6], stage.joints[11] - stage.joints[12]
         up = stage.joints[5:7].mean(0) - stage.joints[11:13].mean(0)
@@ -131,7 +133,7 @@ def test_skin_has_the_angle_it_is_asked_for():
 
 def test_skin_is_uniform_over_the_scale():
     rng = np.random.default_rng(0)
-    lightness = [cv2.cvtColor((any_skin((-55, 62), rng)[None, None] ** (1 / 2.2)).astype(np.float32), cv2.COLOR_RGB2Lab)[0, 0] for _ in range(600)]  # fmt: skip
+    lightness = [cv2.cvtColor((draw_skin((-55, 62), rng)[None, None] ** (1 / 2.2)).astype(np.float32), cv2.COLOR_RGB2Lab)[0, 0] for _ in range(600)]  # fmt: skip
     angle = np.rad2deg(np.arctan2(*(np.array(lightness)[:, (0, 2)] - [50, 0]).T))
     counts, _ = np.histogram(angle, bins=6, range=(-55, 62))
     assert counts.min() > 60
@@ -142,7 +144,7 @@ def test_lenses_are_24_to_85_mm():
     focal = []
     for seed in range(40):
         stage = set_stage(
-            default_body(), "infant", LOOKS["far"], SIZE_WH, np.random.default_rng(seed)
+            default_body(), "infant", APPEARANCES["far"], SIZE_WH, np.random.default_rng(seed)
         )
         focal.append(stage.camera.focal / np.hypot(*SIZE_WH) * 43.27)
     assert 24 <= min(focal) < 30
@@ -150,10 +152,10 @@ def test_lenses_are_24_to_85_mm():
 
 
 def test_a_caregiver_leaves_about_half_of_the_infant_in_sight():
-    look, hidden, adults = Look(caregiver=1.0), [], 0
+    appearance, hidden, adults = Appearance(caregiver=1.0), [], 0
     for seed in range(8):
         rng = np.random.default_rng(seed)
-        stage = set_stage(default_body(), "infant", look, SIZE_WH, rng)
+        stage = set_stage(default_body(), "infant", appearance, SIZE_WH, rng)
         adults += len(stage.props)
         surface = draw([*stage.worn, *stage.props], stage.camera, stage.wall)
         alone = draw(stage.worn, stage.camera, stage.wall)
@@ -163,25 +165,29 @@ def test_a_caregiver_leaves_about_half_of_the_infant_in_sight():
     assert max(hidden) > 0.005
 
 
-def test_the_first_looks_draw_what_they_drew():
-    """A look without the later statistics does not depend on their random streams."""
-    a = render_person(default_body(), "infant", LOOKS["varied"], (64, 64), np.random.default_rng(5))
+def test_first_appearances_ignore_later_random_streams():
+    """An appearance without the later statistics does not depend on their random streams."""
+    a = render_person(
+        default_body(), "infant", APPEARANCES["varied"], (64, 64), np.random.default_rng(5)
+    )
     rng = np.random.default_rng(5)
     rng.spawn(3)
-    b = render_person(default_body(), "infant", LOOKS["varied"], (64, 64), rng)
+    b = render_person(default_body(), "infant", APPEARANCES["varied"], (64, 64), rng)
     np.testing.assert_array_equal(a.image, b.image)
     np.testing.assert_array_equal(a.keypoints, b.keypoints)
 
 
 def test_limbs_do_not_cut_through_the_body():
     """At most 1 % of images by over a centimetre; what was drawn, before soft flesh is pressed on the floor."""
-    body, look, cuts = default_body(), LOOKS["home"], []
+    body, appearance, cuts = default_body(), APPEARANCES["home"], []
     for seed in range(100):
         rng = np.random.default_rng([17, seed])
         rest, heads = body.rest("infant", rng.normal(size=8).clip(-1.6, 1.6))
         posture = choose_posture("infant", rng)
         first = sample_pose(body, heads, posture, rng)
-        rotations = untangled(body, rest, heads, first, posture, look, rng)
+        rotations = least_cutting_pose(
+            RestShape(body, rest, heads), first, posture, appearance.redraws, rng
+        )
         cuts.append(deepest_cut(body, rest, body.pose(rest, heads, rotations)))
     assert np.mean(np.array(cuts) > 0.01) <= 0.01
 
@@ -191,8 +197,8 @@ def test_a_hand_in_the_belly_is_a_cut():
     body = default_body()
     rest, _ = body.rest("infant", np.zeros(8))
     assert deepest_cut(body, rest, rest) < 0.002
-    hand = np.flatnonzero(body.share("wrist.R") > 0.8)
-    belly = np.flatnonzero(body.share("spine04", "spine03") > 0.9)
+    hand = np.flatnonzero(body.weight_of("wrist.R") > 0.8)
+    belly = np.flatnonzero(body.weight_of("spine04", "spine03") > 0.9)
     front = belly[rest[belly, 1].argmin()]
     posed = rest.copy()
     posed[hand] += rest[front] + [0, 0.03, 0] - rest[hand].mean(0)

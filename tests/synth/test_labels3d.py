@@ -7,25 +7,24 @@ import pytest
 from pycocotools import mask as coco_mask
 
 from fidip.core.errors import ConfigError
-from fidip.synth import Group, write_split
-from fidip.synth.appearance import Look
+from fidip.synth import ImageSet, RenderSettings, write_split
+from fidip.synth.appearance import Appearance
 from fidip.synth.body.body_model import default_body
 from fidip.synth.labels.labels3d import OCCLUDERS
 
-LOOKS = {"busy": Look(blanket=1.0, toys=(2, 4), caregiver=0.6, fill=(0.9, 1.4))}
-PARTS = [Group("infant", "busy", False, 6), Group("infant", "busy", False, 2)]
+APPEARANCES = {"busy": Appearance(blanket=1.0, toys=(2, 4), caregiver=0.6, fill=(0.9, 1.4))}
+PARTS = [ImageSet("infant", "busy", False, 6), ImageSet("infant", "busy", False, 2)]
 
 
 def write(root, more_labels):
-    return write_split(
-        root, "validate_x", PARTS, LOOKS, (96, 80), 1, 1, lambda r, *_: r, more_labels
-    )
+    settings = RenderSettings(APPEARANCES, (96, 80), 1, more_labels=more_labels)
+    return write_split(root, "validate_x", PARTS, settings)
 
 
 @pytest.fixture(scope="module")
 def labelled(tmp_path_factory):
     """(annotation, image, arrays) of every image."""
-    root = tmp_path_factory.mktemp("sidecar")
+    root = tmp_path_factory.mktemp("labels3d")
     content = json.loads(write(root, "all").read_text())
     files = [
         root / "labels3d/validate_x" / image["file_name"].replace("jpg", "npz")

@@ -1,4 +1,4 @@
-"""Generated data sets: the same for any number of workers, and labelled as they look."""
+"""Generated data sets: the same for any number of workers, and labelled as they appearance."""
 
 import json
 
@@ -6,26 +6,22 @@ import cv2
 import numpy as np
 import pytest
 
-from fidip.synth import Group, Look, render_person, write_split
+from fidip.synth import Appearance, ImageSet, RenderSettings, render_person, write_split
 from fidip.synth.body.body_model import default_body
-from fidip.synth.camera.pinhole import look_at
+from fidip.synth.camera.pinhole import ViewAngles, look_at
 from fidip.synth.render.light import Light, shade
 from fidip.synth.render.mesh import Mesh
 from fidip.synth.render.raster import draw
 
-PARTS = [Group("infant", "clean", True, 3), Group("infant", "home", False, 2)]
-LOOKS = {
-    "clean": Look(),
-    "home": Look(patterned=0.7, blanket=0.5, toys=(1, 3), noise=0.05, jpeg=(60, 70)),
+PARTS = [ImageSet("infant", "clean", True, 3), ImageSet("infant", "home", False, 2)]
+APPEARANCES = {
+    "clean": Appearance(),
+    "home": Appearance(patterned=0.7, blanket=0.5, toys=(1, 3), noise=0.05, jpeg=(60, 70)),
 }
 
 
-def silent(records, total, label):
-    return records
-
-
 def write(root, workers):
-    write_split(root, "train_infant", PARTS, LOOKS, (96, 96), 3, workers, silent)
+    write_split(root, "train_infant", PARTS, RenderSettings(APPEARANCES, (96, 96), 3, workers))
     return {path.name: path.read_bytes() for path in sorted(root.rglob("*.*")) if path.is_file()}
 
 
@@ -53,9 +49,11 @@ def test_the_layout_is_syrips(tmp_path):
 
 @pytest.mark.parametrize("seed", range(6))
 def test_labels_agree_with_the_picture(seed):
-    """On a clean look the person is what differs from the background; the box is where it is."""
-    look = Look(fill=(0.5, 0.7))
-    picture = render_person(default_body(), "infant", look, (160, 160), np.random.default_rng(seed))
+    """On a clean appearance the person is what differs from the background; the box is where it is."""
+    appearance = Appearance(fill=(0.5, 0.7))
+    picture = render_person(
+        default_body(), "infant", appearance, (160, 160), np.random.default_rng(seed)
+    )
     keypoints, (x, y, width, height) = picture.keypoints, picture.box_xywh
     assert picture.image.shape == (160, 160, 3)
     assert set(keypoints[:, 2]) <= {0, 1, 2}
@@ -71,7 +69,7 @@ def test_labels_agree_with_the_picture(seed):
 def test_a_ball_is_drawn_where_projection_puts_it():
     from fidip.synth.scene.props import solid
 
-    camera = look_at(np.array([0.0, 0.0, 0.5]), 3.0, 30, 40, 25, 300.0, (121, 121))
+    camera = look_at(np.array([0.0, 0.0, 0.5]), 3.0, ViewAngles(30, 40, 25), 300.0, (121, 121))
     ball = solid(np.full(3, 0.3), 1.0, 0, resolution=40)
     ball = Mesh(ball.vertices + np.array([0.2, 0.1, 0.5]), ball.faces, ball.texture, 0)
     surface = draw([ball], camera, np.array([0.0, 1.0, 0.0, 50.0]))
@@ -87,7 +85,7 @@ def test_a_ball_is_drawn_where_projection_puts_it():
 def test_what_stands_in_the_light_throws_a_shadow():
     from fidip.synth.scene.props import solid
 
-    camera = look_at(np.zeros(3), 4.0, 89, 0, 0, 60.0, (81, 81))
+    camera = look_at(np.zeros(3), 4.0, ViewAngles(89, 0), 60.0, (81, 81))
     ball = solid(np.full(3, 0.25), 1.0, 0)
     ball = Mesh(ball.vertices + np.array([0, 0, 0.6]), ball.faces, ball.texture, 0)
     surface = draw([ball], camera, np.array([0.0, 1.0, 0.0, 50.0]))

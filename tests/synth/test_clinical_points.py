@@ -7,20 +7,19 @@ import pytest
 from pycocotools.coco import COCO
 
 from fidip.core.errors import ConfigError
-from fidip.synth import Group, Look, write_split
+from fidip.synth import Appearance, ImageSet, RenderSettings, write_split
 from fidip.synth.body.body_model import default_body
 from fidip.synth.labels.clinical import extra_points, point_weights
 from fidip.synth.scene.stage import set_stage
 
-LOOKS = {"plain": Look(fill=(0.7, 1.2))}
-PARTS = [Group("infant", "plain", False, 4), Group("adult", "plain", False, 2)]
+APPEARANCES = {"plain": Appearance(fill=(0.7, 1.2))}
+PARTS = [ImageSet("infant", "plain", False, 4), ImageSet("adult", "plain", False, 2)]
 ALL = ("palm", "sole", "vertex")
 
 
 def write(root, extra):
-    return write_split(
-        root, "train_x", PARTS, LOOKS, (96, 96), 3, 1, lambda r, *_: r, "all", extra=extra
-    )
+    settings = RenderSettings(APPEARANCES, (96, 96), 3, more_labels="all", extra=extra)
+    return write_split(root, "train_x", PARTS, settings)
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +48,7 @@ def test_they_lie_where_anatomy_puts_them(group):
         assert sole[2] - rest[:, 2].min() < 0.012 * height
         ankle = body.keypoints(rest)[15 if side == "L" else 16]
         assert np.linalg.norm(sole[:2] - ankle[:2]) < 0.06 * height
-        hand = rest[body.share(f"wrist.{side}") > 0.9]
+        hand = rest[body.weight_of(f"wrist.{side}") > 0.9]
         beyond = joints[f"wrist.{side}"] - heads[body.index[f"lowerarm01.{side}"]]
         assert 0.01 * height < (palm - joints[f"wrist.{side}"]) @ beyond / np.linalg.norm(beyond)
         assert (hand.min(0) < palm).all()
@@ -60,7 +59,7 @@ def test_they_lie_where_anatomy_puts_them(group):
 def test_they_are_projected_points(seed):
     """By x ~ K [R | t] X of the posed vertices' means."""
     body, rng = default_body(), np.random.default_rng(seed)
-    stage = set_stage(body, "infant", LOOKS["plain"], (96, 96), rng)
+    stage = set_stage(body, "infant", APPEARANCES["plain"], (96, 96), rng)
     found = extra_points(body, stage, ALL)
     weights = point_weights(body, "infant")
     names = ("left_palm", "right_palm", "left_sole", "right_sole", "vertex")
@@ -111,10 +110,11 @@ def test_coco_reads_both_files_and_the_17_points_are_the_same(written, tmp_path)
 
 @pytest.mark.parametrize(("names", "count"), [(("vertex",), 18), (("palm", "sole"), 21)])
 def test_skeletons_of_18_and_21_points(names, count, tmp_path):
-    write_split(tmp_path, "train_x", PARTS[:1], LOOKS, (48, 48), 3, 1, lambda r, *_: r, extra=names)
+    settings = RenderSettings(APPEARANCES, (48, 48), 3, extra=names)
+    write_split(tmp_path, "train_x", PARTS[:1], settings)
     assert len(extra(tmp_path)["categories"][0]["keypoints"]) == count
 
 
 def test_an_unknown_point_is_refused(tmp_path):
-    with pytest.raises(ConfigError, match="no point 'thumb'; choose of palm, sole, vertex"):
+    with pytest.raises(ConfigError, match="no point 'thumb'; expected palm, sole, vertex"):
         write(tmp_path, ("thumb",))

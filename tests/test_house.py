@@ -1,0 +1,67 @@
+"""House rules that no linter checks: short functions with few parameters, and names used once."""
+
+import ast
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+import fidip
+
+ROOT = Path(fidip.__file__).parent
+LONGEST, MOST = 40, 6
+"""Lines of a function, and its parameters beside ``self`` or ``cls``."""
+EXCEPTIONS = {
+    "data/datamodule.py:__init__",
+    "data/sampler.py:__init__",
+    "metrics/coco_bootstrap.py:match_joints",
+    "metrics/evaluation.py:evaluate_poses",
+    "tasks/pose_task.py:__init__",
+    "tasks/wandb_run.py:__init__",
+    "train.py:train",
+    "train.py:write_test",
+}
+"""Functions over a limit. The list only gets shorter."""
+
+
+def functions():
+    for path in sorted(ROOT.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                yield f"{path.relative_to(ROOT).as_posix()}:{node.name}", node
+
+
+def parameters(node):
+    names = [a.arg for a in (*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs)]
+    return [name for name in names if name not in ("self", "cls")]
+
+
+def is_over(node):
+    return node.end_lineno - node.lineno + 1 > LONGEST or len(parameters(node)) > MOST
+
+
+def test_functions_are_short_and_take_few_parameters():
+    over = {name for name, node in functions() if is_over(node)}
+    assert over - EXCEPTIONS == set()
+    assert EXCEPTIONS - over == set(), "these meet the limits now: take them out of the list"
+    assert not any(name.startswith(("synth/", "synthesize.py")) for name in EXCEPTIONS)
+
+
+@pytest.mark.parametrize(
+    ("code", "over"),
+    [
+        ("def f(a, b, c, d, e, f): pass", False),
+        ("def f(self, a, b, c, d, e, f): pass", False),
+        ("def f(a, b, c, d, e, *, f, g): pass", True),
+        ("def f():\n" + 39 * "    pass\n", False),
+        ("def f():\n" + 40 * "    pass\n", True),
+    ],
+)
+def test_the_limits(code, over):
+    assert is_over(ast.parse(code).body[0]) == over
+
+
+def test_no_two_modules_of_synth_share_a_name():
+    names = [p.stem for p in ROOT.rglob("*.py") if not p.stem.startswith("__")]
+    synth = {p.stem for p in (ROOT / "synth").rglob("*.py") if not p.stem.startswith("__")}
+    assert {name for name, count in Counter(names).items() if count > 1 and name in synth} == set()

@@ -159,40 +159,40 @@ def read_words(
         A sentence about each bad word, and the other words in Hydra's grammar.
     """
     problems, overrides = [], []
-    texts = text_keys(schema)
     parser = OverridesParser.create()
     for given in words:
         is_value = schema.takes_word and not SETS_KEY.match(given)
         word = f"{schema.main_key}={given}" if is_value else _renamed(given)
-        match = KEY.fullmatch(word)
-        problem = _bad_word(word, match, schema)
-        if problem:
-            problems.append(problem)
-            continue
-        if match and (match["key"] in texts or match["key"] in HYDRA_PATHS):
-            setting = f"{match['mark'] or ''}{match['key']}={quote(match['value'], multirun)}"
-        else:
-            setting = word
         try:
-            override = parser.parse_override(setting)
-        except HydraException:
-            problems.append(_unreadable(word))
-            continue
-        if not multirun and override.is_sweep_override():
-            several = (
-                " are for a sweep: add -m, or quote" if schema.sweeps else "; expected one. Quote"
-            )
-            key = match["key"] if match else word
-            problems.append(
-                f"""{word}: several values{several} one value with commas in it: '{key}="..."'"""
-            )
-        elif not _is_used(override, schema):
-            problems.append(
-                f"{override.key_or_group}: unknown key{did_you_mean(_root(override), _own(schema))}"
-            )
-        else:
-            overrides.append(setting)
+            overrides.append(_read_word(word, schema, multirun, parser))
+        except ConfigError as error:
+            problems.append(str(error))
     return problems, overrides
+
+
+def _read_word(word: str, schema: type[Command], multirun: bool, parser: OverridesParser) -> str:
+    """Return a word in Hydra's grammar; raises ConfigError for one that cannot be used."""
+    match = KEY.fullmatch(word)
+    problem = _bad_word(word, match, schema)
+    if problem:
+        raise ConfigError(problem)
+    setting = word
+    if match and (match["key"] in text_keys(schema) or match["key"] in HYDRA_PATHS):
+        setting = f"{match['mark'] or ''}{match['key']}={quote(match['value'], multirun)}"
+    try:
+        override = parser.parse_override(setting)
+    except HydraException as error:
+        raise ConfigError(_unreadable(word)) from error
+    if not multirun and override.is_sweep_override():
+        several = " are for a sweep: add -m, or quote" if schema.sweeps else "; expected one. Quote"
+        key = match["key"] if match else word
+        raise ConfigError(
+            f"""{word}: several values{several} one value with commas in it: '{key}="..."'"""
+        )
+    if not _is_used(override, schema):
+        near = did_you_mean(_root(override), _own(schema))
+        raise ConfigError(f"{override.key_or_group}: unknown key{near}")
+    return setting
 
 
 def _bad_word(word: str, match: re.Match[str] | None, schema: type[Command]) -> str | None:

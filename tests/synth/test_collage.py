@@ -66,5 +66,5 @@ def test_an_unknown_appearance_is_refused(monkeypatch, capsys, tmp_path):
     assert exit_.value.code == 2
     (line,) = capsys.readouterr().err.strip().splitlines()
     assert line.startswith(
-        "error: preset, train_infant: appearance wld is none of clean, varied, home"
+        "error: preset, train_infant: appearance wld; expected one of clean, varied, home"
     )

@@ -126,5 +126,5 @@ def test_appearances_choose_how_often_infants_are_held():
 
 
 def test_clips_hold_nobody():
-    with pytest.raises(ConfigError, match="'lap'; choose of supine"):
+    with pytest.raises(ConfigError, match="'lap'; expected supine"):
         ClipSet("infant", "clean", ("lap",), 1, 1.0, 12)

@@ -1,4 +1,4 @@
-"""What every codec offers: keypoints in crop px to the maps that a network learns, and back."""
+"""Interface of codecs, which convert keypoints in crop px to the maps of a network and back."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from fidip.core.types import ImageSize
 
 
 class Codec(ABC):
-    """Keypoints in crop px as one tensor of maps, and back.
+    """Conversion of keypoints in crop px to one tensor of maps, and back.
 
     Attributes:
         input_wh: (width, height) of the crops in px.
-        can_turn_back: whether ``turn_back`` is possible.
+        can_turn_back: whether ``turn_back`` is implemented.
     """
 
     input_wh: ImageSize
@@ -25,29 +25,59 @@ class Codec(ABC):
 
     @abstractmethod
     def map_shape(self, joints: int) -> tuple[int, ...]:
-        """Shape of the maps of one crop with so many keypoints."""
+        """Return the shape of the maps of one crop.
+
+        Args:
+            joints: number of keypoints.
+        """
 
     @abstractmethod
     def encode(self, joints_crop: Tensor, labelled: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the maps of (B, K, 2) xy in crop px, and the weights of their losses.
+        """Return the target maps of keypoints and their loss weights.
 
-        ``labelled`` is (B, K), 1 where the joint is labelled, else 0.
+        Args:
+            joints_crop: (B, K, 2) xy in crop px.
+            labelled: (B, K), 1 where the joint is labelled, else 0.
+
+        Returns:
+            Maps of shape ``(B, *map_shape(K))``, and weights that depend on the codec.
         """
 
     @abstractmethod
     def decode(self, maps: Tensor) -> tuple[Tensor, Tensor]:
-        """Return (B, K, 2) float32 xy in crop px and (B, K) float32 scores."""
+        """Return the keypoints in maps.
+
+        Args:
+            maps: maps of shape ``(B, *map_shape(K))``.
+
+        Returns:
+            (B, K, 2) float32 xy in crop px and (B, K) float32 scores.
+        """
 
     @abstractmethod
     def flip_back(self, maps: Tensor, flip_order: NDArray[np.int64], shift: bool = False) -> Tensor:
-        """Return maps of mirrored crops as if the crops were not mirrored.
+        """Convert maps of mirrored crops to those of the original crops.
 
         Args:
-            maps: of mirrored crops.
+            maps: maps of mirrored crops, shape ``(B, *map_shape(K))``.
             flip_order: (K,) permutation that exchanges left and right joints.
             shift: move the result by one pixel; see ``fidip.codecs.gaussian.flip_back``.
+
+        Returns:
+            Maps of the same shape.
         """
 
     def turn_back(self, maps: Tensor, degrees: Sequence[float]) -> Tensor:
-        """Return (A, B, ...) maps of windows turned by A angles as if they were not turned."""
-        raise NotImplementedError  # see can_turn_back
+        """Convert maps of rotated windows to those of the original windows.
+
+        Args:
+            maps: (A, B, ...) maps of windows that were turned clockwise by A angles.
+            degrees: A angles in degrees.
+
+        Returns:
+            Maps of the same shape.
+
+        Raises:
+            NotImplementedError: ``can_turn_back`` is false.
+        """
+        raise NotImplementedError

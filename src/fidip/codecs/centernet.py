@@ -1,12 +1,11 @@
-"""The codec of MoveNet: one person's centre, and keypoints by heatmap, regression and offset.
+"""Codec of MoveNet: the centre of a person, and keypoints by heatmap, regression and offset.
 
 From Zhou et al., Objects as Points, arXiv:1904.07850, with the two priors of Google's MoveNet: the
-person is near the middle of the crop, and a joint is near the place that the centre predicts.
+person is near the middle of the crop, and a joint is near the position that the centre predicts.
 
 Maps have one pixel, a cell, for 4x4 px of the crop. Cell coordinates are crop px / 4, and the cell
-of a joint is their integer part: cell j holds crop px 4 j to 4 j + 4, and its heatmap's peak stands
-for 4 j + 2. Measured on 80 rendered adults, the medians of the published nets' errors are below
-0.2 px with these numbers.
+of a joint is their integer part: cell j contains crop px 4 j to 4 j + 4, and a peak of its heatmap
+stands for 4 j + 2.
 """
 
 from __future__ import annotations
@@ -26,17 +25,17 @@ from fidip.codecs.gaussian import Decoder, HeatmapCodec, argmax_decode, flip_bac
 from fidip.core.errors import ConfigError
 
 NEAR = 1.7998046875
-"""Cells, 1.8 in half precision: added to distances, so that nearby cells are nearly equal."""
+"""Added to distances, so that nearby cells have similar weights: 1.8 cells in half precision."""
 
 CENTER_REACH, OFFSET_REACH = 2.0, 1.0
-"""Cells around a centre or a keypoint whose vectors are trained."""
+"""Distance in cells from a centre or a keypoint up to which vectors are trained."""
 
 
 class Maps(NamedTuple):
-    """The maps of ``fidip.nn.MoveNetFullHead``; vectors are in cells.
+    """Maps of ``fidip.nn.MoveNetFullHead``; vectors are in cells.
 
     Attributes:
-        center: (B, 1, h, w) scores of the person's centre.
+        center: (B, 1, h, w) scores of the centre of the person.
         heatmaps: (B, K, h, w) scores of keypoints.
         regress: (B, K, 2, h, w) yx from each cell to the keypoints of a person centred there.
         offset: (B, K, 2, h, w) yx from each cell to the keypoint in it.
@@ -49,10 +48,17 @@ class Maps(NamedTuple):
 
     @classmethod
     def split(cls, maps: Tensor) -> Maps:
-        """Take (B, 1 + 5 K, h, w) maps apart.
+        """Split one tensor into the maps.
+
+        Args:
+            maps: (B, 1 + 5 K, h, w) maps.
 
         Raises:
-            ConfigError: there is another number of maps.
+            ConfigError: the number of maps is not 1 + 5 K.
+
+        Example:
+            >>> Maps.split(torch.zeros(1, 86, 48, 48)).regress.shape
+            torch.Size([1, 17, 2, 48, 48])
         """
         joints, rest = divmod(maps.shape[1] - 1, 5)
         if rest or not joints:
@@ -64,29 +70,36 @@ class Maps(NamedTuple):
         return cls(center, heatmaps, *(v.unflatten(1, (joints, 2)) for v in (regress, offset)))
 
     def join(self) -> Tensor:
-        """The inverse of ``split``."""
+        """Join the maps into one (B, 1 + 5 K, h, w) tensor; inverse of ``split``."""
         vectors = (vector.flatten(1, 2) for vector in (self.regress, self.offset))
         return torch.cat([self.center, self.heatmaps, *vectors], dim=1)
 
 
 @dataclass(frozen=True)
 class MoveNetCodec(HeatmapCodec):
-    """Keypoints in crop px as MoveNet's 1 + 5 K maps, and back.
+    """Keypoints in crop px as the 1 + 5 K maps of MoveNet, and back.
 
     Attributes:
         input_wh: (width, height) of the crops in px.
-        heatmap_wh: (width, height) of the maps in cells, of the same aspect ratio.
+        heatmap_wh: (width, height) of the maps in cells, with the same aspect ratio.
         sigma: standard deviation of the Gaussians in cells.
         decoder: finds the cell of each keypoint on its score map.
+
+    Example:
+        >>> codec = MoveNetCodec((192, 192), (48, 48), sigma=2.0)
+        >>> maps, _ = codec.encode(torch.tensor([[[100.0, 121.0]]]), torch.ones(1, 1))
+        >>> codec.decode(maps)[0]
+        tensor([[[100., 121.]]])
     """
 
     decoder: Decoder = argmax_decode
 
     def map_shape(self, joints: int) -> tuple[int, ...]:
+        """Return (1 + 5 K, h, w)."""
         return 1 + 5 * joints, *self.heatmap_wh[::-1]
 
     def encode(self, joints_crop: Tensor, labelled: Tensor) -> tuple[Tensor, Tensor]:
-        """Draw centre and joints as Gaussians, and vectors to joints around them.
+        """Draw the centre and the joints as Gaussians, and vectors to the joints around them.
 
         The centre is the mean of the labelled joints.
 
@@ -95,9 +108,9 @@ class MoveNetCodec(HeatmapCodec):
             labelled: (B, K), 1 where the joint is labelled, else 0.
 
         Returns:
-            (B, 1 + 5 K, h, w) float32 maps, and their weights in the same shape: of scores 0 where
-            a joint is not labelled or not near the map, of vectors also 0 away from the centre or
-            the joint, else 1.
+            (B, 1 + 5 K, h, w) float32 maps, and weights of the same shape. Weights of scores are 0
+            where a joint is not labelled or not near the map, else 1. Weights of vectors are also 0
+            away from the centre or the joint.
         """
         labelled = labelled.float()
         count = labelled.sum(dim=1, keepdim=True)
@@ -116,10 +129,16 @@ class MoveNetCodec(HeatmapCodec):
         return target.join(), weight.join()
 
     def decode(self, maps: Tensor) -> tuple[Tensor, Tensor]:
-        """The keypoints of (B, 1 + 5 K, h, w) maps.
+        """Return the keypoints in maps.
+
+        Args:
+            maps: (B, 1 + 5 K, h, w) maps.
 
         Returns:
             (B, K, 2) float32 xy in crop px and (B, K) float32 scores.
+
+        Raises:
+            ConfigError: the number of maps is not 1 + 5 K.
         """
         center, heatmaps, regress, offset = Maps.split(maps.float())
         cell_xy, _ = argmax_decode(center * _center_prior(center))
@@ -132,7 +151,19 @@ class MoveNetCodec(HeatmapCodec):
     def flip_back(
         self, heatmaps: Tensor, flip_order: NDArray[np.int64], shift: bool = False
     ) -> Tensor:
-        """Maps of mirrored images as if the images were not: vectors are mirrored as well."""
+        """Convert maps of mirrored images to those of the original images, including the vectors.
+
+        Args:
+            heatmaps: (B, 1 + 5 K, h, w) maps of mirrored images.
+            flip_order: (K,) permutation that exchanges left and right joints.
+            shift: not supported.
+
+        Returns:
+            (B, 1 + 5 K, h, w) maps.
+
+        Raises:
+            ConfigError: ``shift`` is set.
+        """
         if shift:
             raise ConfigError(
                 "flip_shift=true: MoveNet's maps are mirrored exactly; set flip_shift=false"
@@ -146,14 +177,22 @@ class MoveNetCodec(HeatmapCodec):
         return Maps(center.flip(-1), flip_back(scores, flip_order), *mirrored).join()
 
     def turn_back(self, heatmaps: Tensor, degrees: Sequence[float]) -> Tensor:
-        """Maps of turned windows as if the windows were not turned: vectors are turned as well."""
+        """Convert maps of rotated windows to those of the original windows, including the vectors.
+
+        Args:
+            heatmaps: (A, B, 1 + 5 K, h, w) maps of windows turned clockwise by each of the angles.
+            degrees: A angles in degrees.
+
+        Returns:
+            (A, B, 1 + 5 K, h, w) maps.
+        """
         turned = turn_back(heatmaps, degrees)
         return torch.stack(
             [_turn_vectors(maps, math.radians(d)) for maps, d in zip(turned, degrees, strict=True)]
         )
 
     def _vectors(self, points: Tensor) -> Tensor:
-        """(B, N, 2, h, w) yx in cells, from every cell to (B, N, 2) points xy in crop px."""
+        """Return (B, N, 2, h, w) yx vectors in cells, from each cell to points xy in crop px."""
         at = points.flip(2)[..., None, None] / self._crop_px[0]
         return at - _grid(self.heatmap_wh[1], self.heatmap_wh[0], points.device)
 
@@ -167,7 +206,7 @@ class MoveNetCodec(HeatmapCodec):
 
 
 def _turn_vectors(maps: Tensor, angle: float) -> Tensor:
-    """Turn the vectors of (B, 1 + 5 K, h, w) maps back by an angle, from the middles of cells."""
+    """Rotate the vectors of (B, 1 + 5 K, h, w) maps around the cell centres, by an angle in rad."""
     cos, sin = math.cos(angle), math.sin(angle)
     turn = maps.new_tensor([[cos, sin], [-sin, cos]])  # of yx
     center, scores, *vectors = Maps.split(maps)
@@ -176,14 +215,14 @@ def _turn_vectors(maps: Tensor, angle: float) -> Tensor:
 
 
 def _grid(height: int, width: int, device: torch.device) -> Tensor:
-    """(2, h, w) float32 yx of cells."""
+    """Return (2, h, w) float32 yx of cells."""
     y = torch.arange(height, dtype=torch.float32, device=device)
     x = torch.arange(width, dtype=torch.float32, device=device)
     return torch.stack([y[:, None].expand(height, width), x.expand(height, width)])
 
 
 def _distances(maps: Tensor, points_yx: Tensor) -> Tensor:
-    """(B, K, h, w) distances in cells of all cells from (B, K, 2) points."""
+    """Return (B, K, h, w) distances of all cells from (B, K, 2) points, in cells."""
     grid = _grid(maps.shape[2], maps.shape[3], maps.device)
     return (grid - points_yx[..., None, None]).square().sum(dim=2).sqrt()
 
@@ -194,7 +233,20 @@ def _center_prior(maps: Tensor) -> Tensor:
 
 @lru_cache
 def prior_rows(height: int, width: int) -> list[list[float]]:
-    """Weights of (h, w) cells that fall with the distance from the middle, as MoveNet stores them."""
+    """Return weights that decrease with the distance from the middle, as stored in MoveNet.
+
+    Args:
+        height: number of rows of cells.
+        width: number of columns of cells.
+
+    Returns:
+        (h, w) weights in half precision.
+
+    Example:
+        >>> rows = prior_rows(48, 48)
+        >>> rows[24][24], rows[0][0]
+        (0.5556640625, 0.027984619140625)
+    """
     y, x = np.ogrid[:height, :width]
     weights = 1 / (np.hypot(y - height / 2, x - width / 2) + 1.8)
     rows: list[list[float]] = weights.astype(np.float16).astype(np.float64).tolist()
@@ -202,7 +254,7 @@ def prior_rows(height: int, width: int) -> list[list[float]]:
 
 
 def _at(maps: Tensor, cells_xy: Tensor) -> Tensor:
-    """(B, K, n) values of (B, K, n, h, w) maps at (B, K, 2) or (B, 1, 2) cells."""
+    """Return (B, K, n) values of (B, K, n, h, w) maps at (B, K, 2) or (B, 1, 2) cells."""
     x, y = cells_xy.long().unbind(dim=2)
     index = (y * maps.shape[4] + x)[..., None, None].expand(*maps.shape[:3], 1)
     return maps.flatten(3).gather(3, index).squeeze(3)

@@ -1,11 +1,11 @@
-"""SimCC: the coordinates of a keypoint as two classifications, one over x and one over y.
+"""SimCC: keypoint coordinates by two classifications, one over x and one over y.
 
 From Li et al., SimCC: a Simple Coordinate Classification Perspective for Human Pose Estimation,
-ECCV 2022, arXiv:2107.03332, with the labels of Jiang et al., RTMPose, arXiv:2303.07399: Gaussians of
-height 1 whose standard deviation is sqrt(n / 16) of n bins.
+ECCV 2022, arXiv:2107.03332, with the labels of Jiang et al., RTMPose, arXiv:2303.07399: Gaussians
+of height 1 with standard deviation sqrt(n / 16) for n bins.
 
 The maps of a crop are (K, Wx + Hy): for each joint the scores of the Wx bins along x, then those of
-the Hy bins along y. Bin i is at i / r crop px, where r is the number of bins for one pixel.
+the Hy bins along y. Bin i is at i / r crop px, where r is the number of bins per pixel.
 """
 
 from __future__ import annotations
@@ -33,6 +33,12 @@ class SimccCodec(Codec):
 
     Raises:
         ConfigError: the aspect ratios differ, or a sigma is not positive.
+
+    Example:
+        >>> codec = SimccCodec((192, 256), (384, 512), sigma=(4.9, 5.66))
+        >>> maps, _ = codec.encode(torch.tensor([[[100.0, 120.5]]]), torch.ones(1, 1))
+        >>> maps.shape, codec.decode(maps)[0].tolist()
+        (torch.Size([1, 1, 896]), [[[100.0, 120.5]]])
     """
 
     input_wh: ImageSize
@@ -46,7 +52,7 @@ class SimccCodec(Codec):
             "input_wh",
             "bins_wh",
             "sigma",
-        ):  # plain tuples, where a configuration's lists are
+        ):  # plain tuples instead of configuration lists
             along_x, along_y = getattr(self, name)
             object.__setattr__(self, name, (along_x, along_y))
         (width, height), (bins_x, bins_y) = self.input_wh, self.bins_wh
@@ -62,22 +68,23 @@ class SimccCodec(Codec):
 
     @property
     def bins_per_px(self) -> float:
-        """Number of bins for one crop pixel, the papers' split ratio."""
+        """Number of bins per crop pixel, called split ratio in the papers."""
         return self.bins_wh[0] / self.input_wh[0]
 
     def map_shape(self, joints: int) -> tuple[int, ...]:
+        """Return (K, Wx + Hy)."""
         return joints, sum(self.bins_wh)
 
     def encode(self, joints_crop: Tensor, labelled: Tensor) -> tuple[Tensor, Tensor]:
-        """Draw coordinates as Gaussians of height 1, not moved to whole bins.
+        """Encode coordinates as Gaussians of height 1 with subbin centres.
 
         Args:
             joints_crop: (B, K, 2) xy in crop px.
             labelled: (B, K), 1 where the joint is labelled, else 0.
 
         Returns:
-            (B, K, Wx + Hy) float32 maps, zero where the weight is, and (B, K) float32 weights: 0
-            where a joint is not labelled or over three sigma outside the bins, else 1.
+            (B, K, Wx + Hy) float32 maps, zero where the weight is zero, and (B, K) float32 weights:
+            0 where a joint is not labelled or more than three sigma outside the bins, else 1.
         """
         at = joints_crop.float() * self.bins_per_px
         reach, size = 3 * at.new_tensor(self.sigma), at.new_tensor(self.bins_wh)
@@ -87,11 +94,18 @@ class SimccCodec(Codec):
         return maps * weights[..., None], weights
 
     def decode(self, maps: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the best bins of (B, K, Wx + Hy) maps.
+        """Return the bins with the highest scores.
+
+        Args:
+            maps: (B, K, Wx + Hy) maps.
 
         Returns:
             (B, K, 2) float32 xy in crop px, 0 where the score is not positive, and (B, K) float32
-            scores: the mean of both axes' maxima, as rtmlib has it. (MMPose takes the smaller one.)
+            scores: the mean of the maxima along both axes, as in rtmlib. (MMPose uses the smaller
+                one.)
+
+        Raises:
+            ConfigError: the maps have another shape.
         """
         along_x, along_y = (axis.float().max(dim=2) for axis in self.split(maps))
         scores = (along_x.values + along_y.values) / 2
@@ -99,10 +113,21 @@ class SimccCodec(Codec):
         return bins / self.bins_per_px * (scores > 0)[..., None], scores
 
     def flip_back(self, maps: Tensor, flip_order: NDArray[np.int64], shift: bool = False) -> Tensor:
-        """Return maps of mirrored crops as if the crops were not mirrored: reverse x, swap joints.
+        """Convert maps of mirrored crops to those of the original crops.
 
         Crop px x becomes W - 1 - x, and bin i becomes r (W - 1) - i. The last r - 1 bins have no
-        partner and take the first bin's score.
+        counterpart and get the score of the first bin.
+
+        Args:
+            maps: (B, K, Wx + Hy) maps of mirrored crops.
+            flip_order: (K,) permutation that exchanges left and right joints.
+            shift: not supported.
+
+        Returns:
+            (B, K, Wx + Hy) maps.
+
+        Raises:
+            ConfigError: ``shift`` is set.
         """
         if shift:
             raise ConfigError(
@@ -114,7 +139,13 @@ class SimccCodec(Codec):
         return torch.cat([x[..., (last - bins).clamp(min=0)], y], dim=-1)
 
     def split(self, maps: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the (B, K, Wx) maps along x and the (B, K, Hy) maps along y.
+        """Split maps by axis.
+
+        Args:
+            maps: (B, K, Wx + Hy) maps.
+
+        Returns:
+            (B, K, Wx) maps along x and (B, K, Hy) maps along y.
 
         Raises:
             ConfigError: the maps have another shape.

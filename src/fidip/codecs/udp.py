@@ -1,9 +1,9 @@
-"""Unbiased data processing: the codec of ViTPose and of others who follow it.
+"""Unbiased data processing (UDP), the codec of ViTPose.
 
 From Huang et al., The Devil Is in the Details: Delving Into Unbiased Data Processing for Human Pose
-Estimation, CVPR 2020. It differs from ``fidip.codecs.gaussian`` in two ways: corners map to corners, so that
-a heatmap's pixels are not quite as far apart along y as along x; and the maximum is refined on the
-whole blurred heatmap, also at its border.
+Estimation, CVPR 2020. It differs from ``fidip.codecs.gaussian`` in two ways: corners map to
+corners, so the pixel spacing of a heatmap differs slightly between x and y; and the maximum is
+refined on the whole blurred heatmap, including its border.
 """
 
 from __future__ import annotations
@@ -21,14 +21,23 @@ from fidip.codecs.gaussian import HeatmapCodec, argmax_decode
 from fidip.core.errors import ArgumentError
 
 LOWEST, HIGHEST = 0.001, 50.0
-"""The blurred heatmap is held between these before its logarithm is taken."""
+"""Limits of the blurred heatmap before the logarithm."""
 
 BLUR_SIGMA = 0.8
+"""Standard deviation of the blur in heatmap px."""
 EPSILON = float(np.finfo(np.float32).eps)
+"""Added to second derivatives, so that the Hessian is not singular."""
 
 
 class UdpCodec(HeatmapCodec):
-    """A codec whose heatmaps' corner pixels lie on the crop's corner pixels."""
+    """Heatmap codec that aligns the corner pixels of heatmap and crop.
+
+    Example:
+        >>> codec = UdpCodec((192, 256), (48, 64), sigma=2.0, decoder=dark_udp_decode)
+        >>> origin, spacing = codec.sample_positions(axis=1)
+        >>> origin, round(origin + 63 * spacing, 3)
+        (0.0, 255.0)
+    """
 
     @property
     def _crop_px(self) -> list[float]:
@@ -37,16 +46,27 @@ class UdpCodec(HeatmapCodec):
 
 
 def dark_udp_decode(heatmaps: Tensor, kernel: int = 11) -> tuple[Tensor, Tensor]:
-    """The maximum's pixel, moved by one Newton step on the logarithm of the blurred heatmap.
+    """Return the maximum, refined by one Newton step on the logarithm of the blurred heatmap.
 
-    Gives what ``transformers``' image processor of ViTPose gives, in one piece instead of map by map.
+    The step of DARK (see ``dark_decode``), also at the border. The results equal those of the
+    ViTPose image processor in ``transformers``, computed for all maps at once.
 
     Args:
-        heatmaps: (B, K, h, w).
+        heatmaps: (B, K, h, w) heatmaps.
         kernel: width of the blur in heatmap px, odd.
+
+    Returns:
+        (B, K, 2) float32 xy in heatmap px and (B, K) float32 scores.
 
     Raises:
         ConfigError: the kernel is not odd.
+
+    Example:
+        >>> y, x = torch.meshgrid(torch.arange(32.0), torch.arange(32.0), indexing="ij")
+        >>> squared = (x - 15.3).square() + (y - 12.0).square()
+        >>> heatmaps = torch.exp(-squared / 8).view(1, 1, 32, 32)
+        >>> [round(value, 1) for value in dark_udp_decode(heatmaps)[0][0, 0].tolist()]
+        [15.3, 12.0]
     """
     peaks, scores = argmax_decode(heatmaps)
     height, width = heatmaps.shape[2:]
@@ -60,7 +80,7 @@ def dark_udp_decode(heatmaps: Tensor, kernel: int = 11) -> tuple[Tensor, Tensor]
 
 
 def _surroundings(values: Tensor, peaks: Tensor) -> Tensor:
-    """(B, K, 9) values of 3x3 px around (B, K, 2) pixels, in reading order; the border is repeated."""
+    """Return (B, K, 9) values of 3x3 px around (B, K, 2) pixels; borders are replicated."""
     width = values.shape[3] + 2
     flat = pad(values, (1, 1, 1, 1), mode="replicate").flatten(2)
     x, y = peaks.long().unbind(dim=2)
@@ -70,7 +90,7 @@ def _surroundings(values: Tensor, peaks: Tensor) -> Tensor:
 
 
 def _newton(around: Tensor) -> Tensor:
-    """(B, K, 2) inverse Hessians times gradients at the middle of (B, K, 9) values."""
+    """Return (B, K, 2) inverse Hessian times gradient at the middle of (B, K, 9) values."""
     up_left, up, _, left, middle, right, _, down, down_right = around.unbind(dim=-1)
     dx, dy = (right - left) / 2, (down - up) / 2
     xx = right - 2 * middle + left + EPSILON
@@ -82,7 +102,7 @@ def _newton(around: Tensor) -> Tensor:
 
 @lru_cache
 def _blur(length: int, kernel: int) -> NDArray[np.float32]:
-    """(length, length) weights that blur a line of pixels, mirrored at its ends."""
+    """Return (length, length) weights that blur a row of pixels, mirrored at its ends."""
     if kernel < 3 or kernel % 2 == 0:
         raise ArgumentError("kernel", kernel, "expected an odd number, 3 or more")
     blurred = gaussian_filter1d(np.eye(length), BLUR_SIGMA, axis=0, radius=kernel // 2)

@@ -1,4 +1,4 @@
-"""The part of an image that a crop shows: from a box or a tracker to an affine transform."""
+"""Windows that are cropped from an image for the network."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from fidip.core.types import ImageSize
 
 @dataclass(frozen=True, eq=False)
 class CropWindow:
-    """A rectangle of an image that becomes the network's input.
+    """Rectangle of an image that becomes the network input.
 
-    Its height follows from its width and the aspect ratio of the network's input.
+    The height follows from the width and the aspect ratio of the network input.
 
     Attributes:
         center: (2,) centre in image px.
         width: width in image px, before rotation.
-        rotation_deg: rotation; positive turns the window clockwise on the screen.
-        mirrored: left and right are exchanged.
+        rotation_deg: rotation in degrees; positive values turn the window clockwise on the screen.
+        mirrored: whether left and right are exchanged.
 
     Example:
         >>> window = CropWindow(np.array([50.0, 40.0]), width=21)
@@ -42,20 +42,31 @@ class CropWindow:
         aspect_ratio: float,
         clip: bool = True,
     ) -> CropWindow:
-        """Return the padded window around a person's box, as validation and test use it.
+        """Return the padded window around the box of a person, as used in validation and test.
 
         Args:
             box_xywh: (4,) box in image px.
             image_wh: (width, height) of the image in px.
             aspect_ratio: width / height of the crop.
-            clip: use only the part of the box inside the image.
+            clip: clip the box to the image first.
+
+        Example:
+            >>> CropWindow.of_box(np.array([0.0, 0.0, 41.0, 80.0]), (100, 100), 0.75).width
+            75.0
         """
         box = clip_box(box_xywh, image_wh) if clip else box_xywh
         center, size_wh = box_to_center_size(box, aspect_ratio)
         return cls(center, float(size_wh[0]))
 
     def image_to_crop(self, crop_wh: ImageSize) -> NDArray[np.float64]:
-        """Return the (2, 3) affine from image px to the px of a crop of (width, height)."""
+        """Return the affine from image px to crop px.
+
+        Args:
+            crop_wh: (width, height) of the crop in px.
+
+        Returns:
+            (2, 3) affine.
+        """
         affine = crop_affine(self.center, self.width, crop_wh, self.rotation_deg)
         if self.mirrored:
             affine[0] *= -1  # x' = (w - 1) - x

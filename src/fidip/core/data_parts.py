@@ -1,4 +1,4 @@
-"""Kinds of training data: what adaptation methods need and data modules deliver."""
+"""Kinds of training data that adaptation methods need and data modules provide."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ _DOMAINS = (
 
 
 class DataPart(Enum):
-    """One kind of training data.
+    """Kind of training data.
 
     Attributes:
-        title: its name in messages.
-        hint: what to set so that it is delivered.
+        title: name in messages.
+        hint: settings that make the data available.
     """
 
     LABELLED_SOURCE = ("labelled synthetic images", _DOMAINS)

@@ -1,7 +1,7 @@
-"""What a user can get wrong, one class per kind.
+"""Errors that the user can fix, one class per kind.
 
-Every message is one line: it names the file or the setting and the value, says what was expected
-and what to do. Entry points print it on stderr without a traceback and exit with status 2.
+Every message is one line: it names the file or setting with its value, the expected value, and what
+to do. Commands print it on stderr without a traceback and exit with status 2.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ class ConfigError(FidipError):
 
 
 class ArgumentError(ConfigError):
-    """An argument of a class or function has a value that it cannot have.
+    """An argument of a class or function has an invalid value.
 
-    The command line prints the configuration key of the argument in place of its name.
+    The command line replaces the name of the argument by its configuration key.
 
     Args:
         argument: name of the argument, or its dotted key in a configuration.
-        value: its value.
-        problem: the rest of the line: what is wrong, what was expected and what to do.
+        value: value of the argument.
+        problem: rest of the message: what is wrong, what is expected and what to do.
 
     Example:
         >>> print(ArgumentError("kernel", 10, "expected an odd number"))
@@ -34,7 +34,7 @@ class ArgumentError(ConfigError):
     """
 
     def __init__(self, argument: str, value: object, problem: str) -> None:
-        super().__init__(argument, value, problem)  # so that it can be pickled
+        super().__init__(argument, value, problem)  # makes the error picklable
         self.argument, self.value, self.problem = argument, value, problem
 
     def __str__(self) -> str:
@@ -42,24 +42,32 @@ class ArgumentError(ConfigError):
         return f"{self.argument}={'null' if value is None else value}: {self.problem}"
 
     def renamed(self, key: str) -> ArgumentError:
-        """Return the same error of a key."""
+        """Return the same error for a configuration key.
+
+        Args:
+            key: dotted key that replaces the name of the argument.
+
+        Example:
+            >>> print(ArgumentError("kernel", 10, "expected an odd number").renamed("codec.kernel"))
+            codec.kernel=10: expected an odd number
+        """
         return ArgumentError(key, self.value, self.problem)
 
 
 class DataError(FidipError):
-    """A file of a data set is missing, unreadable or not what it should be."""
+    """A dataset file is missing, unreadable or invalid."""
 
 
 class DatasetMissingError(DataError):
-    """There is no data set where the configuration points."""
+    """The dataset that the configuration names does not exist."""
 
 
 class CheckpointError(FidipError):
-    """Weights cannot be loaded, or do not belong to the network."""
+    """Weights cannot be loaded or do not fit the network."""
 
 
 class DiskError(FidipError):
-    """A file cannot be written; most often the disk is full."""
+    """A file cannot be written, usually because the disk is full."""
 
 
 class DivergedError(FidipError):
@@ -67,19 +75,22 @@ class DivergedError(FidipError):
 
 
 class RunError(FidipError):
-    """A run folder is missing, unfinished or cannot be compared."""
+    """A run directory is missing, unfinished or cannot be compared."""
 
 
 class DamagedRunError(RunError):
-    """A file in a run directory is not as fidip wrote it."""
+    """A file in a run directory has been modified or truncated."""
 
 
 class RunDataError(RunError):
-    """The test data of a run are gone, or differ from those of another run; the run is whole."""
+    """The test data of a run are missing, or differ from those of another run."""
 
 
 def shown(path: Path | str) -> str:
-    r"""Write a file name as one line of valid UTF-8: other bytes and control characters escaped.
+    r"""Return a file name as one line of valid UTF-8; escape other bytes and control characters.
+
+    Args:
+        path: file name or path.
 
     Example:
         >>> shown("caf\udce9\n.jpg")

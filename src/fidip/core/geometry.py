@@ -1,7 +1,8 @@
-"""Boxes, and the affine maps between an image and a network's input.
+"""Boxes, and affine maps between an image and the network input.
 
-NumPy, float64. Affines are (2, 3) matrices that map column vectors (x, y, 1); pixel centres are
-integers, so the middle of ``w`` pixels is (w - 1) / 2 and the crop's middle maps there exactly.
+All functions use NumPy in float64. Affines are (2, 3) matrices that map column vectors (x, y, 1).
+Pixel centres are integers, so the middle of ``w`` pixels is (w - 1) / 2. The centre of a window
+maps exactly to the middle of the crop.
 """
 
 from __future__ import annotations
@@ -17,10 +18,10 @@ from fidip.core.types import ImageSize
 
 
 def clip_box(box_xywh: Floats, image_wh: ImageSize) -> Floats:
-    """The pixels of a box that lie inside the image.
+    """Clip a box to the image.
 
-    A box that starts left of or above the image is moved inside before its far side is cut, so
-    it keeps its size if there is room: FiDIP's loader does the same.
+    As in FiDIP's loader, a box that starts left of or above the image is moved inside before its
+    far side is cut, so it keeps its size if the image is large enough.
 
     Args:
         box_xywh: (4,) left, top, width, height in image px.
@@ -28,6 +29,10 @@ def clip_box(box_xywh: Floats, image_wh: ImageSize) -> Floats:
 
     Returns:
         (4,) box in image px.
+
+    Example:
+        >>> clip_box(np.array([-5.0, 10.0, 50.0, 50.0]), (40, 100))
+        array([ 0., 10., 40., 50.])
     """
     left, top, width, height = (float(value) for value in box_xywh)
     left, top = max(left, 0.0), max(top, 0.0)
@@ -39,15 +44,20 @@ def clip_box(box_xywh: Floats, image_wh: ImageSize) -> Floats:
 def box_to_center_size(
     box_xywh: Floats, aspect_ratio: float, padding: float = 1.25
 ) -> tuple[Floats, Floats]:
-    """The window around a box: grown to an aspect ratio, then padded.
+    """Return the window around a box, extended to an aspect ratio and then padded.
 
     Args:
         box_xywh: (4,) left, top, width, height in image px.
         aspect_ratio: width / height of the window.
-        padding: the window's size relative to the smallest one that holds the box.
+        padding: size of the window relative to the smallest one that contains the box.
 
     Returns:
         (2,) centre and (2,) size (width, height), in image px.
+
+    Example:
+        >>> center, size_wh = box_to_center_size(np.array([10.0, 20.0, 41.0, 41.0]), 0.5)
+        >>> center, size_wh
+        (array([30., 40.]), array([ 51.25, 102.5 ]))
     """
     left, top, width, height = (float(value) for value in box_xywh)
     center = np.array([left + (width - 1) / 2, top + (height - 1) / 2])
@@ -64,19 +74,24 @@ def half_body_box(
     *,
     padding: float = 1.5,
 ) -> tuple[Floats, Floats] | None:
-    """The window around the labelled joints of the upper or the lower body.
+    """Return the window around the labelled joints of the upper or lower body.
 
     Args:
-        joints: (K, 2) in image px.
-        labelled: (K,) which joints count.
-        upper_body: indices of the upper body's joints; the others are the lower body's.
-        upper: whether the window shows the upper body.
+        joints: (K, 2) joints in image px.
+        labelled: (K,) bool, whether a joint is labelled.
+        upper_body: indices of the upper-body joints; all others belong to the lower body.
+        upper: whether to use the upper body.
         aspect_ratio: width / height of the window.
-        padding: the window's size relative to the smallest one that holds the joints.
+        padding: size of the window relative to the smallest one that contains the joints.
 
     Returns:
         (2,) centre, the mean of the joints, and (2,) size (width, height), in image px; None if
         fewer than two joints are labelled.
+
+    Example:
+        >>> joints = np.array([[10.0, 10.0], [20.0, 29.0], [15.0, 80.0]])
+        >>> half_body_box(joints, np.ones(3, bool), [0, 1], upper=True, aspect_ratio=1.0)
+        (array([15. , 19.5]), array([30., 30.]))
     """
     wanted = np.full(len(joints), not upper)
     wanted[list(upper_body)] = upper
@@ -92,22 +107,28 @@ def half_body_box(
 def crop_affine(
     center: Floats, width: float, crop_wh: ImageSize, rotation_deg: float = 0.0
 ) -> Floats:
-    """The similarity from image px to crop px that a window defines.
+    """Return the similarity transform from image px to crop px for a window.
 
-    The window's centre maps to the crop's centre and its ``width`` pixels to the crop's width.
+    The centre of the window maps to the centre of the crop, and the ``width`` pixels of the window
+    map to the width of the crop.
 
     Args:
-        center: (2,) the window's centre in image px.
-        width: of the window in image px, more than 1.
+        center: (2,) centre of the window in image px.
+        width: width of the window in image px, more than 1.
         crop_wh: (width, height) of the crop in px.
-        rotation_deg: of the window. Positive turns it clockwise on the screen, and what it shows
-            counter-clockwise.
+        rotation_deg: rotation of the window. Positive values turn the window clockwise on the
+            screen and its content counter-clockwise.
 
     Returns:
         (2, 3) affine.
 
     Raises:
-        ValueError: the window is not wider than the distance of two pixels' centres.
+        ValueError: ``width`` is 1 or less.
+
+    Example:
+        >>> crop_affine(np.array([50.0, 40.0]), 21, (41, 41))
+        array([[  2.,   0., -80.],
+               [ -0.,   2., -60.]])
     """
     if width <= 1:
         raise ValueError(f"a crop needs a window wider than 1 px, got {width}")
@@ -124,16 +145,39 @@ def crop_affine(
 
 
 def invert_affine(affine: Floats) -> Floats:
-    """The (..., 2, 3) inverses of (..., 2, 3) affines.
+    """Invert affines.
+
+    Args:
+        affine: (..., 2, 3) affines.
+
+    Returns:
+        (..., 2, 3) inverse affines.
 
     Raises:
-        numpy.linalg.LinAlgError: one maps the plane to a line.
+        numpy.linalg.LinAlgError: an affine is singular.
+
+    Example:
+        >>> invert_affine(np.array([[2.0, 0.0, 10.0], [0.0, 2.0, 20.0]]))
+        array([[  0.5,   0. ,  -5. ],
+               [  0. ,   0.5, -10. ]])
     """
     linear = np.linalg.inv(affine[..., :2])
     return np.concatenate([linear, -linear @ affine[..., 2:]], axis=-1)
 
 
 def apply_affine(affine: Floats, xy: Floats) -> Floats:
-    """Map (..., N, 2) points by (..., 2, 3) affines; leading dimensions broadcast."""
+    """Map points by affines.
+
+    Args:
+        affine: (..., 2, 3) affines.
+        xy: (..., N, 2) points; leading dimensions broadcast with those of ``affine``.
+
+    Returns:
+        (..., N, 2) mapped points.
+
+    Example:
+        >>> apply_affine(np.array([[2.0, 0.0, 10.0], [0.0, 2.0, 20.0]]), np.array([[1.0, 3.0]]))
+        array([[12., 26.]])
+    """
     moved: Floats = xy @ affine[..., :2].swapaxes(-1, -2) + affine[..., None, :, 2]
     return moved

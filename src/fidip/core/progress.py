@@ -1,12 +1,12 @@
-"""Progress of long work, reported to a function."""
+"""Progress reports of long operations."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 Progress = Callable[[str, int, int], None]
-"""Called with the name of a stage, the number of steps done, and their total (0 where unknown)."""
+"""Called with a stage name, the number of completed steps, and their total (0 if unknown)."""
 
 
 def silent(stage: str, done: int, total: int) -> None:
-    """Report nothing."""
+    """Ignore a progress report."""

@@ -1,4 +1,4 @@
-"""Ranges of numbers as type hints; configuration schemas enforce them."""
+"""Type hints for numbers in a range, which configuration schemas enforce."""
 
 from typing import Annotated
 

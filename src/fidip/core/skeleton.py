@@ -11,15 +11,15 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class Skeleton:
-    """A set of named joints.
+    """Set of named joints.
 
     Attributes:
-        name: how the skeleton is called in files and error messages.
-        joints: K joint names, in the order of every key point array.
-        limbs: pairs of joint indices that a drawing connects.
+        name: name of the skeleton in files and error messages.
+        joints: K joint names, in the order of every keypoint array.
+        limbs: pairs of joint indices that are connected in drawings.
         flip_pairs: (left, right) joint indices that a mirror image swaps.
-        sigmas: per-joint standard deviation of human labels relative to the square root of the
-            person's area (OKS, Ronchi and Perona 2017; the COCO evaluation uses these numbers).
+        sigmas: per-joint standard deviation of human labels relative to the square root of the area
+            of the person (OKS, Ronchi and Perona, ICCV 2017), as in COCO evaluation.
         upper_body: joint indices above the hips, for half-body crops.
     """
 
@@ -83,3 +83,4 @@ def _pair(joint: str) -> list[int]:
 EYES, EARS, SHOULDERS, HIPS = map(_pair, ("eye", "ear", "shoulder", "hip"))
 """(left, right) joint indices."""
 FACE = [COCO17.joints.index("nose"), *EYES, *EARS]
+"""Joint indices of nose, eyes and ears."""

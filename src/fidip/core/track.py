@@ -1,4 +1,4 @@
-"""One person over a video."""
+"""Track of one person in a video."""
 
 from __future__ import annotations
 
@@ -12,18 +12,19 @@ from fidip.core.types import ImageSize, Poses, check_shape
 
 @dataclass(frozen=True, eq=False)
 class Track:
-    """One person in T frames: what filters map to itself, and what writers of videos take.
+    """One person in T frames: input and output of filters, and input of video writers.
 
-    A frame in which the person was not found has NaN keypoints and zero scores: its row stays, so
-    that row t is frame t of the video.
+    A frame without the person has NaN keypoints and zero scores, so row t is always frame t of the
+    video.
 
     Attributes:
-        times: (T,) float64 presentation times in s, increasing; unevenly spaced where the video is.
+        times: (T,) float64 presentation times in s, increasing; unevenly spaced if the video is.
         xy: (T, K, 2) float64 keypoints in image px, NaN where unknown.
         scores: (T, K) float32 keypoint confidences, 0 where unknown.
         boxes_xywh: (T, 4) float64 boxes of the person, image px, NaN where unknown.
         image_wh: (width, height) of the frames in px, as displayed (rotation flag applied).
-        damage: how many frames of a damaged video could be decoded, and why; None for an intact one.
+        damage: number of decoded frames of a damaged video, and the reason; None for an intact
+            video.
     """
 
     times: NDArray[np.float64]
@@ -44,7 +45,7 @@ class Track:
 
     @property
     def poses(self) -> Poses:
-        """The frames as poses, which share the arrays; image ids are frame numbers."""
+        """The frames as poses that share the arrays; image ids are frame numbers."""
         return Poses.of_keypoints(
             self.xy,
             self.scores,
@@ -55,10 +56,17 @@ class Track:
 
     @property
     def known(self) -> NDArray[np.bool_]:
-        """(T, K) whether a keypoint is known."""
+        """(T, K) bool, whether a keypoint is known."""
         return np.asarray(np.isfinite(self.xy).all(axis=2))
 
     @property
     def fps(self) -> float:
-        """Frames per second by the median interval; 0 for a single frame."""
+        """Frames per second, from the median frame interval; 0 for a single frame.
+
+        Example:
+            >>> xy = np.zeros((3, 17, 2))
+            >>> scores, boxes = np.ones((3, 17), np.float32), np.zeros((3, 4))
+            >>> Track(np.array([0.0, 0.04, 0.08]), xy, scores, boxes, (640, 480)).fps
+            25.0
+        """
         return float(1 / np.median(np.diff(self.times))) if len(self) > 1 else 0.0

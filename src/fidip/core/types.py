@@ -1,8 +1,9 @@
-"""The values that travel between the parts of fidip: frozen, and checked where they are made.
+"""Value types that fidip passes between modules: frozen dataclasses that check their shapes.
 
-Coordinates are x before y; pixel centres are integers, so the first pixel's centre is (0, 0).
-Names tell the space: ``image`` px of the original photograph, ``crop`` px of the network's input,
-``heatmap`` px of its output. Sizes named ``*_wh`` are (width, height); tensors are (B, C, H, W).
+Coordinates are x before y. Pixel centres are integers, so the centre of the first pixel is (0, 0).
+Names state the space: ``image`` px of the original photograph, ``crop`` px of the network input,
+``heatmap`` px of the network output. Sizes named ``*_wh`` are (width, height); tensors are
+(B, C, H, W).
 """
 
 from __future__ import annotations
@@ -22,6 +23,20 @@ ImageSize = tuple[int, int]
 
 
 def check_shape(owner: object, name: str, expected: tuple[int | str, ...]) -> None:
+    """Check the shape of an array attribute.
+
+    Args:
+        owner: object that has the attribute.
+        name: name of the attribute.
+        expected: expected size of each dimension; a string stands for any size.
+
+    Raises:
+        ValueError: the shape differs.
+
+    Example:
+        >>> poses = Poses.of_keypoints(np.ones((2, 17, 2)), np.ones((2, 17), np.float32))
+        >>> check_shape(poses, "xy", ("N", 17, 2))
+    """
     shape = tuple(getattr(owner, name).shape)
     agrees = len(shape) == len(expected) and all(
         isinstance(want, str) or have == want for have, want in zip(shape, expected, strict=True)
@@ -38,15 +53,15 @@ class Annotation:
     Attributes:
         id: annotation id, unique in its file.
         image_id: id of the image in its file.
-        image_path: the image file.
+        image_path: path of the image file.
         image_wh: (width, height) of the image in px.
         box_xywh: (4,) float64 box in image px: left, top, width, height.
-        area: area of the person in px², as labelled; OKS is relative to it.
+        area: labelled area of the person in px²; OKS is relative to it.
         keypoints: (K, 3) float64, x and y in image px and v: 0 unlabelled, 1 occluded, 2 visible.
-        is_synthetic: domain of the image; None when the file does not tell.
-        posture: posture label of the image (Supine, Prone, ...), where the file has one.
+        is_synthetic: domain of the image; None if the file does not state it.
+        posture: posture label of the image (Supine, Prone, ...); None if the file has none.
         box_score: confidence of the box; 1 for ground truth.
-        is_crowd: the box holds a crowd, which is not one person's pose.
+        is_crowd: whether the box contains a crowd instead of one person.
     """
 
     id: int
@@ -67,10 +82,15 @@ class Annotation:
 
 
 class ImageInfo(NamedTuple):
-    """What an annotation file says of an image; the fields are those of ``Annotation``.
+    """Description of an image in an annotation file.
 
     Attributes:
-        file_name: what the file calls it, relative to a folder of images.
+        id: id of the image in its file.
+        file_name: file name in the annotation file, relative to an image folder.
+        path: path of the image file.
+        wh: (width, height) in px.
+        is_synthetic: domain of the image; None if the file does not state it.
+        posture: posture label of the image; None if the file has none.
     """
 
     id: int
@@ -83,16 +103,18 @@ class ImageInfo(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class People(Sequence[Annotation]):
-    """The labelled people of a data set, with everything else that scores depend on.
+    """Labelled people of a dataset, with all annotations and images that affect scores.
 
-    As a sequence it is the labelled people. It has no slices, which would lose the others and the
-    images without people: take ``people.labelled[a:b]`` for annotations, ``part`` for people.
+    As a sequence it contains the labelled people. It cannot be sliced, because a slice would lose
+    the other annotations and the images without people: use ``people.labelled[a:b]`` for
+        annotations or
+    ``part`` for people.
 
     Attributes:
-        labelled: people with a pose to learn and a box to crop.
-        others: everyone else in the file, who makes no sample: crowds, people without a labelled
-            joint, and those whose box cannot be cropped. COCO's evaluation knows them.
-        images: all images, those without people included.
+        labelled: people with labelled joints and a box that can be cropped.
+        others: annotations that give no training sample: crowds, people without a labelled joint,
+            and people with a box that cannot be cropped. COCO evaluation ignores them.
+        images: all images, including those without people.
     """
 
     labelled: Sequence[Annotation]
@@ -118,7 +140,11 @@ class People(Sequence[Annotation]):
 
     @classmethod
     def without_others(cls, labelled: Sequence[Annotation]) -> People:
-        """Return people of a dataset without crowds, unlabelled people and empty images."""
+        """Return people of a dataset without crowds, unlabelled people and empty images.
+
+        Args:
+            labelled: labelled people.
+        """
         images = {
             a.image_id: ImageInfo(
                 a.image_id, a.image_path.name, a.image_path, a.image_wh, a.is_synthetic, a.posture
@@ -128,11 +154,19 @@ class People(Sequence[Annotation]):
         return cls(labelled, (), tuple(images.values()))
 
     def part(self, labelled: Sequence[Annotation]) -> People:
-        """Some of the people, with what else there is on their images."""
+        """Return some of the people, with the other annotations of their images.
+
+        Args:
+            labelled: labelled people to keep.
+        """
         return replace(self.on_images({a.image_id for a in labelled}), labelled=labelled)
 
     def on_images(self, ids: Set[int]) -> People:
-        """Everyone on some of the images."""
+        """Return all annotations on some of the images.
+
+        Args:
+            ids: ids of the images to keep.
+        """
         return People(
             [a for a in self.labelled if a.image_id in ids],
             [a for a in self.others if a.image_id in ids],
@@ -141,10 +175,20 @@ class People(Sequence[Annotation]):
 
 
 def require_people(people: People) -> People:
-    """Check that what is scored against comes with its crowds and its images without people.
+    """Check that annotations include crowds and images without people.
+
+    Args:
+        people: annotations to check.
+
+    Returns:
+        The same object.
 
     Raises:
-        TypeError: it is a plain sequence of annotations.
+        TypeError: ``people`` is a plain sequence of annotations.
+
+    Example:
+        >>> len(require_people(People([], [], [])))
+        0
     """
     if not isinstance(people, People):
         raise TypeError(
@@ -156,20 +200,25 @@ def require_people(people: People) -> People:
 
 
 class SampleKey(NamedTuple):
-    """What a sampler asks of a dataset: which annotation, and which draw of it.
+    """Key of one training sample: the annotation, and the epoch and repetition of the augmentation.
 
-    All randomness of a training sample is a function of the run's seed and this key, so it does
-    not depend on the number of workers or processes.
+    All randomness of a training sample is a function of the seed of the run and this key, so it
+    does not depend on the number of workers or processes.
+
+    Attributes:
+        index: position of the annotation in its dataset.
+        epoch: training epoch.
+        repeat: repetition of the annotation within the epoch.
     """
 
-    index: int  # type: ignore[assignment]  # hides tuple.index, which no one needs
+    index: int  # type: ignore[assignment]  # hides tuple.index
     epoch: int = 0
     repeat: int = 0
 
 
 @dataclass(frozen=True, eq=False)
 class Sample:
-    """One person, cropped: what a dataset yields.
+    """One cropped person, the item type of datasets.
 
     Attributes:
         crop: (H, W, 3) uint8 RGB, in crop px.
@@ -178,7 +227,7 @@ class Sample:
         is_synthetic: 1 synthetic, 0 real, NaN unknown.
         crop_to_image: (2, 3) float64 affine from crop px to image px.
         index: position of the annotation in its dataset.
-        is_replayed: whether it is of the pretraining domain, replayed.
+        is_replayed: whether the sample is replayed from the pretraining domain.
     """
 
     crop: NDArray[np.uint8]
@@ -197,12 +246,12 @@ class Sample:
 
 
 _NONE = torch.zeros(0, dtype=torch.bool)
-"""Stands for a mask that is false for all samples of a batch."""
+"""Placeholder for a mask that is false for all samples of a batch."""
 
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """B samples. What the device needs moves there; the bookkeeping stays on the CPU.
+    """A batch of B samples. Bookkeeping stays on the CPU when the batch moves to a device.
 
     Attributes:
         crops: (B, 3, H, W) uint8 RGB, stored channels last.
@@ -211,8 +260,8 @@ class Batch:
         is_synthetic: (B,) float32: 1 synthetic, 0 real, NaN unknown.
         crop_to_image: (B, 2, 3) float64 affine from crop px to image px, always on the CPU.
         index: (B,) int64 positions in the dataset, always on the CPU.
-        is_replayed: (B,) bool, whether a sample is of the pretraining domain, replayed; none by
-            default.
+        is_replayed: (B,) bool, whether a sample is replayed from the pretraining domain; all false
+            by default.
     """
 
     crops: Tensor
@@ -240,7 +289,7 @@ class Batch:
 
     @classmethod
     def collate(cls, samples: Sequence[Sample]) -> Batch:
-        """Stack samples of one crop size; the ``collate_fn`` of every loader."""
+        """Stack samples of one crop size; the ``collate_fn`` of all data loaders."""
         crops = torch.from_numpy(np.stack([s.crop for s in samples]))
         return cls(
             crops=crops.permute(0, 3, 1, 2),
@@ -253,30 +302,35 @@ class Batch:
         )
 
     def to(self, device: torch.device | str, non_blocking: bool = True) -> Batch:
-        """The batch with its device tensors on ``device``."""
+        """Return the batch with crops, joints and masks on a device.
+
+        Args:
+            device: target device.
+            non_blocking: copy asynchronously where possible.
+        """
         moved = {f.name: getattr(self, f.name) for f in fields(self)}
         for name in ("crops", "joints_crop", "labelled", "is_synthetic", "is_replayed"):
             moved[name] = moved[name].to(device, non_blocking=non_blocking)
         return Batch(**moved)
 
     def pin_memory(self) -> Batch:
-        """The batch in page-locked memory, for ``DataLoader(pin_memory=True)``."""
+        """Return the batch in page-locked memory, for ``DataLoader(pin_memory=True)``."""
         return Batch(**{f.name: getattr(self, f.name).pin_memory() for f in fields(self)})
 
 
 @dataclass(frozen=True, eq=False)
 class Poses:
-    """N predicted people in image px: what metrics, filters, overlays, writers and reports take.
+    """N predicted people in image px: the input of metrics, filters, overlays, writers and reports.
 
     Attributes:
         xy: (N, K, 2) float64 keypoints in image px, NaN where unknown.
         scores: (N, K) float32 keypoint confidences, 0 where unknown.
-        image_ids: (N,) int64 ids of the images; of a video, the numbers of its frames.
+        image_ids: (N,) int64 ids of the images; frame numbers for a video.
         boxes_xywh: (N, 4) float64 boxes that the people were predicted in, image px.
         box_scores: (N,) float64 confidences of the boxes, 1 for ground-truth boxes.
-        index: (N,) int64 positions of the boxes in what was predicted.
+        index: (N,) int64 positions of the boxes among the inputs of the prediction.
         times: (N,) float64 times of the frames in s; None for photographs.
-        image_names: (N,) file names of photographs; None where ids are enough.
+        image_names: (N,) file names of photographs; None if ids are sufficient.
     """
 
     xy: NDArray[np.float64]
@@ -313,11 +367,11 @@ class Poses:
     def of_keypoints(
         cls, xy: NDArray[np.float64], scores: NDArray[np.float32], **columns: NDArray[Any]
     ) -> Poses:
-        """Return poses with defaults for what is not given.
+        """Return poses with default values for columns that are not given.
 
         Args:
             xy: (N, K, 2) keypoints in image px.
-            scores: (N, K) their confidences.
+            scores: (N, K) keypoint confidences.
             columns: further attributes. Image ids default to 0, boxes to those of the keypoints,
                 box scores to 1, and indices to 0, 1, ...
 
@@ -348,28 +402,31 @@ class Poses:
         return cls(**columns)
 
     def rounded(self, decimals: int = 4) -> Poses:
-        """Return the poses with rounded coordinates, as ``predictions.json`` holds them.
+        """Return the poses with rounded coordinates, as stored in ``predictions.json``.
 
-        What is scored is what is written, to the last digit.
+        Scoring rounded poses gives the same values as scoring the file.
+
+        Args:
+            decimals: number of decimals.
         """
         return replace(self, xy=self.xy.round(decimals))
 
     @property
     def known(self) -> NDArray[np.bool_]:
-        """(N, K) whether a keypoint is known."""
+        """(N, K) bool, whether a keypoint is known."""
         return np.asarray(np.isfinite(self.xy).all(axis=2))
 
     @property
     def confidence(self) -> NDArray[np.float32]:
-        """(N,) mean confidence of the keypoints."""
+        """(N,) float32 mean confidence of the keypoints."""
         return self.scores.mean(axis=1)
 
     def row_labels(self) -> dict[str, NDArray[Any]]:
         """Return the columns that identify the rows of a table.
 
         Returns:
-            ``frame`` and ``time_s`` of a video; ``file_name`` and ``person`` of photographs, where
-            the people of an image count from 0. Without names, ``image_id`` and ``person``.
+            ``frame`` and ``time_s`` for a video; ``file_name`` and ``person`` for photographs, with
+            the people of an image numbered from 0; ``image_id`` and ``person`` without file names.
         """
         if self.times is not None:
             return {"frame": self.image_ids, "time_s": self.times.round(6)}
@@ -386,7 +443,13 @@ class Poses:
 
 
 def keypoint_boxes(xy: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the (N, 4) boxes xywh that hold (N, K, 2) keypoints, in image px.
+    """Return the bounding boxes of keypoints.
+
+    Args:
+        xy: (N, K, 2) keypoints in image px.
+
+    Returns:
+        (N, 4) boxes xywh in image px.
 
     Example:
         >>> keypoint_boxes(np.array([[[10.0, 20.0], [30.0, 25.0]]]))
@@ -397,10 +460,23 @@ def keypoint_boxes(xy: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def pose_scores(poses: Poses, threshold: float = 0.2) -> NDArray[np.float64]:
-    """(N,) box score times the mean score of the joints above a threshold; 0 where none is.
+    """Return the score of each pose: box score times mean confidence of its certain joints.
 
-    In float64, as the official code computes it: equal scores decide which pose is matched first.
-    A sum of 17 float32 between the threshold and 1 is exact there, in whatever order.
+    The sum is computed in float64, as in HRNet's code: the order of equal scores decides which pose
+    is matched first. In float64 the sum of 17 float32 values between the threshold and 1 is exact,
+    so it does not depend on the order of summation.
+
+    Args:
+        poses: N poses.
+        threshold: joints with a lower or equal confidence are left out.
+
+    Returns:
+        (N,) scores, 0 for poses without a joint above the threshold.
+
+    Example:
+        >>> scores = np.array([[0.9, 0.7, 0.1]], np.float32)
+        >>> pose_scores(Poses.of_keypoints(np.ones((1, 3, 2)), scores)).round(3)
+        array([0.8])
     """
     sure = poses.scores > threshold
     total = (poses.scores * sure).sum(1, dtype=np.float64)

@@ -1,4 +1,4 @@
-"""How good poses are: COCO AP, OKS, PCK, intervals."""
+"""Metrics of predicted poses: COCO AP, OKS, PCK, calibration, and bootstrap intervals."""
 
 from fidip.core.types import pose_scores
 from fidip.io.coco import annotations_to_coco, area_source, to_coco_results

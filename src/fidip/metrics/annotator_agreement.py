@@ -1,4 +1,4 @@
-"""How well a second person labels the same images: a human level to compare predictions with."""
+"""Agreement of two annotators, a human reference value for the scores of predictions."""
 
 from __future__ import annotations
 
@@ -19,19 +19,34 @@ from fidip.metrics.oks import instance_oks
 def describe_agreement(
     second: Sequence[Annotation], people: People, rounds: int = 1000
 ) -> dict[str, Any]:
-    """AP with its interval, and mean OKS, of a second annotator's people against the first's.
+    """Return AP with its interval and mean OKS of the labels of a second annotator.
 
-    Every person of the second is a prediction of score 1, ranked as they stand in the file. Only joints
-    that both labelled count: leaving one out is no disagreement about its place. A person that the
-    second did not label at all is missed, and crowds are ignored.
+    Each person of the second annotator counts as a prediction with score 1, in the order of the
+    file. Only joints that both annotators labelled count: a joint that one of them left out does
+    not reduce the agreement. A person that the second annotator did not label counts as missed.
+    Crowds are ignored.
 
     Args:
         second: people of the second annotator.
         people: people of the first annotator on the images that both labelled.
-        rounds: bootstrap rounds over images for the interval.
+        rounds: number of bootstrap rounds over images for the interval.
+
+    Returns:
+        ``people`` and ``joints`` that both labelled, ``AP``, its 95 % ``interval``, and mean
+        ``oks``.
 
     Raises:
         TypeError: ``people`` is a plain sequence of annotations.
+
+    Example:
+        >>> from pathlib import Path
+        >>> rng = np.random.default_rng(0)
+        >>> keypoints = np.c_[rng.uniform(0, 100, (17, 2)), np.full(17, 2.0)]
+        >>> box = np.array([0.0, 0.0, 100.0, 100.0])
+        >>> person = Annotation(1, 1, Path("1.jpg"), (100, 100), box, 1e4, keypoints)
+        >>> agreement = describe_agreement([person], People.without_others([person]), rounds=2)
+        >>> agreement["joints"], agreement["oks"]
+        (17, 1.0)
     """
     require_people(people)
     index = _whose(second, people)
@@ -58,7 +73,7 @@ def describe_agreement(
 def _common(
     second: Sequence[Annotation], people: People, index: NDArray[np.int64]
 ) -> list[Annotation]:
-    """The first annotator's people with only the joints that the second labelled, too."""
+    """Return the people of the first annotator with only the joints that both labelled."""
     common = list(people)
     for other, i in zip(second, index, strict=True):
         if i != UNMATCHED:
@@ -78,7 +93,11 @@ def _as_poses(people: Sequence[Annotation]) -> Poses:
 
 
 def _whose(second: Sequence[Annotation], people: Sequence[Annotation]) -> NDArray[np.int64]:
-    """(N,) whom each of the second annotator's people is: by id in the same image, or else by OKS."""
+    """Match the people of two annotators, by id within an image or else by OKS.
+
+    Returns:
+        (N,) positions in ``people``, -1 for unmatched people.
+    """
     by_id = {(person.image_id, person.id): i for i, person in enumerate(people)}
     index = np.array([by_id.get((p.image_id, p.id), UNMATCHED) for p in second], dtype=np.int64)
     left = np.flatnonzero(index == UNMATCHED)

@@ -1,4 +1,4 @@
-"""Which prediction is of whom, where boxes do not tell."""
+"""Assignment of predictions to labelled people by OKS."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from fidip.core.types import Annotation
 from fidip.metrics.oks import instance_oks
 
 UNMATCHED = -1
+"""Index of predictions without a labelled person."""
 
 
 def match_people(
@@ -22,17 +23,31 @@ def match_people(
     people: Sequence[Annotation],
     threshold: float = 0.1,
 ) -> NDArray[np.int64]:
-    """(N,) position in ``people`` of the person that each prediction is of; -1 for nobody.
+    """Assign each prediction to a labelled person.
 
-    Image by image, in order of falling score, a prediction takes whom it is most like of those not taken
-    yet, if the OKS is at least the threshold (0.1 in Ronchi and Perona 2017).
+    Greedy matching per image: in order of decreasing score, each prediction takes the unassigned
+    person with the highest OKS, if that is at least the threshold (0.1 in Ronchi and Perona, ICCV
+    2017).
 
     Args:
-        xy: (N, K, 2) predicted key points in image px.
-        image_ids: (N,) their images.
-        scores: (N,) their scores.
-        people: the labelled people, in any order.
-        threshold: OKS below which a prediction is of nobody.
+        xy: (N, K, 2) predicted keypoints in image px.
+        image_ids: (N,) ids of their images.
+        scores: (N,) scores of the predictions.
+        people: labelled people, in any order.
+        threshold: minimum OKS of a match.
+
+    Returns:
+        (N,) positions in ``people``, -1 for predictions without a match.
+
+    Example:
+        >>> from pathlib import Path
+        >>> rng = np.random.default_rng(0)
+        >>> keypoints = np.c_[rng.uniform(0, 100, (17, 2)), np.full(17, 2.0)]
+        >>> box = np.array([0.0, 0.0, 100.0, 100.0])
+        >>> person = Annotation(1, 1, Path("1.jpg"), (100, 100), box, 1e4, keypoints)
+        >>> xy = np.stack([keypoints[:, :2] + 500, keypoints[:, :2] + 1])
+        >>> match_people(xy, np.array([1, 1]), np.array([0.9, 0.8]), [person])
+        array([-1,  0])
     """
     free = defaultdict(list)
     for i, person in enumerate(people):

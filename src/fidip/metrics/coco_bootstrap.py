@@ -1,4 +1,4 @@
-"""What COCO's evaluation matched image by image, from which its numbers on any draw of images follow."""
+"""Per-image matches of COCO evaluation, which give its numbers for any resample of images."""
 
 from __future__ import annotations
 
@@ -12,24 +12,37 @@ from pycocotools.cocoeval import COCOeval
 
 from fidip.core.arrays import Floats, Ints
 
-EPSILON = float(np.spacing(1))  # what COCO's evaluation adds to the number of detections
+EPSILON = float(np.spacing(1))  # added to the number of detections in COCO evaluation
 
 
 def draw_images(images: int, rounds: int, seed: int = 0) -> Ints:
-    """(rounds, images) how often each image is in each draw with replacement."""
+    """Draw images with replacement.
+
+    Args:
+        images: number of images.
+        rounds: number of draws.
+        seed: seed of the random generator.
+
+    Returns:
+        (rounds, images) int64, how often each image occurs in each draw.
+
+    Example:
+        >>> draw_images(images=5, rounds=2).sum(axis=1)
+        array([5, 5])
+    """
     rng = np.random.default_rng(seed)
     return rng.multinomial(images, np.full(images, 1 / images), size=rounds)
 
 
 @dataclass(frozen=True)
 class Matches:
-    """What pycocotools matched image by image: the ten numbers of any images follow from it.
+    """Per-image matches of pycocotools, from which the ten COCO numbers of any resample follow.
 
-    They are pycocotools' own on a data set with these images, but where an image that is there
-    twice holds two detections of exactly one score, whose order is arbitrary.
+    The numbers equal those of pycocotools on a dataset with the resampled images. The only
+    exception is a repeated image with two detections of equal score, which have an arbitrary order.
 
     Attributes:
-        images: how many images there are.
+        images: number of images.
         areas: matches among people of all, medium and large size.
     """
 
@@ -38,18 +51,35 @@ class Matches:
 
     @classmethod
     def of(cls, evaluated: COCOeval) -> Matches:
+        """Return the matches of a COCO evaluation.
+
+        Args:
+            evaluated: evaluation of all three size ranges, after ``evaluate()``.
+        """
         return cls(len(evaluated.params.imgIds), tuple(Area.of(evaluated, i) for i in range(3)))
 
     def beside(self, other: Matches) -> Matches:
-        """Both runs on the same images: of 2 I images, the first I are this run's.
+        """Combine the matches of two runs on the same I images as matches on 2 I images.
 
-        Detections of one score stay in the order of the true images, as pycocotools has it.
+        The first I images are those of this run. Detections with equal scores keep the order of the
+        original images, as in pycocotools.
+
+        Args:
+            other: matches of the other run.
         """
         pairs = zip(self.areas, other.areas, strict=True)
         return Matches(2 * self.images, tuple(a.beside(b) for a, b in pairs))
 
     def numbers(self, draws: Ints) -> Floats:
-        """(R, 10) numbers when image i is there ``draws[r, i]`` times; NaN where nobody is of a size."""
+        """Return the ten COCO numbers of resampled images.
+
+        Args:
+            draws: (R, I) how often each image occurs in each resample.
+
+        Returns:
+            (R, 10) numbers in the order of ``keypoint_ap.NAMES``; NaN where no person has that
+            size.
+        """
         measured = zip(*(area.accumulate(draws) for area in self.areas), strict=True)
         columns = [
             number
@@ -63,14 +93,14 @@ class Matches:
 
 @dataclass(frozen=True)
 class Area:
-    """The matches of all images among people of a range of sizes, sorted by falling score.
+    """Matches of all images among people in a range of sizes, sorted by decreasing score.
 
     Attributes:
         image: (D,) image number of each detection.
-        score: (D,) its score.
+        score: (D,) score of each detection.
         hit, miss: (T, D) true and false positives at each OKS threshold.
-        people: (I,) labelled people that count, by image.
-        recalls: (R,) recalls at which precision is read.
+        people: (I,) number of labelled people that count, per image.
+        recalls: (R,) recall levels at which precision is sampled.
     """
 
     image: Ints
@@ -82,6 +112,12 @@ class Area:
 
     @classmethod
     def of(cls, evaluated: COCOeval, area: int) -> Area:
+        """Return the matches of one size range of a COCO evaluation.
+
+        Args:
+            evaluated: evaluation, after ``evaluate()``.
+            area: index of the size range in the evaluation.
+        """
         images = len(evaluated.params.imgIds)
         found = [evaluated.evalImgs[area * images + i] for i in range(images)]
         limit = evaluated.params.maxDets[-1]
@@ -103,6 +139,7 @@ class Area:
         )  # fmt: skip
 
     def beside(self, other: Area) -> Area:
+        """Return the matches of two runs as those of twice the images; see ``Matches.beside``."""
         image = np.concatenate([self.image, other.image])
         score = np.concatenate([self.score, other.score])
         order = np.lexsort((image, -score))
@@ -117,7 +154,14 @@ class Area:
         )
 
     def accumulate(self, draws: Ints) -> tuple[Floats, Floats]:
-        """(R, T) average precision and recall when image i is there ``draws[r, i]`` times."""
+        """Compute average precision and recall of resampled images.
+
+        Args:
+            draws: (R, I) how often each image occurs in each resample.
+
+        Returns:
+            (R, T) average precision and (R, T) recall at T OKS thresholds.
+        """
         weight = draws[:, self.image].astype(np.int64)
         averages = _accumulate(weight, self.hit, self.miss, draws @ self.people, self.recalls)
         return cast(tuple[Floats, Floats], averages)
@@ -125,7 +169,17 @@ class Area:
 
 @njit(cache=True)
 def _accumulate(weight, hit, miss, people, recalls):
-    """(R, T) average precision and recall of (R, D) times (T, D) detections, by falling score."""
+    """Compute average precision and recall, with detections sorted by decreasing score.
+
+    Args:
+        weight: (R, D) how often each detection occurs in each resample.
+        hit, miss: (T, D) true and false positives at each OKS threshold.
+        people: (R,) number of labelled people in each resample.
+        recalls: recall levels at which precision is sampled.
+
+    Returns:
+        (R, T) average precision and (R, T) recall.
+    """
     rounds, detections = weight.shape
     thresholds, levels = len(hit), len(recalls)
     precision = np.full((rounds, thresholds), np.nan)
@@ -139,8 +193,8 @@ def _accumulate(weight, hit, miss, people, recalls):
             for d in range(detections):
                 hits[d + 1] = hits[d] + weight[r, d] * hit[t, d]
                 misses[d + 1] = misses[d] + weight[r, d] * miss[t, d]
-            # From the end, where the best precision to come is known: precision at a level of recall is
-            # read where recall first reaches it.
+            # From the end, where the maximum of the later precisions is known: precision at a
+            # recall level is sampled where recall first reaches that level.
             level = levels - 1
             best = total = 0.0
             while level >= 0 and recalls[level] > hits[detections] / people[r]:
@@ -160,10 +214,22 @@ def _accumulate(weight, hit, miss, people, recalls):
 
 @njit(cache=True)
 def match_joints(alike, start, first, last, ignored, crowd, thresholds):
-    """True and false positives (K, T, D), joint by joint, as COCO's evaluation matches people.
+    """Match detections to people for each joint separately, as COCO evaluation matches people.
 
-    Every detection, the best of its image first, takes the person it is most like of those that are left,
-    who count before those who are ignored. Pair ``start[d] + i`` is of detection d and person ``first[d] + i``.
+    Each detection, in order of decreasing score per image, takes the most similar person that is
+    not taken. People that count come before ignored ones. Pair ``start[d] + i`` is detection d and
+    person ``first[d] + i``.
+
+    Args:
+        alike: (P, K) similarity of each pair, per joint.
+        start: (D,) first pair of each detection.
+        first, last: (D,) range of people in the image of each detection.
+        ignored: (N, K) whether a joint of a person is ignored.
+        crowd: (N,) whether a person is a crowd, which several detections may match.
+        thresholds: (T,) OKS thresholds.
+
+    Returns:
+        (K, T, D) true positives and (K, T, D) false positives.
     """
     joints, detections = alike.shape[1], len(start)
     hit = np.zeros((joints, len(thresholds), detections), np.bool_)

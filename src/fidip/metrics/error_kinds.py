@@ -1,20 +1,21 @@
-"""Kinds of error of single joints, after Ronchi and Perona.
+"""Kinds of joint errors, after Ronchi and Perona.
 
-"Benchmarking and Error Diagnosis in Multi-Instance Pose Estimation", ICCV 2017, section 3.1. With ks the
-similarity of a predicted joint to a labelled one (``oks_per_joint``), a labelled joint's prediction is
+From "Benchmarking and Error Diagnosis in Multi-Instance Pose Estimation", ICCV 2017, section 3.1.
+With ks the similarity of a predicted and a labelled joint (``oks_per_joint``), a prediction is
 
-- good: ks to the true joint is at least 0.85, which is where people who label disagree, too;
-- jitter: it is from 0.5 to below 0.85;
+- good: ks to the true joint is at least 0.85, about the agreement of human annotators;
+- jitter: ks is at least 0.5 and below 0.85.
 
-and where it is below 0.5, by the nearest (of highest ks) of the places it can be taken for, if its ks is at
-least 0.5:
+If ks to the true joint is below 0.5, the most similar other joint decides, if its ks is at least
+0.5:
 
-- inversion: the left or right twin of the joint in the same person;
-- swap: the same joint or its twin in another labelled person of the image;
-- miss: none of them.
+- inversion: the left or right counterpart of the joint in the same person;
+- swap: the same joint or its counterpart in another labelled person of the image;
+- miss: neither.
 
-The paper counts only left and right as inversions, and so do we: nose has no twin. Its authors' own program
-lets a twin that is nearer win even where ks to the true joint is 0.5 or more; the paper, and we, do not.
+As in the paper, only left and right joints can be inverted, so the nose has no counterpart. The
+authors' program also counts a more similar counterpart as an inversion if ks to the true joint is
+0.5 or more; the paper and this module do not.
 """
 
 from __future__ import annotations
@@ -31,19 +32,33 @@ from fidip.core.types import Annotation
 from fidip.metrics.oks import labels, oks_per_joint
 
 KINDS = ("good", "jitter", "inversion", "swap", "miss")
+"""Names of the kinds of errors."""
 GOOD, NEAR = 0.85, 0.5
-"""Similarities from which a joint is well placed, and from which it is near a place."""
+"""Minimum similarity of a good joint, and of any match."""
 
 
 def error_kinds(
     xy: Floats, index: NDArray[np.int64], people: Sequence[Annotation]
 ) -> NDArray[np.int64]:
-    """(N, K) position in ``KINDS`` of every predicted joint; -1 where it is unlabelled.
+    """Classify the errors of predicted joints.
 
     Args:
-        xy: (N, K, 2) predicted key points in image px.
-        index: (N,) whom of ``people`` each prediction is of.
+        xy: (N, K, 2) predicted keypoints in image px.
+        index: (N,) position in ``people`` of the person of each prediction.
         people: all labelled people of the images.
+
+    Returns:
+        (N, K) int64 positions in ``KINDS``, -1 for unlabelled joints.
+
+    Example:
+        >>> from pathlib import Path
+        >>> rng = np.random.default_rng(0)
+        >>> keypoints = np.c_[rng.uniform(0, 100, (17, 2)), np.full(17, 2.0)]
+        >>> box = np.array([0.0, 0.0, 100.0, 100.0])
+        >>> person = Annotation(1, 1, Path("1.jpg"), (100, 100), box, 1e4, keypoints)
+        >>> kinds = error_kinds(keypoints[None, COCO17.flip_order, :2], np.array([0]), [person])
+        >>> [KINDS[kind] for kind in kinds[0, [0, 1]]]
+        ['good', 'inversion']
     """
     keypoints, area, _ = labels([people[i] for i in index])
     true = oks_per_joint(xy, keypoints, area)
@@ -62,7 +77,11 @@ def error_kinds(
 def _similarity_to_others(
     xy: Floats, index: NDArray[np.int64], people: Sequence[Annotation]
 ) -> Floats:
-    """(N, K) best similarity to the same joint or its twin in the image's other people; 0 for none."""
+    """Return the best similarity to the same joint or its counterpart in other people of the image.
+
+    Returns:
+        (N, K) values from 0 to 1, 0 without other people.
+    """
     in_image = defaultdict(list)
     for i, person in enumerate(people):
         in_image[person.image_id].append(i)

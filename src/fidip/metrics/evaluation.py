@@ -1,4 +1,4 @@
-"""Everything that is said of a set of predicted poses."""
+"""Complete evaluation of predicted poses."""
 
 from __future__ import annotations
 
@@ -22,12 +22,39 @@ from fidip.metrics.oks import instance_oks, labels, oks_per_joint, pck
 from fidip.metrics.slices import describe_slices
 
 PCK_SHARES = (0.05, 0.1, 0.2)
+"""PCK thresholds relative to the longer side of the box."""
 ROUNDS = 1000
+"""Number of bootstrap rounds of the overall intervals."""
 SLICE_ROUNDS = 300
+"""Number of bootstrap rounds of the intervals per slice."""
 
 
 def score_poses(poses: Poses, annotations: People) -> dict[str, float]:
-    """``val/AP`` and mean ``val/OKS`` of poses in ground-truth boxes; quick enough for every epoch."""
+    """Return AP and mean OKS of poses in ground-truth boxes; fast enough for every epoch.
+
+    Args:
+        poses: N predicted people; ``index`` points into ``annotations``.
+        annotations: labelled people, with crowds and images without people.
+
+    Returns:
+        ``val/AP`` and ``val/OKS``.
+
+    Raises:
+        TypeError: ``annotations`` is a plain sequence.
+
+    Example:
+        >>> from pathlib import Path
+        >>> rng = np.random.default_rng(0)
+        >>> keypoints = np.c_[rng.uniform(0, 100, (17, 2)), np.full(17, 2.0)]
+        >>> box = np.array([0.0, 0.0, 100.0, 100.0])
+        >>> person = Annotation(1, 1, Path("1.jpg"), (100, 100), box, 1e4, keypoints)
+        >>> people = People.without_others([person])
+        >>> poses = Poses.of_keypoints(
+        ...     keypoints[None, :, :2], np.ones((1, 17), np.float32), image_ids=np.array([1])
+        ... )
+        >>> {name: round(value, 3) for name, value in score_poses(poses, people).items()}
+        {'val/AP': 1.0, 'val/OKS': 1.0}
+    """
     evaluation = evaluate_keypoints(annotations, poses.rounded())
     truth = [annotations[i] for i in poses.index]
     keypoints, area, _ = labels(truth)
@@ -44,29 +71,43 @@ def evaluate_poses(
     calibration: Calibration | None = None,
     source: str = "predictions",
 ) -> dict[str, Any]:
-    """Score predicted people: AP, errors by joint and kind, slices, and reliability of scores.
+    """Evaluate predicted people: AP, errors by joint and kind, slices, and reliability of scores.
 
     Args:
         poses: N predicted people, ranked by ``pose_scores``.
-        people: the labelled people, with crowds and images without people.
-        index: (N,) positions in ``people`` of the people whose boxes the poses were predicted in;
-            None to match them by OKS, as predictions in a detector's boxes need.
-        calibration: of scores to OKS, to describe calibrated scores as well.
+        people: labelled people, with crowds and images without people.
+        index: (N,) positions in ``people`` of the people that the boxes of the poses belong to;
+            None to match poses by OKS, which predictions in the boxes of a detector need.
+        calibration: map from scores to OKS, to describe calibrated scores as well.
         source: origin of the poses, for messages.
 
     Returns:
-        The content of ``results.json`` that follows from predictions. Of ``instances`` labelled
-        people in ``images`` images, ``matched`` have one of the ``predictions``; the others count as
-        missed. ``metrics`` are COCO's ten numbers, ``intervals`` their 95 % intervals over images,
-        and ``slices`` AP by slice of people (``describe_slices``). Of matched predictions, over all
-        labelled joints and ``per_joint``: OKS, PCK (relative to the longer side of the box),
-        torso-normalised error (``torso_errors``), fractions of the kinds of error
-        (``error_kinds``), AP (``joint_ap``), and the number of joints (``count``, and
-        ``torso_count`` of people with a labelled torso). ``reliability`` is that of the scores.
+        The part of ``results.json`` that follows from predictions. ``instances`` is the number of
+        labelled people in ``images`` images; ``matched`` of them have one of the ``predictions``,
+        and the others count as missed. ``metrics`` are the ten COCO numbers, ``intervals`` their 95
+        % intervals over images, and ``slices`` AP by slice of people (``describe_slices``). Over
+        all labelled joints of matched predictions, and ``per_joint``: OKS, PCK (relative to the
+        longer side of the box), torso-normalised error (``torso_errors``), fractions of the kinds
+        of errors (``error_kinds``), AP (``joint_ap``), and the number of joints (``count``, and
+        ``torso_count`` for people with a labelled torso). ``reliability`` describes the scores.
 
     Raises:
         DataError: a pose is on an image that is not among ``people.images``.
         TypeError: ``people`` is a plain sequence of annotations.
+
+    Example:
+        >>> from pathlib import Path
+        >>> rng = np.random.default_rng(0)
+        >>> keypoints = np.c_[rng.uniform(0, 100, (17, 2)), np.full(17, 2.0)]
+        >>> box = np.array([0.0, 0.0, 100.0, 100.0])
+        >>> person = Annotation(1, 1, Path("1.jpg"), (100, 100), box, 1e4, keypoints)
+        >>> people = People.without_others([person])
+        >>> poses = Poses.of_keypoints(
+        ...     keypoints[None, :, :2], np.ones((1, 17), np.float32), image_ids=np.array([1])
+        ... )
+        >>> results = evaluate_poses(poses, people)
+        >>> round(results["metrics"]["AP"], 3), results["kinds"]["good"]
+        (1.0, 1.0)
     """
     ids = [image.id for image in require_people(people).images]
     strange = poses.image_ids[~np.isin(poses.image_ids, ids)].tolist()
@@ -116,7 +157,21 @@ def _describe(
 def describe_reliability(
     scores: Floats, oks: Floats, calibration: Calibration | None
 ) -> dict[str, Any]:
-    """Reliability of scores as they are, and ``calibrated`` where there is a calibration."""
+    """Return the reliability of scores, and of ``calibrated`` scores if a calibration is given.
+
+    Args:
+        scores: (N,) scores of people.
+        oks: (N,) OKS of the same people.
+        calibration: map from scores to OKS, or None.
+
+    Returns:
+        The result of ``reliability``.
+
+    Example:
+        >>> described = describe_reliability(np.full(4, 0.5), np.full(4, 0.7), None)
+        >>> round(described["ece"], 3)
+        0.2
+    """
     described = reliability(scores, oks)
     if calibration is not None:
         described["calibrated"] = reliability(calibration(scores), oks)
@@ -126,7 +181,7 @@ def describe_reliability(
 def _describe_joints(
     xy: Floats, index: Ints, annotations: Sequence[Annotation], ap: dict[str, Any]
 ) -> dict[str, Any]:
-    """Of (N, K, 2) predictions of the people that (N,) ``index`` points to: over all and by joint."""
+    """Describe predictions of the people at positions ``index``, over all joints and per joint."""
     keypoints, area, boxes = labels([annotations[i] for i in index])
     labelled = keypoints[..., 2] > 0
     kinds = error_kinds(xy, index, annotations)
@@ -159,7 +214,7 @@ def _describe_joints(
 
 
 def _mean(values: Floats) -> float | None:
-    """The mean of what is known; None where nothing is."""
+    """Return the mean of known values, or None without any."""
     return float(np.nanmean(values)) if _count(values) else None
 
 
@@ -168,7 +223,7 @@ def _count(values: Floats) -> int:
 
 
 def _shares(kinds: NDArray[np.int64]) -> dict[str, float | None]:
-    """The share of each kind of error among labelled joints."""
+    """Return the fraction of each kind of error among labelled joints."""
     known = kinds[kinds >= 0]
     return {
         kind: float((known == code).mean()) if len(known) else None

@@ -1,4 +1,4 @@
-"""How well each joint is found: its average precision, and its error relative to the torso."""
+"""Per-joint accuracy: average precision, and error relative to the torso."""
 
 from __future__ import annotations
 
@@ -12,20 +12,41 @@ from fidip.metrics.coco_bootstrap import Area, match_joints
 from fidip.metrics.keypoint_ap import Number
 from fidip.metrics.oks import labels, oks_per_joint
 
-PARAMS = Params("keypoints")  # thresholds and limits of COCO's evaluation
+PARAMS = Params("keypoints")  # thresholds and limits of COCO evaluation
 
 
 def joint_ap(poses: Poses, people: People) -> dict[str, Number]:
-    """COCO's AP with an OKS of one joint only, by joint; None where nobody has it labelled.
+    """Compute the AP of each joint.
 
-    As COCO-WholeBody (Jin et al., ECCV 2020) evaluates feet, face and hands: the mean over the thresholds
-    0.5, 0.55, ..., 0.95 of the average precision of people whose similarity is that of this joint, ranked by
-    the score of the person. Who has the joint unlabelled is ignored, and so are the predictions in their box.
+    As in COCO-WholeBody (Jin et al., ECCV 2020) for feet, face and hands: average precision of
+    people with the similarity of one joint instead of OKS, ranked by the score of the person,
+    averaged over the thresholds 0.5, 0.55, ..., 0.95. People without a label for the joint are
+    ignored, and so are predictions in their box. The values equal those of pycocotools for each
+    joint separately; the similarities are computed once for all joints.
 
-    What pycocotools says of each joint alone, from similarities that are computed once for all of them.
+    Args:
+        poses: N predicted people, ranked by ``pose_scores``.
+        people: labelled people, with crowds and images without people.
+
+    Returns:
+        AP by joint name, None for joints that are labelled in no person.
 
     Raises:
         TypeError: ``people`` is a plain sequence of annotations.
+
+    Example:
+        >>> from fidip.core.types import Annotation
+        >>> from pathlib import Path
+        >>> rng = np.random.default_rng(0)
+        >>> keypoints = np.c_[rng.uniform(0, 100, (17, 2)), np.full(17, 2.0)]
+        >>> box = np.array([0.0, 0.0, 100.0, 100.0])
+        >>> person = Annotation(1, 1, Path("1.jpg"), (100, 100), box, 1e4, keypoints)
+        >>> people = People.without_others([person])
+        >>> poses = Poses.of_keypoints(
+        ...     keypoints[None, :, :2], np.ones((1, 17), np.float32), image_ids=np.array([1])
+        ... )
+        >>> round(joint_ap(poses, people)["nose"], 3)
+        1.0
     """
     require_people(people)
     numbers = {id: i for i, id in enumerate(sorted(image.id for image in people.images))}
@@ -36,7 +57,7 @@ def joint_ap(poses: Poses, people: People) -> dict[str, Number]:
     ids = np.array([numbers[i] for i in poses.image_ids.tolist()], dtype=np.int64)
     xy, score, image = _best(poses.xy, pose_scores(poses), ids)
 
-    # Every detection makes a pair with each of the people of its image, one after the other.
+    # Pairs of each detection and all people of its image, in this order.
     first, last = np.searchsorted(where, image, "left"), np.searchsorted(where, image, "right")
     start = np.cumsum(last - first) - (last - first)
     one = np.repeat(np.arange(len(xy)), last - first)
@@ -57,13 +78,13 @@ def joint_ap(poses: Poses, people: People) -> dict[str, Number]:
 
 
 def _similarity(xy: Floats, keypoints: Floats, area: Floats, boxes: Floats) -> Floats:
-    """(N, K) OKS of each joint of N pairs; of an unlabelled joint, that of the surroundings of the box."""
+    """Return (N, K) similarities of N pairs; for unlabelled joints, the similarity to the box."""
     alike = oks_per_joint(xy, keypoints, area)
     return np.where(np.isnan(alike), _oks_around(xy, boxes, area)[:, None], alike)
 
 
 def _best(xy: Floats, score: Floats, image: Ints) -> tuple[Floats, Floats, Ints]:
-    """Detections by image and falling score, no more of an image than COCO's evaluation looks at."""
+    """Return detections by image and decreasing score, limited per image as in COCO evaluation."""
     order = np.lexsort((-score, image))
     image = image[order]
     rank = np.arange(len(image)) - np.searchsorted(image, image)
@@ -72,9 +93,12 @@ def _best(xy: Floats, score: Floats, image: Ints) -> tuple[Floats, Floats, Ints]
 
 
 def _oks_around(xy: Floats, boxes_xywh: Floats, area: Floats) -> Floats:
-    """(P,) COCO's similarity of (P, K, 2) key points to people of whom only a box (P, 4) is known.
+    """Return the COCO similarity of (P, K, 2) keypoints to people that have only a box.
 
-    Distances are those to the box with as much again on every side.
+    Distances are measured to the box, enlarged by its size on every side.
+
+    Returns:
+        (P,) similarities.
     """
     low = (boxes_xywh[:, :2] - boxes_xywh[:, 2:])[:, None]
     high = (boxes_xywh[:, :2] + 2 * boxes_xywh[:, 2:])[:, None]
@@ -86,9 +110,19 @@ def _oks_around(xy: Floats, boxes_xywh: Floats, area: Floats) -> Floats:
 
 
 def torsos(keypoints: Floats) -> Floats:
-    """(N, 2) vectors from mid-shoulder to mid-hip of (N, K, 3) labelled key points, in image px.
+    """Return the torso vectors of people, from mid-shoulder to mid-hip.
 
-    NaN where one of the four joints is unlabelled.
+    Args:
+        keypoints: (N, K, 3) labelled keypoints in image px.
+
+    Returns:
+        (N, 2) vectors in image px, NaN where one of the four joints is unlabelled.
+
+    Example:
+        >>> keypoints = np.full((1, 17, 3), 2.0)
+        >>> keypoints[0, HIPS, 1] = 50.0
+        >>> torsos(keypoints)
+        array([[ 0., 48.]])
     """
     ends = [keypoints[:, pair, :2].mean(1) for pair in (SHOULDERS, HIPS)]
     labelled = (keypoints[:, SHOULDERS + HIPS, 2] > 0).all(axis=1, keepdims=True)
@@ -96,10 +130,24 @@ def torsos(keypoints: Floats) -> Floats:
 
 
 def torso_errors(xy: Floats, keypoints: Floats) -> Floats:
-    """(N, K) distances of predicted and labelled key points in lengths of the person's torso.
+    """Return joint errors relative to the torso length of the person.
 
-    The torso reaches from mid-shoulder to mid-hip in the image, so one that is seen from its end is short.
-    NaN where the joint or one of the torso's four is unlabelled, or the torso has no length.
+    The torso length is the distance from mid-shoulder to mid-hip in the image, so foreshortening
+    reduces it.
+
+    Args:
+        xy: (N, K, 2) predicted keypoints in image px.
+        keypoints: (N, K, 3) labelled keypoints in image px.
+
+    Returns:
+        (N, K) errors in torso lengths; NaN where the joint or a joint of the torso is unlabelled,
+        or the torso length is 0.
+
+    Example:
+        >>> keypoints = np.full((1, 17, 3), 2.0)
+        >>> keypoints[0, HIPS, 1] = 52.0
+        >>> torso_errors(keypoints[..., :2] + [0.0, 5.0], keypoints)[0, :3]
+        array([0.1, 0.1, 0.1])
     """
     length = np.linalg.norm(torsos(keypoints), axis=-1, keepdims=True)
     length = np.where(length > 0, length, np.nan)

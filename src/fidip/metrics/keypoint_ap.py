@@ -1,4 +1,4 @@
-"""COCO key point AP and AR by pycocotools, with bootstrap intervals over images."""
+"""COCO keypoint AP and AR by pycocotools, with bootstrap intervals over images."""
 
 from __future__ import annotations
 
@@ -18,18 +18,22 @@ from fidip.io.coco import annotations_to_coco, to_coco_results
 from fidip.metrics.coco_bootstrap import Area, Matches, draw_images
 
 Number = float | None
+"""Value of a metric; None if no person has the size that it is defined for."""
 Interval = tuple[float, float]
+"""Lower and upper limit."""
 
 NAMES = ("AP", "AP50", "AP75", "AP(M)", "AP(L)", "AR", "AR50", "AR75", "AR(M)", "AR(L)")
+"""Names of the ten numbers of COCO keypoint evaluation."""
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """The ten numbers of the COCO key point evaluation; None where nobody is of that size.
+    """Result of COCO keypoint evaluation.
 
     Attributes:
-        metrics: value by name, in the order of ``NAMES``.
-        intervals: 95 % percentile interval by name, where asked for.
+        metrics: the ten numbers by name, in the order of ``NAMES``; None where no person has that
+            size.
+        intervals: 95 % percentile intervals by name; empty if none were computed.
     """
 
     metrics: dict[str, Number]
@@ -37,19 +41,33 @@ class Evaluation:
 
 
 def evaluate_keypoints(people: People, poses: Poses, rounds: int = 0, seed: int = 0) -> Evaluation:
-    """Compute COCO's keypoint AP and AR by pycocotools.
+    """Compute COCO keypoint AP and AR by pycocotools.
 
     Args:
-        people: the labelled people, with crowds and images without people.
+        people: labelled people, with crowds and images without people.
         poses: N predicted people, ranked by ``pose_scores``.
-        rounds: bootstrap rounds over images for the intervals; 0 for none.
-        seed: of the bootstrap.
+        rounds: number of bootstrap rounds over images for the intervals; 0 for none.
+        seed: seed of the bootstrap.
 
     Returns:
         The ten numbers and their intervals.
 
     Raises:
         TypeError: ``people`` is a plain sequence of annotations.
+
+    Example:
+        >>> from fidip.core.types import Annotation
+        >>> from pathlib import Path
+        >>> rng = np.random.default_rng(0)
+        >>> keypoints = np.c_[rng.uniform(0, 100, (17, 2)), np.full(17, 2.0)]
+        >>> box = np.array([0.0, 0.0, 100.0, 100.0])
+        >>> person = Annotation(1, 1, Path("1.jpg"), (100, 100), box, 1e4, keypoints)
+        >>> people = People.without_others([person])
+        >>> poses = Poses.of_keypoints(
+        ...     keypoints[None, :, :2], np.ones((1, 17), np.float32), image_ids=np.array([1])
+        ... )
+        >>> round(evaluate_keypoints(people, poses).metrics["AP"], 3)
+        1.0
     """
     evaluated = _run(people, poses)
     metrics = by_name(evaluated.stats)
@@ -63,7 +81,35 @@ def evaluate_keypoints(people: People, poses: Poses, rounds: int = 0, seed: int 
 def average_precision(
     people: People, poses: Poses, rounds: int = 0, seed: int = 0
 ) -> tuple[Number, Interval | None]:
-    """Return AP and, with rounds, its interval, in a third of the time of ``evaluate_keypoints``."""
+    """Compute only AP and its interval, faster than ``evaluate_keypoints``.
+
+    Args:
+        people: labelled people, with crowds and images without people.
+        poses: N predicted people, ranked by ``pose_scores``.
+        rounds: number of bootstrap rounds over images for the interval; 0 for none.
+        seed: seed of the bootstrap.
+
+    Returns:
+        AP, and its 95 % interval; None where undefined.
+
+    Raises:
+        TypeError: ``people`` is a plain sequence of annotations.
+
+    Example:
+        >>> from fidip.core.types import Annotation
+        >>> from pathlib import Path
+        >>> rng = np.random.default_rng(0)
+        >>> keypoints = np.c_[rng.uniform(0, 100, (17, 2)), np.full(17, 2.0)]
+        >>> box = np.array([0.0, 0.0, 100.0, 100.0])
+        >>> person = Annotation(1, 1, Path("1.jpg"), (100, 100), box, 1e4, keypoints)
+        >>> people = People.without_others([person])
+        >>> poses = Poses.of_keypoints(
+        ...     keypoints[None, :, :2], np.ones((1, 17), np.float32), image_ids=np.array([1])
+        ... )
+        >>> ap, interval = average_precision(people, poses)
+        >>> round(ap, 3), interval
+        (1.0, None)
+    """
     area = Area.of(_matched(people, poses, sizes=1), 0)
     once = np.ones((1, len(area.people)), dtype=np.int64)
     draws = np.concatenate([once, draw_images(len(area.people), rounds, seed)])
@@ -72,12 +118,49 @@ def average_precision(
 
 
 def match_keypoints(people: People, poses: Poses) -> Matches:
-    """Match poses to people once; the numbers of any draw of images follow from that."""
+    """Match poses to people once, so that the numbers of any resample of images follow.
+
+    Args:
+        people: labelled people, with crowds and images without people.
+        poses: N predicted people, ranked by ``pose_scores``.
+
+    Returns:
+        The matches.
+
+    Raises:
+        TypeError: ``people`` is a plain sequence of annotations.
+
+    Example:
+        >>> from fidip.core.types import Annotation
+        >>> from pathlib import Path
+        >>> rng = np.random.default_rng(0)
+        >>> keypoints = np.c_[rng.uniform(0, 100, (17, 2)), np.full(17, 2.0)]
+        >>> box = np.array([0.0, 0.0, 100.0, 100.0])
+        >>> person = Annotation(1, 1, Path("1.jpg"), (100, 100), box, 1e4, keypoints)
+        >>> people = People.without_others([person])
+        >>> poses = Poses.of_keypoints(
+        ...     keypoints[None, :, :2], np.ones((1, 17), np.float32), image_ids=np.array([1])
+        ... )
+        >>> match_keypoints(people, poses).numbers(np.array([[1], [2]]))[:, 0].round(3)
+        array([1., 1.])
+    """
     return Matches.of(_matched(people, poses))
 
 
 def by_name(numbers: Sequence[float] | Floats) -> dict[str, Number]:
-    """The ten numbers by name; None where they are negative, as pycocotools has it, or NaN."""
+    """Return the ten numbers by name.
+
+    Args:
+        numbers: ten numbers in the order of ``NAMES``.
+
+    Returns:
+        Value by name; None for NaN and for negative numbers, which pycocotools uses for undefined
+        values.
+
+    Example:
+        >>> by_name([0.5] * 9 + [-1.0])["AR(L)"] is None
+        True
+    """
     return {
         name: float(value) if value >= 0 else None
         for name, value in zip(NAMES, numbers, strict=True)
@@ -85,7 +168,20 @@ def by_name(numbers: Sequence[float] | Floats) -> dict[str, Number]:
 
 
 def percentile_intervals(sampled: Floats) -> dict[str, Interval | None]:
-    """95 % percentile interval by name from (R, 10) numbers; None where every draw is NaN."""
+    """Return 95 % percentile intervals by name.
+
+    Args:
+        sampled: (R, 10) numbers of R resamples.
+
+    Returns:
+        Interval by name; None where all resamples are NaN.
+
+    Example:
+        >>> sampled = np.tile(np.linspace(0, 1, 41)[:, None], 10)
+        >>> low, high = percentile_intervals(sampled)["AP"]
+        >>> round(low, 3), round(high, 3)
+        (0.025, 0.975)
+    """
     return {name: _interval(values) for name, values in zip(NAMES, sampled.T, strict=True)}
 
 
@@ -105,7 +201,7 @@ def _run(people: People, poses: Poses) -> COCOeval:
 
 
 def _matched(people: People, poses: Poses, sizes: int = 3) -> COCOeval:
-    """People and poses matched among the first ``sizes`` of all, medium and large people."""
+    """Return the evaluation, matched among the first ``sizes`` of all, medium and large people."""
     return _match(_evaluator(people, poses, sizes))
 
 
@@ -128,7 +224,7 @@ def _match(evaluated: COCOeval) -> COCOeval:
 
 
 def _coco(content: dict[str, Any]) -> COCO:
-    """Index a ground truth under ids from 1: pycocotools takes a match with annotation 0 for none."""
+    """Index ground truth with ids from 1: pycocotools treats a match with annotation 0 as none."""
     coco = COCO()
     numbered = [{**a, "id": i} for i, a in enumerate(content["annotations"], start=1)]
     coco.dataset = {**content, "annotations": numbered}

@@ -1,4 +1,4 @@
-"""Object key point similarity, and what follows from it for predictions that overlap."""
+"""Object keypoint similarity (OKS), PCK, and non-maximum suppression by OKS."""
 
 from __future__ import annotations
 
@@ -15,10 +15,24 @@ from fidip.core.types import Annotation, Poses
 def oks_per_joint(
     xy: Floats, keypoints: Floats, area: Floats, skeleton: Skeleton = COCO17
 ) -> Floats:
-    """(N, K) similarity of predicted (N, K, 2) and labelled (N, K, 3) key points; NaN where unlabelled.
+    """Return the similarity of predicted and labelled joints.
 
-    exp(-d^2 / (2 s^2 k^2)) with s^2 the labelled area (N,) and k twice the joint's sigma (Ronchi and
-    Perona 2017; the COCO key point evaluation). All in image px.
+    The similarity is exp(-d² / (2 s² k²)) with d the distance, s² the labelled area, and k twice
+    the sigma of the joint (Ronchi and Perona, ICCV 2017; COCO keypoint evaluation).
+
+    Args:
+        xy: (N, K, 2) predicted keypoints in image px.
+        keypoints: (N, K, 3) labelled keypoints in image px.
+        area: (N,) labelled areas in px².
+        skeleton: skeleton with the sigmas of the joints.
+
+    Returns:
+        (N, K) values from 0 to 1, NaN where unlabelled.
+
+    Example:
+        >>> keypoints = np.full((1, 17, 3), 2.0)
+        >>> oks_per_joint(keypoints[..., :2] + 3.0, keypoints, np.array([1e4]))[0, :3].round(3)
+        array([0.717, 0.698, 0.698])
     """
     squared = ((xy - keypoints[..., :2]) ** 2).sum(-1)
     variance = (2 * np.array(skeleton.sigmas)) ** 2
@@ -27,16 +41,49 @@ def oks_per_joint(
 
 
 def instance_oks(xy: Floats, people: Sequence[Annotation]) -> Floats:
-    """(N,) OKS of key points (N, K, 2), or of (K, 2) with each person: the mean over labelled joints."""
+    """Return the OKS of each person, the mean similarity over labelled joints.
+
+    Args:
+        xy: (N, K, 2) predicted keypoints in image px, or (K, 2) to compare one pose with all
+            people.
+        people: N labelled people.
+
+    Returns:
+        (N,) values from 0 to 1.
+
+    Example:
+        >>> from pathlib import Path
+        >>> rng = np.random.default_rng(0)
+        >>> keypoints = np.c_[rng.uniform(0, 100, (17, 2)), np.full(17, 2.0)]
+        >>> box = np.array([0.0, 0.0, 100.0, 100.0])
+        >>> person = Annotation(1, 1, Path("1.jpg"), (100, 100), box, 1e4, keypoints)
+        >>> instance_oks(keypoints[None, :, :2] + 3.0, [person]).round(3)
+        array([0.903])
+    """
     keypoints, area, _ = labels(people)
     oks: Floats = np.nanmean(oks_per_joint(xy, keypoints, area), axis=1)
     return oks
 
 
 def pck(xy: Floats, keypoints: Floats, boxes_xywh: Floats, share: float) -> NDArray[np.bool_]:
-    """(N, K) True where the error is below a share of the longer side of the labelled box.
+    """Return whether the error is at most a share of the longer side of the labelled box.
 
-    Yang and Ramanan 2013. Meaningless where unlabelled.
+    Yang and Ramanan, Articulated Human Detection with Flexible Mixtures of Parts, TPAMI 2013.
+
+    Args:
+        xy: (N, K, 2) predicted keypoints in image px.
+        keypoints: (N, K, 3) labelled keypoints in image px.
+        boxes_xywh: (N, 4) labelled boxes in image px.
+        share: threshold relative to the longer side of the box.
+
+    Returns:
+        (N, K) bool, meaningless where unlabelled.
+
+    Example:
+        >>> keypoints = np.full((1, 2, 3), 2.0)
+        >>> boxes = np.array([[0.0, 0.0, 50.0, 100.0]])
+        >>> pck(keypoints[..., :2] + [[0.0, 9.0], [0.0, 11.0]], keypoints, boxes, 0.1)
+        array([[ True, False]])
     """
     error = np.linalg.norm(xy - keypoints[..., :2], axis=-1)
     correct: NDArray[np.bool_] = error <= share * boxes_xywh[:, 2:].max(1)[:, None]
@@ -46,18 +93,24 @@ def pck(xy: Floats, keypoints: Floats, boxes_xywh: Floats, share: float) -> NDAr
 def oks_nms(
     poses: Poses, scores: Floats, areas: Floats, threshold: float = 0.9
 ) -> NDArray[np.int64]:
-    """Return the rows that remain when poses like a better scored one of their image are left out.
+    """Suppress poses that are similar to a better one in the same image.
 
     Args:
         poses: N poses.
-        scores: (N,) the better of two stays; of two equals the later, as in the official code.
-        areas: (N,) px² to which the similarity is relative (the official code takes the crop's).
+        scores: (N,) scores; among equal scores the later pose is kept, as in HRNet's code.
+        areas: (N,) px² to which the similarity is relative (HRNet's code uses the area of the
+            crop).
         threshold: similarity above which two poses are the same person.
 
     Returns:
-        Row numbers by image id and, within an image, in the order of being taken: the best pose first,
-        of two equals the later. COCO's evaluation keeps this order among equal scores, which decides
-        which of them is matched first.
+        Kept row numbers by image id and, within an image, by decreasing score. COCO evaluation
+        keeps this order among equal scores, which decides which of them is matched first.
+
+    Example:
+        >>> xy = np.stack([np.zeros((17, 2)), np.ones((17, 2)), np.full((17, 2), 500.0)])
+        >>> poses = Poses.of_keypoints(xy, np.ones((3, 17), np.float32))
+        >>> oks_nms(poses, np.array([0.8, 0.9, 0.7]), np.full(3, 1e4))
+        array([1, 2])
     """
     kept: list[int] = []
     for rows in _rows_of_images(poses):
@@ -72,21 +125,29 @@ def oks_nms(
 def soft_oks_nms(
     poses: Poses, scores: Floats, areas: Floats, threshold: float = 0.9, limit: int = 20
 ) -> NDArray[np.int64]:
-    """Return the rows of the best poses of each image, when being like a better one costs score.
+    """Return the best poses of each image, with scores reduced by similarity to better ones.
 
-    Whenever a pose is taken, the scores of those left fall by exp(-similarity² / threshold)
-    (Bodla et al., Soft-NMS, ICCV 2017). As in the official code the lower scores decide only which
-    poses are taken: no score changes for the evaluation, so up to ``limit`` poses all stay.
+    When a pose is selected, the scores of the remaining poses are multiplied by
+    exp(-similarity² / threshold) (Bodla et al., Soft-NMS, ICCV 2017). As in HRNet's code, the
+    reduced scores decide only which poses are selected and in which order. Evaluation uses the
+    original scores, so up to ``limit`` poses are all kept.
 
     Args:
-        poses, scores, areas: as for ``oks_nms``.
-        threshold: the larger, the less similarity costs.
-        limit: poses that an image keeps; COCO's evaluation looks at 20.
+        poses: N poses.
+        scores: (N,) scores; among equal scores the later pose comes first, as in HRNet's code.
+        areas: (N,) px² to which the similarity is relative.
+        threshold: larger values reduce the scores less.
+        limit: maximum number of poses per image; COCO evaluation uses 20.
 
     Returns:
-        Row numbers by image id and, within an image, in the order of being taken: the best pose first,
-        of two equals the later. COCO's evaluation keeps this order among equal scores, which decides
-        which of them is matched first.
+        Row numbers by image id and, within an image, in the order of selection. COCO evaluation
+        keeps this order among equal scores, which decides which of them is matched first.
+
+    Example:
+        >>> xy = np.stack([np.zeros((17, 2)), np.ones((17, 2)), np.full((17, 2), 500.0)])
+        >>> poses = Poses.of_keypoints(xy, np.ones((3, 17), np.float32))
+        >>> soft_oks_nms(poses, np.array([0.8, 0.9, 0.7]), np.full(3, 1e4))
+        array([1, 2, 0])
     """
     kept: list[int] = []
     for rows in _rows_of_images(poses):
@@ -136,7 +197,23 @@ def prediction_oks(xy: Floats, others: Floats, areas: Floats) -> Floats:
 
 
 def labels(annotations: Sequence[Annotation]) -> tuple[Floats, Floats, Floats]:
-    """(N, K, 3) key points, (N,) areas and (N, 4) boxes of annotations."""
+    """Return the labels of people as arrays.
+
+    Args:
+        annotations: N labelled people.
+
+    Returns:
+        (N, K, 3) keypoints in image px, (N,) areas in px², and (N, 4) boxes xywh in image px.
+
+    Example:
+        >>> from pathlib import Path
+        >>> rng = np.random.default_rng(0)
+        >>> keypoints = np.c_[rng.uniform(0, 100, (17, 2)), np.full(17, 2.0)]
+        >>> box = np.array([0.0, 0.0, 100.0, 100.0])
+        >>> person = Annotation(1, 1, Path("1.jpg"), (100, 100), box, 1e4, keypoints)
+        >>> [array.shape for array in labels([person])]
+        [(1, 17, 3), (1,), (1, 4)]
+    """
     return (
         np.stack([a.keypoints for a in annotations]),
         np.array([a.area for a in annotations]),

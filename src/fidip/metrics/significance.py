@@ -1,25 +1,27 @@
-"""Whether two experiments differ: intervals over seeds and images, and a test by swapping.
+"""Significance of the difference of two experiments: intervals over seeds and images, and a
+permutation test.
 
-Two experiments are tested on the same images, each with one or more seeds. Matching people is the
-business of single images, so every draw of images and every swap of predictions costs one
-accumulation and no matching.
+Two experiments are compared on the same images, each with one or more seeds. People are matched
+image by image, so every resample of images and every exchange of predictions needs one accumulation
+and no further matching.
 
-The **interval** is a percentile bootstrap of two crossed levels (Efron and Tibshirani 1993, chapter
-13; Davison and Hinkley 1997, section 3.8, and Owen 2007 for levels; Koehn 2004 for pairing by test
-item). A draw takes images with replacement, the same for all runs of both experiments, which pairs
-them; and seeds with replacement, for each experiment by itself: a seed that two experiments share
-need not make their nets alike, and where it does, the interval is on the safe side. Of S seeds S - 1
-are drawn, so that the variance of their mean comes out as s^2 / S and not smaller (Rao and Wu 1988).
-It still knows no more than S seeds tell: of simulated experiments of three seeds that do not differ,
-it covers 0 in 99 % where seeds and images matter alike, but in 90 % where seeds decide nearly all.
-Of a single seed it knows nothing; then the interval is that of this net.
+**Interval.** A percentile bootstrap with two crossed levels (Efron and Tibshirani 1993, chapter 13;
+Davison and Hinkley 1997, section 3.8, and Owen 2007 for levels; Koehn 2004 for pairing by test
+item). Each round draws images with replacement, the same for all runs of both experiments, which
+pairs them. It draws seeds with replacement for each experiment independently: runs with the same
+seed need not be correlated, and if they are, the interval is conservative. Of S seeds, S - 1 are
+drawn, so that the variance of their mean is s² / S (Rao and Wu 1988). With few seeds the coverage
+is approximate. In simulations of two equal experiments with three seeds, the interval covers 0 in
+99 % if seeds and images contribute equally to the variance, and in 90 % if seeds contribute nearly
+all of it. With a single seed the interval describes only that trained network.
 
-The **p value** is that of a permutation test over images (Efron and Tibshirani 1993, chapter 15):
-image by image a coin decides whether the experiments swap their predictions, for all seeds at once;
-p = (1 + number of swaps with a difference at least as large) / (1 + rounds). It asks whether these
-trained nets differ on images like these. It does not know that other seeds make other nets: with
-many images it is small for any two nets. Permuting seeds would ask that, but of three and three
-there are 20 ways, and p cannot be below 0.1. So neither alone decides: see ``Difference.verdict``.
+**p value.** A permutation test over images (Efron and Tibshirani 1993, chapter 15): for each image
+independently, the experiments exchange their predictions with probability 1/2, for all seeds
+together; p = (1 + number of rounds with a difference at least as large) / (1 + rounds). It tests
+whether these trained networks differ on images of this kind, and does not include the variance of
+training. With many images it is small for any two networks. A permutation of seeds would include
+that variance, but three and three seeds have 20 permutations, so p could not be below 0.1.
+Therefore ``Difference.verdict`` uses both the interval and p.
 """
 
 from __future__ import annotations
@@ -35,18 +37,23 @@ from fidip.metrics.coco_bootstrap import Matches, draw_images
 from fidip.metrics.keypoint_ap import NAMES, Interval, percentile_intervals
 
 LEVEL = 0.05
+"""Significance level."""
 ROUNDING = 1e-12
-"""Sums in another order differ by less; equal differences must count as equal."""
+"""Tolerance for differences that are equal except for the order of summation."""
 
 
 @dataclass(frozen=True)
 class Difference:
-    """One number of an experiment less that of another.
+    """Difference of one number between two experiments.
 
     Attributes:
         value: difference of the means over seeds.
-        interval: its 95 % interval over seeds and images.
-        p: of the permutation test over images.
+        interval: 95 % interval over seeds and images.
+        p: p value of the permutation test over images.
+
+    Example:
+        >>> Difference(value=0.05, interval=(0.01, 0.09), p=0.002).verdict
+        'better'
     """
 
     value: float
@@ -55,7 +62,10 @@ class Difference:
 
     @property
     def verdict(self) -> str:
-        """``better`` or ``worse`` where the interval leaves out 0 and p is below .05."""
+        """``better`` or ``worse`` if the interval excludes 0 and p is below 0.05.
+
+        Otherwise ``not distinguishable``.
+        """
         low, high = self.interval
         if low <= 0 <= high or self.p >= LEVEL:
             return "not distinguishable"
@@ -64,11 +74,11 @@ class Difference:
 
 @dataclass(frozen=True)
 class Experiment:
-    """The seeds of one experiment on the same images.
+    """Runs of one experiment with different seeds on the same images.
 
     Attributes:
         seeds: matches of each of S seeds.
-        sampled: (S, R, 10) numbers of every seed in every draw of the images.
+        sampled: (S, R, 10) numbers of every seed for R resamples of the images.
     """
 
     seeds: Sequence[Matches]
@@ -76,31 +86,44 @@ class Experiment:
 
     @classmethod
     def of(cls, seeds: Sequence[Matches], rounds: int, seed: int = 0) -> Experiment:
-        """Draw images ``rounds`` times; the same ``seed`` draws the same images."""
+        """Resample the images of an experiment.
+
+        Args:
+            seeds: matches of each seed.
+            rounds: number of resamples.
+            seed: seed of the random generator; equal seeds draw the same images.
+        """
         draws = draw_images(seeds[0].images, rounds, seed)
         return cls(seeds, np.stack([matches.numbers(draws) for matches in seeds]))
 
     def intervals(self, seed: int = 0) -> dict[str, Interval | None]:
-        """95 % intervals of the mean over seeds, over seeds and images together, by name."""
+        """Return 95 % intervals of the mean over seeds, by name; they include seeds and images.
+
+        Args:
+            seed: seed of the random generator that draws seeds.
+        """
         return percentile_intervals(_mean_of_drawn_seeds(self.sampled, np.random.default_rng(seed)))
 
 
 def compare_experiments(
     first: Experiment, second: Experiment, rounds: int, seed: int = 0
 ) -> dict[str, Difference | None]:
-    """The ten numbers of ``first`` less those of ``second``; None where either is not available.
+    """Compare the ten COCO numbers of two experiments.
 
     Args:
-        first, second: experiments on the same images, drawn with the same seed.
-        rounds: of the permutation test.
-        seed: of the draws of seeds and of the coins.
+        first, second: experiments on the same images, resampled with the same seed.
+        rounds: number of rounds of the permutation test.
+        seed: seed for drawing seeds and for the permutations.
+
+    Returns:
+        Difference ``first`` - ``second`` by name; None where a number is undefined in either.
     """
     rng = np.random.default_rng(seed)
     drawn = [_mean_of_drawn_seeds(experiment.sampled, rng) for experiment in (first, second)]
     intervals = percentile_intervals(drawn[0] - drawn[1])
     coins = rng.integers(2, size=(rounds, first.seeds[0].images))
-    nobody_swaps = np.zeros_like(coins[:1])
-    swapped = swapped_differences(first.seeds, second.seeds, np.concatenate([nobody_swaps, coins]))
+    unswapped = np.zeros_like(coins[:1])
+    swapped = swapped_differences(first.seeds, second.seeds, np.concatenate([unswapped, coins]))
     return {
         name: None if (between := intervals[name]) is None or math.isnan(column[0])
         else Difference(float(column[0]), between, p_value(column[0], column[1:]))
@@ -109,17 +132,17 @@ def compare_experiments(
 
 
 def swapped_differences(first: Sequence[Matches], second: Sequence[Matches], swaps: Ints) -> Floats:
-    """Differences of mean numbers after swapping predictions image by image.
+    """Return differences of mean numbers after exchanging predictions image by image.
 
-    Each seed of one experiment has a partner in the other; where one has fewer seeds, its seeds
-    take turns, so that every seed has equal weight.
+    Each seed of one experiment is paired with a seed of the other. If one experiment has fewer
+    seeds, its seeds are reused in turn, so that all seeds have equal weight.
 
     Args:
         first, second: the seeds of two experiments on the same I images.
-        swaps: (R, I) 1 where the partners swap their predictions of an image, else 0.
+        swaps: (R, I) 1 where the pairs exchange their predictions of an image, else 0.
 
     Returns:
-        (R, 10) numbers of ``first`` less those of ``second``.
+        (R, 10) differences ``first`` - ``second``.
     """
     pairs = math.lcm(len(first), len(second))
     total = np.zeros((len(swaps), len(NAMES)))
@@ -131,13 +154,26 @@ def swapped_differences(first: Sequence[Matches], second: Sequence[Matches], swa
 
 
 def p_value(difference: float, swapped: Floats) -> float:
-    """Share of (R,) differences by chance at least as large as the one found, itself counted."""
+    """Return the p value of a difference.
+
+    Args:
+        difference: measured difference.
+        swapped: (R,) differences of R random permutations.
+
+    Returns:
+        Fraction of differences that are at least as large in absolute value, including the measured
+        one.
+
+    Example:
+        >>> p_value(0.3, np.array([0.1, -0.4, 0.2]))
+        0.5
+    """
     as_large = np.abs(swapped) >= abs(difference) - ROUNDING
     return float(1 + as_large.sum()) / (1 + len(swapped))
 
 
 def _mean_of_drawn_seeds(sampled: Floats, rng: np.random.Generator) -> Floats:
-    """(R, 10) means over S - 1 seeds drawn with replacement in each of the R rounds."""
+    """Return (R, 10) means over S - 1 seeds, drawn with replacement in each round."""
     seeds, rounds = sampled.shape[:2]
     drawn = rng.integers(seeds, size=(max(seeds - 1, 1), rounds))
     return sampled[drawn, np.arange(rounds)].mean(axis=0)

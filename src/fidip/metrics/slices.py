@@ -1,4 +1,4 @@
-"""How good poses are of people who have something in common."""
+"""Accuracy for groups of people with a common property."""
 
 from __future__ import annotations
 
@@ -16,17 +16,34 @@ from fidip.metrics.keypoint_ap import average_precision
 from fidip.metrics.oks import labels
 
 UNKNOWN = "unknown"
+"""Value of a property that is not labelled."""
 DIRECTIONS = ("head up", "head right", "head down", "head left")
+"""Directions of the head in the image, clockwise in steps of 90 degrees."""
 
 
 def properties(people: Sequence[Annotation]) -> dict[str, list[str]]:
-    """What everyone is, by property.
+    """Return the properties of people.
 
-    - posture: of the image, as the annotation file has it;
-    - rotation: where in the image the head end of the torso (mid-hip to mid-shoulder) points, to within 45
-      degrees; unknown where one of the four joints is unlabelled;
-    - occlusion: how many of the labelled joints are labelled as occluded (v = 1);
-    - domain: of the image.
+    - posture: posture of the image in the annotation file;
+    - rotation: direction in the image from mid-hip to mid-shoulder, to within 45 degrees; unknown
+      if one of the four joints is unlabelled;
+    - occlusion: fraction of the labelled joints that are labelled as occluded (v = 1);
+    - domain: domain of the image.
+
+    Args:
+        people: N labelled people.
+
+    Returns:
+        N values for each property.
+
+    Example:
+        >>> from pathlib import Path
+        >>> rng = np.random.default_rng(0)
+        >>> keypoints = np.c_[rng.uniform(0, 100, (17, 2)), np.full(17, 2.0)]
+        >>> box = np.array([0.0, 0.0, 100.0, 100.0])
+        >>> person = Annotation(1, 1, Path("1.jpg"), (100, 100), box, 1e4, keypoints)
+        >>> properties([person])["occlusion"]
+        ['none occluded']
     """
     return {
         "posture": [person.posture or UNKNOWN for person in people],
@@ -58,20 +75,36 @@ def describe_slices(
     people: People,
     rounds: int,
 ) -> dict[str, dict[str, dict[str, Any]]]:
-    """AP with its interval, images and people, by property and value.
+    """Return AP with its interval for each value of each property.
 
-    The people with a value are scored on their images, against their predictions and those that match
-    no person. Crowds and unlabelled people on these images are ignored, as in COCO's evaluation. A
-    property that all people share is left out.
+    People with a value are scored on their images, against their own predictions and unmatched
+    predictions. Crowds and unlabelled people on these images are ignored, as in COCO evaluation.
+    Properties with a single value are left out.
 
     Args:
         poses: N predicted people.
-        index: (N,) whom of ``people`` each is of, or -1.
-        people: the labelled people.
-        rounds: bootstrap rounds over images for the intervals.
+        index: (N,) positions in ``people`` of the person of each pose, -1 without a match.
+        people: labelled people.
+        rounds: number of bootstrap rounds over images for the intervals.
+
+    Returns:
+        Number of ``images`` and ``people``, ``AP`` and ``interval``, by property and value.
 
     Raises:
         TypeError: ``people`` is a plain sequence of annotations.
+
+    Example:
+        >>> from pathlib import Path
+        >>> rng = np.random.default_rng(0)
+        >>> keypoints = np.c_[rng.uniform(0, 100, (17, 2)), np.full(17, 2.0)]
+        >>> box = np.array([0.0, 0.0, 100.0, 100.0])
+        >>> person = Annotation(1, 1, Path("1.jpg"), (100, 100), box, 1e4, keypoints)
+        >>> people = People.without_others([person])
+        >>> poses = Poses.of_keypoints(
+        ...     keypoints[None, :, :2], np.ones((1, 17), np.float32), image_ids=np.array([1])
+        ... )
+        >>> describe_slices(poses, np.array([0]), people, rounds=0)
+        {}
     """
     require_people(people)
     return {

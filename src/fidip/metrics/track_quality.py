@@ -1,7 +1,7 @@
-"""How well a track follows a movement: jitter, lag, and the error where it is rapid.
+"""Quality of a track: jitter, lag, and error during fast movements.
 
-Key points are (T, K, 2) in image px, NaN where unknown; times are (T,) in s, increasing, evenly
-spaced or not. Lengths are told in torso lengths, so that no figure depends on the camera.
+Keypoints are (T, K, 2) in image px, NaN where unknown. Times are (T,) in s, increasing, evenly
+spaced or not. Lengths are in torso lengths, so that values do not depend on the camera.
 """
 
 from __future__ import annotations
@@ -13,13 +13,23 @@ from fidip.core.arrays import Floats, Mask
 from fidip.core.skeleton import HIPS, SHOULDERS
 
 LONGEST_LAG = 10.0
-"""Frames that a lag is looked for in, before and after."""
+"""Maximum absolute lag in frames."""
 
 
 def torso_length(xy: Floats) -> float:
-    """Median over frames of the distance from the middle of the shoulders to that of the hips, px.
+    """Return the median torso length, the distance from mid-shoulder to mid-hip.
 
-    NaN where the four are never known together.
+    Args:
+        xy: (T, K, 2) keypoints in image px, NaN where unknown.
+
+    Returns:
+        Length in px; NaN if no frame has all four joints.
+
+    Example:
+        >>> xy = np.zeros((3, 17, 2))
+        >>> xy[:, HIPS, 1] = 50.0
+        >>> torso_length(xy)
+        50.0
     """
     torso = xy[:, SHOULDERS].mean(axis=1) - xy[:, HIPS].mean(axis=1)
     lengths = np.linalg.norm(torso, axis=1)
@@ -28,9 +38,19 @@ def torso_length(xy: Floats) -> float:
 
 
 def velocity(times: Floats, xy: Floats) -> Floats:
-    """(T, K, 2) px/s at each frame, of the parabola through it and its neighbours.
+    """Return velocities, from the parabola through each frame and its neighbours.
 
-    NaN in the first and the last frame and beside unknown key points.
+    Args:
+        times: (T,) times in s.
+        xy: (T, K, 2) keypoints in image px.
+
+    Returns:
+        (T, K, 2) velocities in px/s; NaN in the first and last frame and next to unknown keypoints.
+
+    Example:
+        >>> xy = np.array([[[0.0, 0.0]], [[1.0, 0.0]], [[3.0, 0.0]]])
+        >>> velocity(np.array([0.0, 0.1, 0.3]), xy)[1]
+        array([[10.,  0.]])
     """
     before, after = _slopes(times, xy)
     steps = np.diff(times)[:, None, None]
@@ -40,7 +60,20 @@ def velocity(times: Floats, xy: Floats) -> Floats:
 
 
 def acceleration(times: Floats, xy: Floats) -> Floats:
-    """(T, K, 2) px/s² at each frame, of the parabola through it and its neighbours; NaN as ``velocity``."""
+    """Return accelerations, from the parabola through each frame and its neighbours.
+
+    Args:
+        times: (T,) times in s.
+        xy: (T, K, 2) keypoints in image px.
+
+    Returns:
+        (T, K, 2) accelerations in px/s²; NaN in the first and last frame and next to unknown
+        keypoints.
+
+    Example:
+        >>> acceleration(np.arange(3.0), np.array([[[0.0, 0.0]], [[1.0, 0.0]], [[4.0, 0.0]]]))[1]
+        array([[2., 0.]])
+    """
     before, after = _slopes(times, xy)
     steps = np.diff(times)[:, None, None]
     out = np.full(xy.shape, np.nan)
@@ -49,27 +82,72 @@ def acceleration(times: Floats, xy: Floats) -> Floats:
 
 
 def _slopes(times: Floats, xy: Floats) -> tuple[Floats, Floats]:
-    """(T - 2, K, 2) mean velocities before and after each frame but the first and the last."""
+    """Return the mean velocities before and after each inner frame.
+
+    Returns:
+        (T - 2, K, 2) velocities before, and (T - 2, K, 2) after each frame, in px/s.
+    """
     slopes = np.diff(xy, axis=0) / np.diff(times)[:, None, None]
     return slopes[:-1], slopes[1:]
 
 
 def speed(times: Floats, xy: Floats) -> Floats:
-    """(T, K) length of ``velocity``, px/s."""
+    """Return the speed of keypoints, the length of ``velocity``.
+
+    Args:
+        times: (T,) times in s.
+        xy: (T, K, 2) keypoints in image px.
+
+    Returns:
+        (T, K) speeds in px/s.
+
+    Example:
+        >>> speed(np.arange(3.0), np.array([[[0.0, 0.0]], [[3.0, 4.0]], [[6.0, 8.0]]]))[1]
+        array([5.])
+    """
     return np.asarray(np.linalg.norm(velocity(times, xy), axis=-1))
 
 
 def jitter(times: Floats, xy: Floats, truth: Floats) -> float:
-    """Root mean square over joints and frames of the acceleration's error, torso lengths/s².
+    """Return the root mean square error of acceleration over joints and frames.
 
-    Zero for a track that is off by the same in every frame: it tells trembling from being wrong.
+    A constant offset of the track has no jitter.
+
+    Args:
+        times: (T,) times in s.
+        xy: (T, K, 2) keypoints in image px.
+        truth: (T, K, 2) true keypoints in image px.
+
+    Returns:
+        Jitter in torso lengths/s².
+
+    Example:
+        >>> truth = np.zeros((5, 17, 2))
+        >>> truth[:, HIPS, 1] = 50.0
+        >>> jitter(np.arange(5.0), truth + 3.0, truth)
+        0.0
     """
     error = np.linalg.norm(acceleration(times, xy) - acceleration(times, truth), axis=-1)
     return float(np.sqrt(np.nanmean(error**2))) / torso_length(truth)
 
 
 def position_error(xy: Floats, truth: Floats, where: Mask | None = None) -> float:
-    """Mean distance in torso lengths over the key points known to both, or those of ``where`` (T, K)."""
+    """Return the mean distance of keypoints that are known in both tracks.
+
+    Args:
+        xy: (T, K, 2) keypoints in image px.
+        truth: (T, K, 2) true keypoints in image px.
+        where: (T, K) bool, keypoints to use; None for all.
+
+    Returns:
+        Error in torso lengths; NaN if no keypoint is known.
+
+    Example:
+        >>> truth = np.zeros((5, 17, 2))
+        >>> truth[:, HIPS, 1] = 50.0
+        >>> position_error(truth + [3.0, 4.0], truth)
+        0.1
+    """
     error = np.linalg.norm(xy - truth, axis=-1)
     if where is not None:
         error = np.where(where, error, np.nan)
@@ -78,15 +156,48 @@ def position_error(xy: Floats, truth: Floats, where: Mask | None = None) -> floa
 
 
 def rapid(times: Floats, truth: Floats, faster_than: float) -> Mask:
-    """(T, K) where a joint truly is faster than so many torso lengths a second: kicks."""
+    """Return where joints move fast, such as in kicks.
+
+    Args:
+        times: (T,) times in s.
+        truth: (T, K, 2) true keypoints in image px.
+        faster_than: threshold in torso lengths/s.
+
+    Returns:
+        (T, K) bool, whether the speed exceeds the threshold.
+
+    Example:
+        >>> truth = np.zeros((3, 17, 2))
+        >>> truth[:, HIPS, 1] = 50.0
+        >>> truth[:, 9, 0] = [0.0, 100.0, 200.0]
+        >>> rapid(np.arange(3.0), truth, faster_than=1.0)[1, 8:11]
+        array([False,  True, False])
+    """
     return np.asarray(speed(times, truth) > faster_than * torso_length(truth))
 
 
 def lag_frames(times: Floats, xy: Floats, truth: Floats) -> float:
-    """By how many frames a track comes late: the delay of the truth that it is nearest to.
+    """Return the delay of the truth with the smallest mean distance to a track.
 
-    Nearest by mean distance, with the truth interpolated between its frames; a frame is the median
-    step in time. Looked for within ``LONGEST_LAG`` frames; negative where the track is ahead.
+    The truth is interpolated between frames; one frame is the median time step. The lag is at most
+    ``LONGEST_LAG`` frames, and negative if the track is ahead.
+
+    Args:
+        times: (T,) times in s.
+        xy: (T, K, 2) keypoints in image px.
+        truth: (T, K, 2) true keypoints in image px.
+
+    Returns:
+        Lag in frames.
+
+    Raises:
+        ValueError: the track has too few frames.
+
+    Example:
+        >>> times = np.arange(40.0)
+        >>> truth = np.sin(times / 5)[:, None, None] * np.ones((40, 1, 2))
+        >>> round(lag_frames(times, np.roll(truth, 2, axis=0), truth), 2)
+        2.0
     """
     frame = float(np.median(np.diff(times)))
     margin = LONGEST_LAG * frame
@@ -104,7 +215,21 @@ def lag_frames(times: Floats, xy: Floats, truth: Floats) -> float:
 
 
 def interpolate(times: Floats, xy: Floats, at: Floats) -> Floats:
-    """(N, K, 2) key points at other times (N,), on straight lines between those of the frames."""
+    """Interpolate keypoints linearly between frames.
+
+    Args:
+        times: (T,) times of the frames in s.
+        xy: (T, K, 2) keypoints in image px.
+        at: (N,) times in s.
+
+    Returns:
+        (N, K, 2) keypoints in image px.
+
+    Example:
+        >>> xy = np.array([[[0.0, 0.0]], [[4.0, 2.0]]])
+        >>> interpolate(np.array([0.0, 1.0]), xy, np.array([0.5]))
+        array([[[2., 1.]]])
+    """
     after = np.clip(np.searchsorted(times, at), 1, len(times) - 1)
     share = (at - times[after - 1]) / (times[after] - times[after - 1])
     return np.asarray(xy[after - 1] + share[:, None, None] * (xy[after] - xy[after - 1]))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 def config_dir() -> Path:
-    """Return the folder of the YAML files, in the installed package or at the root of the checkout."""
+    """Return the folder of the YAML files: in the installed package or in the checkout."""
     packaged = Path(__file__).parents[1] / "conf"
     return packaged if packaged.is_dir() else Path(__file__).parents[3] / "conf"
 

@@ -21,7 +21,7 @@ T = TypeVar("T")
 NAMED = 3
 """Number of problems that an error message lists; the others are counted."""
 SMALLEST_BOX = 4
-"""Minimum length in px of the visible box's longer side, so that any augmented crop shows a part."""
+"""Minimum length in px of the visible box's longer side, so that augmented crops show a part."""
 
 
 LARGEST = 1e12
@@ -377,7 +377,7 @@ def _is_number(value: object) -> bool:
 
 
 def _limit(value: object) -> str:
-    """Return the limit that a value exceeds, for the message; empty for what is not a finite number."""
+    """Return the limit that a value exceeds, for the message; empty for other values."""
     too_large = type(value) is int or (type(value) is float and math.isfinite(value))
     return f" between -{LARGEST:g} and {LARGEST:g}" if too_large else ""
 

@@ -31,7 +31,7 @@ def diagnosis(scores: dict[str, Any]) -> list[Table | str]:
 
 
 def _joint_table(scores: dict[str, Any]) -> Table:
-    """Return a table of joints: number of labels, AP, PCK, error in torso lengths, kinds of error."""
+    """Return a table of joints: number of labels, AP, PCK, torso error and kinds of error."""
     columns = ("n", "AP", "PCK.1", "torso", *KINDS)
     joints = scores["per_joint"]
     every = {

@@ -69,7 +69,7 @@ def settings_of(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def swept(settings: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Return the keys of settings that differ; keys that differ together are represented by the shortest.
+    """Return the keys of settings that differ; of keys that differ together, the shortest.
 
     For example, ``optimizer.lr=`` also changes ``scheduler.max_lr``, and ``net=`` changes many
     keys.

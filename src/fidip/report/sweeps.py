@@ -45,7 +45,7 @@ def _is_number_line(values: Sequence[Any]) -> bool:
 
 
 def scale_of(values: Sequence[float]) -> str:
-    """Return the scale of an axis: ``log`` for a range of decades, ``symlog`` with zero, or ``linear``.
+    """Return the scale of an axis: ``log`` for a range of decades (``symlog`` with 0) or ``linear``.
 
     Args:
         values: the numbers on the axis.

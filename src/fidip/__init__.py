@@ -1,6 +1,6 @@
-"""fidip: infant pose estimation with little data, by adversarial domain adaptation (FiDIP).
+"""Infant pose estimation with little data, by adversarial domain adaptation (FiDIP).
 
-Everything that a command does can be done from Python::
+The commands of fidip are available from Python::
 
     import fidip
 
@@ -63,7 +63,7 @@ _MODULES = {
 
 
 def __getattr__(name: str) -> Any:
-    """Import a name when it is first used: PyTorch takes seconds, and ``fidip --help`` needs none."""
+    """Import a name on first use, because ``fidip --help`` should not wait for PyTorch."""
     if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(_MODULES[name]), name)

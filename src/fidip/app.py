@@ -1,4 +1,4 @@
-"""``fidip app``: a web page on this computer, for photographs and videos."""
+"""``fidip app``: the prediction pipeline in a local web page."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from fidip.core.errors import ConfigError, DiskError
 
 
 def app(config: DictConfig) -> None:
-    """Serve the page until Ctrl-C."""
+    """Serve the page until Ctrl-C is pressed."""
     missing = [name for name in ("fastapi", "uvicorn", "websockets") if find_spec(name) is None]
     if missing:
         raise ConfigError(f"fidip app needs {', '.join(missing)}; pip install 'fidip[app]'")
@@ -58,7 +58,11 @@ def app(config: DictConfig) -> None:
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """Raises ConfigError where that cannot be had."""
+    """Open the server's socket.
+
+    Raises:
+        ConfigError: the address is not available.
+    """
     try:
         return socket.create_server((host, port))
     except OSError as error:
@@ -68,14 +72,14 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def has_display() -> bool:
-    """Whether a browser would be a window; in a terminal it would take that over."""
+    """Return whether a browser would open in a window; a text browser would block the terminal."""
     windows = ("DISPLAY", "WAYLAND_DISPLAY")
     return sys.platform in ("darwin", "win32") or any(name in os.environ for name in windows)
 
 
 @contextmanager
 def folder(keep: str | None) -> Iterator[Path]:
-    """The folder of all files: the one to keep them in, or one that goes when the server does.
+    """Yield the folder of all files: ``keep``, or a temporary folder.
 
     Raises:
         DiskError: it cannot be written.
@@ -94,17 +98,18 @@ def folder(keep: str | None) -> Iterator[Path]:
         with temporary as made:
             yield Path(made).resolve()
         return
-    temporary.cleanup()  # it only showed that files can be made there
+    temporary.cleanup()  # it was only a test that the folder is writable
     try:
         yield Path(keep).resolve()
     finally:
         if is_new:
-            with suppress(OSError):  # it holds files, as a rule
+            with suppress(OSError):  # it is usually not empty
                 Path(keep).rmdir()
 
 
 @command("app")
 def main(config: DictConfig) -> None:
+    """Run the command."""
     app(config)
 
 

@@ -1,4 +1,4 @@
-"""``fidip check``: look at all of a data set, and say what is there and what is odd."""
+"""``fidip check``: validate a dataset and report problems."""
 
 from __future__ import annotations
 
@@ -32,15 +32,15 @@ from fidip.io.terminal import print_parts, text_table
 
 DOMAINS = ("real", "synthetic", "unknown")
 SHOWN = 3
-"""How many cases of a finding are printed; ``out=`` has all."""
+"""Number of printed cases of a finding; ``out=`` writes all."""
 
 
 def check(config: DictConfig) -> None:
-    """Examine every split, print and write what was found.
+    """Validate all splits; print and write the findings.
 
     Raises:
-        DataError: training would refuse something of it.
-        ConfigError: ``out`` names a file that is no report.
+        DataError: training would refuse one of the findings.
+        ConfigError: ``out`` names a file that is not a report.
     """
     root, data = Path(config.data.root), config.data
     if config.out:
@@ -48,7 +48,7 @@ def check(config: DictConfig) -> None:
     there = split_names(root)
     asked = [config.splits] if isinstance(config.splits, str) else config.splits or []
     for name in asked or ([] if there else [data.train_split]):
-        find_split(root, name)  # says what there is instead
+        find_split(root, name)  # raises an error that lists the existing splits
     names = asked or there
     found = [examine_split(root, name, _progress, data.skip_unusable) for name in names]
     overlaps = find_overlaps(found, [data.train_split, data.domain_split], data.test_split)
@@ -66,10 +66,13 @@ def check(config: DictConfig) -> None:
 
 
 def require_replaceable(out: Path) -> None:
-    """Check that no file but an earlier report would be replaced.
+    """Check that ``out`` is a new file or an earlier report.
+
+    Args:
+        out: the file to write.
 
     Raises:
-        ConfigError: another file is there.
+        ConfigError: another file exists.
     """
     if not out.is_file():
         return
@@ -85,13 +88,13 @@ def require_replaceable(out: Path) -> None:
 
 
 def show(root: Path, found: Sequence[Examination], overlaps: Sequence[Overlap]) -> None:
-    """Print what there is, a row a split, and what was found, a row a kind of finding."""
+    """Print a table of splits and a table of findings."""
     findings = findings_table(root, found, overlaps)
     print_parts(counts_table(found), *[findings] * (findings.row_count > 0))
 
 
 def counts_table(found: Sequence[Examination]) -> Table:
-    """What there is, a row a split."""
+    """Return a table with one row per split and its counts."""
     rows = []
     for split in found:
         domains = [split.images.get(domain, 0) for domain in DOMAINS]
@@ -102,7 +105,7 @@ def counts_table(found: Sequence[Examination]) -> Table:
 
 
 def findings_table(root: Path, found: Sequence[Examination], overlaps: Sequence[Overlap]) -> Table:
-    """What is wrong or odd, a row a kind of finding; files are told relative to ``root``."""
+    """Return a table with one row per kind of finding; paths are relative to ``root``."""
     found_rows = [
         (split.name, f.refused, f.kind, f.cases) for split in found for f in split.findings
     ]
@@ -123,7 +126,7 @@ def _counts(numbers: Mapping[str, int]) -> str:
 
 
 def report(root: Path, found: Sequence[Examination], overlaps: Sequence[Overlap]) -> dict[str, Any]:
-    """The content of the file that ``out=`` names: all cases of all findings."""
+    """Return the content of the report, with all cases of all findings."""
     return {
         "root": str(root),
         "usable": not any(_refused(found, overlaps)),
@@ -160,6 +163,7 @@ def _progress(looks: Iterator[Look], total: int, label: str) -> Iterable[Look]:
 
 @command("check")
 def main(config: DictConfig) -> None:
+    """Run the command."""
     check(config)
 
 

@@ -1,4 +1,4 @@
-"""``fidip compare``: tables, differences and a page from run directories."""
+"""``fidip compare``: tables, differences and an HTML page from run directories."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ from fidip.report import (
 )
 
 AGREEMENT = 1e-6
-"""Numbers of a run that are further from those that it reported are others."""
+"""Tolerance between recomputed metrics and those in ``results.json``."""
 OUTPUTS = (
     "compare.md",
     "results.csv",
@@ -61,15 +61,15 @@ OUTPUTS = (
 )
 SOME_FAILED = 3
 OF_ODD_SETTINGS = (AttributeError, KeyError, TypeError, ValueError, OverflowError)
-"""What the data module raises where a run's ``config.yaml`` holds values of wrong types."""
+"""Exceptions of the data module if values in a run's ``config.yaml`` have wrong types."""
 
 
 def compare(config: DictConfig) -> None:
-    """Read and compare the runs, print the tables, write Markdown, CSV, LaTeX and the page.
+    """Compare runs, print the tables, and write Markdown, CSV, LaTeX and HTML.
 
     Raises:
         FidipError: an argument is wrong, or no run can be used.
-        SystemExit: with status 3, after everything is written, where some runs are damaged.
+        SystemExit: status 3 after everything is written, if some runs are damaged.
     """
     if config.to == "wandb":
         check_installed()
@@ -96,7 +96,7 @@ def compare(config: DictConfig) -> None:
 
 
 def contents(found: Found, comparison: Comparison) -> dict[str, str]:
-    """The text of every file that a comparison leaves, by name."""
+    """Return the text of each output file by name."""
     runs, gaps = found.runs, [*found.gaps, *found.damaged]
     notes = [*comparison.problems, *found.repeats, *gaps]
     texts = {
@@ -110,7 +110,7 @@ def contents(found: Found, comparison: Comparison) -> dict[str, str]:
 
 
 def show(found: Found, comparison: Comparison) -> None:
-    """Print the tables, and a line for whatever is missing from them."""
+    """Print the tables, and a line for each missing run or result."""
     runs = found.runs
     rows = summary_rows(runs, comparison)
     tables = [text_table(summary_header(runs), rows, caption=footnote(runs))]
@@ -126,7 +126,7 @@ def show(found: Found, comparison: Comparison) -> None:
 def show_at_wandb(
     runs: list[Run], comparison: Comparison, project: str, entity: str | None, file: Path
 ) -> None:
-    """Keep the dashboard of these runs in a file, and send it where an API key is known."""
+    """Write the dashboard to a file, and send it to W&B if an API key is set."""
     from fidip.tasks import has_key
 
     views = [make(runs, comparison, project, entity or "") for make in (workspace, report)]
@@ -142,12 +142,15 @@ def show_at_wandb(
 
 
 def match(run: Run) -> Tested:
-    """A run's predictions against the labels that it was tested on.
+    """Match the predictions of a run to the labels that it was tested on.
+
+    Args:
+        run: the run.
 
     Raises:
-        RunDataError: the data are gone.
-        DamagedRunError: the numbers are not those that the run reported.
-        DataError: labels or predictions are not what they should be.
+        RunDataError: the data no longer exist.
+        DamagedRunError: the metrics differ from those that the run reported.
+        DataError: labels or predictions are malformed.
     """
     people = read_labels(run)
     truth = annotations_to_coco(people)
@@ -164,12 +167,15 @@ def match(run: Run) -> Tested:
 
 
 def read_labels(run: Run) -> People:
-    """The people that a run was tested on, by the run's own settings.
+    """Read the people that a run was tested on, with the run's own settings.
+
+    Args:
+        run: the run.
 
     Raises:
-        RunDataError: the data are gone.
-        DamagedRunError: the settings are of another version.
-        DataError: the data are not what they should be.
+        RunDataError: the data no longer exist.
+        DamagedRunError: the settings do not fit this version of fidip.
+        DataError: the data are malformed.
     """
     if not run.data_root.is_dir():
         raise RunDataError(
@@ -199,12 +205,13 @@ def _agree(found: dict[str, float | None], told: Mapping[str, float | None]) -> 
 
 
 def _encodable(text: str) -> str:
-    """Text that can be printed and written: bytes of file names that are not UTF-8 are escaped."""
+    """Escape bytes in file names that are not UTF-8, so that the text can be printed and written."""
     return text.encode("utf-8", "backslashreplace").decode()
 
 
 @command("compare")
 def main(config: DictConfig) -> None:
+    """Run the command."""
     compare(config)
 
 

@@ -1,7 +1,7 @@
-"""``fidip convert``: write the pose network of any known checkpoint as safetensors.
+"""``fidip convert``: convert an external checkpoint to safetensors.
 
-Only weights are written: what a checkpoint of ours records of its training images is left out.
-Weights that are stored in half precision stay so.
+Only weights are written, without the training images recorded in a checkpoint. Half-precision
+weights stay in half precision.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from fidip.nn.weights.tfjs import is_tfjs, tfjs_files
 
 
 def convert(config: DictConfig) -> None:
-    """Read a checkpoint, fill the net that it is for, and write that."""
+    """Read a checkpoint, load it into its network and write the network's weights."""
     out = Path(config.out)
     if out.suffix != ".safetensors":
         raise ConfigError(f"out={out}: weights are written as .safetensors; name such a file")
@@ -38,7 +38,7 @@ def convert(config: DictConfig) -> None:
     net = instantiate(net_config)
     report = fill(net, weights)
     if all(weights.tensors[name].dtype == torch.float16 for name in report.loaded):
-        net.half()  # exact, and half the size
+        net.half()  # lossless, and half the size
     source = {"source": weights.path.name, "source_sha256": fingerprint(files_of(weights.path))}
     save_weights(net, out, {"family": weights.family, "net": name, **source})
     print(report)
@@ -46,10 +46,10 @@ def convert(config: DictConfig) -> None:
 
 
 def choose_net(config: DictConfig, weights: Weights) -> tuple[str, DictConfig]:
-    """Name and configuration of the net: the command line's, or the one that the weights tell.
+    """Return name and configuration of the net: that of the command line, or else detected.
 
     Raises:
-        CheckpointError: they tell none that there is.
+        CheckpointError: the net is unknown.
     """
     if config.get("net"):
         return HydraConfig.get().runtime.choices.net, config.net
@@ -63,12 +63,13 @@ def choose_net(config: DictConfig, weights: Weights) -> tuple[str, DictConfig]:
 
 
 def files_of(path: Path) -> Sequence[Path]:
-    """The files that a checkpoint consists of."""
+    """Return the files of a checkpoint."""
     return tfjs_files(path) if is_tfjs(path) else [path]
 
 
 @command("convert")
 def main(config: DictConfig) -> None:
+    """Run the command."""
     convert(config)
 
 

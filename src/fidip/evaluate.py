@@ -1,4 +1,4 @@
-"""``fidip evaluate``: score a checkpoint, or a file of COCO results, on a data set."""
+"""``fidip evaluate``: score a checkpoint, or a file of COCO results, on a dataset."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ NMS = {"hard": oks_nms, "soft": soft_oks_nms}
 
 
 def evaluate(config: DictConfig) -> None:
-    """Predict or read the poses of a split, score them, print and write the result."""
+    """Predict or read the poses of a split, score them, print and write the results."""
     check(config)
     run = RunDirectory(Path(config.out))
     outputs = [run.results.name] + [run.predictions.name] * (config.predictions is None)
@@ -71,7 +71,7 @@ def evaluate(config: DictConfig) -> None:
 
 
 def score(config: DictConfig, trained: DictConfig) -> tuple[dict[str, Any], Poses | None]:
-    """The scores of a split, and the poses where they were predicted here."""
+    """Return the scores of a split, and the poses if they were predicted."""
     data = instantiate(trained.data)
     data.setup("test" if config.split == "test" else "validate")
     dataset: PoseDataset = data.test_set if config.split == "test" else data.val_set
@@ -100,7 +100,11 @@ def score(config: DictConfig, trained: DictConfig) -> tuple[dict[str, Any], Pose
 def score_people(
     config: DictConfig, trained: DictConfig, dataset: PoseDataset, people: People
 ) -> tuple[dict[str, Any], Poses | None]:
-    """As ``score``, of a results file, in labelled boxes, or in those of a detector."""
+    """Score a results file, or poses predicted in labelled or detected boxes.
+
+    Returns:
+        The scores, and the poses if they were predicted.
+    """
     if config.predictions:
         poses = from_coco_results(read_results(Path(config.predictions)))
         return score_results(poses, people, "the file's own", config.predictions), None
@@ -115,13 +119,16 @@ def score_people(
 
 
 def suppress(poses: Poses, dataset: PoseDataset, kind: str, threshold: float) -> Poses:
-    """Leave out the lesser of poses that are the same person found twice.
+    """Remove duplicate poses of the same person by OKS non-maximum suppression.
 
     Args:
-        poses: what was predicted of ``dataset``.
-        dataset: its crops' areas are what likeness is relative to, as in the official code.
+        poses: predictions for ``dataset``, in image px.
+        dataset: the crops; OKS is relative to their areas, as in the official code.
         kind: a key of ``NMS``.
-        threshold: of that kind.
+        threshold: OKS threshold of this kind.
+
+    Returns:
+        The remaining poses.
     """
     width, height = dataset.input_wh
     areas = np.array(
@@ -131,7 +138,7 @@ def suppress(poses: Poses, dataset: PoseDataset, kind: str, threshold: float) ->
 
 
 def human_level(second: SecondAnnotator, people: People) -> dict[str, Any]:
-    """Scores of a second annotator on the images that both labelled."""
+    """Score a second annotator on the images that both annotators labelled."""
     shared = people.on_images(second.images)
     images = {"images": len(shared.images), "of_images": len(people.images)}
     return {**images, **describe_agreement(second.people, shared)}
@@ -139,7 +146,7 @@ def human_level(second: SecondAnnotator, people: People) -> dict[str, Any]:
 
 @rank_zero_only  # type: ignore[untyped-decorator]
 def tell_wandb(config: DictConfig, trained: DictConfig, scores: dict[str, Any]) -> None:
-    """Log the scores as a run of their own, beside the run that they are of."""
+    """Log the scores to W&B as a separate run in the group of the training run."""
     config.name, config.group, config.seed = trained.name, trained.group, trained.seed
     logger = instantiate(config.logger.wandb)
     settings: Any = OmegaConf.to_container(trained, resolve=True)
@@ -148,7 +155,7 @@ def tell_wandb(config: DictConfig, trained: DictConfig, scores: dict[str, Any]) 
 
 
 def predict(config: DictConfig, trained: DictConfig, dataset: PoseDataset) -> Poses:
-    """Poses of every box of a data set."""
+    """Predict the poses in all boxes of a dataset."""
     task = instantiate(trained.task)
     trainer = instantiate(
         config.trainer, logger=False, enable_checkpointing=False, callbacks=[ProgressBar()]
@@ -166,12 +173,12 @@ def predict(config: DictConfig, trained: DictConfig, dataset: PoseDataset) -> Po
 
 
 def count_trained_on(config: DictConfig, people: Sequence[Annotation]) -> int | None:
-    """How many images of the test split ``ckpt`` was trained on; None where it does not tell.
+    """Return how many test images ``ckpt`` was trained on; None if it does not record them.
 
-    The validation split is a part of the training split, so it is not asked about.
+    The validation split is part of the training split and is not checked.
 
     Raises:
-        DataError: there are some, and ``allow_leakage`` is not set.
+        DataError: there are such images, and ``allow_leakage`` is not set.
     """
     if config.ckpt is None or config.split != "test":
         return None
@@ -185,7 +192,7 @@ def count_trained_on(config: DictConfig, people: Sequence[Annotation]) -> int | 
 def calibration(
     config: DictConfig, trained: DictConfig, poses: Poses, people: Sequence[Annotation]
 ) -> Calibration | None:
-    """The calibration of a run's scores: fitted now, or read if there is one."""
+    """Return the calibration of a run's scores: fitted now, or read if it exists."""
     run = RunDirectory.of_checkpoint(config.ckpt)
     if run is None:
         return None
@@ -196,6 +203,7 @@ def calibration(
 
 @command("evaluate")
 def main(config: DictConfig) -> None:
+    """Run the command."""
     evaluate(config)
 
 

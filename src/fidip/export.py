@@ -26,7 +26,14 @@ TOLERANCE = 1e-3
 
 
 def write_openvino(model: Portable, path: Path) -> Check:
-    """Write OpenVINO's pair of an .xml and a .bin file, by way of ONNX.
+    """Write OpenVINO's .xml and .bin files, converted from ONNX.
+
+    Args:
+        model: the network.
+        path: the .xml file.
+
+    Returns:
+        The difference between the files and the network.
 
     Raises:
         ConfigError: the package openvino is not installed.
@@ -39,7 +46,7 @@ def write_openvino(model: Portable, path: Path) -> Check:
         write_onnx(model, Path(folder) / "net.onnx")
         converted = openvino.convert_model(str(Path(folder) / "net.onnx"))
         openvino.save_model(converted, str(path), compress_to_fp16=False)
-    # "f32": some processors would compute in half precision otherwise
+    # "f32", because some processors compute in half precision by default
     compiled = openvino.Core().compile_model(str(path), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
 
     def run(images: Tensor) -> list[Tensor]:
@@ -57,7 +64,7 @@ FORMATS: dict[str, tuple[str, Callable[[Portable, Path], Check]]] = {
 
 
 def export(config: DictConfig) -> None:
-    """Fill the network, write it, compare the file with it and say what the file expects."""
+    """Load the network, export it, compare the file with it and print the file's input and outputs."""
     check(config)
     path = Path(config.out)
     net, codec = load_net(str(config.ckpt), config)
@@ -86,7 +93,11 @@ def export(config: DictConfig) -> None:
 
 
 def check(config: DictConfig) -> None:
-    """Raises FidipError where ``out`` does not fit the format or cannot be written."""
+    """Check ``out``.
+
+    Raises:
+        FidipError: it does not fit the format, or cannot be written.
+    """
     suffix = FORMATS[config.format][0]
     if Path(config.out).suffix != suffix:
         raise ConfigError(f"out={config.out}: files of format={config.format} end in {suffix}")
@@ -95,6 +106,7 @@ def check(config: DictConfig) -> None:
 
 @command("export")
 def main(config: DictConfig) -> None:
+    """Run the command."""
     export(config)
 
 

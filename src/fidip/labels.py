@@ -1,4 +1,4 @@
-"""``fidip labels``: labels of other programs as a data set to train and evaluate on."""
+"""``fidip labels``: convert labels of other programs to a dataset for training and evaluation."""
 
 from __future__ import annotations
 
@@ -52,6 +52,7 @@ def labels(config: DictConfig) -> None:
 
 @command("labels")
 def main(config: DictConfig) -> None:
+    """Run the command."""
     labels(config)
 
 

@@ -1,4 +1,4 @@
-"""``fidip predict``: keypoints of photographs and videos."""
+"""``fidip predict``: keypoints of images and videos."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from fidip.io.media_files import find_media
 
 
 def predict(config: DictConfig) -> None:
-    """Find people in everything that ``source`` names; write what ``save`` asks for."""
+    """Find people in all inputs of ``source``, and write the outputs of ``save``."""
     check(config)
     out, device = Path(config.out), camera_of(str(config.source))
     if device is not None:
@@ -63,7 +63,7 @@ def run(
     config: DictConfig,
     report: Report,
 ) -> None:
-    """Process all inputs, photographs first; the report collects what becomes of them."""
+    """Process all inputs, images first, and collect the outcomes in the report."""
     out, settings = Path(config.out), pipeline_settings(config)
     photos = [each for each in inputs if each.is_photo]
     if photos:
@@ -90,7 +90,7 @@ def run(
 
 
 def record(camera: Camera, out: Path, config: DictConfig) -> None:
-    """Record a camera until it ends or Ctrl-C."""
+    """Record a camera until it ends or Ctrl-C is pressed."""
     predictor = load(config, has_video=True, is_live=True)
     pipeline = camera_pipeline(predictor, config)
     with ConsoleProgress("frame", description="recording, Ctrl-C ends it") as progress:
@@ -102,7 +102,11 @@ def record(camera: Camera, out: Path, config: DictConfig) -> None:
 
 @contextmanager
 def new_outputs(config: DictConfig, names: Sequence[str]) -> Iterator[None]:
-    """Make the folder ``out``; raises ConfigError if it holds files that must not be replaced."""
+    """Create the folder ``out``.
+
+    Raises:
+        ConfigError: it contains outputs, and ``overwrite`` is false.
+    """
     if not config.overwrite:
         require_new(Path(config.out), names)
     with output_folder(Path(config.out), names):
@@ -110,19 +114,27 @@ def new_outputs(config: DictConfig, names: Sequence[str]) -> Iterator[None]:
 
 
 def check(config: DictConfig) -> None:
-    """Raises ConfigError where ``seconds`` is not for a webcam, or a format needs another package."""
+    """Check ``seconds`` and the output formats.
+
+    Raises:
+        ConfigError: ``seconds`` is set without a webcam, or a format needs a missing package.
+    """
     if config.seconds is not None and camera_of(str(config.source)) is None:
         raise ConfigError(f"seconds={config.seconds} is for a webcam: source={WEBCAM}")
     check_installed(formats(config))
 
 
 def formats(config: DictConfig) -> list[str]:
-    """What ``save`` asks for beside pictures."""
+    """Return the file formats in ``save``, without overlays."""
     return [name for name in config.save if name in FORMATS]
 
 
 def check_kinds(config: DictConfig, inputs: Sequence[Input]) -> None:
-    """Raises ConfigError where a setting is for videos or photographs and there are none."""
+    """Check that settings for videos or images have an input of this kind.
+
+    Raises:
+        ConfigError: they have none.
+    """
     timed = [name for name in formats(config) if not FORMATS[name].photos]
     if timed and all(each.is_photo for each in inputs):
         raise ConfigError(
@@ -133,7 +145,7 @@ def check_kinds(config: DictConfig, inputs: Sequence[Input]) -> None:
 
 
 def print_poses(name: str, poses: Poses) -> None:
-    """Print the confidence of every joint."""
+    """Print the confidence of each joint."""
     for person, scores in enumerate(poses.scores.tolist()):
         print(name + (f", person {person}" if len(poses) > 1 else ""))
         for joint, score in zip(COCO17.joints, scores, strict=True):
@@ -142,6 +154,7 @@ def print_poses(name: str, poses: Poses) -> None:
 
 @command("predict")
 def main(config: DictConfig) -> None:
+    """Run the command."""
     predict(config)
 
 

@@ -25,7 +25,7 @@ from fidip.synth.labels.clinical import extra_file
 
 
 def synthesize(config: DictConfig) -> None:
-    """Render every split that does not exist yet, each with a contact sheet."""
+    """Render each split that does not exist yet, with a contact sheet."""
     root = Path(config.out)
     with output_folder(root):
         _render(config, root)

@@ -1,4 +1,4 @@
-"""``fidip train``: train one experiment, test it, and leave a run folder."""
+"""``fidip train``: train and test an experiment in a run directory."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ OmegaConf.register_new_resolver("fidip.run_directory_for", run_directory_for, re
 
 
 def train(config: DictConfig) -> None:
-    """Fit, test with the best or last weights, and write the results."""
+    """Train, test with the best or last weights, and write the results."""
     run = RunDirectory(Path(config.run_dir))
     resume = OmegaConf.select(config, "resume")
     begun = run.config.is_file() if resume == AUTO else resume is not None
@@ -65,7 +65,7 @@ def train(config: DictConfig) -> None:
     settings: Any = OmegaConf.to_container(config, resolve=True)
 
     def begin(*_: Any) -> None:
-        """When the data has been read: a run that is replaced is kept until then."""
+        """Replace an earlier run once the data have been read."""
         if trainer.is_global_zero:
             if not begun:
                 run.remove()
@@ -79,7 +79,7 @@ def train(config: DictConfig) -> None:
     started = time.monotonic()
     trainer.fit(task, datamodule=data, ckpt_path=resume_from, weights_only=True)
     minutes = (time.monotonic() - started) / 60
-    # By ourselves: of averaged weights Lightning would load the last before averaging.
+    # Not through Lightning, which would load the last weights before averaging.
     load_weights(task.net, run.weights())
     trainer.test(task, datamodule=data, verbose=False)
     poses = task.predictions
@@ -92,10 +92,10 @@ def train(config: DictConfig) -> None:
 def test_source(
     config: DictConfig, data: Any, task: Any, trainer: pl.Trainer
 ) -> dict[str, str | float | None]:
-    """Test on the data of pretraining, with the trained weights and with those of ``ckpt``.
+    """Test on the pretraining data, with the trained weights and with those of ``ckpt``.
 
     Returns:
-        The split, its AP after training, and before; that is None without weights to start from.
+        The split, its AP after training, and its AP before, which is None without initial weights.
     """
 
     def ap() -> float:
@@ -118,7 +118,7 @@ def write_test(
     source: dict[str, Any] | None,
     minutes: float,
 ) -> None:
-    """Score the poses of the test, write what a finished run holds, and tell the loggers."""
+    """Score the poses of the test, write the files of a finished run, and send them to loggers."""
     environment = run.write_environment(facts(config, data, trainer, minutes))
     scores = score_poses(poses, data.test_set.annotations)
     scores["leaked_images"] = len(data.leaked)
@@ -134,7 +134,11 @@ def write_test(
 
 
 def check_new(config: DictConfig, run: RunDirectory) -> None:
-    """Raises FidipError where a run cannot begin: settings, files, or a run that is there already."""
+    """Check that a new run can start.
+
+    Raises:
+        FidipError: a setting or file is wrong, or there is a run already.
+    """
     if is_first_process():
         run.require_free(config.overwrite)
     check(config)
@@ -142,26 +146,26 @@ def check_new(config: DictConfig, run: RunDirectory) -> None:
 
 
 def name_wandb_run(config: DictConfig) -> None:
-    """Give a new run an id of its own; a resumed one has it in its ``config.yaml``."""
+    """Give a new run a W&B id; a resumed run has it in its ``config.yaml``."""
     if "wandb" in config.logger and config.logger.wandb.id is None:
         config.logger.wandb.id = secrets.token_hex(4)
 
 
 def make_trainer(config: DictConfig, *more: pl.Callback) -> pl.Trainer:
-    """Lightning's trainer with the configured callbacks and loggers, and more callbacks."""
-    # Frozen parts are kept in eval mode on purpose, see fidip.nn.pose_net.
+    """Return Lightning's trainer with the configured callbacks and loggers."""
+    # Frozen parts stay in eval mode, see fidip.nn.pose_net.
     warnings.filterwarnings("ignore", message=r"Found \d+ module\(s\) in eval mode")
     callbacks = [*more, *instantiate(config.callbacks).values()]
     loggers = [one for one in instantiate(config.logger).values() if isinstance(one, Logger)]
     plugins: list[Any] = [AtomicCheckpoints()]
-    if SLURMEnvironment.detect():  # our own callback requeues
+    if SLURMEnvironment.detect():  # the callback Checkpoints requeues the job
         plugins.append(SLURMEnvironment(auto_requeue=False))
     if config.trainer.get("sync_batchnorm"):
         plugins.append(SyncedBatchNorms())
     precision = config.trainer.precision
     if precision == "64-true":
         plugins.append(Float64())
-        precision = None  # Lightning takes one of the two
+        precision = None  # Lightning accepts only one of precision and plugin
     trainer: pl.Trainer = instantiate(
         config.trainer, callbacks=callbacks, logger=loggers, plugins=plugins, precision=precision
     )
@@ -171,7 +175,7 @@ def make_trainer(config: DictConfig, *more: pl.Callback) -> pl.Trainer:
 def facts(
     config: DictConfig, data: pl.LightningDataModule, trainer: pl.Trainer, minutes: float
 ) -> dict[str, Any]:
-    """What only this run knows of its environment."""
+    """Return facts about this run for ``environment.json``."""
     return {
         "seed": config.seed,
         "device": str(trainer.strategy.root_device),
@@ -186,6 +190,7 @@ def facts(
 
 @command("train")
 def main(config: DictConfig) -> Any:
+    """Run the command."""
     return run_job(train, config)
 
 

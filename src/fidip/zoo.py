@@ -17,7 +17,7 @@ from fidip.nn.weights.model_zoo import ALIASES, Entry, entries, entry_of, fetch
 
 
 def zoo(config: DictConfig) -> None:
-    """Get the weights named by ``fetch``, or list all."""
+    """Download the model named by ``fetch``, or list all models."""
     if config.fetch:
         print(fetch(entry_of(config.fetch, f"fetch={config.fetch}")))
         return
@@ -25,7 +25,7 @@ def zoo(config: DictConfig) -> None:
 
 
 def table(known: Iterable[Entry]) -> Table:
-    """A row an entry."""
+    """Return a table with one row per model."""
     aliases = ", ".join(f"zoo:{alias} is zoo:{name}" for alias, name in ALIASES.items())
     caption = f"ckpt=zoo:NAME; {aliases}; where they come from and their hashes: conf/zoo"
     columns = ("name", "weights", "input", "MB", "licence", "state")
@@ -38,6 +38,7 @@ def table(known: Iterable[Entry]) -> Table:
 
 @command("zoo")
 def main(config: DictConfig) -> None:
+    """Run the command."""
     zoo(config)
 
 

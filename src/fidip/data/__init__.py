@@ -1,4 +1,4 @@
-"""Data sets on disk to batches: annotations, crops, augmentation and order."""
+"""Datasets: annotations, crops, augmentation, sampling and data loaders."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Lightning, which the data module alone needs, takes seconds to import: only when asked for."""
+    """Import the data module on first use, because importing Lightning takes seconds."""
     if name != "SyripDataModule":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from fidip.data.datamodule import SyripDataModule

@@ -1,7 +1,6 @@
-"""COCO key point files, SyRIP's among them, to ``Annotation`` records.
+"""Reader of annotation files in COCO's keypoint format, including SyRIP's.
 
-Nothing is guessed and nothing is lost silently: whatever breaks the format is an error, and who
-is left out of a data set is counted with the reason.
+Malformed records are errors; records that are skipped are counted with the reason.
 """
 
 from __future__ import annotations
@@ -43,17 +42,17 @@ UNLABELLED = "without a labelled joint"
 NO_JOINTS = np.zeros((len(COCO17), 3))
 
 FileNames = Callable[[Path], frozenset[str]]
-"""Names of the files in a folder; none where there is no such folder."""
+"""Returns the names of the files in a folder; an empty set if the folder does not exist."""
 
 
 @dataclass(frozen=True)
 class Problem:
-    """Something that breaks an annotation file.
+    """Defect of an annotation file that prevents its use.
 
     Attributes:
-        kind: what it is, in a few words.
-        cases: every place where it is so.
-        line: what it means and what to do, without the file's name.
+        kind: short description.
+        cases: all places where it occurs.
+        line: the error message and what to do, without the name of the file.
     """
 
     kind: str
@@ -63,14 +62,14 @@ class Problem:
 
 @dataclass(frozen=True)
 class AnnotationFile:
-    """What one annotation file holds.
+    """Content of an annotation file.
 
     Attributes:
         path: the file.
-        people: everyone with at least one labelled joint, in the order of the file, and what else
-            the evaluation counts.
-        skipped: how many records make no sample, by reason.
-        problems: what forbids to use it.
+        people: people with at least one labelled joint, in file order, with the ignored regions and
+            images that the evaluation needs.
+        skipped: number of records that do not become samples, by reason.
+        problems: defects that prevent the use of the file.
     """
 
     path: Path
@@ -84,18 +83,21 @@ class AnnotationFile:
 
 
 def read_annotations(path: Path, *image_dirs: Path, skip_unusable: bool = False) -> AnnotationFile:
-    """Read and check one annotation file.
+    """Read and check an annotation file.
 
     Args:
-        path: JSON file in COCO's key point format with 17 joints.
-        image_dirs: folders that the ``file_name`` of an image may be relative to; the first that
-            holds the file counts.
-        skip_unusable: leave out, and count, people whose area or whose box within the image is
-            too small, as the loader of HRNet does for COCO; otherwise that is an error.
+        path: JSON file in COCO's keypoint format with 17 joints.
+        image_dirs: folders that the ``file_name`` of an image may be relative to; the first one
+            that contains the file is used.
+        skip_unusable: skip and count people whose area or visible box is too small, as HRNet's COCO
+            loader does, instead of raising an error.
+
+    Returns:
+        The content of the file.
 
     Raises:
-        DataError: the file cannot be read, a record is malformed, an image file is missing, or
-            nobody has a labelled joint. One line; it names the first problems and counts the rest.
+        DataError: the file cannot be read, a record is malformed, an image is missing, or no person
+            has a labelled joint. The message names the first problems and counts the others.
     """
     file = inspect_annotations(path, *image_dirs, skip_unusable=skip_unusable)
     if file.problems:
@@ -108,15 +110,23 @@ def read_annotations(path: Path, *image_dirs: Path, skip_unusable: bool = False)
 def inspect_annotations(
     path: Path, *image_dirs: Path, skip_unusable: bool = False
 ) -> AnnotationFile:
-    """Read one annotation file as far as it goes; arguments as of ``read_annotations``.
+    """Read an annotation file and collect its problems instead of raising the first one.
+
+    Args:
+        path: as for ``read_annotations``.
+        image_dirs: as for ``read_annotations``.
+        skip_unusable: as for ``read_annotations``.
+
+    Returns:
+        The readable content of the file, and its problems.
 
     Raises:
-        DataError: it cannot be read, or is not in COCO's key point format at all.
+        DataError: the file cannot be read, or is not in COCO's keypoint format.
     """
     document = read_json(path)
     records = {name: list_of(path, document, name) for name in ("images", "annotations")}
     _check_skeleton(path, document)
-    # One listing a folder instead of one look a file: network drives answer slowly.
+    # List each folder once instead of checking each file: network drives are slow.
     names = functools.cache(_file_names)
     images, bad_images = try_records(
         "image", records["images"], lambda record: _image(record, image_dirs, names)
@@ -139,10 +149,14 @@ def inspect_annotations(
 
 
 def require_both_domains(path: Path, people: Sequence[Annotation]) -> None:
-    """Check that every image tells its domain, and that both domains are there.
+    """Check that every image has a domain and that both domains occur.
+
+    Args:
+        path: the annotation file, for the message.
+        people: the people read from it.
 
     Raises:
-        DataError: ``is_synthetic`` is missing, or the same everywhere.
+        DataError: ``is_synthetic`` is missing for an image, or the same for all images.
     """
     unknown = sorted({str(a.image_path) for a in people if a.is_synthetic is None})
     if unknown:
@@ -161,10 +175,15 @@ def require_both_domains(path: Path, people: Sequence[Annotation]) -> None:
 
 
 def list_of(path: Path, document: Any, name: str) -> list[Any]:
-    """Return one of the lists of records of a COCO file.
+    """Return a list of records of a COCO file.
+
+    Args:
+        path: the file, for the message.
+        document: its parsed content.
+        name: key of the list.
 
     Raises:
-        DataError: there is no such list.
+        DataError: there is no list with this key.
     """
     records = document.get(name) if isinstance(document, dict) else None
     if not isinstance(records, list):
@@ -173,12 +192,12 @@ def list_of(path: Path, document: Any, name: str) -> list[Any]:
 
 
 def is_person(record: dict[str, Any]) -> bool:
-    """Whether a record is of the category of people, which one without a category is."""
+    """Return whether a record belongs to the category person, the default without a category."""
     return "category_id" not in record or integer(record, "category_id") == PERSON
 
 
 def _check_skeleton(path: Path, document: dict[str, Any]) -> None:
-    """Other joints, or these in another order, would be learnt without anyone noticing."""
+    """Refuse other joints or another order, which would otherwise be learned without notice."""
     try:
         skeletons = [category.get("keypoints") for category in objects(document, "categories")]
     except RecordError as problem:
@@ -193,7 +212,7 @@ def _check_skeleton(path: Path, document: dict[str, Any]) -> None:
 
 
 def _plain(names: Iterable[object]) -> list[str]:
-    """Names without their spelling: ``left_eye``, ``Left Eye`` and ``left-eye`` are one."""
+    """Return names in a common spelling: ``left_eye``, ``Left Eye`` and ``left-eye`` are equal."""
     return ["".join(filter(str.isalnum, str(name).lower())) for name in names]
 
 
@@ -210,7 +229,7 @@ def _image(record: dict[str, Any], image_dirs: Sequence[Path], names: FileNames)
 
 
 class _People:
-    """Reads annotation records; keeps whoever makes no sample, and counts them with the reason."""
+    """Reader of annotation records that collects and counts people who do not become samples."""
 
     def __init__(self, images: dict[int, ImageInfo], skip_unusable: bool) -> None:
         self.images = images
@@ -219,7 +238,7 @@ class _People:
         self.skipped: Counter[str] = Counter()
 
     def read(self, record: dict[str, Any]) -> Annotation | None:
-        """The person of a record; None where there is nothing to learn from it."""
+        """Return the person of a record; None if it does not become a sample."""
         if not is_person(record):
             self.skipped["of another category"] += 1
             return None
@@ -290,7 +309,7 @@ def _missing_files(people: Sequence[Annotation], names: FileNames) -> Problem:
 
 
 def _locate(file_name: str, image_dirs: Sequence[Path], names: FileNames) -> Path:
-    """The file in the first folder that holds it; where none does, in the first folder."""
+    """Return the path in the first folder that contains the file, or else in the first folder."""
     paths = [folder / file_name for folder in image_dirs]
     return next((path for path in paths if path.name in names(path.parent)), paths[0])
 

@@ -1,4 +1,4 @@
-"""The same images, labelled by another person."""
+"""Labels of the same images by a second annotator."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ from fidip.io.records import (
 )
 
 NO_ID = -1
-"""Id of people whose record has none; their position tells who they are."""
+"""Id of people without an id in the file; they are identified by their position."""
 NO_BOX = np.zeros(4)
 
 
 @dataclass(frozen=True)
 class SecondAnnotator:
-    """What a second annotator labelled of a data set.
+    """Labels of a second annotator.
 
     Attributes:
         people: the people with a labelled joint.
-        images: ids of the images that the second annotator worked on.
+        images: ids of the images that the second annotator labelled.
     """
 
     people: Sequence[Annotation]
@@ -43,7 +43,7 @@ class SecondAnnotator:
 
 @dataclass(frozen=True)
 class _Image:
-    """An image as the second annotator's file describes it."""
+    """Image as the second annotator's file describes it."""
 
     id: int
     name: str | None
@@ -51,17 +51,21 @@ class _Image:
 
 
 def read_second_annotator(path: Path, people: People) -> SecondAnnotator:
-    """Return the people that a second annotator labelled in the images of a data set.
+    """Read the labels of a second annotator for the images of a dataset.
 
     Args:
-        path: JSON file in COCO's keypoint format. Where it has a list ``images``, these are the
-            images that were labelled, and their names and sizes must agree; otherwise they are
-            those of its ``annotations``. Other categories, crowds, people without a labelled joint
-            and images of other splits are left out.
-        people: those of the data set.
+        path: JSON file in COCO's keypoint format. If it has a list ``images``, these are the images
+            that were labelled, and their names and sizes must agree with the dataset; otherwise
+            they are the images of its ``annotations``. Other categories, crowds, people without a
+            labelled joint and images of other splits are skipped.
+        people: the people of the dataset.
+
+    Returns:
+        The second annotator's people and images.
 
     Raises:
-        DataError: the file is malformed, belongs to other images, or has no labelled person in these.
+        DataError: the file is malformed, belongs to other images, or has no labelled person in
+            them.
         TypeError: ``people`` is a plain sequence of annotations.
     """
     document = read_json(path)
@@ -93,7 +97,7 @@ def _image(record: dict[str, Any]) -> _Image:
 
 
 def _require_same(path: Path, second: Sequence[_Image], images: dict[int, ImageInfo]) -> None:
-    """Raises DataError where an id is of another image in the second annotator's file."""
+    """Raise a DataError if an id stands for different images in the two files."""
     odd = []
     for image in second:
         ours = images.get(image.id)
@@ -116,10 +120,10 @@ def _last(name: str) -> str:
 
 
 def _require_overlap(path: Path, labelled: Set[int], images: dict[int, ImageInfo]) -> Set[int]:
-    """The images that both labelled.
+    """Return the images that both annotators labelled.
 
     Raises:
-        DataError: they are less than half of what could be in both.
+        DataError: they are less than half of the smaller set of images.
     """
     shared = labelled & images.keys()
     if 2 * len(shared) < min(len(labelled), len(images)):

@@ -1,4 +1,4 @@
-"""Random crop windows and colours of training samples."""
+"""Augmentation of training samples: random crop windows and colours."""
 
 from __future__ import annotations
 
@@ -20,16 +20,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Augmentation:
-    """What FiDIP's recipe changes about a training sample; the defaults are its values.
+    """Random augmentation of training samples; the defaults are the values of the FiDIP paper.
 
     Attributes:
-        flip_probability: of a mirror image.
-        scale_std, scale_limits: the crop's size is multiplied by N(1, std), clipped to the limits.
-        rotation_std, rotation_limit, rotation_probability: the crop is rotated by N(0, std)
-            degrees, clipped to +-limit, with this probability.
-        half_body_probability, half_body_min_joints: the crop shows the upper or the lower body
-            alone, with this probability, of people with more than so many labelled joints.
-        appearance: transforms of the (H, W, 3) uint8 RGB crop that move nothing in it.
+        flip_probability: probability of mirroring.
+        scale_std, scale_limits: the crop size is multiplied by a factor drawn from N(1, std) and
+            clipped to the limits.
+        rotation_std, rotation_limit, rotation_probability: with this probability, the crop is
+            rotated by an angle in degrees drawn from N(0, std) and clipped to +-limit.
+        half_body_probability, half_body_min_joints: with this probability, the crop of a person
+            with more than this number of labelled joints shows the upper or lower body only.
+        appearance: transforms of the (H, W, 3) uint8 RGB crop that do not move any pixels.
     """
 
     flip_probability: float = 0.5
@@ -45,7 +46,16 @@ class Augmentation:
     def draw_window(
         self, person: Annotation, aspect_ratio: float, rng: np.random.Generator
     ) -> CropWindow:
-        """Draw a random crop window of a person."""
+        """Draw a random crop window of a person.
+
+        Args:
+            person: the person.
+            aspect_ratio: width divided by height of the crop.
+            rng: source of randomness.
+
+        Returns:
+            The crop window, in image px.
+        """
         window = self._half_body(person, aspect_ratio, rng) or CropWindow.of_box(
             person.box_xywh, person.image_wh, aspect_ratio
         )
@@ -74,16 +84,24 @@ class Augmentation:
         return _clip(angle, -self.rotation_limit, self.rotation_limit)
 
     def recolour(self, crop: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
-        """Change the colours of a (H, W, 3) crop; the transform draws from ``rng`` alone."""
+        """Apply the appearance transforms to a crop.
+
+        Args:
+            crop: (H, W, 3) uint8 RGB crop.
+            rng: the only source of randomness of the transforms.
+
+        Returns:
+            (H, W, 3) uint8 RGB crop.
+        """
         if self.appearance is None:
             return crop
-        # albumentations draws from both kinds of generator; this is 4 times as fast as its
-        # set_random_seed, which makes a pair for every transform.
+        # albumentations draws from both kinds of generator. Setting both here is faster than its
+        # set_random_seed, which creates a pair for every transform.
         self.appearance.set_random_state(rng, random.Random(int(rng.integers(2**63))))
         recoloured: NDArray[np.uint8] = self.appearance(image=crop)["image"]
         return recoloured
 
 
 def _clip(value: float, low: float, high: float) -> float:
-    """``np.clip`` of one number, 10 times as fast."""
+    """Clip one number; faster than ``np.clip``."""
     return min(max(value, low), high)

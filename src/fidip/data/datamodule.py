@@ -1,4 +1,4 @@
-"""SyRIP, and whatever lies on disk like it, as the loaders of a training run."""
+"""Data module of datasets in SyRIP's layout."""
 
 from __future__ import annotations
 
@@ -32,44 +32,43 @@ log = logging.getLogger(__name__)
 
 
 class SyripDataModule(pl.LightningDataModule):
-    """Loaders of a data set in SyRIP's layout.
+    """Data loaders for a dataset in SyRIP's layout.
 
-    COCO's adults lie the same way; ``fidip.data.layout`` tells where splits are looked for. The
-    test split is only ever tested on: what training selects by is cut from the training split.
+    COCO and other datasets in the same layout work too; ``fidip.data.layout`` documents where
+    splits are searched for. The test split is used for testing only: validation images are taken
+    from the training split.
 
-    Checkpoints keep the hashes of all images that were trained on, validated on, or shown to the
-    domain head. Training ends before it starts where a test image is among them.
+    Checkpoints store the hashes of all images that were used for training or validation, or shown
+    to the domain head. ``setup`` refuses to train if a test image is among them.
 
     Args:
-        root: folder of the data set.
+        root: folder of the dataset.
         input_wh: (width, height) of the crops in px.
-        batch_size: samples of one batch of one process; two processes take twice as many a step.
-        num_workers: processes that load for each process; 0 loads in the process itself.
-        augment: of the training samples; None for none.
-        balanced: training batches are half synthetic, half real.
+        batch_size: samples per batch and process; with two processes, a step takes twice as many.
+        num_workers: worker processes per training process; 0 loads in the training process itself.
+        augment: augmentation of training samples; None for none.
+        balanced: make training batches half synthetic and half real.
         train_split, test_split, domain_split: names of the splits.
-        val_fraction: part of the training images that validation takes; 0 for no validation.
-        real_images, synthetic_images: how many of them to train on, drawn from what validation
-            leaves, see ``take_images``; None for all, 0 for none.
-        replay_split: name of a split of the data that the network was pretrained on; a third of
-            every batch is taken from it. None for no replay.
-        source_split: name of a split that tests what is left of pretraining; None for none.
-        replay_augment: how replayed samples are augmented; None for not at all.
-        seed: of the validation cut, the draw, the order and the augmentation.
-        skip_unusable: leave out, and count, people too small to crop, who are an error otherwise.
-        allow_leakage: train even though test images are trained on.
+        val_fraction: fraction of the training images used for validation; 0 for no validation.
+        real_images, synthetic_images: number of images of each domain to train on, drawn from those
+            left after the validation split, see ``take_images``; None for all, 0 for none.
+        replay_split: split of the pretraining data that fills a third of every batch; None for no
+            replay.
+        source_split: split that measures performance on the pretraining data; None for none.
+        replay_augment: augmentation of replayed samples; None for none.
+        seed: seed of the validation split, the drawn images, the order and the augmentation.
+        skip_unusable: skip and count people that are too small to crop instead of raising an error.
+        allow_leakage: train even if test images are among the training images.
 
     Attributes:
-        training_images: hashes of what the network has seen; those that weights to start from
-            bring along may be added before ``setup``.
-
-    Attributes, after ``setup``:
-        train_set: what is trained on, a ``WithReplay`` where there is a ``replay_split``.
-        val_set, test_set: the PoseDatasets.
-        val_people, test_people: whom the latter two are scored against.
+        training_images: hashes of the images that the network has seen. Those of pretrained weights
+            may be added before ``setup``.
+        train_set: the training set, a ``WithReplay`` if ``replay_split`` is set.
+        val_set, test_set: the validation and test sets.
+        val_people, test_people: the people that predictions on these sets are scored against.
         source_people: the people of ``source_split``, if there is one.
-        train_json, test_json, test_images: where they come from.
-        leaked: test images that are trained on; of ``setup("fit")`` alone.
+        train_json, test_json, test_images: the files that the sets were read from.
+        leaked: test images that are among the training images; known after ``setup("fit")``.
     """
 
     train_set: PoseDataset | WithReplay
@@ -125,31 +124,34 @@ class SyripDataModule(pl.LightningDataModule):
 
     @property
     def train_json(self) -> Path:
+        """Annotation file of the training split."""
         return find_split(self.root, self.train_split).json
 
     @property
     def test_json(self) -> Path:
+        """Annotation file of the test split."""
         return find_split(self.root, self.test_split).json
 
     @property
     def test_images(self) -> Path:
-        """The folder that the first test image's ``file_name`` is relative to."""
+        """Folder that the ``file_name`` of the first test image is relative to."""
         first = self.test_people.images[0]
         return first.path.parents[len(Path(first.file_name).parts) - 1]
 
     def setup(self, stage: str) -> None:
         """Read and check the annotations.
 
-        The test split and its images are read before training, too: its mistakes should show now, not
-        hours later.
+        The test split and its images are checked before training, so that errors are reported at
+        the start and not after hours of training.
 
         Args:
-            stage: ``test`` for the test split alone, ``validate`` for all splits, ``fit`` to train.
+            stage: ``test`` reads the test split only; ``validate`` and ``fit`` read all splits, and
+                ``fit`` checks for leakage too.
 
         Raises:
-            DatasetMissingError: there is no data set at ``root``.
-            DataError: its files are not what they should be, or test images are trained on.
-            ConfigError: nothing is left to train on, or there are not as many images as asked for.
+            DatasetMissingError: there is no dataset at ``root``.
+            DataError: a file is malformed, or test images are among the training images.
+            ConfigError: no training images are left, or there are fewer images than requested.
         """
         self.test_people = self._read(self.test_split).people
         self.test_set = PoseDataset(self.test_people, self.input_wh)
@@ -173,7 +175,7 @@ class SyripDataModule(pl.LightningDataModule):
 
     @property
     def delivers(self) -> frozenset[DataPart]:
-        """Return what training batches hold; known after ``setup``."""
+        """Parts that training batches contain; known after ``setup``."""
         domains = {person.is_synthetic for person in self.train_set.annotations}
         held = {
             DataPart.LABELLED_SOURCE: domains >= {True} and None not in domains,
@@ -183,33 +185,36 @@ class SyripDataModule(pl.LightningDataModule):
         return frozenset(part for part, is_held in held.items() if is_held)
 
     def state_dict(self) -> dict[str, Any]:
-        """What a checkpoint keeps."""
+        """Return the state that a checkpoint stores: the hashes of the training images."""
         return {TRAINING_IMAGES: sorted(self.training_images)}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take over what an interrupted run has seen."""
+        """Add the hashes of the training images of an interrupted run."""
         self.training_images.update(state_dict[TRAINING_IMAGES])
 
     def train_dataloader(self) -> DataLoader[Sample]:
+        """Return the loader of training batches."""
         if isinstance(self.train_set, WithReplay):
             return self._loader(self.train_set, self._replay_sampler(self.train_set))
         return self._loader(self.train_set, self._train_sampler(self.train_set, self.balanced))
 
     def val_dataloader(self) -> DataLoader[Sample] | list[DataLoader[Sample]]:
+        """Return the loader of validation batches; an empty list without validation."""
         return self._eval_loader(self.val_set) if len(self.val_set) else []
 
     def test_dataloader(self) -> DataLoader[Sample]:
+        """Return the loader of test batches."""
         return self._eval_loader(self.test_set)
 
     def source_dataloader(self) -> DataLoader[Sample]:
-        """The people of ``source_split``, as they are tested."""
+        """Return the loader of ``source_split``, without augmentation."""
         return self._eval_loader(PoseDataset(self.source_people, self.input_wh))
 
     def domain_dataloader(self) -> DataLoader[Sample]:
-        """Balanced batches of adults, on which the domain head learns before the adaptation.
+        """Return balanced batches of adults for pretraining the domain head.
 
         Raises:
-            DataError: the split is missing or does not hold both domains.
+            DataError: the split is missing, or does not contain both domains.
         """
         people = self._read(self.domain_split).people
         require_both_domains(find_split(self.root, self.domain_split).json, people)
@@ -224,13 +229,13 @@ class SyripDataModule(pl.LightningDataModule):
         return PoseDataset(people, self.input_wh, self.replay_augment, self.seed)
 
     def _record(self, people: Sequence[Annotation]) -> None:
-        """Remember the images of ``people``, and refuse to see those that are tested on."""
+        """Add the images of ``people`` to the training images and check for leakage."""
         self.training_images.update(image_hashes(a.image_path for a in people).values())
         test = image_hashes(a.image_path for a in self.test_set.annotations)
         self.leaked = trained_on(test, self.training_images, self.allow_leakage)
 
     def _read(self, name: str) -> AnnotationFile:
-        """The annotations of a split; what was left out of them is logged by one process."""
+        """Return the annotations of a split; process 0 logs what was skipped."""
         split = find_split(self.root, name)
         file = read_annotations(split.json, *split.image_dirs, skip_unusable=self.skip_unusable)
         if file.skipped and self._rank == 0:
@@ -275,11 +280,12 @@ class SyripDataModule(pl.LightningDataModule):
             worker_init_fn=_one_thread,
             pin_memory=torch.cuda.is_available(),
             persistent_workers=self.num_workers > 0,
-            # A loader that draws from PyTorch's generator would move it once more after a resume.
+            # Without a generator of its own, the loader would draw from PyTorch's global one and
+            # break bit-exact resume.
             generator=torch.Generator().manual_seed(self.seed),
         )
 
 
 def _one_thread(worker: int) -> None:
-    """Workers are many; OpenCV's threads in each would only get in one another's way."""
+    """Limit OpenCV to one thread per worker, because the workers already use all cores."""
     cv2.setNumThreads(0)

@@ -1,4 +1,4 @@
-"""People and their images, as crops that a network takes."""
+"""Datasets of person crops."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ from fidip.io.images import decode_rgb
 from fidip.io.json import read_bytes
 
 THREADS = 2
-"""Decoding images leaves the interpreter free."""
+"""Threads that decode images; OpenCV releases the interpreter lock while decoding."""
 
 
 class PoseDataset(Dataset[Sample]):
-    """Crops of labelled people.
+    """Dataset of cropped people with labelled keypoints.
 
     Args:
-        annotations: the people; ``Sample.index`` points into them.
+        annotations: the people; ``Sample.index`` is their index.
         input_wh: (width, height) of the crops in px.
-        augment: how a ``SampleKey`` changes the crop; None for the padded box as it is.
-        seed: of the augmentation. A sample depends on it and on its key, on nothing else.
-        clip_boxes: crop around the part of a box that lies inside its image; otherwise around all of it.
+        augment: augmentation drawn for each ``SampleKey``; None for the padded box without changes.
+        seed: seed of the augmentation. A sample depends on this seed and its key only.
+        clip_boxes: clip boxes to their image before cropping.
     """
 
     def __init__(
@@ -55,10 +55,13 @@ class PoseDataset(Dataset[Sample]):
         return len(self.annotations)
 
     def __getitem__(self, key: SampleKey | int) -> Sample:
-        """The person of a key in the draw that it names; of a bare index without augmentation.
+        """Return a sample.
+
+        Args:
+            key: index and augmentation draw; a plain index returns the sample without augmentation.
 
         Raises:
-            DataError: the image is unreadable or of another size than its annotations say.
+            DataError: the image is unreadable, or its size differs from the annotations.
         """
         index = key if isinstance(key, int) else key.index
         person = self.annotations[index]
@@ -69,7 +72,7 @@ class PoseDataset(Dataset[Sample]):
         return replace(sample, crop=self.augment.recolour(sample.crop, rng))
 
     def crop_window(self, index: int) -> CropWindow:
-        """Return the window that validation and test crop a person by."""
+        """Return the crop window of a person for validation and test."""
         person = self.annotations[index]
         return CropWindow.of_box(
             person.box_xywh, person.image_wh, self._aspect_ratio, self.clip_boxes
@@ -80,11 +83,11 @@ class PoseDataset(Dataset[Sample]):
         return self.input_wh[0] / self.input_wh[1]
 
     def _sample(self, index: int, window: CropWindow) -> Sample:
-        """Crop a person's image."""
+        """Return the sample of a person in a crop window."""
         person = self.annotations[index]
         image_to_crop = window.image_to_crop(self.input_wh)
         image = read_image(person.image_path, person.image_wh)
-        # The mirror image of a left hand is a right hand.
+        # In a mirrored crop, left and right joints swap.
         keypoints = person.keypoints[COCO17.flip_order] if window.mirrored else person.keypoints
         return Sample(
             crop=cv2.warpAffine(image, image_to_crop, self.input_wh, flags=cv2.INTER_LINEAR),
@@ -97,11 +100,11 @@ class PoseDataset(Dataset[Sample]):
 
 
 class WithReplay(Dataset[Sample]):
-    """New data followed by data of the kind that the network was pretrained on.
+    """Concatenation of new data and replayed pretraining data.
 
     Args:
-        new: what the network is to learn; first in ``annotations``.
-        replayed: what it must not forget.
+        new: data to adapt to; first in ``annotations``.
+        replayed: pretraining data, replayed against forgetting.
     """
 
     def __init__(self, new: PoseDataset, replayed: PoseDataset) -> None:
@@ -113,7 +116,7 @@ class WithReplay(Dataset[Sample]):
         return len(self.annotations)
 
     def __getitem__(self, key: SampleKey) -> Sample:
-        """Return the sample of a key, as ``PoseDataset`` does."""
+        """Return the sample of a key; replayed samples have ``is_replayed`` set."""
         if key.index < len(self.new):
             return self.new[key]
         sample = self.replayed[key._replace(index=key.index - len(self.new))]
@@ -121,10 +124,13 @@ class WithReplay(Dataset[Sample]):
 
 
 def check_images(people: Sequence[Annotation]) -> None:
-    """Decode every image once, so that a bad one is known before hours of training.
+    """Decode every image once, so that unreadable images are reported before training.
+
+    Args:
+        people: people whose images are checked.
 
     Raises:
-        DataError: an image is unreadable or of another size than its annotations say.
+        DataError: an image is unreadable, or its size differs from the annotations.
     """
     images = {person.image_path: person.image_wh for person in people}
     with ThreadPoolExecutor(THREADS) as pool:
@@ -137,19 +143,37 @@ def _decodes(path: Path, image_wh: ImageSize) -> bool:
 
 
 def read_image(path: Path, image_wh: ImageSize) -> NDArray[np.uint8]:
-    """Read an image as (H, W, 3) uint8 RGB, turned as its EXIF orientation says.
+    """Read an image and apply its EXIF orientation.
 
-    Grey images get three equal channels, alpha is dropped, 16 bits become 8.
+    Greyscale images get three equal channels, alpha is dropped, and 16 bits are reduced to 8.
+
+    Args:
+        path: the image file.
+        image_wh: (width, height) in px that the annotations give.
+
+    Returns:
+        (H, W, 3) uint8 RGB image.
 
     Raises:
-        DataError: the file is missing, not an image, cut short, or of another size than
-            ``image_wh``, the size that its annotations were made on.
+        DataError: the file is missing, truncated or not an image, or has another size.
     """
     return decode_image(read_bytes(path), path, image_wh)
 
 
 def decode_image(data: bytes, path: Path, image_wh: ImageSize) -> NDArray[np.uint8]:
-    """``read_image`` of the bytes of a file; its path is for the messages."""
+    """Decode the bytes of an image file, as ``read_image`` does.
+
+    Args:
+        data: content of the file.
+        path: the file, for error messages.
+        image_wh: (width, height) in px that the annotations give.
+
+    Returns:
+        (H, W, 3) uint8 RGB image.
+
+    Raises:
+        DataError: the data are truncated or not an image, or the image has another size.
+    """
     image = decode_rgb(data, path)
     height, width = image.shape[:2]
     if (width, height) != image_wh:

@@ -1,4 +1,4 @@
-"""Boxes of a person detector, in COCO's results format, in place of ground-truth boxes."""
+"""Boxes of a person detector, in COCO's results format, that replace ground-truth boxes."""
 
 from __future__ import annotations
 
@@ -14,16 +14,19 @@ from fidip.io.records import box, integer, number, parse_records
 
 
 def read_detections(path: Path, people: People, threshold: float = 0.0) -> list[Annotation]:
-    """Return the people that were detected in the images of a data set, without joints.
+    """Read the people that a detector found in the images of a dataset.
 
     Args:
         path: JSON list of ``{image_id, category_id, bbox, score}``. Other categories, and images
-            that ``people`` do not know, are left out.
-        people: those of the data set; boxes on its images without people count, too.
-        threshold: boxes with a lower score are left out.
+            that are not in ``people``, are skipped.
+        people: the people and images of the dataset; images without people are included.
+        threshold: detections with a lower score are skipped.
+
+    Returns:
+        The detected people, without joints.
 
     Raises:
-        DataError: the file is malformed, or leaves no box for these images.
+        DataError: the file is malformed, or has no detection in these images.
         TypeError: ``people`` is a plain sequence of annotations.
     """
     records = read_json(path)
@@ -46,7 +49,7 @@ def _detection(record: dict[str, Any], images: dict[int, ImageInfo]) -> Annotati
         return None
     box_xywh = box(record, image.wh)
     return Annotation(
-        id=0,  # numbered when all are read
+        id=0,  # read_detections assigns the ids
         image_id=image.id,
         image_path=image.path,
         image_wh=image.wh,

@@ -1,4 +1,4 @@
-"""Key points that people have labelled in other programs: DeepLabCut's and Label Studio's files."""
+"""Readers of keypoint labels from DeepLabCut and Label Studio."""
 
 from __future__ import annotations
 
@@ -31,17 +31,17 @@ from fidip.io.records import (
 )
 
 UPLOADED = re.compile(r"^[0-9a-f]{8}-")
-"""What Label Studio puts before the name of an uploaded file."""
+"""Prefix that Label Studio adds to the name of an uploaded file."""
 
 
 @dataclass(frozen=True, eq=False)
 class Labelled:
-    """One labelled person.
+    """Labelled person.
 
     Attributes:
-        name: of the image, as the file has it, with "/" between folders.
-        keypoints: (K, 3) x and y in image px and v: 0 unlabelled, 2 visible.
-        box_xywh: (4,) box in image px; None where none is labelled.
+        name: path of the image as the file gives it, with "/" between folders.
+        keypoints: (K, 3) x and y in image px, and visibility: 0 unlabelled, 2 visible.
+        box_xywh: (4,) box in image px; None if no box is labelled.
     """
 
     name: str
@@ -50,13 +50,16 @@ class Labelled:
 
 
 class Joints:
-    """The names that a file uses, as indices of ours.
+    """Mapping of joint names in a file to joint indices.
 
     Args:
-        renamed: ours by theirs, where those differ in more than spelling.
+        renamed: fidip's names by the file's names, where they differ in more than spelling.
 
     Attributes:
-        unknown: names that are none of the 17, in the order met.
+        unknown: names that are not among the 17 joints, in order of occurrence.
+
+    Raises:
+        DataError: a value of ``renamed`` is not among the 17 joints.
     """
 
     def __init__(self, renamed: Mapping[str, str]) -> None:
@@ -70,7 +73,7 @@ class Joints:
         self.unknown: dict[str, None] = {}
 
     def __call__(self, name: str) -> int | None:
-        """Index of a joint; None of what is none of the 17."""
+        """Return the index of a joint; None for a name that is not among the 17 joints."""
         number = self._ours.get(plain(name))
         if number is None:
             self.unknown[name if len(name) < 50 and name.isprintable() else reprlib.repr(name)] = (
@@ -80,15 +83,30 @@ class Joints:
 
 
 def plain(name: str) -> str:
-    """A name without its spelling: ``left_eye``, ``Left Eye`` and ``leftEye`` are one."""
+    """Return a name in a common spelling.
+
+    Args:
+        name: name of a joint.
+
+    Example:
+        >>> plain("left_eye"), plain("Left Eye"), plain("leftEye")
+        ('lefteye', 'lefteye', 'lefteye')
+    """
     return "".join(filter(str.isalnum, name.lower()))
 
 
 def read_dlc(path: Path, joints: Joints) -> list[Labelled]:
-    """Labels of DeepLabCut: ``CollectedData_NAME.csv`` of one animal; empty cells are unlabelled.
+    """Read DeepLabCut labels of one animal, ``CollectedData_NAME.csv``.
+
+    Args:
+        path: the CSV file; empty cells are unlabelled.
+        joints: mapping of joint names; collects unknown names.
+
+    Returns:
+        One person per row.
 
     Raises:
-        DataError: the file is another one.
+        DataError: the file has another format, or a row is malformed.
     """
     rows = _csv_rows(path)
     heads = [row[0] for row in rows[:3]]
@@ -123,7 +141,7 @@ def _csv_rows(path: Path) -> list[list[str]]:
 def _dlc_person(
     row: list[str], first: int, columns: Sequence[tuple[str, str]], joints: Joints
 ) -> Labelled:
-    """The image's path is in one column, or in one a folder."""
+    """Return the person of a row; the path of the image may be split into one column per folder."""
     name = "/".join(part for part in row[:first] if part).replace("\\", "/")
     shown = reprlib.repr(name)
     if not PurePosixPath(name).suffix:
@@ -143,7 +161,7 @@ def _dlc_person(
 
 
 def _coordinate(what: str, cell: str) -> float:
-    """A number in px; NaN, as pandas may write an empty cell, is unlabelled."""
+    """Return a coordinate in px; NaN, as pandas may write an empty cell, means unlabelled."""
     try:
         value = float(cell)
     except ValueError:
@@ -156,12 +174,20 @@ def _coordinate(what: str, cell: str) -> float:
 
 
 def read_label_studio(path: Path, joints: Joints) -> list[Labelled]:
-    """Label Studio's JSON export: key points, and a rectangle if there is one, of a person an image.
+    """Read the JSON export of Label Studio: keypoints and an optional box of one person per image.
 
-    Its percentages count from the image's edge, and our pixels from the middle of the first one.
+    Label Studio gives percentages from the image's edge; the returned coordinates are image px with
+    pixel centres at integers.
+
+    Args:
+        path: the JSON file.
+        joints: mapping of joint names; collects unknown names.
+
+    Returns:
+        One person per task that has labels.
 
     Raises:
-        DataError: the file is another one, or a task is not what it should be.
+        DataError: the file has another format, or a task is malformed.
     """
     tasks = read_json(path)
     if not isinstance(tasks, list):
@@ -199,7 +225,7 @@ def _task(task: dict[str, Any], joints: Joints) -> Labelled | None:
 
 
 def _labels(value: dict[str, Any]) -> list[str]:
-    """The names of a keypoint."""
+    """Return the joint names of a keypoint."""
     names = value.get("keypointlabels") or []
     if not isinstance(names, list):
         raise RecordError(f"keypointlabels is {reprlib.repr(names)}, expected a list of texts")
@@ -207,7 +233,15 @@ def _labels(value: dict[str, Any]) -> list[str]:
 
 
 def image_name(data: dict[str, Any], field: str) -> str:
-    """A path or an address; its absolute path is one of Label Studio's server."""
+    """Return the image's path or URL; an absolute path is one on Label Studio's server.
+
+    Args:
+        data: the ``data`` object of a task.
+        field: key of the image.
+
+    Raises:
+        RecordError: the path leads out of its folder.
+    """
     name = text(data, field)
     below(field, name.partition("?")[0].lstrip("/"))
     return name
@@ -218,13 +252,32 @@ def _percent(value: dict[str, Any], *fields: str) -> NDArray[np.float64]:
 
 
 def with_visibility(xy: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(K, 3) with v 2, or three zeros where x or y is not known."""
+    """Append the visibility to coordinates.
+
+    Args:
+        xy: (K, 2) coordinates in image px; NaN if unlabelled.
+
+    Returns:
+        (K, 3) x, y and v = 2, or three zeros for unlabelled joints.
+
+    Example:
+        >>> with_visibility(np.array([[3.0, 4.0], [np.nan, 4.0]])).tolist()
+        [[3.0, 4.0, 2.0], [0.0, 0.0, 0.0]]
+    """
     known = np.isfinite(xy).all(axis=1, keepdims=True)
     return np.concatenate([np.where(known, xy, 0.0), np.where(known, 2.0, 0.0)], axis=1)
 
 
 def find_image(name: str, folders: Sequence[Path]) -> Path | None:
-    """An image by what a file calls it: its path or its name in one of the folders."""
+    """Find an image by its path or name in a label file.
+
+    Args:
+        name: path or URL in the label file.
+        folders: folders to search.
+
+    Returns:
+        The path of the image; None if it is not found.
+    """
     path = PurePosixPath(name.partition("?")[0])
     names = [
         str(path).lstrip("/"),

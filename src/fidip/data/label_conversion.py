@@ -1,4 +1,4 @@
-"""Labels of other programs as COCO annotation files, with copies of their images."""
+"""Conversion of external labels to COCO annotation files, with copies of the images."""
 
 from __future__ import annotations
 
@@ -22,13 +22,25 @@ from fidip.io.images import decode_rgb
 from fidip.io.json import read_json
 
 MARGIN = 0.25
-"""Where no box is labelled it is the key points' extent and this much of it more, half on each side."""
+"""Padding of the keypoints' bounding box, as a fraction of its size, for people without a box."""
 FILLED = 0.53
-"""Part of a box that a person fills, which CrowdPose's evaluation takes where there is no outline."""
+"""Fraction of a box that a person fills, as CrowdPose's evaluation assumes without an outline."""
 
 
 def read_labels(source: Path, joints: Joints, folders: Sequence[Path]) -> list[Labelled]:
-    """Labels in DeepLabCut's, Label Studio's or COCO's layout, which the file itself tells."""
+    """Read labels in the format of DeepLabCut, Label Studio or COCO, detected from the file.
+
+    Args:
+        source: the label file.
+        joints: mapping of joint names.
+        folders: folders of the images.
+
+    Returns:
+        The labelled people.
+
+    Raises:
+        DataError: the file is in none of these formats, or is malformed.
+    """
     if source.suffix.lower() == ".csv":
         return read_dlc(source, joints)
     if isinstance(read_json(source), list):
@@ -47,7 +59,19 @@ def _above(path: Path, folders: Sequence[Path]) -> Path:
 
 
 def locate(source: Path, people: Sequence[Labelled], folders: Sequence[Path]) -> list[Path]:
-    """Raises DataError where an image is missing."""
+    """Find the image of each labelled person.
+
+    Args:
+        source: the label file, for the message.
+        people: the labelled people.
+        folders: folders to search.
+
+    Returns:
+        The path of the image of each person.
+
+    Raises:
+        DataError: an image is missing.
+    """
     paths = [find_image(person.name, folders) for person in people]
     missing = [p.name for p, path in zip(people, paths, strict=True) if path is None]
     if missing:
@@ -59,13 +83,16 @@ def locate(source: Path, people: Sequence[Labelled], folders: Sequence[Path]) ->
 
 
 def copy_names(names: Sequence[str], paths: Sequence[Path]) -> dict[Path, str]:
-    """The name of each image's copy below the folder of its split; no two images share one.
+    """Return a unique name for each image's copy, below the folder of its split.
 
-    Images whose short names are the same, letters' case aside, keep the folders that they are in.
+    Images whose short names are equal, ignoring case, keep the folders that they are in.
 
     Args:
-        names: of the images, as the labels have them.
-        paths: of the images; the same image may come several times.
+        names: names of the images in the label file.
+        paths: paths of the images; an image may occur several times.
+
+    Returns:
+        The name of the copy by path.
 
     Example:
         >>> paths = [Path("/x/a.png"), Path("/y/a.png"), Path("/y/b.png")]
@@ -89,7 +116,19 @@ def copy_names(names: Sequence[str], paths: Sequence[Path]) -> dict[Path, str]:
 
 
 def short_name(name: str, path: Path) -> str:
-    """The image's name below its folder: DeepLabCut calls the first image of every video alike."""
+    """Return the name of an image's copy.
+
+    DeepLabCut images keep the folder of their video, because frames of different videos have equal
+    names.
+
+    Args:
+        name: name of the image in the label file.
+        path: path of the image.
+
+    Example:
+        >>> short_name("labeled-data/baby/img01.png", Path("/data/baby/img01.png"))
+        'baby/img01.png'
+    """
     parent = os.path.basename(os.path.dirname(os.path.abspath(path)))
     return f"{parent}/{path.name}" if "labeled-data" in name else path.name
 
@@ -98,9 +137,13 @@ def short_name(name: str, path: Path) -> str:
 def copied(copies: Mapping[Path, str], folder: Path) -> Iterator[None]:
     """Copy images into a folder; an error inside the context removes the copies again.
 
+    Args:
+        copies: the names of the copies by path.
+        folder: folder of the copies.
+
     Raises:
-        ConfigError: another file has the name of a copy.
-        DiskError: they cannot be written.
+        ConfigError: a different file has the name of a copy.
+        DiskError: an image cannot be written.
     """
     targets = {path: folder / name for path, name in copies.items()}
     missing = {path: copy for path, copy in targets.items() if not _is_same(path, copy)}
@@ -127,7 +170,17 @@ def as_coco(
     copies: Mapping[Path, str],
     is_synthetic: bool,
 ) -> dict[str, list[dict[str, Any]]]:
-    """The content of an annotation file in SyRIP's layout."""
+    """Return the content of an annotation file in SyRIP's layout.
+
+    Args:
+        people: the labelled people.
+        paths: the path of each person's image.
+        copies: the names of the copies by path.
+        is_synthetic: domain of the images.
+
+    Returns:
+        A dictionary with ``images``, ``annotations`` and ``categories``.
+    """
     ids: dict[Path, int] = {}
     images, annotations = [], []
     for number, (person, path) in enumerate(zip(people, paths, strict=True), start=1):
@@ -152,7 +205,14 @@ def as_coco(
 
 
 def box_around(keypoints: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(4,) xywh in image px around the labelled key points, wider by ``MARGIN``."""
+    """Return the padded bounding box of the labelled keypoints.
+
+    Args:
+        keypoints: (K, 3) x and y in image px, and visibility.
+
+    Returns:
+        (4,) box xywh in image px, enlarged by ``MARGIN``.
+    """
     xy = keypoints[keypoints[:, 2] > 0, :2]
     low, high = xy.min(axis=0), xy.max(axis=0)
     margin = np.maximum(MARGIN / 2 * (high - low), 4)

@@ -1,4 +1,4 @@
-"""Where the annotations and images of a split lie, in the layouts SyRIP and COCO are had in."""
+"""File layout of datasets: where the annotations and images of a split are, in SyRIP and COCO."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from fidip.core.errors import DataError, DatasetMissingError
 from fidip.io.coco import PREFIX, annotation_file
 
 OTHER_TASKS = ("captions_", "image_info_", "instances_", "panoptic_", "stuff_")
-"""How COCO's annotation files without key points begin."""
+"""Prefixes of COCO's annotation files without keypoints."""
 LONGEST_NAME = 200
-"""Bytes of the name of a split: with what is put around it, a file name has at most 255."""
+"""Bytes of the name of a split; with prefix and suffix, a file name has at most 255."""
 BASES = ("train_infant", "validate_infant")
-"""Image folders that all splits of one SyRIP archive share."""
+"""Image folders that all splits of a SyRIP archive share."""
 
 
 @dataclass(frozen=True)
 class Split:
-    """One split of a data set on disk.
+    """Files of one split of a dataset.
 
     Attributes:
-        name: what ``data.train_split`` and its like call it.
+        name: name of the split, as in ``data.train_split``.
         json: its annotation file.
-        image_dirs: existing folders that a ``file_name`` may be relative to; the first that
-            holds the file counts. Where none exists, the one that should.
+        image_dirs: existing folders that a ``file_name`` may be relative to; the first one that
+            contains the file is used. If none exists, the expected folder.
     """
 
     name: str
@@ -34,16 +34,23 @@ class Split:
 
 
 def find_split(root: Path, name: str) -> Split:
-    """Find a split by its name.
+    """Find the files of a split.
 
-    Its annotations are ``annotations/person_keypoints_NAME.json``, ``annotations/NAME.json`` or
-    the one ``annotations/NAME/person_keypoints_*.json``. Its images are in a folder of its own,
-    ``images/NAME`` or ``NAME``, or in ``images``; where it has no folder of its own, also in those
-    of SyRIP's first release.
+    The annotations are ``annotations/person_keypoints_NAME.json``, ``annotations/NAME.json`` or the
+    only file ``annotations/NAME/person_keypoints_*.json``. The images are in ``images/NAME``,
+    ``NAME`` or ``images``; without a folder of the split's name, also in the folders of SyRIP's
+    first release.
+
+    Args:
+        root: folder of the dataset.
+        name: name of the split.
+
+    Returns:
+        The files of the split.
 
     Raises:
-        DatasetMissingError: there is no data set at ``root``; says how to come by one.
-        DataError: there is one, without this split; says what was looked for, and what there is.
+        DatasetMissingError: there is no dataset at ``root``. The message says how to get one.
+        DataError: the dataset has no such split. The message lists the splits that exist.
     """
     _require_plain(name)
     folder = annotations_of(root)
@@ -61,7 +68,11 @@ def find_split(root: Path, name: str) -> Split:
 
 
 def split_names(root: Path) -> list[str]:
-    """Names of all splits that ``find_split`` may find, in order."""
+    """Return the sorted names of all splits that ``find_split`` can find.
+
+    Args:
+        root: folder of the dataset.
+    """
     folder = annotations_of(root)
     files = {f.stem.removeprefix(PREFIX) for f in folder.glob("*.json") if _has_joints(f)}
     return sorted(files | {f.parent.name for f in folder.glob(f"*/{PREFIX}*.json")})
@@ -70,8 +81,11 @@ def split_names(root: Path) -> list[str]:
 def annotations_of(root: Path) -> Path:
     """Return the folder of annotation files, which need not exist.
 
+    Args:
+        root: folder of the dataset.
+
     Raises:
-        DatasetMissingError: no folder can have this name, or it cannot be read.
+        DatasetMissingError: the name is not valid for a folder, or the folder cannot be read.
     """
     folder = root / "annotations"
     try:
@@ -87,7 +101,7 @@ def annotations_of(root: Path) -> Path:
 
 
 def _require_plain(name: str) -> None:
-    """Raises DataError where a name would lead out of the folder, or is none."""
+    """Raise a DataError if a name is empty or leads out of the folder."""
     plain = name not in ("", "..") and Path(name).name == name and name.isprintable()
     if not plain or len(name.encode()) > LONGEST_NAME:
         raise DataError(
@@ -101,7 +115,7 @@ def _has_joints(file: Path) -> bool:
 
 
 def _image_dirs(root: Path, name: str, base: str) -> tuple[Path, ...]:
-    """``base`` is what the annotation file calls the split: train_infant in 200R, for instance."""
+    """Return the image folders; ``base`` is the split in the annotation file's name."""
     images = root / "images"
     own = [folder for folder in (images / name, root / name) if folder.is_dir()]
     bases = BASES[::-1] if name.lower().startswith(("val", "test")) else BASES

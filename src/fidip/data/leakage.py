@@ -1,4 +1,4 @@
-"""Has a network been trained on the images that it is tested on? Told by content, not by name."""
+"""Leakage: test images among the training images, detected by content."""
 
 from __future__ import annotations
 
@@ -11,19 +11,35 @@ from fidip.core.errors import DataError
 from fidip.io.json import read_bytes
 
 THREADS = 4
-"""Reading waits for the disk, and hashing leaves the interpreter free."""
+"""Threads that read and hash files; both release the interpreter lock."""
 
 
 def image_hash(data: bytes) -> str:
-    """The first 64 bits, in hexadecimal, of the SHA-256 of an image file's bytes.
+    """Return the first 64 bits of the SHA-256 of an image file.
 
-    Copies of a file have the same hash under any name; a picture that was saved anew has another.
+    Copies of a file have the same hash under any name; a re-encoded image has another one.
+
+    Args:
+        data: content of the file.
+
+    Returns:
+        16 hexadecimal digits.
+
+    Example:
+        >>> image_hash(b"")
+        'e3b0c44298fc1c14'
     """
     return hashlib.sha256(data).hexdigest()[:16]
 
 
 def image_hashes(paths: Iterable[Path]) -> dict[Path, str]:
-    """The hash of every file, each read once.
+    """Return the hash of each file; files that occur several times are read once.
+
+    Args:
+        paths: the image files.
+
+    Returns:
+        The hash by path.
 
     Raises:
         DataError: a file cannot be read.
@@ -38,15 +54,22 @@ def _hash_of(path: Path) -> str:
 
 
 def trained_on(test: Mapping[Path, str], training: Set[str], allowed: bool) -> list[Path]:
-    """The test images that are among the training images.
+    """Return the test images that are among the training images.
 
     Args:
-        test: hash by test image.
-        training: hashes of training images.
-        allowed: return them, instead of refusing.
+        test: hashes of the test images by path.
+        training: hashes of the training images.
+        allowed: return such images instead of raising an error.
+
+    Returns:
+        The paths of these test images.
 
     Raises:
-        DataError: there are some, and that is not allowed.
+        DataError: there are such images, and ``allowed`` is false.
+
+    Example:
+        >>> trained_on({Path("a.png"): "e3b0"}, {"ffff"}, allowed=False)
+        []
     """
     both = [path for path, hash_ in test.items() if hash_ in training]
     if both and not allowed:

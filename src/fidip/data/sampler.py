@@ -1,4 +1,4 @@
-"""Which sample comes when, in every process of a run, decided by (seed, epoch) alone."""
+"""Samplers whose order depends on seed and epoch only, not on the number of processes."""
 
 from __future__ import annotations
 
@@ -13,22 +13,21 @@ from fidip.core.types import SampleKey
 
 
 class _GroupSampler(Sampler[SampleKey]):
-    """Batches with an equal share of every group, reshuffled every epoch.
+    """Sampler of batches with equal numbers of samples from each group, shuffled every epoch.
 
     A global batch is what all processes take in one step. An epoch is one pass over the largest
-    group; smaller groups begin anew, in another order and with the next ``repeat``, as often as
-    it takes, and so does the largest to fill the last batch. Batches are thus all full and every
-    process has equally many. What is in a global batch does not depend on how many processes
-    share it.
+    group. Smaller groups are repeated in a new order with the next ``repeat``, and the largest
+    group is repeated to fill the last batch, so all batches are full and every process has the same
+    number. The content of a global batch does not depend on the number of processes.
 
     Args:
-        groups: indices of the samples of each group.
-        batch_size: samples of one batch of one process.
-        seed: of the order.
-        rank, world_size: which process this is, of how many.
+        groups: sample indices of each group.
+        batch_size: samples per batch and process.
+        seed: seed of the order.
+        rank, world_size: index of this process, and number of processes.
 
     Raises:
-        ConfigError: a global batch cannot be divided equally between the groups.
+        ArgumentError: a global batch cannot be divided equally between the groups.
     """
 
     def __init__(
@@ -56,22 +55,22 @@ class _GroupSampler(Sampler[SampleKey]):
             )
 
     def set_epoch(self, epoch: int) -> None:
-        """Choose the epoch that the next iteration is; Lightning calls this."""
+        """Set the epoch of the next iteration; called by Lightning."""
         self.epoch = epoch
 
     def set_position(self, epoch: int, batches: int) -> None:
-        """Leave out the first batches of an epoch, which an interrupted run has taken already."""
+        """Skip the first batches of an epoch, which an interrupted run has already processed."""
         self._done = (epoch, batches)
 
     def __len__(self) -> int:
-        """Samples of one process in an epoch."""
+        """Return the number of samples per epoch and process."""
         return self._steps * self.batch_size
 
     def __iter__(self) -> Iterator[SampleKey]:
         rng = np.random.default_rng((self.seed, self.epoch))
         count = self._steps * self._share
         draws = np.stack([_draw(group, count, rng) for group in self.groups], axis=1)
-        # Groups alternate, so that each process's part of a global batch is balanced, too.
+        # Groups alternate, so that the batch of each process is balanced too.
         batches = draws.reshape(self._steps, self.world_size, self.batch_size, 2)
         done = self._done[1] if self.epoch == self._done[0] else 0
         for index, repeat in batches[done:, self.rank].reshape(-1, 2).tolist():
@@ -83,17 +82,19 @@ class _GroupSampler(Sampler[SampleKey]):
 
 
 def _draw(group: NDArray[np.int64], count: int, rng: np.random.Generator) -> NDArray[np.int64]:
-    """(count, 2) members of a group in random order and the repeat, one pass after the other."""
+    """Draw (count, 2) indices and repeats: passes over the group, each in random order."""
     passes = -(-count // len(group))
     order = np.concatenate([rng.permutation(group) for _ in range(passes)])[:count]
     return np.stack([order, np.arange(count) // len(group)], axis=1)
 
 
 class ShuffledSampler(_GroupSampler):
-    """Every sample once an epoch, in random order, and a few again to fill the last batch.
+    """Sampler of all samples once per epoch in random order.
+
+    A few samples are repeated to fill the last batch.
 
     Args:
-        count: samples in the dataset.
+        count: number of samples in the dataset.
         batch_size, seed, rank, world_size: as for ``BalancedSampler``.
     """
 
@@ -104,16 +105,18 @@ class ShuffledSampler(_GroupSampler):
 
 
 class BalancedSampler(_GroupSampler):
-    """Batches half synthetic, half real; an epoch is one pass over the larger domain.
+    """Sampler of batches that are half synthetic and half real.
+
+    An epoch is one pass over the larger domain.
 
     Args:
-        is_synthetic: domain of every sample of the dataset; both must occur.
-        batch_size: samples of one batch of one process.
-        seed: of the order.
-        rank, world_size: which process this is, of how many.
+        is_synthetic: domain of each sample of the dataset; both must occur.
+        batch_size: samples per batch and process.
+        seed: seed of the order.
+        rank, world_size: index of this process, and number of processes.
 
     Raises:
-        ConfigError: the samples that all processes take in one step are an odd number.
+        ArgumentError: the number of samples that all processes take in one step is odd.
     """
 
     def __init__(
@@ -130,19 +133,19 @@ class BalancedSampler(_GroupSampler):
 
 
 class ReplaySampler(_GroupSampler):
-    """Batches of which a third is replayed, see ``fidip.data.WithReplay``.
+    """Sampler of batches with one third replayed samples, see ``fidip.data.WithReplay``.
 
     An epoch is one pass over the largest group.
 
     Args:
-        is_synthetic: domain of every new sample, for as many of both in every batch; None to take
-            new samples as they come.
+        is_synthetic: domain of each new sample, to balance the domains in every batch; None to use
+            new samples regardless of their domain.
         count: number of new samples.
         replayed: number of replayed samples, which follow the new ones.
         batch_size, seed, rank, world_size: as for ``BalancedSampler``.
 
     Raises:
-        ConfigError: the samples that all processes take in one step are no multiple of 3.
+        ArgumentError: the number of samples per step is not a multiple of 3.
     """
 
     def __init__(
@@ -161,11 +164,11 @@ class ReplaySampler(_GroupSampler):
 
 
 class EvalSampler(Sampler[SampleKey]):
-    """Every sample exactly once over all processes, in order; nothing is repeated to fill up.
+    """Sampler of each sample exactly once over all processes, in order and without padding.
 
     Args:
-        count: samples in the dataset.
-        rank, world_size: which process this is, of how many.
+        count: number of samples in the dataset.
+        rank, world_size: index of this process, and number of processes.
     """
 
     def __init__(self, count: int, rank: int = 0, world_size: int = 1) -> None:

@@ -1,4 +1,4 @@
-"""The parts of the training images that validation takes, and that are trained on."""
+"""Selection of validation and training images."""
 
 from __future__ import annotations
 
@@ -13,21 +13,22 @@ from fidip.core.types import Annotation
 def split_validation(
     people: Sequence[Annotation], fraction: float, seed: int
 ) -> tuple[list[Annotation], list[Annotation]]:
-    """Cut a validation part from training data, by image.
+    """Split people into a training and a validation part, by image.
 
-    Where images tell their domain only real ones are taken: they are the target domain, and what
-    a network does on synthetic images says little about it. Otherwise any image is.
+    If images have a domain, only real images are taken, because they are the target domain and the
+    performance on synthetic images says little about it. Otherwise any image may be taken.
 
     Args:
-        people: the training data.
-        fraction: of the images in question, rounded, but at least one; 0 for no validation.
-        seed: the same seed cuts the same images.
+        people: the people of the training split.
+        fraction: fraction of the candidate images, rounded, at least one image; 0 for no
+            validation.
+        seed: seed of the choice.
 
     Returns:
-        The people to train on, and those to validate on.
+        The people to train on, and the people to validate on.
 
     Raises:
-        ConfigError: nothing of the images in question would be left for training.
+        ArgumentError: no candidate image would be left for training.
     """
     if fraction == 0:
         return list(people), []
@@ -50,18 +51,21 @@ def split_validation(
 def take_images(
     people: Sequence[Annotation], real: int | None, synthetic: int | None, seed: int
 ) -> list[Annotation]:
-    """Keep a number of real and of synthetic images, drawn at random.
+    """Keep a random subset of the real and of the synthetic images.
 
-    With one seed, a smaller number keeps a part of what a larger one keeps.
+    With the same seed, a smaller subset is contained in a larger one.
 
     Args:
-        people: what is left to train on.
-        real: how many real images to keep; None for all.
-        synthetic: how many synthetic images to keep; None for all.
-        seed: of the draw.
+        people: the people left after the validation split.
+        real: number of real images to keep; None for all.
+        synthetic: number of synthetic images to keep; None for all.
+        seed: seed of the choice.
+
+    Returns:
+        The people of the images that are kept.
 
     Raises:
-        ConfigError: there are not as many, images do not tell their domain, or none is left.
+        ArgumentError: there are fewer images, images have no domain, or no image is left.
     """
     numbers = {False: ("real_images", real), True: ("synthetic_images", synthetic)}
     for is_synthetic, (key, number) in numbers.items():

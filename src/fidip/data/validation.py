@@ -1,7 +1,7 @@
-"""What can be told of a data set by looking at all of it: how much there is, and what is odd.
+"""Validation of a dataset: counts and problems of every split.
 
-Nothing here ends at the first problem. A finding is refused where training or testing on the split
-would end with an error; the others are for the reader to judge.
+All problems are collected; none ends the validation. A finding is ``refused`` if training or
+testing on the split would end with an error.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ from fidip.io.json import read_bytes
 from fidip.metrics import area_source
 
 THREADS = 2
-"""Decoding images leaves the interpreter free."""
+"""Threads that decode images; OpenCV releases the interpreter lock while decoding."""
 MARGIN = 1.0
-"""Labels may lie so many px outside of their image: annotators click on the border."""
+"""Tolerance in px of labels outside of their image, for labels on the border."""
 SAME_WAY = ((EYES, EARS), (SHOULDERS, HIPS))
-"""(left, right) joints of eyes and ears, of shoulders and hips: parts that hardly turn apart."""
+"""(left, right) joints of eyes and ears, and of shoulders and hips, which hardly rotate apart."""
 WIDE = 1.5
-"""Times the labelling noise that left and right must lie apart; less is a view from the side."""
+"""Minimum distance of left and right, in multiples of the labelling noise; less is a side view."""
 
 Progress = Callable[[Iterator["Look"], int, str], Iterable["Look"]]
 """Wraps an iterator to show progress; arguments: iterator, total, label."""
@@ -41,11 +41,11 @@ Progress = Callable[[Iterator["Look"], int, str], Iterable["Look"]]
 
 @dataclass(frozen=True)
 class Finding:
-    """Something to know about a split.
+    """Property of a split that the user should know.
 
     Attributes:
-        kind: what it is, in a few words.
-        cases: every place where it is so.
+        kind: short description.
+        cases: all places where it occurs.
         refused: training or testing on the split ends with an error because of it.
     """
 
@@ -56,7 +56,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Look:
-    """An image file after a look at it: its hash where it can be read, and what is wrong."""
+    """Check of one image file: its hash if it can be read, and its problem if there is one."""
 
     image: ImageInfo
     hash: str | None
@@ -65,17 +65,17 @@ class Look:
 
 @dataclass(frozen=True)
 class Examination:
-    """What was found in a split.
+    """Result of the validation of a split.
 
     Attributes:
-        name: of the split.
+        name: name of the split.
         images: number of images by domain: real, synthetic, unknown.
-        people: how many have a labelled joint and a box to crop.
-        postures: number of images by posture label, where there are any.
-        areas: what the labelled areas are.
-        skipped: how many records make no sample, by reason.
+        people: number of people with a labelled joint and a usable box.
+        postures: number of images by posture label, if there are any.
+        areas: kind of the labelled areas, see ``fidip.metrics.area_source``.
+        skipped: number of records that do not become samples, by reason.
         findings: refused ones first.
-        hashes: image by content hash.
+        hashes: path of an image by content hash.
     """
 
     name: str
@@ -90,7 +90,14 @@ class Examination:
 
 @dataclass(frozen=True)
 class Overlap:
-    """Images that two splits have in common, by content, and whether training refuses them."""
+    """Images that two splits share, by content.
+
+    Attributes:
+        first: name of one split.
+        second: name of the other split.
+        images: paths of the images in the first split.
+        refused: training refuses this overlap.
+    """
 
     first: str
     second: str
@@ -101,7 +108,17 @@ class Overlap:
 def examine_split(
     root: Path, name: str, progress: Progress, skip_unusable: bool = False
 ) -> Examination:
-    """Look at every record and every image of a split of the data set at ``root``."""
+    """Validate all records and images of a split.
+
+    Args:
+        root: folder of the dataset.
+        name: name of the split.
+        progress: shows progress over the images.
+        skip_unusable: as for ``fidip.data.read_annotations``.
+
+    Returns:
+        The counts and findings.
+    """
     try:
         split = find_split(root, name)
         file = inspect_annotations(split.json, *split.image_dirs, skip_unusable=skip_unusable)
@@ -126,12 +143,15 @@ def examine_split(
 def find_overlaps(
     examinations: Sequence[Examination], trained: Sequence[str], tested: str
 ) -> list[Overlap]:
-    """Pairs of splits with common images.
+    """Return the pairs of splits that share images.
 
     Args:
-        examinations: the splits.
-        trained: names of the splits that training uses.
-        tested: name of the split that it tests on.
+        examinations: the validated splits.
+        trained: names of the splits used for training.
+        tested: name of the split used for testing.
+
+    Returns:
+        One overlap per pair of splits with common images.
     """
     overlaps = []
     for a, b in combinations(examinations, 2):
@@ -143,19 +163,19 @@ def find_overlaps(
 
 
 def swapped_parts(keypoints: NDArray[np.float64], area: float) -> bool:
-    """Whether left and right of the eyes or ears, or of the shoulders or hips, seem exchanged.
+    """Return whether left and right of the eyes or ears, or of the shoulders or hips, seem swapped.
 
-    From the front, from behind, upside down or mirrored, eyes and ears point the same way from
-    right to left, and so do shoulders and hips. Where they point apart by more than 120 degrees a
-    pair was labelled the wrong way round, or the person is twisted like a rope. Pairs that are
-    closer than ``WIDE`` times the noise of labels, their OKS sigma times the root of the area,
-    are seen from the side and tell nothing.
+    In any view, the vectors from right to left of eyes and ears point in a similar direction, and
+    so do those of shoulders and hips. An angle of more than 120 degrees between them suggests that
+    one pair is swapped, or an extreme twist of the body. Pairs closer than ``WIDE`` times the
+    labelling noise, OKS sigma times the square root of the area, are seen from the side and not
+    tested.
 
-    Of ears and shoulders, and of hips and knees, this is not true: heads turn, legs cross.
+    Other combinations are not tested, because heads turn relative to shoulders and legs cross.
 
     Args:
-        keypoints: (17, 3) x and y in image px, and v.
-        area: of the person in px².
+        keypoints: (17, 3) x and y in image px, and visibility.
+        area: area of the person in px².
     """
     return any(_opposed(keypoints, area, *pairs) for pairs in SAME_WAY)
 
@@ -189,7 +209,7 @@ def _domain(image: ImageInfo) -> str:
 
 
 def _broken(file: AnnotationFile, looks: Sequence[Look]) -> Iterator[Finding]:
-    """What training refuses, as far as it is there."""
+    """Yield the findings that make training fail."""
     for problem in file.problems:
         yield Finding(problem.kind, problem.cases, refused=True)
     if not file.people:
@@ -204,7 +224,7 @@ def _broken(file: AnnotationFile, looks: Sequence[Look]) -> Iterator[Finding]:
 
 
 def _odd(file: AnnotationFile, looks: Sequence[Look]) -> Iterator[Finding]:
-    """What training takes, but its reader should know."""
+    """Yield the findings that training accepts."""
     people, used = file.people, {person.image_id for person in file.people}
     empty = [image for image in people.images if image.id not in used]
     nobody = [a for a in people.others if not a.is_crowd and not a.keypoints[:, 2].any()]

@@ -1,4 +1,4 @@
-"""Atomic writes: a crash, a kill or a full disk leaves the previous file, never a part of the new one."""
+"""Atomic writes: after a crash, a kill or a full disk, the previous file is intact."""
 
 from __future__ import annotations
 
@@ -22,13 +22,16 @@ NO_ROOM = 1 << 16
 
 @contextmanager
 def disk_errors(path: Path, setting: str | None = None) -> Iterator[None]:
-    """Turn the errors of writing ``path`` into a ``DiskError``, whichever library raises them.
+    """Convert errors of writing ``path`` into a ``DiskError``, whichever library raises them.
 
-    Any error on a full disk counts as such: HDF5 and netCDF raise classes of their own for it.
+    Any error on a full disk is converted, because HDF5 and netCDF raise their own classes.
 
     Args:
-        path: the file or folder that is written.
-        setting: what names the place, such as ``out=DIR``, for the message.
+        path: the file or folder to write.
+        setting: setting that names the path, such as ``out=DIR``, for the message.
+
+    Raises:
+        DiskError: the block failed to write.
     """
     try:
         yield
@@ -53,11 +56,11 @@ def require_folder(folder: Path, setting: str) -> None:
     """Check that files can be written to a folder, without creating it.
 
     Args:
-        folder: it may exist or not.
-        setting: what names it, with the value, such as ``out=DIR``, for the message.
+        folder: the folder; it need not exist.
+        setting: setting with its value, such as ``out=DIR``, for the message.
 
     Raises:
-        DiskError: a parent is a file or read-only, or no folder can have that name.
+        DiskError: a parent is a file or read-only, or the name is not valid.
     """
     existing = _nearest(folder, setting)
     if not existing.is_dir():
@@ -76,7 +79,7 @@ def require_file(file: Path, setting: str) -> None:
     """Check that a file can be written or replaced, without creating anything.
 
     Args:
-        file: it may exist or not.
+        file: the file; it need not exist.
         setting: as for ``require_folder``.
 
     Raises:
@@ -92,17 +95,25 @@ def require_file(file: Path, setting: str) -> None:
 
 
 def require_room(folder: Path, size: int) -> None:
-    """Raises OSError where the disk of a folder has fewer free bytes than ``size``."""
+    """Check the free space of a disk.
+
+    Args:
+        folder: a folder on the disk.
+        size: required space in bytes.
+
+    Raises:
+        OSError: fewer bytes are free.
+    """
     if shutil.disk_usage(folder).free < size:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 class PartFile:
-    """A file that is written beside its path, and gets its name when it is complete.
+    """File that is written beside its path and renamed once it is complete.
 
     Attributes:
         path: the final path.
-        part: the hidden file beside it to write to.
+        part: the hidden file to write to, in the same folder.
     """
 
     def __init__(self, path: Path) -> None:
@@ -110,7 +121,7 @@ class PartFile:
         self.part = path.with_name(f".{path.name}.part")
 
     def commit(self) -> None:
-        """Give the part its final name; the file of that name is replaced.
+        """Rename the part to its final name; replaces an existing file.
 
         Raises:
             OSError: it cannot be renamed.
@@ -118,16 +129,16 @@ class PartFile:
         self.part.replace(self.path)
 
     def discard(self) -> None:
-        """Remove the part, if there is one."""
+        """Remove the part if it exists."""
         with suppress(OSError):
             self.part.unlink(missing_ok=True)
 
 
 @contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
-    """Yield a path of the same name to write to; its file moves to ``path`` if there was no error.
+    """Yield a temporary path of the same name; without an error, its file moves to ``path``.
 
-    For writers that need a path, whose suffix may matter; ``write_atomic`` is for all others.
+    For writers that need a path with the right suffix; use ``write_atomic`` otherwise.
 
     Args:
         path: the file.
@@ -136,7 +147,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
         A path in a temporary folder beside ``path``.
 
     Raises:
-        DiskError: it cannot be written.
+        DiskError: the file cannot be written.
     """
     with disk_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -148,17 +159,17 @@ def atomic_path(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def atomic_folder(folder: Path, setting: str | None = None) -> Iterator[Path]:
-    """Yield a new folder to write to; it replaces ``folder`` if there was no error.
+    """Yield a temporary folder; without an error, it replaces ``folder``.
 
     Args:
-        folder: the folder; no other process ever sees a part of its files.
+        folder: the folder; other processes never see a part of its files.
         setting: as for ``disk_errors``.
 
     Yields:
         A temporary folder beside ``folder``.
 
     Raises:
-        DiskError: it cannot be written.
+        DiskError: the folder cannot be written.
     """
     with disk_errors(folder, setting):
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -176,17 +187,18 @@ def write_atomic(
     previous: Path | None = None,
     is_synced: bool = True,
 ) -> None:
-    """Write a file beside ``path``, and give it that name when it is complete.
+    """Write a file beside ``path`` and rename it once it is complete.
 
     Args:
-        path: the file; a file of that name is replaced.
+        path: the file; an existing file is replaced.
         write: writes the content to the open file.
-        previous: the name that the old file gets; None to drop it.
-        is_synced: wait until the disk has the content, so that a crash of the machine cannot tear
-            the file either.
+        previous: new name of the existing file; None to drop it.
+        is_synced: wait until the content is on the disk, so that a crash of the machine cannot
+            damage the file either.
 
     Raises:
-        DiskError: it cannot be written, as on a full disk; ``path`` is as it was.
+        DiskError: the file cannot be written, for example because the disk is full; ``path`` is
+            unchanged.
     """
     require_file(path, shown(path))
     new = PartFile(path)
@@ -209,19 +221,27 @@ def write_atomic(
 
 
 def write_text_atomic(path: Path, text: str) -> None:
-    """Write a text in UTF-8; errors as of ``write_atomic``."""
+    """Write text in UTF-8.
+
+    Args:
+        path: the file; an existing file is replaced.
+        text: its content.
+
+    Raises:
+        DiskError: the file cannot be written; ``path`` is unchanged.
+    """
     write_atomic(path, lambda file: file.write(text.encode()))
 
 
 def write_texts_atomic(folder: Path, texts: Mapping[str, str]) -> None:
-    """Write several files, all of them or none.
+    """Write several files, either all of them or none.
 
     Args:
-        folder: their folder, which exists.
-        texts: the contents by file name.
+        folder: an existing folder.
+        texts: contents by file name.
 
     Raises:
-        DiskError: one of them cannot be written; the files are as they were.
+        DiskError: a file cannot be written; all files are unchanged.
     """
     with disk_errors(folder), TemporaryDirectory(prefix=".fidip-", dir=folder) as temporary:
         for name, text in texts.items():
@@ -232,13 +252,25 @@ def write_texts_atomic(folder: Path, texts: Mapping[str, str]) -> None:
 
 
 def copy_atomic(source: Path, path: Path) -> None:
-    """Copy a file; errors as of ``write_atomic``."""
+    """Copy a file.
+
+    Args:
+        source: the file to copy.
+        path: the copy; an existing file is replaced.
+
+    Raises:
+        DiskError: the copy cannot be written; ``path`` is unchanged.
+    """
     with source.open("rb") as file:
         write_atomic(path, lambda copy: shutil.copyfileobj(file, copy))
 
 
 def is_intact(path: Path) -> bool:
-    """Whether all of a checkpoint is there: it is a zip archive with a checksum of every part."""
+    """Return whether a checkpoint, a zip archive with checksums, is complete and undamaged.
+
+    Args:
+        path: the checkpoint.
+    """
     try:
         with zipfile.ZipFile(path) as archive:
             return archive.testzip() is None
@@ -247,11 +279,11 @@ def is_intact(path: Path) -> bool:
 
 
 def _nearest(path: Path, setting: str) -> Path:
-    """The path, or the nearest of its parents that exists."""
+    """Return the path, or its nearest existing parent."""
     try:
         with suppress(FileNotFoundError, NotADirectoryError):
             path.lstat()
-    except (OSError, ValueError) as error:  # too long, or with a character that no name can have
+    except (OSError, ValueError) as error:  # the name is too long or has an invalid character
         reason = str(getattr(error, "strerror", None) or error).lower()
         raise DiskError(f"{setting}: {reason}; expected a path. Choose another one") from error
     here = path.absolute()
@@ -260,7 +292,7 @@ def _nearest(path: Path, setting: str) -> Path:
 
 
 def _os_error(error: BaseException | None) -> OSError | None:
-    """The operating system's part in an error; PyTorch hides it behind its own."""
+    """Return the OSError that caused an error, if any; PyTorch wraps it in its own class."""
     while error is not None and not isinstance(error, OSError):
         error = error.__cause__ or error.__context__
     return error
@@ -272,7 +304,7 @@ def _has_room(path: Path) -> bool:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Make the names in a folder last, too."""
+    """Flush the names of a folder's files to the disk."""
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)

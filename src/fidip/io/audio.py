@@ -1,4 +1,4 @@
-"""The sound of a video, carried over into another file."""
+"""Audio tracks: copying the sound of a video to another file."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from av.packet import Packet
 from fidip.io.video import open_av
 
 COPIED = ("aac", "mp3", "mp3float", "opus", "libopus", "flac")
-"""Decoders of what browsers play in an mp4."""
+"""Decoders of codecs that browsers play in an mp4."""
 RATE = 48_000
-"""Samples a second of sound that is encoded again."""
+"""Samples per second of re-encoded sound."""
 
 
 class Sound:
-    """The first sound track of a file, as a track of an mp4 that is being written.
+    """First audio track of a file, as a track of an mp4 that is being written.
 
-    Packets are copied where browsers play them in an mp4, and encoded as AAC where they do not, as
-    with the PCM of old cameras, which mp4 cannot always hold.
+    Packets of codecs that browsers play in an mp4 are copied. Other codecs, such as the PCM of old
+    cameras, are re-encoded as AAC.
 
     Args:
-        source: the file.
+        source: the file to read.
         container: the mp4; no packet may have been written yet.
     """
 
@@ -38,7 +38,7 @@ class Sound:
                 return
             track = opened.streams.audio[0]
             if track.codec_context is None:
-                return  # there is no decoder for it
+                return  # FFmpeg has no decoder for this codec
             self._is_copied = track.codec_context.name in COPIED
             if self._is_copied:
                 self._stream = container.add_stream_from_template(track)
@@ -46,7 +46,7 @@ class Sound:
                 self._stream = container.add_stream("aac", rate=RATE, layout="stereo")
 
     def write(self, end: float) -> None:
-        """Append the sound up to ``end`` s; of damaged sound what comes before the damage."""
+        """Write the sound up to ``end`` in s; damaged sound is written up to the damage."""
         if self._stream is None:
             return
         read = self._copied if self._is_copied else self._encoded
@@ -56,7 +56,7 @@ class Sound:
                     self._container.mux(packet)
                 except av.FFmpegError as error:
                     if isinstance(error, OSError):
-                        raise  # the disk's fault, not the sound's
+                        raise  # the disk failed; the sound is not damaged
                     return
 
     def _copied(
@@ -65,7 +65,7 @@ class Sound:
         with suppress(av.FFmpegError):
             for packet in opened.demux(opened.streams.audio[0]):
                 if packet.pts is None or packet.time_base is None:
-                    continue  # the empty one at the end
+                    continue  # the empty packet at the end
                 if packet.pts * packet.time_base <= end:
                     packet.stream = stream
                     yield packet

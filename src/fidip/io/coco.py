@@ -1,7 +1,6 @@
-"""COCO's keypoint format: where its files are, and its dictionaries in both directions.
+"""COCO's keypoint format: file names, and conversion of dictionaries in both directions.
 
-SyRIP uses the same format. All dictionaries of the format are made here; ``fidip.data.annotations``
-reads annotation files of unknown quality.
+SyRIP uses the same format. ``fidip.data.annotations`` reads and checks annotation files.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ from fidip.io.json import read_json
 from fidip.io.records import integer, number, numbers, parse_records
 
 PREFIX = "person_keypoints_"
-"""How the names of annotation files begin; the name of the split follows."""
+"""Prefix of the names of annotation files, followed by the name of the split."""
 PERSON = 1
 """``category_id`` of people in COCO and SyRIP."""
 
@@ -31,7 +30,7 @@ def annotation_file(root: Path, split: str, folder: str = "annotations") -> Path
     Args:
         root: folder of the dataset.
         split: name of the split.
-        folder: of the annotation files, below ``root``.
+        folder: folder of the annotation files, below ``root``.
 
     Example:
         >>> annotation_file(Path("data"), "train").as_posix()
@@ -43,6 +42,9 @@ def annotation_file(root: Path, split: str, folder: str = "annotations") -> Path
 def split_of(file: Path) -> str:
     """Return the name of the split of an annotation file.
 
+    Args:
+        file: the annotation file.
+
     Example:
         >>> split_of(Path("annotations/person_keypoints_train.json"))
         'train'
@@ -51,7 +53,12 @@ def split_of(file: Path) -> str:
 
 
 def person_category() -> dict[str, Any]:
-    """Return the category of a person with the 17 joints; COCO counts joints from 1."""
+    """Return the category "person" with the 17 joints, which COCO counts from 1.
+
+    Example:
+        >>> person_category()["skeleton"][0]
+        [16, 14]
+    """
     return {
         "id": PERSON,
         "name": "person",
@@ -74,9 +81,9 @@ def annotation_record(
         id_: id of the annotation.
         image_id: id of the image.
         box_xywh: left, top, width and height in image px.
-        area: in px².
-        keypoints: (K, 3) x and y in image px, and v: 0 unlabelled, 1 occluded, 2 visible.
-        is_crowd: the box holds a crowd.
+        area: area of the person in px².
+        keypoints: (K, 3) x and y in image px, and visibility: 0 unlabelled, 1 occluded, 2 visible.
+        is_crowd: whether the box contains a crowd.
 
     Example:
         >>> person = annotation_record(7, 1, [0, 0, 20, 40], 500.0, np.array([[3.0, 4.0, 2.0]]))
@@ -101,7 +108,7 @@ def result_record(image_id: int, keypoints: Floats, score: float) -> dict[str, A
     Args:
         image_id: id of the image.
         keypoints: (K, 3) x and y in image px, and confidence.
-        score: of the person.
+        score: score of the person.
 
     Example:
         >>> result_record(1, np.array([[3.0, 4.0, 0.9]]), 0.9)
@@ -116,10 +123,11 @@ def result_record(image_id: int, keypoints: Floats, score: float) -> dict[str, A
 
 
 def annotations_to_coco(people: People) -> dict[str, Any]:
-    """Return the content of an annotation file.
+    """Convert people to the content of an annotation file.
 
-    It holds everyone in the file and all images: a predicted pose in a crowd, or of a person
-    without a labelled joint, is ignored; one in an image without people is wrong.
+    It contains all images and all people. Predictions that match a crowd or a person without
+    labelled joints are ignored in the evaluation; predictions in images without people are false
+    positives.
 
     Args:
         people: labelled people, with crowds and images without people.
@@ -152,11 +160,11 @@ def annotations_to_coco(people: People) -> dict[str, Any]:
 
 
 def to_coco_results(poses: Poses, decimals: int | None = None) -> list[dict[str, Any]]:
-    """Return the content of a results file, with people scored by ``pose_scores``.
+    """Convert poses to the content of a results file; ``pose_scores`` gives the scores.
 
     Args:
         poses: N people.
-        decimals: of coordinates and confidences; None for all.
+        decimals: decimals of coordinates and confidences; None for no rounding.
 
     Returns:
         N entries.
@@ -172,10 +180,10 @@ def to_coco_results(poses: Poses, decimals: int | None = None) -> list[dict[str,
 
 
 def from_coco_results(results: Sequence[dict[str, Any]]) -> Poses:
-    """Return the people of a results file as poses.
+    """Convert the entries of a results file to poses.
 
     Args:
-        results: entries; those of other categories are left out.
+        results: entries; those of categories other than person are skipped.
 
     Returns:
         N poses. Their box scores are the scores of the entries, and their keypoint confidences are
@@ -205,10 +213,10 @@ def read_results(path: Path) -> list[dict[str, Any]]:
         path: a JSON list of ``{image_id, category_id, keypoints, score}``.
 
     Returns:
-        The entries; other fields of the file are dropped.
+        The entries, without other fields of the file.
 
     Raises:
-        DataError: the file is missing, or holds something else.
+        DataError: the file is missing, or has another content.
     """
     results = read_json(path)
     if not isinstance(results, list):
@@ -226,7 +234,9 @@ def _result(record: dict[str, Any]) -> dict[str, Any]:
 
 
 def area_source(annotations: Sequence[Annotation]) -> str:
-    """Return what the labelled areas are, which OKS is relative to: box areas make it laxer.
+    """Return whether labelled areas, which OKS is relative to, are box or segment areas.
+
+    Box areas are larger and make OKS more tolerant.
 
     Args:
         annotations: labelled people.

@@ -1,4 +1,4 @@
-"""Folders that results are written to: checked before work starts, and left as they were where it fails."""
+"""Output folders: checked before work starts, and left without empty folders if it fails."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from fidip.core.errors import ConfigError, shown
 from fidip.io.atomic import disk_errors, require_file, require_folder
 
 PROBE = b"\0" * (1 << 16)
-"""Written and removed to see that a folder can be written to and its disk is not full."""
+"""Content of a test file, to check that a folder is writable and its disk is not full."""
 
 
 @contextmanager
 def output_folder(
     out: Path, names: Sequence[str] = (), setting: str | None = None
 ) -> Iterator[None]:
-    """Make a folder that can be written to; in the end remove new folders that stayed empty.
+    """Create a writable output folder; at the end, remove new folders that are empty.
 
     Args:
         out: the folder.
-        names: of the outputs, below ``out``.
-        setting: what names the folder, for the message; ``out=DIR`` unless it is given.
+        names: outputs below ``out``.
+        setting: setting that names the folder, for the message; ``out=DIR`` by default.
 
     Raises:
-        DiskError: it, or an output, cannot be written, or the disk is full.
+        DiskError: the folder or an output cannot be written, or the disk is full.
     """
     setting = setting or f"out={shown(out)}"
     require_folder(out, setting)
@@ -47,14 +47,14 @@ def output_folder(
 
 
 def require_new(out: Path, names: Sequence[str]) -> None:
-    """Check that no file of an earlier run would be replaced.
+    """Check that no output exists yet.
 
     Args:
         out: folder of the outputs.
-        names: of all outputs to be written, below ``out``.
+        names: outputs below ``out``.
 
     Raises:
-        ConfigError: one of them exists.
+        ConfigError: an output exists.
     """
     there = [name for name in names if os.path.lexists(out / name)]
     if there:
@@ -66,13 +66,21 @@ def require_new(out: Path, names: Sequence[str]) -> None:
 
 
 def missing_folders(folders: Iterable[Path]) -> list[Path]:
-    """Those of some folders and of their parents that do not exist."""
+    """Return the folders, and their parents, that do not exist.
+
+    Args:
+        folders: the folders.
+    """
     every = {parent for folder in folders for parent in (folder, *folder.parents)}
     return [folder for folder in every if not os.path.lexists(folder)]
 
 
 def remove_empty(folders: Iterable[Path]) -> None:
-    """Remove those folders in which nothing is, the innermost first."""
+    """Remove the empty ones of some folders, innermost first.
+
+    Args:
+        folders: the folders; missing ones are ignored.
+    """
     for folder in sorted(folders, key=lambda folder: -len(folder.parts)):
-        with suppress(OSError):  # it is not empty, or was never made
+        with suppress(OSError):  # it is not empty, or does not exist
             folder.rmdir()

@@ -1,4 +1,4 @@
-"""Skeletons on images, and images on sheets. Left limbs are green, right ones red, the rest blue."""
+"""Drawing of skeletons on images: left limbs green, right limbs red, the rest blue."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from fidip.core.arrays import Image
 from fidip.core.skeleton import COCO17, Skeleton
 
-# Okabe and Ito's bluish green, vermillion and blue: told apart by every kind of colour vision.
+# Bluish green, vermillion and blue of Okabe and Ito's palette, which is safe for colour blindness.
 SIDES = {"left": (0, 158, 115), "right": (213, 94, 0), "middle": (0, 114, 178)}
 
 FAR = 30_000
-"""Key points further away than this, in px, are drawn here: OpenCV takes 16 bits."""
+"""Limit of drawn coordinates in px, because OpenCV uses 16 bits."""
 
 
 def draw_pose(
@@ -25,7 +25,18 @@ def draw_pose(
     hollow: NDArray[np.bool_] | None = None,
     skeleton: Skeleton = COCO17,
 ) -> Image:
-    """A copy of an (H, W, 3) RGB image with a skeleton on it; see ``add_pose``."""
+    """Draw a skeleton on a copy of an image.
+
+    Args:
+        image: (H, W, 3) uint8 RGB.
+        xy: (K, 2) keypoints in image px.
+        shown: (K,) which keypoints to draw.
+        hollow: (K,) which keypoints to draw as rings, for occluded joints.
+        skeleton: names of the joints, and limbs.
+
+    Returns:
+        (H, W, 3) uint8 RGB copy.
+    """
     out = image.copy()
     add_pose(out, xy, shown, hollow, skeleton)
     return out
@@ -38,14 +49,14 @@ def add_pose(
     hollow: NDArray[np.bool_] | None = None,
     skeleton: Skeleton = COCO17,
 ) -> None:
-    """Draw a skeleton on an (H, W, 3) RGB image, in place.
+    """Draw a skeleton on an image in place.
 
     Args:
-        image: uint8 RGB.
-        xy: (K, 2) key points in image px.
-        shown: (K,) which of them to draw.
-        hollow: (K,) which of them to draw as rings, for joints that are hidden.
-        skeleton: the joints' names and limbs.
+        image: (H, W, 3) uint8 RGB.
+        xy: (K, 2) keypoints in image px.
+        shown: (K,) which keypoints to draw.
+        hollow: (K,) which keypoints to draw as rings, for occluded joints.
+        skeleton: names of the joints, and limbs.
     """
     width = max(1, round(max(image.shape[:2]) / 130))
     points = np.rint(xy.clip(-FAR, FAR)).astype(int).tolist()
@@ -60,14 +71,36 @@ def add_pose(
 
 
 def sheet(images: Sequence[Image], tile: int, columns: int) -> Image:
-    """Images side by side, each shrunk into a square of ``tile`` px, on white."""
+    """Arrange images in a grid on white.
+
+    Args:
+        images: RGB images; each is scaled to fit a tile.
+        tile: side of a square tile in px.
+        columns: tiles per row.
+
+    Returns:
+        (rows * tile, columns * tile, 3) uint8 RGB image.
+
+    Example:
+        >>> sheet([np.zeros((40, 20, 3), np.uint8)] * 3, tile=10, columns=2).shape
+        (20, 20, 3)
+    """
     tiles = [_fit(image, tile) for image in images]
     tiles += [np.full((tile, tile, 3), 255, np.uint8)] * (-len(tiles) % columns)
     return np.vstack([np.hstack(tiles[i : i + columns]) for i in range(0, len(tiles), columns)])
 
 
 def spread(total: int, count: int) -> list[int]:
-    """Up to ``count`` positions, evenly over ``total``."""
+    """Return up to ``count`` positions spread evenly over ``total``.
+
+    Args:
+        total: number of elements.
+        count: number of positions.
+
+    Example:
+        >>> spread(101, 3)
+        [0, 50, 100]
+    """
     return np.unique(np.linspace(0, total - 1, min(count, total)).astype(int)).tolist()
 
 
@@ -80,7 +113,17 @@ def _fit(image: Image, tile: int) -> Image:
 
 
 def side_of(skeleton: Skeleton, a: int, b: int) -> str:
-    """The key in ``SIDES`` of the limb between two joints, or of one joint."""
+    """Return the side of a limb or joint, a key of ``SIDES``.
+
+    Args:
+        skeleton: the skeleton.
+        a: joint at one end of the limb.
+        b: joint at the other end; the same joint for a single joint.
+
+    Example:
+        >>> side_of(COCO17, 5, 7), side_of(COCO17, 5, 6)
+        ('left', 'middle')
+    """
     sides = {skeleton.joints[j].split("_")[0] for j in (a, b)} & {"left", "right"}
     return sides.pop() if len(sides) == 1 else "middle"
 

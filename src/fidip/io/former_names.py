@@ -1,4 +1,4 @@
-"""Names that earlier versions used in configurations, so that old runs and commands keep working."""
+"""Names in configurations of earlier versions, so that old runs and commands keep working."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ FORMER_KEYS = {
     "look": "appearance",
     "looks": "appearances",
 }
-"""Configuration keys, before and now."""
+"""Current configuration keys by former key."""
 FORMER_PATHS = {
     "task.adversarial_schedule": "method.schedule",
     "task.adversarial_weight": "method.weight",
@@ -23,11 +23,11 @@ FORMER_PATHS = {
     "task.map_weight": "method.map_weight",
     "task.teacher": "method.teacher",
 }
-"""Keys that have moved to another group, before and now."""
+"""Current dotted keys by former one, of keys that have moved to another group."""
 FORMER_CHOICES = {
     "task": ("method", {"fidip": "adversarial", "pose": "finetune", "replay": "replay"})
 }
-"""Groups that were split: the name of each choice that is now one of another group."""
+"""Current group, and its choices by former choice, by former group."""
 FORMER_MODULES = {
     "fidip.heatmap": "fidip.codecs.gaussian",
     "fidip.losses": "fidip.nn.losses",
@@ -35,16 +35,19 @@ FORMER_MODULES = {
     "fidip.simcc": "fidip.codecs.simcc",
     "fidip.udp": "fidip.codecs.udp",
 }
-"""Modules of targets, before and now."""
+"""Current modules of targets by former module."""
 FORMER_TARGETS = {
     "fidip.synth.Look": "fidip.synth.Appearance",
     "fidip.inference.smoothing.Kalman": "fidip.inference.smoothing.KalmanSmoother",
 }
-"""Targets, before and now."""
+"""Current targets by former target."""
 
 
 def current_target(target: str) -> str:
-    """Return today's name of a ``_target_``.
+    """Return the current name of a ``_target_``.
+
+    Args:
+        target: dotted path of a class or function.
 
     Example:
         >>> current_target("fidip.udp.UdpCodec")
@@ -56,7 +59,10 @@ def current_target(target: str) -> str:
 
 
 def with_current_names(settings: Any) -> Any:
-    """Return nested settings with today's keys and targets.
+    """Return nested settings with current keys and targets.
+
+    Args:
+        settings: nested dictionaries and lists.
 
     Example:
         >>> with_current_names({"allow_contaminated": True, "loss": {"_target_": "fidip.losses.mse"}})
@@ -108,7 +114,7 @@ def _current_key(match: re.Match[str]) -> str:
 
 
 def _current_path(key: str) -> str:
-    """Return a dotted key below its present group."""
+    """Return a dotted key with its current group."""
     for former, current in FORMER_PATHS.items():
         if key == former or key.startswith(f"{former}."):
             return current + key.removeprefix(former)
@@ -116,7 +122,7 @@ def _current_path(key: str) -> str:
 
 
 def _current_choice(group: str, value: str) -> str:
-    """Return ``group=value`` as a choice of the present group, if all of its values are there."""
+    """Return ``group=value`` with the current group if all values are known."""
     current, names = FORMER_CHOICES[group]
     values = value.split(",")
     if not all(one in names for one in values):

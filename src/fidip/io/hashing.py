@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 BLOCK = 1 << 20
-"""Bytes that are read at a time."""
+"""Bytes read at a time."""
 
 
 def fingerprint(files: Sequence[Path]) -> str:
-    """Return the SHA-256 of the bytes of files, one after the other in the order given.
+    """Return the SHA-256 of the concatenated content of files.
 
     Args:
-        files: the files.
+        files: the files, in order.
 
     Returns:
         64 hexadecimal digits.

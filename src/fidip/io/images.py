@@ -1,4 +1,4 @@
-"""Photographs as arrays and as files."""
+"""Image files: decoding, encoding and writing."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from fidip.core.arrays import Image
 from fidip.core.errors import DataError, shown
 from fidip.io.atomic import write_atomic
 
-cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # our error says it in one line
+cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # errors are raised below
 
 HEIC_BRANDS = (b"ftypheic", b"ftypheix", b"ftypheim", b"ftypmif1", b"ftyphevc")
 TO_JPEG = "Convert it to JPEG, for example with 'heif-convert IN.heic OUT.jpg', and run again"
@@ -19,10 +19,10 @@ JPEG_QUALITY = 95
 
 
 def decode_rgb(data: bytes, path: Path) -> Image:
-    """Decode the bytes of an image file, turned as its EXIF orientation says.
+    """Decode the content of an image file and apply its EXIF orientation.
 
-    Grey images get three equal channels, alpha is dropped, 16 bits become 8, CMYK becomes RGB. Of
-    an animation the first picture is taken.
+    Greyscale images get three equal channels, alpha is dropped, 16 bits are reduced to 8, and CMYK
+    is converted to RGB. Animations are decoded to their first frame.
 
     Args:
         data: content of the file.
@@ -32,7 +32,7 @@ def decode_rgb(data: bytes, path: Path) -> Image:
         (H, W, 3) uint8 RGB image.
 
     Raises:
-        DataError: the file is empty, not an image, cut short, or too large to be decoded.
+        DataError: the file is empty, truncated, too large or not an image.
     """
     if not data:
         raise DataError(f"{shown(path)}: the file is empty; copy it again")
@@ -52,18 +52,18 @@ def decode_rgb(data: bytes, path: Path) -> Image:
 
 
 def encode_image(image: Image, suffix: str, quality: int = JPEG_QUALITY) -> bytes:
-    """Encode an image in the format that a file suffix stands for.
+    """Encode an image in the format of a file suffix.
 
     Args:
         image: (H, W, 3) uint8 RGB.
-        suffix: such as ``.png``.
-        quality: of a JPEG, 0 to 100.
+        suffix: file suffix, such as ``.png``.
+        quality: JPEG quality, 0 to 100.
 
     Returns:
         The content of the image file.
 
     Raises:
-        ValueError: the format cannot hold the image, or is unknown.
+        ValueError: the format is unknown or does not support the image.
 
     Example:
         >>> encode_image(np.zeros((8, 8, 3), np.uint8), ".jpg")[:2].hex()
@@ -82,16 +82,16 @@ def encode_image(image: Image, suffix: str, quality: int = JPEG_QUALITY) -> byte
 def write_image(
     path: Path, image: Image, quality: int = JPEG_QUALITY, is_synced: bool = True
 ) -> None:
-    """Write an image atomically in the format of the file's suffix, and create its folders.
+    """Write an image atomically in the format of the file's suffix; creates missing folders.
 
     Args:
         path: the file.
         image: (H, W, 3) uint8 RGB.
-        quality: of a JPEG, 0 to 100.
+        quality: JPEG quality, 0 to 100.
         is_synced: as for ``write_atomic``.
 
     Raises:
-        ValueError: the format cannot hold the image, or is unknown.
+        ValueError: the format is unknown or does not support the image.
         DiskError: the file cannot be written.
     """
     data = encode_image(image, path.suffix.lower(), quality)
@@ -99,5 +99,5 @@ def write_image(
 
 
 def _reason(error: cv2.error) -> str:
-    """What OpenCV says, without the place in its source."""
+    """Return OpenCV's message without the position in its source."""
     return " ".join(str(error.err).split())

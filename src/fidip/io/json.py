@@ -1,6 +1,6 @@
 """Reading and writing of JSON files.
 
-Files that are read may be of unknown origin: the result is their content, or an error of one line.
+Files of unknown origin are supported: reading returns their content or raises an error of one line.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ AGAIN = "copy or export it again"
 
 
 def read_json(path: Path, remedy: str = AGAIN) -> Any:
-    """Return the content of a JSON file in UTF-8, or in UTF-16 or UTF-32.
+    """Read a JSON file in UTF-8, UTF-16 or UTF-32.
 
-    Numbers may be NaN or infinite, as Python writes them: the readers of fields check that.
+    Numbers may be NaN or infinite, as Python writes them; readers of fields check for that.
 
     Args:
         path: the file.
@@ -32,22 +32,25 @@ def read_json(path: Path, remedy: str = AGAIN) -> Any:
         Nested dictionaries, lists, strings, numbers, booleans and None.
 
     Raises:
-        DataError: the file is missing, unreadable, empty, not JSON, nested too deeply, or has a key
-            twice in one object, of which either value may be meant.
+        DataError: the file is missing, unreadable, empty, not JSON, nested too deeply, or an object
+            has a key twice.
     """
     return parse_json(read_bytes(path), path, remedy)
 
 
 def parse_json(data: bytes, path: Path, remedy: str = AGAIN) -> Any:
-    """Return the value of JSON; as ``read_json``.
+    """Parse JSON.
 
     Args:
         data: JSON in UTF-8, UTF-16 or UTF-32.
-        path: the file that it is from, for the message.
+        path: the file that contains it, for the message.
         remedy: as for ``read_json``.
 
+    Returns:
+        As ``read_json``.
+
     Raises:
-        DataError: as ``read_json`` does for the content of a file.
+        DataError: as for ``read_json``.
 
     Example:
         >>> parse_json(b'{"a": [1, 2.5]}', Path("a.json"))
@@ -74,10 +77,17 @@ def parse_json(data: bytes, path: Path, remedy: str = AGAIN) -> Any:
 
 
 def read_object(path: Path, remedy: str = AGAIN) -> dict[str, Any]:
-    """Return the content of a JSON file that holds an object; as ``read_json``.
+    """Read a JSON file that contains an object.
+
+    Args:
+        path: the file.
+        remedy: as for ``read_json``.
+
+    Returns:
+        The object.
 
     Raises:
-        DataError: as ``read_json`` does, or the file holds something else.
+        DataError: as for ``read_json``, or the file contains something else.
     """
     content = read_json(path, remedy)
     if not isinstance(content, dict):
@@ -86,7 +96,10 @@ def read_object(path: Path, remedy: str = AGAIN) -> dict[str, Any]:
 
 
 def read_bytes(path: Path) -> bytes:
-    """Return the content of a file.
+    """Read a file.
+
+    Args:
+        path: the file.
 
     Raises:
         DataError: it cannot be read, or is a folder, a pipe or a device.
@@ -97,20 +110,20 @@ def read_bytes(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise DataError(f"{path}: cannot be read ({error.strerror})") from error
-    except ValueError as error:  # a NUL or half a surrogate pair in its name
+    except ValueError as error:  # a NUL or a lone surrogate in its name
         raise DataError(f"{str(path)!a}: no file can have this name ({error})") from error
 
 
 def write_json(path: Path, content: object, compact: bool = False) -> None:
-    """Write a JSON file atomically, and create its folders.
+    """Write a JSON file atomically; creates missing folders.
 
     Args:
         path: the file.
-        content: what ``json.dumps`` takes.
-        compact: write everything on one line instead of indenting it.
+        content: a value that ``json.dumps`` accepts.
+        compact: write one line instead of indenting.
 
     Raises:
-        RunError: a number is NaN or infinite, for which JSON has no value. Nothing is written.
+        RunError: a number is NaN or infinite, which JSON does not support. Nothing is written.
         DiskError: the file cannot be written.
     """
     try:
@@ -125,7 +138,7 @@ def write_json(path: Path, content: object, compact: bool = False) -> None:
 
 
 def _not_finite(content: object, name: str) -> Iterator[str]:
-    """Yield the dotted names of all numbers for which JSON has no value."""
+    """Yield the dotted names of all numbers that are NaN or infinite."""
     if isinstance(content, float) and not math.isfinite(content):
         yield name
     if isinstance(content, Mapping):
@@ -139,7 +152,7 @@ def _not_finite(content: object, name: str) -> Iterator[str]:
 
 
 class _TwiceError(Exception):
-    """A key that an object has twice."""
+    """Error for a key that occurs twice in an object."""
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -151,7 +164,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _integer(digits: str) -> int | float:
-    """An integer; where Python refuses to make one of so many digits, an infinite number."""
+    """Return an integer, or infinity if it has more digits than Python converts."""
     try:
         return int(digits)
     except ValueError:

@@ -1,4 +1,4 @@
-"""Which files are photographs and videos, and how ``source=`` names them."""
+"""Image and video files: supported formats, and the patterns of ``source=``."""
 
 from __future__ import annotations
 
@@ -26,25 +26,46 @@ UNSUPPORTED = {
     **dict.fromkeys((*RAW, ".jxl", ".svg", ".psd", ".ico", ".exr", ".hdr"), EXPORT),
     **dict.fromkeys((".rm", ".rmvb", ".swf", ".r3d", ".braw"), "Convert it to mp4 and run again"),
 }
-"""Kinds of photographs and videos that cannot be read, and what to do about each."""
+"""Unsupported image and video formats, and what to do about each."""
 
 
 def is_photo(path: Path) -> bool:
-    """Whether the name is that of a photograph; anything else is tried as a video."""
+    """Return whether a file name is that of an image; other files are opened as videos.
+
+    Args:
+        path: the file.
+
+    Example:
+        >>> is_photo(Path("a.JPG")), is_photo(Path("a.mp4"))
+        (True, False)
+    """
     return path.suffix.lower() in PHOTOS
 
 
 def is_media(path: Path) -> bool:
-    """Whether a name is that of a photograph or video, supported or not; hidden files are neither."""
+    """Return whether a file name is that of an image or video, supported or not.
+
+    Hidden files are neither.
+
+    Args:
+        path: the file.
+
+    Example:
+        >>> is_media(Path("a.heic")), is_media(Path("notes.txt"))
+        (True, False)
+    """
     suffix = path.suffix.lower()
     return not path.name.startswith(".") and (suffix in PHOTOS | VIDEOS or suffix in UNSUPPORTED)
 
 
 def find_media(source: str) -> list[Path]:
-    """The photographs and videos that a file, a folder or a pattern names, by name.
+    """Return the sorted images and videos that a file, a folder or a pattern stands for.
 
-    What exists under the very name is taken first: brackets and stars are a pattern only where
-    there is no such file. Files of a folder that are no photographs or videos are passed over.
+    An existing file of exactly this name takes precedence over a pattern. Other files in a folder
+    are ignored.
+
+    Args:
+        source: path of a file or folder, or a glob pattern.
 
     Raises:
         DataError: there are none.
@@ -82,7 +103,7 @@ def _find_media(source: str) -> list[Path]:
 
 
 def _glob(pattern: Path) -> Iterable[Path]:
-    """The files that match a pattern, the first folders of which are literal where they exist."""
+    """Return the files that match a pattern; existing leading folders are taken literally."""
     base, parts = Path(), list(pattern.parts)
     while len(parts) > 1 and os.path.lexists(base / parts[0]):
         base /= parts.pop(0)
@@ -90,10 +111,13 @@ def _glob(pattern: Path) -> Iterable[Path]:
 
 
 def check_readable(path: Path) -> None:
-    """Check a file without decoding it.
+    """Check that a file can be read, without decoding it.
+
+    Args:
+        path: the file.
 
     Raises:
-        DataError: it is of a kind that cannot be read, missing, unreadable or no regular file.
+        DataError: its format is not supported, or it is missing, unreadable or not a regular file.
     """
     suffix = path.suffix.lower()
     if suffix in UNSUPPORTED:
@@ -103,7 +127,7 @@ def check_readable(path: Path) -> None:
     except OSError as error:
         what = "is a link to nothing" if path.is_symlink() else f"cannot be read ({error.strerror})"
         raise DataError(f"{shown(path)}: {what}; expected a photograph or video") from error
-    if not stat.S_ISREG(mode):  # opening a pipe would wait for ever
+    if not stat.S_ISREG(mode):  # opening a pipe would block
         kind = "folder" if stat.S_ISDIR(mode) else "pipe, socket or device"
         raise DataError(f"{shown(path)}: is a {kind}; expected a photograph or video")
     if not os.access(path, os.R_OK):

@@ -1,4 +1,4 @@
-"""Where files of the package and of the user lie."""
+"""Paths of the package's configuration and of the user's cache."""
 
 from __future__ import annotations
 
@@ -7,12 +7,15 @@ from pathlib import Path
 
 
 def config_dir() -> Path:
-    """Where the YAML files are: inside an installed package, or at the root of the checkout."""
+    """Return the folder of the YAML files: in the installed package or in the checkout."""
     packaged = Path(__file__).parents[1] / "conf"
     return packaged if packaged.is_dir() else Path(__file__).parents[3] / "conf"
 
 
 def cache_dir() -> Path:
-    """Where downloaded weights and exported networks are kept: FIDIP_CACHE, or fidip in the user's caches."""
+    """Return the folder of downloaded weights and exported networks.
+
+    It is the environment variable FIDIP_CACHE, or ``fidip`` in the user's cache folder.
+    """
     caches = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     return Path(os.environ.get("FIDIP_CACHE") or caches / "fidip")

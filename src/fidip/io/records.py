@@ -1,4 +1,4 @@
-"""JSON records of unknown quality, checked field by field; every problem is one line."""
+"""Field-by-field checks of JSON records of unknown quality; every problem is one line."""
 
 from __future__ import annotations
 
@@ -19,31 +19,41 @@ from fidip.core.types import ImageSize
 
 T = TypeVar("T")
 NAMED = 3
-"""How many of a file's problems its error spells out; the others are counted."""
+"""Number of problems that an error message lists; the others are counted."""
 SMALLEST_BOX = 4
-"""Longer side in px, within the image, from which every augmentation leaves something to crop."""
+"""Minimum length in px of the visible box's longer side, so that augmented crops show a part."""
 
 
 LARGEST = 1e12
-"""Beyond it neither a coordinate in px nor an area in px² is meant."""
+"""Limit of coordinates in px and areas in px²."""
 LONGEST_SIDE = 2**20
-"""px of an image that OpenCV reads."""
+"""Largest image side in px that OpenCV reads."""
 LONGEST_TEXT = 1000
 LONGEST_NAME = 255
-"""Bytes of a file name that file systems take."""
+"""Longest file name in bytes that file systems support."""
 
 
 class RecordError(Exception):
-    """A record is not what it should be; the message says which field, and what was expected."""
+    """Error of a record; the message names the field and the expected value."""
 
 
 def parse_records(
     path: Path, kind: str, records: Iterable[Any], parse: Callable[[dict[str, Any]], T]
 ) -> list[T]:
-    """Parse all records of a file; whatever is wrong with them comes out in one error.
+    """Parse all records of a file and report all problems in one error.
+
+    Args:
+        path: the file, for the message.
+        kind: name of a record in messages.
+        records: JSON values that should be objects.
+        parse: converts a record, or raises RecordError.
+
+    Returns:
+        The converted records.
 
     Raises:
-        DataError: names the first problems and counts the others.
+        DataError: a record is malformed. The message lists the first problems and counts the
+            others.
     """
     parsed, problems = try_records(kind, records, parse)
     if problems:
@@ -54,15 +64,15 @@ def parse_records(
 def try_records(
     kind: str, records: Iterable[Any], parse: Callable[[dict[str, Any]], T]
 ) -> tuple[list[T], list[str]]:
-    """Parse the records that can be parsed.
+    """Parse records and collect the problems of those that are malformed.
 
     Args:
-        kind: what a record is called in the messages.
+        kind: name of a record in messages.
         records: JSON values that should be objects with an ``id``.
-        parse: makes a value of a record, or raises RecordError.
+        parse: converts a record, or raises RecordError.
 
     Returns:
-        The values, and a message for every other record.
+        The converted records, and a message for each malformed one.
     """
     parsed, problems = [], []
     for position, record in enumerate(records):
@@ -80,20 +90,36 @@ def _as_object(record: Any) -> dict[str, Any]:
 
 
 def _name(record: Any, position: int) -> str:
-    """The record's id, or where it stands in its list when it has none."""
+    """Return the id of a record, or its position if it has none."""
     if isinstance(record, dict) and "id" in record:
         return reprlib.repr(record["id"])
     return f"at position {position}"
 
 
 def listed(problems: Sequence[str]) -> str:
-    """The first problems in words, the others in number."""
+    """Return a text with the first problems and the number of the others.
+
+    Args:
+        problems: messages.
+
+    Example:
+        >>> listed(["a", "b", "c", "d", "e"])
+        'a; b; c; and 2 more problems'
+    """
     more = len(problems) - NAMED
     return "; ".join(problems[:NAMED]) + (f"; and {more} more problems" if more > 0 else "")
 
 
 def integer(record: dict[str, Any], field: str) -> int:
-    """Return a field that is a whole number of 64 bits."""
+    """Return a field that is a 64-bit integer.
+
+    Args:
+        record: the record.
+        field: name of the field.
+
+    Raises:
+        RecordError: the field is missing or has another value.
+    """
     value = record.get(field)
     if type(value) is not int or not -(2**63) <= value < 2**63:
         raise RecordError(f"{field} is {_shown(record, field)}, expected an integer of 64 bits")
@@ -101,7 +127,15 @@ def integer(record: dict[str, Any], field: str) -> int:
 
 
 def number(record: dict[str, Any], field: str) -> float:
-    """Return a field that is a finite number."""
+    """Return a field that is a finite number.
+
+    Args:
+        record: the record.
+        field: name of the field.
+
+    Raises:
+        RecordError: the field is missing or has another value.
+    """
     value = record.get(field)
     if not _is_number(value):
         raise RecordError(
@@ -111,7 +145,15 @@ def number(record: dict[str, Any], field: str) -> float:
 
 
 def positive(record: dict[str, Any], field: str) -> float:
-    """Return a field that is a finite number above 0."""
+    """Return a field that is a finite number above 0.
+
+    Args:
+        record: the record.
+        field: name of the field.
+
+    Raises:
+        RecordError: the field is missing or has another value.
+    """
     value = number(record, field)
     if value <= 0:
         raise RecordError(f"{field} is {value:g}, expected a number above 0")
@@ -119,7 +161,15 @@ def positive(record: dict[str, Any], field: str) -> float:
 
 
 def pixels(record: dict[str, Any], field: str) -> int:
-    """Return a field that is the width or height of an image; 640.0 counts as 640."""
+    """Return a field that is the width or height of an image; 640.0 is accepted as 640.
+
+    Args:
+        record: the record.
+        field: name of the field.
+
+    Raises:
+        RecordError: the field is missing or has another value.
+    """
     value: Any = record.get(field)
     if type(value) not in (int, float) or not 1 <= value <= LONGEST_SIDE or value % 1:
         raise RecordError(
@@ -130,7 +180,19 @@ def pixels(record: dict[str, Any], field: str) -> int:
 
 
 def flag(record: dict[str, Any], field: str) -> bool | None:
-    """Return a field that is true or false, also as 1 or 0; None where it is missing or null."""
+    """Return a boolean field, which may be written as 1 or 0; None if it is missing or null.
+
+    Args:
+        record: the record.
+        field: name of the field.
+
+    Raises:
+        RecordError: the field has another value.
+
+    Example:
+        >>> flag({"iscrowd": 1}, "iscrowd"), flag({}, "iscrowd")
+        (True, None)
+    """
     value = record.get(field)
     if value is not None and (type(value) not in (bool, int) or value not in (0, 1)):
         raise RecordError(f"{field} is {_shown(record, field)}, expected true or false")
@@ -138,7 +200,15 @@ def flag(record: dict[str, Any], field: str) -> bool | None:
 
 
 def text(record: dict[str, Any], field: str) -> str:
-    """Return a field that is a string with something in it, on one line that can be printed."""
+    """Return a field that is a non-empty printable string of one line.
+
+    Args:
+        record: the record.
+        field: name of the field.
+
+    Raises:
+        RecordError: the field is missing or has another value.
+    """
     value = record.get(field)
     if not isinstance(value, str) or not value:
         raise RecordError(f"{field} is {_shown(record, field)}, expected a text")
@@ -156,15 +226,31 @@ def text(record: dict[str, Any], field: str) -> str:
 
 
 def file_name(record: dict[str, Any], field: str = "file_name") -> str:
-    """Return a field that is a path of a file below a folder, and stays below it."""
+    """Return a field that is a relative path of a file inside a folder.
+
+    Args:
+        record: the record.
+        field: name of the field.
+
+    Raises:
+        RecordError: the field is missing, or the path leads out of its folder.
+    """
     return below(field, text(record, field))
 
 
 def below(field: str, name: str) -> str:
-    """Return a relative path that does not leave its folder.
+    """Return a relative path after checking that it does not leave its folder.
+
+    Args:
+        field: name of the field, for the message.
+        name: the path.
 
     Raises:
         RecordError: it is absolute, leads out of the folder, or names the folder itself.
+
+    Example:
+        >>> below("file_name", "a/b.jpg")
+        'a/b.jpg'
     """
     if os.path.isabs(name) or os.path.normpath(name).split(os.sep)[0] in (".", ".."):
         raise RecordError(
@@ -178,7 +264,15 @@ def below(field: str, name: str) -> str:
 
 
 def objects(record: dict[str, Any], field: str) -> list[dict[str, Any]]:
-    """Return a field that is a list of objects; empty where it is missing or null."""
+    """Return a field that is a list of objects; an empty list if it is missing or null.
+
+    Args:
+        record: the record.
+        field: name of the field.
+
+    Raises:
+        RecordError: the field has another value.
+    """
     values = record.get(field)
     if values is None:
         return []
@@ -188,7 +282,15 @@ def objects(record: dict[str, Any], field: str) -> list[dict[str, Any]]:
 
 
 def mapping(record: dict[str, Any], field: str) -> dict[str, Any]:
-    """Return a field that is an object."""
+    """Return a field that is an object.
+
+    Args:
+        record: the record.
+        field: name of the field.
+
+    Raises:
+        RecordError: the field is missing or has another value.
+    """
     value = record.get(field)
     if not isinstance(value, dict):
         raise RecordError(f"{field} is {_shown(record, field)}, expected an object")
@@ -196,7 +298,23 @@ def mapping(record: dict[str, Any], field: str) -> dict[str, Any]:
 
 
 def numbers(record: dict[str, Any], field: str, count: int) -> NDArray[np.float64]:
-    """Return a field that is a list of ``count`` finite numbers, as a (count,) array."""
+    """Return a field that is a list of finite numbers.
+
+    Args:
+        record: the record.
+        field: name of the field.
+        count: expected number of values.
+
+    Returns:
+        (count,) values.
+
+    Raises:
+        RecordError: the field is missing or has another value.
+
+    Example:
+        >>> numbers({"bbox": [1, 2, 3, 4]}, "bbox", 4)
+        array([1., 2., 3., 4.])
+    """
     values = record.get(field)
     if not isinstance(values, list):
         raise RecordError(f"{field} is {_shown(record, field)}, expected a list of numbers")
@@ -209,7 +327,18 @@ def numbers(record: dict[str, Any], field: str, count: int) -> NDArray[np.float6
 
 
 def box(record: dict[str, Any], image_wh: ImageSize) -> NDArray[np.float64]:
-    """Return ``bbox``, a (4,) box xywh in image px that is large enough to crop and meets the image."""
+    """Return the field ``bbox`` after checking that it is large enough and overlaps the image.
+
+    Args:
+        record: the record.
+        image_wh: (width, height) of the image in px.
+
+    Returns:
+        (4,) box xywh in image px.
+
+    Raises:
+        RecordError: the box is missing, malformed, too small or outside of the image.
+    """
     bbox = numbers(record, "bbox", 4)
     left, top, width, height = bbox.tolist()
     if width <= 0 or height <= 0:
@@ -224,7 +353,17 @@ def box(record: dict[str, Any], image_wh: ImageSize) -> NDArray[np.float64]:
 
 
 def keypoints(record: dict[str, Any]) -> NDArray[np.float64]:
-    """Return ``keypoints``, a (K, 3) array of x and y in image px and visibility."""
+    """Return the field ``keypoints``.
+
+    Args:
+        record: the record.
+
+    Returns:
+        (K, 3) x and y in image px, and visibility.
+
+    Raises:
+        RecordError: the field is missing or malformed.
+    """
     triplets = numbers(record, "keypoints", 3 * len(COCO17)).reshape(-1, 3)
     odd = set(triplets[:, 2].tolist()) - {0, 1, 2}
     if odd:
@@ -233,12 +372,12 @@ def keypoints(record: dict[str, Any]) -> NDArray[np.float64]:
 
 
 def _is_number(value: object) -> bool:
-    """Whether a JSON value is a number that arithmetic on pixels cannot overflow; true is none."""
+    """Return whether a JSON value is a number within ``LARGEST``; booleans are not numbers."""
     return type(value) in (int, float) and -LARGEST <= value <= LARGEST  # type: ignore[operator]
 
 
 def _limit(value: object) -> str:
-    """The limit that a value exceeds, for its message; nothing for what is no finite number."""
+    """Return the limit that a value exceeds, for the message; empty for other values."""
     too_large = type(value) is int or (type(value) is float and math.isfinite(value))
     return f" between -{LARGEST:g} and {LARGEST:g}" if too_large else ""
 

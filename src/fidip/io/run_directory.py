@@ -1,4 +1,4 @@
-"""What a run leaves on disk, and how it is found again."""
+"""Run directories: the files of a training run."""
 
 from __future__ import annotations
 
@@ -28,23 +28,23 @@ from fidip.io.yaml import load_settings, parse_settings, to_yaml
 PACKAGES = ("torch", "pytorch-lightning", "hydra-core", "timm", "albumentations", "numpy")
 
 RANKS = ("RANK", "LOCAL_RANK", "NODE_RANK", "GROUP_RANK", "SLURM_PROCID")
-"""Environment variables that number the processes of one run; the first process has 0 in all."""
+"""Environment variables with the rank of a process; all are 0 in the first process."""
 
 AUTO = "auto"
-"""``resume=auto``: go on with the run of the same settings, if it has begun."""
+"""``resume=auto`` continues the run of the same settings if there is one."""
 
 WHERE_AND_HOW = ("resume", "overwrite", "sweep")
 """Settings that may differ when a run is started again."""
 
 
 def run_directory_for(resume: str | None, runs: str, new: str, overrides: Sequence[str]) -> str:
-    """Where a run lies: in the folder to resume, or below ``runs``.
+    """Return the directory of a run: the one to resume, or a new one below ``runs``.
 
     Args:
-        resume: a run folder, AUTO or None.
-        runs: the folder of the experiment's runs.
-        new: the name of a run that is told from all others.
-        overrides: what the command line sets; with AUTO the name follows from it.
+        resume: a run directory, AUTO or None.
+        runs: folder of the experiment's runs.
+        new: unique name of a new run.
+        overrides: settings of the command line; with AUTO, they determine the name.
     """
     if resume is None:
         return f"{runs}/{new}"
@@ -55,13 +55,13 @@ def run_directory_for(resume: str | None, runs: str, new: str, overrides: Sequen
 
 
 def is_first_process() -> bool:
-    """Whether this is the process of a run that writes its files; known before PyTorch is."""
+    """Return whether this process writes the files of the run; works before PyTorch is set up."""
     return all(os.environ.get(name, "0") == "0" for name in RANKS)
 
 
 @dataclass(frozen=True)
 class RunDirectory:
-    """The files of one run below ``root``."""
+    """Files of a training run below ``root``."""
 
     root: Path
 
@@ -79,17 +79,17 @@ class RunDirectory:
 
     @property
     def job(self) -> Path:
-        """There when the run is one of a sweep."""
+        """Settings of the job if the run belongs to a sweep."""
         return self.root / "job.json"
 
     @property
     def failed(self) -> Path:
-        """There when a run of a sweep ended with an error."""
+        """Error of a sweep's job that failed."""
         return self.root / "failed.json"
 
     @property
     def pruned(self) -> Path:
-        """There when a search ended the run because others were better."""
+        """Reason why a search stopped the run early."""
         return self.root / "pruned.json"
 
     @property
@@ -126,7 +126,7 @@ class RunDirectory:
 
     @property
     def own_files(self) -> list[Path]:
-        """What training writes here, as far as it is there; a sweep's files are not among them."""
+        """Existing files written by training, without those of a sweep."""
         checkpoints = (self.last, self.previous, self.best)
         tables = (self.environment, self.metrics, self.predictions, self.card, self.calibration)
         every = (self.results, self.config, *checkpoints, *tables, self.overlays)
@@ -134,22 +134,30 @@ class RunDirectory:
 
     @classmethod
     def of_checkpoint(cls, ckpt: str) -> RunDirectory | None:
-        """The run that a run folder or a checkpoint inside one belongs to, if any."""
+        """Return the run that a run directory or a checkpoint in it belongs to, if any.
+
+        Args:
+            ckpt: path of a run directory or checkpoint.
+        """
         path = Path(ckpt)
         for root in (path, path.parent, path.parent.parent):
-            if os.path.isfile(root / "config.yaml"):  # False also for names that no file can have
+            if os.path.isfile(root / "config.yaml"):  # False for invalid names, too
                 return cls(root)
         return None
 
     def weights(self) -> Path:
-        """The checkpoint to test: the best on validation data, or the last."""
+        """Return the checkpoint to test: the best one on validation data, or else the last one.
+
+        Raises:
+            CheckpointError: there is no checkpoint.
+        """
         for path in (self.best, self.last):
             if path.is_file():
                 return path
         raise CheckpointError(f"{self.root}/checkpoints has neither best.ckpt nor last.ckpt")
 
     def best_score(self) -> float | None:
-        """The highest validation AP so far; None without validation."""
+        """Return the highest validation AP so far; None without validation."""
         if not self.metrics.is_file():
             return None
         with self.metrics.open(newline="", encoding="utf-8") as file:
@@ -158,14 +166,14 @@ class RunDirectory:
 
     @contextmanager
     def lock(self) -> Iterator[None]:
-        """Keep other processes from this run; the others of the same run are let in.
+        """Lock this run against other processes; all processes of the same run may enter.
 
-        A POSIX record lock: it ends with the process, however that ends, and is not inherited by
-        the workers of a data loader, which outlive a killed run by some seconds.
+        The lock is a POSIX record lock. It ends with the process in any case, and is not inherited
+        by data loader workers, which may outlive a killed run by some seconds.
 
         Raises:
-            RunError: another process has it.
-            DiskError: the folder cannot be written to.
+            RunError: another process has locked the run.
+            DiskError: the directory cannot be written to.
         """
         if not is_first_process():
             yield
@@ -178,14 +186,17 @@ class RunDirectory:
         try:
             yield
         finally:
-            path.unlink(missing_ok=True)  # first, so that no other locks a file that then vanishes
+            path.unlink(missing_ok=True)  # before closing, so that no process locks a deleted file
             os.close(handle)
 
     def require_free(self, overwrite: bool) -> None:
         """Check that no other run is overwritten.
 
+        Args:
+            overwrite: accept an existing run.
+
         Raises:
-            RunError: there is one, and ``overwrite`` is false.
+            RunError: there is a run, and ``overwrite`` is false.
         """
         if overwrite or not self.own_files:
             return
@@ -200,13 +211,13 @@ class RunDirectory:
         )
 
     def require_not_begun(self, setting: str) -> None:
-        """Check that no unfinished run lies here, which ``results.json`` would mark as finished.
+        """Check that there is no unfinished run, which ``results.json`` would mark as finished.
 
         Args:
-            setting: what names the folder, with the value, for the message.
+            setting: setting with its value that names the directory, for the message.
 
         Raises:
-            RunError: there is one.
+            RunError: there is an unfinished run.
         """
         has_begun = (self.config.is_file() and self.is_training) or self.job.is_file()
         if has_begun and not self.results.is_file():
@@ -216,13 +227,17 @@ class RunDirectory:
             )
 
     def remove(self) -> None:
-        """Remove the run's own files, ``results.json`` first."""
+        """Remove the files written by training, ``results.json`` first."""
         for path in self.own_files:
             with disk_errors(path):
                 path.unlink()
 
     def require_begun(self) -> None:
-        """Raises RunError where there is no run to resume."""
+        """Check that there is a run to resume.
+
+        Raises:
+            RunError: there is no ``config.yaml``.
+        """
         if not self.config.is_file():
             raise RunError(
                 f"resume={self.root}: there is no run (no config.yaml); give the run directory of "
@@ -230,7 +245,7 @@ class RunDirectory:
             )
 
     def what_is_kept(self) -> str:
-        """One line for a run that has been interrupted: its checkpoint, and how to continue."""
+        """Return a line about an interrupted run: its checkpoint, and how to continue."""
         if self.results.is_file():
             return f"interrupted; the run is finished: {self.root}"
         if not self.config.is_file():
@@ -239,10 +254,10 @@ class RunDirectory:
         return f"interrupted; {kept}; continue with: fidip train resume={self.root}"
 
     def to_resume(self) -> Path | None:
-        """The last whole checkpoint to continue from; None where the run has not come to one.
+        """Return the last intact checkpoint; None if the run has not written one yet.
 
         Raises:
-            RunError: there is no run, it is finished, or both of its checkpoints are torn.
+            RunError: there is no run, it is finished, or all of its checkpoints are damaged.
         """
         if self.results.is_file():
             raise RunError(
@@ -262,23 +277,26 @@ class RunDirectory:
         return None
 
     def write_config(self, settings: Mapping[str, Any]) -> None:
-        """Save the settings of the run.
+        """Write the settings of the run.
 
         Args:
             settings: nested dictionaries and lists of plain values, without interpolations.
 
         Raises:
-            DiskError: they cannot be written.
+            DiskError: the file cannot be written.
         """
         write_text_atomic(self.config, to_yaml(settings))
 
     def read_config(self) -> dict[str, Any]:
-        """Return the settings of the run.
+        """Read the settings of the run.
 
-        Paths below the run directory are those below where it is now, even if it has been moved.
+        If the run directory has been moved, paths below it are adapted.
+
+        Returns:
+            Nested dictionaries and lists of plain values.
 
         Raises:
-            DamagedRunError: the file holds anything but settings.
+            DamagedRunError: the file contains anything but settings.
         """
         saved = load_settings(self.config)
         if "run_dir" in saved:
@@ -287,18 +305,18 @@ class RunDirectory:
 
     @property
     def is_training(self) -> bool:
-        """Whether ``config.yaml`` is one of fidip train, not of another program."""
+        """Whether ``config.yaml`` was written by ``fidip train``."""
         data = self.read_config().get("data")
         return isinstance(data, dict) and "_target_" in data
 
     def require_settings(self, settings: Mapping[str, Any]) -> None:
-        """Check that this run was begun with the same settings.
+        """Check that this run was started with the same settings.
 
         Args:
             settings: as for ``write_config``.
 
         Raises:
-            RunError: it was begun with others.
+            RunError: the settings differ.
         """
         saved = _identity(self.read_config())
         given = _identity(parse_settings(to_yaml(settings)))
@@ -312,14 +330,21 @@ class RunDirectory:
             )
 
     def write_environment(self, facts: dict[str, Any]) -> dict[str, Any]:
-        """Save ``facts`` with what is known about software and machine."""
+        """Write facts about the run, and the versions of software and machine.
+
+        Args:
+            facts: facts by name.
+
+        Returns:
+            All facts that were written.
+        """
         known = {**_environment(), **facts}
         write_json(self.environment, known)
         return known
 
 
 def _lock(path: Path) -> int:
-    """Lock a file, made if need be; returns its open handle, which holds the lock."""
+    """Lock a file, created if necessary, and return its open handle, which holds the lock."""
     while True:
         handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
         try:
@@ -335,7 +360,7 @@ def _lock(path: Path) -> int:
             ) from error
         if _is_open_file(path, handle):
             break
-        os.close(handle)  # its holder has just removed it
+        os.close(handle)  # the holder has just removed the file
     with suppress(OSError):  # on a full disk
         os.ftruncate(handle, 0)
         os.write(handle, f"process {os.getpid()} on {socket.gethostname()}".encode())
@@ -350,7 +375,7 @@ def _is_open_file(path: Path, handle: int) -> bool:
 
 
 def _identity(settings: dict[str, Any]) -> dict[str, Any]:
-    """Return the groups of settings that must not change when a run is started again."""
+    """Return the settings that must not change when a run is started again."""
     wandb = settings.get("logger", {}).get("wandb")
     if isinstance(wandb, dict):
         wandb.pop("id", None)
@@ -358,7 +383,7 @@ def _identity(settings: dict[str, Any]) -> dict[str, Any]:
 
 
 def _moved(settings: Any, old: str, new: str) -> Any:
-    """Settings with every path below the folder ``old`` told below ``new``."""
+    """Return settings with paths below the folder ``old`` moved to ``new``."""
     if isinstance(settings, dict):
         return {key: _moved(value, old, new) for key, value in settings.items()}
     if isinstance(settings, list):
@@ -379,7 +404,7 @@ def _environment() -> dict[str, Any]:
 
 
 def _commit() -> str | None:
-    """The commit of the checkout that this package lies in; None when installed."""
+    """Return the commit of the checkout that contains this package; None if it is installed."""
     checkout = Path(__file__).parents[3]
     if not (checkout / ".git").exists():
         return None

@@ -1,4 +1,4 @@
-"""Tables on the terminal, and as text where the output is not a terminal."""
+"""Tables on the terminal, or as text if the output is not a terminal."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from rich.table import Table
 from rich.text import Text
 
 WIDTH = 160
-"""Characters of a line where the output is a file or a pipe."""
+"""Characters per line if the output is a file or a pipe."""
 
 
 def print_parts(*parts: RenderableType, width: int | None = None) -> None:
     """Print tables and texts.
 
     Args:
-        parts: what to print, one below the other.
-        width: characters of a line; None for the terminal's, or ``WIDTH`` without a terminal.
+        parts: tables and texts to print, one below the other.
+        width: characters per line; None for the terminal's width, or ``WIDTH`` without a terminal.
     """
     console = Console(width=width)
     if width is None and not console.is_terminal:
@@ -38,15 +38,15 @@ def text_table(
     caption: str = "",
     **options: Any,
 ) -> Table:
-    """Return a table of plain text; brackets are not markup, and no cell is cut off.
+    """Return a table of plain text, without markup and without truncated cells.
 
     Args:
         columns: the headings.
         rows: the cells, converted to text.
-        right: headings of the columns that are aligned to the right.
-        unbroken: headings of the columns whose lines are never broken.
-        box: the lines around cells.
-        caption: a text below the table.
+        right: headings of right-aligned columns.
+        unbroken: headings of columns without line breaks.
+        box: style of the lines around cells.
+        caption: text below the table.
         options: further options of ``rich.table.Table``.
 
     Example:

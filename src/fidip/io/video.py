@@ -1,4 +1,4 @@
-"""Photographs and videos as a stream of frames."""
+"""Images and videos as streams of frames."""
 
 from __future__ import annotations
 
@@ -20,26 +20,26 @@ from fidip.io.media_files import check_readable
 SMALLEST, LARGEST = 16, 65_500
 """Sides in px: no person is visible in less, and JPEG holds no more."""
 MOST_PX = 1 << 28
-"""Pixels of an image; its overlay needs three times as much memory as it has."""
+"""Limit of pixels per image; the overlay needs three times the memory of the image."""
 LARGEST_FILE = 1 << 30
-"""Bytes of a photograph's file, which is read at once."""
+"""Limit in bytes of an image file, which is read at once."""
 
 FEW_FRAMES, FEW = 3, 0.05
 """A video may end so many frames, or this fraction of it, before its announced end and be whole:
 containers count frames that were dropped, and round durations."""
 STEP = 1e-4
-"""Least time between two frames in s; damaged files repeat time stamps."""
+"""Minimum time between two frames in s; damaged files repeat time stamps."""
 
 
 @dataclass(frozen=True, eq=False)
 class Frame:
-    """One picture of a video.
+    """Frame of a video.
 
     Attributes:
-        image: (H, W, 3) uint8 RGB, upright: the rotation flag of phones is applied.
-        index: its number, from 0.
+        image: (H, W, 3) uint8 RGB, with the rotation flag of phones applied.
+        index: number of the frame, from 0.
         time: presentation time in s from the first frame.
-        arrived: ``time.perf_counter()`` when a camera gave it; 0 in a file.
+        arrived: ``time.perf_counter()`` when a camera delivered it; 0 for files.
     """
 
     image: Image
@@ -49,10 +49,16 @@ class Frame:
 
 
 def read_photo(path: Path) -> Image:
-    """(H, W, 3) uint8 RGB; see ``decode_rgb``.
+    """Read an image file; see ``decode_rgb``.
+
+    Args:
+        path: the file.
+
+    Returns:
+        (H, W, 3) uint8 RGB image.
 
     Raises:
-        DataError: the file is missing, unreadable, not an image, or of a size that has no people.
+        DataError: the file is missing, unreadable, not an image, too small or too large.
     """
     check_readable(path)
     try:
@@ -68,7 +74,16 @@ def read_photo(path: Path) -> Image:
 
 
 def check_size(path: Path, width: int, height: int) -> None:
-    """Raises DataError for an image too small to show a person, or too large to be drawn on."""
+    """Check that an image is large enough to show a person and small enough to draw on.
+
+    Args:
+        path: the file, for the message.
+        width: width in px.
+        height: height in px.
+
+    Raises:
+        DataError: it is too small or too large.
+    """
     if min(width, height) < SMALLEST:
         raise DataError(
             f"{shown(path)}: has {width}x{height} px; expected at least {SMALLEST}x{SMALLEST}"
@@ -81,22 +96,39 @@ def check_size(path: Path, width: int, height: int) -> None:
 
 
 def av_name(path: Path) -> str:
-    """A path as FFmpeg takes it: without the prefix ``12:30.mp4`` would name a protocol."""
+    """Return a path as FFmpeg expects it.
+
+    Without the prefix, ``12:30.mp4`` would be parsed as a protocol.
+
+    Args:
+        path: the file.
+
+    Example:
+        >>> av_name(Path("12:30.mp4"))
+        'file:12:30.mp4'
+    """
     return f"file:{path}"
 
 
 def open_av(path: Path) -> InputContainer:
-    """Open a media file and nothing else: playlists must not name other files or addresses."""
+    """Open a media file, without following playlist entries to other files or URLs.
+
+    Args:
+        path: the file.
+    """
     return av.open(av_name(path), options={"protocol_whitelist": "file"}, metadata_errors="replace")
 
 
 class Video:
-    """The frames of a video file, decoded one at a time as it is iterated.
+    """Frames of a video file, decoded one at a time during iteration.
+
+    Args:
+        path: the file.
 
     Attributes:
         path: the file.
-        count: frames that the file's header announces; 0 where it announces none.
-        damage: why frames are missing, once all have been read; None while all is well.
+        count: number of frames according to the header; 0 if unknown.
+        damage: after iteration, why frames are missing; None if the video is complete.
 
     Raises:
         DataError: the file is missing or not a video.
@@ -125,7 +157,11 @@ class Video:
         return container
 
     def __iter__(self) -> Iterator[Frame]:
-        """Raises DataError where there is no frame, or frames are too small or too large."""
+        """Yield the frames.
+
+        Raises:
+            DataError: the video has no frame, or its frames are too small or too large.
+        """
         self.damage = None
         index, start, time, wh = 0, 0.0, -STEP, (0, 0)
         with self._open() as container:
@@ -160,13 +196,13 @@ class Video:
     def _loss(
         self, container: InputContainer, stream: VideoStream, frames: int, seconds: float
     ) -> str | None:
-        """What is missing of a file that decoded without an error; None where nothing is.
+        """Return what is missing in a file that decoded without an error; None if it is complete.
 
-        An index that points behind the end of the file says for certain that it was cut short.
-        Files of the mp4 family have a complete index, and their edit lists may leave out any
-        number of the frames that the header announces: the frames of the index that are to be
-        shown count instead. Of other files the last frame must not lie before the announced end.
-        ``FEW_FRAMES`` and ``FEW`` may be missing.
+        An index entry behind the end of the file proves that the file was cut. Files of the mp4
+        family have a complete index, but their edit lists may drop any number of the announced
+        frames, so the frames that the index marks as shown are counted. In other files, the last
+        frame must not be earlier than the announced end. A tolerance of ``FEW_FRAMES`` or ``FEW``
+        applies.
         """
         size = self.path.stat().st_size
         if any(entry.pos + entry.size > size for entry in stream.index_entries):
@@ -181,10 +217,10 @@ class Video:
 
 
 def _announced_s(container: InputContainer, stream: VideoStream) -> float:
-    """Length of a video track in s as the header has it; 0 where it does not tell.
+    """Return the duration of a video track in s according to the header; 0 if unknown.
 
-    Matroska stores each track's length as a tag. Elsewhere the length is that of the longest
-    track, and counts only where there is no other one.
+    Matroska stores the duration of each track in a tag. Other containers store the duration of the
+    longest track, which is used only if there is no other track.
     """
     tag = re.fullmatch(r"(\d+):(\d+):(\d+\.?\d*)", stream.metadata.get("DURATION", ""))
     if tag:

@@ -1,7 +1,7 @@
 """YAML files of settings of unknown origin, such as the ``config.yaml`` of a run directory.
 
-Scalars are read and written as OmegaConf does: ``1e-3`` is a number, dates are text, and texts that
-look like numbers or booleans get quotes. So files that Hydra's commands write have the same values.
+Scalars are read and written as OmegaConf does: ``1e-3`` is a number, dates are text, and text that
+looks like a number or boolean is quoted. So files written by Hydra have the same values.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ BOOLEANS = frozenset(
     for word in ("y", "n", "yes", "no", "true", "false", "on", "off")
     for form in (word, word.capitalize(), word.upper())
 )
-"""Texts that some readers of YAML take for a boolean."""
+"""Texts that some YAML readers interpret as a boolean."""
 NUMBER = re.compile(
     r"""^(?:
      [-+]?[0-9]+(?:_[0-9]+)*\.[0-9_]*(?:[eE][-+]?[0-9]+)?
@@ -35,13 +35,13 @@ NUMBER = re.compile(
     |\.(?:nan|NaN|NAN))$""",
     re.X,
 )
-"""Floats; YAML 1.1 lacks those without a decimal point, such as 1e-3."""
+"""Floats, including those without a decimal point that YAML 1.1 lacks, such as 1e-3."""
 FLOAT, TIMESTAMP, TEXT = (f"tag:yaml.org,2002:{kind}" for kind in ("float", "timestamp", "str"))
 SCALARS = (str, bool, int, float, type(None))
 
 
 class _Loader(yaml.SafeLoader):
-    """Refuses a key that a mapping has twice."""
+    """Loader that refuses duplicate keys in a mapping."""
 
     def construct_mapping(self, node: Any, deep: bool = False) -> Any:
         keys = [key.value for key, _ in node.value if key.tag == TEXT]
@@ -59,7 +59,7 @@ _Loader.yaml_implicit_resolvers = {
 
 
 class _Dumper(yaml.SafeDumper):
-    """Writes values that occur twice twice, since ``load_settings`` refuses aliases."""
+    """Dumper without aliases, which ``load_settings`` refuses."""
 
     def ignore_aliases(self, data: Any) -> bool:
         return True
@@ -82,7 +82,7 @@ _Dumper.add_representer(str, _text)
 
 
 def to_yaml(settings: Mapping[str, Any]) -> str:
-    """Return settings as YAML, in their order.
+    """Convert settings to YAML, in their order.
 
     Args:
         settings: nested dictionaries and lists of plain values.
@@ -106,19 +106,19 @@ def to_yaml(settings: Mapping[str, Any]) -> str:
 
 
 def parse_settings(text: str) -> dict[str, Any]:
-    """Return the settings in a YAML text, with today's names in place of former ones.
+    """Parse settings in YAML and replace former names by current ones.
 
-    YAML aliases are refused: a few lines of them expand to more than the memory holds.
+    YAML aliases are refused, because a few lines of them can expand beyond the available memory.
 
     Args:
-        text: the YAML; interpolations stay as they are.
+        text: the YAML; interpolations are kept as text.
 
     Returns:
         Nested dictionaries and lists of plain values.
 
     Raises:
-        ValueError: it holds anything but settings by key.
-        yaml.YAMLError: it is not YAML.
+        ValueError: the text contains anything but settings by key.
+        yaml.YAMLError: the text is not YAML.
 
     Example:
         >>> parse_settings("lr: 1e-3")
@@ -135,25 +135,28 @@ def parse_settings(text: str) -> dict[str, Any]:
 
 
 def load_settings(path: Path) -> dict[str, Any]:
-    """Return the settings in a YAML file; as ``parse_settings``.
+    """Read settings from a YAML file, as ``parse_settings`` does.
 
     Args:
         path: the file.
 
+    Returns:
+        Nested dictionaries and lists of plain values.
+
     Raises:
-        DamagedRunError: the file is unreadable or empty, or holds anything but settings by key.
+        DamagedRunError: the file is unreadable or empty, or contains anything but settings by key.
     """
     try:
         return parse_settings(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise DamagedRunError(f"{path}: cannot be read ({error.strerror}). {RESTORE}") from error
-    except Exception as error:  # odd tags and numbers make PyYAML raise nearly anything
+    except Exception as error:  # PyYAML raises many classes for malformed tags and numbers
         why = " ".join(str(error).split()) or type(error).__name__
         raise DamagedRunError(f"{path}: not valid YAML ({why}). {RESTORE}") from error
 
 
 def _require_plain(text: str) -> None:
-    """Raise ValueError where YAML would take more time or memory than its size suggests."""
+    """Raise a ValueError if YAML would take much more time or memory than its size suggests."""
     if len(text) > LONGEST:
         raise ValueError(f"it has more than {LONGEST} characters")
     depth = 0
@@ -169,7 +172,7 @@ def _require_plain(text: str) -> None:
 
 
 def _require_settings(content: Any) -> None:
-    """Raise ValueError where a value is neither a mapping, a list, nor a plain value."""
+    """Raise a ValueError if a value is neither a mapping, a list nor a plain value."""
     if isinstance(content, dict):
         for key, value in content.items():
             if not isinstance(key, SCALARS) or key is None:

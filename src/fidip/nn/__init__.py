@@ -1,4 +1,4 @@
-"""Networks: backbones, heads and weights."""
+"""Networks: backbones, pose heads, domain heads and pretrained weights."""
 
 from fidip.nn.backbone import HRNet, TimmPyramid
 from fidip.nn.domain_head import (

@@ -1,8 +1,9 @@
-"""Backbones: images to one feature map.
+"""Backbones: networks that map images to one feature map.
 
-A backbone is any module that takes (B, 3, H, W) normalised images to (B, C, h, w) features and
-tells C as ``num_features``, as timm's models do. With ``num_classes=0, global_pool=""`` every
-timm model is one (its last, coarsest feature); the two classes here give features of stride 4.
+A backbone is any module that maps (B, 3, H, W) normalised images to (B, C, h, w) features and has
+C as ``num_features``, as timm's models do. Every timm model with ``num_classes=0, global_pool=""``
+is a backbone that returns its coarsest feature map; the two classes here return features of
+stride 4.
 """
 
 from __future__ import annotations
@@ -19,42 +20,53 @@ from fidip.core.errors import ArgumentError
 
 
 class HRNet(HighResolutionNetFeatures):
-    """The HRNet that pose estimation uses: the stride-4 branch of the last stage.
+    """HRNet for pose estimation: the stride-4 branch of the last stage.
 
-    timm's layers and parameter names are those of Sun et al., CVPR 2019.
+    The architecture of Sun et al., Deep High-Resolution Representation Learning for Human Pose
+    Estimation, CVPR 2019, with timm's layers and parameter names.
 
     Args:
-        name: timm's name, such as ``hrnet_w48``.
+        name: name of a timm HRNet, such as ``hrnet_w48``.
+
+    Raises:
+        ArgumentError: timm has no HRNet of this name.
     """
 
     def __init__(self, name: str = "hrnet_w48") -> None:
         if name not in cfg_cls:
             raise ArgumentError("name", name, f"expected one of {', '.join(cfg_cls)}")
         super().__init__(cfg_cls[name], feature_location="", out_indices=(1,))
-        # The coarser branches' last fusions would get no gradient: DDP rejects that.
+        # The last fusions of the coarser branches get no gradient, which DDP rejects.
         self.stage4[-1].fuse_layers = self.stage4[-1].fuse_layers[:1]
         self.num_features: int = self.feature_info.channels()[0]
 
     def forward(self, images: Tensor) -> Tensor:
-        """(B, 3, H, W) images to (B, C, H/4, W/4) features."""
+        """Compute features.
+
+        Args:
+            images: (B, 3, H, W) normalised images.
+
+        Returns:
+            (B, C, H/4, W/4) features.
+        """
         features: Tensor = super().forward(images)[0]
         return features
 
 
 class TimmPyramid(nn.Module):
-    """Any timm backbone, its levels fused top-down into one feature of stride 4.
+    """timm backbone with a feature pyramid that fuses its levels into one map of stride 4.
 
-    Every level of stride 4 or more is brought to ``width`` channels by a 1x1 convolution and,
-    from the coarsest on, enlarged and added to the next (Lin et al., CVPR 2017). One 3x3
-    convolution smooths the sum.
+    A 1x1 convolution projects each level of stride 4 or more to ``width`` channels. From the
+    coarsest level on, the maps are upsampled and added to the next finer level, as in a feature
+    pyramid network (Lin et al., CVPR 2017, section 3). A 3x3 convolution smooths the sum.
 
     Args:
-        name: timm's name of a model that gives feature maps of stride 4 and up.
-        width: channels of the feature.
+        name: name of a timm model with feature maps of stride 4 and more.
+        width: channels of the output features.
         timm_args: further arguments of ``timm.create_model``.
 
     Raises:
-        ConfigError: timm has no such model, or it has no feature of stride 4.
+        ArgumentError: timm has no such model, or the model has no feature map of stride 4.
     """
 
     def __init__(self, name: str, width: int = 128, **timm_args: Any) -> None:
@@ -75,7 +87,14 @@ class TimmPyramid(nn.Module):
         )
 
     def forward(self, images: Tensor) -> Tensor:
-        """(B, 3, H, W) images to (B, width, H/4, W/4) features."""
+        """Compute features.
+
+        Args:
+            images: (B, 3, H, W) normalised images.
+
+        Returns:
+            (B, width, H/4, W/4) features.
+        """
         levels = self.body(images)[self._first :]
         fused, *finer = [lateral(x) for lateral, x in zip(self.laterals, levels, strict=True)][::-1]
         for level in finer:

@@ -1,7 +1,7 @@
-"""Domain heads: features to the log-odds that an image is synthetic.
+"""Domain heads: classifiers that predict from features whether an image is synthetic.
 
-They normalise by the batch, so a training batch must hold both domains in their usual share: a
-batch of one domain alone would be shifted to look like any other.
+They normalise by batch statistics, so each training batch must contain both domains in their usual
+ratio. In a batch of one domain, the normalisation would remove the difference to the other.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from fidip.core.errors import ConfigError
 
 
 class DomainHead(nn.Module):
-    """A small classifier for features of any size and number of channels.
+    """Small domain classifier for features of any size.
 
     Args:
-        in_channels: channels of the feature.
+        in_channels: channels of the features.
         width: channels of the two convolutions.
-        grid: the feature is averaged to ``grid`` x ``grid`` cells before the decision, so the
-            head sees where in the crop something is, whatever the input's size.
+        grid: features are averaged to ``grid`` x ``grid`` cells before the fully connected layers,
+            so the head uses spatial information for any input size.
     """
 
     def __init__(self, in_channels: int, width: int = 32, grid: int = 4) -> None:
@@ -40,23 +40,23 @@ class DomainHead(nn.Module):
         )
 
     def forward(self, features: Tensor) -> Tensor:
-        """(B, C, h, w) features to (B,) logits of "synthetic"."""
+        """Compute the (B,) logits of the class "synthetic" from (B, C, h, w) features."""
         logits: Tensor = self.layers(features)
         return logits.squeeze(1)
 
 
 class _PaperHead(nn.Module):
-    """A head for features of one size (h, w)."""
+    """Base class of the heads of the FiDIP paper, for features of one size (h, w)."""
 
     feature_hw: tuple[int, int]
     convolutions: nn.Module
     decision: nn.Module
 
     def forward(self, features: Tensor) -> Tensor:
-        """(B, C, h, w) features to (B,) logits of "synthetic".
+        """Compute the (B,) logits of the class "synthetic" from (B, C, h, w) features.
 
         Raises:
-            ConfigError: the features have another size than the head is made for.
+            ConfigError: the features do not have the size ``feature_hw``.
         """
         height, width = features.shape[-2:]
         if (height, width) != self.feature_hw:
@@ -70,10 +70,10 @@ class _PaperHead(nn.Module):
 
 
 class HRNetDomainHead(_PaperHead):
-    """The head of the FiDIP paper for HRNet-W48 at 288x384: 754,553 parameters.
+    """Domain head of the FiDIP paper for HRNet-W48 at 288x384 px, with 754,553 parameters.
 
     Args:
-        in_channels: channels of the feature.
+        in_channels: channels of the features.
     """
 
     feature_hw = (96, 72)
@@ -91,10 +91,10 @@ class HRNetDomainHead(_PaperHead):
 
 
 class MobileNetDomainHead(_PaperHead):
-    """The head of the FiDIP paper for MobileNetV2 at 224x224: 847,153 parameters.
+    """Domain head of the FiDIP paper for MobileNetV2 at 224x224 px, with 847,153 parameters.
 
     Args:
-        in_channels: channels of the feature.
+        in_channels: channels of the features.
     """
 
     feature_hw = (7, 7)
@@ -112,10 +112,10 @@ class MobileNetDomainHead(_PaperHead):
 
 
 class ResNetDomainHead(_PaperHead):
-    """The head of the FiDIP paper for ResNet-50 at 288x384: 454,041,601 parameters.
+    """Domain head of the FiDIP paper for ResNet-50 at 288x384 px, with 454,041,601 parameters.
 
     Args:
-        in_channels: channels of the feature.
+        in_channels: channels of the features.
     """
 
     feature_hw = (12, 9)
@@ -127,7 +127,7 @@ class ResNetDomainHead(_PaperHead):
 
 
 def _decision(*widths: int) -> nn.Sequential:
-    """(B, widths[0]) to (B, 1), through fully connected layers of the other widths."""
+    """Return fully connected layers of the given widths, followed by one output."""
     layers: list[nn.Module] = []
     for before, after in pairwise(widths):
         layers += _normalised(nn.Linear(before, after), nn.BatchNorm1d(after))

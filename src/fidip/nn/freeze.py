@@ -1,4 +1,4 @@
-"""Freezing parts of a network, by name or for the length of a block."""
+"""Freeze parts of a network, by name or for the duration of a block."""
 
 from __future__ import annotations
 
@@ -13,19 +13,20 @@ from fidip.core.errors import ArgumentError
 
 
 def freeze(net: nn.Module, names: Sequence[str]) -> tuple[nn.Module, ...]:
-    """Take gradients from the named modules and parameters of ``net``.
+    """Disable gradients of the named modules and parameters.
 
-    BatchNorm statistics still move in train mode: whoever calls keeps modules in eval mode.
+    BatchNorm statistics still change in train mode; keep the returned modules in eval mode to avoid
+    that.
 
     Args:
         net: the network.
         names: full names, such as ``backbone.conv1`` or ``backbone.conv1.weight``.
 
     Returns:
-        The modules among them, in the order of their names.
+        The modules among the named parts, in the order of ``names``.
 
     Raises:
-        ConfigError: a name does not exist, or stands for the whole network.
+        ArgumentError: a name does not exist, or stands for the whole network.
     """
     found = [_find(net, name) for name in names]
     for part in found:
@@ -35,13 +36,16 @@ def freeze(net: nn.Module, names: Sequence[str]) -> tuple[nn.Module, ...]:
 
 @contextmanager
 def fixed(module: nn.Module) -> Iterator[None]:
-    """Keep the weights and statistics of a module while gradients flow through it.
+    """Keep the weights and statistics of a module fixed while gradients flow through it.
 
-    BatchNorm still normalises by the batch in train mode, so the module computes the same function
-    as when it is trained; only its running statistics stay.
+    In train mode, BatchNorm still normalises by batch statistics, so the module computes the same
+    function as during its own training; only its running statistics stay unchanged.
 
     Args:
-        module: any module; parameters that did not require gradients before do not after.
+        module: any module. Parameters that did not require gradients before do not afterwards.
+
+    Yields:
+        None.
 
     Example:
         >>> import torch

@@ -1,4 +1,4 @@
-"""Weights between those of two networks."""
+"""Linear interpolation between the weights of two networks."""
 
 from __future__ import annotations
 
@@ -10,22 +10,29 @@ from torch import Tensor
 def interpolate(
     first: Mapping[str, Tensor], second: Mapping[str, Tensor], share: float
 ) -> dict[str, Tensor]:
-    """Interpolate linearly between two sets of weights of one network.
+    """Interpolate linearly between two sets of weights of one architecture.
 
-    From pretrained to fine-tuned weights, accuracy on new data often rises before accuracy on old
-    data falls (Wortsman et al., Robust fine-tuning of zero-shot models, CVPR 2022).
+        theta = (1 - share) theta_first + share theta_second
+
+    Between pretrained and fine-tuned weights, accuracy on new data often rises before accuracy on
+    the original data falls (WiSE-FT; Wortsman et al., Robust fine-tuning of zero-shot models,
+    CVPR 2022, equation 1).
 
     Args:
         first: tensors by name.
         second: tensors of the same names and shapes.
-        share: of ``second``; 0 gives ``first``.
+        share: fraction of ``second`` in [0, 1]; 0 returns ``first``.
 
     Returns:
-        Tensors by name, float32; counts are those of ``second``.
+        Tensors by name, in float32. Integer tensors are those of ``second``.
 
-    >>> import torch
-    >>> interpolate({"w": torch.zeros(1)}, {"w": torch.ones(1)}, 0.25)["w"]
-    tensor([0.2500])
+    Raises:
+        ValueError: the names differ.
+
+    Example:
+        >>> import torch
+        >>> interpolate({"w": torch.zeros(1)}, {"w": torch.ones(1)}, 0.25)["w"]
+        tensor([0.2500])
     """
     if first.keys() != second.keys():
         odd = sorted(first.keys() ^ second.keys())

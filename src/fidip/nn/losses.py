@@ -1,4 +1,4 @@
-"""Losses over maps of keypoints: pure functions, computed in float32 whatever the inputs' precision."""
+"""Pose losses: pure functions that compute in float32 whatever the precision of their inputs."""
 
 from __future__ import annotations
 
@@ -11,35 +11,55 @@ from fidip.core.errors import ArgumentError, ConfigError
 
 
 def heatmap_mse(output: Tensor, target: Tensor, weight: Tensor | None = None) -> Tensor:
-    """Half the mean squared error of weighted heatmaps.
+    """Compute the weighted mean squared error of heatmaps, halved.
 
-    The mean is over all joints of all samples, those of weight 0 too, and the weight is applied
-    before squaring: so the loss of FiDIP and DarkPose is defined.
+        L = 1 / (2 B K h w) sum_{b,k,y,x} (w_bk (H_bkyx - T_bkyx))^2
+
+    The loss of SimpleBaseline (Xiao et al., ECCV 2018), DarkPose and FiDIP. Joints of weight 0
+    count in the mean.
 
     Args:
         output: (B, K, h, w) predicted heatmaps.
-        target: (B, K, h, w) wanted heatmaps.
-        weight: (B, K) of each joint; None for 1 everywhere.
+        target: (B, K, h, w) target heatmaps.
+        weight: (B, K) weights of the joints; None for 1 everywhere.
 
     Returns:
-        () loss.
+        () float32 loss.
+
+    Raises:
+        ConfigError: the shapes of the maps or weights do not fit this loss.
+
+    Example:
+        >>> import torch
+        >>> heatmap_mse(torch.zeros(1, 2, 4, 4), torch.ones(1, 2, 4, 4))
+        tensor(0.5000)
     """
     return _joint_losses(output, target, weight).mean()
 
 
 def heatmap_ohkm(output: Tensor, target: Tensor, weight: Tensor, topk: int = 8) -> Tensor:
-    """``heatmap_mse`` of each sample's ``topk`` worst joints alone (online hard key point mining).
+    """Compute ``heatmap_mse`` over the ``topk`` joints of each sample with the highest loss.
 
-    From Chen et al., Cascaded Pyramid Network for Multi-Person Pose Estimation, CVPR 2018.
+    Online hard keypoint mining (Chen et al., Cascaded Pyramid Network for Multi-Person Pose
+    Estimation, CVPR 2018, section 3.3).
 
     Args:
         output: (B, K, h, w) predicted heatmaps.
-        target: (B, K, h, w) wanted heatmaps.
-        weight: (B, K) of each joint.
-        topk: how many joints of a sample count, at most K.
+        target: (B, K, h, w) target heatmaps.
+        weight: (B, K) weights of the joints.
+        topk: number of joints per sample that contribute to the loss, at most K.
 
     Returns:
-        () loss.
+        () float32 loss.
+
+    Raises:
+        ConfigError: the shapes of the maps or weights do not fit this loss.
+
+    Example:
+        >>> import torch
+        >>> target = torch.tensor([0.0, 1.0]).view(1, 2, 1, 1)
+        >>> heatmap_ohkm(torch.zeros(1, 2, 1, 1), target, torch.ones(1, 2), topk=1)
+        tensor(0.5000)
     """
     return _joint_losses(output, target, weight).topk(topk, dim=1).values.mean()
 
@@ -47,22 +67,36 @@ def heatmap_ohkm(output: Tensor, target: Tensor, weight: Tensor, topk: int = 8) 
 def movenet_loss(
     output: Tensor, target: Tensor, weight: Tensor, vector_weight: float = 1e-3
 ) -> Tensor:
-    """Half the mean squared error of scores, plus the mean absolute error of vectors.
+    """Compute MoveNet's loss: halved mean squared score error plus mean absolute vector error.
+
+        L = 1/2 mean (w (S - S*))^2 + vector_weight sum |w (V - V*)| / sum w
+
+    S are the maps of scores and V the maps of regression vectors and offsets. A CenterNet-style
+    loss (Zhou et al., Objects as Points, arXiv:1904.07850) with squared errors for the heatmaps.
 
     Args:
         output: (B, 1 + 5 K, h, w) predicted maps, in the order of ``fidip.nn.MoveNetFullHead``.
-        target: (B, 1 + 5 K, h, w) wanted maps.
-        weight: (B, 1 + 5 K, h, w), of ``fidip.codecs.centernet.MoveNetCodec.encode``.
-        vector_weight: factor of the error of vectors, in cells.
+        target: (B, 1 + 5 K, h, w) target maps.
+        weight: (B, 1 + 5 K, h, w) weights from ``fidip.codecs.centernet.MoveNetCodec.encode``.
+        vector_weight: factor of the vector error, which is in cells.
 
     Returns:
-        () loss.
+        () float32 loss.
+
+    Raises:
+        ConfigError: the shapes of the maps differ, or there is not one weight per value.
+
+    Example:
+        >>> import torch
+        >>> ones = torch.ones(1, 6, 1, 1)
+        >>> movenet_loss(torch.zeros(1, 6, 1, 1), ones, weight=ones)
+        tensor(0.5010)
     """
     _check_shapes(output, target)
     if weight.shape != target.shape:
         raise ConfigError(
             "movenet_loss: the codec has one weight for each joint; expected one for each value, as "
-            "of MoveNetCodec. Use this codec, or fidip.nn.losses.heatmap_mse"
+            "from MoveNetCodec. Use this codec, or fidip.nn.losses.heatmap_mse"
         )
     scores = 1 + (output.shape[1] - 1) // 5
     error = (output.float() - target.float()) * weight.float()
@@ -74,22 +108,33 @@ def movenet_loss(
 def simcc_kl(
     output: Tensor, target: Tensor, weight: Tensor, bins_wh: Sequence[int], beta: float = 10.0
 ) -> Tensor:
-    """Kullback-Leibler divergence of the distributions over x and over y, summed.
+    """Compute the Kullback-Leibler divergence of the distributions over x and y, summed over axes.
 
-    The loss of RTMPose (Jiang et al., arXiv:2303.07399): both the labels and the predictions become
-    distributions by a softmax of ``beta`` times their values, one for each axis. The mean is over
-    all joints of all samples, those of weight 0 too. MMPose's ``KLDiscretLoss`` is the same but for
-    constant factors: it takes the mean over bins and the sum over samples.
+        L = 1 / (B K) sum_{b,k} w_bk sum_{axis} KL(softmax(beta t_bk) || softmax(beta s_bk))
+
+    The loss of RTMPose (Jiang et al., arXiv:2303.07399); s are the predicted scores and t the
+    labels of one axis. Joints of weight 0 count in the mean. MMPose's ``KLDiscretLoss`` differs by
+    constant factors only: it averages over bins and sums over samples.
 
     Args:
-        output: (B, K, Wx + Hy) predicted scores of bins, of ``fidip.nn.SimccHead``.
-        target: (B, K, Wx + Hy) labels, of ``fidip.codecs.simcc.SimccCodec.encode``.
-        weight: (B, K) of each joint.
-        bins_wh: Wx and Hy.
-        beta: factor of labels and predictions.
+        output: (B, K, Wx + Hy) predicted bin scores from ``fidip.nn.SimccHead``.
+        target: (B, K, Wx + Hy) labels from ``fidip.codecs.simcc.SimccCodec.encode``.
+        weight: (B, K) weights of the joints.
+        bins_wh: Wx and Hy, the number of bins along x and y.
+        beta: inverse temperature of both softmaxes.
 
     Returns:
-        () loss.
+        () float32 loss.
+
+    Raises:
+        ConfigError: the shapes of output and target differ.
+        ArgumentError: the last dimension is not Wx + Hy.
+
+    Example:
+        >>> import torch
+        >>> target = torch.tensor([[[1.0, 0.0, 0.0, 0.0]]])
+        >>> simcc_kl(torch.zeros(1, 1, 4), target, torch.ones(1, 1), bins_wh=(2, 2), beta=1.0)
+        tensor(0.1109)
     """
     _check_shapes(output, target)
     bins = list(bins_wh)
@@ -108,7 +153,7 @@ def simcc_kl(
 
 
 def _joint_losses(output: Tensor, target: Tensor, weight: Tensor | None) -> Tensor:
-    """(B, K) float32 loss of every joint of every sample."""
+    """Return the (B, K) float32 loss of each joint of each sample."""
     _check_shapes(output, target)
     if output.ndim != 4:
         raise ConfigError(
@@ -125,7 +170,7 @@ def _joint_losses(output: Tensor, target: Tensor, weight: Tensor | None) -> Tens
 
 
 def _check_shapes(output: Tensor, target: Tensor) -> None:
-    """Raise a ConfigError where the network's maps are not those of the codec."""
+    """Raise a ConfigError if the shape of the network's output differs from that of the targets."""
     ours, theirs = tuple(output.shape[1:]), tuple(target.shape[1:])
     if ours != theirs:
         raise ConfigError(

@@ -2,8 +2,8 @@
 
 The architecture of Google's single-person MoveNet (Lightning and Thunder), after Sandler et al.,
 MobileNetV2, CVPR 2018, and Zhou et al., Objects as Points, arXiv:1904.07850. BatchNorm is folded
-into the convolutions, and padding and upsampling are TensorFlow's, so that converted weights give
-the same numbers.
+into the convolutions; padding and upsampling follow TensorFlow, so that converted weights
+reproduce the outputs of the original.
 """
 
 from __future__ import annotations
@@ -18,34 +18,35 @@ from torch import Tensor, nn
 from fidip.core.errors import ArgumentError
 
 STRIDE = 32
-"""Px of the crop in one pixel of the coarsest feature map."""
+"""Stride of the coarsest feature map in crop px."""
 
 STAGES = ((1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1), (6, 160, 3, 2), (6, 320, 1, 1))  # fmt: skip
 """Expansion, channels at width 1, blocks and stride of each stage (MobileNetV2, table 2)."""
 
 LAST = 1280
-"""Channels of MobileNetV2's last convolution, at any width."""
+"""Channels of the last convolution of MobileNetV2, independent of the width."""
 
 PYRAMID_BLOCKS = (9, 5, 2)
-"""Blocks that the pyramid takes features from, of stride 16, 8 and 4; block 0 is the first."""
+"""Blocks whose outputs of stride 16, 8 and 4 enter the pyramid, counted from 0."""
 
 PYRAMID = (64, 32, 24)
 """Channels of the pyramid at strides 16, 8 and 4."""
 
 HEAD_WIDTH = 96
 RARE = 0.1
-"""Score that an untrained head gives everywhere: most pixels show no keypoint."""
+"""Initial score of each pixel, low because most pixels show no keypoint."""
 
 
 class SameConv2d(nn.Conv2d):
-    """A convolution with TensorFlow's padding ``SAME``, for inputs of even size.
+    """Convolution with TensorFlow's ``SAME`` padding, for inputs of even size.
 
-    At stride 2 it pads right and bottom only: the first output pixel is centred on input pixel 1.
+    At stride 2 it pads at the right and bottom only, so the first output pixel is centred on input
+    pixel 1.
 
     Args:
         in_channels: channels of the input.
         out_channels: channels of the output.
-        kernel: 1 or 3.
+        kernel: kernel size, 1 or 3.
         stride: 1, or 2 with a kernel of 3.
         depthwise: convolve each channel separately.
         bias: add a bias.
@@ -74,7 +75,7 @@ class SameConv2d(nn.Conv2d):
             nn.init.zeros_(self.bias)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, C, H, W) to (B, C', H / stride, W / stride)."""
+        """Map (B, C, H, W) to (B, C', H / stride, W / stride)."""
         if self.stride[0] == 2:
             x = F.pad(x, (0, 1, 0, 1))
         return super().forward(x)
@@ -83,7 +84,7 @@ class SameConv2d(nn.Conv2d):
 def _unit(
     convolution: SameConv2d, norm: bool, activation: type[nn.Module] | None = nn.ReLU6
 ) -> nn.Sequential:
-    """A convolution, BatchNorm where it is not folded, and an activation."""
+    """Return a convolution, BatchNorm unless it is folded, and an activation."""
     layers: list[tuple[str, nn.Module]] = [("conv", convolution)]
     if norm:
         layers.append(("norm", nn.BatchNorm2d(convolution.out_channels)))
@@ -93,14 +94,14 @@ def _unit(
 
 
 class InvertedResidual(nn.Module):
-    """A block of MobileNetV2: expand, convolve each channel, project.
+    """MobileNetV2 block: expansion, depthwise convolution, projection.
 
     Args:
         in_channels: channels of the input.
         out_channels: channels of the output.
-        expansion: how many times more channels the depthwise convolution has; 1 to not expand.
+        expansion: expansion factor of the channels; 1 for no expansion.
         stride: 1 or 2.
-        norm: insert BatchNorm after every convolution.
+        norm: insert BatchNorm after each convolution.
     """
 
     def __init__(
@@ -116,14 +117,14 @@ class InvertedResidual(nn.Module):
         self._adds = stride == 1 and in_channels == out_channels
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, C, H, W) to (B, C', H / stride, W / stride)."""
+        """Map (B, C, H, W) to (B, C', H / stride, W / stride)."""
         wide = self.expand(x) if self._expands else x
         projected: Tensor = self.project(self.depthwise(wide))
         return x + projected if self._adds else projected
 
 
 class SeparableConv2d(nn.Module):
-    """A depthwise 3x3 convolution without bias, a 1x1 convolution and a ReLU.
+    """Depthwise 3x3 convolution without bias, 1x1 convolution and ReLU.
 
     Args:
         in_channels: channels of the input.
@@ -137,20 +138,18 @@ class SeparableConv2d(nn.Module):
         self.pointwise = _unit(SameConv2d(in_channels, out_channels), norm, nn.ReLU)
 
     def forward(self, x: Tensor) -> Tensor:
-        """(B, C, H, W) to (B, C', H, W)."""
+        """Map (B, C, H, W) to (B, C', H, W)."""
         out: Tensor = self.pointwise(self.depthwise(x))
         return out
 
 
 class MoveNetBackbone(nn.Module):
-    """The backbone of MoveNet: MobileNetV2 and a feature pyramid, 24 channels at stride 4.
-
-    Sides of images must be divisible by 32.
+    """MoveNet backbone: MobileNetV2 and a feature pyramid with 24 channels at stride 4.
 
     Args:
-        width: multiple of MobileNetV2's channels: 1 for Lightning, 1.75 for Thunder.
-        norm: insert BatchNorm after every convolution, for training from random weights. The
-            published weights have it folded into the convolutions, and load with ``norm=False``.
+        width: width multiplier of MobileNetV2: 1 for Lightning, 1.75 for Thunder.
+        norm: insert BatchNorm after each convolution, for training from random weights. The
+            published weights have it folded into the convolutions and need ``norm=False``.
     """
 
     def __init__(self, width: float = 1.0, norm: bool = False) -> None:
@@ -181,10 +180,16 @@ class MoveNetBackbone(nn.Module):
         )
 
     def forward(self, images: Tensor) -> Tensor:
-        """(B, 3, H, W) images to (B, 24, H/4, W/4) features.
+        """Compute features.
+
+        Args:
+            images: (B, 3, H, W) normalised images; H and W must be divisible by 32.
+
+        Returns:
+            (B, 24, H/4, W/4) features.
 
         Raises:
-            ConfigError: H or W is not divisible by 32.
+            ArgumentError: H or W is not divisible by 32.
         """
         height, width = images.shape[-2:]
         if height % STRIDE or width % STRIDE:
@@ -208,22 +213,27 @@ class MoveNetBackbone(nn.Module):
 
 
 def scaled_channels(channels: int, width: float) -> int:
-    """The multiple of 8 nearest to ``width * channels``, but no less than 90 % of it.
+    """Return the multiple of 8 nearest to ``width * channels``, but at least 90 % of it.
 
-    >>> [scaled_channels(channels, 1.75) for channels in (16, 24, 32, 320)]
-    [32, 40, 56, 560]
+    Args:
+        channels: number of channels at width 1.
+        width: width multiplier.
+
+    Example:
+        >>> [scaled_channels(channels, 1.75) for channels in (16, 24, 32, 320)]
+        [32, 40, 56, 560]
     """
     nearest = max(8, int(channels * width + 4) // 8 * 8)
     return nearest if nearest >= 0.9 * channels * width else nearest + 8
 
 
 def _multiple(side: int) -> int:
-    """The multiple of the stride nearest to a side."""
+    """Return the multiple of the stride nearest to a side in px."""
     return max(STRIDE, round(side / STRIDE) * STRIDE)
 
 
 def _branch(in_channels: int, out_channels: int, score: bool) -> nn.Sequential:
-    """The layers of one head; those of scores start at ``RARE``."""
+    """Return the layers of one head; score heads are initialised to output ``RARE``."""
     final = SameConv2d(HEAD_WIDTH, out_channels)
     nn.init.normal_(final.weight, std=0.001)
     assert final.bias is not None
@@ -234,11 +244,11 @@ def _branch(in_channels: int, out_channels: int, score: bool) -> nn.Sequential:
 
 
 class MoveNetHead(nn.Module):
-    """The keypoint head of MoveNet: heatmaps of scores between 0 and 1.
+    """MoveNet keypoint head: heatmaps of scores in [0, 1].
 
     Args:
-        in_channels: channels of the feature.
-        joints: number of heatmaps.
+        in_channels: channels of the features.
+        joints: number of heatmaps, K.
     """
 
     def __init__(self, in_channels: int, joints: int = 17) -> None:
@@ -246,16 +256,16 @@ class MoveNetHead(nn.Module):
         self.heatmaps = _branch(in_channels, joints, score=True)
 
     def forward(self, features: Tensor) -> Tensor:
-        """(B, C, h, w) features to (B, K, h, w) heatmaps."""
+        """Compute (B, K, h, w) heatmaps from (B, C, h, w) features."""
         heatmaps: Tensor = self.heatmaps(features).sigmoid()
         return heatmaps
 
 
 class MoveNetFullHead(MoveNetHead):
-    """The four heads of MoveNet, for ``fidip.codecs.centernet.MoveNetCodec``.
+    """All four heads of MoveNet, for ``fidip.codecs.centernet.MoveNetCodec``.
 
     Args:
-        in_channels: channels of the feature.
+        in_channels: channels of the features.
         joints: number of keypoints, K.
     """
 
@@ -266,10 +276,10 @@ class MoveNetFullHead(MoveNetHead):
         self.offset = _branch(in_channels, 2 * joints, score=False)
 
     def forward(self, features: Tensor) -> Tensor:
-        """(B, C, h, w) features to (B, 1 + 5 K, h, w) maps.
+        """Compute (B, 1 + 5 K, h, w) maps from (B, C, h, w) features.
 
-        In this order: the score of the person's centre, K heatmaps, and in pairs of y and x the
-        vectors from the centre to K keypoints, and the offsets of K keypoints in their cells.
+        The order is: the score of the person centre; K heatmaps; K pairs (y, x) of vectors from the
+        centre to the keypoints; K pairs (y, x) of keypoint offsets within their cells.
         """
         scores = self.center(features).sigmoid(), super().forward(features)
         return torch.cat([*scores, self.regress(features), self.offset(features)], dim=1)

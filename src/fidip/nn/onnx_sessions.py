@@ -1,4 +1,4 @@
-"""Running ONNX files, those that ``fidip.nn.portable_export`` wrote and others."""
+"""Run ONNX files, both those of ``fidip.nn.portable_export`` and those of other programs."""
 
 from __future__ import annotations
 
@@ -13,14 +13,21 @@ from fidip.core.errors import CheckpointError, ConfigError, DataError
 from fidip.io.json import parse_json
 
 FACTS = "fidip"
-"""Name under which a file keeps what it expects and gives."""
+"""Metadata key of the facts about the network's input and output."""
 
 
 def onnx_session(path: Path, device: str = "cpu") -> Any:
-    """An ONNX Runtime session on a device: ``cpu`` or ``cuda``.
+    """Open an ONNX Runtime session.
+
+    Args:
+        path: the ONNX file.
+        device: ``cpu`` or ``cuda``.
+
+    Returns:
+        An ``onnxruntime.InferenceSession``.
 
     Raises:
-        ConfigError: the package onnxruntime is not installed, or has no such device.
+        ConfigError: the package onnxruntime is not installed, or does not support the device.
         CheckpointError: the file is missing or not ONNX.
     """
     try:
@@ -40,35 +47,46 @@ def onnx_session(path: Path, device: str = "cpu") -> Any:
         )
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()
-    # Threads that wait in a loop take the processor from those that decode and draw.
+    # Spinning threads would take CPU time from decoding and drawing.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = 3
     try:
         return onnxruntime.InferenceSession(str(path), options, providers=[provider])
-    except Exception as error:  # a class of its own for every kind of damage
+    except Exception as error:  # ONNX Runtime has many exception classes without a common base
         raise CheckpointError(f"{path}: not an ONNX file that can be run, or cut short") from error
 
 
 def run_onnx(session: Any, images: Tensor) -> list[Tensor]:
-    """Every output of a file with one input, on the CPU."""
+    """Run a session that has one input.
+
+    Args:
+        session: an ONNX Runtime session.
+        images: the input batch.
+
+    Returns:
+        All outputs, on the CPU.
+    """
     outputs = session.run(None, {session.get_inputs()[0].name: images.cpu().numpy()})
     return [torch.from_numpy(output) for output in outputs]
 
 
 def try_onnx(session: Any, path: Path, images: Tensor) -> list[Tensor]:
-    """Run a file once, to see whether it takes what it says; return its outputs.
+    """Run a session once to check that it accepts its declared input.
 
     Args:
-        session: of the file.
-        path: the file, for the message.
-        images: what it should take.
+        session: an ONNX Runtime session.
+        path: its file, for error messages.
+        images: an input batch of the declared shape.
+
+    Returns:
+        All outputs, on the CPU.
 
     Raises:
-        CheckpointError: it does not run, or its outputs are not finite.
+        CheckpointError: the session fails, or its outputs are not finite.
     """
     try:
         outputs = run_onnx(session, images)
-    except Exception as error:  # a class of its own for every kind of damage
+    except Exception as error:  # ONNX Runtime has many exception classes without a common base
         reason = " ".join(str(error).split())[:200]
         raise CheckpointError(
             f"{path}: does not run on images {tuple(images.shape)} ({reason}); export it again"
@@ -82,10 +100,14 @@ def try_onnx(session: Any, path: Path, images: Tensor) -> list[Tensor]:
 
 
 def read_facts(session: Any, path: Path) -> dict[str, Any] | None:
-    """Return what ``fidip.nn.portable_export.Portable.facts`` said of the network.
+    """Return the facts that ``fidip.nn.portable_export.Portable`` stored in the file's metadata.
+
+    Args:
+        session: an ONNX Runtime session.
+        path: its file, for error messages.
 
     Returns:
-        None where another program wrote the file.
+        The facts by name; None if another program wrote the file.
 
     Raises:
         CheckpointError: the metadata cannot be read.

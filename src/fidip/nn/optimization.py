@@ -1,4 +1,4 @@
-"""Types of what a configuration leaves open until a network is there: optimizers and losses."""
+"""Types of objects that a configuration builds once the network exists: optimizers and losses."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 OptimizerFactory = Callable[[Iterable[nn.Parameter]], Optimizer]
-"""Makes an optimizer of parameters."""
+"""Builds an optimizer of the given parameters."""
 PoseLoss = Callable[[Tensor, Tensor, Tensor], Tensor]
-"""(output, target, weight) to a () loss over (B, K, h, w) heatmaps."""
+"""Maps (output, target, weight) of (B, K, h, w) heatmaps to a () loss."""
 
 
 class SchedulerFactory(Protocol):
-    """Makes a learning rate schedule that is stepped after every update, ``total_steps`` times."""
+    """Builds a learning rate schedule that is stepped after each of ``total_steps`` updates."""
 
     def __call__(self, optimizer: Optimizer, *, total_steps: int) -> LRScheduler: ...

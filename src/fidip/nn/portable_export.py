@@ -1,6 +1,6 @@
-"""A pose network as other programs run it: an ONNX or TorchScript file, checked against the original.
+"""Export of pose networks to ONNX and TorchScript, compared with the original.
 
-What a file expects and gives is written into it, see ``Portable.facts``.
+The expected input and the outputs are stored in the file's metadata, see ``Portable.facts``.
 """
 
 from __future__ import annotations
@@ -35,30 +35,30 @@ from fidip.nn.onnx_sessions import FACTS, onnx_session, run_onnx
 from fidip.nn.pose_net import IMAGENET_MEAN, IMAGENET_STD, PoseNet
 
 INPUTS = {
-    "pixels": torch.uint8,  # RGB of 0 to 255: normalisation is inside
-    "normalized": torch.float32,  # RGB as the network takes them: normalisation is outside
-    "rtmlib": torch.float32,  # BGR, normalised by the RGB statistics, as rtmlib feeds OpenCV's images
+    "pixels": torch.uint8,  # RGB, 0 to 255; the exported network normalises
+    "normalized": torch.float32,  # RGB, normalised by the caller
+    "rtmlib": torch.float32,  # BGR, normalised with RGB statistics, as rtmlib does
 }
 LARGEST = 1_900_000_000
-"""Bytes of weights that one ONNX file can hold, which is a message of at most 2 GiB."""
+"""Limit in bytes of the weights in one ONNX file, a message of at most 2 GiB."""
 LARGEST_SIDE = 2048
-"""Px of a crop or heatmap that a file's metadata may ask for."""
+"""Limit in px of crop and heatmap sides in a file's metadata."""
 MOST_BINS = 4 * LARGEST_SIDE
 RTMLIB_BINS = 2
-"""Bins for one pixel that rtmlib's RTMPose class expects."""
+"""Bins per pixel that rtmlib's RTMPose class expects."""
 
 
 class Portable(nn.Module):
-    """Images to maps or keypoints, with nothing left for the caller to know of the network.
+    """Pose network from images to maps or keypoints, including normalisation and decoding.
 
     Args:
         net: the network.
         codec: its codec.
         input: one of ``INPUTS``.
-        decode: give keypoints instead of maps.
+        decode: return keypoints instead of maps.
 
     Raises:
-        ConfigError: rtmlib cannot read the codec's maps.
+        ConfigError: rtmlib cannot decode the codec's maps.
     """
 
     mean: Tensor
@@ -84,9 +84,13 @@ class Portable(nn.Module):
                 self.register_buffer(name, rtmlib_resampling(codec, axis), persistent=False)
 
     def forward(self, images: Tensor) -> Tensor | tuple[Tensor, Tensor]:
-        """(B, 3, H, W) images to what ``outputs`` names.
+        """Compute the tensors that ``outputs`` names.
 
-        Maps are those of the codec; xy are (B, K, 2) in crop px, scores (B, K).
+        Args:
+            images: (B, 3, H, W) images of the type ``input``.
+
+        Returns:
+            The codec's maps; or, with ``decode``, (B, K, 2) keypoints in crop px and (B, K) scores.
         """
         if self.input == "pixels":
             images = self.net.normalize(images.float())
@@ -102,7 +106,15 @@ class Portable(nn.Module):
         return self.rows @ maps @ self.columns.mT
 
     def example(self, count: int, seed: int = 0) -> Tensor:
-        """(count, 3, H, W) input of random soft blotches: in noise, peaks are ill defined."""
+        """Return a batch of random smooth images, because peaks are ill-defined in pure noise.
+
+        Args:
+            count: number of images.
+            seed: seed of the random numbers.
+
+        Returns:
+            (count, 3, H, W) input.
+        """
         width, height = self.codec.input_wh
         generator = torch.Generator().manual_seed(seed)
         coarse = 64 + 128 * torch.rand(count, 3, height // 16, width // 16, generator=generator)
@@ -112,7 +124,7 @@ class Portable(nn.Module):
         return ((pixels - self.mean.cpu()) / self.std.cpu()).float()
 
     def facts(self) -> dict[str, Any]:
-        """What a reader of the file needs to know."""
+        """Return the metadata that a reader of the file needs."""
         return {
             "input": self.input,
             "outputs": self.outputs,
@@ -121,6 +133,7 @@ class Portable(nn.Module):
 
     @property
     def outputs(self) -> list[str]:
+        """Names of the outputs."""
         if self.decode:
             return ["xy", "scores"]
         two_axes = self.for_rtmlib and isinstance(self.codec, SimccCodec)
@@ -128,7 +141,7 @@ class Portable(nn.Module):
 
 
 def _check_rtmlib(codec: Codec) -> None:
-    """Raise a ConfigError where rtmlib cannot decode the codec's maps."""
+    """Raise a ConfigError if rtmlib cannot decode the codec's maps."""
     if isinstance(codec, SimccCodec):
         is_read = codec.bins_per_px == RTMLIB_BINS
     else:
@@ -142,11 +155,18 @@ def _check_rtmlib(codec: Codec) -> None:
 
 
 def rtmlib_resampling(codec: HeatmapCodec, axis: int) -> Tensor:
-    """(n, n) weights that move a heatmap's samples along x or y to where rtmlib takes them to be.
+    """Return weights that resample heatmaps along one axis to the positions that rtmlib assumes.
 
-    Its ViTPose class crops so that a crop of W px shows W px, and reads heatmaps as if their w px
-    lay from the crop's one end to the other: pixel k at W k / (w - 1), which is 3 % wider than the
-    crop's own pixels at 32 px. A cubic spline finds the values there.
+    rtmlib's ViTPose class places pixel k of a heatmap of w px at crop position W k / (w - 1), which
+    stretches the heatmap over the full crop of W px. A cubic spline interpolates the values at
+    these positions.
+
+    Args:
+        codec: the codec.
+        axis: 0 for x, 1 for y.
+
+    Returns:
+        (n, n) weights.
     """
     crop, heatmap = codec.input_wh[axis], codec.heatmap_wh[axis]
     pixels = np.arange(heatmap)
@@ -161,7 +181,11 @@ DECODERS = {f.__name__: f for f in (argmax_decode, quarter_decode, dark_decode, 
 
 
 def describe_codec(codec: Codec) -> dict[str, Any]:
-    """Return a codec as names and numbers."""
+    """Return the class and numbers of a codec.
+
+    Args:
+        codec: the codec.
+    """
     about = {"name": type(codec).__name__, "input_wh": list(codec.input_wh)}
     if isinstance(codec, SimccCodec):
         return {**about, "bins_wh": list(codec.bins_wh), "sigma": list(codec.sigma)}
@@ -177,10 +201,14 @@ def describe_codec(codec: Codec) -> dict[str, Any]:
 
 
 def codec_of(facts: dict[str, Any], path: Path) -> Codec:
-    """Return the codec that a file's facts describe.
+    """Return the codec that the metadata of a file describe.
+
+    Args:
+        facts: the metadata.
+        path: the file, for the message.
 
     Raises:
-        CheckpointError: they do not describe a codec of fidip.
+        CheckpointError: the metadata do not describe a codec of fidip.
     """
     try:
         about = facts["codec"]
@@ -225,11 +253,11 @@ def _size(pair: Any, largest: int = LARGEST_SIDE) -> ImageSize:
 
 @dataclass(frozen=True)
 class Check:
-    """How a written file differs from the network, on batches of 1 and 3 random images.
+    """Difference between a written file and the network, on batches of 1 and 3 random images.
 
     Attributes:
-        error: the largest absolute difference of an output.
-        largest: the largest absolute value of an output.
+        error: largest absolute difference of an output.
+        largest: largest absolute value of an output.
     """
 
     error: float
@@ -240,7 +268,12 @@ Run = Callable[[Tensor], list[Tensor]]
 
 
 def compare(model: Portable, run: Run) -> Check:
-    """Compare what ``run`` makes of random images with what ``model`` does."""
+    """Compare the outputs of a written file with those of the network on random images.
+
+    Args:
+        model: the network.
+        run: runs the written file.
+    """
     error = largest = 0.0
     with torch.inference_mode():
         for count in (1, 3):
@@ -254,7 +287,14 @@ def compare(model: Portable, run: Run) -> Check:
 
 
 def write_onnx(model: Portable, path: Path) -> Check:
-    """Write an ONNX file of any batch size, its input named ``images``.
+    """Write an ONNX file for any batch size, with an input named ``images``.
+
+    Args:
+        model: the network.
+        path: the file.
+
+    Returns:
+        The difference between the file and the network.
 
     Raises:
         ConfigError: the package onnx is not installed.
@@ -288,8 +328,16 @@ def write_onnx(model: Portable, path: Path) -> Check:
 
 
 def write_torchscript(model: Portable, path: Path) -> Check:
-    """Write a TorchScript file of any batch size."""
-    written = io.BytesIO()  # PyTorch's own writer ends the process where a disk is full
+    """Write a TorchScript file for any batch size.
+
+    Args:
+        model: the network.
+        path: the file.
+
+    Returns:
+        The difference between the file and the network.
+    """
+    written = io.BytesIO()  # PyTorch's file writer aborts the process if the disk is full
     with torch.no_grad(), _quiet():
         traced = torch.jit.trace(model, model.example(2), check_trace=False)
         torch.jit.save(traced, written, _extra_files={FACTS: json.dumps(model.facts())})
@@ -305,7 +353,7 @@ def write_torchscript(model: Portable, path: Path) -> Check:
 
 
 class _quiet(warnings.catch_warnings):  # noqa: N801 - used like a function
-    """The exporters' progress and their deprecations are not the user's."""
+    """Suppress progress and deprecation messages of the exporters."""
 
     def __enter__(self) -> None:
         super().__enter__()

@@ -1,6 +1,6 @@
-"""Pose heads: features to one heatmap, or to one distribution over x and y, for each joint.
+"""Pose heads: map features to a heatmap, or to distributions over x and y, per joint.
 
-Every head is made from the number of feature channels, which the backbone tells.
+Every head takes the number of feature channels of the backbone as its first argument.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from fidip.core.errors import ArgumentError
 
 
 class ConvHead(nn.Module):
-    """A 1x1 convolution: for features that already have the heatmaps' resolution.
+    """1x1 convolution, for features that have the resolution of the heatmaps.
 
     Args:
-        in_channels: channels of the feature.
-        joints: number of heatmaps.
+        in_channels: channels of the features.
+        joints: number of heatmaps, K.
     """
 
     def __init__(self, in_channels: int, joints: int = 17) -> None:
@@ -28,21 +28,21 @@ class ConvHead(nn.Module):
         start_near_zero(self.final_layer)
 
     def forward(self, features: Tensor) -> Tensor:
-        """(B, C, h, w) features to (B, K, h, w) heatmaps."""
+        """Compute (B, K, h, w) heatmaps from (B, C, h, w) features."""
         heatmaps: Tensor = self.final_layer(features)
         return heatmaps
 
 
 class DeconvHead(nn.Module):
-    """Transposed convolutions that double the resolution, then a 1x1 convolution.
+    """Transposed convolutions that double the resolution, followed by a 1x1 convolution.
 
-    With three of 256 channels it is the head of SimpleBaseline (Xiao et al., ECCV 2018).
+    With three layers of 256 channels it is the head of SimpleBaseline (Xiao et al., ECCV 2018).
 
     Args:
-        in_channels: channels of the feature.
-        joints: number of heatmaps.
-        width: channels of every transposed convolution.
-        doublings: how many there are.
+        in_channels: channels of the features.
+        joints: number of heatmaps, K.
+        width: channels of each transposed convolution.
+        doublings: number of transposed convolutions.
     """
 
     def __init__(
@@ -61,18 +61,20 @@ class DeconvHead(nn.Module):
         start_near_zero(self.final_layer)
 
     def forward(self, features: Tensor) -> Tensor:
-        """(B, C, h, w) features to (B, K, h', w') heatmaps, h' = 2 ** doublings * h."""
+        """Compute (B, K, h', w') heatmaps from (B, C, h, w) features; h' = 2 ** doublings * h."""
         heatmaps: Tensor = self.final_layer(self.deconv_layers(features))
         return heatmaps
 
 
 class UpsampleHead(nn.Module):
-    """Bilinear enlargement and one 3x3 convolution: the simple head of ViTPose.
+    """Bilinear upsampling and a 3x3 convolution: the simple decoder of ViTPose.
+
+    From Xu et al., ViTPose, NeurIPS 2022, equation 3.
 
     Args:
-        in_channels: channels of the feature.
-        joints: number of heatmaps.
-        scale: how much larger the heatmaps are.
+        in_channels: channels of the features.
+        joints: number of heatmaps, K.
+        scale: upsampling factor.
     """
 
     def __init__(self, in_channels: int, joints: int = 17, scale: int = 4) -> None:
@@ -82,22 +84,22 @@ class UpsampleHead(nn.Module):
         start_near_zero(self.final_layer)
 
     def forward(self, features: Tensor) -> Tensor:
-        """(B, C, h, w) features to (B, K, scale h, scale w) heatmaps."""
+        """Compute (B, K, scale h, scale w) heatmaps from (B, C, h, w) features."""
         enlarged = F.interpolate(F.relu(features), scale_factor=self.scale, mode="bilinear")
         heatmaps: Tensor = self.final_layer(enlarged)
         return heatmaps
 
 
 class PixelShuffleHead(nn.Module):
-    """The MobileNetV2 head of the FiDIP paper: three enlarging blocks and a softmax over pixels.
+    """MobileNetV2 head of the FiDIP paper: three upsampling blocks and a softmax over pixels.
 
-    Each block makes four times as many channels and lays them out as twice the resolution (dense
+    Each block multiplies the channels by 4 and rearranges them to twice the resolution (dense
     upsampling convolution), so 256 channels become 128, 64 and 32. Each heatmap sums to 1.
 
     Args:
-        in_channels: channels of the feature.
-        joints: number of heatmaps.
-        width: channels that the feature is compressed to.
+        in_channels: channels of the features.
+        joints: number of heatmaps, K.
+        width: channels after the first convolution.
     """
 
     def __init__(self, in_channels: int, joints: int = 17, width: int = 256) -> None:
@@ -107,13 +109,13 @@ class PixelShuffleHead(nn.Module):
         self.final_layer = nn.Conv2d(width // 8, joints, 1, bias=False)
 
     def forward(self, features: Tensor) -> Tensor:
-        """(B, C, h, w) features to (B, K, 8 h, 8 w) heatmaps."""
+        """Compute (B, K, 8 h, 8 w) heatmaps from (B, C, h, w) features."""
         logits: Tensor = self.final_layer(self.enlarge(self.compress(features)))
         return logits.flatten(2).softmax(-1).view_as(logits)
 
 
 def _enlarging(channels: int) -> nn.Sequential:
-    """(B, C, h, w) to (B, C/2, 2h, 2w)."""
+    """Return a block that maps (B, C, h, w) to (B, C/2, 2h, 2w)."""
     return nn.Sequential(
         nn.Conv2d(channels, channels * 2, 3, padding=1, bias=False),
         nn.BatchNorm2d(channels * 2),
@@ -123,16 +125,17 @@ def _enlarging(channels: int) -> nn.Sequential:
 
 
 class SimccHead(nn.Module):
-    """The head of SimCC (Li et al., ECCV 2022): one linear layer for x and one for y.
+    """SimCC head: one linear layer for x and one for y (Li et al., ECCV 2022, section 3).
 
-    A 1x1 convolution makes one map for each joint, whose pixels both layers classify; they are the
-    same for all joints.
+    A 1x1 convolution computes one map per joint. The two linear layers, shared by all joints,
+    classify the pixels of each map.
 
     Args:
-        in_channels: channels of the feature.
-        grid_wh: (width, height) of the features in px: the crop's divided by the backbone's stride.
-        bins_wh: number of bins along x and y, as of the codec.
-        joints: number of joints.
+        in_channels: channels of the features.
+        grid_wh: (width, height) of the features in px: the crop size divided by the backbone's
+            stride.
+        bins_wh: number of bins along x and y, as in the codec.
+        joints: number of joints, K.
     """
 
     def __init__(
@@ -145,7 +148,11 @@ class SimccHead(nn.Module):
         self.x, self.y = (nn.Linear(pixels, bins) for bins in bins_wh)
 
     def forward(self, features: Tensor) -> Tensor:
-        """(B, C, h, w) features to (B, K, Wx + Hy) scores of bins."""
+        """Compute (B, K, Wx + Hy) bin scores from (B, C, h, w) features.
+
+        Raises:
+            ArgumentError: the features do not have the size ``grid_wh``.
+        """
         height, width = features.shape[2:]
         if (width, height) != self.grid_wh:
             raise ArgumentError(
@@ -159,7 +166,11 @@ class SimccHead(nn.Module):
 
 
 def start_near_zero(layer: nn.Conv2d) -> None:
-    """Begin where nearly every target pixel is, so that no update is spent on unlearning noise."""
+    """Initialise a layer so that its outputs are near zero, the target value of most pixels.
+
+    Args:
+        layer: a convolution with a bias; changed in place.
+    """
     nn.init.normal_(layer.weight, std=0.001)
     assert layer.bias is not None
     nn.init.zeros_(layer.bias)

@@ -1,4 +1,4 @@
-"""The pose network: normalise, backbone, head."""
+"""Top-down pose network: input normalisation, backbone and head."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 
 
 class PoseOutput(NamedTuple):
-    """What the network says of B images.
+    """Output of a pose network for B images.
 
     Attributes:
-        features: (B, C, h, w) of the backbone; what a domain head looks at.
-        heatmaps: (B, K, h', w'), one for each joint; or other maps, as the head's codec has them.
+        features: (B, C, h, w) features of the backbone, the input of domain heads.
+        heatmaps: (B, K, h', w') heatmaps, or the maps that the head's codec defines.
     """
 
     features: Tensor
@@ -32,19 +32,19 @@ class PoseOutput(NamedTuple):
 
 
 class PoseNet(nn.Module):
-    """A backbone and a head.
+    """Pose network of a backbone and a head.
 
     Args:
-        backbone: (B, 3, H, W) images to (B, C, h, w) features; tells C as ``num_features``.
-        head: makes the head from C; its forward takes features to (B, K, h', w') heatmaps.
-        mean: RGB mean of the images that the backbone expects, of values in 0..1.
-        std: their standard deviation.
-        frozen: names of modules or parameters that never learn, such as ``backbone.conv1``.
-        frozen_statistics: frozen modules are for ever in eval mode, so that their BatchNorm
-            statistics stay as well.
+        backbone: maps (B, 3, H, W) images to (B, C, h, w) features; has C as ``num_features``.
+        head: builds the head from C; its forward maps features to (B, K, h', w') heatmaps.
+        mean: RGB mean of the images that the backbone expects, for values in [0, 1].
+        std: standard deviation of these images.
+        frozen: names of modules or parameters that are not trained, such as ``backbone.conv1``.
+        frozen_statistics: keep frozen modules in eval mode, so that their BatchNorm statistics do
+            not change either.
 
     Raises:
-        ConfigError: ``frozen`` names something that does not exist.
+        ArgumentError: ``frozen`` has a name that does not exist.
     """
 
     mean: Tensor
@@ -68,19 +68,27 @@ class PoseNet(nn.Module):
             self.register_buffer(name, per_channel, persistent=False)
         modules = freeze(self, frozen)
         self._frozen = modules if frozen_statistics else ()
-        # Crops come channels last; convolutions that stay so are up to a third faster on a CPU.
+        # Crops are channels_last; convolutions in the same layout are faster on a CPU.
         self.to(memory_format=torch.channels_last)
-        self.train()  # and frozen modules in eval mode, from the start
+        self.train()  # puts frozen modules into eval mode
 
     def train(self, mode: bool = True) -> PoseNet:
+        """Set the mode of all modules except the frozen ones, which stay in eval mode."""
         super().train(mode)
         for module in self._frozen:
             module.eval()
         return self
 
     def normalize(self, crops: Tensor) -> Tensor:
-        """(B, 3, H, W) uint8 RGB crops to float images of zero mean and unit variance."""
-        # Crops lie in channels_last: broadcast against whole rows, not against three numbers at a time.
+        """Normalise crops with the mean and standard deviation of the backbone.
+
+        Args:
+            crops: (B, 3, H, W) uint8 RGB crops.
+
+        Returns:
+            (B, 3, H, W) normalised images in the dtype of ``mean``.
+        """
+        # In channels_last, broadcasting whole rows is faster than three values at a time.
         mean, std = (
             each.expand(1, 3, 1, crops.shape[-1]).contiguous(memory_format=torch.channels_last)
             for each in (self.mean, self.std)
@@ -88,7 +96,14 @@ class PoseNet(nn.Module):
         return crops.to(mean.dtype, copy=True).sub_(mean).div_(std)
 
     def forward(self, images: Tensor) -> PoseOutput:
-        """(B, 3, H, W) normalised images to features and heatmaps."""
+        """Compute features and heatmaps.
+
+        Args:
+            images: (B, 3, H, W) normalised images.
+
+        Returns:
+            The (B, C, h, w) features and (B, K, h', w') heatmaps.
+        """
         features = self.backbone(images)
         return PoseOutput(features, self.head(features))
 
@@ -99,14 +114,16 @@ class PoseNet(nn.Module):
         flip_shift: bool = False,
         back: FlipBack = flip_back,
     ) -> Tensor:
-        """(B, K, h', w') heatmaps of (B, 3, H, W) normalised images.
+        """Predict heatmaps, optionally averaged with those of the mirrored images (flip test).
 
         Args:
-            images: normalised images.
-            flip_order: (K,) permutation that exchanges left and right joints. If given, the
-                heatmaps are the mean with those of the mirrored images.
-            flip_shift: move the latter by one pixel (see ``flip_back``).
-            back: undoes the mirroring, with the last two arguments: the codec's ``flip_back``.
+            images: (B, 3, H, W) normalised images.
+            flip_order: (K,) permutation that swaps left and right joints; None for no flip test.
+            flip_shift: shift the heatmaps of the mirrored images by one pixel, see ``flip_back``.
+            back: maps the heatmaps of mirrored images back; the codec's ``flip_back``.
+
+        Returns:
+            (B, K, h', w') heatmaps.
         """
         heatmaps: Tensor = self(images).heatmaps
         if flip_order is None:

@@ -1,8 +1,8 @@
-"""BatchNorm by the statistics of the batches of all processes, on any device.
+"""BatchNorm with statistics over the batches of all processes, on any device.
 
-PyTorch's own SyncBatchNorm works on GPUs alone, and takes the place of the layers. Here layers
-stay the objects that they are and change their class: names, parameters, checkpoints, and who has
-been put into eval mode because it is frozen, all stay the same.
+PyTorch's SyncBatchNorm supports GPUs only and replaces the layers. Here the layer objects stay and
+only their class changes, so names, parameters, checkpoints and the eval mode of frozen layers are
+not affected.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from fidip.core.errors import ConfigError
 
 
 class SyncedBatchNorm(_BatchNorm):
-    """Any of PyTorch's BatchNorm layers; in train mode, all processes must call it together."""
+    """BatchNorm layer synchronised between processes; in train mode, all processes must call it."""
 
     def _check_input_dim(self, input: Tensor) -> None:
-        """The layer that it has been took no more dimensions than its net gives."""
+        """Accept any number of dimensions; the network's layout is known to fit."""
 
     def forward(self, input: Tensor) -> Tensor:
-        """(B, C, ...) of this process, by the mean and variance over all processes in train mode."""
+        """Normalise the (B, C, ...) batch of this process, in train mode by statistics of all."""
         return self._synced(input) if self.training else super().forward(input)
 
     def _synced(self, x: Tensor) -> Tensor:
@@ -36,7 +36,7 @@ class SyncedBatchNorm(_BatchNorm):
         sums = _total(torch.cat([exact.sum(over), size]))
         mean, count = sums[:-1] / sums[-1], sums[-1].detach()
         centred = exact - mean.view(per_channel)
-        # A second pass: squares less the square of the mean would lose digits.
+        # Two passes, because E[x^2] - E[x]^2 loses precision.
         variance = _total(centred.square().sum(over)) / count
         if self.track_running_stats:
             self._move(mean.detach(), variance.detach() * count / (count - 1))
@@ -47,7 +47,7 @@ class SyncedBatchNorm(_BatchNorm):
         return (scaled + self.bias.view(per_channel)).to(x.dtype)
 
     def _move(self, mean: Tensor, unbiased_variance: Tensor) -> None:
-        """Move the running statistics towards (C,) values."""
+        """Update the running statistics with the (C,) mean and variance of a batch."""
         assert self.running_mean is not None
         assert self.running_var is not None
         assert self.num_batches_tracked is not None
@@ -58,7 +58,7 @@ class SyncedBatchNorm(_BatchNorm):
 
 
 class SyncedBatchNormAct(SyncedBatchNorm):
-    """timm's BatchNorm, which holds the activation that follows."""
+    """timm's BatchNorm, which includes the activation that follows."""
 
     drop: nn.Module
     act: nn.Module
@@ -77,13 +77,16 @@ SYNCED: dict[type[_BatchNorm], type[SyncedBatchNorm]] = {
 
 
 def synchronize(model: nn.Module) -> dict[_BatchNorm, type[_BatchNorm]]:
-    """Let the BatchNorm layers of ``model`` take their statistics from all processes.
+    """Synchronise the BatchNorm layers of a model between all processes.
+
+    Args:
+        model: the model; the class of its BatchNorm layers changes in place.
 
     Returns:
-        The layers and what they were, for ``unsynchronize``.
+        The layers with their former classes, for ``unsynchronize``.
 
     Raises:
-        ConfigError: there is a kind of BatchNorm that is not known here.
+        ConfigError: the model has a BatchNorm class that is not in ``SYNCED``.
     """
     layers = {m: type(m) for m in model.modules() if isinstance(m, _BatchNorm)}
     for layer, kind in layers.items():
@@ -97,13 +100,17 @@ def synchronize(model: nn.Module) -> dict[_BatchNorm, type[_BatchNorm]]:
 
 
 def unsynchronize(layers: dict[_BatchNorm, type[_BatchNorm]]) -> None:
-    """Make layers again what they were."""
+    """Restore the former classes of BatchNorm layers.
+
+    Args:
+        layers: the return value of ``synchronize``.
+    """
     for layer, kind in layers.items():
         layer.__class__ = kind
 
 
 class _Total(torch.autograd.Function):
-    """The sum over all processes; so is its gradient."""
+    """Sum over all processes, in the forward pass and in the gradient."""
 
     @staticmethod
     def forward(ctx: Any, values: Tensor) -> Tensor:

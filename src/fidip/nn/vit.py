@@ -1,4 +1,4 @@
-"""The vision transformer of ViTPose as a backbone."""
+"""Vision transformer of ViTPose as a backbone."""
 
 from __future__ import annotations
 
@@ -13,23 +13,22 @@ from torch import Tensor, nn
 from fidip.core.types import ImageSize
 
 PATCH = 16
-"""Width and height of a patch in px; also the stride of the feature."""
+"""Width and height of a patch in px, and the stride of the features."""
 
 
 class ViT(nn.Module):
-    """A plain vision transformer whose tokens are given back as a feature map of stride 16.
+    """Plain vision transformer that returns its tokens as a feature map of stride 16.
 
     From Xu et al., ViTPose: Simple Vision Transformer Baselines for Human Pose Estimation, NeurIPS
-    2022: the patches overlap by two pixels, and the positions are learned. Inputs of another size
-    than ``input_wh`` get positions in between.
+    2022. Images are padded by two pixels, and position embeddings are learned; for inputs of
+    another size than ``input_wh`` they are interpolated.
 
     Args:
         width: channels.
-        depth: blocks.
-        heads: of attention in a block.
-        input_wh: (width, height) in px that there is a learned position for every patch of.
-        drop_path: share of the last block's residuals that are left out in training; of the
-            blocks before, in proportion to their depth.
+        depth: number of blocks.
+        heads: attention heads per block.
+        input_wh: (width, height) in px of the inputs that the position embeddings are made for.
+        drop_path: stochastic depth rate of the last block; it grows linearly from 0 in the first.
     """
 
     def __init__(
@@ -57,7 +56,14 @@ class ViT(nn.Module):
         self.apply(_initialize)
 
     def forward(self, images: Tensor) -> Tensor:
-        """(B, 3, H, W) images, of sides that 16 divides, to (B, C, H/16, W/16) features."""
+        """Compute features.
+
+        Args:
+            images: (B, 3, H, W) normalised images; H and W must be divisible by 16.
+
+        Returns:
+            (B, C, H/16, W/16) features.
+        """
         patches = self.patch_embed(images)
         positions: Tensor = self.pos_embed
         if positions.shape[2:] != patches.shape[2:]:

@@ -1,4 +1,4 @@
-"""Runs put side by side: tables, figures and a page."""
+"""Comparison of runs: tables, figures and an HTML page."""
 
 from fidip.report.comparison import Comparison, Tested, compare_runs
 from fidip.report.dashboard import (

@@ -1,4 +1,4 @@
-"""What can be said across the seeds of experiments, and between experiments."""
+"""Comparison of experiments across their seeds."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from fidip.metrics import Difference, Experiment, Interval, Matches, compare_exp
 from fidip.report.runs import Run, by_experiment
 
 PATIENCE = 2
-"""Seconds after which a progress bar shows."""
+"""Seconds before a progress bar is shown."""
 
 
 class Tested(NamedTuple):
-    """A run's predictions, matched to its test labels.
+    """Predictions of a run, matched to its test labels.
 
     Attributes:
         people: the labelled people that the run was tested on.
-        labels: the same as COCO's dictionaries; runs with equal labels can be compared.
-        matches: the predictions of these people.
+        labels: the labels as COCO dictionaries; runs with equal labels can be compared.
+        matches: the matched predictions.
     """
 
     people: Sequence[Annotation]
@@ -33,15 +33,15 @@ class Tested(NamedTuple):
 
 @dataclass(frozen=True)
 class Comparison:
-    """Intervals and differences, as far as the runs allow.
+    """Intervals of experiments and differences between them.
 
     Attributes:
-        against: the experiment that the others are compared with.
-        intervals: by experiment, of the ten numbers' means over seeds, over seeds and images.
-        differences: by experiment, of the ten numbers to those of ``against``.
+        against: the reference experiment.
+        intervals: by experiment, intervals over seeds and images of the ten COCO metrics' means.
+        differences: by experiment, differences of the ten metrics to those of ``against``.
         problems: a line for each reason why something is missing.
         people: the labelled people that ``against`` was tested on.
-        damaged: those of ``problems`` that come from damaged files.
+        damaged: those of ``problems`` that are due to damaged files.
     """
 
     against: str
@@ -58,13 +58,19 @@ def compare_runs(
     against: str | None,
     rounds: int,
 ) -> Comparison:
-    """Compare experiments with one of them.
+    """Compare experiments with a reference experiment.
+
+    Intervals are bootstrap intervals and p values are from a permutation test, see
+    ``fidip.metrics.significance``.
 
     Args:
-        runs: one or more seeds of every experiment.
-        match: a run's predictions against its labels; raises FidipError where it cannot.
-        against: the experiment to compare with; None for the first.
-        rounds: of the bootstrap and of the permutation test.
+        runs: one or more seeds of each experiment.
+        match: matches the predictions of a run to its labels; raises FidipError if that fails.
+        against: the reference experiment; None for the first one.
+        rounds: number of bootstrap samples and of permutations.
+
+    Returns:
+        The intervals and differences, as far as the runs allow.
 
     Raises:
         ConfigError: ``against`` is not among the experiments.
@@ -95,7 +101,7 @@ def _differences(
     against: str,
     rounds: int,
 ) -> tuple[dict[str, dict[str, Difference | None]], dict[str, list[str]]]:
-    """The differences to ``against`` by experiment, and experiments by what keeps them from it."""
+    """Return the differences by experiment, and the experiments by reason why they have none."""
     others = [name for name in tested if name != against]
     if against not in tested:
         why = f"{against} cannot; choose another: against=NAME"
@@ -121,7 +127,7 @@ def _bar(names: Iterable[str], label: str) -> Iterable[str]:
 def _read_all(
     groups: dict[str, list[Run]], match: Callable[[Run], Tested], rounds: int
 ) -> tuple[dict[str, tuple[Tested, Experiment]], dict[str, list[str]], set[str]]:
-    """What was tested by experiment, experiments by problem, and problems that are damage."""
+    """Return tested experiments by name, experiments by problem, and problems due to damage."""
     tested: dict[str, tuple[Tested, Experiment]] = {}
     problems: dict[str, list[str]] = {}
     damaged: set[str] = set()

@@ -1,7 +1,7 @@
-"""A W&B dashboard of experiments side by side: what it shows, and sending it.
+"""W&B dashboard of experiments: content and upload.
 
-Runs are grouped by W&B's group, which is the experiment, and by what was swept; so a line is the
-mean over seeds, and its band the lowest to the highest seed.
+Runs are grouped by W&B's group, which is the experiment, and by swept settings, so a line is the
+mean over seeds and its band the range of the seeds.
 """
 
 from __future__ import annotations
@@ -16,17 +16,24 @@ from fidip.report.runs import Run
 from fidip.report.tables import markdown
 
 CURVES = ("val/AP", "val/OKS", "train/loss", "train/domain_accuracy")
-"""Over epochs, a panel each; the last is of runs with a domain head alone."""
+"""Metrics over epochs, one panel each; only runs with a domain head have the last one."""
 BARS = ("test/AP", "test/AR")
 COLUMNS = ("summary:test/AP", "summary:test/AR", "summary:val/AP", "summary:epoch")
-"""Of the table of runs."""
+"""Columns of the table of runs."""
 TITLE = "fidip compare"
 HALF_WIDTH, HEIGHT = 12, 8
 """Of a panel, on W&B's grid of 24 columns."""
 
 
 def workspace(runs: list[Run], comparison: Comparison, project: str, entity: str) -> Any:
-    """The ``Workspace``: the panels beside W&B's own list of runs."""
+    """Return the W&B ``Workspace``: panels beside the list of runs.
+
+    Args:
+        runs: runs of the shown experiments.
+        comparison: their comparison.
+        project: W&B project of the runs.
+        entity: W&B user or team.
+    """
     import wandb_workspaces.reports.v2 as wr
     import wandb_workspaces.workspaces as ws
     from wandb_workspaces import expr
@@ -54,7 +61,14 @@ def workspace(runs: list[Run], comparison: Comparison, project: str, entity: str
 
 
 def report(runs: list[Run], comparison: Comparison, project: str, entity: str) -> Any:
-    """The ``Report``: the same panels with the table of runs, as a page to hand on."""
+    """Return the W&B ``Report``: the same panels and the table of runs as a page to share.
+
+    Args:
+        runs: runs of the shown experiments.
+        comparison: their comparison.
+        project: W&B project of the runs.
+        entity: W&B user or team.
+    """
     import wandb_workspaces.reports.v2 as wr
 
     names = list(dict.fromkeys(run.experiment for run in runs))
@@ -78,7 +92,11 @@ def report(runs: list[Run], comparison: Comparison, project: str, entity: str) -
 
 
 def dashboard_json(views: Sequence[Any]) -> str:
-    """What would be sent, by kind of view, as JSON that W&B's models read back."""
+    """Return the content that would be sent, by kind of view, as JSON that W&B's models can read.
+
+    Args:
+        views: workspace and report.
+    """
     models = {type(view).__name__.lower(): view._to_model() for view in views}
     content = {
         kind: json.loads(m.model_dump_json(by_alias=True, exclude_none=True))
@@ -90,25 +108,25 @@ def dashboard_json(views: Sequence[Any]) -> str:
 def send_dashboard(
     runs: list[Run], comparison: Comparison, project: str, entity: str | None
 ) -> list[str]:
-    """Save workspace and report at W&B.
+    """Save the workspace and the report in W&B.
 
     Args:
-        runs: whose experiments are shown.
-        comparison: of them.
-        project: of W&B, where the runs are.
-        entity: the W&B user or team; None for the user's default.
+        runs: runs of the shown experiments.
+        comparison: their comparison.
+        project: W&B project of the runs.
+        entity: W&B user or team; None for the user's default.
 
     Returns:
-        Their addresses.
+        The URLs of both.
 
     Raises:
-        OSError: W&B could not be reached, or refused; the message tells why.
+        OSError: W&B could not be reached, or refused; the message has the reason.
     """
     import requests
     import wandb
 
     try:
-        api = wandb.Api()  # asks whether the key is valid, before anything is sent
+        api = wandb.Api()  # checks the API key before anything is sent
         owner = entity or api.default_entity
         views = [make(runs, comparison, project, owner) for make in (report, workspace)]
         return [view.save().url for view in views]
@@ -117,7 +135,11 @@ def send_dashboard(
 
 
 def check_installed() -> None:
-    """Raise ConfigError where the package that makes dashboards is missing."""
+    """Check that the package for dashboards is installed.
+
+    Raises:
+        ConfigError: it is missing.
+    """
     try:
         import wandb_workspaces  # noqa: F401
     except ImportError as error:
@@ -139,7 +161,7 @@ def _filters(runs: Sequence[Run]) -> list[Any]:
 
 
 def _panels() -> list[Any]:
-    """A line panel for every curve, then a bar panel for every number of the test."""
+    """Return a line panel for each curve, then a bar panel for each test metric."""
     import wandb_workspaces.reports.v2 as wr
 
     lines = [

@@ -1,4 +1,4 @@
-"""Figures of what explains a comparison: kinds of error, reliability of scores, slices of people."""
+"""Figures of the error analysis: kinds of error, reliability of scores, slices of people."""
 
 from __future__ import annotations
 
@@ -21,7 +21,11 @@ KIND_COLORS = {
 
 
 def diagnosis(runs: list[Run]) -> list[dict[str, str]]:
-    """Captions and inline SVGs of the runs whose results hold a diagnosis; seeds are averaged."""
+    """Return captions and inline SVGs of runs with an error analysis; seeds are averaged.
+
+    Args:
+        runs: the finished runs.
+    """
     groups = by_experiment([run for run in runs if run.results.has_diagnosis])
     if not groups:
         return []
@@ -40,7 +44,14 @@ def diagnosis(runs: list[Run]) -> list[dict[str, str]]:
 
 
 def error_kinds(group: list[Run]) -> str:
-    """Stacked shares of the kinds of error, a joint a bar."""
+    """Plot the fractions of the kinds of error as stacked bars, one per joint.
+
+    Args:
+        group: runs of one experiment.
+
+    Returns:
+        Inline SVG.
+    """
     joints = list(group[0].results.per_joint or {})
     rows: list[list[Mapping[str, float | None]]] = [
         [r.results.kinds or {} for r in group],
@@ -70,7 +81,14 @@ def _kinds(run: Run, joint: str) -> Mapping[str, float | None]:
 
 
 def reliability(groups: dict[str, list[Run]]) -> str:
-    """Mean OKS against mean score of equal-mass bins, a line a run; the diagonal is reliable."""
+    """Plot mean OKS against mean score in bins of equal size; the diagonal is perfect calibration.
+
+    Args:
+        groups: runs by experiment.
+
+    Returns:
+        Inline SVG.
+    """
 
     def draw(axes: Axes) -> None:
         axes.plot([0, 1], [0, 1], color="#888", lw=1, ls="--")
@@ -95,7 +113,14 @@ def reliability(groups: dict[str, list[Run]]) -> str:
 
 
 def slices_of_people(groups: dict[str, list[Run]]) -> str:
-    """AP of each slice with its interval over images; empty where there are no slices."""
+    """Plot AP of each slice with its interval over images.
+
+    Args:
+        groups: runs by experiment.
+
+    Returns:
+        Inline SVG; empty if there are no slices.
+    """
     first = next(iter(groups.values()))[0].results.slices or {}
     names = [(prop, value) for prop, values in first.items() for value in values]
     if not names:

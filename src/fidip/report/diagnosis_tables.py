@@ -1,4 +1,4 @@
-"""What explains the numbers of an evaluation, for the terminal."""
+"""Tables of the error analysis, for the terminal."""
 
 from __future__ import annotations
 
@@ -14,7 +14,14 @@ from fidip.report.formatting import show_interval, show_number
 
 
 def diagnosis(scores: dict[str, Any]) -> list[Table | str]:
-    """Tables of joints and of slices and a line on confidences; nothing where nobody was found."""
+    """Return tables of joints and slices and a line on calibration.
+
+    Args:
+        scores: content of ``results.json``.
+
+    Returns:
+        The tables; empty if no prediction matches a labelled person.
+    """
     if "per_joint" not in scores:
         return []
     tables = [_joint_table(scores)]
@@ -24,7 +31,7 @@ def diagnosis(scores: dict[str, Any]) -> list[Table | str]:
 
 
 def _joint_table(scores: dict[str, Any]) -> Table:
-    """How often a joint is labelled, AP, PCK, error in torso lengths, and kinds of error."""
+    """Return a table of joints: number of labels, AP, PCK, torso error and kinds of error."""
     columns = ("n", "AP", "PCK.1", "torso", *KINDS)
     joints = scores["per_joint"]
     every = {
@@ -43,7 +50,7 @@ def _joint_table(scores: dict[str, Any]) -> Table:
 
 
 def _slice_table(slices: dict[str, Any]) -> Table:
-    """AP of people who have something in common, with what says how far to trust it."""
+    """Return a table of slices: AP with the numbers of people and images and the interval."""
     rows = []
     for name, values in slices.items():
         for value, row in values.items():
@@ -53,7 +60,7 @@ def _slice_table(slices: dict[str, Any]) -> Table:
 
 
 def _table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
-    """Return a table of numbers, named in its first column."""
+    """Return a table of numbers with its title."""
     every = ("", *columns)
     return text_table(
         every, rows, right=columns, unbroken=every, box=SIMPLE_HEAD, padding=(0, 1, 0, 0),
@@ -62,7 +69,7 @@ def _table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) ->
 
 
 def _reliability(reliability: dict[str, Any]) -> str:
-    """The calibration error in a line."""
+    """Return the calibration error in one line."""
     after = reliability.get("calibrated")
     calibrated = f", calibrated {after['ece']:.3f}" if after else ""
     return f"confidences: expected calibration error {reliability['ece']:.3f}{calibrated}"

@@ -14,7 +14,7 @@ from fidip.report.comparison import Comparison
 from fidip.report.runs import Run, by_experiment
 from fidip.report.tables import interval_of
 
-# Okabe and Ito's palette: told apart by every kind of colour vision.
+# Okabe and Ito's palette, which is safe for colour blindness.
 COLORS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00")
 
 STYLE: Any = {
@@ -30,7 +30,15 @@ STYLE: Any = {
 
 
 def forest(runs: list[Run], comparison: Comparison) -> str:
-    """AP of every experiment with its interval, and of each seed where there are several."""
+    """Plot AP and its interval by experiment, with the AP of each seed.
+
+    Args:
+        runs: the finished runs.
+        comparison: their comparison.
+
+    Returns:
+        Inline SVG.
+    """
     groups = by_experiment(runs)
 
     def draw(axes: Axes) -> None:
@@ -56,7 +64,14 @@ def forest(runs: list[Run], comparison: Comparison) -> str:
 
 
 def per_joint(runs: list[Run]) -> str:
-    """PCK at .1 by joint, mean over seeds; empty where no prediction is of anyone."""
+    """Plot PCK@0.1 by joint, averaged over seeds.
+
+    Args:
+        runs: the finished runs.
+
+    Returns:
+        Inline SVG; empty if no prediction matches a labelled person.
+    """
     joints = list(next((j for run in runs if (j := run.results.per_joint)), {}))
     if not joints:
         return ""
@@ -83,7 +98,17 @@ def _pck(run: Run, joint: str) -> float:
 
 
 def curve(runs: list[Run], column: str, label: str, line: float | None = None) -> str:
-    """A column of metrics.csv over epochs, a line a run; empty where no run has it."""
+    """Plot a column of ``metrics.csv`` over epochs, with one line per run.
+
+    Args:
+        runs: the finished runs.
+        column: the column.
+        label: label of the y axis.
+        line: value of a horizontal line; None for none.
+
+    Returns:
+        Inline SVG; empty if no run has the column.
+    """
     if not any(column in run.curves for run in runs):
         return ""
 

@@ -1,4 +1,4 @@
-"""Numbers and intervals as text."""
+"""Formatting of numbers and intervals."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs as cells of a grid: experiment by what was swept, and seeds in every cell."""
+"""Grid of runs: experiments by swept settings, with seeds in each cell."""
 
 from __future__ import annotations
 
@@ -27,22 +27,22 @@ NOISE = [
     "trainer.enable_progress_bar",
     "trainer.log_every_n_steps",
 ]
-"""Settings that cannot change a result, and the seeds: runs that differ only in them are alike."""
+"""Settings that cannot change a result, and seeds; runs that differ only in them share a cell."""
 NOISY_GROUPS = ("logger.", "callbacks.progress.", "callbacks.pruning.", "sweep.", "hydra.")
 FULL = 0.5
-"""A grid with fewer cells was searched, not swept: its other cells are not missing."""
+"""Fraction of cells below which a grid was searched, so that its other cells are not missing."""
 
 Cell = tuple[Any, ...]
 
 
 class RunPosition(NamedTuple):
-    """Where a run belongs.
+    """Position of a run in the grid.
 
     Attributes:
-        name: of its experiment.
-        seed: of it.
-        settings: by dotted key.
-        state: ``finished``, or why it is not.
+        name: name of the experiment.
+        seed: seed of the run.
+        settings: settings by dotted key.
+        state: ``finished``, or why the run is not.
     """
 
     name: str
@@ -52,7 +52,15 @@ class RunPosition(NamedTuple):
 
 
 def settings_of(config: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings by dotted key that can make a difference."""
+    """Return the settings that can change a result.
+
+    Args:
+        config: settings by dotted key.
+
+    Example:
+        >>> settings_of({"seed": 1, "optimizer.lr": 0.1})
+        {'optimizer.lr': 0.1}
+    """
     return {
         key: value
         for key, value in config.items()
@@ -61,9 +69,17 @@ def settings_of(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def swept(settings: Sequence[Mapping[str, Any]]) -> list[str]:
-    """Keys whose values differ, one for all that differ together, by their shortest name.
+    """Return the keys of settings that differ; of keys that differ together, the shortest.
 
-    ``optimizer.lr=`` changes ``scheduler.max_lr`` and ``task.optimizer.lr``, too; ``net=`` changes many.
+    For example, ``optimizer.lr=`` also changes ``scheduler.max_lr``, and ``net=`` changes many
+    keys.
+
+    Args:
+        settings: settings of the runs by dotted key.
+
+    Example:
+        >>> swept([{"lr": 0.1, "scheduler.max_lr": 0.1}, {"lr": 0.2, "scheduler.max_lr": 0.2}])
+        ['lr']
     """
     keys = sorted({key for one in settings for key in one}, key=lambda k: (k.count("."), len(k), k))
     axes: dict[tuple[int, ...], str] = {}
@@ -76,32 +92,57 @@ def swept(settings: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def axes_of(places: Sequence[RunPosition]) -> dict[str, list[str]]:
-    """By experiment, the settings that were swept."""
+    """Return the swept settings by experiment.
+
+    Args:
+        places: positions of all runs.
+    """
     names = dict.fromkeys(place.name for place in places)
     return {name: swept([p.settings for p in places if p.name == name]) for name in names}
 
 
 def label(name: str, axes: Mapping[str, Any]) -> str:
-    """An experiment and its place on the axes: ``fidip_demo, adversarial_weight=0.001``."""
+    """Return the name of an experiment with its swept settings.
+
+    Args:
+        name: name of the experiment.
+        axes: swept settings by dotted key.
+
+    Example:
+        >>> label("fidip_demo", {"method.adversarial_weight": 0.001})
+        'fidip_demo, adversarial_weight=0.001'
+    """
     parts = [f"{axis.rpartition('.')[2]}={show(value)}" for axis, value in axes.items()]
     return ", ".join([name, *parts])
 
 
 def show(value: Any) -> str:
-    """A setting as on the command line, in one line."""
+    """Return a setting in one line, as on the command line.
+
+    Args:
+        value: the setting.
+
+    Example:
+        >>> show(None), show([1, 2])
+        ('null', '[1, 2]')
+    """
     text = "null" if value is None else str(value)
     return text if text.isprintable() else repr(text)
 
 
 def gaps(places: Sequence[RunPosition]) -> list[str]:
-    """A line for every run of the grid that failed, is not finished, or is not there."""
+    """Return a line for each run of the grid that failed, is not finished or does not exist.
+
+    Args:
+        places: positions of all runs.
+    """
     lines = []
     for name, axes in axes_of(places).items():
         mine = [place for place in places if place.name == name]
         known: dict[tuple[Cell, int], str] = {}
         for place in mine:
             key = (tuple(place.settings.get(axis) for axis in axes), place.seed)
-            if known.get(key) != "finished":  # run again with success counts
+            if known.get(key) != "finished":  # a successful repeat replaces a failure
                 known[key] = place.state
         seeds = sorted({place.seed for place in mine})
         for key in product(_cells([cell for cell, _ in known]), seeds):

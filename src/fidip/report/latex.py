@@ -1,4 +1,4 @@
-"""The tables that a paper needs."""
+"""LaTeX tables of a comparison."""
 
 from __future__ import annotations
 
@@ -27,14 +27,26 @@ ESCAPES = {c: "\\" + c for c in "&%$#_{}"} | {
 
 
 def escape(text: str) -> str:
-    """Plain text as LaTeX sets it."""
+    r"""Escape plain text for LaTeX.
+
+    Args:
+        text: the text.
+
+    Example:
+        >>> escape("50 %")
+        '50 \\%'
+    """
     return re.sub(r"[\\&%$#_{}~^±<>]", lambda found: ESCAPES[found.group()], text)
 
 
 def latex_tables(runs: list[Run], comparison: Comparison) -> str:
-    """The tables of experiments and, if there are any, of differences.
+    r"""Return the tables of experiments and, if there are any, of differences.
 
     They need ``\\usepackage{booktabs}``.
+
+    Args:
+        runs: the finished runs.
+        comparison: their comparison.
     """
     tables = [latex_table(runs, comparison)]
     if comparison.differences:
@@ -43,7 +55,12 @@ def latex_tables(runs: list[Run], comparison: Comparison) -> str:
 
 
 def latex_table(runs: list[Run], comparison: Comparison) -> str:
-    """A booktabs table with an experiment a row; the highest mean of every column is bold."""
+    """Return a booktabs table with one row per experiment; the highest means are bold.
+
+    Args:
+        runs: the finished runs.
+        comparison: their comparison.
+    """
     groups = by_experiment(runs)
     best = {column: _best(groups, column) for column in COLUMNS}
     lines = []
@@ -58,7 +75,12 @@ def latex_table(runs: list[Run], comparison: Comparison) -> str:
 
 
 def difference_table(runs: list[Run], comparison: Comparison) -> str:
-    """A booktabs table with a row for every experiment but the one compared with."""
+    """Return a booktabs table with one row per experiment except the reference.
+
+    Args:
+        runs: the finished runs.
+        comparison: their comparison.
+    """
     header = [escape(name) for name in difference_header(comparison)]
     lines = [[escape(cell) for cell in row] for row in difference_rows(runs, comparison)]
     return _table(header, lines, escape(rule(runs, comparison)), "tab:fidip-differences")

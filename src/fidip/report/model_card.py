@@ -1,4 +1,4 @@
-"""A model card: what a run was trained on, how, what it came to, and what it is not for."""
+"""Model card: training data, recipe, results and limits of a run."""
 
 from __future__ import annotations
 
@@ -13,7 +13,13 @@ from fidip.report.results import Results
 
 
 def model_card(config: Mapping[str, Any], environment: Mapping[str, Any], results: Results) -> str:
-    """Markdown of a run's settings and the content of its ``environment.json`` and ``results.json``."""
+    """Return the model card of a run as Markdown.
+
+    Args:
+        config: settings of the run.
+        environment: content of ``environment.json``.
+        results: results of the test.
+    """
     start = config.get("ckpt")
     template = Environment(loader=PackageLoader("fidip.report"), autoescape=False, trim_blocks=True)
     return template.get_template("model_card.md").render(

@@ -1,4 +1,4 @@
-"""Predictions drawn on their images."""
+"""Predictions drawn on images."""
 
 from __future__ import annotations
 
@@ -20,17 +20,28 @@ from fidip.io.run_directory import RunDirectory
 from fidip.report.runs import Run
 
 SURE = 0.1
-"""Key points with a lower score are not drawn."""
+"""Keypoints with a lower score are not drawn."""
 
 
 def contact_sheet(
     poses: Poses, people: Sequence[Annotation], count: int = 12, tile: int = 224, columns: int = 4
 ) -> NDArray[np.uint8]:
-    """(H, W, 3) RGB: evenly chosen predictions on their images, shrunk to squares of ``tile`` px."""
+    """Draw evenly spaced predictions on their images and arrange them in a grid.
+
+    Args:
+        poses: the predictions, in image px.
+        people: the people that the predictions belong to.
+        count: number of predictions.
+        tile: side of a square tile in px.
+        columns: tiles per row.
+
+    Returns:
+        (H, W, 3) uint8 RGB image.
+    """
     tiles = []
     for row in spread(len(poses), count):
         image = cv2.imread(str(people[poses.index[row]].image_path), cv2.IMREAD_COLOR_RGB)
-        assert image is not None  # it was there to predict on
+        assert image is not None  # the prediction was made on this file
         tiles.append(draw_pose(image.astype(np.uint8), poses.xy[row], poses.scores[row] > SURE))
     return sheet(tiles, tile, columns)
 
@@ -38,15 +49,16 @@ def contact_sheet(
 def side_by_side(
     runs: list[Run], people: Sequence[Annotation], count: int = 6
 ) -> list[dict[str, Any]]:
-    """The same test images for every run: rows of (label, JPEG data URI), ground truth first.
+    """Draw the predictions of all runs on the same test images.
 
     Args:
-        runs: tested on the same images.
-        people: the labelled people on these images.
-        count: of images.
+        runs: runs that were tested on the same images.
+        people: the labelled people in these images.
+        count: number of images.
 
     Returns:
-        No rows where there are no runs, or no image can be read.
+        One row per image with labels and JPEG data URIs, ground truth first; empty if there are no
+        runs, or no image can be read.
     """
     labelled = list({person.image_id: person for person in people}.values())
     predictions = [_best_by_image(run) for run in runs]
@@ -67,7 +79,7 @@ def side_by_side(
 
 
 def _read_image(path: Path) -> NDArray[np.uint8] | None:
-    """(H, W, 3) RGB image; None where the file is gone or no image."""
+    """Return the (H, W, 3) RGB image; None if the file is missing or not an image."""
     try:
         return decode_rgb(path.read_bytes(), path)
     except (OSError, DataError, cv2.error):

@@ -1,4 +1,4 @@
-"""The comparison as one HTML page that needs nothing beside it."""
+"""Comparison as a self-contained HTML page."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ def html_page(
     repeats: Sequence[str] = (),
     gaps: Sequence[str] = (),
 ) -> str:
-    """HTML of the tables, AP with intervals and over swept numbers, joints, curves and overlays.
+    """Return the HTML of tables, intervals, sweeps, joints, learning curves and overlays.
 
     Args:
-        runs: the finished ones.
-        comparison: of them.
-        repeats: a line for every seed that has several runs, and for runs kept apart.
-        gaps: a line for every run that failed or is missing.
+        runs: the finished runs.
+        comparison: their comparison.
+        repeats: a line for each seed with several runs, and for runs with different data.
+        gaps: a line for each run that failed or is missing.
     """
     template = Environment(loader=PackageLoader("fidip.report"), autoescape=True)
     same_images = {comparison.against} & set(comparison.intervals) | set(comparison.differences)
@@ -67,7 +67,7 @@ def html_page(
 
 
 def _origin(run: Run) -> dict[str, str]:
-    """Where a run comes from."""
+    """Return the origin of a run."""
     about = run.environment
     return {
         "name": show(run.root.name),

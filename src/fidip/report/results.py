@@ -1,4 +1,4 @@
-"""What a test says about a network: the content of ``results.json``."""
+"""Results of a test: the content of ``results.json``."""
 
 from __future__ import annotations
 
@@ -7,38 +7,40 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 SCHEMA_VERSION = 2
-"""Version of the fields below. Files of fidip 0.1 have no version, which counts as 1."""
+"""Version of the fields below. Files of fidip 0.1 have no version and count as version 1."""
 FORMER_KEYS = {"contaminated": "leaked_images", "human": "second_annotator"}
-"""Keys of version 1, and today's."""
+"""Current keys by key of version 1."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Results:
-    """Scores of the predictions of one test. Fractions are from 0 to 1; None is not available.
+    """Scores of the predictions of one test.
+
+    Fractions are in [0, 1]; None means not available.
 
     Attributes:
         experiment: name of the experiment.
-        group: the experiments that W&B shows together.
-        seed: of the run.
-        split: that was tested on.
-        minutes: of training.
-        updates: of the network.
-        box_source: where the boxes come from, such as ``ground truth``.
-        area_source: what OKS is relative to: ``segment area`` or ``box area``.
+        group: group of experiments in W&B.
+        seed: seed of the run.
+        split: split that was tested on.
+        minutes: training time in minutes.
+        updates: number of updates of the network.
+        box_source: source of the boxes, such as ``ground truth``.
+        area_source: area that OKS is relative to: ``segment area`` or ``box area``.
         images, instances, predictions: numbers of images, labelled people and predicted people.
-        matched: predictions that belong to a labelled person.
-        metrics: COCO's ten numbers by name.
+        matched: number of predictions that match a labelled person.
+        metrics: the ten COCO metrics by name.
         intervals: (low, high) ends of their 95 % intervals over images.
-        oks: mean over labelled joints.
-        pck: by ``pck@SHARE``.
-        torso_error: mean error in torso lengths, of ``torso_count`` joints.
+        oks: mean OKS over labelled joints.
+        pck: PCK by name, ``pck@FRACTION``.
+        torso_error: mean error in torso lengths, over ``torso_count`` joints.
         kinds: fraction of each kind of error.
-        per_joint: by joint, the same and the number of labels.
+        per_joint: the same numbers, and the number of labels, by joint.
         reliability: calibration error of scores, and its bins.
-        slices: by property and value of people, their number, AP and interval.
-        leaked_images: test images among the training images; None where that is unknown.
-        source: the test on the data of pretraining.
-        second_annotator: the agreement of a second annotator with the labels.
+        slices: number of people, AP and interval by property and value.
+        leaked_images: number of test images among the training images; None if unknown.
+        source: results on the pretraining data.
+        second_annotator: agreement of a second annotator with the labels.
         schema_version: version of these fields.
     """
 
@@ -71,16 +73,16 @@ class Results:
 
     @property
     def has_diagnosis(self) -> bool:
-        """Whether any prediction belongs to a labelled person, so that errors are explained."""
+        """Whether predictions match labelled people, so that errors can be analysed."""
         explained = (self.reliability, self.slices)
         return bool(self.per_joint and self.kinds) and None not in explained
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> Results:
-        """Return the results in the content of a ``results.json``.
+        """Return the results from the content of a ``results.json``.
 
         Args:
-            content: of this version or an earlier one; unknown keys are ignored.
+            content: content of this version or an earlier one; unknown keys are ignored.
 
         Raises:
             TypeError: a required key is missing.
@@ -97,7 +99,7 @@ class Results:
         return cls(**{key: value for key, value in current.items() if key in known})
 
     def to_json(self) -> dict[str, Any]:
-        """Return the content of a ``results.json``, without what is not available."""
+        """Return the content of a ``results.json``, without fields that are not available."""
         values = {f.name: getattr(self, f.name) for f in fields(self)}
         always = ("group", "leaked_images")
         return {

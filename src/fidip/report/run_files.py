@@ -1,4 +1,4 @@
-"""The files of a run directory that a comparison reads, checked before anything uses them."""
+"""Reading and checking of the files in a run directory that a comparison needs."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from fidip.metrics import NAMES
 from fidip.report.results import SCHEMA_VERSION, Results
 
 Curves = dict[str, list[tuple[float, float]]]
-"""By column of ``metrics.csv``: (epoch, value) of every row that has a value."""
+"""(epoch, value) pairs by column of ``metrics.csv``, of the rows that have a value."""
 
 LONGEST_NAME = 200
 LARGEST = 1e15
-"""Numbers that are drawn are smaller; larger ones break the axes."""
+"""Limit of numbers in figures; larger ones break the axes."""
 REPAIR = "restore the file, or evaluate or train the run again"
 RESTORE = REPAIR.capitalize()
 
@@ -31,7 +31,7 @@ def _printable(text: str) -> str:
     return text
 
 
-Share = Annotated[float, Field(ge=-1e-6, le=1 + 1e-6)]  # what rounding adds is no damage
+Share = Annotated[float, Field(ge=-1e-6, le=1 + 1e-6)]  # tolerates rounding errors
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Ends = Annotated[list[Share], Field(min_length=2, max_length=2)]
 Line = Annotated[str, AfterValidator(_printable)]
@@ -70,7 +70,7 @@ class _Source(_Stored):
 
 
 class _Results(_Stored):
-    """What a comparison reads of ``results.json``; see ``fidip.report.results``."""
+    """Fields of ``results.json`` that a comparison reads; see ``fidip.report.results``."""
 
     schema_version: Annotated[int, Field(ge=1, le=SCHEMA_VERSION)] = 1
     experiment: Name
@@ -89,7 +89,7 @@ class _Results(_Stored):
 
 
 class _Environment(_Stored):
-    """What a comparison reads of ``environment.json``."""
+    """Fields of ``environment.json`` that a comparison reads."""
 
     seed: Seed = 0
     data_root: str = ""
@@ -105,7 +105,10 @@ def read_scores(path: Path) -> Results:
     """Read a ``results.json``.
 
     Args:
-        path: the file, of this version of fidip or of an earlier one.
+        path: the file, of this version of fidip or an earlier one.
+
+    Returns:
+        The results.
 
     Raises:
         DamagedRunError: the file is unreadable, or a field has the wrong type or range.
@@ -120,7 +123,10 @@ def read_scores(path: Path) -> Results:
 
 
 def read_environment(path: Path) -> dict[str, Any]:
-    """The content of an ``environment.json``.
+    """Read an ``environment.json``.
+
+    Args:
+        path: the file.
 
     Raises:
         DamagedRunError: the file is unreadable, or a field has the wrong type.
@@ -146,12 +152,15 @@ def _checked(path: Path, model: type[_Stored]) -> dict[str, Any]:
 
 
 def read_config(path: Path) -> dict[str, Any]:
-    """The settings in a ``config.yaml``, which fidip writes with every interpolation resolved.
+    """Read a ``config.yaml``, which fidip writes with all interpolations resolved.
 
-    Interpolations are refused: their resolvers run code and read the environment.
+    Interpolations are refused, because their resolvers run code and read the environment.
+
+    Args:
+        path: the file.
 
     Raises:
-        DamagedRunError: the file is unreadable or empty, or holds anything but plain settings.
+        DamagedRunError: the file is unreadable or empty, or contains anything but plain settings.
     """
     content = load_settings(path)
     for key, value in flatten(content).items():
@@ -164,7 +173,16 @@ def read_config(path: Path) -> dict[str, Any]:
 
 
 def flatten(node: dict[Any, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested settings by dotted key; lists become tuples, whole floats integers."""
+    """Return nested settings by dotted key; lists become tuples, and integral floats integers.
+
+    Args:
+        node: nested settings.
+        prefix: prefix of all keys.
+
+    Example:
+        >>> flatten({"optimizer": {"lr": 0.1}, "sides": [192, 256], "scale": 1.0})
+        {'optimizer.lr': 0.1, 'sides': (192, 256), 'scale': 1}
+    """
     flat: dict[str, Any] = {}
     for key, value in node.items():
         if isinstance(value, dict):
@@ -178,12 +196,15 @@ def _plain(value: Any) -> Any:
     if isinstance(value, list):
         return tuple(map(_plain, value))
     if isinstance(value, float) and value.is_integer() and abs(value) < LARGEST:
-        return int(value)  # 1.0 and 1 are one setting
+        return int(value)  # 1.0 and 1 are the same setting
     return value
 
 
 def read_curves(path: Path) -> Curves:
-    """The columns of a ``metrics.csv``; none where there is no such file.
+    """Read the columns of a ``metrics.csv``; empty if the file does not exist.
+
+    Args:
+        path: the file.
 
     Raises:
         DamagedRunError: the file is unreadable, or a row does not fit its header.

@@ -1,4 +1,4 @@
-"""Run directories, read back: results and learning curves by experiment."""
+"""Finished run directories: results and learning curves by experiment."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ from fidip.report.run_files import (
 )
 
 STARTED = "%Y-%m-%d_%H-%M-%S-%f"
-"""How ``config.yaml`` writes when the run, or the sweep that it is a job of, was started."""
+"""Format of the start time, of a run or its sweep, in ``config.yaml``."""
 
 
 @dataclass(frozen=True)
 class Run:
-    """One finished run.
+    """Finished run.
 
     Attributes:
-        root: its folder.
+        root: its run directory.
         results: content of ``results.json``.
         environment: content of ``environment.json``.
-        curves: rows of ``metrics.csv`` by column: (epoch, value) where the column has one.
-        axes: the settings that differ between the runs of its experiment, by dotted key.
+        curves: (epoch, value) pairs by column of ``metrics.csv``.
+        axes: settings that differ between the runs of its experiment, by dotted key.
     """
 
     root: Path
@@ -48,45 +48,45 @@ class Run:
 
     @property
     def name(self) -> str:
-        """Of its experiment."""
+        """Name of the experiment."""
         return self.results.experiment
 
     @property
     def experiment(self) -> str:
-        """Of its experiment, with what was swept: what runs that differ in the seed alone share."""
+        """Name of the experiment and swept settings; the same for all seeds."""
         return label(self.name, self.axes)
 
     @property
     def data(self) -> str:
-        """The beginning of the hash of the annotation files that it was trained and tested on."""
+        """First digits of the hash of the annotation files for training and test."""
         return str(self.environment.get("data_sha256") or "unknown")[:8]
 
     @property
     def data_root(self) -> Path:
-        """The folder of its data set."""
+        """Folder of the dataset."""
         return Path(self.environment.get("data_root") or "unknown")
 
     @property
     def test_json(self) -> Path:
-        """The labels that it was tested on."""
+        """Annotation file of the test."""
         return Path(self.environment.get("test_json", ""))
 
     @property
     def test_images(self) -> Path:
-        """The folder of the images that it was tested on."""
+        """Folder of the test images."""
         return Path(self.environment.get("test_images", ""))
 
 
 class Found(NamedTuple):
-    """What a glob matches.
+    """Runs that match a glob.
 
     Attributes:
-        runs: the finished ones, by experiment and seed; of several with the same settings and seed
-            the newest.
-        repeats: a line for every seed that has several runs, which are named, and for every
-            experiment that is split because its runs have different annotations.
-        gaps: a line for every run that failed, is damaged, unfinished, or missing from the grid.
-        damaged: a line for every damaged file that keeps a run from being used.
+        runs: finished runs by experiment and seed; the newest of several with the same settings and
+            seed.
+        repeats: a line for each seed with several runs, and for each experiment that is split
+            because its runs have different annotations.
+        gaps: a line for each run that failed, is damaged, unfinished, or missing from the grid.
+        damaged: a line for each damaged file that prevents the use of a run.
     """
 
     runs: list[Run]
@@ -97,14 +97,14 @@ class Found(NamedTuple):
 
 @dataclass(frozen=True)
 class _Entry:
-    """A run directory.
+    """Run directory.
 
     Attributes:
         folder: the directory.
         config: its settings by dotted key.
-        place: its place in the grid.
-        run: its contents, if it is finished and whole.
-        damage: the message on its damaged file, or empty.
+        place: its position in the grid.
+        run: its content, if it is finished and intact.
+        damage: message about its damaged file, or empty.
     """
 
     folder: Path
@@ -115,14 +115,17 @@ class _Entry:
 
 
 def read_runs(pattern: str, data_root: str | None = None) -> Found:
-    """The runs whose directories match a glob, by experiment and seed, and what is missing.
+    """Read the runs whose directories match a glob, and list those that are missing.
 
     Args:
-        pattern: of the run directories.
-        data_root: where the test data lies now; None for where the runs saw it.
+        pattern: glob of run directories.
+        data_root: present folder of the test data; None for the folder that the runs used.
+
+    Returns:
+        The runs by experiment and seed, and lines about missing ones.
 
     Raises:
-        RunError: nothing matches, or no run is finished and whole.
+        RunError: nothing matches, or no run is finished and intact.
     """
     folders, never = _folders(pattern)
     entries, damaged = [], []
@@ -141,7 +144,7 @@ def read_runs(pattern: str, data_root: str | None = None) -> Found:
 
 
 def _folders(pattern: str) -> tuple[list[Path], list[str]]:
-    """The run directories that a glob matches, each once, and a line for every job without one."""
+    """Return the run directories that match a glob, and a line for each job without one."""
     found = glob.glob(pattern, recursive=True) or [pattern]  # a name may have brackets
     paths = {os.path.realpath(path): Path(path) for path in sorted(found, reverse=True)}
     folders = sorted(path for path in paths.values() if path.is_dir())
@@ -161,10 +164,10 @@ def _has(folder: Path, name: str, suffix: str = "yaml") -> bool:
 
 
 def _entry(folder: Path, data_root: str | None) -> _Entry:
-    """A run directory, its files read and checked.
+    """Read and check a run directory.
 
     Raises:
-        DamagedRunError: its ``config.yaml`` is damaged, so that its place is unknown.
+        DamagedRunError: ``config.yaml`` is damaged, so that the position in the grid is unknown.
     """
     config = flatten(read_config(folder / "config.yaml"))
     settings = settings_of(config)
@@ -181,7 +184,7 @@ def _entry(folder: Path, data_root: str | None) -> _Entry:
 
 
 def _state(folder: Path) -> str:
-    """``finished``, or why a run is not."""
+    """Return ``finished``, or why a run is not."""
     has_results = _has(folder, "results", "json")
     if has_results and _has(folder, "environment", "json"):
         return "finished"
@@ -204,7 +207,7 @@ def _waiting(folder: Path) -> str:
 
 
 def _reason(path: Path) -> str:
-    """The error that a failed or pruned job left, in one line."""
+    """Return the error of a failed or pruned job in one line."""
     try:
         return " ".join(show(read_object(path, REPAIR).get("error")).split())
     except DataError as error:
@@ -212,7 +215,7 @@ def _reason(path: Path) -> str:
 
 
 def _read(folder: Path, data_root: str | None) -> Run:
-    """A finished run.
+    """Read a finished run.
 
     Raises:
         DamagedRunError: one of its files is damaged.
@@ -228,7 +231,7 @@ def _read(folder: Path, data_root: str | None) -> Run:
 
 
 def _newest(entries: list[_Entry]) -> tuple[list[Run], list[str]]:
-    """The newest run of every seed of every experiment, and a line for seeds with several."""
+    """Return the newest run of each seed and experiment, and a line for seeds with several runs."""
     pairs, lines = _split_by_data(_finished(entries))
     seeds: dict[tuple[Any, ...], list[tuple[_Entry, Run]]] = {}
     for entry, run in pairs:
@@ -249,7 +252,7 @@ def _newest(entries: list[_Entry]) -> tuple[list[Run], list[str]]:
 
 
 def _finished(entries: list[_Entry]) -> list[tuple[_Entry, Run]]:
-    """Every finished run with the settings that were swept."""
+    """Return all finished runs with their swept settings."""
     axes = axes_of([entry.place for entry in entries])
     return [
         (
@@ -264,7 +267,7 @@ def _finished(entries: list[_Entry]) -> list[tuple[_Entry, Run]]:
 
 
 def _split_by_data(pairs: list[tuple[_Entry, Run]]) -> tuple[list[tuple[_Entry, Run]], list[str]]:
-    """Keep runs of equal settings apart that have different annotations; a line for each experiment.
+    """Separate runs of equal settings with different annotations; also return a line for each case.
 
     ``environment.json`` has the hash of the annotation files; the settings have only their names.
     """
@@ -287,10 +290,10 @@ def _split_by_data(pairs: list[tuple[_Entry, Run]]) -> tuple[list[tuple[_Entry, 
 
 
 def _age(entry: _Entry) -> tuple[float, float, str]:
-    """What sorts runs from old to new: when they started, ended, and their directories' names.
+    """Return a sort key from old to new: start time, end time and name of the directory.
 
-    ``config.yaml`` has the start; where it does not, the end counts, which is when ``results.json``
-    was written.
+    The start is in ``config.yaml``; if it is missing, the end is used, when ``results.json`` was
+    written.
     """
     end = (entry.folder / "results.json").stat().st_mtime
     try:
@@ -301,7 +304,11 @@ def _age(entry: _Entry) -> tuple[float, float, str]:
 
 
 def by_experiment(runs: list[Run]) -> dict[str, list[Run]]:
-    """Runs grouped by experiment, in order of first appearance."""
+    """Group runs by experiment, in order of first appearance.
+
+    Args:
+        runs: the runs.
+    """
     groups: dict[str, list[Run]] = {}
     for run in runs:
         groups.setdefault(run.experiment, []).append(run)
@@ -309,7 +316,12 @@ def by_experiment(runs: list[Run]) -> dict[str, list[Run]]:
 
 
 def mean_and_spread(runs: list[Run], name: str) -> tuple[float, float] | None:
-    """Mean and standard deviation over seeds of one of the ten numbers; None where n/a."""
+    """Return mean and standard deviation of a metric over seeds; None if it is not available.
+
+    Args:
+        runs: the seeds of an experiment.
+        name: one of the ten COCO metrics.
+    """
     values = [value for run in runs if (value := run.results.metrics[name]) is not None]
     if len(values) < len(runs):
         return None

@@ -1,4 +1,4 @@
-"""What train and evaluate do with predictions: score, print, and write them."""
+"""Scoring, printing and writing of predictions, for ``fidip train`` and ``fidip evaluate``."""
 
 from __future__ import annotations
 
@@ -24,13 +24,22 @@ from fidip.report.results import Results
 
 GROUND_TRUTH = "ground truth"
 DECIMALS = 4
-"""Of the coordinates in ``predictions.json``."""
+"""Decimals of coordinates in ``predictions.json``."""
 
 
 def score_poses(
     poses: Poses, people: People, calibration: Calibration | None = None
 ) -> dict[str, Any]:
-    """Scores of poses in the boxes of labelled people."""
+    """Score poses that were predicted in the boxes of labelled people.
+
+    Args:
+        poses: the poses, in image px.
+        people: the labelled people.
+        calibration: calibration of the scores, if there is one.
+
+    Returns:
+        The scores by name, as in ``results.json``.
+    """
     return {
         "box_source": GROUND_TRUTH,
         **evaluate_poses(poses.rounded(), people, poses.index, calibration),
@@ -38,7 +47,11 @@ def score_poses(
 
 
 def require_finite(poses: Poses, source: str | Path) -> Poses:
-    """Check that a network predicts numbers.
+    """Return poses after checking that they are finite.
+
+    Args:
+        poses: the poses.
+        source: the weights, for the message.
 
     Raises:
         CheckpointError: coordinates or scores are NaN or infinite.
@@ -55,7 +68,17 @@ def require_finite(poses: Poses, source: str | Path) -> Poses:
 def score_results(
     poses: Poses, people: People, boxes: str, source: str = "predictions"
 ) -> dict[str, Any]:
-    """Scores of people that a detector found; ``source`` names them in messages."""
+    """Score poses of people that a detector found.
+
+    Args:
+        poses: the poses, in image px.
+        people: the labelled people.
+        boxes: source of the boxes.
+        source: name of the poses in messages.
+
+    Returns:
+        The scores by name, as in ``results.json``.
+    """
     return {"box_source": boxes, **evaluate_poses(poses, people, source=source)}
 
 
@@ -63,8 +86,8 @@ def results_of(scores: Mapping[str, Any], settings: Mapping[str, Any], **facts: 
     """Return the results of a run.
 
     Args:
-        scores: what ``score_poses`` or ``score_results`` return.
-        settings: of the run; its name, group and seed are taken.
+        scores: return value of ``score_poses`` or ``score_results``.
+        settings: settings of the run, for its name, group and seed.
         facts: further fields of ``Results``.
     """
     about = {"experiment": settings["name"], "group": settings["group"], "seed": settings["seed"]}
@@ -72,9 +95,14 @@ def results_of(scores: Mapping[str, Any], settings: Mapping[str, Any], **facts: 
 
 
 def write_results(run: RunDirectory, results: Results, poses: Poses | None) -> None:
-    """Write, of poses, ``predictions.json``, then ``results.json``; print the table.
+    """Write ``predictions.json`` if there are poses, then ``results.json``, and print the table.
 
-    A run that has ``results.json`` is finished, so whatever else it leaves is written before.
+    A run with ``results.json`` is finished, so all other files are written before.
+
+    Args:
+        run: the run directory.
+        results: the results.
+        poses: the poses, in image px; None to write no predictions.
     """
     if poses is not None:
         write_json(run.predictions, to_coco_results(poses, decimals=DECIMALS))
@@ -83,7 +111,11 @@ def write_results(run: RunDirectory, results: Results, poses: Poses | None) -> N
 
 
 def print_table(scores: dict[str, Any]) -> None:
-    """COCO's ten numbers with their intervals, under what they depend on; then what explains them."""
+    """Print the ten COCO metrics with their intervals and conditions, and the error analysis.
+
+    Args:
+        scores: content of ``results.json``.
+    """
     leaked = scores.get("leaked_images")
     print(
         f"{_predicted(scores)}, {scores['box_source']} boxes, OKS by {scores['area_source']}"
@@ -103,7 +135,7 @@ def print_table(scores: dict[str, Any]) -> None:
 
 
 def _predicted(scores: dict[str, Any]) -> str:
-    """How many people the numbers rest on, which a smoke test makes few."""
+    """Return how many people the numbers are based on."""
     people = f"{scores['matched']} of {scores['instances']} people"
     if scores["box_source"] != GROUND_TRUTH:
         return f"{people} found by {scores['predictions']} predictions"

@@ -1,4 +1,4 @@
-"""AP over a number that was swept."""
+"""Figures of AP over swept numbers."""
 
 from __future__ import annotations
 
@@ -16,11 +16,16 @@ from fidip.report.runs import Run, by_experiment
 from fidip.report.tables import interval_of
 
 DECADES = 2
-"""From so many on, the axis is logarithmic."""
+"""Range in decades from which the axis is logarithmic."""
 
 
 def sweep_curves(runs: list[Run], comparison: Comparison) -> list[dict[str, str]]:
-    """Captions and inline SVGs, one for every swept number."""
+    """Return captions and inline SVGs, one for each swept number.
+
+    Args:
+        runs: the finished runs.
+        comparison: their comparison.
+    """
     axes = dict.fromkeys(axis for run in runs for axis in run.axes)
     return [
         {"caption": f"AP over {axis}: mean over seeds with its 95 % interval; dots are seeds",
@@ -40,7 +45,15 @@ def _is_number_line(values: Sequence[Any]) -> bool:
 
 
 def scale_of(values: Sequence[float]) -> str:
-    """The kind of axis for numbers: ``linear``, or over decades ``log``, with zero ``symlog``."""
+    """Return the scale of an axis: ``log`` for a range of decades (``symlog`` with 0) or ``linear``.
+
+    Args:
+        values: the numbers on the axis.
+
+    Example:
+        >>> scale_of([1, 2, 3]), scale_of([0.001, 1.0]), scale_of([0, 0.001, 1.0])
+        ('linear', 'log', 'symlog')
+    """
     positive = [value for value in values if value > 0]
     if not positive or min(values) < 0:
         return "linear"
@@ -50,7 +63,15 @@ def scale_of(values: Sequence[float]) -> str:
 
 
 def lines_of(axis: str, runs: list[Run]) -> dict[str, list[list[Run]]]:
-    """The seeds of every point, by the line that it lies on: experiment and other axes; by value."""
+    """Return the points of each line: groups of seeds, sorted by value.
+
+    Args:
+        axis: the swept setting on the x axis.
+        runs: the finished runs.
+
+    Returns:
+        Lines by label: experiment and other swept settings.
+    """
     lines: dict[str, list[list[Run]]] = {}
     for group in by_experiment(runs).values():
         others = {key: value for key, value in group[0].axes.items() if key != axis}

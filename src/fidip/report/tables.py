@@ -1,4 +1,4 @@
-"""The comparison as text: Markdown and CSV."""
+"""Comparison as Markdown and CSV."""
 
 from __future__ import annotations
 
@@ -14,11 +14,16 @@ from fidip.report.runs import Run, by_experiment, mean_and_spread
 
 COLUMNS = ("AP", "AP50", "AP75", "AR")
 FEWEST_SEEDS = 3
-"""Of both experiments, for a verdict on their difference."""
+"""Seeds that both experiments need for a verdict on their difference."""
 
 
 def summary_rows(runs: list[Run], comparison: Comparison) -> list[list[str]]:
-    """A row an experiment: name, seeds, the main numbers, the interval of AP, minutes."""
+    """Return one row per experiment: name, seeds, main metrics, interval of AP and minutes.
+
+    Args:
+        runs: the finished runs.
+        comparison: their comparison.
+    """
     rows = []
     for name, group in by_experiment(runs).items():
         cells = [_spread(mean_and_spread(group, column)) for column in COLUMNS]
@@ -30,13 +35,21 @@ def summary_rows(runs: list[Run], comparison: Comparison) -> list[list[str]]:
 
 
 def summary_header(runs: list[Run]) -> list[str]:
-    """The headings of ``summary_rows``."""
+    """Return the headings of ``summary_rows``.
+
+    Args:
+        runs: the finished runs.
+    """
     source = ["AP, source", "kept"] if _are_source_tested(runs) else []
     return ["experiment", "seeds", *COLUMNS, "AP, 95 % interval", *source, "minutes"]
 
 
 def source_note(runs: list[Run]) -> str:
-    """What the columns of the source say; empty where there are none."""
+    """Return the meaning of the source columns; empty if there are none.
+
+    Args:
+        runs: the finished runs.
+    """
     splits = {run.results.source["split"] for run in runs if run.results.source}
     if not splits:
         return ""
@@ -51,7 +64,7 @@ def _are_source_tested(runs: list[Run]) -> bool:
 
 
 def _source_cells(group: list[Run]) -> list[str]:
-    """Mean AP on the source, and its ratio to that before training, where they are known."""
+    """Return mean AP on the source, and its ratio to the AP before training, if known."""
     tests = [run.results.source for run in group if run.results.source]
     if len(tests) < len(group):
         return ["n/a", "n/a"]
@@ -62,13 +75,22 @@ def _source_cells(group: list[Run]) -> list[str]:
 
 
 def difference_header(comparison: Comparison) -> list[str]:
-    """The headings of ``difference_rows``."""
+    """Return the headings of ``difference_rows``.
+
+    Args:
+        comparison: the comparison.
+    """
     value = f"AP less that of {comparison.against}"
     return ["experiment", value, "95 % interval", "interval over", "p over images", "verdict"]
 
 
 def difference_rows(runs: list[Run], comparison: Comparison) -> list[list[str]]:
-    """A row for every experiment but the one compared with: AP's difference to it, and a verdict."""
+    """Return one row per experiment except the reference: difference of AP and verdict.
+
+    Args:
+        runs: the finished runs.
+        comparison: their comparison.
+    """
     groups = by_experiment(runs)
     against = groups.get(comparison.against, [])
     rows = []
@@ -85,10 +107,16 @@ def difference_rows(runs: list[Run], comparison: Comparison) -> list[list[str]]:
 
 
 def verdict(difference: Difference, group: list[Run], against: list[Run]) -> str:
-    """What a difference says about two experiments; nothing with too few seeds of either.
+    """Return what a difference says about two experiments.
 
-    Training with another seed changes the numbers by itself. From fewer than three runs of each
-    experiment, the size of that change is unknown, however small the intervals over images are.
+    The seed changes the results of training. With fewer than three runs of each experiment, the
+    size of this effect is unknown, however small the intervals over images are, so there is no
+    verdict.
+
+    Args:
+        difference: the difference.
+        group: runs of one experiment.
+        against: runs of the reference.
     """
     seeds = min(len(group), len(against))
     if seeds >= FEWEST_SEEDS:
@@ -98,7 +126,12 @@ def verdict(difference: Difference, group: list[Run], against: list[Run]) -> str
 
 
 def interval_over(group: list[Run], against: list[Run]) -> str:
-    """What the interval of a difference was drawn over."""
+    """Return what the interval of a difference is over: seeds, images or both.
+
+    Args:
+        group: runs of one experiment.
+        against: runs of the reference.
+    """
     several = [one[0].experiment for one in (group, against) if len(one) > 1]
     if len(several) == 1:
         return f"images, seeds of {several[0]}"
@@ -106,7 +139,12 @@ def interval_over(group: list[Run], against: list[Run]) -> str:
 
 
 def rule(runs: list[Run], comparison: Comparison) -> str:
-    """What the columns of the differences mean, and which rows get a verdict."""
+    """Return the meaning of the difference columns, and which rows get a verdict.
+
+    Args:
+        runs: the finished runs.
+        comparison: their comparison.
+    """
     groups = by_experiment(runs)
     names = list(comparison.differences)
     fewest = {n: min(len(groups[n]), len(groups[comparison.against])) for n in names}
@@ -128,7 +166,13 @@ def rule(runs: list[Run], comparison: Comparison) -> str:
 
 
 def markdown(runs: list[Run], comparison: Comparison, notes: Sequence[str] = ()) -> str:
-    """Tables of the experiments and of their differences, what these depend on, and notes."""
+    """Return tables of experiments and differences, their conditions, and notes.
+
+    Args:
+        runs: the finished runs.
+        comparison: their comparison.
+        notes: further lines.
+    """
     parts = [_markdown(summary_header(runs), summary_rows(runs, comparison)), footnote(runs)]
     if comparison.differences:
         parts += [_markdown(difference_header(comparison), difference_rows(runs, comparison))]
@@ -143,7 +187,14 @@ def _markdown(header: list[str], rows: list[list[str]]) -> str:
 
 
 def differences_csv(runs: list[Run], comparison: Comparison) -> str:
-    """A row for every experiment and number: difference, interval, p and verdict; empty where n/a."""
+    """Return a CSV with one row per experiment and metric; cells are empty if not available.
+
+    The columns include the difference, its interval, p value and verdict.
+
+    Args:
+        runs: the finished runs.
+        comparison: their comparison.
+    """
     groups = by_experiment(runs)
     against = groups.get(comparison.against, [])
     header = ["experiment", "against", "number", "difference", "low", "high", "p", "verdict"]
@@ -160,7 +211,11 @@ def differences_csv(runs: list[Run], comparison: Comparison) -> str:
 
 
 def results_csv(runs: list[Run]) -> str:
-    """A row for every run: experiment, seed, the ten numbers, minutes; empty where n/a."""
+    """Return a CSV with one row per run: experiment, seed, the ten metrics and minutes.
+
+    Args:
+        runs: the finished runs.
+    """
     rows: list[list[Any]] = [["experiment", "seed", *NAMES, "minutes"]]
     for run in runs:
         metrics = [run.results.metrics[name] for name in NAMES]
@@ -177,7 +232,11 @@ def _csv(rows: list[list[Any]]) -> str:
 
 
 def footnote(runs: list[Run]) -> str:
-    """Boxes, areas, data and intervals in words."""
+    """Return the boxes, areas, data and intervals of the runs in words.
+
+    Args:
+        runs: the finished runs.
+    """
     parts = {
         f"{r.results.instances} people, {r.results.box_source} boxes, OKS by {r.results.area_source}"
         for r in runs
@@ -188,7 +247,11 @@ def footnote(runs: list[Run]) -> str:
 
 
 def intervals_over(runs: list[Run]) -> str:
-    """What ± and the intervals of experiments are over, in words."""
+    """Return what ± and the intervals of experiments are over, in words.
+
+    Args:
+        runs: the finished runs.
+    """
     groups = by_experiment(runs).values()
     if all(len(group) == 1 for group in groups):
         return "One seed of every experiment: intervals are over test images only."
@@ -206,7 +269,12 @@ def _spread(value: tuple[float, float] | None) -> str:
 
 
 def interval_of(group: list[Run], comparison: Comparison) -> Interval | None:
-    """Of AP, over seeds and images; where that is not known, a single run's own over images."""
+    """Return the interval of AP over seeds and images; for a single run, its own over images.
+
+    Args:
+        group: runs of one experiment.
+        comparison: the comparison.
+    """
     if group[0].experiment in comparison.intervals:
         return comparison.intervals[group[0].experiment]["AP"]
     own = group[0].results.intervals.get("AP") if len(group) == 1 else None

@@ -1,7 +1,7 @@
-"""The live view of the page: it sends pictures of a camera one by one and gets keypoints back.
+"""Live view of the page: the browser sends camera pictures and receives keypoints.
 
-A page has at most one picture on its way, so the newest one wins: what the camera showed meanwhile
-is never sent.
+A page sends its next picture after the answer to the previous one, so pictures in between are
+skipped.
 """
 
 from __future__ import annotations
@@ -21,23 +21,23 @@ from fidip.core.errors import FidipError
 from fidip.web.tabs import Message, Tab
 
 LARGEST = 1_000_000
-"""Bytes of a picture."""
+"""Maximum size of a picture in bytes."""
 WAITING = 8
-"""Pictures of all pages that are received or wait at a time."""
+"""Maximum number of pictures of all pages that are received or wait."""
 
 Follow = Callable[[bytes, float], Message]
-"""Takes the next picture of a camera as a JPEG file and its time in s; returns what the page draws."""
+"""Takes the next picture of a camera as a JPEG file and its time in s; returns the page's message."""
 NextPart = Callable[[Request, str, asyncio.Task[bool]], Awaitable[tuple[bytes, bool]]]
 
 
 @dataclass
 class View:
-    """A camera of a page.
+    """Camera of a page.
 
     Attributes:
-        follow: remembers the pictures so far.
-        time: of the last picture in s; an earlier one begins with another camera.
-        is_busy: whether a picture is on its way.
+        follow: tracks the person through the pictures.
+        time: time of the last picture in s; an earlier time starts a new camera.
+        is_busy: whether a picture is being processed.
     """
 
     follow: Follow
@@ -47,10 +47,10 @@ class View:
 
 @dataclass(eq=False)
 class Live:
-    """The cameras of all pages. One picture is processed at a time, in a thread.
+    """Cameras of all pages. One picture is processed at a time, in a thread.
 
     Attributes:
-        start: makes the function that follows one camera.
+        start: returns a new tracking function.
     """
 
     start: Callable[[], Follow]
@@ -58,10 +58,10 @@ class Live:
     _thread: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(max_workers=1))
 
     def view(self, tab: Tab, time: float) -> View:
-        """The camera of a page, a new one where ``time`` does not go on.
+        """Return the camera of a page; a new one if ``time`` does not increase.
 
         Raises:
-            HTTPException: a picture of the page is on its way, or too many of other pages.
+            HTTPException: a picture of the page is being processed, or too many of other pages.
         """
         view = self._views.get(tab)
         if (view and view.is_busy) or sum(each.is_busy for each in self._views.values()) >= WAITING:
@@ -74,10 +74,10 @@ class Live:
         return view
 
     async def process(self, view: View, picture: bytes) -> Message:
-        """What the page draws, with the milliseconds that it took here.
+        """Return the page's message for a picture, with the processing time in ms.
 
         Raises:
-            HTTPException: it is not a JPEG file of a size that a camera has.
+            HTTPException: it is not a JPEG file of a supported size.
         """
         begin = perf_counter()
         loop = asyncio.get_running_loop()
@@ -94,7 +94,7 @@ def add_live(server: FastAPI, live: Live, find: Callable[[str], Tab], next_part:
     Args:
         server: the application.
         live: processes the pictures.
-        find: the tab of a name; raises HTTPException where there is none.
+        find: returns the tab of a name; raises HTTPException if there is none.
         next_part: reads a part of a body; see ``fidip.web.server``.
     """
 
@@ -116,11 +116,11 @@ def add_live(server: FastAPI, live: Live, find: Callable[[str], Tab], next_part:
 
 
 async def receive(request: Request, tab: Tab, next_part: NextPart) -> bytes:
-    """The picture in the body of a request.
+    """Return the picture in the body of a request.
 
     Raises:
         HTTPException: it is too large or too slow, or its tab was closed.
-        ClientDisconnect: the client left before the end.
+        ClientDisconnect: the client disconnected before the end.
     """
     closed = asyncio.create_task(tab.closed.wait())
     body, more = bytearray(), int(request.headers.get("content-length", 0)) <= LARGEST

@@ -1,4 +1,4 @@
-"""HTTP as the page's server speaks it: whatever a client sends costs only its own connection."""
+"""HTTP protocol of the web page's server, robust against malformed requests."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 TAB = "/tab"
 """Path of the WebSocket."""
 HEADERS = 100
-"""Most headers of a WebSocket's request; the library that reads them stops at 128."""
+"""Maximum number of headers of a WebSocket request; the library supports 128."""
 LINE = 4096
-"""Longest line of these headers in bytes; the library stops at 8192."""
+"""Maximum length of these headers in bytes; the library supports 8192."""
 BODY = {b"content-length", b"transfer-encoding"}
-"""Headers of a request with a body, which the library does not accept."""
+"""Headers of a request with a body, which the library does not support."""
 CLIENT_FAULTS = ("Invalid UTF-8 sequence received", "Fatal error: protocol.")
-"""What uvicorn and asyncio log, with a traceback, about bytes that break the protocol."""
+"""Messages that uvicorn and asyncio log, with a traceback, for malformed bytes."""
 
 
 class Protocol(H11Protocol):
-    """HTTP/1.1 of uvicorn without its faults on broken requests."""
+    """HTTP/1.1 of uvicorn, with correct handling of malformed requests."""
 
     def _should_upgrade(self) -> bool:
-        """Whether to open a WebSocket; uvicorn would never close one that it cannot parse."""
+        """Return whether to open a WebSocket; uvicorn never closes one that it cannot parse."""
         target = len(self.scope["raw_path"]) + len(self.scope["query_string"])
         lines = [target, *(len(name) + len(value) for name, value in self.headers)]
         return (
@@ -38,7 +38,7 @@ class Protocol(H11Protocol):
         )
 
     def send_400_response(self, msg: str) -> None:
-        """Answer a broken request in JSON, unless it has an answer already, and disconnect."""
+        """Answer a malformed request in JSON, unless it has been answered already, and disconnect."""
         if self.cycle is not None:
             self.cycle.disconnected = True
         if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
@@ -54,6 +54,6 @@ class Protocol(H11Protocol):
 
 
 def is_of_fidip(record: logging.LogRecord) -> bool:
-    """Log filter that leaves out broken protocols and requests that Ctrl-C ends."""
+    """Return whether to log a record: not for malformed requests or those ended by Ctrl-C."""
     ended = record.exc_info is not None and isinstance(record.exc_info[1], asyncio.CancelledError)
     return not ended and not record.getMessage().startswith(CLIENT_FAULTS)

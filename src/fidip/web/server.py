@@ -1,7 +1,7 @@
-"""The server of the page: takes files in, tells how far it is, hands results out.
+"""Server of the web page: receives files, reports progress and serves results.
 
-A page holds a WebSocket while it is open. Its address carries nothing; the name that it gets there
-is the key to its folder, so that pages do not see one another's files.
+A page holds a WebSocket while it is open. The name that it receives there is the key to its folder,
+so pages cannot access the files of other pages.
 """
 
 from __future__ import annotations
@@ -40,11 +40,11 @@ PAGE = Path(__file__).parent / "page.html"
 LOCAL = ("127.0.0.1", "localhost")
 CLOSED = "this page was closed; load it again"
 STALLED = 30
-"""Seconds without a byte after which an upload is given up."""
+"""Timeout in s of an upload without data."""
 
 
 class Result(FileResponse):
-    """A file that may be deleted before it is sent, as its page is closed."""
+    """File that may be deleted before it is sent, because its page was closed."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         with suppress(FileNotFoundError):
@@ -58,15 +58,15 @@ def make_server(
     options: Collection[str] = (),
     live: Live | None = None,
 ) -> FastAPI:
-    """Make the application.
+    """Create the application.
 
     Args:
-        tabs: keep the files and do the work.
-        about: what the page shows before anything has been done.
-        hosts: names that the server may be called by; ``"*"`` for any. Other names would be a way
-            for foreign pages to come to it.
-        options: names of the options that a file can be sent with.
-        live: follows cameras; None for no live view.
+        tabs: store the files and do the work.
+        about: what the page shows at the start.
+        hosts: allowed host names; ``"*"`` for any. Others are refused, so that foreign pages cannot
+            reach the server under a name of their own.
+        options: names of the options that can be sent with a file.
+        live: tracks people in cameras; None for no live view.
     """
 
     @asynccontextmanager
@@ -107,7 +107,7 @@ def tab_routes(tabs: Tabs, options: Collection[str]) -> APIRouter:
     @router.get("/tabs/{name}/{job}/{file:path}")
     def give(name: str, job: str, file: str, download: bool = False) -> Result:
         path = find(tabs, name).results(job).get(file)
-        with suppress(FileNotFoundError):  # its page has just been closed
+        with suppress(FileNotFoundError):  # the page has just been closed
             if path is not None:
                 return Result(
                     path, filename=path.name if download else None, stat_result=os.stat(path)
@@ -118,7 +118,7 @@ def tab_routes(tabs: Tabs, options: Collection[str]) -> APIRouter:
 
 
 async def explain(_: Request, error: Exception) -> JSONResponse:
-    """Answer a request whose arguments are wrong: name each of them."""
+    """Answer a request with invalid arguments and name each of them."""
     assert isinstance(error, RequestValidationError)
     problems = [f"{problem['loc'][-1]}: {problem['msg']}" for problem in error.errors()]
     return JSONResponse({"detail": "; ".join(problems)}, 422)
@@ -132,7 +132,7 @@ async def hold(socket: WebSocket, tabs: Tabs) -> None:
     await socket.accept()
     with tabs.opened() as opened:
         sending = asyncio.create_task(send_all(socket, opened))
-        try:  # the page says nothing; this ends when it closes
+        try:  # the page sends nothing; the loop ends when it is closed
             while (await socket.receive())["type"] != "websocket.disconnect":
                 pass
         finally:
@@ -140,7 +140,11 @@ async def hold(socket: WebSocket, tabs: Tabs) -> None:
 
 
 def check_options(given: Collection[str], known: Collection[str]) -> None:
-    """Raises HTTPException where an upload has an option that does not exist."""
+    """Check the options of an upload.
+
+    Raises:
+        HTTPException: an option does not exist.
+    """
     for unknown in set(given) - set(known):
         raise HTTPException(
             422, f"option={unknown!r}: no such option; expected some of {', '.join(known)}."
@@ -173,14 +177,14 @@ async def receive(
 
 
 def configured(server: FastAPI) -> uvicorn.Config:
-    """How uvicorn runs the application."""
+    """Return uvicorn's configuration of the application."""
     config = uvicorn.Config(
         server,
         http=Protocol,
         log_level="warning",
         ws_max_size=1024,  # the page sends nothing
         h11_max_incomplete_event_size=1 << 17,  # names of some 5000 characters, percent-encoded
-        timeout_graceful_shutdown=3,  # a client that does not read must not hold up Ctrl-C
+        timeout_graceful_shutdown=3,  # a client that does not read must not delay Ctrl-C
     )
     for logger in ("uvicorn.error", "asyncio"):
         logging.getLogger(logger).addFilter(is_of_fidip)
@@ -188,7 +192,11 @@ def configured(server: FastAPI) -> uvicorn.Config:
 
 
 def find(tabs: Tabs, name: str) -> Tab:
-    """Raises HTTPException where no such tab is open."""
+    """Return the open tab of a name.
+
+    Raises:
+        HTTPException: there is none.
+    """
     try:
         return tabs[name]
     except KeyError:
@@ -196,7 +204,11 @@ def find(tabs: Tabs, name: str) -> Tab:
 
 
 def check_size(file: str, size: int, most_mb: float) -> None:
-    """Raises HTTPException where a file is larger than allowed."""
+    """Check the size of an upload.
+
+    Raises:
+        HTTPException: it is larger than allowed.
+    """
     if size > most_mb * 1e6:
         raise HTTPException(
             413,
@@ -210,7 +222,7 @@ async def store(request: Request, tab: Tab, path: Path, most_mb: float) -> None:
 
     Raises:
         HTTPException: it is empty, too large or too slow, or its tab was closed.
-        ClientDisconnect: the client left before the end.
+        ClientDisconnect: the client disconnected before the end.
         OSError: the file cannot be written.
     """
     closed = asyncio.create_task(tab.closed.wait())
@@ -229,7 +241,7 @@ async def store(request: Request, tab: Tab, path: Path, most_mb: float) -> None:
 
 
 async def next_part(request: Request, file: str, closed: asyncio.Task[bool]) -> tuple[bytes, bool]:
-    """The next part of a body, and whether more follow. See ``store`` for what it raises."""
+    """Return the next part of a body, and whether more follow; raises as ``store`` does."""
     coming = asyncio.ensure_future(request.receive())
     await asyncio.wait({coming, closed}, timeout=STALLED, return_when=asyncio.FIRST_COMPLETED)
     if closed.done() or not coming.done():
@@ -244,7 +256,7 @@ async def next_part(request: Request, file: str, closed: asyncio.Task[bool]) -> 
 
 
 def same_origin(socket: WebSocket) -> bool:
-    """Whether it is our own page that calls: browsers let any page open a WebSocket."""
+    """Return whether a WebSocket comes from the server's own page; browsers do not check this."""
     try:
         origin = urlsplit(socket.headers.get("origin", ""))
     except ValueError:
@@ -253,7 +265,7 @@ def same_origin(socket: WebSocket) -> bool:
 
 
 async def send_all(socket: WebSocket, tab: Tab) -> None:
-    """Send a page its name, and then its messages until it closes."""
+    """Send a page its name, and then its messages until it is closed."""
     with suppress(WebSocketDisconnect, RuntimeError):  # uvicorn raises either once it is closed
         await socket.send_json({"kind": "tab", "name": tab.name})
         while True:

@@ -1,4 +1,4 @@
-"""Open tabs of the web page: each has a folder and a name that cannot be guessed, until it closes."""
+"""Open tabs of the web page; each has a folder and an unguessable name until it is closed."""
 
 from __future__ import annotations
 
@@ -18,29 +18,30 @@ from fidip.core.errors import FidipError
 
 Message = dict[str, Any]
 Report = Callable[[str, int, int, float], None]
-"""Takes what is being done, frames done, frames in all (0 where that is not known) and frames per
-second; raises ``TabClosedError`` where nobody waits for the rest."""
+"""Takes the stage, frames done, total frames (0 if unknown) and frames per second; raises
+``TabClosedError`` if the tab was closed.
+"""
 RESULTS = "results"
-"""Folder of a job's results, beside the file that was sent."""
+"""Folder of a job's results, beside the uploaded file."""
 LONGEST = 100
-"""Bytes of a stored name: results append their endings, and many file systems stop at 255."""
+"""Limit of a stored name in bytes; results append suffixes, and file systems allow 255."""
 
 
 class TabClosedError(Exception):
-    """Nobody waits for the result."""
+    """The tab of a job was closed."""
 
 
 class QueueFullError(Exception):
-    """As many files as allowed wait already. The message is one line for the user."""
+    """The queue is full; the message is one line for the user."""
 
 
 @dataclass(frozen=True)
 class Limits:
-    """The most that the server accepts.
+    """Limits of the server.
 
     Attributes:
-        upload_mb: size of one file in MB (10^6 bytes).
-        queued: files of all pages that are being received, wait or are processed.
+        upload_mb: maximum size of a file in MB (10^6 bytes).
+        queued: maximum number of files of all pages that are received, wait or are processed.
         queued_per_page: the same for one page.
     """
 
@@ -51,12 +52,12 @@ class Limits:
 
 @dataclass(frozen=True)
 class Job:
-    """One file to look at.
+    """One file to process.
 
     Attributes:
-        source: the photograph or video.
-        out: folder for what is found.
-        options: what the page was told.
+        source: the image or video.
+        out: folder of the results.
+        options: options chosen on the page.
     """
 
     source: Path
@@ -70,17 +71,17 @@ class Job:
 
 
 Work = Callable[[Job, Report], Message]
-"""Looks at a file; returns what the page shows."""
+"""Processes a file; returns the message for the page."""
 
 
 @dataclass(eq=False)
 class Tab:
-    """A tab that is open.
+    """Open tab.
 
     Attributes:
-        name: a name that cannot be guessed.
-        folder: where its files are.
-        messages: on their way to the page.
+        name: unguessable name.
+        folder: folder of its files.
+        messages: messages to send to the page.
         closed: set, in the event loop, when the tab is closed.
         jobs: number of jobs so far.
         pending: names of jobs that are received, wait or are processed.
@@ -96,14 +97,18 @@ class Tab:
     done: set[str] = field(default_factory=set)
 
     def new_job(self, file: str, options: Iterable[str]) -> Job:
-        """Create the folder of a job. Raises OSError where that is not possible."""
+        """Create a job and its folder.
+
+        Raises:
+            OSError: the folder cannot be created.
+        """
         self.jobs += 1
         folder = self.folder / str(self.jobs)
         folder.mkdir(parents=True)
         return Job(folder / safe_name(file), folder / RESULTS, frozenset(options))
 
     def results(self, job: str) -> dict[str, Path]:
-        """Result files of a job by their names; none for a job that is unknown or not done.
+        """Return the result files of a job by name; empty if the job is unknown or not done.
 
         Paths come from the folder's listing, never from a name that a client sent.
         """
@@ -115,13 +120,13 @@ class Tab:
 
 
 class Tabs:
-    """All open tabs. One file is looked at at a time, in a thread; the others wait for their turn.
+    """Open tabs. One file is processed at a time, in a thread; the others wait in a queue.
 
     Args:
-        root: folder of the tabs' folders.
-        keep: whether those stay when the tab closes.
-        work: looks at a file.
-        limits: the most that is accepted.
+        root: parent folder of the tabs' folders.
+        keep: keep the folders of closed tabs.
+        work: processes a file.
+        limits: limits of the server.
     """
 
     def __init__(self, root: Path, keep: bool, work: Work, limits: Limits | None = None) -> None:
@@ -135,7 +140,7 @@ class Tabs:
 
     @contextmanager
     def opened(self) -> Iterator[Tab]:
-        """A tab for as long as the page is there; then its work stops and its folder is removed."""
+        """Yield a tab while its page is open; then stop its work and remove its folder."""
         name = secrets.token_urlsafe(16)
         folder = self.root / f"{datetime.now():%Y-%m-%d_%H-%M-%S}_{secrets.token_hex(3)}"
         tab = self._open[name] = Tab(name, folder)
@@ -144,20 +149,20 @@ class Tabs:
         finally:
             del self._open[name]
             tab.closed.set()
-            if not self.keep:  # after work on it, which still writes
+            if not self.keep:  # in the same thread, so after a job that still writes
                 self._thread.submit(shutil.rmtree, tab.folder, ignore_errors=True)
 
     @contextmanager
     def receiving(self, tab: Tab, file: str, options: Iterable[str]) -> Iterator[Job]:
-        """A job for a file that the block stores; if the block fails, nothing of the job remains.
+        """Yield a job for a file that the block stores; if the block fails, remove the job.
 
         Args:
             tab: the tab that sends the file.
-            file: the name that the client gives it; the job has a safe one.
-            options: what the page was told.
+            file: the client's name of the file; the job has a safe one.
+            options: options chosen on the page.
 
         Raises:
-            QueueFullError: too many files wait already.
+            QueueFullError: too many files are waiting.
             OSError: the job's folder cannot be created.
         """
         self._check_queue(tab)
@@ -195,7 +200,7 @@ class Tabs:
             tab.folder.rmdir()
 
     def _start(self, tab: Tab, job: Job) -> None:
-        """Look at a file when its turn has come; what comes of it is sent to the page."""
+        """Queue a job; its progress and result are sent to the page."""
         loop = asyncio.get_running_loop()
 
         def send(message: Message) -> None:
@@ -224,17 +229,17 @@ class Tabs:
         self._thread.submit(run)
 
     async def end(self) -> None:
-        """Stop all work and remove what is not kept."""
+        """Stop all work and remove temporary files."""
         for tab in self._open.values():
             tab.closed.set()
         await asyncio.to_thread(self._thread.shutdown, wait=True)
 
 
 def explain(error: Exception, job: Job) -> str:
-    """One line for the page about what ended a job."""
+    """Return a line for the page about the error that ended a job."""
     if isinstance(error, FidipError):
         return str(error).replace(f"{job.source.parent}/", "")
-    if isinstance(error, OSError):  # a full disk, a folder that was deleted by hand
+    if isinstance(error, OSError):  # for example, a full disk or a deleted folder
         return (
             f"{job.source.name}: the results cannot be stored: {error.strerror or error}. "
             "Free disk space or fix the permissions, then send the file again."
@@ -263,5 +268,5 @@ def safe_name(file: str) -> str:
 
 
 def _cut(text: str, length: int) -> str:
-    """The beginning of a text: at most so many bytes of UTF-8."""
+    """Return the beginning of a text of at most ``length`` bytes in UTF-8."""
     return text.encode()[:length].decode(errors="ignore")

@@ -1,4 +1,4 @@
-"""What the web page asks for, done by the pipelines of ``fidip predict``."""
+"""Processing of the web page's files by the pipelines of ``fidip predict``."""
 
 from __future__ import annotations
 
@@ -35,28 +35,28 @@ if TYPE_CHECKING:
     from fidip.web.tabs import Job, Message, Report, Work
 
 LARGEST_PICTURE = 2048
-"""Px a side of a picture for the live view."""
+"""Largest side of a live view picture in px."""
 SURE = 0.5
-"""Confidence from which the page counts a joint as tracked surely."""
+"""Confidence from which the page counts a joint as reliably tracked."""
 ALWAYS = ("overlay", "csv", "coco", "timeline")
 FILES = ("dlc", "nwb", "netcdf", "parquet")
-"""What the page may ask for beside ``ALWAYS``."""
+"""Additional formats that the page offers."""
 CONTAINERS = (
     "mov", "matroska", "avi", "mpegts", "mpeg", "mpegvideo", "asf", "flv", "ogg", "h264", "hevc",
     "m4v", "mjpeg", "gif", "jpeg_pipe", "png_pipe", "webp_pipe", "bmp_pipe", "tiff_pipe",
 )  # fmt: skip
-"""FFmpeg's formats that hold all of a video: a playlist names other files of this computer."""
+"""FFmpeg formats that contain the whole video; a playlist could name other local files."""
 SWITCHES: dict[str, tuple[Any, Any]] = {
     "blur_face": (False, True),
     "on_black": (False, True),
     "person": ("infant", "surest"),
     "rotation_test": ([], [-10, 10]),
 }
-"""Keys of ``fidip predict`` that the page has a box for: their values without a tick and with one."""
+"""Values of the page's checkboxes, unchecked and checked, by key of ``fidip predict``."""
 
 
 def about(ckpt: str, config: DictConfig) -> dict[str, Any]:
-    """What the page shows before anything has been done."""
+    """Return what the page shows at the start."""
     known, keep = zoo_entry(ckpt), config.keep
     return {
         "weights": known.title if known else Path(ckpt).name,
@@ -71,11 +71,12 @@ def about(ckpt: str, config: DictConfig) -> dict[str, Any]:
 
 
 def options() -> list[str]:
-    """Names of the options that the page can send."""
+    """Return the names of the options that the page can send."""
     return [*SWITCHES, *filter(installed, FILES)]
 
 
 def installed(name: str) -> bool:
+    """Return whether the packages that a format needs are installed."""
     return all(find_spec(module) for module in FORMATS[name].needs)
 
 
@@ -125,7 +126,7 @@ def with_rate(report: Report) -> Progress:
 
 
 def cameras(predictor: Predictor, config: DictConfig) -> Callable[[], Follow]:
-    """Return what starts to track the person in a page's camera, as ``source=webcam`` does."""
+    """Return a function that starts to track the person in a page's camera, as ``source=webcam``."""
     live = Predictor(predictor.runtime, predictor.codec, flips(config, is_live=True))
     pipeline = camera_pipeline(live, config)
 
@@ -146,10 +147,16 @@ def cameras(predictor: Predictor, config: DictConfig) -> Callable[[], Follow]:
 
 
 def decode_picture(picture: bytes) -> Image:
-    """(H, W, 3) uint8 RGB image of a JPEG file from a page.
+    """Decode a JPEG picture from a page.
+
+    Args:
+        picture: the JPEG file.
+
+    Returns:
+        (H, W, 3) uint8 RGB image.
 
     Raises:
-        DataError: it is no JPEG file, or its sides are not between 16 and 2048 px.
+        DataError: it is not a JPEG file, or its sides are not between 16 and 2048 px.
     """
     try:
         with open_image(io.BytesIO(picture), formats=["JPEG"]) as header:  # decodes nothing yet
@@ -164,7 +171,11 @@ def decode_picture(picture: bytes) -> Image:
 
 
 def check_container(path: Path) -> None:
-    """Raises DataError where a file is no video or, as a playlist, would have others read."""
+    """Check that a file is a video and not a playlist, which could open other files.
+
+    Raises:
+        DataError: it is not a video.
+    """
     try:
         av.open(str(path), options={"format_whitelist": ",".join(CONTAINERS)}).close()
     except (OSError, av.FFmpegError) as error:
@@ -175,7 +186,7 @@ def check_container(path: Path) -> None:
 
 
 def switched(options: Collection[str], config: DictConfig) -> dict[str, Any]:
-    """The value of each switch; with a tick that of the command, where it set one."""
+    """Return the value of each switch; if checked, the command's value takes precedence."""
     return {
         key: (off if key not in options else config[key] if config[key] != off else on)
         for key, (off, on) in SWITCHES.items()
@@ -183,7 +194,11 @@ def switched(options: Collection[str], config: DictConfig) -> dict[str, Any]:
 
 
 def summary(table: Path) -> dict[str, Any]:
-    """Of a tidy table: pictures in all and with somebody, and every joint's confidence in those."""
+    """Return the numbers of all and of detected frames, and the confidence of each joint.
+
+    Args:
+        table: a tidy CSV table of keypoints.
+    """
     with table.open(newline="", encoding="utf-8") as file:
         rows = [(row["x"] != "", float(row["score"])) for row in csv.DictReader(file)]
     values = np.array(rows, dtype=np.float64).reshape(-1, len(COCO17), 2)

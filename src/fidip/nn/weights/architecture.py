@@ -1,4 +1,4 @@
-"""Which net weights are of, told from their names and shapes."""
+"""Recognition of the network that weights belong to, from their names and shapes."""
 
 from __future__ import annotations
 
@@ -13,22 +13,25 @@ HRNETS = {
     (32, 4): "hrnet_w32",
     (48, 4): "hrnet_w48",
 }
-"""By channels, and blocks in a row, of the finest branch."""
+"""Nets by channels, and number of blocks, of the finest branch."""
 
 RESNETS = {6: "resnet50", 23: "resnet101", 36: "resnet152"}
-"""By blocks, of three convolutions each, in the third stage."""
+"""Nets by number of blocks, of three convolutions each, in the third stage."""
 
 VITS = {384: "vitpose_s", 768: "vitpose_b", 1024: "vitpose_l", 1280: "vitpose_h"}
-"""By channels."""
+"""Nets by channels."""
 
 MOVENETS = {32: "movenet_lightning", 56: "movenet_thunder"}
-"""By channels of the stem."""
+"""Nets by channels of the stem."""
 
 
 def net_of(weights: Mapping[str, Tensor]) -> str | None:
-    """The name of the net in ``conf/net`` that weights under our names are of, if it is known.
+    """Return the name of the net in ``conf/net`` that weights belong to; None if it is unknown.
 
-    Only a few telling tensors are looked at: whether all of them fit is seen when they are loaded.
+    Only a few characteristic tensors are checked; loading the weights checks all of them.
+
+    Args:
+        weights: tensors under fidip's names.
     """
     stage4 = _shape(weights, "backbone.stage4.0.branches.0.0.conv1.weight", 4)
     if stage4:
@@ -52,17 +55,17 @@ def net_of(weights: Mapping[str, Tensor]) -> str | None:
 
 
 def _lacks_norm(weights: Mapping[str, Tensor]) -> bool:
-    """Whether a MoveNet's BatchNorm is folded: only then a net in ``conf/net`` has its layers."""
+    """Return whether a MoveNet's BatchNorm is folded, as in the nets of ``conf/net``."""
     return "backbone.stem.norm.weight" not in weights
 
 
 def _shape(weights: Mapping[str, Tensor], name: str, dimensions: int) -> tuple[int, ...]:
-    """The shape of a tensor; empty where it is missing or has another number of dimensions."""
+    """Return the shape of a tensor; empty if it is missing or has another number of dimensions."""
     shape = tuple(weights[name].shape) if name in weights else ()
     return shape if len(shape) == dimensions else ()
 
 
 def _count(names: Mapping[str, Tensor], pattern: str) -> int:
-    """One more than the highest number that the group of the pattern matches."""
+    """Return one more than the highest number that the pattern's group matches."""
     matches = (re.match(pattern, name) for name in names)
     return 1 + max((int(match[1]) for match in matches if match), default=-1)

@@ -1,7 +1,8 @@
-"""Weights from and to files.
+"""Reading and writing of weights.
 
-Reads what PyTorch, safetensors and TF.js write, under the names of ``fidip.nn.weights.families``, and never runs
-code that a file contains. ``zoo:NAME`` and ``bundled:NAME`` stand for files: see ``fidip.nn.weights.model_zoo``.
+Reads files of PyTorch, safetensors and TF.js with the names in ``fidip.nn.weights.families``, and
+never runs code that a file contains. ``zoo:NAME`` and ``bundled:NAME`` stand for files of the model
+zoo, see ``fidip.nn.weights.model_zoo``.
 """
 
 from __future__ import annotations
@@ -27,13 +28,13 @@ from fidip.nn.weights.model_zoo import BUNDLED, ONNX, ZOO, bundled, entry_of, fe
 from fidip.nn.weights.tfjs import is_tfjs, read_tfjs
 
 TRAINING_IMAGES = "training_images"
-"""Name under which the data module's part of our checkpoints keeps image hashes."""
+"""Key of the image hashes in the state of the data module in checkpoints."""
 
 STATES = ("best_state_dict", "state_dict")
-"""Entries of a checkpoint that hold the network; the first that is there is taken."""
+"""Keys of a checkpoint that may hold the network's weights; the first one found is used."""
 
-# Checkpoints keep scores and colours beside the weights as NumPy's numbers and arrays. Files from
-# before NumPy 2 name its module without the underscore.
+# Checkpoints may hold scores and colours as NumPy scalars and arrays. Files written before NumPy 2
+# name its module without the underscore.
 NUMBERS: list[Any] = [
     np.ndarray,
     np.dtype,
@@ -47,21 +48,21 @@ NUMBERS: list[Any] = [
 ]
 
 IN_FOLDERS = "model.safetensors"
-"""The weights in a folder of ``transformers``."""
+"""Name of the weights in a folder of ``transformers``."""
 
 Tensors = dict[str, Tensor]
 
 
 @dataclass(frozen=True)
 class Weights:
-    """What a file holds, under our names.
+    """Weights of a file under fidip's names.
 
     Attributes:
         path: the file.
-        family: whose names it uses.
-        tensors: by the names they have in our networks.
-        names: the file's own names, by ours.
-        others: its other entries with tensors, such as ``domain_classifier.*``; not read.
+        family: naming scheme of the file.
+        tensors: tensors by their names in fidip's networks.
+        names: the file's names by fidip's names.
+        others: other entries with tensors, such as ``domain_classifier.*``, which are not read.
     """
 
     path: Path
@@ -73,14 +74,14 @@ class Weights:
 
 @dataclass(frozen=True)
 class LoadReport:
-    """How a file's tensors compare with a network's.
+    """Comparison of a file's tensors with those of a network.
 
     Attributes:
         path: the file.
-        family: whose names it uses.
-        loaded: the network's names of what was loaded.
-        unused: the file's names of what was not.
-        missing: the network's names of what the file does not have, or not in that shape.
+        family: naming scheme of the file.
+        loaded: the network's names of loaded tensors.
+        unused: the file's names of tensors that were not loaded.
+        missing: the network's names of tensors that the file lacks or has in another shape.
     """
 
     path: Path
@@ -98,30 +99,36 @@ class LoadReport:
 
 
 def load_weights(net: nn.Module, ckpt: str | Path, allow_partial: bool = False) -> LoadReport:
-    """Fill every tensor of ``net`` from a file.
+    """Load all tensors of a network from a file.
 
     Args:
-        net: the network.
+        net: the network; changed in place.
         ckpt: a file of one of ``fidip.nn.weights.families.FAMILIES``, a folder of ``transformers``,
             ``zoo:NAME`` or ``bundled:NAME``.
-        allow_partial: fill what the file has; the rest of ``net`` stays as it is.
+        allow_partial: load the tensors that fit and keep the others of ``net``.
+
+    Returns:
+        Which tensors were loaded.
 
     Raises:
-        CheckpointError: the file is missing, unreadable, or does not fit the network. The
-            network is then as it was.
+        CheckpointError: the file is missing, unreadable or does not fit the network. The network is
+            unchanged.
     """
     return fill(net, read_weights(ckpt), allow_partial)
 
 
 def read_weights(ckpt: str | Path, setting: str = "ckpt") -> Weights:
-    """Return the tensors of a file under our names.
+    """Read the tensors of a file and rename them to fidip's names.
 
     Args:
         ckpt: as for ``load_weights``.
-        setting: the key that names the file, for messages.
+        setting: configuration key of the file, for messages.
+
+    Returns:
+        The renamed weights.
 
     Raises:
-        CheckpointError: the file is missing, or holds no tensors.
+        CheckpointError: the file is missing, or contains no tensors.
     """
     path = resolve(str(ckpt), setting)
     tensors, others = _split(_read(path))
@@ -142,7 +149,20 @@ def read_weights(ckpt: str | Path, setting: str = "ckpt") -> Weights:
 
 
 def fill(net: nn.Module, weights: Weights, allow_partial: bool = False) -> LoadReport:
-    """Copy weights into ``net``; arguments and errors as of ``load_weights``."""
+    """Copy weights into a network.
+
+    Args:
+        net: the network; changed in place.
+        weights: weights from ``read_weights``.
+        allow_partial: as for ``load_weights``.
+
+    Returns:
+        Which tensors were copied.
+
+    Raises:
+        CheckpointError: the weights do not fit the network, or are NaN or infinite. The network is
+            unchanged.
+    """
     own, theirs = net.state_dict(), weights.tensors
     fitting = {n: theirs[n] for n in own if n in theirs and theirs[n].shape == own[n].shape}
     report = LoadReport(
@@ -165,16 +185,28 @@ def fill(net: nn.Module, weights: Weights, allow_partial: bool = False) -> LoadR
 
 
 def save_weights(net: nn.Module, path: Path, metadata: Mapping[str, str]) -> None:
-    """Write the tensors of ``net`` to a ``.safetensors`` file, with strings that tell of them."""
+    """Write the tensors of a network to a ``.safetensors`` file.
+
+    Args:
+        net: the network.
+        path: the file.
+        metadata: strings that describe the weights.
+
+    Raises:
+        DiskError: the file cannot be written.
+    """
     weights = {name: tensor.detach().contiguous() for name, tensor in net.state_dict().items()}
     write_atomic(path, lambda file: file.write(save(weights, dict(metadata))))
 
 
 def training_images(ckpt: str | Path) -> frozenset[str] | None:
-    """Hashes of the images that weights were trained on; None where a file does not tell.
+    """Return the hashes of the images that weights were trained on; None if the file lacks them.
 
-    Checkpoints of ``fidip train`` tell, those of weights that they started from included; files of
-    others and exported ``.safetensors`` do not.
+    Checkpoints of ``fidip train`` have them, including those of the weights that training started
+    from; external checkpoints and exported ``.safetensors`` files do not.
+
+    Args:
+        ckpt: as for ``load_weights``.
 
     Raises:
         CheckpointError: the file is missing or unreadable.
@@ -186,10 +218,14 @@ def training_images(ckpt: str | Path) -> frozenset[str] | None:
 
 
 def resolve(ckpt: str, setting: str = "ckpt") -> Path:
-    """The existing file that ``ckpt`` stands for; weights of the zoo are downloaded if need be.
+    """Return the existing file that ``ckpt`` stands for; files of the zoo are downloaded if needed.
+
+    Args:
+        ckpt: as for ``load_weights``.
+        setting: configuration key of the file, for messages.
 
     Raises:
-        CheckpointError: there is none.
+        CheckpointError: there is no such file.
         ConfigError: the zoo has no such name.
     """
     if ckpt.startswith(ZOO):
@@ -214,10 +250,10 @@ def _what_is_there(path: Path) -> str:
 
 
 def _read(path: Path) -> object:
-    """What a file of PyTorch (zipped, or as before version 1.6), safetensors or TF.js holds.
+    """Return the content of a file of PyTorch (zipped or legacy), safetensors or TF.js.
 
     Raises:
-        CheckpointError: it is none, or needs more than numbers to be read.
+        CheckpointError: the file has another format, or contains more than numbers.
     """
     if path.name.endswith(ONNX):
         raise CheckpointError(
@@ -230,9 +266,9 @@ def _read(path: Path) -> object:
         if _is_safetensors(path):
             return load_file(path)
         with warnings.catch_warnings(), safe_globals(NUMBERS):
-            warnings.simplefilter("ignore")  # about files that are then refused
+            warnings.simplefilter("ignore")  # such files are refused anyway
             return torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # of a damaged pickle, any
+    except Exception as error:  # a damaged pickle may raise any class
         code = re.search(r"(?:GLOBAL |got <class ')([\w.]+)", str(error))
         if code:
             raise CheckpointError(
@@ -245,13 +281,13 @@ def _read(path: Path) -> object:
 
 
 def _is_safetensors(path: Path) -> bool:
-    """Whether there is JSON after the eight bytes of its length."""
+    """Return whether JSON follows the eight bytes of the header's length."""
     with path.open("rb") as file:
         return file.read(9)[8:] == b"{"
 
 
 def _split(content: object) -> tuple[Tensors, tuple[str, ...]]:
-    """The network's tensors in what was read, and the names of other entries that hold some."""
+    """Return the network's tensors, and the names of other entries with tensors."""
     if not isinstance(content, dict):
         return {}, ()
     states = [name for name in STATES if isinstance(content.get(name), dict)]
@@ -275,12 +311,12 @@ def _has_tensors(entry: object) -> bool:
 
 
 def _is_count(name: str) -> bool:
-    """Whether it only counts a BatchNorm's batches, which PyTorch before 0.4.1 did not."""
+    """Return whether a tensor counts BatchNorm batches; PyTorch before 0.4.1 did not save it."""
     return name.endswith(".num_batches_tracked")
 
 
 def _misfit(report: LoadReport, own: Tensors, theirs: Tensors) -> str:
-    """Why a file does not fill a network, and what to do."""
+    """Return why a file does not fit a network, and what to do."""
     net = net_of(theirs)
     if net and net != net_of(own):
         return f"weights of another net than the configured one ({report.family}); give net={net}"
@@ -306,7 +342,7 @@ def _counted(what: str, names: tuple[str, ...]) -> str:
 
 
 def _some(names: Iterable[str], most: int = 3) -> str:
-    """The first few of many, and how many more there are."""
+    """Return the first few names and the number of the others."""
     names = list(names)
     more = f" and {len(names) - most} more" if len(names) > most else ""
     return ", ".join(names[:most]) + more

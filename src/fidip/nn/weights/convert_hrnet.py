@@ -1,4 +1,4 @@
-"""Names of the tensors of HRNet and ResNet in the files of their authors, DarkPose, FiDIP and mmpose."""
+"""Names of HRNet and ResNet tensors in files of their authors, DarkPose, FiDIP and mmpose."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Names of the tensors of MobileNetV2 in the files of FiDIP and of mmpose."""
+"""Names of MobileNetV2 tensors in files of FiDIP and mmpose."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ BLOCKS = tuple((stage, block) for stage, blocks in enumerate(STAGES) for block i
 
 
 def _layers(stage: int) -> tuple[tuple[str, str], ...]:
-    """timm's names of a block's convolutions and normalisations; the first stage expands nothing."""
+    """Return timm's names of a block's convolutions and norms; blocks of stage 0 do not expand."""
     if stage == 0:
         return ("conv_dw", "bn1"), ("conv_pw", "bn2")
     return ("conv_pw", "bn1"), ("conv_dw", "bn2"), ("conv_pwl", "bn3")

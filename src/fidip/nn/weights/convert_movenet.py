@@ -1,4 +1,4 @@
-"""What the TF.js files of MoveNet call their tensors, and how they store them."""
+"""Names and memory layout of MoveNet tensors in TF.js files."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ GRAPH = r"^StatefulPartitionedCall/"
 PYRAMID = rf"{GRAPH}center_net_mobile_net_v2fpn_feature_extractor/model_1/"
 
 MARK = PYRAMID[1:]
-"""What tells a MoveNet: the name of its feature extractor."""
+"""Name of MoveNet's feature extractor, by which its files are recognised."""
 
 HEADS = (
     ("center_0", "center", 3, 4),
@@ -18,7 +18,7 @@ HEADS = (
     ("kpt_regress_0", "regress", 5, 6),
     ("kpt_offset_0", "offset", 6, 7),
 )
-"""Their name and ours, and the numbers of their separable and final convolutions."""
+"""TensorFlow's and fidip's name of each head, with its separable and final convolution numbers."""
 
 LATERALS = {"conv2d": "top", "conv2d_1": "laterals.0", "conv2d_2": "laterals.1", "conv2d_3": "laterals.2"}  # fmt: skip
 
@@ -63,13 +63,17 @@ Tensors = dict[str, Tensor]
 
 
 def join_movenet(tensors: Tensors) -> Tensors:
-    """Convolutions as PyTorch stores them; the graph's own constants are left out."""
+    """Convert convolutions to PyTorch's layout and drop the constants of the graph.
+
+    Args:
+        tensors: tensors under fidip's names, in TensorFlow's layout.
+    """
     ours = {n: t for n, t in tensors.items() if n.startswith(("backbone.", "head."))}
     return {name: _as_torch(name, tensor) for name, tensor in ours.items()}
 
 
 def _as_torch(name: str, tensor: Tensor) -> Tensor:
-    """(H, W, I, O) kernels to (O, I, H, W), and depthwise (H, W, C, 1) to (C, 1, H, W)."""
+    """Transpose kernels (H, W, I, O) to (O, I, H, W), and depthwise (H, W, C, 1) to (C, 1, H, W)."""
     if tensor.ndim != 4:
         return tensor
     is_depthwise = re.search(r"\bdepthwise\.", name)

@@ -1,9 +1,9 @@
-"""What other programs' ViTPose files call their tensors, and how they cut them.
+"""Names and splitting of ViTPose tensors in files of transformers and mmpose.
 
-``transformers`` keeps queries, keys and values apart; mmpose, as we do, in one matrix. Both have a
-position of a class token that there is not, which they add to all others. ViTPose+ computes the last
-channels of a block's output by one of several experts, one for each data set that it was trained on;
-the first expert's is COCO, and with it alone the block is that of a plain ViTPose.
+``transformers`` stores queries, keys and values separately; mmpose and fidip store them in one
+matrix. Both add the position embedding of a class token that does not exist to all patches. In
+ViTPose+, the last output channels of a block come from one of several experts, one per training
+dataset; with the first expert (COCO), the block equals that of a plain ViTPose.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 GRID_HW = (16, 12)
-"""Patches of 192x256 px, (rows, columns)."""
+"""Rows and columns of patches of a 192x256 px crop."""
 
 TRANSFORMERS_VIT = (
     (r"^backbone\.embeddings\.patch_embeddings\.projection\.", "backbone.patch_embed."),
@@ -42,7 +42,11 @@ Tensors = dict[str, Tensor]
 
 
 def join_vit(tensors: Tensors) -> Tensors:
-    """Tensors under our names, cut as ours are; the other experts and the like keep theirs."""
+    """Join tensors that other files split differently; other experts are left unchanged.
+
+    Args:
+        tensors: tensors under fidip's names.
+    """
     joined = dict(tensors)
     for name in tensors:
         parts = re.fullmatch(r"(.*\.attn\.)query(\.\w+)", name)
@@ -57,7 +61,7 @@ def join_vit(tensors: Tensors) -> Tensors:
 
 
 def _positions(tensors: Tensors) -> Tensors:
-    """The (1, C, rows, columns) positions of the patches, the class token's added."""
+    """Return the (1, C, rows, columns) position embeddings, with the class token's added."""
     name = "backbone.pos_embed"
     tokens = tensors.get(name)
     if tokens is None or tokens.ndim != 3 or tokens.shape[1] != 1 + GRID_HW[0] * GRID_HW[1]:

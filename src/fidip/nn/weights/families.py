@@ -1,8 +1,8 @@
-"""Families of external checkpoints, and the converter of each.
+"""Families of external checkpoints and their converters.
 
-A family is recognised by the names of a file's tensors, never by the name of the file. Its renames
-are regular expressions that are applied one after another; a name that none of them matches stays
-as it is, and is reported as unused.
+The names of a file's tensors determine its family; the name of the file does not matter. Renames
+are regular expressions that are applied one after another. A name that none of them matches is kept
+and reported as unused.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ def _unchanged(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
 
 @dataclass(frozen=True)
 class Family:
-    """Files that share the names of their tensors.
+    """Checkpoints that share a naming scheme.
 
     Attributes:
-        title: of the files, for messages.
-        mark: a regular expression that the beginning of at least one name matches.
-        renames: regular expressions, and the replacements of their matches.
-        join: turns renamed tensors into those of ``PoseNet`` where the file splits them differently.
+        title: name of the family, for messages.
+        mark: regular expression that matches the beginning of at least one name.
+        renames: regular expressions and their replacements.
+        join: converts renamed tensors to those of ``PoseNet`` if the file splits them differently.
     """
 
     title: str
@@ -42,7 +42,11 @@ class Family:
     join: Callable[[dict[str, Tensor]], dict[str, Tensor]] = _unchanged
 
     def ours(self, name: str) -> str:
-        """Return the name in ``PoseNet``, or in a domain head, of a tensor of such a file."""
+        """Return the name of a tensor in ``PoseNet`` or a domain head.
+
+        Args:
+            name: name in a file of this family.
+        """
         for pattern, replacement in self.renames:
             name = re.sub(pattern, replacement, name)
         return name
@@ -50,6 +54,9 @@ class Family:
 
 def family_of(names: Iterable[str]) -> Family:
     """Return the first family that one of the names belongs to.
+
+    Args:
+        names: names of a file's tensors.
 
     Example:
         >>> family_of(["net.backbone.conv1.weight"]).title
@@ -73,4 +80,4 @@ FAMILIES = (
     Family("fidip or mmpose 1.x", r"backbone\."),  # which name tensors alike
     Family("unknown origin", r""),
 )
-"""The most specific marks first."""
+"""All families, those with the most specific marks first."""

@@ -1,8 +1,8 @@
-"""The zoo: weights that have a name, where their files come from, and under which terms.
+"""Model zoo: pretrained models with their sources, licences and hashes.
 
-A file is downloaded once, or copied by hand where there is no network or where its owners do not
-hand it out by machine; from then on it is read from the cache. ``zoo:NAME`` stands for it wherever
-weights are asked for. ``bundled:NAME`` stands for a file that ships with the package.
+A file is downloaded once, or copied by hand if there is no network or its owners do not allow
+automatic downloads; afterwards it is read from the cache. ``zoo:NAME`` stands for the file wherever
+weights are expected, and ``bundled:NAME`` for a file of this package.
 """
 
 from __future__ import annotations
@@ -26,29 +26,28 @@ from fidip.io.yaml import load_settings
 ZOO, BUNDLED, HUB = "zoo:", "bundled:", "huggingface:"
 ONNX = ".onnx"
 ALIASES = {"fast": "bundled", "accurate": "vitpose-b"}
-"""Second names of the two entries that predict by default."""
+"""Aliases of the two default models for prediction."""
 CONNECT = 5
-"""Seconds after which the hub counts as out of reach."""
+"""Timeout in s of the connection to the hub."""
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One set of weights, as ``conf/zoo`` has it.
+    """Pretrained model, as described in ``conf/zoo``.
 
     Attributes:
-        name: what follows ``zoo:``.
-        title: what they are.
-        source: ``bundled:NAME``, ``huggingface:OWNER/REPOSITORY``, or the page where a person gets them.
-        revision: the commit of the repository.
-        file: its name there and here.
-        sha256: of the file; None where it is not known before the first use.
-        size_mb: of the file, about.
-        licence: their terms.
+        name: name after ``zoo:``.
+        title: description of the model.
+        source: ``bundled:NAME``, ``huggingface:OWNER/REPOSITORY``, or a page for manual download.
+        revision: commit of the repository.
+        file: name of the file in the repository and in the cache.
+        sha256: hash of the file; None if it is unknown before the first use.
+        size_mb: approximate size of the file in MB.
+        licence: licence of the weights.
         input_wh: (width, height) of the crops in px.
-        net: the name of their net in ``conf/net``; None of an ONNX file, which holds its own.
-        codec: the name of their codec in ``conf/codec``; None of an ONNX file.
-        note: a half sentence with what they were trained on and what they score, printed where they
-            predict by default.
+        net: name of the net in ``conf/net``; None for an ONNX file, which contains its network.
+        codec: name of the codec in ``conf/codec``; None for an ONNX file.
+        note: training data and score in half a sentence, printed when the model is used by default.
     """
 
     name: str
@@ -66,19 +65,19 @@ class Entry:
 
     @property
     def path(self) -> Path:
-        """Where the file is, or belongs."""
+        """Path of the file, which need not exist yet."""
         if self.source.startswith(BUNDLED):
             return bundled(self.source.removeprefix(BUNDLED))
         return cache_dir() / "zoo" / self.name / self.file
 
     @property
     def is_onnx(self) -> bool:
-        """Whether the file is a network for ONNX Runtime, which predicts and cannot be trained."""
+        """Whether the file is an ONNX network, which can predict but not be trained."""
         return self.file.endswith(ONNX)
 
     @property
     def choices(self) -> list[str]:
-        """The net and the codec as choices on the command line.
+        """Net and codec as choices on the command line.
 
         Raises:
             ConfigError: it is an ONNX file.
@@ -92,7 +91,7 @@ class Entry:
 
     @property
     def state(self) -> str:
-        """Whether the file is here, in words."""
+        """Availability of the file, in words."""
         if self.source.startswith(BUNDLED):
             return "in the package"
         if self.path.is_file():
@@ -101,26 +100,31 @@ class Entry:
 
 
 def entries() -> dict[str, Entry]:
-    """All of ``conf/zoo``, by name."""
+    """Return all entries of ``conf/zoo`` by name."""
     found = sorted((config_dir() / "zoo").glob("*.yaml"))
     return {path.stem: read_entry(path) for path in found}
 
 
 def read_entry(path: Path) -> Entry:
-    """What a YAML file says of weights."""
+    """Read an entry from its YAML file.
+
+    Args:
+        path: the YAML file.
+    """
     content = load_settings(path)
     return Entry(name=path.stem, **{**content, "input_wh": tuple(content["input_wh"])})
 
 
 def entry_of(ckpt: str, setting: str | None = None) -> Entry:
-    """Return the entry that ``zoo:NAME`` stands for; see also ``ALIASES``.
+    """Return the entry of a name or alias.
 
     Args:
         ckpt: the name, with or without ``zoo:``.
-        setting: what gave the name, for the message; ``zoo:NAME`` unless it is given.
+        setting: setting with its value that gave the name, for the message; ``zoo:NAME`` by
+            default.
 
     Raises:
-        ConfigError: there is none of that name.
+        ConfigError: there is no such entry.
     """
     name, known = ckpt.removeprefix(ZOO), entries()
     if name not in known and name not in ALIASES:
@@ -134,10 +138,13 @@ def entry_of(ckpt: str, setting: str | None = None) -> Entry:
 
 
 def fetch(entry: Entry) -> Path:
-    """The file of an entry, downloaded and checked where that has not been done before.
+    """Return the file of an entry; download and check it if that has not been done before.
+
+    Args:
+        entry: the entry.
 
     Raises:
-        CheckpointError: it is not here and cannot be had, or is another file than it should be.
+        CheckpointError: the file is missing and cannot be downloaded, or has another hash.
     """
     path = entry.path
     if entry.source.startswith(BUNDLED) or _is_checked(path):
@@ -159,21 +166,24 @@ def fetch(entry: Entry) -> Path:
 
 
 def _require_cache(entry: Entry) -> None:
-    """Raises DiskError where the cache cannot be written to, before anything is downloaded."""
+    """Raise a DiskError before the download if the cache is not writable."""
     require_folder(entry.path.parent, f"zoo:{entry.name}: cache {cache_dir()} (FIDIP_CACHE)")
 
 
 def _remember(entry: Entry, found: str) -> None:
-    """Record the hash of a file; a cache that others filled may be read-only, and does without."""
+    """Record the hash of a file, unless the cache is read-only."""
     with suppress(DiskError):
         write_text_atomic(_record(entry.path), f"{found}  {entry.file}\n")
 
 
 def bundled(name: str) -> Path:
-    """The file of weights that ship with the package.
+    """Return the path of weights in this package.
+
+    Args:
+        name: name after ``bundled:``.
 
     Raises:
-        CheckpointError: there are none of that name.
+        CheckpointError: there are no such weights.
     """
     folder = Path(str(files("fidip") / "nn" / "weights" / "bundled"))
     path = folder / f"{name.replace('-', '_')}.safetensors"
@@ -184,7 +194,7 @@ def bundled(name: str) -> Path:
 
 
 def _download(entry: Entry, folder: Path) -> Path:
-    """Get the file into a folder; what was broken off before is gone on with."""
+    """Download the file to a folder; an interrupted download is continued."""
     if not entry.source.startswith(HUB):
         raise CheckpointError(
             f"zoo:{entry.name}: cannot be downloaded by a program; get {entry.file} from "
@@ -201,7 +211,7 @@ def _download(entry: Entry, folder: Path) -> Path:
         return Path(
             hf_hub_download(repository, entry.file, revision=at, endpoint=hub, local_dir=folder)
         )
-    except Exception as error:  # of the network, the hub or the disk: one of dozens of classes
+    except Exception as error:  # network, hub and disk errors have dozens of classes
         raise CheckpointError(
             f"zoo:{entry.name}: cannot be downloaded ({_reason(error)}); on a computer with network "
             f"run 'hf download {repository} {entry.file} --revision {entry.revision} --local-dir .' "
@@ -210,10 +220,10 @@ def _download(entry: Entry, folder: Path) -> Path:
 
 
 def _check(entry: Entry, path: Path) -> str:
-    """The SHA-256 of a file, which is the entry's, or the one recorded at its first use, if any.
+    """Return the SHA-256 of a file after comparing it with the entry's, or else the recorded one.
 
     Raises:
-        CheckpointError: it is another.
+        CheckpointError: the hashes differ.
     """
     record, found = _record(entry.path), fingerprint([path])
     recorded = record.read_text(encoding="utf-8").split()[:1] if record.is_file() else []
@@ -229,19 +239,19 @@ def _check(entry: Entry, path: Path) -> str:
 
 
 def _record(path: Path) -> Path:
-    """Where the hash of a file is kept, as ``sha256sum`` writes it."""
+    """Return the path of the file that stores the hash, in the format of ``sha256sum``."""
     return path.with_name(f"{path.name}.sha256")
 
 
 def _is_checked(path: Path) -> bool:
-    """Whether a file has not changed since its hash was recorded: gigabytes take seconds to hash."""
+    """Return whether a file is unchanged since its hash was recorded; hashing it takes seconds."""
     record = _record(path)
     both = path.is_file() and record.is_file()
     return both and path.stat().st_ctime_ns <= record.stat().st_mtime_ns
 
 
 def _reason(error: Exception) -> str:
-    """What went wrong, without the advice that follows it in the hub's messages."""
+    """Return the reason of an error without the advice in the hub's messages."""
     return next(iter(str(error).strip().splitlines()), "").rstrip(".: ") or type(error).__name__
 
 

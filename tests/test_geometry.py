@@ -69,6 +69,18 @@ def test_a_box_inside_the_image_is_not_changed():
     np.testing.assert_array_equal(clip_box(box, (100, 80)), box)
 
 
+@pytest.mark.parametrize(
+    ("box", "expected"),
+    [
+        ([10, 20, 0, 30], [10, 20, 1, 30]),
+        ([10, 20, 30, 0], [10, 20, 30, 1]),
+        ([10, 20, -5, -5], [10, 20, 1, 1]),
+    ],
+)
+def test_a_box_without_width_or_height_is_a_pixel(box, expected):
+    assert clip_box(np.array(box), (100, 80)).tolist() == expected
+
+
 def test_window_holds_the_box_with_its_padding():
     box = np.array([10.0, 20, 30, 80])
     for aspect_ratio in (0.75, 0.2):

@@ -158,13 +158,13 @@ def test_a_pose_elsewhere_is_searched_for_and_then_returned_but_not_remembered()
 def test_the_window_moves_with_half_of_the_last_motion():
     film = Film()
     for step in range(3):
-        film.show((HERE + (8 * step, 0), 0.9))
+        film.show((HERE + np.array([8 * step, 0]), 0.9))
     still = film.window.center
-    film.show((HERE + (24, 0), 0.9))
+    film.show((HERE + np.array([24, 0]), 0.9))
     np.testing.assert_allclose(film.window.center - still, [8, 0], atol=1e-6)
-    film.show((HERE + (24, 0), 0.9))
+    film.show((HERE + np.array([24, 0]), 0.9))
     np.testing.assert_allclose(film.window.center - still, [16, 0], atol=1e-6)
-    film.show((HERE + (24, 0), 0.9))
+    film.show((HERE + np.array([24, 0]), 0.9))
     np.testing.assert_allclose(film.window.center - still, [12, 0], atol=1e-6)
 
 

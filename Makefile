@@ -36,7 +36,7 @@ test: setup lint docs notebooks ## lint, types, import contract, docs, notebooks
 	OMP_NUM_THREADS=1 $(COVERAGE) -m pytest -n 2 --dist loadscope --no-loadscope-reorder
 
 fuzz: setup ## 3,000 bad inputs, see tests/fuzz; FUZZ=500 fewer, SEED=1 others
-	PYTHONPATH=tests $(BIN)/python -m fuzz --count $(or $(FUZZ),3000) --seed $(or $(SEED),0)
+	$(BIN)/python -m tests.fuzz --count $(or $(FUZZ),3000) --seed $(or $(SEED),0)
 
 lint: setup ## ruff, mypy, import contract
 	$(BIN)/ruff check .

@@ -5,7 +5,6 @@ import pytest
 import torch
 from hydra.utils import instantiate
 from omegaconf import OmegaConf
-from rendered_people import SIDE, draw_person, is_nearer, paste
 
 from fidip.cli.loading import load_predictor
 from fidip.codecs.gaussian import HeatmapCodec, argmax_decode
@@ -26,6 +25,7 @@ from fidip.inference.person_selection import (
 from fidip.io.paths import config_dir
 from fidip.synth.body.body_model import default_body
 from fidip.synth.scene.stage import set_stage
+from tests.inference.rendered_people import SIDE, draw_person, is_nearer, paste
 
 
 def pose_of(xy, scores=None):

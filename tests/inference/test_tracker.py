@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
-from smoothing.made_tracks import REST
 
 from fidip.core.types import Poses
 from fidip.inference import SinglePersonTracker
 from fidip.inference.person_selection import anyone
 from fidip.inference.tracker import REST as PAUSE
+from tests.inference.smoothing.made_tracks import REST
 
 IMAGE = np.zeros((600, 900, 3), np.uint8)
 HERE, AWAY = np.array([0.0, 100.0]), np.array([600.0, 100.0])

@@ -5,10 +5,10 @@ from functools import partial
 
 import pytest
 import torch
-from toy_fidip import ToyCodec, ToyData, ToyNet, fit, half_square
 from torch.utils.data import DataLoader
 
 from fidip.tasks import Checkpoints, PoseTask
+from tests.tasks.toy_fidip import ToyCodec, ToyData, ToyNet, fit, half_square
 
 
 class ScriptedTask(PoseTask):

@@ -2,10 +2,8 @@
 
 from dataclasses import replace
 
-import made_tracks
 import numpy as np
 import pytest
-from made_tracks import even, joint, movement, observed, track, uneven
 
 from fidip.core.errors import ConfigError
 from fidip.inference.smoothing import (
@@ -20,6 +18,8 @@ from fidip.inference.smoothing import (
 )
 from fidip.inference.smoothing.chain import usual_size
 from fidip.inference.smoothing.kalman import START_STD, motion_model
+from tests.inference.smoothing import made_tracks
+from tests.inference.smoothing.made_tracks import even, joint, movement, observed, track, uneven
 
 pytestmark = pytest.mark.filterwarnings("error::RuntimeWarning")
 

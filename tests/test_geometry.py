@@ -109,6 +109,11 @@ def test_a_window_of_a_pixel_is_refused(width):
         crop_affine(np.zeros(2), width, (10, 10))
 
 
+def test_a_window_a_little_wider_than_a_pixel_is_cropped():
+    affine = crop_affine(np.array([5.0, 5]), 1.5, (11, 11))
+    np.testing.assert_allclose(apply_affine(affine, np.array([[5.25, 5]])), [[10, 5]])
+
+
 def test_affines_come_back_through_their_inverses():
     rng = np.random.default_rng(0)
     affines = rng.normal(size=(5, 4, 2, 3))

@@ -12,7 +12,6 @@ import time
 import cv2
 import numpy as np
 import pytest
-from test_predict import run_predict
 
 from fidip.core.errors import DataError
 from fidip.core.skeleton import COCO17
@@ -20,6 +19,7 @@ from fidip.inference import Video
 from fidip.inference.camera_loop import camera_frames
 from fidip.inference.webcam import Camera, camera_of
 from tests.inference.made_media import make_video
+from tests.test_predict import run_predict
 
 TIMES = (0.0, 0.04, 0.12, 0.2, 0.5)
 

@@ -17,25 +17,30 @@ HERE, AWAY = np.array([0.0, 100.0]), np.array([600.0, 100.0])
 class ScriptedPredictor:
     """In each window the person whose centre is nearest; ``people`` are (place, confidence)."""
 
-    aspect_ratio = 1.0
+    aspect_ratio = 0.75
 
     def __init__(self):
         self.people = []
         self.windows = []
+        self.size = 1.0
+        self.search_quality = 1.0
 
     def __call__(self, image, windows):
+        assert image is IMAGE
         self.windows.append(windows)
         poses = []
         for window in windows:
             place, confidence = min(
                 self.people, key=lambda p: np.linalg.norm(p[0] + REST.mean(0) - window.center)
             )
-            box = np.array([*window.center - window.width / 2, window.width, window.width])
+            if len(self.windows) > 1:
+                confidence *= self.search_quality
+            wh = np.array([window.width, window.width / self.aspect_ratio])
             poses.append(
                 Poses.of_keypoints(
-                    REST[None] + place,
+                    self.size * (REST[None] - REST.mean(0)) + REST.mean(0) + place,
                     np.full((1, 17), confidence, np.float32),
-                    boxes_xywh=box[None],
+                    boxes_xywh=np.array([[*window.center - wh / 2, *wh]]),
                 )
             )
         return Poses.concatenate(poses)
@@ -175,3 +180,57 @@ def test_a_search_that_is_spread_takes_one_rotation_an_image():
         search = max(film.predictor.windows, key=len)
         turns.append({window.rotation_deg for window in search} if len(search) > 1 else set())
     assert turns == [{0}, {90}, {180}, {270}, set(), set()]
+
+
+def test_a_spread_search_refines_once():
+    film = Film(spread=True)
+    film.show((HERE, 0.9))
+    assert len(film.predictor.windows) == 2
+    whole = Film()
+    whole.show((HERE, 0.9))
+    assert len(whole.predictor.windows) == 4
+
+
+def test_a_doubtful_pose_that_no_search_betters_is_returned():
+    film = Film()
+    film.show((HERE, 0.9))
+    film.predictor.search_quality = 0.5
+    pose, is_searched = film.show((HERE, 0.6))
+    assert is_searched
+    assert pose.confidence[0] == pytest.approx(0.6)
+
+
+def test_the_window_shrinks_by_at_most_a_fiftieth():
+    film = Film()
+    for _ in range(100):  # until the window is as wide as the person needs
+        film.show((HERE, 0.9))
+    width = film.window.width
+    film.predictor.size = 0.8
+    widths = []
+    for _ in range(4):
+        film.show((HERE, 0.9))
+        widths.append(film.window.width / width)
+    np.testing.assert_allclose(widths, [1, 0.98, 0.98**2, 0.98**3])
+
+
+def test_the_window_stays_in_the_image():
+    film = Film()
+    for step in range(12):
+        film.show((HERE + np.array([0, 60 * step]), 0.9))
+    assert film.window.center[1] <= IMAGE.shape[0] - 1
+
+
+def test_a_person_who_is_found_again_starts_at_rest():
+    film = Film()
+    for step in range(3):
+        film.show((HERE + np.array([8 * step, 0]), 0.9))
+    film.show((HERE + np.array([24, 0]), 0.1))
+    film.show((HERE + np.array([32, 0]), 0.9))
+    film.show((HERE + np.array([32, 0]), 0.9))
+    center = film.window.center
+    film.show((HERE + np.array([32, 0]), 0.9))
+    np.testing.assert_allclose(film.window.center, center, atol=1e-6)
+
+
+def test_at_the_threshold_a_person_is_not_lost():
+    assert Film(lost=0.25).searched([0.25] * 4) == [0]

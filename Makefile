@@ -18,7 +18,7 @@ export GLIBC_TUNABLES := glibc.malloc.hugetlb=1
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo clean-demo test fuzz lint docs notebooks format bench bake
+.PHONY: help setup demo clean-demo test fuzz mutants lint docs notebooks format bench bake
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -36,7 +36,12 @@ test: setup lint docs notebooks ## lint, types, import contract, docs, notebooks
 	OMP_NUM_THREADS=1 $(COVERAGE) -m pytest -n 2 --dist loadscope --no-loadscope-reorder
 
 fuzz: setup ## 3,000 bad inputs, see tests/fuzz; FUZZ=500 fewer, SEED=1 others
-	PYTHONPATH=tests $(BIN)/python -m fuzz --count $(or $(FUZZ),3000) --seed $(or $(SEED),0)
+	$(BIN)/python -m tests.fuzz --count $(or $(FUZZ),3000) --seed $(or $(SEED),0)
+
+mutants: setup ## change the core files, one operator at a time: would a test fail? hours; ONLY='fidip.core.geometry.*' some
+	$(BIN)/pip install --quiet '.[mutants]'
+	OMP_NUM_THREADS=1 $(BIN)/mutmut run $(ONLY)
+	$(BIN)/mutmut results
 
 lint: setup ## ruff, mypy, import contract
 	$(BIN)/ruff check .

@@ -10,7 +10,7 @@ import fidip
 from fidip.core.errors import ConfigError
 from fidip.inference import Video
 from fidip.inference.smoothing import FillGaps
-from inference.made_media import make_video
+from tests.inference.made_media import make_video
 
 
 @pytest.fixture(scope="module")

@@ -12,12 +12,12 @@ import pytest
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
-from conftest import annotation_record, category, image_record, stick_figure
 from fidip import evaluate, train
 from fidip.core.types import People
 from fidip.data import read_annotations
 from fidip.data.layout import find_split
 from fidip.metrics import annotations_to_coco
+from tests.conftest import annotation_record, category, image_record, stick_figure
 
 SMALL = ("net=movenet_lightning", "codec=demo", "data.num_workers=0")
 CROWD, NO_DETECTOR, SPECK = 900, 901, 902

@@ -278,6 +278,18 @@ def test_what_cannot_be_compared_is_named_and_the_rest_is(
     assert line_of(printed, "│ bad ", "│ 1 ")  # still in the table
 
 
+def test_a_reference_of_one_run_with_other_labels_is_named(
+    runs, data, tmp_path, monkeypatch, capsys
+):
+    other_labels(runs, data, tmp_path)
+    printed, rows = run_compare(monkeypatch, capsys, runs, "against=bad")
+    assert rows == []
+    for name in ("alike", "good"):
+        line = line_of(printed, f"{name} cannot be compared: ")
+        assert f"{name}_0 was tested on other people" in line
+        assert f"bad_0 ({tmp_path}/other" in line
+
+
 def test_seeds_of_one_experiment_on_different_labels_are_named(
     runs, data, tmp_path, monkeypatch, capsys
 ):

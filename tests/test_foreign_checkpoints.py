@@ -2,7 +2,6 @@
 
 import json
 import sys
-from pathlib import Path
 
 import pytest
 import torch
@@ -16,9 +15,7 @@ from fidip.io.hashing import fingerprint
 from fidip.nn import ConvHead, HRNet, PoseNet, load_weights, save_weights
 from fidip.nn.weights.model_zoo import bundled
 from fidip.nn.weights.tfjs import tfjs_files
-
-sys.path.insert(0, str(Path(__file__).parent / "nn"))
-from movenet_files import movenet_arrays, write_tfjs
+from tests.nn.movenet_files import movenet_arrays, write_tfjs
 
 
 def zoo_state(seed=0):

@@ -69,6 +69,18 @@ def test_a_box_inside_the_image_is_not_changed():
     np.testing.assert_array_equal(clip_box(box, (100, 80)), box)
 
 
+@pytest.mark.parametrize(
+    ("box", "expected"),
+    [
+        ([10, 20, 0, 30], [10, 20, 1, 30]),
+        ([10, 20, 30, 0], [10, 20, 30, 1]),
+        ([10, 20, -5, -5], [10, 20, 1, 1]),
+    ],
+)
+def test_a_box_without_width_or_height_is_a_pixel(box, expected):
+    assert clip_box(np.array(box), (100, 80)).tolist() == expected
+
+
 def test_window_holds_the_box_with_its_padding():
     box = np.array([10.0, 20, 30, 80])
     for aspect_ratio in (0.75, 0.2):
@@ -95,6 +107,11 @@ def test_window_edges_map_to_crop_edges():
 def test_a_window_of_a_pixel_is_refused(width):
     with pytest.raises(ValueError, match="wider than 1 px"):
         crop_affine(np.zeros(2), width, (10, 10))
+
+
+def test_a_window_a_little_wider_than_a_pixel_is_cropped():
+    affine = crop_affine(np.array([5.0, 5]), 1.5, (11, 11))
+    np.testing.assert_allclose(apply_affine(affine, np.array([[5.25, 5]])), [[10, 5]])
 
 
 def test_affines_come_back_through_their_inverses():

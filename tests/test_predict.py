@@ -18,10 +18,8 @@ from fidip import predict
 from fidip.cli.prediction_inputs import SOME_FAILED
 from fidip.core.skeleton import COCO17
 from fidip.inference import SinglePersonTracker, Video
-
-sys.path.insert(0, str(__import__("pathlib").Path(__file__).parent / "inference"))
-from made_media import make_video
-from odd_media import make_cut_video, make_odd_folder
+from tests.inference.made_media import make_video
+from tests.inference.odd_media import make_cut_video, make_odd_folder
 
 DEMO = "ckpt=bundled:movenet-lightning"
 """A small net: the default takes several times as long."""

@@ -9,7 +9,7 @@ import yaml
 from fidip import evaluate, train
 from fidip.core.errors import FidipError
 from fidip.tasks.wandb_run import joint_table, sync_command
-from wandb_file import finished, logged
+from tests.wandb_file import finished, logged
 
 TINY = ("data.num_workers=0", "data.batch_size=2", "data.val_fraction=0.5", "debug=smoke")
 NAMED = "data.batch_size=2-data.val_fraction=0.5"

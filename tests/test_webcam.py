@@ -8,7 +8,6 @@ import subprocess
 import sys
 import threading
 import time
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -19,11 +18,8 @@ from fidip.core.skeleton import COCO17
 from fidip.inference import Video
 from fidip.inference.camera_loop import camera_frames
 from fidip.inference.webcam import Camera, camera_of
-
-sys.path.insert(0, str(Path(__file__).parent / "inference"))
-from made_media import make_video
-
-from test_predict import run_predict
+from tests.inference.made_media import make_video
+from tests.test_predict import run_predict
 
 TIMES = (0.0, 0.04, 0.12, 0.2, 0.5)
 

@@ -18,11 +18,9 @@ from fidip.core.errors import ConfigError
 from fidip.core.geometry import apply_affine, crop_affine
 from fidip.inference.runtime import TorchRuntime
 from fidip.nn.weights import model_zoo as weights
-
-sys.path.insert(0, str(Path(__file__).parent / "nn"))
-from hub import serving
-from movenet_files import picture
-from vitpose_folder import write_vitpose
+from tests.nn.hub import serving
+from tests.nn.movenet_files import picture
+from tests.nn.vitpose_folder import write_vitpose
 
 SMALL = {"hidden_size": 384, "num_hidden_layers": 12, "num_attention_heads": 12}
 ENTRY = """

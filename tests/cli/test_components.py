@@ -8,9 +8,15 @@ import pytest
 import torch
 from omegaconf import OmegaConf
 
+from fidip.adapt.adversarial import Adversarial
 from fidip.cli import instantiate
 from fidip.cli.components import FAMILIES, REGISTRY, Component, is_allowed, trusting
+from fidip.cli.loading import load_predictor
 from fidip.core.errors import ConfigError
+from fidip.inference import Predictor, SinglePersonTracker
+from fidip.inference.pipelines import CameraPipeline, ImagePipeline, VideoPipeline
+from fidip.io.paths import config_dir
+from fidip.tasks import FidipTask
 
 FILLED_BY_CALLERS = {"in_channels", "optimizer", "total_steps", "output", "target", "weight", "heatmaps", "progress"}  # fmt: skip
 """Parameters of partial targets that fidip itself gives."""
@@ -21,18 +27,32 @@ def locate(target):
     return getattr(importlib.import_module(module), name)
 
 
-def parameters(function):
-    """Names of all parameters, those of base classes behind ``**kwargs`` included."""
-    names = {}
+def all_parameters(function):
+    """All parameters by name, those of base classes behind ``**kwargs`` included."""
+    known = {}
     for base in inspect.getmro(function) if inspect.isclass(function) else (function,):
         init = base.__dict__.get("__init__") if inspect.isclass(base) else base
         if init is None:
             continue
         found = inspect.signature(init).parameters.values()
-        names.update({p.name: p.kind for p in found if p.name != "self"})
+        known = {p.name: p for p in found if p.name != "self"} | known
         if not any(p.kind is p.VAR_KEYWORD for p in found):
             break
-    return {n for n, kind in names.items() if kind not in (inspect._ParameterKind.VAR_KEYWORD, inspect._ParameterKind.VAR_POSITIONAL)}  # fmt: skip
+    return {n: p for n, p in known.items() if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)}
+
+
+def parameters(function):
+    return set(all_parameters(function))
+
+
+def defaults(function):
+    """The default values of parameters that a YAML file could hold."""
+    values = {name: p.default for name, p in all_parameters(function).items()}
+    return {
+        name: list(value) if isinstance(value, tuple) else value
+        for name, value in values.items()
+        if value is None or isinstance(value, (bool, int, float, str, tuple))
+    }
 
 
 def fields(schema):
@@ -49,6 +69,80 @@ def test_a_schema_has_the_arguments_of_its_target(target):
         assert known == given
     else:  # of other libraries' arguments only those that are safe are allowed
         assert known <= given or inspect.Parameter.VAR_KEYWORD in kinds
+
+
+OWN_DEFAULTS = {
+    (
+        "fidip.tasks.AveragedWeights",
+        "decay",
+    ): "the default is for long runs, the YAML for short ones",
+    ("fidip.nn.DeconvHead", "doublings"): "stated for ViTPose only, which has larger feature maps",
+    ("fidip.nn.PoseNet", "mean"): "stated for MoveNet only; the default is ImageNet's",
+    ("fidip.nn.PoseNet", "std"): "stated for MoveNet only; the default is ImageNet's",
+    ("fidip.inference.smoothing.Chain", "filters"): "the choices differ in them",
+}
+"""Parameters with a default that no YAML states, and why."""
+
+
+def stated():
+    """The plain values that YAML files give to fidip's components, by target and parameter."""
+    values = {}
+    for file in config_dir().rglob("*.yaml"):
+        if "hydra" not in file.parts:
+            nodes = [OmegaConf.to_container(OmegaConf.load(file), resolve=False)]
+            while nodes:
+                node = nodes.pop()
+                nodes += node.values() if isinstance(node, dict) else node if isinstance(node, list) else []  # fmt: skip
+                if isinstance(node, dict) and str(node.get("_target_")).startswith("fidip."):
+                    for name, value in node.items():
+                        values.setdefault((node["_target_"], name), []).append(value)
+    return values
+
+
+def test_defaults_are_values_that_configurations_state():
+    """A default that configurations hide is tested by none of them, so it is compared with them."""
+    compared = set()
+    for (target, name), values in stated().items():
+        own = defaults(locate(target))
+        plain = [v for v in values if not str(v).startswith(("${", "???")) and not isinstance(v, dict)]  # fmt: skip
+        if target == "fidip.synth.Appearance":
+            continue  # the files state only what differs from a plain scene
+        if name in own and plain and (target, name) not in OWN_DEFAULTS:
+            assert own[name] in plain, (target, name)
+            compared.add((target, name))
+    assert len(compared) > 50
+
+
+@pytest.mark.parametrize("target", sorted(name for name in REGISTRY if name.startswith("fidip.")))
+def test_defaults_of_a_schema_are_those_of_its_target(target):
+    own = defaults(locate(target))
+    for name, field in REGISTRY[target].model_fields.items():
+        value = field.get_default(call_default_factory=True)
+        if name in own and not field.is_required() and value is not None:
+            assert (list(value) if isinstance(value, tuple) else value) == own[name], name
+
+
+@pytest.mark.parametrize(
+    "function",
+    [Predictor, load_predictor, SinglePersonTracker, ImagePipeline, VideoPipeline, CameraPipeline],
+)
+def test_defaults_of_the_python_api_are_those_of_predict(function):
+    config = OmegaConf.load(config_dir() / "predict.yaml")
+    own = {k: v for k, v in defaults(function).items() if config.get(k) is not None}
+    assert own
+    assert own == {name: config[name] for name in own}
+
+
+def test_one_default_of_the_flip_test_everywhere():
+    """The command leaves it open, for a webcam has another one."""
+    for function in (Predictor, load_predictor, locate("fidip.tasks.PoseTask")):
+        assert defaults(function)["flip_test"] is True
+
+
+def test_fidip_as_a_task_has_the_defaults_of_its_method():
+    task, method = defaults(FidipTask), defaults(Adversarial)
+    assert task["adversarial_weight"] == method["weight"] == 0.0005
+    assert task["domain_epochs"] == method["domain_epochs"] == 10
 
 
 def evil(node):

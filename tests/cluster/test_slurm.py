@@ -15,12 +15,12 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import commands
 import pytest
 import torch
 
 from fidip.io.run_directory import RunDirectory
 from hydra_plugins.fidip_sweep import SECONDS_BETWEEN_QUESTIONS
+from tests.cluster import commands
 
 SCRIPT = Path(__file__).with_name("slurm-local.sh")
 ENVIRONMENT = {"SLURM_LOCAL_CPUS": "8", "OMP_NUM_THREADS": "1"}

@@ -95,6 +95,19 @@ def test_half_bodies_are_as_often_upper_as_lower_ones():
     assert_share([view.center[1] < 0 for view in views], 0.5)
 
 
+@pytest.mark.parametrize("stretch", [(4, 1), (1, 1), (1, 4)], ids=["wide", "square", "tall"])
+def test_a_half_body_is_as_wide_as_its_joints_need(stretch):
+    """1.5 times the smallest window of the crop's shape that holds the joints of one half."""
+    someone = person()
+    someone.keypoints[:, :2] *= stretch
+    plain = Augmentation(half_body_probability=1, scale_std=0, rotation_probability=0)
+    expected = set()
+    for half in (COCO17.upper_body, np.setdiff1d(np.arange(17), COCO17.upper_body)):
+        width, height = np.ptp(someone.keypoints[list(half), :2], axis=0) + 1
+        expected.add(round(1.5 * max(width, height * ASPECT), 6))
+    assert {round(view.width, 6) for view in draw(plain, someone, 50)} == expected
+
+
 def test_without_appearance_the_crop_is_the_same_object():
     crop = np.zeros((4, 3, 3), np.uint8)
     assert Augmentation().recolour(crop, np.random.default_rng(0)) is crop

@@ -1,4 +1,4 @@
-"""``python -m fuzz``: run cases, and print every failure with what repeats it."""
+"""``python -m tests.fuzz``: run cases, and print every failure with what repeats it."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ import av
 import cv2
 import numpy as np
 
-from conftest import make_tiny_dataset
+from tests.conftest import make_tiny_dataset
 
 from .onnx_model import make_onnx
 

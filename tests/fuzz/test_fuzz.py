@@ -10,7 +10,7 @@ import pytest
 
 from .cases import AREAS
 
-TESTS = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 RUNS, INPUTS = 64, 300
 """Runs of commands, some of which are given several bad inputs, and how many inputs those are."""
 
@@ -19,10 +19,10 @@ RUNS, INPUTS = 64, 300
 def reports(tmp_path_factory):
     """What came of every run, in a process of its own: pytest's has threads and must not fork."""
     file = tmp_path_factory.mktemp("fuzz") / "reports.json"
-    command = [sys.executable, "-m", "fuzz", "--count", str(RUNS), "--report", str(file)]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(TESTS), *sys.path])}
+    command = [sys.executable, "-m", "tests.fuzz", "--count", str(RUNS), "--report", str(file)]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     done = subprocess.run(
-        command, check=False, env=environment, cwd=TESTS, capture_output=True, text=True
+        command, check=False, env=environment, cwd=ROOT, capture_output=True, text=True
     )
     assert file.is_file(), done.stderr
     return json.loads(file.read_text())
@@ -40,6 +40,6 @@ def test_there_are_enough_inputs(reports):
 def test_bad_inputs(reports, area):
     failed = [report for report in reports if report["area"] == area and report["faults"]]
     assert not failed, "\n".join(
-        f"python -m fuzz --case {r['number']}: {r['title']}: {'; '.join(r['faults'])}: {r['line']}"
+        f"python -m tests.fuzz --case {r['number']}: {r['title']}: {'; '.join(r['faults'])}: {r['line']}"
         for r in failed
     )

@@ -8,7 +8,8 @@ import zlib
 import av
 import cv2
 import numpy as np
-from made_media import make_video, turn
+
+from tests.inference.made_media import make_video, turn
 
 PICTURE = np.random.default_rng(0).integers(0, 255, (48, 64, 3), np.uint8)
 

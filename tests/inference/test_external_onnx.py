@@ -8,7 +8,6 @@ import numpy as np
 import onnx
 import pytest
 import torch
-from blob_nets import BOXES, SPOTS, WH, spotted_image, write_blobs, write_constant
 
 from fidip.cli.loading import load_net, load_predictor
 from fidip.codecs.simcc import SimccCodec
@@ -17,6 +16,7 @@ from fidip.core.crop_window import CropWindow
 from fidip.core.errors import CheckpointError, ConfigError
 from fidip.inference.runtime import OnnxRuntime
 from fidip.nn.weights.model_zoo import entry_of
+from tests.inference.blob_nets import BOXES, SPOTS, WH, spotted_image, write_blobs, write_constant
 
 rtmlib = pytest.importorskip("rtmlib", reason="pip install --no-deps rtmlib")
 CLASSES = {"simcc": rtmlib.RTMPose, "heatmaps": rtmlib.ViTPose}

@@ -7,8 +7,12 @@ import av
 import cv2
 import numpy as np
 import pytest
-from made_media import TICKS, make_video, square, turn
-from odd_media import (
+
+from fidip.core.errors import DataError
+from fidip.inference import Video, VideoWriter
+from fidip.io.video import read_photo
+from tests.inference.made_media import TICKS, make_video, square, turn
+from tests.inference.odd_media import (
     PICTURE,
     encode,
     image_bytes,
@@ -17,10 +21,6 @@ from odd_media import (
     make_sound,
     png_header,
 )
-
-from fidip.core.errors import DataError
-from fidip.inference import Video, VideoWriter
-from fidip.io.video import read_photo
 
 TIMES = (0.0, 0.04, 0.12, 0.13, 0.5)
 

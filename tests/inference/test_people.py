@@ -5,14 +5,17 @@ import pytest
 import torch
 from hydra.utils import instantiate
 from omegaconf import OmegaConf
-from rendered_people import SIDE, draw_person, is_nearer, paste
 
 from fidip.cli.loading import load_predictor
 from fidip.codecs.gaussian import HeatmapCodec, argmax_decode
 from fidip.core.crop_window import CropWindow
+from fidip.core.skeleton import COCO17
 from fidip.core.types import Poses
 from fidip.inference import Predictor, SinglePersonTracker, find_person
 from fidip.inference.person_selection import (
+    ADULT_GIRTH,
+    BREADTH,
+    INFANT_GIRTH,
     PREFERENCES,
     anyone,
     infancy,
@@ -22,6 +25,7 @@ from fidip.inference.person_selection import (
 from fidip.io.paths import config_dir
 from fidip.synth.body.body_model import default_body
 from fidip.synth.scene.stage import set_stage
+from tests.inference.rendered_people import SIDE, draw_person, is_nearer, paste
 
 
 def pose_of(xy, scores=None):
@@ -46,6 +50,30 @@ def test_infants_are_told_from_adults_by_their_heads():
     assert np.mean(told) >= 0.95
     turned = infants[0] @ np.array([[0.0, 3], [-3, 0]]) + 50
     assert infancy(pose_of(turned)) == pytest.approx(infancy(pose_of(infants[0])))
+
+
+LENGTHS = {"shoulder shoulder": 0.259, "shoulder hip": 0.288, "shoulder elbow": 0.186,
+           "elbow wrist": 0.146, "hip knee": 0.245, "knee ankle": 0.246}  # fmt: skip
+"""Of an adult's limbs, relative to stature."""
+
+
+@pytest.mark.parametrize("side", ["left", "right"])
+@pytest.mark.parametrize("limb", LENGTHS)
+def test_every_limb_tells_the_stature(limb, side):
+    """A head of an adult's breadth on an adult's limb, and twice as large; all else is unknown."""
+    start, end = limb.split()
+    other = "right" if limb == "shoulder shoulder" else side
+    first = "left" if limb == "shoulder shoulder" else side
+    joints = ["left_ear", "right_ear", f"{first}_{start}", f"{other}_{end}"]
+    rows = [COCO17.joints.index(name) for name in joints]
+    scores = np.zeros(17, np.float32)
+    scores[rows] = 1
+    chances = []
+    for head in (ADULT_GIRTH, INFANT_GIRTH):
+        xy = np.full((17, 2), 7.0)
+        xy[rows] = [(0, 0), (BREADTH * head * 500, 0), (0, 100), (0, 100 + 500 * LENGTHS[limb])]
+        chances.append(infancy(pose_of(xy, scores))[0])
+    np.testing.assert_allclose(chances, [0.148, 0.852], atol=1e-3)
 
 
 def test_a_joint_that_is_unsure_tells_nothing():

@@ -87,6 +87,13 @@ def test_pandas_reads_the_tables_of_deeplabcut(track, tmp_path):
             )
 
 
+def test_the_h5_file_is_laid_out_as_deeplabcut_does(track, tmp_path):
+    _, h5 = write(track, tmp_path / "v", ["dlc"])
+    with pd.HDFStore(h5, "r") as store:
+        assert store.keys() == ["/df_with_missing"]
+        assert store.get_storer("df_with_missing").is_table
+
+
 def check_movement(data, track):
     """The same key points, as movement holds them; of NWB it sorts them by name."""
     assert set(data.keypoints.values) == set(COCO17.joints)

@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from made_people import GRID, distance_for, person
 
 from fidip.core.skeleton import COCO17
 from fidip.metrics import KINDS, error_kinds
+from tests.metrics.made_people import GRID, distance_for, person
 
 LEFT_WRIST, RIGHT_WRIST = 9, 10
 

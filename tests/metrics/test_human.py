@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from made_people import GRID, distance_for, person
 
 from fidip.core.types import People
 from fidip.metrics import describe_agreement
+from tests.metrics.made_people import GRID, distance_for, person
 
 
 def moved(someone, similarity, **changes):

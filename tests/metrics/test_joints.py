@@ -4,13 +4,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from made_people import GRID, SIDE, distance_for, entry, people_of, person
 
 from fidip.core.skeleton import COCO17
 from fidip.core.types import People
 from fidip.io.coco import annotations_to_coco, from_coco_results
 from fidip.metrics import evaluate_keypoints, evaluate_poses, match_people
 from fidip.metrics.joints import joint_ap, torso_errors
+from tests.metrics.made_people import GRID, SIDE, distance_for, entry, people_of, person
 
 ANKLE = 15
 

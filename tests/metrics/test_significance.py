@@ -4,7 +4,6 @@ from itertools import product
 
 import numpy as np
 import pytest
-from made_people import people_of
 
 from fidip.io.coco import from_coco_results
 from fidip.metrics import Experiment, compare_experiments, evaluate_keypoints, match_keypoints
@@ -16,6 +15,7 @@ from fidip.metrics.significance import (
     p_value,
     swapped_differences,
 )
+from tests.metrics.made_people import people_of
 
 
 def make_truth(images, people=2):

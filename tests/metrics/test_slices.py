@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
-from made_people import GRID, entry, person
 
 from fidip.core.types import People
 from fidip.io.coco import from_coco_results
 from fidip.metrics import evaluate_keypoints
 from fidip.metrics.slices import describe_slices, properties
+from tests.metrics.made_people import GRID, entry, person
 
 TORSO = np.array([(-10, -20), (10, -20), (-8, 20), (8, 20)])
 """Shoulders above hips."""

@@ -6,7 +6,7 @@ families name the layers of the official nets, recorded in tests/golden, in thei
 
 import re
 
-from golden_nets import official_state
+from tests.nn.golden_nets import official_state
 
 NORM = ("weight", "bias", "running_mean", "running_var")
 

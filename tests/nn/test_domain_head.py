@@ -1,9 +1,9 @@
 import pytest
 import torch
-from golden_nets import official_parameters, parameters
 
 from fidip.core.errors import ConfigError
 from fidip.nn import DomainHead, HRNetDomainHead, MobileNetDomainHead, ResNetDomainHead
+from tests.nn.golden_nets import official_parameters, parameters
 
 OFFICIAL = [  # and the feature at the official input size
     (HRNetDomainHead, "hrnet_domain", 754_553, (48, 96, 72)),

@@ -5,8 +5,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from foreign_states import STATES
-from golden_nets import official_state, random_weights, shapes
 from hydra.utils import instantiate
 
 from fidip.cli.composition import choice
@@ -14,6 +12,8 @@ from fidip.core.errors import CheckpointError
 from fidip.nn import HRNetDomainHead, MobileNetDomainHead, ResNetDomainHead, load_weights
 from fidip.nn.weights.architecture import net_of
 from fidip.nn.weights.families import family_of
+from tests.nn.foreign_states import STATES
+from tests.nn.golden_nets import official_state, random_weights, shapes
 
 CONF = Path(__file__).parents[2] / "conf" / "net"
 HEADS = {

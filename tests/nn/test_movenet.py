@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 import torch
 from hydra.utils import instantiate
-from movenet_files import crops_of, picture
 from torch import nn
 
 from fidip.cli.composition import choice
@@ -18,6 +17,7 @@ from fidip.nn import MoveNetBackbone, MoveNetFullHead, MoveNetHead, PoseNet, loa
 from fidip.nn.losses import movenet_loss
 from fidip.nn.movenet import SameConv2d
 from fidip.nn.portable_export import Portable, write_onnx
+from tests.nn.movenet_files import crops_of, picture
 
 GOLDEN = np.load(Path(__file__).parents[1] / "golden" / "movenet.npz")
 CASES = [("lightning", 192, seed) for seed in range(3)] + [

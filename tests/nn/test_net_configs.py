@@ -3,11 +3,11 @@ from pathlib import Path
 
 import pytest
 import torch
-from golden_nets import FILE, official_parameters, parameters
 from hydra.utils import instantiate
 from omegaconf import OmegaConf
 
 from fidip.cli.composition import choice
+from tests.nn.golden_nets import FILE, official_parameters, parameters
 
 CONF = Path(__file__).parents[2] / "conf" / "net"
 NAMES = sorted(path.stem for path in CONF.glob("*.yaml") if not path.stem.endswith("_simcc"))

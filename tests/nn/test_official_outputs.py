@@ -1,13 +1,13 @@
 """Equal weights, loaded from a file under the official names, give equal outputs."""
 
 import pytest
-import reference_nets
 import torch
-from golden_nets import official_state, random_weights, shapes
 from hydra.utils import instantiate
 
 from fidip.cli.composition import choice
 from fidip.nn import HRNetDomainHead, MobileNetDomainHead, load_weights
+from tests.nn import reference_nets
+from tests.nn.golden_nets import official_state, random_weights, shapes
 
 
 def make(name):

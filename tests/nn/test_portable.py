@@ -6,7 +6,6 @@ import numpy as np
 import onnxruntime
 import pytest
 import torch
-from spot_net import WH, Shrink, spot_codec, spot_net
 
 from fidip.codecs.simcc import SimccCodec
 from fidip.codecs.udp import UdpCodec, dark_udp_decode
@@ -22,6 +21,7 @@ from fidip.nn.portable_export import (
     write_onnx,
     write_torchscript,
 )
+from tests.nn.spot_net import WH, Shrink, spot_codec, spot_net
 
 SPOTS = {0: (60.0, 50.0), 1: (120.0, 130.0), 2: (40.0, 180.0)}
 """xy in image px of the red, the green and the blue spot."""

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 import torch
 from hydra.utils import instantiate
-from movenet_files import kernel_of, movenet_arrays, theirs, write_tfjs
 
 from fidip.cli.composition import choice
 from fidip.core.errors import CheckpointError
@@ -15,6 +14,7 @@ from fidip.nn import load_weights
 from fidip.nn.weights.architecture import net_of
 from fidip.nn.weights.checkpoint_files import read_weights
 from fidip.nn.weights.tfjs import PUBLISHED, read_tfjs, tfjs_files
+from tests.nn.movenet_files import kernel_of, movenet_arrays, theirs, write_tfjs
 
 
 def make_net(name):

@@ -6,12 +6,12 @@ import pytest
 import torch
 from hydra.utils import instantiate
 from safetensors.torch import load_file
-from vitpose_folder import TINY, write_vitpose
 
 from fidip.cli.composition import choice
 from fidip.nn import DeconvHead, DomainHead, PoseNet, UpsampleHead, ViT, load_weights, save_weights
 from fidip.nn.weights.architecture import net_of
 from fidip.nn.weights.checkpoint_files import read_weights
+from tests.nn.vitpose_folder import TINY, write_vitpose
 
 
 def tiny_net(simple=False, **settings):

@@ -5,12 +5,12 @@ import hashlib
 import re
 
 import pytest
-from hub import serving
 from omegaconf import OmegaConf
 
 from fidip.cli import config_dir
 from fidip.core.errors import CheckpointError, ConfigError, DiskError
 from fidip.nn.weights.model_zoo import BUNDLED, HUB, bundled, entries, entry_of, fetch
+from tests.nn.hub import serving
 
 CONTENT = b"weights" * 1000
 SHA256 = hashlib.sha256(CONTENT).hexdigest()

@@ -5,11 +5,11 @@ import shutil
 
 import hydra
 import pytest
-from tiny_record import RECORD, surroundings
 
 from fidip.cli import config_dir
 from fidip.synth.dataset.fingerprint import INFANT_BENCH, TOLERANCE, compare, fingerprints, main
 from fidip.synthesize import synthesize
+from tests.synth.tiny_record import RECORD, surroundings
 
 
 @pytest.fixture(scope="module")

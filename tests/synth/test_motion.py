@@ -1,11 +1,12 @@
 """Motion: smooth, within limits, the same movement at any frame rate."""
 
-from dataclasses import fields
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
 
 from fidip.synth.body.body_model import default_body
+from fidip.synth.pose.joint_angles import trunk_rotation
 from fidip.synth.pose.motion import draw_motion
 from fidip.synth.pose.posture import LIMITS, POSTURES, AngleRanges
 
@@ -82,3 +83,16 @@ def test_another_seed_moves_otherwise(motion, heads):
     other = draw_motion(default_body(), heads, "supine", 4)
     times = np.arange(0, 10, 0.5)
     assert abs(angles(motion, times) - angles(other, times)).mean() > 5
+
+
+@pytest.mark.parametrize(("sway", "part"), [(9.0, 0.5 + 0.35), (0.0, 0.5), (-9.0, 0.5 - 0.35)])
+def test_the_trunk_sways_around_the_middle_of_its_range(motion, heads, sway, part):
+    """The side angle by the first curve and the pitch by the second, each in the curve's direction."""
+    body, posture = default_body(), POSTURES["supine"]
+    (low_side, high_side), (low_pitch, high_pitch) = posture.side, posture.pitch
+    swaying = replace(motion, vigour=1.0, sway=lambda time: np.array([sway, -sway / 3]))
+    turned = swaying.rotations(body, heads, 0.0)[body.bones.index("root")]
+    side = low_side + part * (high_side - low_side)
+    pitch_part = 0.5 - 0.35 * np.tanh(sway / 3)
+    pitch = low_pitch + pitch_part * (high_pitch - low_pitch)
+    np.testing.assert_allclose(turned, trunk_rotation(side, pitch), atol=1e-6)

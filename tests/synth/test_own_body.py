@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 import scipy.sparse
 from scipy.spatial.transform import Rotation
-from smil_layout import PARENTS, face, smil_like, write_pickle
 
 from fidip.cli import user_errors
 from fidip.core.errors import ConfigError, DataError
@@ -19,6 +18,7 @@ from fidip.synth.body.own_body import FACE_VERTICES, OwnBody, body_of, read_body
 from fidip.synth.body.safe_pickle import read_pickle
 from fidip.synth.pose.joint_angles import sample_pose
 from fidip.synth.pose.posture import POSTURES
+from tests.synth.smil_layout import PARENTS, face, smil_like, write_pickle
 
 TO_OURS = Rotation.from_euler("x", 90, degrees=True).as_matrix()
 

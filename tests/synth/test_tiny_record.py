@@ -4,7 +4,8 @@ import json
 
 import numpy as np
 import pytest
-from tiny_record import RECORD, hashes, labels, make_tiny, surroundings
+
+from tests.synth.tiny_record import RECORD, hashes, labels, make_tiny, surroundings
 
 
 @pytest.fixture(scope="module")

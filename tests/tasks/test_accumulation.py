@@ -6,7 +6,9 @@ import pytest
 import pytorch_lightning as pl
 import torch
 from torch.utils.data import DataLoader
-from toy_fidip import (
+
+from fidip import train
+from tests.tasks.toy_fidip import (
     Rounds,
     ToyData,
     expected_weights,
@@ -16,8 +18,6 @@ from toy_fidip import (
     pretrained_head,
     two_processes,
 )
-
-from fidip import train
 
 pytestmark = pytest.mark.forks
 

@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 import pytorch_lightning as pl
@@ -161,7 +160,7 @@ def test_all_processes_end_when_one_diverges(tmp_path, tiny_root):
     done = subprocess.run(
         [sys.executable, "-m", "fidip.train", *arguments, *several],
         cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), *sys.path])},
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
         capture_output=True,
         text=True,
         check=False,

@@ -6,11 +6,11 @@ import pytest
 import torch
 from torch import nn
 from torch.utils.data import DataLoader
-from toy_fidip import Rounds, ToyData, fit, half_square
 
 from fidip.core.types import Batch
 from fidip.nn import PoseOutput
 from fidip.tasks import FidipTask
+from tests.tasks.toy_fidip import Rounds, ToyData, fit, half_square
 
 SIZE = 64
 

@@ -7,7 +7,9 @@ import pytest
 import pytorch_lightning as pl
 import torch
 from pytorch_lightning.plugins.precision import MixedPrecision
-from toy_fidip import (
+
+from fidip.tasks import step_decay
+from tests.tasks.toy_fidip import (
     NormHead,
     ToyData,
     X,
@@ -18,8 +20,6 @@ from toy_fidip import (
     pretrained_head,
     sigmoid,
 )
-
-from fidip.tasks import step_decay
 
 METHOD = "adversarial"
 

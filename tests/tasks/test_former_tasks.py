@@ -5,7 +5,6 @@ import sys
 import pytest
 import torch
 from omegaconf import OmegaConf
-from toy_fidip import make_task
 
 from fidip import train
 from fidip.adapt.adversarial import Adversarial
@@ -14,6 +13,7 @@ from fidip.cli import instantiate
 from fidip.cli.loading import composed
 from fidip.io.former_names import current_word
 from fidip.tasks import AdaptationTask, FidipTask, ReplayTask
+from tests.tasks.toy_fidip import make_task
 
 PARTIAL_SGD = {"_target_": "torch.optim.SGD", "_partial_": True, "lr": 0.1}
 FORMER = {

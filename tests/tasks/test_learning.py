@@ -5,11 +5,11 @@ import pytest
 import torch
 from hydra.utils import instantiate
 from torch.utils.data import DataLoader
-from toy_fidip import Rounds, ToyData, fit
 
 from fidip.cli import config_dir
 from fidip.core.types import Batch
 from fidip.data import PoseDataset, read_annotations
+from tests.tasks.toy_fidip import Rounds, ToyData, fit
 
 SMALL = ["codec.input_wh=[64,64]", "codec.heatmap_wh=[16,16]", "optimizer.lr=2e-3"]
 

@@ -7,10 +7,10 @@ import pytest
 import pytorch_lightning as pl
 import torch
 from hydra.utils import instantiate
-from toy_fidip import expected_weights, fit, make_task, pretrained_head, two_processes
 
 from fidip.cli import config_dir
 from fidip.train import make_trainer
+from tests.tasks.toy_fidip import expected_weights, fit, make_task, pretrained_head, two_processes
 
 pytestmark = pytest.mark.forks
 

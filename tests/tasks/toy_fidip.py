@@ -11,6 +11,7 @@ from functools import partial
 import numpy as np
 import pytorch_lightning as pl
 import torch
+from pytorch_lightning.callbacks import Checkpoint
 from pytorch_lightning.strategies import DDPStrategy
 from torch import nn
 from torch.utils.data import DataLoader, SequentialSampler
@@ -94,6 +95,9 @@ class Rounds(SequentialSampler):
     def set_epoch(self, epoch):
         self.epoch = epoch
 
+    def set_position(self, epoch, batch):
+        assert batch == 0  # runs are resumed between epochs only
+
 
 class ToyData(pl.LightningDataModule):
     """The same batch again and again; of two processes, each has one half of it."""
@@ -129,19 +133,19 @@ def make_task(weight, head=ToyHead, domain_epochs=0, **settings):
     )
 
 
-def fit(task, batches=1, epochs=1, callbacks=(), data=None, **settings):
+def fit(task, batches=1, epochs=1, callbacks=(), data=None, ckpt_path=None, **settings):
     trainer = pl.Trainer(
         **settings,
         accelerator="cpu",
         max_epochs=epochs,
         logger=False,
-        enable_checkpointing=False,
+        enable_checkpointing=any(isinstance(callback, Checkpoint) for callback in callbacks),
         enable_progress_bar=False,
         enable_model_summary=False,
         use_distributed_sampler=False,
         callbacks=list(callbacks),
     )
-    trainer.fit(task, datamodule=data or ToyData(batches))
+    trainer.fit(task, datamodule=data or ToyData(batches), ckpt_path=ckpt_path, weights_only=False)
     return trainer
 
 

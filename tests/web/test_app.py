@@ -24,10 +24,8 @@ from fidip.inference import Predictor, Video, VideoWriter, find_person
 from fidip.inference.detectors import NO_DETECTOR, OnnxDetector
 from fidip.inference.person_selection import anyone
 from fidip.web import worker
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "inference"))
-from made_media import make_video
-from test_detectors import detector_file
+from tests.inference.made_media import make_video
+from tests.inference.test_detectors import detector_file
 
 pytestmark = pytest.mark.slow
 WAIT = 120_000

@@ -2,10 +2,8 @@
 
 from dataclasses import replace
 
-import made_tracks
 import numpy as np
 import pytest
-from made_tracks import even, joint, movement, observed, track, uneven
 
 from fidip.core.errors import ConfigError
 from fidip.inference.smoothing import (
@@ -20,6 +18,8 @@ from fidip.inference.smoothing import (
 )
 from fidip.inference.smoothing.chain import usual_size
 from fidip.inference.smoothing.kalman import START_STD, motion_model
+from tests.inference.smoothing import made_tracks
+from tests.inference.smoothing.made_tracks import even, joint, movement, observed, track, uneven
 
 pytestmark = pytest.mark.filterwarnings("error::RuntimeWarning")
 
@@ -228,6 +228,36 @@ def test_a_long_exchange_is_believed():
     turned = truth.copy()
     turned[150:450] = turned[150:450][:, made_tracks.COCO17.flip_order]
     np.testing.assert_array_equal(SwapRepair(disbelief=1.0)(track(times, turned)).xy, turned)
+
+
+@pytest.mark.parametrize("fps", [20, 60])
+@pytest.mark.parametrize("disbelief", [0.5, 1.0, 2.0])
+def test_online_an_exchange_is_repaired_until_it_has_cost_as_much_as_the_jump(disbelief, fps):
+    times, start = even(12, fps), 4 * fps
+    xy = np.tile(made_tracks.REST, (len(times), 1, 1))
+    xy[start:, [15, 16]] = xy[start:, [16, 15]]
+    repaired = Chain([SwapRepair(disbelief)], causal=True)(track(times, xy)).xy
+    jump = 2 * np.linalg.norm(np.diff(made_tracks.REST[[15, 16]], axis=0))
+    cost = disbelief * usual_size(xy) * np.arange(1, len(times) - start + 1) / fps
+    is_repaired = (repaired[start:, 15] == made_tracks.REST[15]).all(axis=1)
+    np.testing.assert_array_equal(is_repaired, cost < jump)
+    assert 0 < is_repaired.sum() < len(is_repaired)
+
+
+@pytest.mark.parametrize("unknown", [15, 16])
+@pytest.mark.parametrize(
+    "filter_", [SwapRepair(), Chain([SwapRepair()], causal=True)], ids=["offline", "online"]
+)
+def test_an_exchange_right_after_a_half_known_frame_is_noticed(filter_, unknown):
+    times = even(2)
+    truth = np.tile(made_tracks.REST, (len(times), 1, 1))
+    found = truth.copy()
+    found[30:40, [15, 16]] = truth[30:40, [16, 15]]
+    found[29, unknown] = found[40, unknown] = np.nan
+    repaired = filter_(track(times, found)).xy
+    np.testing.assert_array_equal(repaired[:29], truth[:29])
+    np.testing.assert_array_equal(repaired[30:40], truth[30:40])
+    np.testing.assert_array_equal(repaired[41:], truth[41:])
 
 
 def test_legs_that_cross_keep_their_names():

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 from hydra.utils import instantiate
-from made_tracks import even, movement, observed, uneven
 from omegaconf import OmegaConf
 
 from fidip.cli import config_dir
 from fidip.metrics import track_quality as motion
+from tests.inference.smoothing.made_tracks import even, movement, observed, uneven
 
 SAMPLINGS = {"even": even(), "uneven": uneven(), "slow": even(fps=20), "fast": even(fps=60)}
 

@@ -1,0 +1,102 @@
+"""Values refuse wrong shapes where they are made, and predicted people know what is unknown."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from fidip.core.types import Annotation, Batch, Poses, Sample
+
+POSES = {
+    "xy": np.zeros((3, 17, 2)),
+    "scores": np.ones((3, 17), np.float32),
+    "image_ids": np.arange(3),
+    "boxes_xywh": np.ones((3, 4)),
+    "box_scores": np.ones(3),
+    "index": np.arange(3),
+    "times": np.arange(3) / 25,
+    "image_names": np.array(["a", "b", "c"], dtype=object),
+}
+ANNOTATION = {
+    "id": 1,
+    "image_id": 1,
+    "image_path": Path("a.jpg"),
+    "image_wh": (64, 48),
+    "box_xywh": np.ones(4),
+    "area": 1.0,
+    "keypoints": np.zeros((17, 3)),
+}
+SAMPLE = {
+    "crop": np.zeros((8, 6, 3), np.uint8),
+    "joints_crop": np.zeros((17, 2), np.float32),
+    "labelled": np.ones(17, np.float32),
+    "is_synthetic": 0.0,
+    "crop_to_image": np.zeros((2, 3)),
+    "index": 0,
+}
+BATCH = {
+    "crops": torch.zeros(2, 3, 8, 6),
+    "joints_crop": torch.zeros(2, 17, 2),
+    "labelled": torch.ones(2, 17),
+    "is_synthetic": torch.zeros(2),
+    "crop_to_image": torch.zeros(2, 2, 3),
+    "index": torch.zeros(2),
+    "is_replayed": torch.zeros(2, dtype=torch.bool),
+}
+ARRAYS = [
+    (kind, values, name)
+    for kind, values in ((Poses, POSES), (Annotation, ANNOTATION), (Sample, SAMPLE), (Batch, BATCH))
+    for name in values
+    if hasattr(values[name], "shape")
+]
+
+
+@pytest.mark.parametrize(("kind", "values", "name"), ARRAYS, ids=lambda value: str(value)[:30])
+def test_an_array_with_an_axis_too_many_is_refused(kind, values, name):
+    kind(**values)
+    with pytest.raises(ValueError, match=rf"{kind.__name__}\.{name} has shape"):
+        kind(**{**values, name: values[name][None]})
+
+
+@pytest.mark.parametrize("name", sorted(POSES))
+def test_poses_of_other_lengths_are_refused(name):
+    with pytest.raises(ValueError, match=r"Poses\.\w+ has shape"):
+        Poses(**{**POSES, name: POSES[name][:2]})
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("xy", np.zeros((3, 17, 3))),
+        ("scores", np.ones((3, 16), np.float32)),
+        ("boxes_xywh", np.ones((3, 5))),
+    ],
+)
+def test_poses_of_other_widths_are_refused(name, value):
+    with pytest.raises(ValueError, match=rf"Poses\.{name} has shape"):
+        Poses(**{**POSES, name: value})
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_keypoint_with_one_unknown_coordinate_is_unknown(axis, value):
+    xy = np.zeros((3, 17, 2))
+    xy[1, 4, axis] = value
+    known = Poses(**{**POSES, "xy": xy}).known
+    assert not known[1, 4]
+    assert known.sum() == 3 * 17 - 1
+
+
+def test_times_are_told_to_the_microsecond():
+    times = np.array([0.0, 1 / 3, 2 / 3])
+    labels = Poses(**{**POSES, "times": times}).row_labels()
+    assert labels["time_s"].tolist() == [0.0, 0.333333, 0.666667]
+    assert labels["frame"].tolist() == [0, 1, 2]
+
+
+def test_coordinates_are_rounded_as_they_are_written():
+    xy = np.full((3, 17, 2), 1 / 3)
+    poses = Poses(**{**POSES, "xy": xy})
+    assert (poses.rounded().xy == 0.3333).all()
+    assert (poses.rounded(1).xy == 0.3).all()

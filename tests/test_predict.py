@@ -15,6 +15,7 @@ import torch
 
 import fidip
 from fidip import predict
+from fidip.cli import predict_settings
 from fidip.cli.prediction_inputs import SOME_FAILED
 from fidip.core.skeleton import COCO17
 from fidip.inference import SinglePersonTracker, Video
@@ -212,7 +213,7 @@ def test_where_nothing_can_be_written_no_network_is_loaded(
     out, photos, monkeypatch, tmp_path, capsys
 ):
     (tmp_path / "file").write_text("precious")
-    monkeypatch.setattr(predict, "load_predictor", pytest.fail)
+    monkeypatch.setattr(predict_settings, "load_predictor", pytest.fail)
     folder = out.format(file=tmp_path / "file")
     assert run_predict(monkeypatch, DEMO, f"source={photos}", f"out={folder}") == 2
     assert capsys.readouterr().err.count("\n") == 1
@@ -237,7 +238,7 @@ def test_weights_that_give_nan_are_an_error_and_never_a_table(
     monkeypatch.setattr(
         predictor, "runtime", lambda crops: torch.full((len(crops), *shape), torch.nan)
     )
-    monkeypatch.setattr(predict, "load_predictor", lambda *_, **__: predictor)
+    monkeypatch.setattr(predict_settings, "load_predictor", lambda *_, **__: predictor)
     assert run_predict(monkeypatch, DEMO, f"source={photos}", f"out={tmp_path / 'out'}") == 2
     assert "NaN or infinite" in capsys.readouterr().err.strip().splitlines()[-1]
     assert not (tmp_path / "out").exists()

@@ -141,11 +141,28 @@ class HeatmapCodec(Codec):
     def flip_back(
         self, heatmaps: Tensor, flip_order: NDArray[np.int64], shift: bool = False
     ) -> Tensor:
-        """Convert heatmaps of mirrored crops; see the function ``flip_back``."""
+        """Convert heatmaps of mirrored crops; see the function ``flip_back``.
+
+        Args:
+            heatmaps: (B, K, h, w) heatmaps of mirrored crops.
+            flip_order: (K,) permutation that exchanges left and right joints.
+            shift: move the result one pixel to the right.
+
+        Returns:
+            (B, K, h, w) heatmaps.
+        """
         return flip_back(heatmaps, flip_order, shift)
 
     def turn_back(self, heatmaps: Tensor, degrees: Sequence[float]) -> Tensor:
-        """Convert heatmaps of rotated windows; see the function ``turn_back``."""
+        """Convert heatmaps of rotated windows; see the function ``turn_back``.
+
+        Args:
+            heatmaps: (A, B, K, h, w) heatmaps of windows turned clockwise by each of the angles.
+            degrees: A angles in degrees.
+
+        Returns:
+            (A, B, K, h, w) heatmaps.
+        """
         return turn_back(heatmaps, degrees)
 
     def sample_positions(self, axis: int) -> tuple[float, float]:

@@ -59,7 +59,7 @@ class Matches:
         return cls(len(evaluated.params.imgIds), tuple(Area.of(evaluated, i) for i in range(3)))
 
     def beside(self, other: Matches) -> Matches:
-        """Combine the matches of two runs on the same I images as matches on 2 I images.
+        """Return the matches of two runs on the same I images as matches on 2 I images.
 
         The first I images are those of this run. Detections with equal scores keep the order of the
         original images, as in pycocotools.
@@ -139,7 +139,11 @@ class Area:
         )  # fmt: skip
 
     def beside(self, other: Area) -> Area:
-        """Return the matches of two runs as those of twice the images; see ``Matches.beside``."""
+        """Return the matches of two runs as those of twice the images; see ``Matches.beside``.
+
+        Args:
+            other: matches of the other run in the same size range.
+        """
         image = np.concatenate([self.image, other.image])
         score = np.concatenate([self.score, other.score])
         order = np.lexsort((image, -score))

@@ -1,4 +1,4 @@
-"""Neurodata Without Borders, with the pose extension ndx-pose."""
+"""Writer of Neurodata Without Borders (NWB) files with the extension ndx-pose."""
 
 from __future__ import annotations
 
@@ -14,10 +14,14 @@ from fidip.core.track import Track
 
 
 def write_nwb(track: Track, path: Path) -> None:
-    """A ``PoseEstimation`` with its skeleton in the processing module ``behavior``.
+    """Write a track as ``PoseEstimation`` with its skeleton in the processing module ``behavior``.
 
-    When a video was taken is not known here: the session starts when the file is written, and
-    says so. The name of the file is its identifier.
+    The recording time of the video is unknown. The session start is the time of writing, and its
+    description states that. The identifier is the file name.
+
+    Args:
+        track: track of one person.
+        path: path of the file.
     """
     import pynwb
     from ndx_pose import PoseEstimation, Skeleton, Skeletons
@@ -48,7 +52,7 @@ def write_nwb(track: Track, path: Path) -> None:
 
 
 def _series(track: Track) -> list[Any]:
-    """A series a joint; all share the time stamps of the first."""
+    """Return a series per joint; all share the time stamps of the first."""
     from ndx_pose import PoseEstimationSeries
 
     width, height = track.image_wh

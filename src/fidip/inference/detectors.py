@@ -61,8 +61,8 @@ class TorchvisionDetector:
         path = Path(weights) if weights else cached
         if not path.is_file():
             raise CheckpointError(
-                f"{path}: there is no such file; detector=torchvision needs the weights of {url}, "
-                "there or at detector.weights=FILE"
+                f"{path}: there is no such file; detector=torchvision needs the weights of {url}. "
+                "Save them there or set detector.weights=FILE"
             )
         self._net = fasterrcnn_mobilenet_v3_large_320_fpn(weights=None, weights_backbone=None)
         try:

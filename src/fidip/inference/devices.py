@@ -25,6 +25,6 @@ def torch_device(name: str | None = None) -> torch.device:
     if device.type == "cuda" and (device.index or 0) >= gpus:
         raise ConfigError(
             f"device={name}: PyTorch finds {gpus} GPUs here; expected cpu or one of them. Leave "
-            "device= out to take the best there is"
+            "out device= to use a GPU if available"
         )
     return device

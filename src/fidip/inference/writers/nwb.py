@@ -28,19 +28,19 @@ def write_nwb(track: Track, path: Path) -> None:
 
     name = path.stem
     file = pynwb.NWBFile(
-        session_description=f"key points of {name}; the start time is that of the computation",
+        session_description=f"keypoints of {name}; the start time is the time of the computation",
         identifier=name,
         session_start_time=datetime.now(UTC),
         subject=pynwb.file.Subject(subject_id=name, species="Homo sapiens", sex="U"),
     )
     edges = np.array(COCO17.limbs, dtype=np.uint8)
     skeleton = Skeleton(name=COCO17.name, nodes=list(COCO17.joints), edges=edges)
-    module = file.create_processing_module("behavior", "key points of a video")
+    module = file.create_processing_module("behavior", "keypoints of a video")
     module.add(Skeletons(skeletons=[skeleton]))
     module.add(
         PoseEstimation(
             pose_estimation_series=_series(track),
-            description="key points of one infant, frame by frame",
+            description="keypoints of one infant, frame by frame",
             scorer="fidip",
             source_software="fidip",
             source_software_version=version("fidip"),

@@ -74,8 +74,8 @@ class HeatmapCodec(Codec):
             raise ArgumentError(
                 "heatmap_wh",
                 (heatmap_w, heatmap_h),
-                f"has another aspect ratio than input_wh={[input_w, input_h]}; expected both sides "
-                "of input_wh divided by the net's stride",
+                f"aspect ratio differs from input_wh={[input_w, input_h]}; expected both sides of "
+                "input_wh divided by the stride of the network",
             )
         if self.sigma <= 0:
             raise ArgumentError("sigma", self.sigma, "expected more than 0 heatmap px")

@@ -133,7 +133,7 @@ class People(Sequence[Annotation]):
     def __getitem__(self, index: int | slice) -> Annotation:
         if isinstance(index, slice):
             raise TypeError(
-                "People have no slices, which would lose crowds and empty images; expected "
+                "People cannot be sliced, because a slice loses crowds and empty images; expected "
                 "people.labelled[a:b] for annotations, or people.part(people.labelled[a:b])"
             )
         return self.labelled[index]
@@ -192,8 +192,8 @@ def require_people(people: People) -> People:
     """
     if not isinstance(people, People):
         raise TypeError(
-            f"annotations are a {type(people).__name__}, which lacks crowds and images without "
-            "people; expected fidip.core.types.People, as of read_annotations(...).people or "
+            f"annotations: {type(people).__name__}, which lacks crowds and images without "
+            "people; expected fidip.core.types.People, such as read_annotations(...).people or "
             "People.without_others(annotations)"
         )
     return people

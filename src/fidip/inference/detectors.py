@@ -69,7 +69,7 @@ class TorchvisionDetector:
             self._net.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
         except Exception as error:  # damaged files raise various types
             raise CheckpointError(
-                f"{path}: does not hold the weights of {url}, or is cut short"
+                f"{path}: not the weights of {url}, or cut short. Download them again"
             ) from error
         self._device = torch_device(device)
         self._net.eval().to(self._device)
@@ -113,7 +113,7 @@ class OnnxDetector:
         if not fits or not {"boxes", "scores"} <= self._outputs:
             raise CheckpointError(
                 f"detector.path={path}: expected one float32 input (1, 3, H, W) and the outputs "
-                f"boxes, scores and perhaps labels; found {[(i.name, i.shape) for i in inputs]} "
+                f"boxes, scores and optionally labels; found {[(i.name, i.shape) for i in inputs]} "
                 f"and {sorted(self._outputs)}"
             )
         self._input = inputs[0].name

@@ -116,7 +116,7 @@ class Predictor:
         xy_crop, scores = self.codec.decode(heatmaps)
         if not (xy_crop.isfinite().all() and scores.isfinite().all()):
             raise CheckpointError(
-                "ckpt: the network's heatmaps are NaN or infinite; expected finite numbers, so its "
+                "ckpt: the maps of the network are NaN or infinite; expected finite numbers. Its "
                 "weights are damaged or its training diverged. Choose another ckpt="
             )
         xy = apply_affine(invert_affine(affines[: len(windows)]), xy_crop.double().cpu().numpy())

@@ -103,8 +103,8 @@ class ExportedFile:
         self._session = session
         if (facts.get("input"), facts.get("outputs")) != ("pixels", ["heatmaps"]):
             raise CheckpointError(
-                f"{path}: takes {facts.get('input')} and gives {facts.get('outputs')}; to predict "
-                "with it, export it with input=pixels decode=false"
+                f"{path}: input {facts.get('input')} and outputs {facts.get('outputs')}; expected "
+                "pixels and ['heatmaps']. Export it with input=pixels decode=false"
             )
         self.codec = codec_of(facts, path)
         width, height = self.codec.input_wh
@@ -113,7 +113,7 @@ class ExportedFile:
         expected = [(1, *self.codec.map_shape(len(COCO17)))]
         if shapes != expected:
             raise CheckpointError(
-                f"{path}: gives outputs of shapes {shapes}; expected {expected}. Export it again"
+                f"{path}: outputs have shapes {shapes}; expected {expected}. Export it again"
             )
 
     def __call__(self, crops: Tensor) -> Tensor:

@@ -61,9 +61,9 @@ class Camera:
         self._capture = cv2.VideoCapture(device)
         if not self._capture.isOpened():
             raise DataError(
-                f"source={WEBCAM}:{device}: no camera can be opened there; is it plugged in, "
-                "allowed for this program, and not in use by another? "
-                f"Others are {WEBCAM}:1, {WEBCAM}:2"
+                f"source={WEBCAM}:{device}: no camera can be opened there. Check that it is "
+                "connected, that this program may use it, and that no other program uses it. "
+                f"Other cameras are {WEBCAM}:1, {WEBCAM}:2"
             )
 
     def __iter__(self) -> Iterator[Frame]:
@@ -90,4 +90,7 @@ class Camera:
             index, latest = index + 1, now
         self._capture.release()
         if index == 0:
-            raise DataError(f"source={WEBCAM}:{self.device}: the camera gives no picture")
+            raise DataError(
+                f"source={WEBCAM}:{self.device}: the camera delivers no frames; expected at least one. "
+                "Check that no other program uses it"
+            )

@@ -193,7 +193,7 @@ class HeatmapCodec(Codec):
 
     @property
     def _origin(self) -> list[float]:
-        """xy of the first heatmap pixel, in crop px."""
+        """Position xy of the first heatmap pixel, in crop px."""
         return [
             (crop - 1) / 2 - px * (heatmap - 1) / 2
             for crop, heatmap, px in zip(self.input_wh, self.heatmap_wh, self._crop_px, strict=True)

@@ -289,7 +289,7 @@ class Batch:
 
     @classmethod
     def collate(cls, samples: Sequence[Sample]) -> Batch:
-        """Return a batch of samples with the same crop size; the ``collate_fn`` of all data loaders.
+        """Return a batch of samples with the same crop size; the ``collate_fn`` of data loaders.
 
         Args:
             samples: samples to stack.

@@ -28,13 +28,16 @@ Detections = tuple[Floats, NDArray[np.float32]]
 class Detector(Protocol):
     """Interface of person detectors for (H, W, 3) RGB images."""
 
-    def __call__(self, image: Image) -> Detections: ...
+    def __call__(self, image: Image) -> Detections:
+        """Return boxes of people in an (H, W, 3) RGB image, and their scores."""
+        ...
 
 
 class NoDetector:
     """Detector that finds no one, so that the pose network searches the whole image."""
 
     def __call__(self, image: Image) -> Detections:
+        """Return no boxes."""
         return np.zeros((0, 4)), np.zeros(0, np.float32)
 
 
@@ -77,6 +80,7 @@ class TorchvisionDetector:
 
     @torch.inference_mode()
     def __call__(self, image: Image) -> Detections:
+        """Return boxes of people in an (H, W, 3) RGB image, and their scores."""
         found: dict[str, Tensor] = self._net([_as_tensor(image).to(self._device)])[0]
         boxes, scores, labels = (
             found[name].cpu().numpy() for name in ("boxes", "scores", "labels")
@@ -122,6 +126,7 @@ class OnnxDetector:
         self.person = person
 
     def __call__(self, image: Image) -> Detections:
+        """Return boxes of people in an (H, W, 3) RGB image, and their scores."""
         scaled, scale = self._fit(image)
         names = [name for name in ("boxes", "scores", "labels") if name in self._outputs]
         found = self._session.run(names, {self._input: _as_tensor(scaled)[None].numpy()})

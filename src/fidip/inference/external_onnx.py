@@ -64,6 +64,7 @@ class ExternalFile:
         self.codec = _codec_of(path, (width, height), len(images), names, outputs)
 
     def __call__(self, crops: Tensor) -> Tensor:
+        """Return the maps of (B, 3, H, W) uint8 RGB crops."""
         images = (crops.cpu().float() - self._mean) / self._std
         size = self._batch or len(images)
         return torch.cat([self._maps(part, size) for part in images.split(size)])

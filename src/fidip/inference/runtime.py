@@ -31,7 +31,9 @@ RUNTIMES = ("torch", "onnx")
 class Runtime(Protocol):
     """Interface of runtimes, from (B, 3, H, W) uint8 RGB crops to the float32 maps of a codec."""
 
-    def __call__(self, crops: Tensor) -> Tensor: ...
+    def __call__(self, crops: Tensor) -> Tensor:
+        """Return the maps of (B, 3, H, W) uint8 RGB crops."""
+        ...
 
 
 class TorchRuntime:
@@ -51,6 +53,7 @@ class TorchRuntime:
 
     @torch.inference_mode()
     def __call__(self, crops: Tensor) -> Tensor:
+        """Return the maps of (B, 3, H, W) uint8 RGB crops."""
         images = self.net.normalize(crops.to(self.device))
         heatmaps: Tensor = self.net(images).heatmaps
         return heatmaps.float()
@@ -81,6 +84,7 @@ class OnnxRuntime:
         self._file: Runtime = file
 
     def __call__(self, crops: Tensor) -> Tensor:
+        """Return the maps of (B, 3, H, W) uint8 RGB crops."""
         return self._file(crops)
 
 
@@ -117,6 +121,7 @@ class ExportedFile:
             )
 
     def __call__(self, crops: Tensor) -> Tensor:
+        """Return the maps of (B, 3, H, W) uint8 RGB crops."""
         return run_onnx(self._session, crops)[0]
 
 

@@ -91,6 +91,6 @@ class Camera:
         self._capture.release()
         if index == 0:
             raise DataError(
-                f"source={WEBCAM}:{self.device}: the camera delivers no frames; expected at least one. "
-                "Check that no other program uses it"
+                f"source={WEBCAM}:{self.device}: the camera delivers no frames; expected at least "
+                "one. Check that no other program uses it"
             )

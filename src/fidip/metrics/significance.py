@@ -110,7 +110,8 @@ def compare_experiments(
     """Compare the ten COCO numbers of two experiments.
 
     Args:
-        first, second: experiments on the same images, resampled with the same seed.
+        first: an experiment.
+        second: an experiment on the same images, resampled with the same seed.
         rounds: number of rounds of the permutation test.
         seed: seed for drawing seeds and for the permutations.
 
@@ -148,7 +149,8 @@ def swapped_differences(first: Sequence[Matches], second: Sequence[Matches], swa
     seeds, its seeds are reused in turn, so that all seeds have equal weight.
 
     Args:
-        first, second: the seeds of two experiments on the same I images.
+        first: the seeds of an experiment on I images.
+        second: the seeds of another experiment on the same images.
         swaps: (R, I) 1 where the pairs exchange their predictions of an image, else 0.
 
     Returns:

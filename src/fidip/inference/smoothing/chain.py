@@ -27,7 +27,9 @@ class Filter(Protocol):
     Filters may make unknown keypoints known and the reverse.
     """
 
-    def __call__(self, track: Track) -> Track: ...
+    def __call__(self, track: Track) -> Track:
+        """Return the filtered track."""
+        ...
 
 
 class CausalFilter(Filter, Protocol):
@@ -77,6 +79,7 @@ class Chain:
             self.online()
 
     def __call__(self, track: Track) -> Track:
+        """Return the filtered track."""
         if self.causal:
             return apply_step(self.online(), track)
         for filter_ in self.filters:

@@ -46,6 +46,7 @@ class FillGaps:
     longest: float = 0.5
 
     def __call__(self, track: Track) -> Track:
+        """Return the filtered track."""
         filled = short_gaps(track.times, track.known, self.longest)
         xy = np.where(track.known[..., None], track.xy, np.nan)
         for joint in np.flatnonzero(filled.any(axis=0)):

@@ -42,6 +42,7 @@ class KalmanSmoother:
     longest_gap: float = 0.5
 
     def __call__(self, track: Track) -> Track:
+        """Return the filtered track."""
         size = usual_size(track.xy)
         if not np.isfinite(size):
             return track

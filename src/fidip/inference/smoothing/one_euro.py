@@ -31,6 +31,7 @@ class OneEuro:
     forget: float = 0.5
 
     def __call__(self, track: Track) -> Track:
+        """Return the filtered track."""
         return apply_step(self.online(), track)
 
     def online(self) -> Step:

@@ -34,6 +34,7 @@ class Hampel:
     floor: float = 0.03
 
     def __call__(self, track: Track) -> Track:
+        """Return the filtered track."""
         windows = _windows(track.xy, self.reach)
         far = self._far(windows, track.xy, usual_size(track.xy))
         return replace(

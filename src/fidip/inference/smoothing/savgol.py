@@ -29,6 +29,7 @@ class SavitzkyGolay:
     order: int = 2
 
     def __call__(self, track: Track) -> Track:
+        """Return the filtered track."""
         bridged = FillGaps(longest=np.inf)(track).xy
         xy = np.full_like(track.xy, np.nan)
         for joint in range(xy.shape[1]):

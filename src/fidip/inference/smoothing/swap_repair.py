@@ -33,6 +33,7 @@ class SwapRepair:
     disbelief: float = 1.0
 
     def __call__(self, track: Track) -> Track:
+        """Return the filtered track."""
         if len(track) < 2:
             return track
         stay, switch = _movements(_last_known(track.xy[:, PAIRS]))

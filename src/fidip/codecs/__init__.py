@@ -1,0 +1,1 @@
+"""Codecs, which convert keypoints to the maps of a network and back."""

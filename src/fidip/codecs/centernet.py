@@ -48,7 +48,7 @@ class Maps(NamedTuple):
 
     @classmethod
     def split(cls, maps: Tensor) -> Maps:
-        """Split one tensor into the maps.
+        """Return the maps in one tensor.
 
         Args:
             maps: (B, 1 + 5 K, h, w) maps.
@@ -70,7 +70,7 @@ class Maps(NamedTuple):
         return cls(center, heatmaps, *(v.unflatten(1, (joints, 2)) for v in (regress, offset)))
 
     def join(self) -> Tensor:
-        """Join the maps into one (B, 1 + 5 K, h, w) tensor; inverse of ``split``."""
+        """Return the maps as one (B, 1 + 5 K, h, w) tensor; inverse of ``split``."""
         vectors = (vector.flatten(1, 2) for vector in (self.regress, self.offset))
         return torch.cat([self.center, self.heatmaps, *vectors], dim=1)
 

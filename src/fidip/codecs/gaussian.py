@@ -74,8 +74,8 @@ class HeatmapCodec(Codec):
             raise ArgumentError(
                 "heatmap_wh",
                 (heatmap_w, heatmap_h),
-                f"has another aspect ratio than input_wh={[input_w, input_h]}; expected both sides "
-                "of input_wh divided by the net's stride",
+                f"aspect ratio differs from input_wh={[input_w, input_h]}; expected both sides of "
+                "input_wh divided by the stride of the network",
             )
         if self.sigma <= 0:
             raise ArgumentError("sigma", self.sigma, "expected more than 0 heatmap px")
@@ -141,11 +141,28 @@ class HeatmapCodec(Codec):
     def flip_back(
         self, heatmaps: Tensor, flip_order: NDArray[np.int64], shift: bool = False
     ) -> Tensor:
-        """Convert heatmaps of mirrored crops; see the function ``flip_back``."""
+        """Convert heatmaps of mirrored crops; see the function ``flip_back``.
+
+        Args:
+            heatmaps: (B, K, h, w) heatmaps of mirrored crops.
+            flip_order: (K,) permutation that exchanges left and right joints.
+            shift: move the result one pixel to the right.
+
+        Returns:
+            (B, K, h, w) heatmaps.
+        """
         return flip_back(heatmaps, flip_order, shift)
 
     def turn_back(self, heatmaps: Tensor, degrees: Sequence[float]) -> Tensor:
-        """Convert heatmaps of rotated windows; see the function ``turn_back``."""
+        """Convert heatmaps of rotated windows; see the function ``turn_back``.
+
+        Args:
+            heatmaps: (A, B, K, h, w) heatmaps of windows turned clockwise by each of the angles.
+            degrees: A angles in degrees.
+
+        Returns:
+            (A, B, K, h, w) heatmaps.
+        """
         return turn_back(heatmaps, degrees)
 
     def sample_positions(self, axis: int) -> tuple[float, float]:
@@ -176,7 +193,7 @@ class HeatmapCodec(Codec):
 
     @property
     def _origin(self) -> list[float]:
-        """xy of the first heatmap pixel, in crop px."""
+        """Position xy of the first heatmap pixel, in crop px."""
         return [
             (crop - 1) / 2 - px * (heatmap - 1) / 2
             for crop, heatmap, px in zip(self.input_wh, self.heatmap_wh, self._crop_px, strict=True)

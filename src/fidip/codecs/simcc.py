@@ -60,7 +60,7 @@ class SimccCodec(Codec):
             raise ArgumentError(
                 "bins_wh",
                 (bins_x, bins_y),
-                f"has another aspect ratio than input_wh={[width, height]}; expected both sides of "
+                f"aspect ratio differs from input_wh={[width, height]}; expected both sides of "
                 "input_wh multiplied by the same number",
             )
         if min(self.sigma) <= 0:

@@ -1,0 +1,1 @@
+"""Types and functions that all parts of fidip share."""

@@ -56,7 +56,7 @@ class Track:
 
     @property
     def known(self) -> NDArray[np.bool_]:
-        """(T, K) bool, whether a keypoint is known."""
+        """Whether a keypoint is known; (T, K) bool."""
         return np.asarray(np.isfinite(self.xy).all(axis=2))
 
     @property

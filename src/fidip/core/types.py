@@ -133,7 +133,7 @@ class People(Sequence[Annotation]):
     def __getitem__(self, index: int | slice) -> Annotation:
         if isinstance(index, slice):
             raise TypeError(
-                "People have no slices, which would lose crowds and empty images; expected "
+                "People cannot be sliced, because a slice loses crowds and empty images; expected "
                 "people.labelled[a:b] for annotations, or people.part(people.labelled[a:b])"
             )
         return self.labelled[index]
@@ -192,8 +192,8 @@ def require_people(people: People) -> People:
     """
     if not isinstance(people, People):
         raise TypeError(
-            f"annotations are a {type(people).__name__}, which lacks crowds and images without "
-            "people; expected fidip.core.types.People, as of read_annotations(...).people or "
+            f"annotations: {type(people).__name__}, which lacks crowds and images without "
+            "people; expected fidip.core.types.People, such as read_annotations(...).people or "
             "People.without_others(annotations)"
         )
     return people
@@ -289,7 +289,11 @@ class Batch:
 
     @classmethod
     def collate(cls, samples: Sequence[Sample]) -> Batch:
-        """Stack samples of one crop size; the ``collate_fn`` of all data loaders."""
+        """Return a batch of samples with the same crop size; the ``collate_fn`` of data loaders.
+
+        Args:
+            samples: samples to stack.
+        """
         crops = torch.from_numpy(np.stack([s.crop for s in samples]))
         return cls(
             crops=crops.permute(0, 3, 1, 2),
@@ -391,9 +395,12 @@ class Poses:
 
     @classmethod
     def concatenate(cls, parts: Sequence[Poses]) -> Poses:
-        """Join predictions of several batches or processes, in the order given.
+        """Return the predictions of several batches or processes, in the given order.
 
         Columns that are None in the first part are None in the result.
+
+        Args:
+            parts: predictions to join, at least one.
         """
         given = [name for name, values in parts[0]._columns().items() if values is not None]
         columns: dict[str, Any] = {
@@ -413,12 +420,12 @@ class Poses:
 
     @property
     def known(self) -> NDArray[np.bool_]:
-        """(N, K) bool, whether a keypoint is known."""
+        """Whether a keypoint is known; (N, K) bool."""
         return np.asarray(np.isfinite(self.xy).all(axis=2))
 
     @property
     def confidence(self) -> NDArray[np.float32]:
-        """(N,) float32 mean confidence of the keypoints."""
+        """Mean confidence of the keypoints; (N,) float32."""
         return self.scores.mean(axis=1)
 
     def row_labels(self) -> dict[str, NDArray[Any]]:

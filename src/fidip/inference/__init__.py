@@ -1,4 +1,4 @@
-"""From photographs and videos to keypoints: search, tracking, smoothing, drawing, files."""
+"""Prediction in photographs and videos: search, tracking, smoothing, overlays and files."""
 
 from fidip.core.track import Track
 from fidip.inference.concurrency import BackgroundConsumer, latest, prefetch

@@ -1,4 +1,4 @@
-"""What a camera shows, drawn and encoded as it comes, with its frame rate and latency."""
+"""Live camera processing: tracking, drawing and encoding, with frame rate and latency."""
 
 from __future__ import annotations
 
@@ -21,20 +21,25 @@ from fidip.inference.webcam import Camera
 from fidip.io.video import Frame
 
 WAITING = 2
-"""Frames that wait to be drawn; more would only be late."""
+"""Maximum number of frames that wait to be drawn; a longer queue only adds latency."""
 
 
 def camera_frames(camera: Camera) -> Generator[Frame]:
-    """The frames of a camera, read by a thread of its own: the newest one, or all of a file."""
+    """Return the frames of a camera, read in a background thread.
+
+    Args:
+        camera: live camera, of which only the newest frame is kept, or a file, of which every frame
+            is returned.
+    """
     return latest(camera) if camera.is_live else prefetch(camera, depth=1)
 
 
 @dataclass(frozen=True)
 class Follower:
-    """Tracks one infant in front of a camera and smooths the keypoints with the frames so far.
+    """Tracker of one infant in front of a camera, with causal smoothing.
 
     Attributes:
-        tracker: of the infant.
+        tracker: tracks the infant.
         step: smooths its keypoints.
     """
 
@@ -42,11 +47,11 @@ class Follower:
     step: Step
 
     def __call__(self, image: Image, time: float) -> Poses:
-        """Return the pose (one row) in the next frame, unknown where the infant is lost.
+        """Return the pose (one row) in the next frame, unknown while the infant is lost.
 
         Args:
             image: (H, W, 3) uint8 RGB.
-            time: of the frame in s, later than that of the frame before.
+            time: time of the frame in s, later than that of the previous frame.
         """
         pose = without_uncertain(self.tracker(image), self.tracker.lost)
         xy, scores = self.step(time, pose.xy[0], pose.scores[0])
@@ -57,8 +62,8 @@ class Speed:
     """Frame rate and latency of a recording.
 
     Attributes:
-        latencies_s: seconds from the arrival of each frame to its drawn overlay.
-        frames: frames that the camera gave.
+        latencies_s: time in s from the arrival of each frame to its drawn overlay.
+        frames: number of frames that the camera delivered.
     """
 
     def __init__(self) -> None:
@@ -67,13 +72,17 @@ class Speed:
         self._start = self._last = perf_counter()
 
     def add(self, frame: Frame) -> None:
-        """Count a frame whose overlay has just been drawn."""
+        """Count a frame that has just been drawn.
+
+        Args:
+            frame: the drawn frame.
+        """
         self.frames, self._last = frame.index + 1, perf_counter()
         self.latencies_s.append(self._last - frame.arrived)
 
     @property
     def fps(self) -> float:
-        """Frames drawn in a second, from the start to the last one."""
+        """Frames drawn per second, from the start to the last frame."""
         return len(self.latencies_s) / max(self._last - self._start, 1e-9)
 
     def __str__(self) -> str:
@@ -88,11 +97,11 @@ class Speed:
 
 
 class LiveOverlay(BackgroundConsumer[tuple[Frame, Poses]]):
-    """Draws people on the frames that are put, in place, and encodes them, in a thread of its own.
+    """Background thread that draws people on frames in place and encodes the frames.
 
     Args:
-        overlay: how they are drawn.
-        writer: takes the frames.
+        overlay: drawing settings.
+        writer: video file for the frames.
     """
 
     def __init__(self, overlay: Overlay, writer: VideoWriter) -> None:

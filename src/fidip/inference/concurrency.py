@@ -1,7 +1,7 @@
-"""Work before and behind the network, in threads of its own, through queues of a bounded length.
+"""Background threads before and after the network, connected by bounded queues.
 
-Decoding, computing and encoding leave Python's lock to one another, so that a video costs what its
-slowest part costs. However long it is, no more than the queues' frames are held.
+Decoding, inference and encoding release Python's global lock, so the throughput is that of the
+slowest stage. Memory is limited by the length of the queues.
 """
 
 from __future__ import annotations
@@ -15,12 +15,27 @@ from typing import Generic, TypeVar, cast
 T = TypeVar("T")
 
 POLL_S = 0.5
-"""Longest wait for an item. A Ctrl-C inside ``Queue.put`` can swallow the next notification, so waiting
-without a limit could wait for ever."""
+"""Maximum wait for an item in s.
+
+A Ctrl-C inside ``Queue.put`` can lose the next notification, so an unlimited wait could block
+forever.
+"""
 
 
 def prefetch(items: Iterable[T], depth: int = 8) -> Generator[T]:
-    """The items, made up to ``depth`` ahead by a thread of their own; its error is raised here."""
+    """Iterate over items that a background thread produces ahead.
+
+    Args:
+        items: items to iterate over.
+        depth: maximum number of items that are produced ahead.
+
+    Raises:
+        BaseException: the error that ``items`` raised.
+
+    Example:
+        >>> list(prefetch(range(3)))
+        [0, 1, 2]
+    """
     queue: Queue[tuple[T | None, BaseException | None, bool]] = Queue(maxsize=depth)
     stopped = Event()
 
@@ -58,9 +73,19 @@ def prefetch(items: Iterable[T], depth: int = 8) -> Generator[T]:
 
 
 def latest(items: Iterable[T]) -> Generator[T]:
-    """The newest of the items that a thread of its own makes; older ones are left out.
+    """Iterate over the newest items of a background thread, and skip older ones.
 
-    The last item always comes, and then the thread's error, if there is one.
+    The last item is always returned.
+
+    Args:
+        items: items to iterate over.
+
+    Raises:
+        BaseException: the error that ``items`` raised, after the last item.
+
+    Example:
+        >>> list(latest(range(3)))[-1]
+        2
     """
     slot: list[T] = []
     ready, error = Condition(), None
@@ -100,13 +125,20 @@ def latest(items: Iterable[T]) -> Generator[T]:
 
 
 class BackgroundConsumer(Generic[T]):
-    """Calls a function with one item after another, in a thread that may lag ``depth`` behind.
+    """Background thread that calls a function with each item, in order.
 
-    Leaving the context waits for the last of them, interrupted or not.
+    Leaving the context waits until all items are processed, also after an interrupt.
 
     Args:
-        function: what to do with an item.
-        depth: items that wait before ``put`` does.
+        function: called with each item.
+        depth: maximum number of waiting items; further calls of ``put`` block.
+
+    Example:
+        >>> found = []
+        >>> with BackgroundConsumer(found.append) as consumer:
+        ...     consumer.put(1)
+        >>> found
+        [1]
     """
 
     def __init__(self, function: Callable[[T], object], depth: int = 8) -> None:
@@ -118,7 +150,14 @@ class BackgroundConsumer(Generic[T]):
         self._thread.start()
 
     def put(self, item: T) -> None:
-        """Hand an item over; raises what the function raised on an earlier one."""
+        """Add an item.
+
+        Args:
+            item: item for the function.
+
+        Raises:
+            BaseException: the function raised this error on an earlier item.
+        """
         if self._error is not None:
             raise self._error
         self._queue.put((item, False))
@@ -133,7 +172,7 @@ class BackgroundConsumer(Generic[T]):
                 continue
             if is_last:
                 return
-            if self._error is None:  # else the rest is emptied, so that nobody waits
+            if self._error is None:  # after an error, empty the queue so that put never blocks
                 try:
                     self._function(cast(T, item))
                 except BaseException as error:

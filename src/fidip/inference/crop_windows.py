@@ -1,4 +1,4 @@
-"""Windows that search an image, and the one that holds a person."""
+"""Crop windows that search an image, and the window around a person."""
 
 from __future__ import annotations
 
@@ -17,15 +17,32 @@ from fidip.core.types import ImageSize
 SCALES = (1.0, 0.6)
 """Sizes of the windows that search an image, relative to the square around it."""
 ROTATIONS = (0.0, 90.0, 180.0, 270.0)
+"""Rotations of search windows in degrees."""
 PADDING = 1.4
-"""A window's width relative to its key points' extent: wrists and crowns lie inside the body's box,
-which is padded by 1.25."""
+"""Width of a window relative to the extent of the keypoints.
+
+It is larger than the padding of a box (1.25), because the outline of the body extends beyond the
+keypoints.
+"""
 
 
 def search_windows(
     image_wh: ImageSize, aspect_ratio: float, rotations: Sequence[float] = ROTATIONS
 ) -> list[CropWindow]:
-    """Windows all over an image, at ``SCALES`` and rotations in degrees; smaller ones overlap by half."""
+    """Return windows that cover an image, at ``SCALES`` and several rotations.
+
+    Windows smaller than the image overlap by half.
+
+    Args:
+        image_wh: (width, height) of the image in px.
+        aspect_ratio: width / height of a window.
+        rotations: rotations in degrees.
+
+    Example:
+        >>> windows = search_windows((640, 480), 0.75, rotations=[0])
+        >>> len(windows), windows[0].width
+        (4, 640.0)
+    """
     size = max(image_wh[0], image_wh[1] * aspect_ratio)
     windows = []
     for scale in SCALES:
@@ -42,7 +59,18 @@ def search_windows(
 def box_windows(
     box_xywh: Floats, aspect_ratio: float, rotations: Sequence[float] = ROTATIONS
 ) -> list[CropWindow]:
-    """Windows around a person's box in image px, each as large as the box that it sees turned."""
+    """Return windows around the box of a person, each large enough for the rotated box.
+
+    Args:
+        box_xywh: (4,) box in image px.
+        aspect_ratio: width / height of a window.
+        rotations: rotations in degrees.
+
+    Example:
+        >>> box = np.array([0.0, 0.0, 40.0, 80.0])
+        >>> [round(window.width, 2) for window in box_windows(box, 0.75, rotations=[0, 90])]
+        [75.0, 100.0]
+    """
     center = box_xywh[:2] + (box_xywh[2:] - 1) / 2
     windows = []
     for rotation in rotations:
@@ -55,16 +83,22 @@ def box_windows(
 
 
 def _centers(length: int, width: float, steps: int) -> list[float]:
-    """Centres of windows that cover a length of px, the middle alone where one does."""
+    """Return centres of windows that cover a length in px: the middle if one is enough."""
     if steps == 1 or width >= length:
         return [(length - 1) / 2]
     return np.linspace(width / 2, length - 1 - width / 2, steps).tolist()
 
 
 def window_around(xy: Floats, scores: NDArray[np.float32], aspect_ratio: float) -> CropWindow:
-    """The window that holds the surer half of (K, 2) key points, turned so that the torso is upright.
+    """Return the window around the keypoints of a person, rotated so that the torso is upright.
 
-    The less sure half counts where it lies within the surer one's reach.
+    The window contains the more confident half of the keypoints, and those of the other half that
+    are close to them.
+
+    Args:
+        xy: (K, 2) keypoints in image px.
+        scores: (K,) confidences.
+        aspect_ratio: width / height of the window.
     """
     up = xy[SHOULDERS].mean(axis=0) - xy[HIPS].mean(axis=0)
     angle = math.atan2(up[0], -up[1])  # image y points down
@@ -81,7 +115,20 @@ def window_around(xy: Floats, scores: NDArray[np.float32], aspect_ratio: float) 
 
 
 def held_to(window: CropWindow, image_wh: ImageSize, aspect_ratio: float) -> CropWindow:
-    """A window centred within the image, at most twice as large: one that follows nothing stays near."""
+    """Return a window limited to an image: centred within it, and at most twice its size.
+
+    Without this limit, the window of a lost person could drift away.
+
+    Args:
+        window: window to limit.
+        image_wh: (width, height) of the image in px.
+        aspect_ratio: width / height of the window.
+
+    Example:
+        >>> window = held_to(CropWindow(np.array([-50.0, 20.0]), 500.0), (100, 80), 1.0)
+        >>> window.center, window.width
+        (array([ 0., 20.]), 200)
+    """
     size = max(image_wh[0], image_wh[1] * aspect_ratio)
     center = np.clip(window.center, 0, np.array(image_wh) - 1)
     return replace(window, center=center, width=min(window.width, 2 * size))

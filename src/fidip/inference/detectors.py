@@ -1,4 +1,4 @@
-"""Detectors of people: where in an image a search begins."""
+"""Person detectors, which propose boxes for the search."""
 
 from __future__ import annotations
 
@@ -22,19 +22,22 @@ from fidip.io.coco import PERSON
 from fidip.nn.onnx_sessions import onnx_session
 
 Detections = tuple[Floats, NDArray[np.float32]]
-"""(N, 4) boxes xywh in image px and their (N,) scores, surest first."""
+"""(N, 4) boxes xywh in image px and (N,) scores, in order of decreasing score."""
 
 
 class Detector(Protocol):
-    """People in an (H, W, 3) RGB image."""
+    """Interface of person detectors for (H, W, 3) RGB images."""
 
-    def __call__(self, image: Image) -> Detections: ...
+    def __call__(self, image: Image) -> Detections:
+        """Return boxes of people in an (H, W, 3) RGB image, and their scores."""
+        ...
 
 
 class NoDetector:
-    """Never finds anybody, so that the pose network searches the whole image."""
+    """Detector that finds no one, so that the pose network searches the whole image."""
 
     def __call__(self, image: Image) -> Detections:
+        """Return no boxes."""
         return np.zeros((0, 4)), np.zeros(0, np.float32)
 
 
@@ -42,15 +45,15 @@ NO_DETECTOR = NoDetector()
 
 
 class TorchvisionDetector:
-    """Faster R-CNN on MobileNetV3, trained on COCO, of torchvision.
+    """Faster R-CNN with MobileNetV3 from torchvision, trained on COCO.
 
     Args:
-        weights: a file of its weights; None for the one in PyTorch's cache. Nothing is downloaded.
-        threshold: boxes with lower scores are left out.
-        device: where to compute; None for a GPU if there is one, else the CPU.
+        weights: file with the weights; None for the file in PyTorch's cache. Nothing is downloaded.
+        threshold: minimum score of a box.
+        device: compute device; None for a GPU if available, else the CPU.
 
     Raises:
-        CheckpointError: the file is missing or holds something else.
+        CheckpointError: the file is missing or does not contain these weights.
     """
 
     def __init__(
@@ -61,15 +64,15 @@ class TorchvisionDetector:
         path = Path(weights) if weights else cached
         if not path.is_file():
             raise CheckpointError(
-                f"{path}: there is no such file; detector=torchvision needs the weights of {url}, "
-                "there or at detector.weights=FILE"
+                f"{path}: there is no such file; detector=torchvision needs the weights of {url}. "
+                "Save them there or set detector.weights=FILE"
             )
         self._net = fasterrcnn_mobilenet_v3_large_320_fpn(weights=None, weights_backbone=None)
         try:
             self._net.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
-        except Exception as error:  # a class of its own for every kind of damage
+        except Exception as error:  # damaged files raise various types
             raise CheckpointError(
-                f"{path}: does not hold the weights of {url}, or is cut short"
+                f"{path}: not the weights of {url}, or cut short. Download them again"
             ) from error
         self._device = torch_device(device)
         self._net.eval().to(self._device)
@@ -77,6 +80,7 @@ class TorchvisionDetector:
 
     @torch.inference_mode()
     def __call__(self, image: Image) -> Detections:
+        """Return boxes of people in an (H, W, 3) RGB image, and their scores."""
         found: dict[str, Tensor] = self._net([_as_tensor(image).to(self._device)])[0]
         boxes, scores, labels = (
             found[name].cpu().numpy() for name in ("boxes", "scores", "labels")
@@ -85,21 +89,21 @@ class TorchvisionDetector:
 
 
 class OnnxDetector:
-    """Any detector in an ONNX file.
+    """Person detector in an ONNX file.
 
-    Its one input is a (1, 3, H, W) float32 RGB image from 0 to 1, of any size or of a fixed one, to
-    which the image is then scaled, at the top left, with black beside or below. Its outputs are
-    named ``boxes``, (N, 4) xyxy in px of the input, ``scores``, (N,), and, where it finds more than
-    people, ``labels``, (N,). Overlapping boxes should be suppressed already.
+    The file has one input, a (1, 3, H, W) float32 RGB image with values from 0 to 1. If H and W are
+    fixed, the image is scaled to fit and placed at the top left on black. The outputs are
+    ``boxes``, (N, 4) xyxy in px of the input, ``scores``, (N,), and, for detectors with several
+    classes, ``labels``, (N,). Overlapping boxes should already be suppressed.
 
     Args:
-        path: the file.
-        threshold: boxes with lower scores are left out.
+        path: ONNX file.
+        threshold: minimum score of a box.
         person: label of people.
         device: ``cpu`` or ``cuda``; None for the CPU.
 
     Raises:
-        ConfigError: onnxruntime is not installed, or has no such device.
+        ConfigError: onnxruntime is not installed, or does not support the device.
         CheckpointError: the file is missing, not ONNX, or has other inputs and outputs.
     """
 
@@ -113,7 +117,7 @@ class OnnxDetector:
         if not fits or not {"boxes", "scores"} <= self._outputs:
             raise CheckpointError(
                 f"detector.path={path}: expected one float32 input (1, 3, H, W) and the outputs "
-                f"boxes, scores and perhaps labels; found {[(i.name, i.shape) for i in inputs]} "
+                f"boxes, scores and optionally labels; found {[(i.name, i.shape) for i in inputs]} "
                 f"and {sorted(self._outputs)}"
             )
         self._input = inputs[0].name
@@ -122,6 +126,7 @@ class OnnxDetector:
         self.person = person
 
     def __call__(self, image: Image) -> Detections:
+        """Return boxes of people in an (H, W, 3) RGB image, and their scores."""
         scaled, scale = self._fit(image)
         names = [name for name in ("boxes", "scores", "labels") if name in self._outputs]
         found = self._session.run(names, {self._input: _as_tensor(scaled)[None].numpy()})
@@ -130,7 +135,7 @@ class OnnxDetector:
         return people(boxes, scores, labels, self.threshold, self.person)
 
     def _fit(self, image: Image) -> tuple[Image, float]:
-        """The image as the file takes it, and how much larger it is there."""
+        """Return the image scaled for the file, and the scale factor."""
         if not (isinstance(self._height, int) and isinstance(self._width, int)):
             return image, 1.0
         height, width = image.shape[:2]
@@ -148,7 +153,23 @@ def people(
     threshold: float,
     person: int = PERSON,
 ) -> Detections:
-    """The boxes of people that are sure enough, xywh, surest first."""
+    """Return the confident boxes of people, in order of decreasing score.
+
+    Args:
+        boxes_xyxy: (N, 4) boxes in image px.
+        scores: (N,) scores.
+        labels: (N,) labels.
+        threshold: minimum score.
+        person: label of people.
+
+    Returns:
+        Boxes xywh in image px and their scores.
+
+    Example:
+        >>> boxes = np.array([[0, 0, 10, 10], [10, 20, 40, 80]])
+        >>> people(boxes, np.array([0.9, 0.8]), np.array([3, 1]), threshold=0.5)
+        (array([[10., 20., 30., 60.]]), array([0.8], dtype=float32))
+    """
     kept = np.flatnonzero((labels == person) & (scores >= threshold))
     kept = kept[np.argsort(-scores[kept], kind="stable")]
     boxes = boxes_xyxy[kept].astype(np.float64)
@@ -157,5 +178,5 @@ def people(
 
 
 def _as_tensor(image: Image) -> Tensor:
-    """(3, H, W) float32 from 0 to 1 of an (H, W, 3) image."""
+    """Convert an (H, W, 3) uint8 image to (3, H, W) float32 with values from 0 to 1."""
     return torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1))).float() / 255

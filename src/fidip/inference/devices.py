@@ -1,4 +1,4 @@
-"""Where networks compute."""
+"""Compute devices."""
 
 from __future__ import annotations
 
@@ -8,19 +8,23 @@ from fidip.core.errors import ConfigError
 
 
 def torch_device(name: str | None = None) -> torch.device:
-    """Return a device of PyTorch's that is there.
+    """Return a PyTorch device that is available.
 
     Args:
-        name: ``cpu``, ``cuda`` or ``cuda:N``; None for a GPU if there is one, else the CPU.
+        name: ``cpu``, ``cuda`` or ``cuda:N``; None for a GPU if available, else the CPU.
 
     Raises:
-        ConfigError: there is no such GPU.
+        ConfigError: the GPU is not available.
+
+    Example:
+        >>> torch_device("cpu")
+        device(type='cpu')
     """
     gpus = torch.cuda.device_count() if torch.cuda.is_available() else 0
     device = torch.device(name or ("cuda" if gpus else "cpu"))
     if device.type == "cuda" and (device.index or 0) >= gpus:
         raise ConfigError(
             f"device={name}: PyTorch finds {gpus} GPUs here; expected cpu or one of them. Leave "
-            "device= out to take the best there is"
+            "out device= to use a GPU if available"
         )
     return device

@@ -1,12 +1,13 @@
-"""ONNX files of other programs: RTMPose, ViTPose and all others that rtmlib reads.
+"""ONNX files of other programs: RTMPose, ViTPose and other models that rtmlib supports.
 
-Such a file takes normalised crops, (N, 3, H, W) float32, and gives either one output of heatmaps,
-(N, K, h, w), or the two of SimCC, (N, K, Wx) and (N, K, Wy). Its own shapes tell which.
+Such a file takes normalised crops, (N, 3, H, W) float32, and returns either one output of heatmaps,
+(N, K, h, w), or the two outputs of SimCC, (N, K, Wx) and (N, K, Wy). The kind follows from the
+shapes.
 
-Crops are RGB, normalised by ImageNet's mean and standard deviation: that is how MMPose trains these
-networks (``bgr_to_rgb=True``). rtmlib itself normalises its image as it is given, so it feeds BGR where
-OpenCV read the image (https://github.com/Tau-J/rtmlib/issues/48); keypoints are equal to those of rtmlib
-where rtmlib gets RGB.
+Crops are RGB, normalised by mean and standard deviation of ImageNet, as in the training of these
+networks in MMPose (``bgr_to_rgb=True``). rtmlib does not convert colours, so it feeds BGR if OpenCV
+read the image (https://github.com/Tau-J/rtmlib/issues/48). Keypoints equal those of rtmlib for RGB
+images.
 """
 
 from __future__ import annotations
@@ -30,23 +31,23 @@ from fidip.nn.onnx_sessions import run_onnx, try_onnx
 from fidip.nn.pose_net import IMAGENET_MEAN, IMAGENET_STD
 
 SMALLEST, LARGEST = 8, 2048
-"""Px of a crop's sides."""
+"""Limits of the sides of a crop in px."""
 SIMCC = ("simcc_x", "simcc_y")
-"""Names of the outputs of RTMPose; outputs of other names are taken in their order."""
+"""Names of the outputs of RTMPose; outputs with other names are used in their order."""
 
 
 class ExternalFile:
-    """A file of another program.
+    """ONNX file of another program as a runtime.
 
     Attributes:
-        codec: reads its maps: UDP of heatmaps, as of ViTPose, or SimCC.
+        codec: codec of the maps: UDP for heatmaps, as in ViTPose, or SimCC.
 
     Args:
-        session: of the file.
-        path: the file, for messages.
+        session: ONNX Runtime session of the file.
+        path: path of the file, for messages.
 
     Raises:
-        CheckpointError: it takes or gives something else.
+        CheckpointError: inputs or outputs are not supported.
     """
 
     def __init__(self, session: Any, path: Path) -> None:
@@ -57,18 +58,19 @@ class ExternalFile:
         self._mean, self._std = (
             255 * torch.tensor(values).view(3, 1, 1) for values in (IMAGENET_MEAN, IMAGENET_STD)
         )
-        # Two crops, to see whether a batch of any size is really taken.
+        # Two crops, to check that the file really accepts any batch size.
         images = torch.zeros(self._batch or 2, 3, height, width)
         outputs = self._sorted(try_onnx(session, path, images))
         self.codec = _codec_of(path, (width, height), len(images), names, outputs)
 
     def __call__(self, crops: Tensor) -> Tensor:
+        """Return the maps of (B, 3, H, W) uint8 RGB crops."""
         images = (crops.cpu().float() - self._mean) / self._std
         size = self._batch or len(images)
         return torch.cat([self._maps(part, size) for part in images.split(size)])
 
     def _maps(self, images: Tensor, size: int) -> Tensor:
-        """Return the maps of up to ``size`` images, where the file may take exactly so many."""
+        """Return the maps of up to ``size`` images, padded to a batch of that size."""
         filling = images.new_zeros(size - len(images), *images.shape[1:])
         outputs = self._sorted(run_onnx(self._session, torch.cat([images, filling])))
         return torch.cat([o.float() for o in outputs], dim=-1)[: len(images)]
@@ -78,7 +80,7 @@ class ExternalFile:
 
 
 def _input_of(session: Any, path: Path) -> tuple[int | None, ImageSize]:
-    """Return the number of crops that a file takes at once, None for any, and their (width, height)."""
+    """Return the fixed batch size of a file, None for any size, and the crop (width, height)."""
     inputs = session.get_inputs()
     found = [(i.name, i.type, i.shape) for i in inputs]
     shape = inputs[0].shape if len(inputs) == 1 else []
@@ -104,10 +106,17 @@ def _is_between(value: Any, lowest: int, highest: int) -> bool:
 def _codec_of(
     path: Path, input_wh: ImageSize, count: int, names: Sequence[str], outputs: Sequence[Tensor]
 ) -> Codec:
-    """Return the codec of a file's outputs for ``count`` images.
+    """Return the codec for the outputs of a file.
+
+    Args:
+        path: path of the file, for messages.
+        input_wh: (width, height) of the crops in px.
+        count: number of images that the outputs belong to.
+        names: names of the outputs.
+        outputs: the outputs.
 
     Raises:
-        CheckpointError: they are neither heatmaps nor SimCC of COCO's 17 joints.
+        CheckpointError: the outputs are neither heatmaps nor SimCC maps of the 17 COCO joints.
     """
     shapes = [tuple(output.shape) for output in outputs]
     is_heatmaps = [len(shape) for shape in shapes] == [4]

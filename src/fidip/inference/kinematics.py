@@ -1,4 +1,7 @@
-"""How much each joint of a track moves. For research; no clinical meaning is claimed."""
+"""Kinematics of a track: speed, acceleration and joint angles.
+
+For research only; the values have no established clinical meaning.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ from fidip.core.track import Track
 from fidip.metrics import track_quality as motion
 
 CONFIDENT = 0.3
-"""Key points with less confidence, filled gaps among them, do not count."""
+"""Minimum confidence of keypoints that count; it excludes filled gaps."""
 
 BENDS = {
     "shoulder": ("elbow", "hip"),
@@ -22,17 +25,33 @@ BENDS = {
     "hip": ("shoulder", "knee"),
     "knee": ("hip", "ankle"),
 }
-"""Joints that have an angle, and the two that it is between."""
+"""Joints with an angle, and the two neighbouring joints that define it."""
 
 Summary = list[dict[str, str | float]]
+"""One row of values per joint."""
 
 
 def summarize(track: Track) -> Summary:
-    """A row a joint: share of confident frames; median and 95th percentile of speed (torso lengths/s)
-    and acceleration (torso lengths/s²); range of its angle in the picture in degrees, from the 5th to
-    the 95th percentile; and (left - right) / (left + right) of the median speeds, NaN for the nose.
+    """Summarize the kinematics of each joint.
 
-    Everything is as seen in the picture: movement towards the camera is not measured.
+    All values are measured in the image plane, so movement towards the camera is not included.
+
+    Args:
+        track: track of one person.
+
+    Returns:
+        A row per joint: fraction of confident frames; median and 95th percentile of speed (torso
+        lengths/s) and of acceleration (torso lengths/s²); range of the joint angle in degrees, from
+        the 5th to the 95th percentile; and left-right asymmetry, (left - right) / (left + right) of
+        the median speeds. Undefined values are NaN.
+
+    Example:
+        >>> xy, scores = np.zeros((10, 17, 2)), np.ones((10, 17), np.float32)
+        >>> xy[:, 11:13, 1] = 50.0
+        >>> track = Track(np.arange(10.0), xy, scores, np.zeros((10, 4)), (640, 480))
+        >>> row = summarize(track)[0]
+        >>> row["joint"], row["confident_share"], row["speed_median"]
+        ('nose', 1.0, 0.0)
     """
     xy, speed, acceleration = _measure(track)
     ranges = {f"{side}_{joint}": _angle_range(xy, side, joint)
@@ -57,7 +76,12 @@ def summarize(track: Track) -> Summary:
 
 
 def write_movement_csv(track: Track, path: Path) -> None:
-    """Write ``summarize`` as a table; what is unknown is empty."""
+    """Write the result of ``summarize`` as a CSV table, with empty cells for undefined values.
+
+    Args:
+        track: track of one person.
+        path: path of the file.
+    """
     rows = summarize(track)
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("w", newline="", encoding="utf-8") as file:
@@ -68,7 +92,12 @@ def write_movement_csv(track: Track, path: Path) -> None:
 
 
 def write_movement_figure(track: Track, path: Path) -> None:
-    """Draw the distributions of speed and acceleration of each joint, and its confident share."""
+    """Draw speed, acceleration and the fraction of confident frames of each joint.
+
+    Args:
+        track: track of one person.
+        path: path of the image file.
+    """
     _, speed, acceleration = _measure(track)
     figure = Figure(figsize=(10, 7), layout="constrained")
     axes = figure.subplots(1, 3, sharey=True)
@@ -90,7 +119,7 @@ def write_movement_figure(track: Track, path: Path) -> None:
 
 
 def _measure(track: Track) -> tuple[Floats, Floats, Floats]:
-    """(T, K, 2) confident key points, and their (T, K) speed and acceleration in torso lengths."""
+    """Return (T, K, 2) confident keypoints, and (T, K) speed and acceleration in torso lengths."""
     xy = np.where((track.scores >= CONFIDENT)[..., None], track.xy, np.nan)
     if len(track) < 3:
         return xy, np.full(xy.shape[:2], np.nan), np.full(xy.shape[:2], np.nan)
@@ -118,7 +147,7 @@ def _asymmetry(middle: Floats, joint: int) -> float:
 
 
 def _percentile(values: Floats, share: float) -> Floats:
-    """(K,) percentile of the known values of each column of (T, K); NaN where there is none."""
+    """Return the percentile of known values in each column; NaN for columns without any."""
     columns = [column[np.isfinite(column)] for column in values.T]
     return np.array([np.percentile(c, share) if len(c) else np.nan for c in columns])
 

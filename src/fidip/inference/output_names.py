@@ -1,4 +1,4 @@
-"""Inputs of ``fidip predict`` and the names of their outputs."""
+"""Inputs of ``fidip predict`` and names of their outputs."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from fidip.inference.writers import FORMATS
 from fidip.io.media_files import is_photo
 
 TABLE = "keypoints"
-"""Name of the tables that all photographs share."""
+"""File name of the tables that all photographs share."""
 OVERLAY = ".overlay.mp4"
-"""What the drawn video of an input ends in."""
+"""Suffix of videos with an overlay."""
 LONGEST = 180
-"""Bytes of an output's name before its suffixes; file systems allow 255 with them."""
+"""Maximum length of an output name without suffixes in bytes; file systems allow 255 in total."""
 
 
 @dataclass(frozen=True)
 class Input:
-    """A photograph or video to process.
+    """Photograph or video to process.
 
     Attributes:
-        path: the file.
-        name: its path below the folder that all inputs share, as valid UTF-8 with "/" between
-            folders: it tells inputs apart in tables and messages.
-        stem: path of its outputs below ``out``, without what tells the formats apart.
+        path: path of the file.
+        name: path relative to the common folder of all inputs, as valid UTF-8 with "/" between
+            folders; it identifies the input in tables and messages.
+        stem: path of the outputs relative to ``out``, without the suffix of the format.
     """
 
     path: Path
@@ -40,22 +40,31 @@ class Input:
 
     @property
     def is_photo(self) -> bool:
+        """Whether the input is a photograph."""
         return is_photo(self.path)
 
 
 def name_inputs(paths: Sequence[Path], out: Path) -> list[Input]:
-    """Name every input so that no two of them share an output, and no output replaces an input.
+    """Name inputs so that no two share an output and no output overwrites an input.
 
-    An output is called after its input without the suffix (``baby.mp4``: ``baby.csv``). Inputs in
-    several folders keep those folders (``x/baby.csv``). Inputs that would share an output, or
-    write over an input or over the table of photographs, keep their suffix (``baby.mov.csv``);
-    where that is not enough they get a number. Names that differ only in case or in the way that
-    accents are stored count as the same, as some file systems cannot tell them apart. Outputs of
-    every format count, so that names do not depend on the formats asked for.
+    Outputs are named after the input without its suffix (``baby.mp4``: ``baby.csv``). Inputs in
+    several folders keep these folders (``x/baby.csv``). Inputs that would share an output, or
+    overwrite an input or the table of photographs, keep their suffix (``baby.mov.csv``) and get a
+    number if necessary. Names that differ only in case or in the encoding of accents count as
+    equal, because some file systems do not distinguish them. The outputs of all formats are
+    considered, so names do not depend on the selected formats.
 
     Args:
-        paths: files, all different.
+        paths: input files, all different.
         out: folder of the outputs.
+
+    Returns:
+        The inputs with their names, in the order of ``paths``.
+
+    Example:
+        >>> paths = [Path("a/1.mp4"), Path("b/1.mp4"), Path("b/1.mov")]
+        >>> [source.stem for source in name_inputs(paths, Path("out"))]
+        ['a/1', 'b/1.mp4', 'b/1.mov']
     """
     root = Path(os.path.commonpath([os.path.abspath(path.parent) for path in paths]))
     below = [PurePosixPath(Path(os.path.abspath(path)).relative_to(root)) for path in paths]
@@ -72,7 +81,7 @@ def name_inputs(paths: Sequence[Path], out: Path) -> list[Input]:
 def _tell_apart(
     paths: Sequence[Path], below: Sequence[PurePosixPath], out: Path, taken: set[str]
 ) -> list[str]:
-    """The stem of each input, the plain ones first: those that no other input wants."""
+    """Return the stem of each input; inputs without conflicts keep the plain one."""
 
     def outputs(path: Path, stem: str) -> list[str]:
         return [_folded(out / name) for name in output_names(path, stem, ("overlay", *FORMATS))]
@@ -92,7 +101,17 @@ def _tell_apart(
 
 
 def output_names(path: Path, stem: str, save: Iterable[str]) -> list[str]:
-    """The files below ``out`` that belong to one input, without the tables of photographs."""
+    """Return the files of one input relative to ``out``, without the shared tables of photographs.
+
+    Args:
+        path: path of the input.
+        stem: path of its outputs, without suffixes.
+        save: names of formats, and ``overlay``.
+
+    Example:
+        >>> output_names(Path("baby.mp4"), "baby", ["csv", "overlay"])
+        ['baby.csv', 'baby.overlay.mp4']
+    """
     if is_photo(path):
         return [f"overlays/{stem}.jpg"] if "overlay" in save else []
     ends = [[OVERLAY] if name == "overlay" else FORMATS[name].files for name in save]
@@ -100,20 +119,28 @@ def output_names(path: Path, stem: str, save: Iterable[str]) -> list[str]:
 
 
 def table_suffixes(save: Iterable[str]) -> list[str]:
-    """What the tables that all photographs share end in."""
+    """Return the suffixes of the tables that all photographs share.
+
+    Args:
+        save: names of formats, and ``overlay``.
+
+    Example:
+        >>> table_suffixes(["csv", "nwb"])
+        ['.csv']
+    """
     formats = [FORMATS[name] for name in save if name in FORMATS]
     return [suffix for each in formats if each.photos for suffix in each.files]
 
 
 def _numbered(name: PurePosixPath) -> Iterable[str]:
-    """Stems for an input that cannot have the plain one."""
+    """Yield stems for an input that cannot use the plain one."""
     yield _stem(name)
     for number in itertools.count(2):
         yield _stem(name.with_name(f"{name.name}-{number}"))
 
 
 def _stem(name: PurePosixPath) -> str:
-    """A path that any file system takes: odd bytes as %e9, long names cut and marked by a hash."""
+    """Return a portable path: other bytes escaped as %e9, long names shortened and given a hash."""
     stem = _plain(name.name)
     if len(stem.encode()) > LONGEST:
         digest = hashlib.sha256(name.name.encode("utf-8", "surrogateescape")).hexdigest()[:8]
@@ -122,11 +149,11 @@ def _stem(name: PurePosixPath) -> str:
 
 
 def _plain(name: str) -> str:
-    """A name in valid UTF-8, escaped without backslashes, which some systems take for folders."""
+    """Return a name in valid UTF-8 without backslashes, which some systems use between folders."""
     return shown(name).replace("\\x", "%").replace("\\", "%")
 
 
 def _folded(path: Path) -> str:
-    """The name that a file is found or written under, as the coarsest file system compares it."""
+    """Return the path of a file as the least precise file system compares it."""
     place = os.path.join(os.path.realpath(path.parent), path.name)
     return unicodedata.normalize("NFC", shown(place)).casefold()

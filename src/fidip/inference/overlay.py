@@ -1,4 +1,4 @@
-"""Key points drawn on frames, and frames written as videos that browsers play."""
+"""Drawing of keypoints on frames, and writing of videos that browsers can play."""
 
 from __future__ import annotations
 
@@ -25,33 +25,34 @@ from fidip.io.drawing import FAR, add_pose
 from fidip.io.video import av_name
 
 TICKS = 90_000
-"""Time stamps of written videos are multiples of 1/90,000 s, MPEG's clock."""
+"""Time stamps of written videos are multiples of 1/90,000 s, the MPEG clock."""
 
 QUALITY = {"preset": "ultrafast", "crf": "23"}
-"""As near to the picture as veryfast at 20 (PSNR of a noisy 1280x720 clip: 42.3 and 41.9 dB), in a third of
-the time; the file is 1.6 times as large."""
+"""Encoder settings; a fast preset with a quality that suits overlays."""
 
 LUT = (matplotlib.colormaps["plasma"](np.linspace(0, 1, 256))[:, :3] * 255).astype(np.uint8)
+"""Colours of confidence, from 0 to 1."""
 WHITE, BLACK = (255, 255, 255), (0, 0, 0)
 
 
 GHOST = (150, 150, 150)
+"""Colour of skeletons of earlier frames."""
 HEAD = list(range(5))
-"""Nose, eyes and ears in COCO-17."""
+"""Joint indices of nose, eyes and ears in COCO-17."""
 HEAD_SHARE = 0.16
-"""Radius of a blurred head relative to the extent of the key points; a newborn's head is a quarter of it long."""
+"""Minimum radius of a blurred head relative to the extent of the keypoints."""
 
 
 @dataclass(frozen=True)
 class Overlay:
-    """How the frames of a video, or photographs, are drawn.
+    """Drawing settings for videos and photographs.
 
     Attributes:
-        threshold: joints with less confidence are not drawn.
+        threshold: minimum confidence of drawn joints.
         blur_face: make the face unrecognisable.
-        on_black: key points alone, without the picture.
-        ghosts: how many earlier frames stay visible as thin grey skeletons.
-        fps: write the speed of processing as well.
+        on_black: draw the keypoints on black instead of the image.
+        ghosts: number of earlier frames that are drawn as thin grey skeletons.
+        fps: include the processing speed in the caption.
     """
 
     threshold: float = 0.2
@@ -61,12 +62,12 @@ class Overlay:
     fps: bool = False
 
     def caption(self, time: float, video_fps: float, processed_fps: float) -> str:
-        """The text below a frame of a video.
+        """Return the caption of a video frame.
 
         Args:
-            time: of the frame in s.
-            video_fps: frames a second of the video; 0 where it has one frame.
-            processed_fps: frames processed per second; written only with ``fps``.
+            time: time of the frame in s.
+            video_fps: frames per second of the video; 0 if it has one frame.
+            processed_fps: frames processed per second; included only with ``fps``.
 
         Example:
             >>> Overlay().caption(1.5, 25.0, 4.2)
@@ -84,13 +85,13 @@ class Overlay:
     def __call__(
         self, image: Image, people: Poses, text: str = "", past: Sequence[Poses] = ()
     ) -> Image:
-        """Return a copy of an image with people, the scale of confidence and a line of text.
+        """Return a copy of an image with people, a confidence scale and a caption.
 
         Args:
             image: (H, W, 3) uint8 RGB.
-            people: everyone to draw.
-            text: below the picture.
-            past: the person in earlier frames, oldest first; the last ``ghosts`` are drawn.
+            people: poses to draw.
+            text: caption below the image.
+            past: poses of earlier frames, oldest first; the last ``ghosts`` are drawn.
 
         Returns:
             (H, W, 3) uint8 RGB.
@@ -100,7 +101,14 @@ class Overlay:
         return out
 
     def draw(self, out: Image, people: Poses, text: str = "", past: Sequence[Poses] = ()) -> None:
-        """Draw in place, which saves the copy of a frame that is not needed afterwards."""
+        """Draw on an image in place, without the copy that ``__call__`` makes.
+
+        Args:
+            out: (H, W, 3) uint8 RGB, modified in place.
+            people: poses to draw.
+            text: caption below the image.
+            past: poses of earlier frames, oldest first; the last ``ghosts`` are drawn.
+        """
         if self.on_black:
             out[:] = 0
         if self.blur_face and not self.on_black:
@@ -122,11 +130,15 @@ def _draw_ghost(out: Image, xy: NDArray[np.float64], shown: NDArray[np.bool_]) -
 
 
 def blur_face(out: Image, xy: NDArray[np.float64]) -> None:
-    """Replace the head in an (H, W, 3) RGB image, in place, by a few coarse colours.
+    """Replace the head in an image by a few coarse colours, in place.
 
-    A circle around the middle of the five key points of the face. It reaches as far as they do and
-    as the body's size asks for, whichever is more: where the face is seen from the side its key
-    points lie close together. Nothing is blurred where they are unknown.
+    The blurred circle is centred on the keypoints of the face. Its radius is the larger of their
+    extent and a fraction of the body size: in a side view, the keypoints of the face are close
+    together. Nothing is blurred if they are all unknown.
+
+    Args:
+        out: (H, W, 3) uint8 RGB, modified in place.
+        xy: (K, 2) keypoints in image px, NaN where unknown.
     """
     face = xy[HEAD][np.isfinite(xy[HEAD]).all(axis=1)]
     if not len(face):
@@ -138,7 +150,7 @@ def blur_face(out: Image, xy: NDArray[np.float64]) -> None:
 
 
 def _pixelate(out: Image, center: NDArray[np.float64], radius: float) -> None:
-    """Give a circle of an image the colours that it has when shrunk to 5 by 5 px, in place."""
+    """Reduce a circle of an image to the resolution of 5x5 px, in place."""
     limits = np.array([out.shape[1], out.shape[0]])
     left, top = np.clip(np.floor(center - radius), 0, limits).astype(int).tolist()
     right, bottom = np.clip(np.ceil(center + radius), 0, limits).astype(int).tolist()
@@ -155,13 +167,13 @@ def _pixelate(out: Image, center: NDArray[np.float64], radius: float) -> None:
 def add_confidence(
     image: Image, xy: NDArray[np.float64], scores: NDArray[np.float32], threshold: float
 ) -> None:
-    """Draw a skeleton on an (H, W, 3) RGB image, in place, its joints coloured by confidence.
+    """Draw a skeleton on an image in place, with joints coloured by confidence.
 
     Args:
-        image: uint8 RGB.
-        xy: (K, 2) key points in image px, NaN where unknown.
+        image: (H, W, 3) uint8 RGB, modified in place.
+        xy: (K, 2) keypoints in image px, NaN where unknown.
         scores: (K,) confidences; 0 is dark, 1 is light.
-        threshold: joints with a lower one are not drawn.
+        threshold: minimum confidence of drawn joints.
     """
     shown = (scores >= threshold) & np.isfinite(xy).all(axis=1)
     points = np.where(shown[:, None], xy, 0).clip(-FAR, FAR)
@@ -174,9 +186,13 @@ def add_confidence(
 
 
 def add_legend(image: Image, text: str) -> None:
-    """Write a line of text and the scale of confidence into the lower left corner, in place.
+    """Draw a confidence scale and a line of text in the lower left corner of an image, in place.
 
-    An image that is too small for it is left as it is.
+    Images that are too small remain unchanged.
+
+    Args:
+        image: (H, W, 3) uint8 RGB, modified in place.
+        text: text to draw.
     """
     height, width = image.shape[:2]
     size = max(0.35, min(width, height) / 900)
@@ -188,7 +204,7 @@ def add_legend(image: Image, text: str) -> None:
     ramp = np.linspace(0, 255, bar).astype(int)
     image[top : top + line // 2, left : left + bar] = LUT[ramp]
     caption = f"confidence 0 to 1  {text}".rstrip()
-    # The edge is the same text, moved: a thicker one is wider, from OpenCV 5 on.
+    # The outline is the same text, shifted: since OpenCV 5, thicker text is wider.
     edge = [(BLACK, dx, dy) for dx in (-1, 1) for dy in (-1, 1)]
     for color, dx, dy in (*edge, (WHITE, 0, 0)):
         cv2.putText(
@@ -203,14 +219,14 @@ def _color(score: float) -> tuple[int, int, int]:
 
 
 class VideoWriter:
-    """An H.264 mp4 that browsers play, frame by frame, with the times that it is given.
+    """Writer of H.264 mp4 files that browsers can play, with a time stamp for each frame.
 
-    It becomes ``path`` when it is closed; until then, and where nothing was written, there is none.
+    The file gets its name when it is closed; before that, or without frames, it does not exist.
     Leaving the context after an error removes it; Ctrl-C keeps the frames so far.
 
     Args:
-        path: of the mp4 file.
-        sound: a file whose first sound track is kept, if it has one; see ``Sound``.
+        path: path of the mp4 file.
+        sound: file from which the first audio track is copied, if it has one; see ``Sound``.
 
     Raises:
         DiskError: the file cannot be written.
@@ -223,7 +239,7 @@ class VideoWriter:
         self._file = PartFile(path)
         with disk_errors(path):
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._file.part.touch()  # PyAV makes it with the first frame, which is late for an error
+            self._file.part.touch()  # fail now: PyAV creates the file with the first frame
             self._container = av.open(
                 av_name(self._file.part), "w", format="mp4", options={"movflags": "+faststart"}
             )
@@ -232,12 +248,21 @@ class VideoWriter:
         self._sound: Sound | None = None
 
     def write(self, image: Image, time: float) -> None:
-        """Append an (H, W, 3) RGB image, shown from ``time`` s on; one px is cut off odd sides."""
+        """Append a frame. One px is cut off odd sides.
+
+        Args:
+            image: (H, W, 3) uint8 RGB.
+            time: time of the frame in s.
+
+        Raises:
+            DiskError: the file cannot be written.
+            DataError: the frame cannot be encoded.
+        """
         even = image[: image.shape[0] // 2 * 2, : image.shape[1] // 2 * 2]
         with self._errors():
             if self._video is None:
                 self._video = self._add_stream(even.shape[1], even.shape[0])
-            # A third of the time that the encoder's own conversion takes; its result is no image of ours.
+            # OpenCV converts colours faster than the encoder.
             planes = cv2.cvtColor(even, cv2.COLOR_RGB2YUV_I420)
             frame = av.VideoFrame.from_numpy_buffer(planes, format="yuv420p")
             frame.time_base = Fraction(1, TICKS)
@@ -254,8 +279,8 @@ class VideoWriter:
                 if isinstance(error, OSError):
                     raise
                 raise DataError(
-                    f"{shown(self.path)}: the overlay cannot be encoded ({error.strerror}). Convert "
-                    "the video to mp4, or leave the overlay out of save="
+                    f"{shown(self.path)}: the overlay cannot be encoded ({error.strerror}). "
+                    "Convert the video to mp4, or leave the overlay out of save="
                 ) from error
 
     def _add_stream(self, width: int, height: int) -> av.VideoStream:
@@ -268,7 +293,7 @@ class VideoWriter:
         return stream
 
     def close(self) -> None:
-        """Finish the file and give it its name."""
+        """Finish the file and move it to its path."""
         try:
             with self._errors():
                 if self._video is None:
@@ -283,7 +308,7 @@ class VideoWriter:
             self._file.discard()
 
     def discard(self) -> None:
-        """Remove what has been written."""
+        """Remove the unfinished file."""
         with suppress(OSError, av.FFmpegError):
             self._container.close()
         self._file.discard()

@@ -1,4 +1,4 @@
-"""The second pass over a video, which draws its track on its frames."""
+"""Second pass over a video, which draws the track on the frames."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ def draw_track(
     fps: float,
     progress: Progress = silent,
 ) -> None:
-    """Append the frames of a video with the person of each, as many as the track has.
+    """Write the frames of a video with the track drawn on them, as many frames as the track has.
 
-    A second pass: smoothed keypoints are known only after the last frame, and a video does not fit
-    into memory. Threads decode ahead and encode behind.
+    This is a second pass, because smoothed keypoints are known only after the last frame and a
+    video does not fit into memory. Background threads decode and encode.
 
     Args:
-        path: of the video.
-        track: of its first frames.
-        overlay: how they are drawn.
-        writer: takes the frames.
-        fps: frames that were processed per second, for the caption.
+        path: path of the video.
+        track: track of its first frames.
+        overlay: drawing settings.
+        writer: video file for the frames.
+        fps: frames processed per second, for the caption.
         progress: called after every frame.
     """
     past: deque[Poses] = deque(maxlen=max(1, overlay.ghosts))

@@ -1,9 +1,9 @@
-"""Poses as people: which of them are one person, and which person is the infant.
+"""Selection of people: which poses belong to one person, and which person is the infant.
 
-Infants have large heads. The head's girth is 0.61 (12 months) to 0.69 (birth) of their length (WHO Child
-Growth Standards 2006 and 2007) and a third of an adult's (Gordon et al., 2012 Anthropometric Survey of
-U.S. Army Personnel, 2014). Leg to torso, which differs as well, says nothing in a picture: foreshortening
-changes it by more than age does.
+Infants have large heads. The head circumference is 0.61 (12 months) to 0.69 (birth) of their length
+(WHO Child Growth Standards 2006 and 2007), and a third of an adult's stature (Gordon et al., 2012
+Anthropometric Survey of U.S. Army Personnel, 2014). The ratio of leg to torso length also differs,
+but foreshortening changes it more than age does.
 """
 
 from __future__ import annotations
@@ -27,34 +27,42 @@ LIMBS = (
     (5, 6, 0.259), (5, 11, 0.288), (6, 12, 0.288), (5, 7, 0.186), (6, 8, 0.186), (7, 9, 0.146),
     (8, 10, 0.146), (11, 13, 0.245), (12, 14, 0.245), (13, 15, 0.246), (14, 16, 0.246),
 )  # fmt: skip
-"""Two joints and their distance in an adult, relative to stature (Drillis and Contini 1966, in Winter,
-Biomechanics and Motor Control of Human Movement, 2009)."""
+"""Two joints and their distance in an adult, relative to stature.
+
+From Drillis and Contini 1966, in Winter, Biomechanics and Motor Control of Human Movement, 2009.
+"""
 
 ADULT_GIRTH, INFANT_GIRTH = 0.335, 0.645
-"""Head circumference relative to stature: of adults, and at 6 months."""
+"""Head circumference relative to stature, of adults and of infants at 6 months."""
 BREADTH = 0.27
-"""Breadth of a head, about from ear to ear, relative to its circumference."""
+"""Breadth of a head, approximately from ear to ear, relative to its circumference."""
 SPREAD = 0.35
-"""Standard deviation of the logarithm of a head's relative size, as a picture shows it."""
+"""Standard deviation of the logarithm of the relative head size in images."""
 UNSEEN = 0.3
-"""Infant probability where the head is not visible, lower than that of a visibly large head."""
+"""Infant probability if the head is not visible, lower than that of a visibly large head."""
 SURE = 0.5
-"""Joints with less than this fraction of the highest confidence are not measured."""
+"""Minimum confidence of measured joints, relative to the highest confidence of the person."""
 
 SAME_OKS, SAME_BOX = 0.5, 0.35
-"""OKS and box overlap above which two poses are of the same person."""
+"""OKS and box overlap above which two poses belong to the same person."""
 
 
 Preference = Callable[[Poses], Floats]
-"""Returns (N,) weights from 0 to 1; the confidence of a pose is multiplied by its weight."""
+"""Returns (N,) weights from 0 to 1, which are multiplied by the confidence of poses."""
 
 
 def infancy(poses: Poses) -> Floats:
-    """Return the (N,) probabilities that poses are an infant's, by the size of their heads.
+    """Return the probability that poses belong to an infant, from the size of the head.
 
-    The size of a head is the extent of the face's keypoints. It is compared with the stature that an
-    adult with the longest of the person's limbs would have: foreshortening makes limbs shorter,
-    never longer. ``UNSEEN`` where the head or all limbs are uncertain.
+    The size of the head is the extent of the face keypoints. It is compared with the stature of an
+    adult with the longest limb of the person, because foreshortening makes limbs shorter but never
+    longer.
+
+    Args:
+        poses: N poses.
+
+    Returns:
+        (N,) probabilities, ``UNSEEN`` where the head or all limbs are uncertain.
     """
     return np.array([_infancy(xy, s) for xy, s in zip(poses.xy, poses.scores, strict=True)])
 
@@ -65,7 +73,7 @@ def _infancy(xy: Floats, scores: NDArray[np.float32]) -> float:
     body = [_length(xy, a, b) / share for a, b, share in LIMBS if sure[a] and sure[b]]
     if not face or not body:
         return UNSEEN
-    # Quantiles, not the longest: a single misplaced joint would decide.
+    # Quantiles instead of maxima, which a single misplaced joint would determine.
     head, stature = np.quantile(face, 0.9), max(np.quantile(body, 0.8), 1e-9)
     middle = BREADTH * math.sqrt(ADULT_GIRTH * INFANT_GIRTH)
     steepness = math.log(INFANT_GIRTH / ADULT_GIRTH) / SPREAD**2
@@ -73,15 +81,33 @@ def _infancy(xy: Floats, scores: NDArray[np.float32]) -> float:
 
 
 def anyone(poses: Poses) -> Floats:
-    """Return weight 1 for everyone."""
+    """Return equal weights for all people.
+
+    Args:
+        poses: N poses.
+
+    Returns:
+        (N,) ones.
+    """
     return np.ones(len(poses))
 
 
 PREFERENCES: dict[str, Preference] = {"infant": infancy, "surest": anyone}
+"""Preferences by name."""
 
 
 def without_uncertain(poses: Poses, lost: float) -> Poses:
-    """Return the poses with boxes of their keypoints; all is unknown where confidence is below ``lost``."""
+    """Return poses with the boxes of their keypoints; uncertain poses become unknown.
+
+    Args:
+        poses: N poses.
+        lost: minimum mean confidence of a pose; below it, all keypoints are unknown.
+
+    Example:
+        >>> poses = Poses.of_keypoints(np.ones((1, 17, 2)), np.full((1, 17), 0.1, np.float32))
+        >>> without_uncertain(poses, lost=0.2).known.any()
+        np.False_
+    """
     sure = poses.confidence >= lost
     return replace(
         poses,
@@ -92,17 +118,41 @@ def without_uncertain(poses: Poses, lost: float) -> Poses:
 
 
 def similarity(poses: Poses, other: Poses) -> Floats:
-    """Return the (N,) OKS of poses with another (one row), relative to the mean area of both boxes."""
+    """Return the OKS of poses with another pose, relative to the mean area of both boxes.
+
+    Args:
+        poses: N poses.
+        other: one pose.
+
+    Returns:
+        (N,) values from 0 to 1.
+
+    Example:
+        >>> xy = np.random.default_rng(0).uniform(0, 100, (1, 17, 2))
+        >>> pose = Poses.of_keypoints(xy, np.ones((1, 17), np.float32))
+        >>> similarity(pose, pose)
+        array([1.])
+    """
     areas = keypoint_boxes(poses.xy)[:, 2:].prod(axis=1)
     area = (areas + keypoint_boxes(other.xy)[:, 2:].prod()) / 2
     return prediction_oks(other.xy[0], poses.xy, area)
 
 
 def one_per_person(poses: Poses) -> Poses:
-    """Return the most confident pose of each person, most confident first.
+    """Return the most confident pose of each person, in order of decreasing confidence.
 
-    Poses that confuse head and feet have a low OKS and share a box, so the overlap of boxes counts
-    as well.
+    Poses that confuse head and feet have a low OKS but share a box, so box overlap is used as well.
+
+    Args:
+        poses: N poses.
+
+    Example:
+        >>> xy = np.random.default_rng(0).uniform(0, 100, (1, 17, 2))
+        >>> poses = Poses.of_keypoints(
+        ...     np.concatenate([xy, xy + 1, xy + 500]), np.ones((3, 17), np.float32)
+        ... )
+        >>> one_per_person(poses).index
+        array([0, 2])
     """
     poses = poses[np.argsort(-poses.confidence, kind="stable")]
     boxes = keypoint_boxes(poses.xy)

@@ -1,7 +1,7 @@
 """Pipelines from photographs, videos and cameras to poses and files.
 
-A pipeline is made of objects, takes paths, and returns values. It prints nothing; progress goes to a
-callback.
+A pipeline consists of objects, takes paths and returns values. It does not print; a callback
+reports progress.
 """
 
 from __future__ import annotations
@@ -40,20 +40,23 @@ from fidip.io.images import write_image
 from fidip.io.video import Video, read_photo
 
 Boxes = Mapping[Path, Sequence[NDArray[np.float64]]]
-"""(4,) boxes xywh in image px of photographs, by their path."""
+"""(4,) boxes xywh in image px for each photograph, by path."""
 
 
 @dataclass(frozen=True)
 class Pipeline:
-    """What the pipelines have in common.
+    """Base class of the pipelines.
 
     Attributes:
         predictor: predicts the keypoints in crop windows.
         writers: files to write: ``overlay`` and names of ``fidip.inference.writers.FORMATS``.
-        overlay: how poses are drawn.
+        overlay: drawing settings.
         detector: proposes boxes of people; by default the pose network searches the image.
-        prefer: weights people, which decides who is taken of several.
-        rotations: of the windows that search an image, in degrees.
+        prefer: weights people, to choose one of several.
+        rotations: rotations of the search windows, in degrees.
+
+    Raises:
+        ConfigError: a writer is unknown.
     """
 
     predictor: Predictor
@@ -77,10 +80,10 @@ class Pipeline:
 
 @dataclass(frozen=True)
 class ImagePipeline(Pipeline):
-    """Predicts people in photographs.
+    """Prediction of people in photographs.
 
-    Without boxes the preferred person of each photograph, by default the infant; with boxes
-    everyone in a box.
+    With boxes, one person is predicted in each box. Without boxes, the preferred person of each
+    photograph is predicted, by default the infant.
     """
 
     def run(
@@ -89,12 +92,12 @@ class ImagePipeline(Pipeline):
         """Process photographs.
 
         Args:
-            paths: the photographs.
+            paths: paths of the photographs.
             out: folder for ``keypoints.csv`` and other tables, and ``overlays/``.
             progress: called after every photograph.
 
         Returns:
-            All people, with ``image_names``; image ids count the photographs from 1.
+            All people, with ``image_names``; image ids number the photographs from 1.
 
         Raises:
             DataError: a photograph cannot be read.
@@ -110,17 +113,22 @@ class ImagePipeline(Pipeline):
         progress: Progress = silent,
         on_error: Callable[[DataError], object] | None = None,
     ) -> Poses:
-        """Process photographs whose outputs have names already.
+        """Process photographs with given output names.
 
         Args:
             photos: the photographs.
             out: folder of the outputs.
             boxes: boxes of the people in each photograph; None to search for one person.
             progress: called after every photograph.
-            on_error: takes the error of a photograph that cannot be read; None to raise it.
+            on_error: called with the error of a photograph that cannot be read; None to raise the
+                error.
+
+        Returns:
+            All people, with ``image_names``; image ids number the photographs from 1.
 
         Raises:
-            KeyboardInterrupt: by Ctrl-C; what was found until then is written.
+            DataError: a photograph cannot be read, and ``on_error`` is None.
+            KeyboardInterrupt: on Ctrl-C, after writing the results so far.
         """
         found: list[Poses] = []
         try:
@@ -157,7 +165,15 @@ class ImagePipeline(Pipeline):
     def predict(
         self, image: NDArray[np.uint8], boxes: Sequence[NDArray[np.float64]] | None = None
     ) -> Poses:
-        """Return the people in an (H, W, 3) RGB image: in (4,) boxes xywh, or the preferred one."""
+        """Predict people in one image.
+
+        Args:
+            image: (H, W, 3) uint8 RGB.
+            boxes: (4,) boxes xywh in image px; None to search for the preferred person.
+
+        Returns:
+            A pose for each box, or one pose.
+        """
         if boxes is None:
             return find_person(self.predictor, image, self.rotations, self.detector, self.prefer)
         if not len(boxes):
@@ -169,11 +185,11 @@ class ImagePipeline(Pipeline):
 
 @dataclass(frozen=True)
 class VideoPipeline(Pipeline):
-    """Tracks one infant through a video, smooths the track, and writes it.
+    """Tracking of one infant in a video, with smoothing and output files.
 
     Attributes:
-        smoother: filters the track; None to leave it as predicted.
-        lost: mean confidence below which the infant is lost, and keypoints are unknown.
+        smoother: filter of the track; None for no smoothing.
+        lost: mean confidence below which the infant is lost and keypoints are unknown.
     """
 
     smoother: Filter | None = field(default=None, kw_only=True)
@@ -185,8 +201,8 @@ class VideoPipeline(Pipeline):
         """Process a video.
 
         Args:
-            path: the video.
-            out: folder of the files that ``writers`` asks for; None for that of the video.
+            path: path of the video.
+            out: folder of the files that ``writers`` selects; None for the folder of the video.
             progress: called after every frame, first of tracking, then of drawing.
 
         Returns:
@@ -200,12 +216,21 @@ class VideoPipeline(Pipeline):
         return self.run_input(source, folder, progress)
 
     def run_input(self, source: Input, out: Path, progress: Progress = silent) -> Track:
-        """Process a video whose outputs have names already; see ``run``.
+        """Process a video with given output names; see ``run``.
 
-        Overlays are drawn in a second pass, when the keypoints are smoothed.
+        Overlays are drawn in a second pass, after smoothing.
+
+        Args:
+            source: the video.
+            out: folder of the outputs.
+            progress: called after every frame, first of tracking, then of drawing.
+
+        Returns:
+            The smoothed track.
 
         Raises:
-            KeyboardInterrupt: by Ctrl-C; what was found until then is written.
+            DataError: no frame of the video can be decoded.
+            KeyboardInterrupt: on Ctrl-C, after writing the results so far.
         """
         video, stem = Video(source.path), out / source.stem
         tracker = SinglePersonTracker(
@@ -228,7 +253,7 @@ class VideoPipeline(Pipeline):
                 count = len(recorder) if recorder else 0
                 kept = [f"the first {count} frames of {source.name}"] if count else []
                 raise KeyboardInterrupt(*kept) from None
-            finally:  # after Ctrl-C as well: what was found is kept
+            finally:  # also after Ctrl-C: keep the results so far
                 if recorder:
                     fps = len(recorder) / (perf_counter() - start)
                     track = self._smooth(recorder.track(wh))
@@ -244,18 +269,22 @@ class VideoPipeline(Pipeline):
 
 @dataclass(frozen=True)
 class CameraPipeline(Pipeline):
-    """Tracks one infant in front of a camera: smoothed, drawn and encoded as frames arrive.
+    """Tracking of one infant in front of a camera, smoothed, drawn and encoded as frames arrive.
 
     Attributes:
-        smoother: a chain of causal filters; the default leaves the keypoints as predicted.
-        lost: mean confidence below which the infant is lost, and keypoints are unknown.
+        smoother: chain of causal filters; the default does not smooth.
+        lost: mean confidence below which the infant is lost and keypoints are unknown.
     """
 
     smoother: Chain = field(default=Chain(), kw_only=True)
     lost: float = field(default=0.2, kw_only=True)
 
     def follower(self, spread: bool = True) -> Follower:
-        """Return what tracks and smooths one person; see ``SinglePersonTracker`` for ``spread``."""
+        """Return a tracker with smoothing for one person.
+
+        Args:
+            spread: search one rotation per frame; see ``SinglePersonTracker``.
+        """
         tracker = SinglePersonTracker(
             self.predictor, self.lost, self.rotations, self.detector, self.prefer, spread
         )
@@ -267,12 +296,15 @@ class CameraPipeline(Pipeline):
         """Record until the camera ends or Ctrl-C.
 
         Args:
-            camera: gives the frames.
-            out: folder of the files, which are called ``webcam``.
+            camera: source of frames.
+            out: folder of the files, which are named ``webcam``.
             progress: called after every frame.
 
         Returns:
-            The track, None without a frame; and the speed of drawing, None without an overlay.
+            The track, None without any frame; and the speed of drawing, None without an overlay.
+
+        Raises:
+            DataError: the camera delivers no frame.
         """
         stem = Path(out) / WEBCAM
         follower = self.follower(spread=camera.is_live)
@@ -292,7 +324,7 @@ class CameraPipeline(Pipeline):
                         drawing.put((frame, pose))
                     progress(WEBCAM, len(recorder), 0)
             except KeyboardInterrupt:
-                pass  # how a recording ends
+                pass  # Ctrl-C ends a recording
         track = recorder.track(wh) if recorder else None
         if track is not None:
             write(track, stem, self.formats)
@@ -300,7 +332,7 @@ class CameraPipeline(Pipeline):
 
 
 def _damage(video: Video, decoded: int) -> str | None:
-    """Say how much of a damaged video was decoded; None for an intact one."""
+    """Return how much of a damaged video was decoded; None for an intact video."""
     if video.damage is None:
         return None
     announced = f" of {video.count} announced" if video.count else ""

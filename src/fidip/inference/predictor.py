@@ -1,4 +1,4 @@
-"""From an image and crop windows to poses."""
+"""Prediction of poses in crop windows of an image."""
 
 from __future__ import annotations
 
@@ -22,16 +22,17 @@ from fidip.inference.runtime import Runtime
 
 
 class Predictor:
-    """Key points of people in an image, given where to look.
+    """Predictor of keypoints in crop windows of an image.
 
     Args:
-        runtime: computes heatmaps.
-        codec: reads them.
-        flip_test: average with the mirrored image: better, at twice the time.
-        rotation_test: average with windows turned by so many degrees, each at as much time again.
+        runtime: computes the maps.
+        codec: decodes the maps.
+        flip_test: average with the maps of mirrored crops; more accurate, but takes twice the time.
+        rotation_test: average with the maps of windows rotated by these angles in degrees; each
+            angle adds the time of one prediction.
 
     Raises:
-        ConfigError: the codec's maps cannot be turned back for ``rotation_test``.
+        ConfigError: ``rotation_test`` is set, and the codec does not support it.
     """
 
     def __init__(
@@ -46,8 +47,8 @@ class Predictor:
         self.flip_order = COCO17.flip_order if flip_test else None
         if rotation_test and not codec.can_turn_back:
             raise ConfigError(
-                f"rotation_test={list(rotation_test)}: the maps of {type(codec).__name__} cannot be "
-                "turned back; expected []. Leave out rotation_test="
+                f"rotation_test={list(rotation_test)}: the maps of {type(codec).__name__} cannot "
+                "be turned back; expected []. Leave out rotation_test="
             )
         self.turns = (0.0, *rotation_test)
 
@@ -59,20 +60,20 @@ class Predictor:
     def __call__(
         self, image: NDArray[np.uint8], windows: Sequence[CropWindow] | None = None
     ) -> Poses:
-        """Predict the people in N windows of an image, or the infant in all of it.
+        """Predict the people in N windows of an image, or search the image for the infant.
 
         Args:
             image: (H, W, 3) uint8 RGB.
-            windows: one for each person; None to search for one infant, as ``find_person`` does.
+            windows: one window per person; None to search for one infant with ``find_person``.
 
         Returns:
-            N poses with scores clipped to [0, 1]; their boxes are the windows, before rotation.
+            N poses with scores clipped to [0, 1]; their boxes are the windows before rotation.
 
         Raises:
-            CheckpointError: the network's answer is not finite.
+            CheckpointError: the output of the network is not finite.
         """
         if windows is None:
-            from fidip.inference.search import find_person  # which takes a predictor
+            from fidip.inference.search import find_person  # avoids an import cycle
 
             return find_person(self, image)
         xy, scores = self.keypoints(image, windows)
@@ -86,14 +87,18 @@ class Predictor:
     def keypoints(
         self, image: NDArray[np.uint8], windows: Sequence[CropWindow]
     ) -> tuple[Floats, NDArray[np.float32]]:
-        """Predict the keypoints in N windows of an (H, W, 3) uint8 RGB image.
+        """Predict the keypoints in N windows of an image.
+
+        Args:
+            image: (H, W, 3) uint8 RGB.
+            windows: one window per person.
 
         Returns:
-            (N, K, 2) keypoints in image px and (N, K) scores: the heatmaps' maxima, which the
-            network does not bound.
+            (N, K, 2) keypoints in image px and (N, K) scores: the maxima of the maps, which are not
+            limited to [0, 1].
 
         Raises:
-            CheckpointError: the network's answer is not finite.
+            CheckpointError: the output of the network is not finite.
         """
         wh = self.codec.input_wh
         affines = np.stack(
@@ -111,7 +116,7 @@ class Predictor:
         xy_crop, scores = self.codec.decode(heatmaps)
         if not (xy_crop.isfinite().all() and scores.isfinite().all()):
             raise CheckpointError(
-                "ckpt: the network's heatmaps are NaN or infinite; expected finite numbers, so its "
+                "ckpt: the maps of the network are NaN or infinite; expected finite numbers. Its "
                 "weights are damaged or its training diverged. Choose another ckpt="
             )
         xy = apply_affine(invert_affine(affines[: len(windows)]), xy_crop.double().cpu().numpy())
@@ -122,6 +127,6 @@ class Predictor:
         batch = torch.from_numpy(crops).permute(0, 3, 1, 2)
         if self.flip_order is None:
             return self.runtime(batch)
-        # Both in one batch: half as many calls, and a batch of two is faster than twice one.
+        # Both in one batch, which is faster than two calls.
         plain, mirrored = self.runtime(torch.cat([batch, batch.flip(-1)])).chunk(2)
         return (plain + self.codec.flip_back(mirrored, self.flip_order)) / 2

@@ -1,4 +1,4 @@
-"""A track as it grows, frame by frame."""
+"""Recorder of a track, frame by frame."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from fidip.core.types import ImageSize, Poses
 
 
 class Recorder:
-    """Collects the poses of one person and returns them as a track.
+    """Recorder of the poses of one person, which returns them as a track.
 
-    It keeps plain numbers, half a KB a frame, because a pose may be a view of a larger array.
+    Numbers are copied, about 0.5 KB per frame, because a pose may be a view of a larger array.
     """
 
     def __init__(self) -> None:
@@ -27,15 +27,19 @@ class Recorder:
         """Append a frame.
 
         Args:
-            time: of the frame in s.
-            pose: one row, NaN where the person was not found.
+            time: time of the frame in s.
+            pose: one row, NaN if the person was not found.
         """
         self._joints = pose.xy.shape[1]
         row = np.concatenate([[time], pose.xy.ravel(), pose.scores[0], pose.boxes_xywh[0]])
         self._numbers.frombytes(row.tobytes())
 
     def track(self, image_wh: ImageSize) -> Track:
-        """Return all frames so far, at least one, of images of (width, height) in px."""
+        """Return all frames so far as a track. At least one frame is required.
+
+        Args:
+            image_wh: (width, height) of the frames in px.
+        """
         joints = self._joints
         rows = np.array(self._numbers).reshape(len(self), -1)
         times, xy, scores, boxes = np.split(rows, [1, 1 + 2 * joints, 1 + 3 * joints], axis=1)

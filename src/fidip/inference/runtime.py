@@ -1,4 +1,4 @@
-"""What computes heatmaps: PyTorch, or ONNX Runtime, which is faster on most CPUs."""
+"""Runtimes of pose networks: PyTorch, and ONNX Runtime, which is faster on most CPUs."""
 
 from __future__ import annotations
 
@@ -25,23 +25,26 @@ from fidip.nn.onnx_sessions import onnx_session, read_facts, run_onnx, try_onnx
 from fidip.nn.portable_export import Portable, codec_of, write_onnx
 
 RUNTIMES = ("torch", "onnx")
+"""Names of the runtimes."""
 
 
 class Runtime(Protocol):
-    """(B, 3, H, W) uint8 RGB crops, on any device, to the float32 maps of a codec."""
+    """Interface of runtimes, from (B, 3, H, W) uint8 RGB crops to the float32 maps of a codec."""
 
-    def __call__(self, crops: Tensor) -> Tensor: ...
+    def __call__(self, crops: Tensor) -> Tensor:
+        """Return the maps of (B, 3, H, W) uint8 RGB crops."""
+        ...
 
 
 class TorchRuntime:
-    """The network itself.
+    """Runtime with PyTorch.
 
     Args:
-        net: with its weights.
-        device: where to compute; None for a GPU if there is one, else the CPU.
+        net: network with its weights.
+        device: compute device; None for a GPU if available, else the CPU.
 
     Raises:
-        ConfigError: there is no such device.
+        ConfigError: the device is not available.
     """
 
     def __init__(self, net: PoseNet, device: str | None = None) -> None:
@@ -50,23 +53,27 @@ class TorchRuntime:
 
     @torch.inference_mode()
     def __call__(self, crops: Tensor) -> Tensor:
+        """Return the maps of (B, 3, H, W) uint8 RGB crops."""
         images = self.net.normalize(crops.to(self.device))
         heatmaps: Tensor = self.net(images).heatmaps
         return heatmaps.float()
 
 
 class OnnxRuntime:
-    """A file of ``fidip export``, or of another program; see ``fidip.inference.external_onnx``.
+    """Runtime with ONNX Runtime, for files of ``fidip export`` or of other programs.
+
+    See ``fidip.inference.external_onnx`` for the files of other programs.
 
     Attributes:
-        codec: reads its maps.
+        codec: codec of the maps.
 
     Args:
-        path: the file.
+        path: ONNX file.
         device: ``cpu`` or ``cuda``; None for the CPU.
 
     Raises:
-        CheckpointError: it takes or gives something else than crops and maps.
+        ConfigError: onnxruntime is not installed, or does not support the device.
+        CheckpointError: inputs or outputs are not supported.
     """
 
     def __init__(self, path: Path, device: str | None = None) -> None:
@@ -77,18 +84,31 @@ class OnnxRuntime:
         self._file: Runtime = file
 
     def __call__(self, crops: Tensor) -> Tensor:
+        """Return the maps of (B, 3, H, W) uint8 RGB crops."""
         return self._file(crops)
 
 
 class ExportedFile:
-    """A file of ``fidip export``; arguments and errors as of ``ExternalFile``."""
+    """ONNX file of ``fidip export`` as a runtime.
+
+    Attributes:
+        codec: codec of the maps.
+
+    Args:
+        session: ONNX Runtime session of the file.
+        path: path of the file, for messages.
+        facts: metadata of the file.
+
+    Raises:
+        CheckpointError: inputs or outputs are not supported.
+    """
 
     def __init__(self, session: Any, path: Path, facts: dict[str, Any]) -> None:
         self._session = session
         if (facts.get("input"), facts.get("outputs")) != ("pixels", ["heatmaps"]):
             raise CheckpointError(
-                f"{path}: takes {facts.get('input')} and gives {facts.get('outputs')}; to predict "
-                "with it, export it with input=pixels decode=false"
+                f"{path}: input {facts.get('input')} and outputs {facts.get('outputs')}; expected "
+                "pixels and ['heatmaps']. Export it with input=pixels decode=false"
             )
         self.codec = codec_of(facts, path)
         width, height = self.codec.input_wh
@@ -97,27 +117,27 @@ class ExportedFile:
         expected = [(1, *self.codec.map_shape(len(COCO17)))]
         if shapes != expected:
             raise CheckpointError(
-                f"{path}: gives outputs of shapes {shapes}; expected {expected}. Export it again"
+                f"{path}: outputs have shapes {shapes}; expected {expected}. Export it again"
             )
 
     def __call__(self, crops: Tensor) -> Tensor:
+        """Return the maps of (B, 3, H, W) uint8 RGB crops."""
         return run_onnx(self._session, crops)[0]
 
 
 def make_runtime(
     kind: str | None, net: PoseNet, codec: Codec, device: str | None = None
 ) -> Runtime:
-    """What computes the heatmaps of ``net``.
+    """Return a runtime for a network.
 
     Args:
-        kind: one of ``RUNTIMES``, where an ``onnx`` file is kept for the next time; None for
-            ``best_runtime``.
-        net: with its weights.
-        codec: says the size of its crops.
-        device: where to compute; None for the best there is.
+        kind: one of ``RUNTIMES``; None for ``best_runtime``. The file of ``onnx`` is cached.
+        net: network with its weights.
+        codec: codec of its maps.
+        device: compute device; None for the fastest available one.
 
     Raises:
-        ConfigError: there is no such kind.
+        ConfigError: the kind is unknown.
     """
     if kind is None:
         return best_runtime(net, codec, device)
@@ -129,10 +149,17 @@ def make_runtime(
 
 
 def best_runtime(net: PoseNet, codec: Codec, device: str | None = None) -> Runtime:
-    """The faster runtime: ONNX Runtime for convolutional networks on a CPU, otherwise PyTorch.
+    """Return the faster runtime for a network.
 
-    PyTorch also where ONNX Runtime is not installed, the file cannot be kept, or the network has an
-    operation that cannot be exported.
+    ONNX Runtime is faster for convolutional networks on a CPU, otherwise PyTorch.
+
+    PyTorch is also used if ONNX Runtime is not installed, the file cannot be cached, or an
+    operation of the network cannot be exported.
+
+    Args:
+        net: network with its weights.
+        codec: codec of its maps.
+        device: compute device; None for a GPU if available, else the CPU.
     """
     if torch_device(device).type == "cpu" and _has_onnx() and not _is_transformer(net):
         with suppress(DiskError, torch.onnx.OnnxExporterError):
@@ -145,15 +172,19 @@ def _has_onnx() -> bool:
 
 
 def _is_transformer(net: PoseNet) -> bool:
-    """Whether attention does the work, which ONNX Runtime computes no faster than PyTorch."""
+    """Return whether a network is a transformer, for which ONNX Runtime is not faster."""
     return isinstance(net.backbone, ViT)
 
 
 def cached_onnx(net: PoseNet, codec: Codec) -> Path:
-    """The ONNX file of a network, written where it is not there yet.
+    """Return the ONNX file of a network in the cache; export the network if there is none.
+
+    Args:
+        net: network with its weights.
+        codec: codec of its maps.
 
     Raises:
-        DiskError: it cannot be written to the cache.
+        DiskError: the file cannot be written to the cache.
     """
     model = Portable(net, codec)
     folder = cache_dir() / "onnx" / _fingerprint(model)
@@ -168,7 +199,7 @@ def cached_onnx(net: PoseNet, codec: Codec) -> Path:
 
 
 def _fingerprint(model: Portable) -> str:
-    """A name for what the file depends on: weights, layers, sizes and the exporter's version."""
+    """Return a hash of weights, layers, sizes and the version of the exporter."""
     about = json.dumps([model.facts(), str(model.net), torch.__version__])
     digest = hashlib.sha256(about.encode())
     for name, tensor in sorted(model.net.state_dict().items()):

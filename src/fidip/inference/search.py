@@ -1,7 +1,7 @@
-"""Finding people in an image without boxes.
+"""Search for people in an image without boxes.
 
-The pose network runs on windows all over the image at several sizes and rotations, or where a
-detector found people, and then on windows around the keypoints that it found.
+The pose network runs on windows at several sizes and rotations, over the whole image or around the
+boxes of a detector, and then on windows around the keypoints that it found.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from fidip.inference.predictor import Predictor
 
 @dataclass(frozen=True)
 class Effort:
-    """How closely a search examines what it finds.
+    """Number of refinements in a search.
 
     Attributes:
-        candidates: number of people that are examined.
+        candidates: number of people that are refined.
         refinements: number of successive crops around each of them.
     """
 
@@ -33,9 +33,10 @@ class Effort:
 
 
 FULL, QUICK = Effort(candidates=4, refinements=3), Effort(candidates=2, refinements=1)
+"""Efforts of a search in a photograph, and of a search in one frame of a video."""
 
 PLAUSIBLE = 0.6
-"""Least confidence of a person, relative to the most confident one."""
+"""Minimum confidence of a person, relative to the most confident one."""
 
 
 def find_person(
@@ -50,12 +51,15 @@ def find_person(
     Args:
         predictor: predicts the keypoints in crop windows.
         image: (H, W, 3) uint8 RGB.
-        rotations: of the search windows, in degrees.
-        detector: proposes boxes of people; where it finds none, the whole image is searched.
+        rotations: rotations of the search windows, in degrees.
+        detector: proposes boxes of people; if it finds none, the whole image is searched.
         prefer: weights people, by default by their probability of being an infant.
 
     Returns:
-        One pose. There is always one; where nobody is visible its confidence is low.
+        One pose, also in images without people; its confidence is then low.
+
+    Raises:
+        CheckpointError: the output of the network is not finite.
     """
     return choose(find_people(predictor, image, rotations, detector), prefer)
 
@@ -67,14 +71,19 @@ def find_people(
     detector: Detector = NO_DETECTOR,
     effort: Effort = FULL,
 ) -> Poses:
-    """Return one pose of each person in an image, at any rotation, most confident first.
+    """Return one pose of each person in an image, in order of decreasing confidence.
+
+    People can have any rotation.
 
     Args:
         predictor: predicts the keypoints in crop windows.
         image: (H, W, 3) uint8 RGB.
-        rotations: of the search windows, in degrees.
-        detector: proposes boxes of people; where it finds none, the whole image is searched.
-        effort: how closely to examine what is found.
+        rotations: rotations of the search windows, in degrees.
+        detector: proposes boxes of people; if it finds none, the whole image is searched.
+        effort: number of refinements.
+
+    Raises:
+        CheckpointError: the output of the network is not finite.
     """
     wh = (image.shape[1], image.shape[0])
     boxes_xywh, _ = detector(image)
@@ -99,7 +108,18 @@ def find_people(
 def choose(people: Poses, prefer: Preference) -> Poses:
     """Return the pose with the highest product of confidence and preference.
 
-    Poses with much less confidence than another are left out: they are probably not people.
+    Poses with much lower confidence than the best one are left out, because they are probably not
+    people.
+
+    Args:
+        people: N poses, at least one.
+        prefer: returns the weights of poses.
+
+    Example:
+        >>> scores = np.array([[0.9], [0.8], [0.1]], np.float32)
+        >>> people = Poses.of_keypoints(np.ones((3, 1, 2)), scores)
+        >>> choose(people, lambda poses: np.arange(len(poses)) + 1.0).index
+        array([1])
     """
     people = people[people.confidence >= PLAUSIBLE * people.confidence.max()]
     best = int(np.argmax(people.confidence * prefer(people)))

@@ -1,4 +1,4 @@
-"""Tracking one infant through a video without boxes."""
+"""Tracker of one infant in a video, without boxes."""
 
 from __future__ import annotations
 
@@ -16,29 +16,35 @@ from fidip.inference.predictor import Predictor
 from fidip.inference.search import FULL, QUICK, choose, find_people
 
 SHRINKAGE = 0.98
-"""Least width of a tracked window relative to the one before; without it the window would close in on
-the most confident limbs."""
+"""Minimum width of a tracked window relative to the previous one.
+
+Without this limit, the window would shrink to the most confident limbs.
+"""
 DOUBT, FORGETTING, REST = 0.8, 0.99, 10
-"""A pose with less than 0.8 of the usual confidence triggers a search, at most every 11 frames. The
-usual confidence is the highest one so far, which decays by 1 % a frame."""
+"""Settings of searches while a person is tracked.
+
+A pose with less than ``DOUBT`` times the usual confidence triggers a search, at most every
+``REST`` + 1 frames. The usual confidence is the maximum so far, multiplied by ``FORGETTING`` in
+every frame.
+"""
 JUMP = 0.1
-"""OKS with the expected pose below which a pose may be of another person."""
+"""OKS with the expected pose below which a pose may belong to another person."""
 STRANGER = 0.5
-"""Weight of a candidate away from the tracked person, who needs twice the preference score."""
+"""Weight of a candidate away from the tracked person: it needs twice the preference score."""
 MEMORY = 0.95
-"""Fraction of the running preference of the tracked person that is kept from frame to frame."""
+"""Decay per frame of the running preference of the tracked person."""
 
 
 class SinglePersonTracker:
-    """Tracks one infant through a video: tracked while it is found, searched for when it is lost.
+    """Tracker of one infant in a video, which searches the image while the infant is lost.
 
     Args:
         predictor: predicts the keypoints in crop windows.
-        lost: mean confidence below which the infant is lost, and searched for.
-        rotations: of the search windows, in degrees.
+        lost: mean confidence below which the infant is lost.
+        rotations: rotations of the search windows, in degrees.
         detector: proposes boxes of people when a search begins.
-        prefer: weights people, which decides whom to track.
-        spread: search one rotation per image, so that no image takes much longer than the others.
+        prefer: weights people, to choose the one to track.
+        spread: search one rotation per frame, to limit the time per frame.
     """
 
     def __init__(
@@ -65,14 +71,21 @@ class SinglePersonTracker:
         self._rest, self._patience = 0, REST
 
     def __call__(self, image: Image) -> Poses:
-        """Return the pose (one row) in the next image of a video, (H, W, 3) uint8 RGB."""
+        """Return the pose in the next frame of a video.
+
+        Args:
+            image: (H, W, 3) uint8 RGB.
+
+        Returns:
+            One row, with low confidence if the infant is not found.
+        """
         pose = self._follow(image)
         if pose is None:
             pose = self._search(image)
         elif self._doubts(pose):
             pose = self._search(image, pose)
         elif self._match(pose) < JUMP:
-            return pose  # not remembered: the next window is where the person was
+            return pose  # not stored: the next window stays at the last position
         self._remember(pose)
         return pose
 
@@ -94,8 +107,8 @@ class SinglePersonTracker:
     def _doubts(self, pose: Poses) -> bool:
         """Return whether to search the image although a person is tracked.
 
-        Not right after another search. While the tracked person is not the preferred kind, the
-        interval between searches doubles: there may be no one else.
+        A search is never repeated immediately. If the tracked person is not of the preferred kind,
+        the interval between searches doubles, because there may be no one else.
         """
         if self._unsearched:
             return True
@@ -124,7 +137,7 @@ class SinglePersonTracker:
         return self.prefer(poses) * np.maximum(self._matches(poses), STRANGER)
 
     def _matches(self, poses: Poses) -> Floats:
-        """Return the (N,) OKS of poses with the expected one."""
+        """Return the (N,) OKS of poses with the expected pose."""
         expected = self._expected()
         return np.ones(len(poses)) if expected is None else similarity(poses, expected)
 
@@ -134,7 +147,7 @@ class SinglePersonTracker:
     def _remember(self, pose: Poses) -> None:
         last, confidence = self._last, float(pose.confidence[0])
         is_new = last is None or self._is_lost or self._match(pose) < JUMP
-        # Half of the last motion: a limb that stops does not leave the window.
+        # Half of the last motion, so that a limb that stops stays inside the window.
         self._velocity = 0.0 if last is None or is_new else (pose.xy - last.xy) / 2
         weight = 1.0 if is_new else 1 - MEMORY
         self._wanted += weight * (float(self.prefer(pose)[0]) - self._wanted)

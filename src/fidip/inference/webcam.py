@@ -1,4 +1,4 @@
-"""A camera as a stream of frames."""
+"""Camera as a stream of frames."""
 
 from __future__ import annotations
 
@@ -11,10 +11,22 @@ from fidip.core.errors import DataError
 from fidip.io.video import Frame
 
 WEBCAM = "webcam"
+"""Name of the camera in ``source=``, and of its output files."""
 
 
 def camera_of(source: str) -> int | str | None:
-    """The camera that ``source=`` names: 0, webcam, webcam:1 or webcam:ADDRESS; None where it names none."""
+    """Return the camera that ``source=`` names.
+
+    Args:
+        source: ``0``, ``webcam``, ``webcam:1`` or ``webcam:ADDRESS`` for cameras.
+
+    Returns:
+        Number or address of the camera; None for other sources.
+
+    Example:
+        >>> camera_of("webcam"), camera_of("webcam:1"), camera_of("video.mp4")
+        (0, 1, None)
+    """
     name = source.removeprefix(f"{WEBCAM}:")
     if source == WEBCAM:
         return 0
@@ -24,36 +36,42 @@ def camera_of(source: str) -> int | str | None:
 
 
 class Camera:
-    """The frames of a camera until it ends or time is up.
+    """Frames of a camera until it ends or the time is over.
 
-    Times are the driver's, or by the clock where it tells none.
+    Times come from the driver, or from the clock if the driver has none.
 
     Args:
-        device: its number, or an address or file that OpenCV can play.
-        seconds: how long; None for as long as frames come.
+        device: number of the camera, or an address or file that OpenCV can read.
+        seconds: recording time in s; None for no limit.
 
     Attributes:
-        is_live: whether frames arrive at their own pace, so that frames not read in time are lost; a
-            file waits.
+        is_live: whether frames arrive in real time, so that frames are lost if not read in time;
+            false for files.
 
     Raises:
-        DataError: it cannot be opened.
+        DataError: the camera cannot be opened.
     """
 
     def __init__(self, device: int | str, seconds: float | None = None) -> None:
-        cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # the error says it
+        # OpenCV's message would repeat the error below
+        cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
         self.device = device
         self.seconds = seconds
         self.is_live = isinstance(device, int) or "://" in device
         self._capture = cv2.VideoCapture(device)
         if not self._capture.isOpened():
             raise DataError(
-                f"source={WEBCAM}:{device}: no camera can be opened there; is it plugged in, allowed "
-                f"for this program, and not in use by another? Others are {WEBCAM}:1, {WEBCAM}:2"
+                f"source={WEBCAM}:{device}: no camera can be opened there. Check that it is "
+                "connected, that this program may use it, and that no other program uses it. "
+                f"Other cameras are {WEBCAM}:1, {WEBCAM}:2"
             )
 
     def __iter__(self) -> Iterator[Frame]:
-        """Raises DataError where there is not a single frame."""
+        """Iterate over the frames.
+
+        Raises:
+            DataError: the camera delivers no frame.
+        """
         begin, first, latest = time.perf_counter(), 0.0, -1.0
         index = 0
         while True:
@@ -72,4 +90,7 @@ class Camera:
             index, latest = index + 1, now
         self._capture.release()
         if index == 0:
-            raise DataError(f"source={WEBCAM}:{self.device}: the camera gives no picture")
+            raise DataError(
+                f"source={WEBCAM}:{self.device}: the camera delivers no frames; expected at least "
+                "one. Check that no other program uses it"
+            )

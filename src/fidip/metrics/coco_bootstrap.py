@@ -59,7 +59,7 @@ class Matches:
         return cls(len(evaluated.params.imgIds), tuple(Area.of(evaluated, i) for i in range(3)))
 
     def beside(self, other: Matches) -> Matches:
-        """Combine the matches of two runs on the same I images as matches on 2 I images.
+        """Return the matches of two runs on the same I images as matches on 2 I images.
 
         The first I images are those of this run. Detections with equal scores keep the order of the
         original images, as in pycocotools.
@@ -98,7 +98,8 @@ class Area:
     Attributes:
         image: (D,) image number of each detection.
         score: (D,) score of each detection.
-        hit, miss: (T, D) true and false positives at each OKS threshold.
+        hit: (T, D) true positives at each OKS threshold.
+        miss: (T, D) false positives at each OKS threshold.
         people: (I,) number of labelled people that count, per image.
         recalls: (R,) recall levels at which precision is sampled.
     """
@@ -139,7 +140,11 @@ class Area:
         )  # fmt: skip
 
     def beside(self, other: Area) -> Area:
-        """Return the matches of two runs as those of twice the images; see ``Matches.beside``."""
+        """Return the matches of two runs as those of twice the images; see ``Matches.beside``.
+
+        Args:
+            other: matches of the other run in the same size range.
+        """
         image = np.concatenate([self.image, other.image])
         score = np.concatenate([self.score, other.score])
         order = np.lexsort((image, -score))
@@ -173,7 +178,8 @@ def _accumulate(weight, hit, miss, people, recalls):
 
     Args:
         weight: (R, D) how often each detection occurs in each resample.
-        hit, miss: (T, D) true and false positives at each OKS threshold.
+        hit: (T, D) true positives at each OKS threshold.
+        miss: (T, D) false positives at each OKS threshold.
         people: (R,) number of labelled people in each resample.
         recalls: recall levels at which precision is sampled.
 
@@ -223,7 +229,8 @@ def match_joints(alike, start, first, last, ignored, crowd, thresholds):
     Args:
         alike: (P, K) similarity of each pair, per joint.
         start: (D,) first pair of each detection.
-        first, last: (D,) range of people in the image of each detection.
+        first: (D,) first person in the image of each detection.
+        last: (D,) end of the people in the image of each detection.
         ignored: (N, K) whether a joint of a person is ignored.
         crowd: (N,) whether a person is a crowd, which several detections may match.
         thresholds: (T,) OKS thresholds.

@@ -113,8 +113,8 @@ def evaluate_poses(
     strange = poses.image_ids[~np.isin(poses.image_ids, ids)].tolist()
     if strange:
         raise DataError(
-            f"{source}: {len(strange)} of {len(poses)} results are of images that the split does "
-            f"not have (the first: image_id {strange[0]}); expected results of this split only. "
+            f"{source}: {len(strange)} of {len(poses)} results are of images that are not in "
+            f"the split (the first: image_id {strange[0]}); expected results of this split only. "
             "Choose the split with split= and data.test_split="
         )
     if index is None:

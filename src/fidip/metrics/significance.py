@@ -1,5 +1,4 @@
-"""Significance of the difference of two experiments: intervals over seeds and images, and a
-permutation test.
+"""Significance of the difference between two experiments.
 
 Two experiments are compared on the same images, each with one or more seeds. People are matched
 image by image, so every resample of images and every exchange of predictions needs one accumulation
@@ -86,7 +85,7 @@ class Experiment:
 
     @classmethod
     def of(cls, seeds: Sequence[Matches], rounds: int, seed: int = 0) -> Experiment:
-        """Resample the images of an experiment.
+        """Return an experiment with resampled images.
 
         Args:
             seeds: matches of each seed.
@@ -111,12 +110,24 @@ def compare_experiments(
     """Compare the ten COCO numbers of two experiments.
 
     Args:
-        first, second: experiments on the same images, resampled with the same seed.
+        first: an experiment.
+        second: an experiment on the same images, resampled with the same seed.
         rounds: number of rounds of the permutation test.
         seed: seed for drawing seeds and for the permutations.
 
     Returns:
         Difference ``first`` - ``second`` by name; None where a number is undefined in either.
+
+    Example:
+        >>> from fidip.metrics.coco_bootstrap import Area
+        >>> def matches(hit):
+        ...     scores, recalls = np.array([0.9, 0.8]), np.linspace(0, 1, 101)
+        ...     area = Area(np.arange(2), scores, hit, ~hit, np.ones(2, np.int64), recalls)
+        ...     return Matches(images=2, areas=(area, area, area))
+        >>> right, wrong = matches(np.ones((10, 2), bool)), matches(np.zeros((10, 2), bool))
+        >>> first, second = (Experiment.of([run], rounds=10) for run in (right, wrong))
+        >>> round(compare_experiments(first, second, rounds=10)["AP"].value, 3)
+        1.0
     """
     rng = np.random.default_rng(seed)
     drawn = [_mean_of_drawn_seeds(experiment.sampled, rng) for experiment in (first, second)]
@@ -138,11 +149,23 @@ def swapped_differences(first: Sequence[Matches], second: Sequence[Matches], swa
     seeds, its seeds are reused in turn, so that all seeds have equal weight.
 
     Args:
-        first, second: the seeds of two experiments on the same I images.
+        first: the seeds of an experiment on I images.
+        second: the seeds of another experiment on the same images.
         swaps: (R, I) 1 where the pairs exchange their predictions of an image, else 0.
 
     Returns:
         (R, 10) differences ``first`` - ``second``.
+
+    Example:
+        >>> from fidip.metrics.coco_bootstrap import Area
+        >>> def matches(hit):
+        ...     scores, recalls = np.array([0.9, 0.8]), np.linspace(0, 1, 101)
+        ...     area = Area(np.arange(2), scores, hit, ~hit, np.ones(2, np.int64), recalls)
+        ...     return Matches(images=2, areas=(area, area, area))
+        >>> right, wrong = matches(np.ones((10, 2), bool)), matches(np.zeros((10, 2), bool))
+        >>> swaps = np.array([[0, 0], [1, 1]])
+        >>> swapped_differences([right], [wrong], swaps)[:, 0].round(3)
+        array([ 1., -1.])
     """
     pairs = math.lcm(len(first), len(second))
     total = np.zeros((len(swaps), len(NAMES)))

@@ -1,4 +1,7 @@
-"""Filters of tracks over time: interchangeable, offline and, where they need no later frame, online."""
+"""Temporal smoothing: interchangeable filters of tracks.
+
+All filters work offline; causal filters also work frame by frame.
+"""
 
 from fidip.inference.smoothing.chain import CausalFilter, Chain, Filter, Step, apply_step
 from fidip.inference.smoothing.gaps import FillGaps, short_gaps

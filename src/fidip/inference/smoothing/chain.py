@@ -1,4 +1,4 @@
-"""What filters of a track have in common: one call, and a step a frame for those that need no later one."""
+"""Interfaces of filters, chains of filters, and body size as their unit of length."""
 
 from __future__ import annotations
 
@@ -14,26 +14,42 @@ from fidip.core.errors import ConfigError
 from fidip.core.track import Track
 
 Step = Callable[[float, Floats, Scores], tuple[Floats, Scores]]
-"""Takes the next frame's time in s, key points (K, 2) in image px, NaN where unknown, and
-confidences (K,); returns those two, filtered."""
+"""Filters one frame.
+
+Takes the time of the next frame in s, (K, 2) keypoints in image px, NaN where unknown, and (K,)
+confidences; returns filtered keypoints and confidences.
+"""
 
 
 class Filter(Protocol):
-    """Maps a track to a track of the same frames. Key points unknown to it may become known, or the reverse."""
+    """Interface of filters, from a track to a track of the same frames.
 
-    def __call__(self, track: Track) -> Track: ...
+    Filters may make unknown keypoints known and the reverse.
+    """
+
+    def __call__(self, track: Track) -> Track:
+        """Return the filtered track."""
+        ...
 
 
 class CausalFilter(Filter, Protocol):
-    """A filter that also works frame by frame, without the frames that follow."""
+    """Filter that also works frame by frame, without later frames."""
 
     @abstractmethod
     def online(self) -> Step:
-        """A step that remembers the frames that it was called with, for one person."""
+        """Return a step for one person, which stores its own state."""
 
 
 def apply_step(step: Step, track: Track) -> Track:
-    """The track that a step makes of the frames, one after the other."""
+    """Apply a step to all frames of a track.
+
+    Args:
+        step: step to call with each frame.
+        track: track of one person.
+
+    Returns:
+        The filtered track.
+    """
     if not len(track):
         return track
     frames = [
@@ -45,14 +61,14 @@ def apply_step(step: Step, track: Track) -> Track:
 
 @dataclass(frozen=True)
 class Chain:
-    """Filters one after the other; without any, a track as it was found.
+    """Filters in sequence; an empty chain returns tracks unchanged.
 
     Attributes:
-        filters: in their order.
-        causal: let each use the frames so far alone, as with a camera.
+        filters: filters in their order.
+        causal: use only past frames, as with a camera.
 
     Raises:
-        ConfigError: causal, and one of the filters needs later frames.
+        ConfigError: ``causal`` is set and a filter needs later frames.
     """
 
     filters: Sequence[Filter] = ()
@@ -63,6 +79,7 @@ class Chain:
             self.online()
 
     def __call__(self, track: Track) -> Track:
+        """Return the filtered track."""
         if self.causal:
             return apply_step(self.online(), track)
         for filter_ in self.filters:
@@ -70,7 +87,11 @@ class Chain:
         return track
 
     def online(self) -> Step:
-        """The filters' steps, one after the other."""
+        """Return the steps of the filters in sequence.
+
+        Raises:
+            ConfigError: a filter needs later frames.
+        """
         steps = [_online(filter_) for filter_ in self.filters]
 
         def step(time: float, xy: Floats, scores: Scores) -> tuple[Floats, Scores]:
@@ -92,15 +113,36 @@ def _online(filter_: Filter) -> Step:
 
 
 def known_in(xy: Floats) -> Mask:
-    """(...) where key points (..., 2) have both coordinates."""
+    """Return whether keypoints are known.
+
+    Args:
+        xy: (..., 2) keypoints.
+
+    Returns:
+        (...) bool, whether both coordinates are finite.
+
+    Example:
+        >>> known_in(np.array([[1.0, 2.0], [np.nan, 2.0]]))
+        array([ True, False])
+    """
     return np.asarray(np.isfinite(xy).all(axis=-1))
 
 
 def body_size(xy: Floats) -> Floats:
-    """(...) px that noise and speed are told in: about two torso lengths.
+    """Return the body size, the unit of noise and speed: about two torso lengths.
 
-    Twice the median distance of the known key points (..., K, 2) to the point of their median
-    coordinates, which a few key points far off do not change; NaN where fewer than three are known.
+    It is twice the median distance of the known keypoints to the point of their median coordinates,
+    which a few distant keypoints do not affect.
+
+    Args:
+        xy: (..., K, 2) keypoints in image px.
+
+    Returns:
+        (...) sizes in px, NaN where fewer than three keypoints are known.
+
+    Example:
+        >>> body_size(np.array([[0.0, 0.0], [0.0, 10.0], [0.0, 20.0]]))
+        array(20.)
     """
     xy = np.where(known_in(xy)[..., None], xy, np.nan)
     enough = known_in(xy).sum(axis=-1) >= 3
@@ -111,14 +153,25 @@ def body_size(xy: Floats) -> Floats:
 
 
 def usual_size(xy: Floats) -> float:
-    """Median ``body_size`` over the frames of (T, K, 2), px; NaN where there is none."""
+    """Return the median body size over the frames of a track.
+
+    Args:
+        xy: (T, K, 2) keypoints in image px.
+
+    Returns:
+        Size in px, NaN if no frame has one.
+
+    Example:
+        >>> usual_size(np.array([[[0.0, 0.0], [0.0, 10.0], [0.0, 20.0]]]))
+        20.0
+    """
     sizes = body_size(xy)
     sizes = sizes[np.isfinite(sizes)]
     return float(np.median(sizes)) if len(sizes) else float("nan")
 
 
 class RunningSize:
-    """The usual body size so far: the median over the last frames, at most ``MEMORY`` of them."""
+    """Median body size over the last frames, at most ``MEMORY`` of them."""
 
     MEMORY = 31
 
@@ -126,7 +179,14 @@ class RunningSize:
         self._last: list[float] = []
 
     def __call__(self, xy: Floats) -> float:
-        """In px, with (K, 2) key points of one more frame; NaN as long as there was none to measure."""
+        """Return the size after one more frame.
+
+        Args:
+            xy: (K, 2) keypoints in image px.
+
+        Returns:
+            Size in px, NaN if no frame so far has one.
+        """
         size = float(body_size(xy))
         if np.isfinite(size):
             self._last = [*self._last[1 - self.MEMORY :], size]

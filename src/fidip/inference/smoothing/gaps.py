@@ -1,4 +1,4 @@
-"""Short gaps in a track, filled."""
+"""Filling of short gaps in a track."""
 
 from __future__ import annotations
 
@@ -12,11 +12,19 @@ from fidip.core.track import Track
 
 
 def short_gaps(times: Floats, known: Mask, longest: float) -> Mask:
-    """(T, K) key points that are unknown and lie between known ones at most ``longest`` s apart.
+    """Return the keypoints in short gaps.
 
     Args:
-        times: (T,) in s, increasing.
-        known: (T, K).
+        times: (T,) times in s, increasing.
+        known: (T, K) bool, whether a keypoint is known.
+        longest: maximum time between the known keypoints on both sides in s.
+
+    Returns:
+        (T, K) bool, unknown keypoints in gaps up to that length.
+
+    Example:
+        >>> short_gaps(np.arange(4.0), np.array([[True], [False], [True], [False]]), 2.0).ravel()
+        array([False,  True, False, False])
     """
     stamps = np.where(known, times[:, None], np.nan)
     before = np.fmax.accumulate(stamps, axis=0)
@@ -26,18 +34,19 @@ def short_gaps(times: Floats, known: Mask, longest: float) -> Mask:
 
 @dataclass(frozen=True)
 class FillGaps:
-    """Fill short gaps by a cubic through the key points around them that does not overshoot.
+    """Filter that fills short gaps by monotone cubic interpolation, which does not overshoot.
 
-    Piecewise cubic Hermite interpolation (Fritsch and Butland 1984). A filled key point has
-    confidence 0: the network did not see it.
+    Piecewise cubic Hermite interpolation (Fritsch and Butland 1984). Filled keypoints have
+    confidence 0, because the network did not detect them.
 
     Attributes:
-        longest: s between the known key points on both sides of a gap; longer ones stay.
+        longest: maximum time between the known keypoints on both sides of a filled gap in s.
     """
 
     longest: float = 0.5
 
     def __call__(self, track: Track) -> Track:
+        """Return the filtered track."""
         filled = short_gaps(track.times, track.known, self.longest)
         xy = np.where(track.known[..., None], track.xy, np.nan)
         for joint in np.flatnonzero(filled.any(axis=0)):

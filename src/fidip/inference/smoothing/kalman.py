@@ -1,4 +1,4 @@
-"""A Kalman filter with constant acceleration, and the smoother that looks back from the end."""
+"""Kalman filter with a constant-acceleration model, and the corresponding smoother."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ from fidip.inference.smoothing.chain import RunningSize, Step, known_in, usual_s
 from fidip.inference.smoothing.gaps import short_gaps
 
 START_STD = (1.0, 5.0, 50.0)
-"""Body sizes, and those by s and s²: what a joint that is first seen may be off by, its speed and acceleration."""
+"""Initial standard deviations of position, velocity and acceleration, in body sizes, s and s²."""
 
 
 @dataclass(frozen=True)
 class KalmanSmoother:
-    """Each joint's position, speed and acceleration, estimated from all frames at once.
+    """Kalman smoother of position, velocity and acceleration of each joint.
 
-    Rauch, Tung and Striebel's smoother (1965) on a Kalman filter whose acceleration changes at
-    random. A key point is trusted by its confidence, and less the farther it is from where the
-    movement says: noise is Student's t, fitted by weights that are set anew in each round (Ting,
-    Theodorou and Schaal 2007). Gaps up to ``longest_gap`` are filled, with confidence 0.
-    Online it is the filter alone: unknown key points stay so.
+    Rauch-Tung-Striebel smoother (1965) with random changes of acceleration. The noise of a keypoint
+    depends on its confidence and follows Student's t distribution, so outliers have less weight;
+    the weights are fitted iteratively (Ting, Theodorou and Schaal 2007). Gaps up to ``longest_gap``
+    are filled, with confidence 0. The causal form is the Kalman filter, which fills no gaps.
 
     Attributes:
-        jerk: how fast acceleration may change, body sizes/s^2.5 (the root of its spectral density).
-        noise: standard deviation of a key point of confidence 0, body sizes.
-        decay: noise falls by a factor e for every 1 / decay of confidence.
-        tail: degrees of freedom of Student's t; fewer distrust jumps more, infinity is plain Kalman.
-        rounds: of weights.
-        longest_gap: s between the known key points on both sides of a gap that is filled.
+        jerk: rate of change of acceleration in body sizes/s^2.5 (root of its spectral density).
+        noise: standard deviation of a keypoint with confidence 0, in body sizes.
+        decay: the noise decreases by a factor e per 1 / decay of confidence.
+        tail: degrees of freedom of Student's t; smaller values reduce the weight of outliers,
+            infinity gives the plain Kalman smoother.
+        rounds: number of iterations of the weights.
+        longest_gap: maximum time between the known keypoints on both sides of a filled gap in s.
     """
 
     jerk: float = 30.0
@@ -42,6 +42,7 @@ class KalmanSmoother:
     longest_gap: float = 0.5
 
     def __call__(self, track: Track) -> Track:
+        """Return the filtered track."""
         size = usual_size(track.xy)
         if not np.isfinite(size):
             return track
@@ -54,6 +55,7 @@ class KalmanSmoother:
         return replace(track, xy=np.where(kept[..., None], smooth, np.nan))
 
     def online(self) -> Step:
+        """Return the causal form of the filter, for one person."""
         size, state = RunningSize(), _State(self.jerk)
 
         def step(time: float, xy: Floats, scores: Scores) -> tuple[Floats, Scores]:
@@ -70,17 +72,17 @@ class KalmanSmoother:
         return step
 
     def _variance(self, xy: Floats, scores: Scores, size: float) -> Floats:
-        """(..., K) px² of a key point's noise in x and in y; infinite where unknown."""
+        """Return (..., K) noise variances in px² per axis, infinite where unknown."""
         std = size * self.noise * np.exp(-self.decay * scores.astype(np.float64))
         return np.where(known_in(xy), std**2, np.inf)
 
     def _weight(self, squared: Floats) -> Floats:
-        """Trust in key points so many standard deviations, squared, from where they should be."""
+        """Return the weights of keypoints from their squared normalised errors."""
         return np.nan_to_num((self.tail + 2) / (self.tail + squared), nan=1.0)
 
 
 class _State:
-    """The estimate of K joints: ``mean`` (K, 3, 2) and ``cov`` (K, 3, 3), the same in x and y."""
+    """State of K joints: ``mean`` (K, 3, 2) and ``cov`` (K, 3, 3), which x and y share."""
 
     def __init__(self, jerk: float) -> None:
         self.jerk = jerk
@@ -89,7 +91,7 @@ class _State:
         self.cov = np.empty((0, 3, 3))
 
     def predict(self, time: float, xy: Floats, size: float) -> None:
-        """Go on to ``time``; joints that are seen for the first time start there."""
+        """Advance the state to ``time``; initialise joints that are known for the first time."""
         if not len(self.mean):
             self.time = time
             self.mean = np.full((len(xy), 3, 2), np.nan)
@@ -105,7 +107,7 @@ class _State:
         self.mean[first, 0] = xy[first]
 
     def update(self, xy: Floats, variance: Floats) -> None:
-        """Take in (K, 2) key points with (K,) variances; infinite ones are not looked at."""
+        """Update the state with (K, 2) keypoints and (K,) variances, infinite where unknown."""
         gain = self.cov[:, :, 0] / (self.cov[:, 0, 0] + variance)[:, None]
         surprise = np.where(np.isfinite(variance)[:, None], xy - self.mean[:, 0], 0.0)
         self.mean = self.mean + gain[:, :, None] * surprise[:, None, :]
@@ -113,7 +115,22 @@ class _State:
 
 
 def motion_model(elapsed: float) -> tuple[Floats, Floats]:
-    """(3, 3) transition of position, speed and acceleration, and covariance of white jerk of unit density."""
+    """Return the constant-acceleration model with white-noise jerk of unit density.
+
+    Args:
+        elapsed: time step in s.
+
+    Returns:
+        (3, 3) transition matrix of position, velocity and acceleration, and (3, 3) process noise
+        covariance.
+
+    Example:
+        >>> transition, _ = motion_model(2.0)
+        >>> transition
+        array([[1., 2., 2.],
+               [0., 1., 2.],
+               [0., 0., 1.]])
+    """
     t = elapsed
     change = np.array([[1, t, t**2 / 2], [0, 1, t], [0, 0, 1]])
     spread = np.array(
@@ -127,14 +144,17 @@ def motion_model(elapsed: float) -> tuple[Floats, Floats]:
 
 
 def _smooth(times: Floats, xy: Floats, variance: Floats, size: float, jerk: float) -> Floats:
-    """(T, K, 2) positions given all frames; NaN before a joint is first known.
+    """Return positions estimated from all frames.
 
     Args:
-        times: (T,) s.
-        xy: (T, K, 2) image px, NaN where unknown.
-        variance: (T, K) px², infinite where unknown.
-        size: body size, px.
+        times: (T,) times in s.
+        xy: (T, K, 2) keypoints in image px, NaN where unknown.
+        variance: (T, K) variances in px², infinite where unknown.
+        size: body size in px.
         jerk: as in ``KalmanSmoother``.
+
+    Returns:
+        (T, K, 2) positions in image px, NaN before a joint is first known.
     """
     state = _State(jerk)
     means, covs = np.empty((*xy.shape[:2], 3, 2)), np.empty((*xy.shape[:2], 3, 3))
@@ -143,7 +163,7 @@ def _smooth(times: Floats, xy: Floats, variance: Floats, size: float, jerk: floa
         state.update(xy[frame], variance[frame])
         means[frame], covs[frame] = state.mean, state.cov
     for frame in range(len(times) - 2, -1, -1):
-        # What was expected of the next frame is computed again: kept, it would double the memory.
+        # Recompute the prediction of the next frame: storing it would double the memory.
         change, spread = motion_model(float(times[frame + 1] - times[frame]))
         carried = change @ covs[frame]
         ahead_cov = carried @ change.T + (jerk * size) ** 2 * spread

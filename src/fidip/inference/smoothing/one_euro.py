@@ -1,4 +1,4 @@
-"""The 1-euro filter: a low pass that opens with speed."""
+"""1-euro filter: a low-pass filter with a speed-dependent cutoff frequency."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from fidip.inference.smoothing.chain import RunningSize, Step, apply_step, known
 
 @dataclass(frozen=True)
 class OneEuro:
-    """Average with the past, over a shorter time the faster a joint moves (Casiez et al. 2012).
+    """1-euro filter, an exponential average over a time that decreases with speed.
 
-    It needs no later frame, trembles little at rest and lags little in rapid movement. It knows
-    nothing of confidence and fills no gap.
+    From Casiez et al., CHI 2012. The filter is causal, with little jitter at rest and little lag in
+    fast movements. It does not use confidence and fills no gaps.
 
     Attributes:
-        min_cutoff: Hz, of a joint at rest: lower trembles less.
-        beta: Hz more for every body size a second: higher lags less.
-        speed_cutoff: Hz, of the low pass that speed is measured with.
-        forget: s without a key point after which it starts anew.
+        min_cutoff: cutoff frequency at rest in Hz; lower values reduce jitter.
+        beta: increase of the cutoff frequency in Hz per body size/s; higher values reduce lag.
+        speed_cutoff: cutoff frequency of the low-pass filter of speed, in Hz.
+        forget: time without a keypoint after which the filter restarts, in s.
     """
 
     min_cutoff: float = 2.0
@@ -31,14 +31,16 @@ class OneEuro:
     forget: float = 0.5
 
     def __call__(self, track: Track) -> Track:
+        """Return the filtered track."""
         return apply_step(self.online(), track)
 
     def online(self) -> Step:
+        """Return the causal form of the filter, for one person."""
         return _Memory(self)
 
 
 class _Memory:
-    """What the filter keeps of each joint: when it was last seen, where, and how fast it was."""
+    """State of the filter: time, position and velocity of each joint when it was last known."""
 
     def __init__(self, settings: OneEuro) -> None:
         self.settings = settings
@@ -70,5 +72,5 @@ class _Memory:
 
 
 def _smoothing(elapsed: Floats, cutoff: Floats | float) -> Floats:
-    """Weight of a new value in a low pass of a cutoff in Hz, after ``elapsed`` s."""
+    """Return the weight of a new value in a low-pass filter, from time step and cutoff in Hz."""
     return np.asarray(1 / (1 + 1 / (2 * np.pi * cutoff * elapsed)))

@@ -1,4 +1,4 @@
-"""Key points that jump away for a moment, removed."""
+"""Removal of keypoints that jump away temporarily."""
 
 from __future__ import annotations
 
@@ -13,17 +13,20 @@ from fidip.core.track import Track
 from fidip.inference.smoothing.chain import RunningSize, Step, known_in, usual_size
 
 MEDIAN_TO_STD = 0.849
-"""Standard deviation in x and in y by the median distance, of normal noise: 1 / sqrt(2 ln 2)."""
+"""Ratio of standard deviation per axis to median distance, for normal noise: 1 / sqrt(2 ln 2)."""
 
 
 @dataclass(frozen=True)
 class Hampel:
-    """Forget key points far from the median of the frames around them (Hampel 1974; Pearson 2002).
+    """Hampel filter, which removes keypoints far from the median of neighbouring frames.
+
+    From Hampel 1974 and Pearson 2002.
 
     Attributes:
-        reach: frames before and after that the median is taken over; online twice as many before.
-        threshold: robust standard deviations from the median that are too far.
-        floor: that are never too far, in body sizes: a still joint has hardly any deviation.
+        reach: number of frames on each side for the median; online, twice as many earlier frames.
+        threshold: maximum distance from the median in robust standard deviations.
+        floor: distance that is always accepted, in body sizes; the deviation of a joint at rest is
+            almost 0.
     """
 
     reach: int = 3
@@ -31,6 +34,7 @@ class Hampel:
     floor: float = 0.03
 
     def __call__(self, track: Track) -> Track:
+        """Return the filtered track."""
         windows = _windows(track.xy, self.reach)
         far = self._far(windows, track.xy, usual_size(track.xy))
         return replace(
@@ -40,6 +44,7 @@ class Hampel:
         )
 
     def online(self) -> Step:
+        """Return the causal form of the filter, for one person."""
         past: deque[Floats] = deque(maxlen=2 * self.reach + 1)
         size = RunningSize()
 
@@ -51,7 +56,7 @@ class Hampel:
         return step
 
     def _far(self, windows: Floats, xy: Floats, size: float) -> Mask:
-        """(..., K) which key points (..., K, 2) are far from the median of windows (..., K, 2, W)."""
+        """Return (..., K) whether keypoints are far from the median of windows (..., K, 2, W)."""
         known = known_in(xy)
         windows = np.where(known[..., None, None], windows, 0.0)
         middle = np.nanmedian(windows, axis=-1)
@@ -62,6 +67,6 @@ class Hampel:
 
 
 def _windows(xy: Floats, reach: int) -> Floats:
-    """(T, K, 2, 2 reach + 1) the frames around each, NaN beyond the ends."""
+    """Return (T, K, 2, 2 reach + 1) neighbouring frames of each frame, NaN beyond the ends."""
     padded = np.pad(xy, ((reach, reach), (0, 0), (0, 0)), constant_values=np.nan)
     return sliding_window_view(padded, 2 * reach + 1, axis=0)

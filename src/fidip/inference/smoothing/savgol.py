@@ -1,4 +1,4 @@
-"""Savitzky-Golay smoothing of tracks whose frames need not be evenly spaced."""
+"""Savitzky-Golay smoothing of tracks, also with unevenly spaced frames."""
 
 from __future__ import annotations
 
@@ -15,20 +15,21 @@ from fidip.inference.smoothing.gaps import FillGaps
 
 @dataclass(frozen=True)
 class SavitzkyGolay:
-    """A polynomial through the frames around each (Savitzky and Golay 1964; ``scipy.signal``).
+    """Savitzky-Golay filter, a local polynomial fit (Savitzky and Golay 1964; ``scipy.signal``).
 
-    Gaps are bridged for the fit and are gaps again afterwards. Uneven frames are brought to even
-    ones and back by cubic splines.
+    Gaps are interpolated for the fit and restored afterwards. Unevenly spaced frames are resampled
+    to even spacing and back by cubic splines.
 
     Attributes:
-        window: frames, an odd number; shorter stretches stay as they are.
-        order: of the polynomial, below ``window``.
+        window: number of frames, odd; shorter tracks remain unchanged.
+        order: degree of the polynomial, less than ``window``.
     """
 
     window: int = 11
     order: int = 2
 
     def __call__(self, track: Track) -> Track:
+        """Return the filtered track."""
         bridged = FillGaps(longest=np.inf)(track).xy
         xy = np.full_like(track.xy, np.nan)
         for joint in range(xy.shape[1]):
@@ -38,7 +39,7 @@ class SavitzkyGolay:
         return replace(track, xy=np.where(track.known[..., None], xy, np.nan))
 
     def _smooth(self, times: Floats, xy: Floats) -> Floats:
-        """(N, 2) of (N, 2) without gaps."""
+        """Smooth (N, 2) positions without gaps."""
         if len(times) < self.window:
             return xy
         even = np.linspace(times[0], times[-1], len(times))

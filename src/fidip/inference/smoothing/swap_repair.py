@@ -1,4 +1,4 @@
-"""Left and right limbs that the network has exchanged for a while, put back."""
+"""Swap repair: exchange of left and right joints that the network confused temporarily."""
 
 from __future__ import annotations
 
@@ -13,25 +13,27 @@ from fidip.core.track import Track
 from fidip.inference.smoothing.chain import RunningSize, Step, known_in, usual_size
 
 PAIRS = np.array(COCO17.flip_pairs)
+"""(P, 2) left and right joint indices."""
 
 
 @dataclass(frozen=True)
 class SwapRepair:
-    """Exchange the names of a left and a right joint where that lets both move less.
+    """Filter that swaps left and right joints where this shortens the movement of both.
 
-    For each pair of joints the cheapest sequence of "as found" and "exchanged" (Viterbi 1967):
-    each px that a joint moves from frame to frame costs, and so does every second of disbelief in
-    the network. So a short exchange is repaired and a long one is believed; the farther two joints
-    are from each other, the longer an exchange may be: with the default up to four seconds for
-    ankles one body size apart.
+    For each pair of joints, it finds the sequence of "as found" and "swapped" with the lowest cost
+    (Viterbi 1967). The cost is the distance that the joints move between frames, plus a cost for
+    each second in the state "swapped". Short confusions are therefore repaired and long ones are
+    kept. The farther apart two joints are, the longer a repaired confusion can be: with the
+    default, up to four seconds for ankles one body size apart.
 
     Attributes:
-        disbelief: cost of a second of being exchanged, in body sizes of movement.
+        disbelief: cost of a second in the state "swapped", in body sizes of movement.
     """
 
     disbelief: float = 1.0
 
     def __call__(self, track: Track) -> Track:
+        """Return the filtered track."""
         if len(track) < 2:
             return track
         stay, switch = _movements(_last_known(track.xy[:, PAIRS]))
@@ -45,6 +47,7 @@ class SwapRepair:
         return replace(track, xy=track.xy[rows, order], scores=track.scores[rows, order])
 
     def online(self) -> Step:
+        """Return the causal form of the filter, for one person."""
         size, cost = RunningSize(), _start(len(PAIRS))
         last: tuple[float, Floats] | None = None
 
@@ -67,7 +70,7 @@ class SwapRepair:
 
 
 def _last_known(pairs: Floats) -> Floats:
-    """(T, P, 2, 2) pairs of key points; where one of the two is unknown, both as last known."""
+    """Return (T, P, 2, 2) pairs of joints; the last known pair where a joint is unknown."""
     known = known_in(pairs).all(axis=-1)
     frames = np.where(known, np.arange(len(pairs))[:, None], 0)
     latest = np.maximum.accumulate(frames, axis=0)
@@ -75,7 +78,11 @@ def _last_known(pairs: Floats) -> Floats:
 
 
 def _movements(pairs: Floats) -> tuple[Floats, Floats]:
-    """(T - 1, P) px that both joints move between frames: as named, and if exchanged in one of the two."""
+    """Return the movement of pairs between frames, as found and if swapped in one of them.
+
+    Returns:
+        (T - 1, P) and (T - 1, P) movements of both joints in px.
+    """
     before, after = pairs[:-1], pairs[1:]
     stay = np.linalg.norm(after - before, axis=-1).sum(axis=-1)
     switch = np.linalg.norm(after - before[:, :, ::-1], axis=-1).sum(axis=-1)
@@ -83,14 +90,14 @@ def _movements(pairs: Floats) -> tuple[Floats, Floats]:
 
 
 def _start(pairs: int) -> Floats:
-    """(P, 2) cost of the first frame as found and exchanged: as found, unless later frames object."""
+    """Return (P, 2) costs of the first frame as found and swapped: both 0."""
     return np.zeros((pairs, 2))
 
 
 def _advance(
     cost: Floats, stay: Floats, switch: Floats, held: float
 ) -> tuple[Floats, NDArray[np.intp]]:
-    """(P, 2) costs of one frame more, and which state before it each comes from."""
+    """Return (P, 2) costs after one more frame, and the previous state with the lowest cost."""
     to_found = np.stack([cost[:, 0] + stay, cost[:, 1] + switch], axis=-1)
     to_swapped = np.stack([cost[:, 0] + switch, cost[:, 1] + stay], axis=-1) + held
     ways = np.stack([to_found, to_swapped], axis=1)
@@ -98,7 +105,7 @@ def _advance(
 
 
 def _cheapest(stay: Floats, switch: Floats, held: Floats) -> Mask:
-    """(T, P) where a pair is exchanged in its cheapest sequence."""
+    """Return (T, P) whether a pair is swapped in the sequence with the lowest cost."""
     cost, origins = _start(stay.shape[1]), []
     for step in range(len(stay)):
         cost, origin = _advance(cost, stay[step], switch[step], held[step])

@@ -1,7 +1,7 @@
-"""Keypoint files, each in the layout that its readers expect.
+"""Writers of keypoint files.
 
-A writer takes a ``Track`` (or, where ``Format.photos`` says so, ``Poses``) and a path; the file is
-written completely or not at all.
+A writer takes a ``Track``, or ``Poses`` if ``Format.photos`` is set, and a path. Files are written
+completely or not at all.
 """
 
 from __future__ import annotations
@@ -24,20 +24,20 @@ from fidip.inference.writers.tabular import write_coco, write_csv, write_parquet
 from fidip.io.atomic import atomic_path, require_room
 
 Writer = Callable[[Any, Path], None]
-"""Takes a ``Track`` (or ``Poses``) and the path of a file."""
+"""Writes a ``Track`` or ``Poses`` to a path."""
 
 
 @dataclass(frozen=True)
 class Format:
-    """What one word of ``save=`` stands for.
+    """File format for ``save=``.
 
     Attributes:
-        files: the writer of each file, by what is put behind the name of the video.
-        needs: modules that are not always installed.
-        extra: of this package, that installs them.
-        photos: whether photographs can be written so, too; other formats are about time.
-        is_hdf5: whether the HDF5 library writes them. It crashes some time after a write that
-            failed, so room on the disk is asked for before.
+        files: writer of each file, by suffix.
+        needs: optional modules that the format requires.
+        extra: extra of the fidip package that installs them.
+        photos: whether photographs can be written; other formats are only for videos.
+        is_hdf5: whether the HDF5 library writes the files. After a failed write it can crash later,
+            so free disk space is checked first.
     """
 
     files: Mapping[str, Writer]
@@ -48,7 +48,7 @@ class Format:
 
 
 HDF5_ROOM = 1 << 20
-"""Bytes that an HDF5 file may have beside four times its keypoints."""
+"""Size of an HDF5 file in bytes, in addition to four times its keypoints."""
 
 FORMATS: dict[str, Format] = {
     "coco": Format({".json": write_coco}, photos=True),
@@ -66,28 +66,43 @@ FORMATS: dict[str, Format] = {
         {".movement.csv": write_movement_csv, ".movement.png": write_movement_figure}
     ),
 }
+"""Formats by name."""
 
 
 def check_installed(save: Sequence[str]) -> None:
-    """Raises ConfigError where a format of ``FORMATS`` cannot be written here."""
+    """Check that the modules of formats are installed.
+
+    Args:
+        save: keys of ``FORMATS``.
+
+    Raises:
+        ConfigError: a module is missing.
+
+    Example:
+        >>> check_installed(["csv", "coco"])
+    """
     for name in save:
         missing = [module for module in FORMATS[name].needs if find_spec(module) is None]
         if missing:
             raise ConfigError(
-                f"save: {name} needs {', '.join(missing)}; pip install 'fidip[{FORMATS[name].extra}]'"
+                f"save: {name} needs {', '.join(missing)}; "
+                f"pip install 'fidip[{FORMATS[name].extra}]'"
             )
 
 
 def write(found: Track | Poses, stem: Path, save: Sequence[str]) -> list[Path]:
-    """Write keypoints in several formats; folders are made.
+    """Write keypoints in several formats, and create folders as needed.
 
     Args:
-        found: the track of a video, or the poses of photographs.
+        found: track of a video, or poses in photographs.
         stem: path of the files without their suffixes.
-        save: keys of ``FORMATS``; those about time are skipped for photographs.
+        save: keys of ``FORMATS``; formats for videos are skipped for photographs.
 
     Returns:
-        The files.
+        Paths of the files.
+
+    Raises:
+        DiskError: a file cannot be written.
     """
     formats = [FORMATS[name] for name in save]
     table = found.poses if isinstance(found, Track) else None

@@ -1,4 +1,4 @@
-"""The layout of DeepLabCut's result files: a row a frame, columns scorer / bodyparts / coords."""
+"""Writers of DeepLabCut result files: a row per frame, columns scorer / bodyparts / coords."""
 
 from __future__ import annotations
 
@@ -14,22 +14,41 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SCORER = "fidip"
+"""Name of the scorer in the files."""
 KEY = "df_with_missing"
-"""What DeepLabCut calls the table in its H5 files."""
+"""Name of the table in DeepLabCut's H5 files."""
 
 
 def write_dlc_csv(track: Track, path: Path) -> None:
-    """What DeepLabCut writes with ``save_as_csv``; x and y are empty where unknown."""
+    """Write a track as DeepLabCut does with ``save_as_csv``; unknown x and y are empty.
+
+    Args:
+        track: track of one person.
+        path: path of the file.
+    """
     dlc_table(track).to_csv(path)
 
 
 def write_dlc_h5(track: Track, path: Path) -> None:
-    """DeepLabCut's own result file, for pandas and whatever reads those."""
+    """Write a track as a DeepLabCut H5 file, which pandas can read.
+
+    Args:
+        track: track of one person.
+        path: path of the file.
+    """
     dlc_table(track).to_hdf(path, key=KEY, format="table", mode="w")
 
 
 def dlc_table(track: Track) -> pd.DataFrame:
-    """(T, 3 K) x, y in image px and likelihood of every joint, NaN where unknown; row t is frame t."""
+    """Return a track as a DeepLabCut table.
+
+    Args:
+        track: track of T frames.
+
+    Returns:
+        Table with T rows and 3 K columns: x and y in image px and likelihood of each joint, NaN
+        where unknown.
+    """
     import pandas as pd
 
     columns = pd.MultiIndex.from_product(

@@ -1,4 +1,7 @@
-"""The layout of ``movement``'s pose data sets (neuroinformatics.dev, movement), as netCDF."""
+"""Writer of netCDF files for ``movement``.
+
+The layout is that of pose datasets of https://movement.neuroinformatics.dev.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +12,15 @@ from fidip.core.track import Track
 
 
 def write_netcdf(track: Track, path: Path) -> None:
-    """``position`` (time, space, keypoints, individuals) in image px and ``confidence``.
+    """Write a track in the layout of ``movement``.
 
-    Times are those of the frames, also where they are unevenly spaced; ``fps`` is their usual rate.
+    The variables are ``position`` (time, space, keypoints, individuals) in image px and
+    ``confidence``. Times are those of the frames, also if they are unevenly spaced; ``fps`` is from
+    the median interval.
+
+    Args:
+        track: track of one person.
+        path: path of the file.
     """
     import xarray as xr
 

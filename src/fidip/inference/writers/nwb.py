@@ -1,4 +1,4 @@
-"""Neurodata Without Borders, with the pose extension ndx-pose."""
+"""Writer of Neurodata Without Borders (NWB) files with the extension ndx-pose."""
 
 from __future__ import annotations
 
@@ -14,29 +14,33 @@ from fidip.core.track import Track
 
 
 def write_nwb(track: Track, path: Path) -> None:
-    """A ``PoseEstimation`` with its skeleton in the processing module ``behavior``.
+    """Write a track as ``PoseEstimation`` with its skeleton in the processing module ``behavior``.
 
-    When a video was taken is not known here: the session starts when the file is written, and
-    says so. The name of the file is its identifier.
+    The recording time of the video is unknown. The session start is the time of writing, and its
+    description states that. The identifier is the file name.
+
+    Args:
+        track: track of one person.
+        path: path of the file.
     """
     import pynwb
     from ndx_pose import PoseEstimation, Skeleton, Skeletons
 
     name = path.stem
     file = pynwb.NWBFile(
-        session_description=f"key points of {name}; the start time is that of the computation",
+        session_description=f"keypoints of {name}; the start time is the time of the computation",
         identifier=name,
         session_start_time=datetime.now(UTC),
         subject=pynwb.file.Subject(subject_id=name, species="Homo sapiens", sex="U"),
     )
     edges = np.array(COCO17.limbs, dtype=np.uint8)
     skeleton = Skeleton(name=COCO17.name, nodes=list(COCO17.joints), edges=edges)
-    module = file.create_processing_module("behavior", "key points of a video")
+    module = file.create_processing_module("behavior", "keypoints of a video")
     module.add(Skeletons(skeletons=[skeleton]))
     module.add(
         PoseEstimation(
             pose_estimation_series=_series(track),
-            description="key points of one infant, frame by frame",
+            description="keypoints of one infant, frame by frame",
             scorer="fidip",
             source_software="fidip",
             source_software_version=version("fidip"),
@@ -48,7 +52,7 @@ def write_nwb(track: Track, path: Path) -> None:
 
 
 def _series(track: Track) -> list[Any]:
-    """A series a joint; all share the time stamps of the first."""
+    """Return a series per joint; all share the time stamps of the first."""
     from ndx_pose import PoseEstimationSeries
 
     width, height = track.image_wh

@@ -16,13 +16,18 @@ from fidip.core.types import Poses
 from fidip.io.coco import result_record
 
 DECIMALS = {"time_s": 6, "x": 3, "y": 3, "score": 4}
+"""Decimals of columns in CSV files."""
 
 
 def write_coco(poses: Poses, path: Path) -> None:
     """Write COCO results, one person per line.
 
-    ``image_id`` is the frame, or the number of the photograph. Frames without keypoints have no
-    entry; a single unknown joint is 0, 0 with confidence 0.
+    ``image_id`` is the number of the frame or photograph. Frames without keypoints have no entry;
+    in other frames an unknown joint is 0, 0 with confidence 0.
+
+    Args:
+        poses: N poses.
+        path: path of the file.
     """
     with path.open("w", encoding="utf-8") as file:
         file.write("[")
@@ -33,7 +38,16 @@ def write_coco(poses: Poses, path: Path) -> None:
 
 
 def coco_entries(poses: Poses) -> Iterator[dict[str, Any]]:
-    """Yield the entries of a COCO results file, with the row labels of each."""
+    """Yield the entries of a COCO results file, with the row labels of each.
+
+    Args:
+        poses: N poses.
+
+    Example:
+        >>> xy, scores = np.ones((1, 17, 2)), np.full((1, 17), 0.5, np.float32)
+        >>> next(coco_entries(Poses.of_keypoints(xy, scores)))["keypoints"][:3]
+        [1.0, 1.0, 0.5]
+    """
     columns = {name: values.tolist() for name, values in poses.row_labels().items()}
     triplets = np.concatenate([poses.xy, poses.scores[..., None]], axis=2).round(4)
     triplets = np.where(poses.known[..., None], triplets, 0.0)
@@ -47,7 +61,12 @@ def coco_entries(poses: Poses) -> Iterator[dict[str, Any]]:
 
 
 def write_csv(poses: Poses, path: Path) -> None:
-    """Write a tidy table; x and y are empty where unknown."""
+    """Write a tidy table, one row per joint; unknown x and y are empty.
+
+    Args:
+        poses: N poses.
+        path: path of the file.
+    """
     table = {name: _plain(name, values) for name, values in tidy(poses).items()}
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
@@ -63,7 +82,12 @@ def _plain(name: str, values: NDArray[Any]) -> list[Any]:
 
 
 def write_parquet(poses: Poses, path: Path) -> None:
-    """Write the tidy table with types, in full precision; x and y are null where unknown."""
+    """Write a tidy table with column types and full precision; unknown x and y are null.
+
+    Args:
+        poses: N poses.
+        path: path of the file.
+    """
     import pyarrow
     import pyarrow.parquet
 
@@ -77,7 +101,19 @@ def write_parquet(poses: Poses, path: Path) -> None:
 
 
 def tidy(poses: Poses) -> dict[str, NDArray[Any]]:
-    """Return the columns of N * K rows: row labels, joint, x and y in image px, and score."""
+    """Return the columns of a tidy table, one row per joint.
+
+    Args:
+        poses: N poses.
+
+    Returns:
+        Columns of length N K: row labels, joint, x and y in image px, and score.
+
+    Example:
+        >>> poses = Poses.of_keypoints(np.ones((1, 17, 2)), np.ones((1, 17), np.float32))
+        >>> tidy(poses)["joint"][:2]
+        array(['nose', 'left_eye'], dtype=object)
+    """
     joints = len(COCO17)
     labels = {name: np.repeat(values, joints) for name, values in poses.row_labels().items()}
     return {

@@ -60,6 +60,10 @@ def app(config: DictConfig) -> None:
 def listen(host: str, port: int) -> socket.socket:
     """Open the server's socket.
 
+    Args:
+        host: address to listen on.
+        port: port; 0 for any free one.
+
     Raises:
         ConfigError: the address is not available.
     """
@@ -80,6 +84,9 @@ def has_display() -> bool:
 @contextmanager
 def folder(keep: str | None) -> Iterator[Path]:
     """Yield the folder of all files: ``keep``, or a temporary folder.
+
+    Args:
+        keep: folder to keep the files in; None for a temporary folder.
 
     Raises:
         DiskError: it cannot be written.

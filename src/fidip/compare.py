@@ -96,7 +96,12 @@ def compare(config: DictConfig) -> None:
 
 
 def contents(found: Found, comparison: Comparison) -> dict[str, str]:
-    """Return the text of each output file by name."""
+    """Return the text of each output file by name.
+
+    Args:
+        found: the runs.
+        comparison: their comparison.
+    """
     runs, gaps = found.runs, [*found.gaps, *found.damaged]
     notes = [*comparison.problems, *found.repeats, *gaps]
     texts = {
@@ -110,7 +115,12 @@ def contents(found: Found, comparison: Comparison) -> dict[str, str]:
 
 
 def show(found: Found, comparison: Comparison) -> None:
-    """Print the tables, and a line for each missing run or result."""
+    """Print the tables, and a line for each missing run or result.
+
+    Args:
+        found: the runs.
+        comparison: their comparison.
+    """
     runs = found.runs
     rows = summary_rows(runs, comparison)
     tables = [text_table(summary_header(runs), rows, caption=footnote(runs))]
@@ -126,7 +136,15 @@ def show(found: Found, comparison: Comparison) -> None:
 def show_at_wandb(
     runs: list[Run], comparison: Comparison, project: str, entity: str | None, file: Path
 ) -> None:
-    """Write the dashboard to a file, and send it to W&B if an API key is set."""
+    """Write the dashboard to a file, and send it to W&B if an API key is set.
+
+    Args:
+        runs: the finished runs.
+        comparison: their comparison.
+        project: W&B project of the runs.
+        entity: W&B user or team; None for the user's default.
+        file: the file to write.
+    """
     from fidip.tasks import has_key
 
     views = [make(runs, comparison, project, entity or "") for make in (workspace, report)]
@@ -205,7 +223,7 @@ def _agree(found: dict[str, float | None], told: Mapping[str, float | None]) -> 
 
 
 def _encodable(text: str) -> str:
-    """Escape bytes in file names that are not UTF-8, so that the text can be printed and written."""
+    """Escape bytes in file names that are not UTF-8, so that the text can be printed."""
     return text.encode("utf-8", "backslashreplace").decode()
 
 

@@ -73,7 +73,7 @@ def join_movenet(tensors: Tensors) -> Tensors:
 
 
 def _as_torch(name: str, tensor: Tensor) -> Tensor:
-    """Transpose kernels (H, W, I, O) to (O, I, H, W), and depthwise (H, W, C, 1) to (C, 1, H, W)."""
+    """Transpose kernels (H, W, I, O) to (O, I, H, W); depthwise (H, W, C, 1) to (C, 1, H, W)."""
     if tensor.ndim != 4:
         return tensor
     is_depthwise = re.search(r"\bdepthwise\.", name)

@@ -24,7 +24,7 @@ GO_ON, SAVE, STOP = range(3)
 
 
 class AtomicCheckpoints(TorchCheckpointIO):
-    """Writes checkpoints by ``write_atomic``; the former ``last.ckpt`` is ``previous.ckpt``."""
+    """Checkpoint writer that is atomic and keeps the former ``last.ckpt`` as ``previous.ckpt``."""
 
     def save_checkpoint(
         self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None

@@ -96,7 +96,7 @@ def synchronize(device: torch.device) -> None:
 
 
 def seconds(step: Step, batch: Batch, steps: int) -> float:
-    """Return the median duration of a step, after the same number of steps to warm up and compile."""
+    """Return the median duration of a step, after as many steps to warm up and compile."""
     times = []
     for _ in range(2 * steps):
         started = time.perf_counter()
@@ -131,7 +131,7 @@ def step_table(options: argparse.Namespace, device: torch.device) -> Iterator[st
 
 
 def waiting_share(options: argparse.Namespace, device: torch.device) -> float:
-    """Return the fraction of time that training waits for its loader, after one batch per worker."""
+    """Return the fraction of time that training waits for its loader, after the first batches."""
     task = make_task(options.experiment, device)
     step = Step(task, options.precisions[-1], compiled=False)
     wh = tuple(task.codec.input_wh)

@@ -55,9 +55,10 @@ def start(arguments: list[str], log: Path) -> int:
 
 
 def run_with_kills(root: Path, folder: Path, moments: list[float]) -> int:
-    """Start a run, kill it after so many seconds each time, and let the last one end.
+    """Run an experiment, kill it after each number of seconds, resume it, and let the last run end.
 
-    Returns how many kills met a process that was still running.
+    Returns:
+        The number of kills that met a running process.
     """
     kills = 0
     fresh = [*TINY, f"data.root={root}", f"hydra.run.dir={folder}"]

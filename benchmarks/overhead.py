@@ -59,9 +59,9 @@ def make_net(name: str, codec: str) -> tuple[PoseNet, HeatmapCodec]:
 
 
 class Steady:
-    """A net that is waited for, and an answer that is always the same.
+    """Network that is executed, but returns the same heatmaps for every crop.
 
-    What a net with random weights sees jumps, and would be searched for again and again.
+    The output of a network with random weights would move too much to be tracked.
     """
 
     def __init__(self, runtime: Runtime, codec: HeatmapCodec) -> None:

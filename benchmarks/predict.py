@@ -6,7 +6,7 @@ CLIP, a clip of a moving infant (5 s, 1280x720) is rendered first, which takes a
 - fidip live: the loop of ``fidip predict source=webcam`` with the bundled network: decode, track,
   smooth, draw, encode H.264. The clip is read as fast as it is processed.
 - fidip flip test: the same with flip_test=true.
-- rtmlib: ``rtmlib``'s PoseTracker loop from its README: read, track, draw, and OpenCV's mp4v encoder.
+- rtmlib: the PoseTracker loop of rtmlib's README: read, track, draw, and OpenCV's mp4v encoder.
   It runs the same ONNX file in rtmlib's session. rtmlib has no class for MoveNet, so an adapter
   passes RGB bytes to the file and the 17 heatmaps to rtmlib's decoder (DARK-UDP). The detector runs
   once and takes no time: it returns the whole frame.

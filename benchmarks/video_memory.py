@@ -23,7 +23,7 @@ from overhead import FPS, write_clip
 
 WH = (160, 120)
 MINUTE = 60 * FPS
-"""Frames."""
+"""Frames per minute of video."""
 
 
 def repeat(source: Path, path: Path, times: int) -> None:

@@ -99,7 +99,8 @@ def folder(keep: str | None) -> Iterator[Path]:
     except OSError as error:
         raise DiskError(
             f"keep={keep or 'null'}: {error.filename or 'the temporary folder'} cannot be written: "
-            f"{error.strerror}; expected a folder that fidip can write to. Choose one with keep=DIR."
+            f"{error.strerror}; expected a folder that fidip can write to. Choose one with "
+            "keep=DIR."
         ) from error
     if not keep:
         with temporary as made:

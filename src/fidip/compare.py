@@ -76,8 +76,8 @@ def compare(config: DictConfig) -> None:
     out = Path(config.out)
     if config.data.root is not None and not Path(config.data.root).is_dir():
         raise ConfigError(
-            f"data.root={config.data.root}: there is no such folder; expected where the test data "
-            "are. Leave it out where the runs' own paths are right"
+            f"data.root={config.data.root}: there is no such folder; expected the folder of the "
+            "test data. Omit it if the runs' own paths are correct"
         )
     with output_folder(out, OUTPUTS):
         found = read_runs(config.runs, config.data.root)
@@ -210,7 +210,7 @@ def read_labels(run: Run) -> People:
         why = " ".join(str(error).split())
         raise DamagedRunError(
             f"{run.root}/config.yaml: its data cannot be made ({why}); expected the settings of "
-            "this version of fidip. Compare it with the version that made it, or train it again"
+            "this version of fidip. Use the version that wrote it, or train the run again"
         ) from error
     return people
 

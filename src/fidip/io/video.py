@@ -90,8 +90,8 @@ def check_size(path: Path, width: int, height: int) -> None:
         )
     if max(width, height) > LARGEST or width * height > MOST_PX:
         raise DataError(
-            f"{shown(path)}: has {width}x{height} px; expected sides of at most {LARGEST} px and at "
-            f"most {MOST_PX:,} px in all. Make it smaller"
+            f"{shown(path)}: has {width}x{height} px; expected sides of at most {LARGEST} px and "
+            f"at most {MOST_PX:,} px in all. Make it smaller"
         )
 
 

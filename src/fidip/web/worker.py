@@ -188,7 +188,8 @@ def decode_picture(picture: bytes) -> Image:
         raise DataError("picture: not a JPEG image, or one of far too many pixels") from error
     if min(width, height) < SMALLEST or max(width, height) > LARGEST_PICTURE:
         raise DataError(
-            f"picture: has {width}x{height} px; expected sides of {SMALLEST} to {LARGEST_PICTURE} px"
+            f"picture: has {width}x{height} px; expected sides of {SMALLEST} to "
+            f"{LARGEST_PICTURE} px"
         )
     return decode_rgb(picture, Path("picture"))
 
@@ -206,8 +207,8 @@ def check_container(path: Path) -> None:
         av.open(str(path), options={"format_whitelist": ",".join(CONTAINERS)}).close()
     except (OSError, av.FFmpegError) as error:
         raise DataError(
-            f"{path}: cannot be opened as a video ({error.strerror or error}); expected a whole MP4, "
-            "MOV, WebM, MKV, AVI or the like. Copy or convert it again."
+            f"{path}: cannot be opened as a video ({error.strerror or error}); expected a whole "
+            "MP4, MOV, WebM, MKV, AVI or the like. Copy or convert it again."
         ) from error
 
 

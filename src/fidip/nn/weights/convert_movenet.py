@@ -20,7 +20,12 @@ HEADS = (
 )
 """TensorFlow's and fidip's name of each head, with its separable and final convolution numbers."""
 
-LATERALS = {"conv2d": "top", "conv2d_1": "laterals.0", "conv2d_2": "laterals.1", "conv2d_3": "laterals.2"}  # fmt: skip
+LATERALS = {
+    "conv2d": "top",
+    "conv2d_1": "laterals.0",
+    "conv2d_2": "laterals.1",
+    "conv2d_3": "laterals.2",
+}
 
 WEIGHT_OR_BIAS = (
     (r"/(?:Conv2D|depthwise)_weights$", ".conv.weight"),

@@ -17,7 +17,7 @@ NOTICED = (signal.SIGTERM, signal.SIGINT, *REQUEUED_AT)
 
 
 class StopSignals:
-    """Records signals without acting on them; a second Ctrl-C stops at once."""
+    """Handler that records signals without acting on them; a second Ctrl-C stops at once."""
 
     def __init__(self) -> None:
         self.received: signal.Signals | None = None

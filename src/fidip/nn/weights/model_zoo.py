@@ -206,7 +206,7 @@ def _download(entry: Entry, folder: Path) -> Path:
 
         at, hub = entry.revision, os.environ.get("HF_ENDPOINT")
         url = hf_hub_url(repository, entry.file, revision=at, endpoint=hub)
-        get_hf_file_metadata(url, timeout=CONNECT)  # fails at once where there is no network
+        get_hf_file_metadata(url, timeout=CONNECT)  # fails at once without network
         _say(f"zoo:{entry.name}: {entry.size_mb} MB from {repository}, licence {entry.licence}")
         return Path(
             hf_hub_download(repository, entry.file, revision=at, endpoint=hub, local_dir=folder)

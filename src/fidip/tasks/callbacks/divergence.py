@@ -56,7 +56,7 @@ def stop_if(is_bad: bool, trainer: pl.Trainer, what: str) -> None:
     if not trainer.strategy.reduce_boolean_decision(is_bad, all=False):
         return
     if not trainer.is_global_zero:
-        raise SystemExit(0)  # as another status, Lightning would kill the first before it has told
+        raise SystemExit(0)  # otherwise Lightning kills the first before it reports
     rates = (
         [group["lr"] for group in trainer.optimizers[0].param_groups] if trainer.optimizers else []
     )

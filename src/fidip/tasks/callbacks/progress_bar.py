@@ -41,7 +41,7 @@ class ProgressBar(TQDMProgressBar):
 
     def __init__(self, refresh_rate: int = 5) -> None:
         super().__init__(refresh_rate=refresh_rate if sys.stdout.isatty() else 0, leave=False)
-        self._started = time.monotonic()  # of a run that goes on in mid-epoch
+        self._started = time.monotonic()  # for a run that resumes within an epoch
 
     def on_train_epoch_start(self, trainer: pl.Trainer, *args: Any) -> None:
         super().on_train_epoch_start(trainer, *args)

@@ -1,8 +1,8 @@
-"""What intervals and comparisons cost: ``python benchmarks/bootstrap.py``.
+"""Cost of intervals and comparisons: ``python benchmarks/bootstrap.py``.
 
-Seconds of CPU on one core for 1,000 rounds on 500 images: the intervals of the ten numbers of one
-run, and the comparison of two runs (its intervals and its permutation test, matching excluded). Ground-truth
-boxes make one prediction a person; a detector's make up to 20 an image. Target: below 10 for the
+CPU seconds on one core for 1,000 rounds on 500 images: the intervals of the ten metrics of one run,
+and the comparison of two runs (intervals and permutation test, without matching). Ground-truth
+boxes give one prediction per person, a detector up to 20 per image. Target: less than 10 s for the
 intervals.
 """
 
@@ -22,7 +22,7 @@ CASES = {"ground-truth boxes": 1, "20 detections an image": 20}
 
 
 def make_people(rng: np.random.Generator) -> People:
-    """Return one person an image, medium or large."""
+    """Return one person per image, medium or large."""
     return People.without_others(
         [
             Annotation(
@@ -40,7 +40,7 @@ def make_people(rng: np.random.Generator) -> People:
 
 
 def make_poses(rng: np.random.Generator, people: People, found: int) -> Poses:
-    """Return every person found so many times, with errors of up to 25 px."""
+    """Return ``found`` predictions per person, with errors of up to 25 px."""
     index = np.repeat(np.arange(len(people)), found)
     xy = np.stack([person.keypoints[:, :2] for person in people])[index]
     error = rng.normal(0, rng.uniform(0, 25, (len(index), 1, 1)), xy.shape)

@@ -1,9 +1,10 @@
-"""What decoding costs: ``python benchmarks/decode.py``.
+"""Cost of decoding: ``python benchmarks/decode.py``.
 
-Milliseconds a person (17 heatmaps of 72x96, w x h) from heatmaps to crop px, on the CPU. ``blur11``
-is what DARK would spend on blurring whole maps alone. All take turns on one thread and are timed
-in seconds of CPU, so that a busy machine disturbs all alike; the median counts. Target: at most
-0.25 ms a person for DARK. A batch of one is mostly the cost of calling PyTorch.
+CPU milliseconds per person (17 heatmaps of 72x96, width x height) from heatmaps to crop px.
+``blur11`` is the time that DARK would need to blur whole maps. The decoders take turns on one
+thread, so that other work on the machine affects all of them; the medians are printed. Target: at
+most 0.25 ms per person for DARK. For a batch of one, most of the time is the overhead of PyTorch
+calls.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ DECODERS = {
 
 
 def make_heatmaps(people: int) -> Tensor:
-    """(people, 17, 96, 72) Gaussians under a little noise."""
+    """Return (people, 17, 96, 72) Gaussians with a little noise."""
     torch.manual_seed(0)
     joints = torch.rand(people, 17, 2) * torch.tensor(INPUT_WH)
     codec = HeatmapCodec(INPUT_WH, HEATMAP_WH, SIGMA, argmax_decode)
@@ -40,14 +41,14 @@ def make_heatmaps(people: int) -> Tensor:
 
 
 def blur_whole_maps(heatmaps: Tensor) -> Tensor:
-    """Blur with a kernel of 11 px, columns and then rows."""
+    """Blur heatmaps with an 11 px kernel, first columns and then rows."""
     kernel = torch.from_numpy(cv2.getGaussianKernel(11, 0, cv2.CV_32F))[None, None]
     maps = heatmaps.flatten(0, 1)[:, None]
     return conv2d(conv2d(maps, kernel, padding=(5, 0)), kernel.mT, padding=(0, 5))
 
 
 def measure(heatmaps: Tensor) -> dict[str, float]:
-    """Milliseconds a person of every decoder."""
+    """Return the milliseconds per person of each decoder."""
     work: dict[str, Callable[[Tensor], object]] = {
         name: HeatmapCodec(INPUT_WH, HEATMAP_WH, SIGMA, decoder).decode
         for name, decoder in DECODERS.items()

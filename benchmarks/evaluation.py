@@ -1,9 +1,8 @@
-"""Where the time of ``fidip evaluate`` goes: ``python benchmarks/evaluation.py``.
+"""Time of the parts of ``fidip evaluate``: ``python benchmarks/evaluation.py``.
 
-Scores 200 free images with the paper's MobileNetV2 at 224x224, random weights, flip test, as the
-command does, on CPU: reading, cropping, decoding, the ten numbers with their intervals and the
-whole diagnosis. Starting Python and importing are not counted. Target: at least 85 % of the time
-inside the net.
+Scores 200 synthetic images with the paper's MobileNetV2 at 224x224, random weights and the flip
+test on the CPU: reading, cropping, decoding, the ten metrics with their intervals, and the error
+analysis. Imports are not counted. Target: at least 85 % of the time in the network.
 """
 
 from __future__ import annotations
@@ -40,7 +39,7 @@ def run(command: Any, *arguments: str) -> None:
 
 
 def make_data(folder: Path) -> None:
-    """The demo's test infants."""
+    """Render the test infants of the demo."""
     run(
         synthesize,
         "preset=tiny",
@@ -51,7 +50,7 @@ def make_data(folder: Path) -> None:
 
 
 def make_weights(file: Path) -> None:
-    """Random weights of the net, BatchNorm statistics and all."""
+    """Write random weights of the network, including BatchNorm statistics."""
     with hydra.initialize_config_dir(str(config_dir()), version_base="1.3"):
         config = hydra.compose("train", [EXPERIMENT, "data.root=x", "ckpt=null"])
     net = hydra.utils.instantiate(config.net)
@@ -59,7 +58,7 @@ def make_weights(file: Path) -> None:
 
 
 class Stopwatch:
-    """Seconds inside the net's forward."""
+    """Seconds spent in the network's forward."""
 
     def __init__(self) -> None:
         self.seconds = 0.0

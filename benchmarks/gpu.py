@@ -1,10 +1,11 @@
 """FiDIP with HRNet-W48 at 288x384 on a GPU: ``python benchmarks/gpu.py``.
 
-Step time, images a second and memory in float32, float16 and bfloat16, with and without
-channels_last and torch.compile, on batches that are on the GPU already; then the share of time in
-which a training step waits for data that 8 workers make. Target: under 5 %.
+Measures step time, images per second and memory in float32, float16 and bfloat16, with and without
+channels_last and torch.compile, on batches that are already on the GPU; then the fraction of time
+that training steps wait for 8 loader workers. Target: less than 5 %.
 
-Exit status 2 without a GPU; ``--smoke`` runs the demo's small net on the CPU, to test this script.
+The exit status is 2 without a GPU. ``--smoke`` runs the demo's small network on the CPU, to test
+this script.
 """
 
 from __future__ import annotations
@@ -44,7 +45,7 @@ HEADER = (
 
 
 def make_task(experiment: str, device: torch.device) -> AdaptationTask:
-    """The task of an experiment from random weights."""
+    """Return the task of an experiment with random weights."""
     with hydra.initialize_config_dir(str(config_dir()), version_base="1.3"):
         config = hydra.compose("train", [f"experiment={experiment}", "frozen=none"])
     task: AdaptationTask = hydra.utils.instantiate(config.task)
@@ -52,7 +53,7 @@ def make_task(experiment: str, device: torch.device) -> AdaptationTask:
 
 
 class Step:
-    """One update of FiDIP, as in ``AdaptationTask.training_step``, in a precision."""
+    """One update of FiDIP in a given precision, as in ``AdaptationTask.training_step``."""
 
     def __init__(self, task: AdaptationTask, precision: str, compiled: bool) -> None:
         self.task = task
@@ -95,7 +96,7 @@ def synchronize(device: torch.device) -> None:
 
 
 def seconds(step: Step, batch: Batch, steps: int) -> float:
-    """Median of a step, after as many to warm up (and to compile)."""
+    """Return the median duration of a step, after as many steps to warm up and compile."""
     times = []
     for _ in range(2 * steps):
         started = time.perf_counter()
@@ -106,7 +107,7 @@ def seconds(step: Step, batch: Batch, steps: int) -> float:
 
 
 def step_table(options: argparse.Namespace, device: torch.device) -> Iterator[str]:
-    """A line for each way to compute."""
+    """Yield a line for each precision and mode."""
     yield HEADER
     formats = {"channels_last": torch.channels_last, "contiguous": torch.contiguous_format}
     compiles = (False,) if options.no_compile else (False, True)
@@ -130,7 +131,7 @@ def step_table(options: argparse.Namespace, device: torch.device) -> Iterator[st
 
 
 def waiting_share(options: argparse.Namespace, device: torch.device) -> float:
-    """Share of time that training spends waiting for its loader, after a batch of each worker."""
+    """Return the fraction of time that training waits for its loader, after the first batches."""
     task = make_task(options.experiment, device)
     step = Step(task, options.precisions[-1], compiled=False)
     wh = tuple(task.codec.input_wh)

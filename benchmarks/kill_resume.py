@@ -1,9 +1,9 @@
-"""Kill runs of a tiny experiment with SIGKILL at random moments, go on, and compare with a whole run.
+"""Kill runs of a tiny experiment at random times, resume, and compare with an uninterrupted run.
 
     python benchmarks/kill_resume.py [RUNS=20 [DATA_ROOT]]
 
-The data, free ones, are made first unless they are given. Prints for every run how often it was
-killed, and how many of all ended with the same weights, bit by bit, and curves.
+Without DATA_ROOT, synthetic data are rendered first. Prints how often each run was killed by
+SIGKILL, and how many runs ended with bit-identical weights and curves.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ TINY = (
 
 
 def start(arguments: list[str], log: Path) -> int:
-    """Train in a process of its own, which need not import anything again; returns its id."""
+    """Start training in a forked process without new imports; return its id."""
     child = os.fork()
     if child:
         return child
@@ -55,9 +55,10 @@ def start(arguments: list[str], log: Path) -> int:
 
 
 def run_with_kills(root: Path, folder: Path, moments: list[float]) -> int:
-    """Start a run, kill it after so many seconds each time, and let the last one end.
+    """Run an experiment, kill it after each number of seconds, resume it, and let the last run end.
 
-    Returns how many kills met a process that was still running.
+    Returns:
+        The number of kills that met a running process.
     """
     kills = 0
     fresh = [*TINY, f"data.root={root}", f"hydra.run.dir={folder}"]
@@ -77,7 +78,7 @@ def run_with_kills(root: Path, folder: Path, moments: list[float]) -> int:
 
 
 def left(folder: Path) -> tuple[dict[str, torch.Tensor], str]:
-    """The last state of everything that learns, and the curves."""
+    """Return the last state of all trained tensors, and the curves."""
     saved = torch.load(folder / "checkpoints" / "last.ckpt", weights_only=True)
     weights = {**saved["state_dict"], **saved["averaging_state"]}
     weights |= {f"now.{name}": value for name, value in saved["current_model_state"].items()}
@@ -85,14 +86,14 @@ def left(folder: Path) -> tuple[dict[str, torch.Tensor], str]:
 
 
 def same(one: Path, other: Path) -> tuple[bool, bool]:
-    """Whether two runs left equal weights, bit by bit, and equal curves."""
+    """Return whether two runs have bit-identical weights, and whether they have equal curves."""
     (weights, curves), (others, other_curves) = left(one), left(other)
     equal = all(torch.equal(weights[name], others[name]) for name in weights)
     return weights.keys() == others.keys() and equal, curves == other_curves
 
 
 def tiny_data(root: Path) -> Path:
-    """A few free people, in the same folder."""
+    """Render a few synthetic people, all into the same folder."""
     command = [sys.executable, "-m", "fidip.synthesize", "preset=tiny", f"out={root}"]
     subprocess.run(command, check=True)
     return root

@@ -1,9 +1,9 @@
-"""What the dataset adds to reading and warping an image: ``python benchmarks/loader.py``.
+"""Overhead of the dataset over reading and warping an image: ``python benchmarks/loader.py``.
 
-Samples a second of one process for the whole training item at 288x384 (crop, joints, affine),
-against bare ``cv2.imread`` and ``cv2.warpAffine`` of the same images to the same crops. All take
-turns on every image, so that a busy machine disturbs all alike. Target: a ratio of at least 0.8
-without appearance transforms.
+Samples per second of one process for complete training samples at 288x384 (crop, joints, affine),
+compared with ``cv2.imread`` and ``cv2.warpAffine`` of the same images to the same crops. Both take
+turns on every image, so that other work on the machine affects both. Target: a ratio of at least
+0.8 without appearance transforms.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ IMAGES, ROUNDS = 20, 8
 
 
 def make_people(folder: Path, image_wh: tuple[int, int]) -> list[Annotation]:
-    """People on JPEG images that are about as hard to decode as photographs."""
+    """Write JPEG images that take about as long to decode as photographs; return their people."""
     width, height = image_wh
     rng = np.random.default_rng(0)
     people = []
@@ -48,7 +48,7 @@ def make_people(folder: Path, image_wh: tuple[int, int]) -> list[Annotation]:
 
 
 def demo_augmentation() -> Augmentation:
-    """The demo's, with its appearance transforms."""
+    """Return the augmentation of the demo, with its appearance transforms."""
     with hydra.initialize_config_dir(str(config_dir()), version_base="1.3"):
         config = hydra.compose("data/demo")
     augmentation: Augmentation = hydra.utils.instantiate(config.data.augment, _convert_="all")
@@ -56,7 +56,7 @@ def demo_augmentation() -> Augmentation:
 
 
 def bare(dataset: PoseDataset, key: SampleKey) -> Callable[[], object]:
-    """Reading and warping alone, with an affine known beforehand."""
+    """Return a function that only reads and warps the image, with a precomputed affine."""
     affine = cv2.invertAffineTransform(dataset[key].crop_to_image)
     path = str(dataset.annotations[key.index].image_path)
     return lambda: cv2.warpAffine(cv2.imread(path), affine, INPUT_WH, flags=cv2.INTER_LINEAR)
@@ -69,7 +69,7 @@ def seconds(work: Callable[[], object]) -> float:
 
 
 def measure(people: list[Annotation]) -> dict[str, float]:
-    """Samples a second of each way to make the same samples."""
+    """Return the samples per second of each variant."""
     plain = PoseDataset(people, INPUT_WH, Augmentation())
     coloured = PoseDataset(people, INPUT_WH, demo_augmentation())
     spent: dict[str, list[float]] = {"bare": [], "item": [], "with appearance": []}

@@ -1,12 +1,15 @@
-"""What ``fidip predict`` adds to its network on a video: ``python benchmarks/overhead.py [FRAMES [net ...]]``.
+"""Overhead of ``fidip predict`` on a video: ``python benchmarks/overhead.py [FRAMES [net ...]]``.
 
-The pipeline (decoding and following; then decoding, overlay and H.264) on a 1280x720 clip, against the
-net alone on its best batch of ready crops, two a frame as of the flip test. Torch and ONNX Runtime,
-one thread for the net. Weights are random, as time does not depend on them, and the infant is followed
-all the time: searching is more work for the net. The two take turns, so
-that other work on the machine slows both; the medians of the turns are printed. ``share`` is by the clock,
-and right where two cores are free; ``CPU share`` is by the CPU time of all threads, as where every core
-computes the net. ``rest`` is what is not the net, ms of CPU time a frame. Target: shares of 0.95.
+Compares the pipeline (decoding and tracking; then decoding, overlay and H.264) on a 1280x720 clip
+with the network on its best batch of prepared crops, two per frame as in the flip test. It uses
+PyTorch and ONNX Runtime with one thread for the network. The weights are random, because they do
+not affect the time, and the infant is tracked without interruption, because a search would increase
+the network's part.
+
+Pipeline and network take turns, so that other work on the machine affects both; medians are
+printed. ``share`` uses wall time and is valid if two cores are free. ``CPU share`` uses the CPU
+time of all threads, as if every core computed the network. ``rest`` is the CPU time per frame
+outside of the network in ms. Target: shares of 0.95.
 """
 
 from __future__ import annotations
@@ -38,7 +41,7 @@ NETS = {"demo": "demo", "vitpose_s": "udp_192x256", "vitpose_b": "udp_192x256"}
 
 
 def write_clip(path: Path, frames: int, wh: tuple[int, int] = WH) -> None:
-    """A camera that pans over blurred noise."""
+    """Write a video of a camera that pans over blurred noise."""
     rng = np.random.default_rng(0)
     noise = rng.integers(0, 256, (wh[1] + 40, wh[0] + 40, 3)).astype(np.uint8)
     scene = cv2.GaussianBlur(noise, (0, 0), 4)
@@ -49,16 +52,16 @@ def write_clip(path: Path, frames: int, wh: tuple[int, int] = WH) -> None:
 
 
 def make_net(name: str, codec: str) -> tuple[PoseNet, HeatmapCodec]:
-    """A net with random weights."""
+    """Return a network with random weights."""
     torch.manual_seed(0)
     config = composed([f"net={name}", f"codec={codec}"])
     return instantiate(config.net), instantiate(config.codec)
 
 
 class Steady:
-    """A net that is waited for, and an answer that is always the same.
+    """Network that is executed, but returns the same heatmaps for every crop.
 
-    What a net with random weights sees jumps, and would be searched for again and again.
+    The output of a network with random weights would move too much to be tracked.
     """
 
     def __init__(self, runtime: Runtime, codec: HeatmapCodec) -> None:
@@ -72,12 +75,12 @@ class Steady:
 
 
 def clocks() -> np.ndarray:
-    """Seconds by the clock, and of CPU time of all threads."""
+    """Return wall time and CPU time of all threads, in s."""
     return np.array([time.perf_counter(), time.process_time()])
 
 
 def alone(runtime: Runtime, codec: HeatmapCodec, frames: int) -> np.ndarray:
-    """Seconds a frame of the net on its best batch, by either clock."""
+    """Return the seconds per frame of the network on its best batch, by both clocks."""
     best = np.full(2, np.inf)
     for batch in BATCHES:
         crops = torch.randint(0, 256, (batch, 3, *codec.input_wh[::-1]), dtype=torch.uint8)
@@ -90,7 +93,7 @@ def alone(runtime: Runtime, codec: HeatmapCodec, frames: int) -> np.ndarray:
 
 
 def pipeline(finder: SinglePersonTracker, clip: Path) -> np.ndarray:
-    """Seconds a frame of both passes, by either clock."""
+    """Return the seconds per frame of both passes, by both clocks."""
     started = clocks()
     found = Recorder()
     for frame in prefetch(Video(clip)):
@@ -117,7 +120,7 @@ def main() -> None:
                 finder = SinglePersonTracker(
                     Predictor(Steady(runtime, codec), codec), prefer=anyone
                 )
-                finder(next(iter(Video(clip))).image)  # the first is searched all over
+                finder(next(iter(Video(clip))).image)  # the first frame is searched as a whole
                 turns = [
                     (alone(runtime, codec, frames), pipeline(finder, clip)) for _ in range(TURNS)
                 ]

@@ -1,20 +1,20 @@
 """Real time on 2 cores: ``python benchmarks/predict.py [CLIP.mp4 [TURNS]]``.
 
-Four ways to process the same clip, one after the other, TURNS times; the medians are printed. Without
-CLIP a moving infant of 5 s is rendered at 1280x720 first, which takes a minute or two.
+Processes the same clip in four ways, one after the other, TURNS times, and prints medians. Without
+CLIP, a clip of a moving infant (5 s, 1280x720) is rendered first, which takes a minute or two.
 
 - fidip live: the loop of ``fidip predict source=webcam`` with the bundled network: decode, track,
   smooth, draw, encode H.264. The clip is read as fast as it is processed.
 - fidip flip test: the same with flip_test=true.
-- rtmlib: ``rtmlib``'s PoseTracker loop from its README: read, track, draw, and OpenCV's mp4v encoder.
-  It runs the same ONNX file in the session that rtmlib makes. rtmlib has no class for MoveNet, so an
-  adapter gives the file RGB bytes and hands the 17 heatmaps to rtmlib's own decoder (DARK-UDP).
-  The detector runs once and costs nothing: it returns the whole picture.
+- rtmlib: the PoseTracker loop of rtmlib's README: read, track, draw, and OpenCV's mp4v encoder.
+  It runs the same ONNX file in rtmlib's session. rtmlib has no class for MoveNet, so an adapter
+  passes RGB bytes to the file and the 17 heatmaps to rtmlib's decoder (DARK-UDP). The detector runs
+  once and takes no time: it returns the whole frame.
 - OpenCV: decode and encode only, the limit of any loop around OpenCV.
 
-``frames/s`` is by the clock, and right only where 2 cores are free. ``CPU ms`` is the CPU time of all
-threads for a frame, which other programs change little: 2 cores have 80 ms for a frame at 25 frames/s.
-The second table has the CPU time of each stage of the first row, run one after the other.
+``frames/s`` uses wall time and is valid only if 2 cores are free. ``CPU ms`` is the CPU time of all
+threads per frame, which other programs hardly affect: at 25 frames/s, 2 cores have 80 ms per frame.
+The second table has the CPU time of each stage of the first row, run separately.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ SECONDS, FPS = 5, 30
 
 
 def render(folder: Path) -> Path:
-    """A clip of an infant on its back."""
+    """Render a clip of an infant in supine position."""
     command = [sys.executable, "-m", "fidip.synthesize", "preset=clips", f"out={folder}",
                "preset.number=1", f"preset.seconds={SECONDS}", f"preset.fps={FPS}",
                "preset.size_wh=[1280,720]", "workers=1"]  # fmt: skip
@@ -61,13 +61,13 @@ def render(folder: Path) -> Path:
 
 @cache
 def settings() -> Any:
-    """The configuration of ``fidip predict``, composed before anything is measured."""
+    """Return the configuration of ``fidip predict``, composed before the measurement."""
     with initialize_config_dir(str(config_dir()), version_base="1.3"):
         return compose("predict", ["source=webcam"])
 
 
 def fidip_loop(predictor: Predictor, clip: Path, out: Path) -> tuple[int, str]:
-    """Frames of the loop of ``fidip predict source=webcam``, and what it says of its speed."""
+    """Run the loop of ``fidip predict source=webcam``; return the frames and the printed speed."""
     follow = camera_pipeline(predictor, settings()).follower()
     with ExitStack() as stack:
         writer = stack.enter_context(VideoWriter(out / "fidip.mp4"))
@@ -79,7 +79,7 @@ def fidip_loop(predictor: Predictor, clip: Path, out: Path) -> tuple[int, str]:
 
 
 class MoveNet(ViTPose):
-    """fidip's file as one of rtmlib's: RGB bytes in, the 17 heatmaps out."""
+    """Adapter of fidip's ONNX file to rtmlib's interface: RGB bytes in, 17 heatmaps out."""
 
     def inference(self, img: np.ndarray) -> list[np.ndarray]:
         crop = np.ascontiguousarray(img[..., ::-1].transpose(2, 0, 1)[None]).clip(0, 255)
@@ -89,7 +89,7 @@ class MoveNet(ViTPose):
 
 
 class WholePicture:
-    """A detector that costs nothing: it finds one person, as large as the picture."""
+    """Detector without cost that returns one person of the size of the frame."""
 
     det_mode = "human"
 
@@ -98,7 +98,7 @@ class WholePicture:
 
 
 class Solution:
-    """What rtmlib's tracker takes: a detector and a pose network."""
+    """Detector and pose network as rtmlib's tracker expects them."""
 
     def __init__(self, file: Path, **_: Any) -> None:
         self.det_model = WholePicture()
@@ -107,7 +107,7 @@ class Solution:
 
 
 def opencv_frames(clip: Path) -> Iterator[np.ndarray]:
-    """BGR frames."""
+    """Yield BGR frames."""
     capture = cv2.VideoCapture(str(clip))
     while True:
         there, image = capture.read()
@@ -121,7 +121,7 @@ def opencv_writer(path: Path) -> Any:
 
 
 def rtmlib_loop(file: Path, clip: Path, out: Path) -> tuple[int, str]:
-    """Frames of rtmlib's loop: detected once, then the crop is the last pose's box."""
+    """Run rtmlib's loop: one detection, then crops around the last pose; return the frames."""
     track = PoseTracker(partial(Solution, file), det_frequency=10**9, tracking=False)
     count, writer = 0, opencv_writer(out / "rtmlib.mp4")
     for image in opencv_frames(clip):
@@ -133,7 +133,7 @@ def rtmlib_loop(file: Path, clip: Path, out: Path) -> tuple[int, str]:
 
 
 def opencv_loop(clip: Path, out: Path) -> tuple[int, str]:
-    """Frames of decoding and encoding only."""
+    """Decode and encode only; return the frames."""
     count, writer = 0, opencv_writer(out / "opencv.mp4")
     for image in opencv_frames(clip):
         writer.write(image)
@@ -143,7 +143,7 @@ def opencv_loop(clip: Path, out: Path) -> tuple[int, str]:
 
 
 def stages(predictor: Predictor, clip: Path, out: Path) -> dict[str, float]:
-    """CPU ms a frame of each stage of the first row, all threads counted."""
+    """Return the CPU ms per frame of each stage of the first row, over all threads."""
     follow, spent = camera_pipeline(predictor, settings()).follower(), dict[str, float]()
     compute = predictor.runtime
 
@@ -170,7 +170,7 @@ def stages(predictor: Predictor, clip: Path, out: Path) -> dict[str, float]:
 
 
 def measure(loop: Callable[[], tuple[int, str]]) -> tuple[float, float, str]:
-    """Frames per second, CPU ms a frame, and what the loop says of itself."""
+    """Return frames per second, CPU ms per frame, and the loop's own report."""
     clock, cpu = time.perf_counter(), time.process_time()
     count, words = loop()
     seconds, busy = time.perf_counter() - clock, time.process_time() - cpu

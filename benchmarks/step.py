@@ -1,8 +1,8 @@
-"""What Lightning and the task add to a training step of FiDIP: ``python benchmarks/step.py``.
+"""Overhead of Lightning and the task in a training step of FiDIP: ``python benchmarks/step.py``.
 
-Times AdaptationTask under the trainer, from the start of one step to the start of the next, against a
-bare loop that does the same forwards, backwards and updates. Both take turns on one thread and
-are timed in seconds of CPU. Target: a ratio of at most 1.05.
+Measures AdaptationTask under the trainer, from the start of one step to the start of the next,
+against a plain loop with the same forward passes, backward passes and updates. Both take turns on
+one thread; times are CPU time. Target: a ratio of at most 1.05.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ ROUNDS, WARM_UP, STEPS = 10, 2, 6
 
 
 def make_task() -> AdaptationTask:
-    """The demo's FiDIP task."""
+    """Return the FiDIP task of the demo."""
     with hydra.initialize_config_dir(str(config_dir()), version_base="1.3"):
         config = hydra.compose("train", ["experiment=fidip_demo", "method.domain_epochs=0"])
     adam = partial(torch.optim.AdamW, lr=1e-4)
@@ -39,7 +39,7 @@ def make_task() -> AdaptationTask:
 
 
 def make_batch(task: AdaptationTask, size: int = 32) -> Batch:
-    """A batch of noise, half synthetic."""
+    """Return a batch of noise, half synthetic."""
     width, height = task.codec.input_wh
     return Batch(
         crops=torch.randint(256, (size, 3, height, width), dtype=torch.uint8),
@@ -52,7 +52,7 @@ def make_batch(task: AdaptationTask, size: int = 32) -> Batch:
 
 
 class StepTimes(pl.Callback):
-    """Seconds from each step's start to the next one's."""
+    """Callback that records the seconds between the starts of consecutive steps."""
 
     def __init__(self) -> None:
         self.starts: list[float] = []
@@ -66,7 +66,7 @@ class StepTimes(pl.Callback):
 
 
 def with_lightning(task: AdaptationTask, batch: Batch) -> list[float]:
-    """Seconds of each step under the trainer, without logger and bar."""
+    """Return the seconds of each step under the trainer, without logger and progress bar."""
     times = StepTimes()
     trainer = pl.Trainer(
         accelerator="cpu",
@@ -82,7 +82,7 @@ def with_lightning(task: AdaptationTask, batch: Batch) -> list[float]:
 
 
 def with_bare_loop(task: AdaptationTask, batch: Batch) -> list[float]:
-    """Seconds of each step of the same computation written down plainly."""
+    """Return the seconds of each step of the same computation in a plain loop."""
     net, head = task.net.train(), task.method.domain_head.train()
     net_optimizer = torch.optim.AdamW([p for p in net.parameters() if p.requires_grad], lr=1e-4)
     head_optimizer = torch.optim.AdamW(head.parameters(), lr=1e-4)
@@ -121,7 +121,7 @@ def main() -> None:
 
 
 def undisturbed(seconds: list[float]) -> float:
-    """The first decile: what a step takes when nothing else gets in its way."""
+    """Return the first decile, the time of a step without interference."""
     return quantiles(seconds, n=10)[0]
 
 

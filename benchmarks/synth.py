@@ -1,8 +1,9 @@
-"""How fast people are rendered: ``python benchmarks/synth.py``.
+"""Speed of rendering: ``python benchmarks/synth.py``.
 
-Images of 256x256 a second of CPU time, JPEG writing included, for every appearance and group, and images a second
-and process with one process a core: what scales keeps its rate. Targets: 25 in the clean appearance, 15 in home.
-The last line is the peak memory of the process that renders, imports included; target: under 1 GB.
+Prints 256x256 images per second of CPU time, including JPEG writing, for each appearance and group,
+and images per second and process with one process per core; a constant rate means linear scaling.
+Targets: 25 in the clean appearance, 15 in home. The last line is the peak memory of the rendering
+process including imports; target: less than 1 GB.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ CASES = (
 
 
 def rate(folder: Path, group: str, appearance: str, workers: int) -> float:
-    """Images a second (of CPU time with one process) and process; the processes' start does not count."""
+    """Return images per second and process, without start-up; by CPU time for one process."""
     appearances = {
         appearance: instantiate(
             OmegaConf.load(Path(config_dir()) / "appearance" / f"{appearance}.yaml")

@@ -1,9 +1,9 @@
 """Memory of ``fidip predict`` on a long video: ``python benchmarks/video_memory.py [MINUTES]``.
 
-The command's own way through a small video, by default of 10 minutes, whose content repeats, with the
-demo's net. Told are the MiB that the process holds after a minute of the video and at its end, while
-it looks for the infant and while it draws, and its peak, which smoothing and the files between
-the two make. Target: as much at the end as after a minute, but for half a KB a frame of what was found.
+Runs the command's pipeline with the demo's network on a small repetitive video, by default of 10
+minutes. Prints the memory in MiB after one minute of video and at its end, for the tracking and
+drawing passes, and the peak, which smoothing and writing cause in between. Target: no growth except
+for half a KB of results per frame.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from overhead import FPS, write_clip
 
 WH = (160, 120)
 MINUTE = 60 * FPS
-"""Frames."""
+"""Frames per minute of video."""
 
 
 def repeat(source: Path, path: Path, times: int) -> None:
-    """A video of the same packets over and over."""
+    """Write a video that repeats the packets of another one."""
     with av.open(str(source)) as given, av.open(str(path), "w") as container:
         track = given.streams.video[0]
         stream = container.add_stream_from_template(track)
@@ -45,7 +45,7 @@ def repeat(source: Path, path: Path, times: int) -> None:
 
 
 def resident() -> float:
-    """MiB that the process holds."""
+    """Return the memory of the process in MiB."""
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return pages * resource.getpagesize() / 2**20
 

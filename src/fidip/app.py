@@ -60,6 +60,10 @@ def app(config: DictConfig) -> None:
 def listen(host: str, port: int) -> socket.socket:
     """Open the server's socket.
 
+    Args:
+        host: address to listen on.
+        port: port; 0 for any free one.
+
     Raises:
         ConfigError: the address is not available.
     """
@@ -81,6 +85,9 @@ def has_display() -> bool:
 def folder(keep: str | None) -> Iterator[Path]:
     """Yield the folder of all files: ``keep``, or a temporary folder.
 
+    Args:
+        keep: folder to keep the files in; None for a temporary folder.
+
     Raises:
         DiskError: it cannot be written.
     """
@@ -92,7 +99,8 @@ def folder(keep: str | None) -> Iterator[Path]:
     except OSError as error:
         raise DiskError(
             f"keep={keep or 'null'}: {error.filename or 'the temporary folder'} cannot be written: "
-            f"{error.strerror}; expected a folder that fidip can write to. Choose one with keep=DIR."
+            f"{error.strerror}; expected a folder that fidip can write to. Choose one with "
+            "keep=DIR."
         ) from error
     if not keep:
         with temporary as made:

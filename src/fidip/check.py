@@ -60,7 +60,7 @@ def check(config: DictConfig) -> None:
     if refused:
         raise DataError(
             f"{root}: training would refuse {refused} of the findings above, those marked "
-            "'refused'; mend or leave out the files that they name"
+            "'refused'; correct or remove the files that they name"
         )
     print(f"{root}: usable")
 
@@ -88,13 +88,23 @@ def require_replaceable(out: Path) -> None:
 
 
 def show(root: Path, found: Sequence[Examination], overlaps: Sequence[Overlap]) -> None:
-    """Print a table of splits and a table of findings."""
+    """Print a table of splits and a table of findings.
+
+    Args:
+        root: folder of the dataset.
+        found: the validated splits.
+        overlaps: images that splits share.
+    """
     findings = findings_table(root, found, overlaps)
     print_parts(counts_table(found), *[findings] * (findings.row_count > 0))
 
 
 def counts_table(found: Sequence[Examination]) -> Table:
-    """Return a table with one row per split and its counts."""
+    """Return a table with one row per split and its counts.
+
+    Args:
+        found: the validated splits.
+    """
     rows = []
     for split in found:
         domains = [split.images.get(domain, 0) for domain in DOMAINS]
@@ -105,7 +115,13 @@ def counts_table(found: Sequence[Examination]) -> Table:
 
 
 def findings_table(root: Path, found: Sequence[Examination], overlaps: Sequence[Overlap]) -> Table:
-    """Return a table with one row per kind of finding; paths are relative to ``root``."""
+    """Return a table with one row per kind of finding; paths are relative to ``root``.
+
+    Args:
+        root: folder of the dataset.
+        found: the validated splits.
+        overlaps: images that splits share.
+    """
     found_rows = [
         (split.name, f.refused, f.kind, f.cases) for split in found for f in split.findings
     ]
@@ -126,7 +142,13 @@ def _counts(numbers: Mapping[str, int]) -> str:
 
 
 def report(root: Path, found: Sequence[Examination], overlaps: Sequence[Overlap]) -> dict[str, Any]:
-    """Return the content of the report, with all cases of all findings."""
+    """Return the content of the report, with all cases of all findings.
+
+    Args:
+        root: folder of the dataset.
+        found: the validated splits.
+        overlaps: images that splits share.
+    """
     return {
         "root": str(root),
         "usable": not any(_refused(found, overlaps)),

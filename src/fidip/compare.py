@@ -76,8 +76,8 @@ def compare(config: DictConfig) -> None:
     out = Path(config.out)
     if config.data.root is not None and not Path(config.data.root).is_dir():
         raise ConfigError(
-            f"data.root={config.data.root}: there is no such folder; expected where the test data "
-            "are. Leave it out where the runs' own paths are right"
+            f"data.root={config.data.root}: there is no such folder; expected the folder of the "
+            "test data. Omit it if the runs' own paths are correct"
         )
     with output_folder(out, OUTPUTS):
         found = read_runs(config.runs, config.data.root)
@@ -96,7 +96,12 @@ def compare(config: DictConfig) -> None:
 
 
 def contents(found: Found, comparison: Comparison) -> dict[str, str]:
-    """Return the text of each output file by name."""
+    """Return the text of each output file by name.
+
+    Args:
+        found: the runs.
+        comparison: their comparison.
+    """
     runs, gaps = found.runs, [*found.gaps, *found.damaged]
     notes = [*comparison.problems, *found.repeats, *gaps]
     texts = {
@@ -110,7 +115,12 @@ def contents(found: Found, comparison: Comparison) -> dict[str, str]:
 
 
 def show(found: Found, comparison: Comparison) -> None:
-    """Print the tables, and a line for each missing run or result."""
+    """Print the tables, and a line for each missing run or result.
+
+    Args:
+        found: the runs.
+        comparison: their comparison.
+    """
     runs = found.runs
     rows = summary_rows(runs, comparison)
     tables = [text_table(summary_header(runs), rows, caption=footnote(runs))]
@@ -126,7 +136,15 @@ def show(found: Found, comparison: Comparison) -> None:
 def show_at_wandb(
     runs: list[Run], comparison: Comparison, project: str, entity: str | None, file: Path
 ) -> None:
-    """Write the dashboard to a file, and send it to W&B if an API key is set."""
+    """Write the dashboard to a file, and send it to W&B if an API key is set.
+
+    Args:
+        runs: the finished runs.
+        comparison: their comparison.
+        project: W&B project of the runs.
+        entity: W&B user or team; None for the user's default.
+        file: the file to write.
+    """
     from fidip.tasks import has_key
 
     views = [make(runs, comparison, project, entity or "") for make in (workspace, report)]
@@ -192,7 +210,7 @@ def read_labels(run: Run) -> People:
         why = " ".join(str(error).split())
         raise DamagedRunError(
             f"{run.root}/config.yaml: its data cannot be made ({why}); expected the settings of "
-            "this version of fidip. Compare it with the version that made it, or train it again"
+            "this version of fidip. Use the version that wrote it, or train the run again"
         ) from error
     return people
 
@@ -205,7 +223,7 @@ def _agree(found: dict[str, float | None], told: Mapping[str, float | None]) -> 
 
 
 def _encodable(text: str) -> str:
-    """Escape bytes in file names that are not UTF-8, so that the text can be printed and written."""
+    """Escape bytes in file names that are not UTF-8, so that the text can be printed."""
     return text.encode("utf-8", "backslashreplace").decode()
 
 

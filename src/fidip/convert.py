@@ -48,6 +48,10 @@ def convert(config: DictConfig) -> None:
 def choose_net(config: DictConfig, weights: Weights) -> tuple[str, DictConfig]:
     """Return name and configuration of the net: that of the command line, or else detected.
 
+    Args:
+        config: settings of the command.
+        weights: the weights.
+
     Raises:
         CheckpointError: the net is unknown.
     """
@@ -56,14 +60,18 @@ def choose_net(config: DictConfig, weights: Weights) -> tuple[str, DictConfig]:
     name = net_of(weights.tensors)
     if name is None:
         raise CheckpointError(
-            f"{weights.path}: no net is known that these weights ({weights.family}) are of; "
+            f"{weights.path}: the net of these weights ({weights.family}) is unknown; "
             "say which with net=NAME"
         )
     return name, choice("net", name)
 
 
 def files_of(path: Path) -> Sequence[Path]:
-    """Return the files of a checkpoint."""
+    """Return the files of a checkpoint.
+
+    Args:
+        path: the checkpoint.
+    """
     return tfjs_files(path) if is_tfjs(path) else [path]
 
 

@@ -71,7 +71,12 @@ def evaluate(config: DictConfig) -> None:
 
 
 def score(config: DictConfig, trained: DictConfig) -> tuple[dict[str, Any], Poses | None]:
-    """Return the scores of a split, and the poses if they were predicted."""
+    """Return the scores of a split, and the poses if they were predicted.
+
+    Args:
+        config: settings of the command.
+        trained: settings of the run.
+    """
     data = instantiate(trained.data)
     data.setup("test" if config.split == "test" else "validate")
     dataset: PoseDataset = data.test_set if config.split == "test" else data.val_set
@@ -101,6 +106,12 @@ def score_people(
     config: DictConfig, trained: DictConfig, dataset: PoseDataset, people: People
 ) -> tuple[dict[str, Any], Poses | None]:
     """Score a results file, or poses predicted in labelled or detected boxes.
+
+    Args:
+        config: settings of the command.
+        trained: settings of the run.
+        dataset: crops of the labelled people.
+        people: the labelled people.
 
     Returns:
         The scores, and the poses if they were predicted.
@@ -138,7 +149,12 @@ def suppress(poses: Poses, dataset: PoseDataset, kind: str, threshold: float) ->
 
 
 def human_level(second: SecondAnnotator, people: People) -> dict[str, Any]:
-    """Score a second annotator on the images that both annotators labelled."""
+    """Score a second annotator on the images that both annotators labelled.
+
+    Args:
+        second: labels of the second annotator.
+        people: the labelled people.
+    """
     shared = people.on_images(second.images)
     images = {"images": len(shared.images), "of_images": len(people.images)}
     return {**images, **describe_agreement(second.people, shared)}
@@ -146,7 +162,13 @@ def human_level(second: SecondAnnotator, people: People) -> dict[str, Any]:
 
 @rank_zero_only  # type: ignore[untyped-decorator]
 def tell_wandb(config: DictConfig, trained: DictConfig, scores: dict[str, Any]) -> None:
-    """Log the scores to W&B as a separate run in the group of the training run."""
+    """Log the scores to W&B as a separate run in the group of the training run.
+
+    Args:
+        config: settings of the command.
+        trained: settings of the run.
+        scores: content of ``results.json``.
+    """
     config.name, config.group, config.seed = trained.name, trained.group, trained.seed
     logger = instantiate(config.logger.wandb)
     settings: Any = OmegaConf.to_container(trained, resolve=True)
@@ -155,7 +177,13 @@ def tell_wandb(config: DictConfig, trained: DictConfig, scores: dict[str, Any]) 
 
 
 def predict(config: DictConfig, trained: DictConfig, dataset: PoseDataset) -> Poses:
-    """Predict the poses in all boxes of a dataset."""
+    """Predict the poses in all boxes of a dataset.
+
+    Args:
+        config: settings of the command.
+        trained: settings of the run.
+        dataset: the crops.
+    """
     task = instantiate(trained.task)
     trainer = instantiate(
         config.trainer, logger=False, enable_checkpointing=False, callbacks=[ProgressBar()]
@@ -177,6 +205,10 @@ def count_trained_on(config: DictConfig, people: Sequence[Annotation]) -> int | 
 
     The validation split is part of the training split and is not checked.
 
+    Args:
+        config: settings of the command.
+        people: the test people.
+
     Raises:
         DataError: there are such images, and ``allow_leakage`` is not set.
     """
@@ -192,7 +224,14 @@ def count_trained_on(config: DictConfig, people: Sequence[Annotation]) -> int | 
 def calibration(
     config: DictConfig, trained: DictConfig, poses: Poses, people: Sequence[Annotation]
 ) -> Calibration | None:
-    """Return the calibration of a run's scores: fitted now, or read if it exists."""
+    """Return the calibration of a run's scores: fitted now, or read if it exists.
+
+    Args:
+        config: settings of the command.
+        trained: settings of the run.
+        poses: predictions for ``people``, in image px.
+        people: the labelled people.
+    """
     run = RunDirectory.of_checkpoint(config.ckpt)
     if run is None:
         return None

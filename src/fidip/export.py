@@ -1,4 +1,4 @@
-"""``fidip export``: write the network of a checkpoint for other programs, and check what was written."""
+"""``fidip export``: export the network of a checkpoint for other programs."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ FORMATS: dict[str, tuple[str, Callable[[Portable, Path], Check]]] = {
 
 
 def export(config: DictConfig) -> None:
-    """Load the network, export it, compare the file with it and print the file's input and outputs."""
+    """Load the network, export it, compare the file with it, and print its input and outputs."""
     check(config)
     path = Path(config.out)
     net, codec = load_net(str(config.ckpt), config)

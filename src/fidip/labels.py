@@ -32,8 +32,8 @@ def labels(config: DictConfig) -> None:
     people = [p for p in read_labels(source, joints, folders) if p.keypoints[:, 2].any()]
     if not people:
         raise DataError(
-            f"{source}: nobody with a joint of the {len(COCO17)}; names that are none: "
-            f"{', '.join(joints.unknown) or 'none'}; say which is which: 'joints={{snout: nose}}'"
+            f"{source}: no person has one of the {len(COCO17)} joints; names that are none: "
+            f"{', '.join(joints.unknown) or 'none'}; map them with 'joints={{snout: nose}}'"
         )
     paths = locate(source, people, folders)
     copies = copy_names([person.name for person in people], paths)

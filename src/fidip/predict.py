@@ -63,7 +63,15 @@ def run(
     config: DictConfig,
     report: Report,
 ) -> None:
-    """Process all inputs, images first, and collect the outcomes in the report."""
+    """Process all inputs, images first, and collect the outcomes in the report.
+
+    Args:
+        predictor: the network.
+        inputs: images and videos.
+        boxes: boxes of people in the images; None to detect them.
+        config: settings of the command.
+        report: collects the outcomes.
+    """
     out, settings = Path(config.out), pipeline_settings(config)
     photos = [each for each in inputs if each.is_photo]
     if photos:
@@ -90,7 +98,13 @@ def run(
 
 
 def record(camera: Camera, out: Path, config: DictConfig) -> None:
-    """Record a camera until it ends or Ctrl-C is pressed."""
+    """Record a camera until it ends or Ctrl-C is pressed.
+
+    Args:
+        camera: the camera.
+        out: folder of the outputs.
+        config: settings of the command.
+    """
     predictor = load(config, has_video=True, is_live=True)
     pipeline = camera_pipeline(predictor, config)
     with ConsoleProgress("frame", description="recording, Ctrl-C ends it") as progress:
@@ -103,6 +117,10 @@ def record(camera: Camera, out: Path, config: DictConfig) -> None:
 @contextmanager
 def new_outputs(config: DictConfig, names: Sequence[str]) -> Iterator[None]:
     """Create the folder ``out``.
+
+    Args:
+        config: settings of the command.
+        names: outputs below ``out``.
 
     Raises:
         ConfigError: it contains outputs, and ``overwrite`` is false.
@@ -132,6 +150,10 @@ def formats(config: DictConfig) -> list[str]:
 def check_kinds(config: DictConfig, inputs: Sequence[Input]) -> None:
     """Check that settings for videos or images have an input of this kind.
 
+    Args:
+        config: settings of the command.
+        inputs: images and videos.
+
     Raises:
         ConfigError: they have none.
     """
@@ -145,7 +167,12 @@ def check_kinds(config: DictConfig, inputs: Sequence[Input]) -> None:
 
 
 def print_poses(name: str, poses: Poses) -> None:
-    """Print the confidence of each joint."""
+    """Print the confidence of each joint.
+
+    Args:
+        name: name of the image.
+        poses: the people in it.
+    """
     for person, scores in enumerate(poses.scores.tolist()):
         print(name + (f", person {person}" if len(poses) > 1 else ""))
         for joint, score in zip(COCO17.joints, scores, strict=True):

@@ -94,6 +94,12 @@ def test_source(
 ) -> dict[str, str | float | None]:
     """Test on the pretraining data, with the trained weights and with those of ``ckpt``.
 
+    Args:
+        config: settings of the run.
+        data: the data module.
+        task: the task.
+        trainer: the trainer.
+
     Returns:
         The split, its AP after training, and its AP before, which is None without initial weights.
     """
@@ -118,7 +124,17 @@ def write_test(
     source: dict[str, Any] | None,
     minutes: float,
 ) -> None:
-    """Score the poses of the test, write the files of a finished run, and send them to loggers."""
+    """Score the poses of the test, write the files of a finished run, and send them to loggers.
+
+    Args:
+        run: the run directory.
+        config: settings of the run.
+        data: the data module.
+        trainer: the trainer.
+        poses: predictions for the test split, in image px.
+        source: results on the pretraining data, if tested.
+        minutes: training time in minutes.
+    """
     environment = run.write_environment(facts(config, data, trainer, minutes))
     scores = score_poses(poses, data.test_set.annotations)
     scores["leaked_images"] = len(data.leaked)
@@ -135,6 +151,10 @@ def write_test(
 
 def check_new(config: DictConfig, run: RunDirectory) -> None:
     """Check that a new run can start.
+
+    Args:
+        config: settings of the run.
+        run: its run directory.
 
     Raises:
         FidipError: a setting or file is wrong, or there is a run already.
@@ -175,7 +195,14 @@ def make_trainer(config: DictConfig, *more: pl.Callback) -> pl.Trainer:
 def facts(
     config: DictConfig, data: pl.LightningDataModule, trainer: pl.Trainer, minutes: float
 ) -> dict[str, Any]:
-    """Return facts about this run for ``environment.json``."""
+    """Return facts about this run for ``environment.json``.
+
+    Args:
+        config: settings of the run.
+        data: the data module.
+        trainer: the trainer.
+        minutes: training time in minutes.
+    """
     return {
         "seed": config.seed,
         "device": str(trainer.strategy.root_device),

@@ -1,4 +1,4 @@
-"""``fidip zoo``: the weights that have a name, their terms, and which of them are on this computer."""
+"""``fidip zoo``: list pretrained models, their licences, and which are downloaded."""
 
 from __future__ import annotations
 
@@ -25,7 +25,11 @@ def zoo(config: DictConfig) -> None:
 
 
 def table(known: Iterable[Entry]) -> Table:
-    """Return a table with one row per model."""
+    """Return a table with one row per model.
+
+    Args:
+        known: the models.
+    """
     aliases = ", ".join(f"zoo:{alias} is zoo:{name}" for alias, name in ALIASES.items())
     caption = f"ckpt=zoo:NAME; {aliases}; where they come from and their hashes: conf/zoo"
     columns = ("name", "weights", "input", "MB", "licence", "state")

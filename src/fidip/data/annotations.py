@@ -192,7 +192,11 @@ def list_of(path: Path, document: Any, name: str) -> list[Any]:
 
 
 def is_person(record: dict[str, Any]) -> bool:
-    """Return whether a record belongs to the category person, the default without a category."""
+    """Return whether a record belongs to the category person, the default without a category.
+
+    Args:
+        record: the annotation record.
+    """
     return "category_id" not in record or integer(record, "category_id") == PERSON
 
 

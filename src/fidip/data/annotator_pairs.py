@@ -110,8 +110,8 @@ def _require_same(path: Path, second: Sequence[_Image], images: dict[int, ImageI
             odd.append(f"image {image.id} has {theirs} px, in the data set {own}")
     if odd:
         raise DataError(
-            f"{path}: {listed(odd)}; expected labels of the same images. Give second_annotator= the labels of "
-            "this split"
+            f"{path}: {listed(odd)}; expected labels of the same images. Give second_annotator= "
+            "the labels of this split"
         )
 
 
@@ -130,9 +130,9 @@ def _require_overlap(path: Path, labelled: Set[int], images: dict[int, ImageInfo
         strange = sorted(labelled - images.keys())[:1]
         first = f" (the first other: image_id {strange[0]})" if strange else ""
         raise DataError(
-            f"{path}: {len(shared)} of its {len(labelled)} images are among the {len(images)} of the "
-            f"data set{first}; expected labels of the same images. Give second_annotator= the labels of this "
-            "split"
+            f"{path}: {len(shared)} of its {len(labelled)} images are among the {len(images)} of "
+            f"the data set{first}; expected labels of the same images. Give second_annotator= the "
+            "labels of this split"
         )
     return shared
 

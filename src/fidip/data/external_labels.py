@@ -112,8 +112,9 @@ def read_dlc(path: Path, joints: Joints) -> list[Labelled]:
     heads = [row[0] for row in rows[:3]]
     if heads != ["scorer", "bodyparts", "coords"]:
         raise DataError(
-            f"{path}: begins with {reprlib.repr(', '.join(heads))}; expected rows scorer, bodyparts, "
-            "coords, as in DeepLabCut's CollectedData_NAME.csv of a project with one animal"
+            f"{path}: begins with {reprlib.repr(', '.join(heads))}; expected rows scorer, "
+            "bodyparts, coords, as in DeepLabCut's CollectedData_NAME.csv of a project with one "
+            "animal"
         )
     columns = list(zip(rows[1], rows[2], strict=False))
     first = next((i for i, (_, axis) in enumerate(columns) if axis in ("x", "y")), len(columns))

@@ -76,8 +76,8 @@ def locate(source: Path, people: Sequence[Labelled], folders: Sequence[Path]) ->
     missing = [p.name for p, path in zip(people, paths, strict=True) if path is None]
     if missing:
         raise DataError(
-            f"{source}: {len(missing)} of {len(people)} images are missing (the first: {missing[0]}); "
-            "say where they are with images=DIR"
+            f"{source}: {len(missing)} of {len(people)} images are missing (the first: "
+            f"{missing[0]}); give their folder with images=DIR"
         )
     return [path for path in paths if path is not None]
 

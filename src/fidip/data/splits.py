@@ -85,6 +85,7 @@ def take_images(
         raise ArgumentError(
             "real_images",
             real,
-            f"leaves no images to train on with synthetic_images={synthetic}; expected at least one",
+            f"leaves no images to train on with synthetic_images={synthetic}; expected at least "
+            "one",
         )
     return list(people)

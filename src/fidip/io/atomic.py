@@ -65,8 +65,8 @@ def require_folder(folder: Path, setting: str) -> None:
     existing = _nearest(folder, setting)
     if not existing.is_dir():
         raise DiskError(
-            f"{setting}: {shown(existing)} is not a folder; expected a folder or a new name. Choose "
-            "another path"
+            f"{setting}: {shown(existing)} is not a folder; expected a folder or a new name. "
+            "Choose another path"
         )
     if not os.access(existing, os.W_OK | os.X_OK):
         raise DiskError(
@@ -89,7 +89,8 @@ def require_file(file: Path, setting: str) -> None:
     if existing == file and not file.is_file():
         kind = "a folder" if file.is_dir() else "not a regular file"
         raise DiskError(
-            f"{setting}: {shown(file)} is {kind}; expected a file or a new name. Choose another path"
+            f"{setting}: {shown(file)} is {kind}; expected a file or a new name. Choose another "
+            "path"
         )
     require_folder(file.parent, setting)
 

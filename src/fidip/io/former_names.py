@@ -65,8 +65,8 @@ def with_current_names(settings: Any) -> Any:
         settings: nested dictionaries and lists.
 
     Example:
-        >>> with_current_names({"allow_contaminated": True, "loss": {"_target_": "fidip.losses.mse"}})
-        {'allow_leakage': True, 'loss': {'_target_': 'fidip.nn.losses.mse'}}
+        >>> with_current_names({"allow_contaminated": True, "loss": {"_target_": "fidip.losses.f"}})
+        {'allow_leakage': True, 'loss': {'_target_': 'fidip.nn.losses.f'}}
     """
     if isinstance(settings, list):
         return [with_current_names(value) for value in settings]
@@ -82,6 +82,9 @@ def with_current_names(settings: Any) -> Any:
 
 def current_word(word: str) -> str:
     """Return a ``key=value`` word of a command line with today's names.
+
+    Args:
+        word: the word.
 
     Example:
         >>> current_word("+data.allow_contaminated=true")

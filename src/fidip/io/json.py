@@ -131,8 +131,8 @@ def write_json(path: Path, content: object, compact: bool = False) -> None:
     except ValueError as error:
         field = next(_not_finite(content, ""), "a number")
         raise RunError(
-            f"{path}: {field} is NaN or infinite; expected finite numbers. Check for a training run "
-            "that diverged, or weights with NaN"
+            f"{path}: {field} is NaN or infinite; expected finite numbers. Check for a training "
+            "run that diverged, or weights with NaN"
         ) from error
     write_text_atomic(path, text if compact else text + "\n")
 

@@ -206,8 +206,8 @@ class RunDirectory:
                 "overwrite=true to replace it"
             )
         raise RunError(
-            f"{self.root}: an unfinished run is there; continue it with resume={self.root}, or give "
-            "another hydra.run.dir=DIR, or overwrite=true to replace it"
+            f"{self.root}: an unfinished run is there; continue it with resume={self.root}, or "
+            "give another hydra.run.dir=DIR, or overwrite=true to replace it"
         )
 
     def require_not_begun(self, setting: str) -> None:
@@ -222,8 +222,8 @@ class RunDirectory:
         has_begun = (self.config.is_file() and self.is_training) or self.job.is_file()
         if has_begun and not self.results.is_file():
             raise RunError(
-                f"{setting}: an unfinished run is there, and results.json would mark it as finished; "
-                "expected a folder without one. Choose another out=DIR"
+                f"{setting}: an unfinished run is there, and results.json would mark it as "
+                "finished; expected a folder without one. Choose another out=DIR"
             )
 
     def remove(self) -> None:
@@ -355,8 +355,8 @@ def _lock(path: Path) -> int:
             holder = os.read(handle, 200).decode(errors="replace")
             os.close(handle)
             raise RunError(
-                f"{path.parent}: another process works on this run ({holder}); wait until it ends, or "
-                "give another hydra.run.dir=DIR"
+                f"{path.parent}: another process works on this run ({holder}); wait until it ends, "
+                "or give another hydra.run.dir=DIR"
             ) from error
         if _is_open_file(path, handle):
             break

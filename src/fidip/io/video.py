@@ -25,8 +25,8 @@ LARGEST_FILE = 1 << 30
 """Limit in bytes of an image file, which is read at once."""
 
 FEW_FRAMES, FEW = 3, 0.05
-"""A video may end so many frames, or this fraction of it, before its announced end and be whole:
-containers count frames that were dropped, and round durations."""
+"""Tolerance, in frames and as a fraction, for a complete video that ends before its announced end:
+containers count dropped frames and round durations."""
 STEP = 1e-4
 """Minimum time between two frames in s; damaged files repeat time stamps."""
 
@@ -90,8 +90,8 @@ def check_size(path: Path, width: int, height: int) -> None:
         )
     if max(width, height) > LARGEST or width * height > MOST_PX:
         raise DataError(
-            f"{shown(path)}: has {width}x{height} px; expected sides of at most {LARGEST} px and at "
-            f"most {MOST_PX:,} px in all. Make it smaller"
+            f"{shown(path)}: has {width}x{height} px; expected sides of at most {LARGEST} px and "
+            f"at most {MOST_PX:,} px in all. Make it smaller"
         )
 
 

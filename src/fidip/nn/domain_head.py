@@ -62,8 +62,8 @@ class _PaperHead(nn.Module):
         if (height, width) != self.feature_hw:
             raise ConfigError(
                 f"{type(self).__name__} needs features of "
-                f"{self.feature_hw[1]}x{self.feature_hw[0]} (width x height), got {width}x{height}; "
-                "fidip.nn.DomainHead takes any size"
+                f"{self.feature_hw[1]}x{self.feature_hw[0]} (width x height), got "
+                f"{width}x{height}; fidip.nn.DomainHead takes any size"
             )
         logits: Tensor = self.decision(self.convolutions(features))
         return logits.squeeze(1)

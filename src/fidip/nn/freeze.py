@@ -80,6 +80,6 @@ def _find(net: nn.Module, name: str) -> nn.Module | nn.Parameter:
             "frozen",
             name,
             f"there is no module or parameter of that name; near: {', '.join(near)}. An empty list "
-            "lets everything learn",
+            "trains everything",
         )
     return parts[name]

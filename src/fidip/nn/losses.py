@@ -95,8 +95,8 @@ def movenet_loss(
     _check_shapes(output, target)
     if weight.shape != target.shape:
         raise ConfigError(
-            "movenet_loss: the codec has one weight for each joint; expected one for each value, as "
-            "from MoveNetCodec. Use this codec, or fidip.nn.losses.heatmap_mse"
+            "movenet_loss: the codec has one weight for each joint; expected one for each value, "
+            "as from MoveNetCodec. Use this codec, or fidip.nn.losses.heatmap_mse"
         )
     scores = 1 + (output.shape[1] - 1) // 5
     error = (output.float() - target.float()) * weight.float()
@@ -174,6 +174,6 @@ def _check_shapes(output: Tensor, target: Tensor) -> None:
     ours, theirs = tuple(output.shape[1:]), tuple(target.shape[1:])
     if ours != theirs:
         raise ConfigError(
-            f"net: gives maps of shape {ours}; expected {theirs} of the codec. Choose codec= for this "
-            "net, with its heatmap_wh or bins_wh"
+            f"net: gives maps of shape {ours}; expected {theirs} of the codec. Choose codec= for "
+            "this net, with its heatmap_wh or bins_wh"
         )

@@ -20,7 +20,10 @@ from fidip.core.errors import ArgumentError
 STRIDE = 32
 """Stride of the coarsest feature map in crop px."""
 
-STAGES = ((1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1), (6, 160, 3, 2), (6, 320, 1, 1))  # fmt: skip
+STAGES = (
+    (1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1), (6, 160, 3, 2),
+    (6, 320, 1, 1),
+)  # fmt: skip
 """Expansion, channels at width 1, blocks and stride of each stage (MobileNetV2, table 2)."""
 
 LAST = 1280

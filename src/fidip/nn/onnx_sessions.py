@@ -121,6 +121,7 @@ def read_facts(session: Any, path: Path) -> dict[str, Any] | None:
         raise CheckpointError(f"{error} (metadata)") from error
     if not isinstance(facts, dict):
         raise CheckpointError(
-            f"{path}: its metadata are {reprlib.repr(facts)}; expected a JSON object. Export it again"
+            f"{path}: its metadata are {reprlib.repr(facts)}; expected a JSON object. Export it "
+            "again"
         )
     return facts

@@ -149,8 +149,8 @@ def _check_rtmlib(codec: Codec) -> None:
     if not is_read:
         raise ConfigError(
             f"input=rtmlib: rtmlib cannot decode the maps of {type(codec).__name__}; expected "
-            f"plain heatmaps, or SimCC with {RTMLIB_BINS} bins for each pixel. Give decode=true, or "
-            "input=pixels"
+            f"plain heatmaps, or SimCC with {RTMLIB_BINS} bins for each pixel. Give decode=true, "
+            "or input=pixels"
         )
 
 

@@ -10,6 +10,10 @@ NOT_AVAILABLE = "n/a"
 def show_number(value: float | None, missing: str = NOT_AVAILABLE) -> str:
     """Return a number with three decimals, or ``missing`` for None.
 
+    Args:
+        value: the number.
+        missing: text for None.
+
     Example:
         >>> show_number(0.98765), show_number(None)
         ('0.988', 'n/a')
@@ -19,6 +23,9 @@ def show_number(value: float | None, missing: str = NOT_AVAILABLE) -> str:
 
 def show_signed(value: float) -> str:
     """Return a number with three decimals and its sign, which a rounded zero does not have.
+
+    Args:
+        value: the number.
 
     Example:
         >>> show_signed(0.0123), show_signed(-0.0001)
@@ -30,6 +37,10 @@ def show_signed(value: float) -> str:
 
 def show_interval(interval: Sequence[float] | None, missing: str = NOT_AVAILABLE) -> str:
     """Return both ends of an interval, or ``missing`` for None.
+
+    Args:
+        interval: (low, high).
+        missing: text for None.
 
     Example:
         >>> show_interval((0.4, 0.6))

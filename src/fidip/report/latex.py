@@ -42,7 +42,7 @@ def escape(text: str) -> str:
 def latex_tables(runs: list[Run], comparison: Comparison) -> str:
     r"""Return the tables of experiments and, if there are any, of differences.
 
-    They need ``\\usepackage{booktabs}``.
+    They need ``\usepackage{booktabs}``.
 
     Args:
         runs: the finished runs.

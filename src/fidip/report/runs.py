@@ -281,8 +281,8 @@ def _split_by_data(pairs: list[tuple[_Entry, Run]]) -> tuple[list[tuple[_Entry, 
         for entry, run in pairs
     ]
     lines = [
-        f"different annotations, compared as {len(hashes)} experiments: {name}: its runs have equal "
-        f"settings, but data_sha256 in environment.json is {', '.join(sorted(hashes))}"
+        f"different annotations, compared as {len(hashes)} experiments: {name}: its runs have "
+        f"equal settings, but data_sha256 in environment.json is {', '.join(sorted(hashes))}"
         for name, hashes in data.items()
         if len(hashes) > 1
     ]

@@ -59,8 +59,9 @@ def require_finite(poses: Poses, source: str | Path) -> Poses:
     odd = ~(np.isfinite(poses.xy).all((1, 2)) & np.isfinite(poses.scores).all(1))
     if odd.any():
         raise CheckpointError(
-            f"{source}: the network predicts NaN or infinity for {odd.sum()} of {len(poses)} people; "
-            "expected finite numbers. Its training may have diverged: take weights of an earlier epoch"
+            f"{source}: the network predicts NaN or infinity for {odd.sum()} of {len(poses)} "
+            "people; expected finite numbers. Training may have diverged: use weights of an "
+            "earlier epoch"
         )
     return poses
 

@@ -45,7 +45,7 @@ def _is_number_line(values: Sequence[Any]) -> bool:
 
 
 def scale_of(values: Sequence[float]) -> str:
-    """Return the scale of an axis: ``log`` for a range of decades (``symlog`` with 0) or ``linear``.
+    """Return the scale of an axis: ``linear``, or over decades ``log`` (``symlog`` with zero).
 
     Args:
         values: the numbers on the axis.

@@ -238,7 +238,8 @@ def footnote(runs: list[Run]) -> str:
         runs: the finished runs.
     """
     parts = {
-        f"{r.results.instances} people, {r.results.box_source} boxes, OKS by {r.results.area_source}"
+        f"{r.results.instances} people, {r.results.box_source} boxes, "
+        f"OKS by {r.results.area_source}"
         for r in runs
     }
     return " ".join(

@@ -1,4 +1,4 @@
-"""Training by an adaptation method, whichever it is."""
+"""Training with an adaptation method."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ from fidip.tasks.pretraining import Pretraining
 
 
 class AdaptationTask(PoseTask):
-    """Train the network by an adaptation method; validate and test as ``PoseTask`` does.
+    """Task that trains with an adaptation method, and validates and tests as ``PoseTask``.
+
+    Besides the values of ``PoseTask``, it logs those that the method returns: below ``train/``, and
+    those of pretraining below ``domain/``. ``global_step`` counts updates.
 
     Args:
-        method: what an update is.
-        accumulate: batches of one process that make one update; those left at the end of an epoch
-            make one, too. Every loss of the method goes over all of them before the next one does.
-        clip_norm: largest norm of the gradients of one update, over all that its optimizer trains;
-            None for no clipping.
-        pose_task: the arguments of ``PoseTask``.
-
-    Logs, besides what ``PoseTask`` does, the values that the method returns, below ``train/`` and,
-    of pretraining, below ``domain/``. ``global_step`` counts updates.
+        method: defines an update.
+        accumulate: batches per update and process; the remaining batches of an epoch make an update
+            too. Each loss of the method is accumulated over all of them before the next loss.
+        clip_norm: maximum norm of the gradients of one update, over all parameters of its
+            optimizer; None for no clipping.
+        pose_task: arguments of ``PoseTask``.
     """
 
     pretraining_epochs_done: Tensor
@@ -60,7 +60,7 @@ class AdaptationTask(PoseTask):
     # Set-up and checkpoints.
 
     def setup(self, stage: str) -> None:
-        """Check the data and let the method begin, so that errors show before a run does.
+        """Check the data and initialise the method, so that errors are reported before training.
 
         Raises:
             ConfigError: the data module does not deliver what the method needs.
@@ -132,7 +132,7 @@ class AdaptationTask(PoseTask):
         return mean
 
     def _update(self, name: str, parts: Sequence[Part], losses: Losses) -> dict[str, Tensor]:
-        """Do what ``Step.update`` describes."""
+        """Make an update as defined by ``Step.update``."""
         trained, optimizer = self._trained[name].parameters, self._optimizer(name)
         by_ddp = self._averaged_by_ddp(trained)
         optimizer.zero_grad()
@@ -140,7 +140,7 @@ class AdaptationTask(PoseTask):
         for part in parts:
             values = losses(part)
             means.append({key: value.detach() for key, value in values.items()})
-            # DDP averages at the last part all that has been accumulated.
+            # At the last part, DDP averages all accumulated gradients.
             syncs = bool(by_ddp) and part is parts[-1]
             with nullcontext() if syncs else without_ddp(self.trainer.strategy):
                 self.manual_backward(values["loss"] / len(parts))
@@ -150,9 +150,9 @@ class AdaptationTask(PoseTask):
         return {key: torch.stack([each[key] for each in means]).mean(0) for key in means[0]}
 
     def _averaged_by_ddp(self, trained: Sequence[nn.Parameter]) -> set[int]:
-        """Return ids of the network's parameters where an update trains all of them.
+        """Return ids of the network's parameters if an update trains all of them.
 
-        DDP takes a backward pass as done when all parameters that it watches have their gradients.
+        DDP regards a backward pass as finished when all of its parameters have their gradients.
         """
         watched = {id(p) for p in self.net.parameters() if p.requires_grad}
         return watched if watched <= {id(p) for p in trained} else set()
@@ -163,7 +163,7 @@ class AdaptationTask(PoseTask):
         return found
 
     def _make_step(self, name: str, optimizer: torch.optim.Optimizer) -> None:
-        """Step; the first step of the first optimizer in an update counts as a step of the run."""
+        """Step; only the first step of an update's first optimizer counts in ``global_step``."""
         if name == next(iter(self._trained)) and not self._counted:
             self._counted = True
             _listed(self.optimizers())[0].step()
@@ -171,7 +171,7 @@ class AdaptationTask(PoseTask):
             self.trainer.strategy.optimizer_step(optimizer, lambda: None)
 
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
-        """Clip gradients; mixed precision has undone its loss scale before."""
+        """Clip gradients, after mixed precision has unscaled them."""
         if self.clip_norm is not None:
             trained = [p for group in optimizer.param_groups for p in group["params"]]
             nn.utils.clip_grad_norm_(trained, self.clip_norm)
@@ -187,5 +187,5 @@ class AdaptationTask(PoseTask):
 
 
 def _listed(one_or_several: Any) -> list[Any]:
-    """Return Lightning's answer, which is no list where there is only one, as a list."""
+    """Return Lightning's optimizers or schedulers as a list, also if there is only one."""
     return one_or_several if isinstance(one_or_several, list) else [one_or_several]

@@ -59,7 +59,11 @@ def keep_out_of_ddp(task: pl.LightningModule, part: str) -> None:
 
 
 def without_ddp(strategy: Strategy) -> AbstractContextManager[None]:
-    """Return a context in which gradients are not averaged over processes."""
+    """Return a context in which gradients are not averaged over processes.
+
+    Args:
+        strategy: strategy of the trainer.
+    """
     if isinstance(strategy, ParallelStrategy):
         return strategy.block_backward_sync()
     return nullcontext()

@@ -1,4 +1,4 @@
-"""FiDIP as a task of its own: adaptation by the adversarial method."""
+"""FiDIP as a separate task: adaptation by the adversarial method."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ FORMER_STATE = {
     "domain_head.": "method.domain_head.",
     "domain_epochs_done": "pretraining_epochs_done",
 }
-"""Beginnings of names in checkpoints of version 0.1, before and now."""
+"""Current prefixes of names in checkpoints by prefix of version 0.1."""
 
 
 class FidipTask(AdaptationTask):
     """``AdaptationTask`` with ``fidip.adapt.adversarial.Adversarial``.
 
     Args:
-        domain_head, domain_optimizer, domain_scheduler, domain_epochs: as of ``Adversarial``.
-        adversarial_weight: ``weight`` of ``Adversarial``, lambda of the paper.
+        domain_head, domain_optimizer, domain_scheduler, domain_epochs: as for ``Adversarial``.
+        adversarial_weight: ``weight`` of ``Adversarial``, lambda in the paper.
         adversarial_schedule: ``schedule`` of ``Adversarial``.
-        task: the arguments of ``AdaptationTask`` and ``PoseTask``.
+        task: arguments of ``AdaptationTask`` and ``PoseTask``.
     """
 
     method: Adversarial
@@ -53,26 +53,26 @@ class FidipTask(AdaptationTask):
 
     @property
     def domain_head(self) -> nn.Module:
-        """The domain head of the method."""
+        """Domain head of the method."""
         return self.method.domain_head
 
     @property
     def domain_epochs_done(self) -> Tensor:
-        """Epochs of domain pretraining that are done, a () integer."""
+        """Number of finished epochs of domain pretraining, a () integer."""
         return self.pretraining_epochs_done
 
     @property
     def adversarial_weight(self) -> float:
-        """Lambda."""
+        """Weight of the adversarial loss, lambda in the paper."""
         return self.method.weight
 
     @property
     def domain_epochs(self) -> int:
-        """Epochs of domain pretraining."""
+        """Number of epochs of domain pretraining."""
         return self.method.pretraining_epochs
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Give the tensors of older checkpoints their present names."""
+        """Rename the tensors of older checkpoints to their current names."""
         checkpoint["state_dict"] = {
             _present_name(name): value for name, value in checkpoint["state_dict"].items()
         }

@@ -1,4 +1,4 @@
-"""Learning rate schedules, stepped once an update."""
+"""Learning rate schedules, stepped after each update."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from torch.optim.lr_scheduler import LambdaLR, MultiStepLR
 
 
 def constant(optimizer: Optimizer, *, total_steps: int) -> LambdaLR:
-    """Return a schedule that keeps the rate of the optimizer.
+    """Return a schedule that keeps the learning rate of the optimizer.
 
     Args:
-        optimizer: whose rate it is.
+        optimizer: the optimizer.
         total_steps: updates of the run; not used.
     """
     return LambdaLR(optimizer, lambda step: 1.0)
@@ -21,10 +21,10 @@ def constant(optimizer: Optimizer, *, total_steps: int) -> LambdaLR:
 def step_decay(
     optimizer: Optimizer, *, total_steps: int, milestones: Sequence[float], gamma: float = 0.1
 ) -> MultiStepLR:
-    """Return a schedule that multiplies the rate by a factor at each milestone.
+    """Return a schedule that multiplies the learning rate by a factor at each milestone.
 
     Args:
-        optimizer: whose rate it is.
+        optimizer: the optimizer.
         total_steps: updates of the run.
         milestones: fractions of the run, 0 to 1.
         gamma: the factor.

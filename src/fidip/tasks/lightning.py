@@ -1,7 +1,7 @@
-"""Every use of what Lightning does not document, in one place.
+"""All uses of undocumented parts of Lightning.
 
 Checked with pytorch-lightning ``CHECKED_WITH``; ``tests/tasks/test_lightning.py`` fails with any
-other version, so that an update is looked at here first.
+other version, so that this module is reviewed first at each update.
 """
 
 from __future__ import annotations
@@ -17,24 +17,36 @@ CHECKED_WITH = "2.6.6"
 
 
 def is_accumulating(trainer: pl.Trainer) -> bool:
-    """Return whether Lightning has taken batches of which it has made no update."""
+    """Return whether there are batches since the last update.
+
+    Args:
+        trainer: the trainer.
+    """
     return bool(trainer.fit_loop.epoch_loop._should_accumulate())
 
 
 def batches_taken(trainer: pl.Trainer) -> int:
-    """Return how many batches of this epoch have been trained on."""
+    """Return how many batches of this epoch have been trained on.
+
+    Args:
+        trainer: the trainer.
+    """
     return int(trainer.fit_loop.epoch_loop.batch_progress.current.processed)
 
 
 def batches_before(trainer: pl.Trainer) -> int:
-    """Return how many batches of this epoch a resumed run has behind it."""
+    """Return how many batches of this epoch were done before a resume.
+
+    Args:
+        trainer: the trainer.
+    """
     return int(trainer.fit_loop.epoch_loop.batch_progress.current.completed)
 
 
 def set_position(loops: dict[str, Any], epoch: int, batch: int) -> None:
-    """Make the counters of a checkpoint those of a run that is about to take a batch of an epoch.
+    """Set the counters of a checkpoint to those of a run before a batch.
 
-    Saved within a hook, they count what is going on as begun and not as done.
+    Inside a hook, Lightning's counters mark the present batch and epoch as begun but not as done.
 
     Args:
         loops: ``checkpoint["loops"]["fit_loop"]``; changed in place.
@@ -54,32 +66,44 @@ def set_position(loops: dict[str, Any], epoch: int, batch: int) -> None:
 
 
 def restart_loader(trainer: pl.Trainer, batch: int) -> None:
-    """Let a resumed run take its batches from the sampler's position.
+    """Restart the loader of a resumed run at the position of its sampler.
 
     Args:
-        trainer: of the run.
+        trainer: the trainer.
         batch: batches of the epoch that are done.
     """
     iter(trainer.fit_loop._data_fetcher)  # the loader began before the counters were restored
     if not batch:
-        # At the start of an epoch nothing of the previous one is left to go over again.
+        # At the start of an epoch, no batch of the previous one must be repeated.
         trainer.fit_loop.restarting = False
 
 
 def kill_other_processes(trainer: pl.Trainer) -> None:
-    """End the processes that this one started, which would wait long for one that has failed."""
+    """Kill the processes that this one started, which would wait for a failed process.
+
+    Args:
+        trainer: the trainer.
+    """
     launcher = trainer.strategy.launcher
     if hasattr(launcher, "procs"):
         launcher.kill(signal.SIGKILL)
 
 
 def averaged_module(callback: pl.callbacks.WeightAveraging) -> nn.Module:
-    """Return the module that holds the averaged weights."""
+    """Return the module that holds the averaged weights.
+
+    Args:
+        callback: the callback that averages.
+    """
     assert callback._average_model is not None
     module: nn.Module = callback._average_model.module
     return module
 
 
 def drop_anonymous(logger: WandbLogger) -> None:
-    """Drop an argument that Lightning passes to W&B, which warns that it does nothing."""
+    """Remove an argument that Lightning passes to W&B, which warns that it has no effect.
+
+    Args:
+        logger: the W&B logger.
+    """
     logger._wandb_init.pop("anonymous", None)

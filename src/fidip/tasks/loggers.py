@@ -1,4 +1,4 @@
-"""Training curves in a file."""
+"""Logger of training curves to a CSV file."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from fidip.io.atomic import write_text_atomic
 
 
 class CurveFile(Logger):
-    """Writes ``save_dir/metrics.csv``, one row for every call.
+    """Logger that writes ``save_dir/metrics.csv``, one row per call.
 
-    Checkpoints keep the rows, so that a resumed run neither repeats nor loses one.
+    Checkpoints store the rows, so that a resumed run neither repeats nor loses one.
 
     Args:
         save_dir: the run directory.

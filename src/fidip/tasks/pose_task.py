@@ -1,4 +1,4 @@
-"""Supervised pose estimation: training from scratch, fine-tuning, and the base of other tasks."""
+"""Supervised pose estimation: training from scratch, fine-tuning, and base of other tasks."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from pytorch_lightning.plugins.precision import DoublePrecision
 
 
 class Float64(DoublePrecision):
-    """Lightning's ``64-true`` that leaves batches alone: the network converts bytes to doubles."""
+    """Lightning's ``64-true`` without conversion of batches; the network converts bytes itself."""
 
     def convert_input(self, data: Any) -> Any:
         return data

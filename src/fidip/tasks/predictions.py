@@ -1,4 +1,4 @@
-"""Decoded heatmaps as ``Poses``, and the poses of all processes."""
+"""Conversion of decoded heatmaps to ``Poses``, and collection from all processes."""
 
 from __future__ import annotations
 

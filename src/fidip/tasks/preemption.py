@@ -1,4 +1,4 @@
-"""Requests to stop: signals, which are answered between two batches, and the queue of SLURM."""
+"""Stop requests: signals, which are handled between two batches, and SLURM's queue."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ NOTICED = (signal.SIGTERM, signal.SIGINT, *REQUEUED_AT)
 
 
 class StopSignals:
-    """Records signals without acting on them; a second Ctrl-C stops at once."""
+    """Handler that records signals without acting on them; a second Ctrl-C stops at once."""
 
     def __init__(self) -> None:
         self.received: signal.Signals | None = None
@@ -43,10 +43,10 @@ class StopSignals:
 
 
 def belongs_in_queue(number: signal.Signals) -> bool:
-    """Return whether a job that a signal stopped should start again.
+    """Return whether a job that was stopped by a signal should be requeued.
 
-    It should at its time limit and after preemption. SLURM sends SIGTERM to preempted and to
-    cancelled jobs; it requeues a preempted job only if that has not ended by itself in time.
+    That is the case at its time limit and after preemption. SLURM sends SIGTERM to preempted and
+    cancelled jobs, and requeues a preempted job only if it has not ended in time by itself.
 
     Args:
         number: the signal.

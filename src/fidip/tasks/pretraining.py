@@ -1,4 +1,4 @@
-"""Pretraining of a method's own parts, a stage before the first update of the network."""
+"""Pretraining of an adaptation method's own parts before the first update of the network."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 
 
 class Pretraining:
-    """Runs the epochs of pretraining that a task has not done yet.
+    """Pretraining stage of an adaptation method.
 
-    The network stays in eval mode. A checkpoint is written after every epoch, and the task's buffer
-    ``pretraining_epochs_done`` says where a resumed run continues.
+    The network stays in eval mode. A checkpoint is written after every epoch, and a resumed run
+    continues at the epoch in the task's buffer ``pretraining_epochs_done``.
 
     Args:
-        task: whose method is pretrained.
-        update: makes one update of a group of batches; returns () values to log.
+        task: task with the method to pretrain.
+        update: makes one update with a group of batches; returns () values to log.
     """
 
     def __init__(
@@ -38,15 +38,15 @@ class Pretraining:
 
     @property
     def epochs(self) -> range:
-        """Epochs that are due."""
+        """Epochs that are left."""
         return range(int(self.task.pretraining_epochs_done), self.task.method.pretraining_epochs)
 
     def read_data(self) -> None:
-        """Read the data, so that their errors show before a run begins.
+        """Read the data, so that errors are reported before a run starts.
 
         Raises:
-            ConfigError: the run has no data module to read them from.
-            DataError: the data module's split is missing or does not hold both domains.
+            ConfigError: the run has no data module.
+            DataError: the data module's split is missing or does not contain both domains.
         """
         data = self.task.trainer.datamodule
         if data is None:
@@ -57,7 +57,7 @@ class Pretraining:
         self._loader = data.domain_dataloader()
 
     def fit(self) -> None:
-        """Run all epochs that are due."""
+        """Run all epochs that are left."""
         if not self.epochs:
             return
         if self._loader is None:
@@ -71,7 +71,7 @@ class Pretraining:
         self.task.net.train()
 
     def _run_epoch(self) -> dict[str, Tensor]:
-        """Go over the data once; returns () means over all processes."""
+        """Run one epoch; return () means over all processes."""
         trainer = self.task.trainer
         steps: list[dict[str, Tensor]] = []
         for group in self._groups():
@@ -87,7 +87,7 @@ class Pretraining:
         return means
 
     def _groups(self) -> Iterator[list[Batch]]:
-        """Yield the batches of an epoch on the device, as many as make one update."""
+        """Yield the batches of each update of an epoch, on the device."""
         limit = self.task.trainer.limit_train_batches
         batches = islice(self._loader, limit if isinstance(limit, int) else None)
         moved = (batch.to(self.task.device) for batch in batches)

@@ -23,7 +23,11 @@ def random_state() -> dict[str, Any]:
 
 
 def set_random_state(state: dict[str, Any]) -> None:
-    """Set all generators to the states that ``random_state`` returned."""
+    """Set all generators to the states that ``random_state`` returned.
+
+    Args:
+        state: return value of ``random_state``.
+    """
     version, internal, gauss = state["python"]
     random.setstate((version, tuple(internal), gauss))
     kind, keys, *rest = state["numpy"]

@@ -1,4 +1,4 @@
-"""Replay with distillation as a task of its own, as configurations of version 0.1 name it."""
+"""Replay with distillation as a separate task, for configurations of version 0.1."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ class ReplayTask(AdaptationTask):
     """``AdaptationTask`` with ``fidip.adapt.replay.Replay``.
 
     Args:
-        teacher, map_weight, feature_weight: as of ``Replay``.
-        task: the arguments of ``AdaptationTask`` and ``PoseTask``.
+        teacher, map_weight, feature_weight: as for ``Replay``.
+        task: arguments of ``AdaptationTask`` and ``PoseTask``.
     """
 
     method: Replay
@@ -36,6 +36,6 @@ class ReplayTask(AdaptationTask):
         return self.method.teacher
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Find the teacher of older checkpoints, too."""
+        """Restore the teacher from the former place in older checkpoints."""
         former = {"teacher": checkpoint.get("teacher")}
         super().on_load_checkpoint({"method": former, **checkpoint})

@@ -1,4 +1,4 @@
-"""The calibration of the scores of a run, kept in its directory."""
+"""Calibration of the scores of a run, stored in its run directory."""
 
 from __future__ import annotations
 
@@ -25,7 +25,18 @@ def fit_run(
     poses: Poses,
     people: Sequence[Annotation],
 ) -> Calibration:
-    """Fit the calibration to poses of validation images; save it with its weights and settings."""
+    """Fit the calibration to poses on validation images and write it to the run directory.
+
+    Args:
+        run: the run directory.
+        weights: the weights that predicted the poses.
+        task: settings of the task.
+        poses: predictions for ``people``, in image px.
+        people: the labelled people.
+
+    Returns:
+        The calibration.
+    """
     fitted = fit_calibration(
         pose_scores(poses), instance_oks(poses.xy, [people[i] for i in poses.index])
     )
@@ -43,7 +54,12 @@ def fit_run(
 
 
 def read_run(run: RunDirectory, weights: Path, task: Mapping[str, Any]) -> Calibration | None:
-    """Return the calibration of a run; None if it has none for these weights and settings.
+    """Read the calibration of a run; None if it has none for these weights and settings.
+
+    Args:
+        run: the run directory.
+        weights: the weights to calibrate.
+        task: settings of the task.
 
     Raises:
         RunError: the file was not written by ``fit_run``.

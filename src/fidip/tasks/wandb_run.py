@@ -14,7 +14,7 @@ from fidip.tasks.lightning import drop_anonymous
 LONGEST_NAME, LONGEST_TAG = 128, 64
 """Of W&B, in characters."""
 NOISE = ("callbacks", "logger", "overwrite", "resume", "run_dir", "sweep")
-"""Settings of where and how a run writes."""
+"""Settings that do not change a result."""
 COPIES = ("net", "codec", "method", "optimizer", "scheduler")
 """Settings of the task that are groups of their own as well."""
 CURVES = {"val/AP": "max", "val/OKS": "max", "val/loss": "min", "train/loss": "min"}
@@ -22,16 +22,16 @@ CURVES = {"val/AP": "max", "val/OKS": "max", "val/loss": "min", "train/loss": "m
 
 
 class WandbRun(WandbLogger):
-    """A W&B run; offline if no API key is known, to be sent later by ``wandb sync``.
+    """W&B run; offline if no API key is set, to be sent later by ``wandb sync``.
 
     Args:
         save_dir: the run directory; W&B writes to ``wandb/`` in it.
-        name: of the run.
-        id: of the run; W&B continues the run with this id.
+        name: name of the run.
+        id: id of the run; W&B continues the run with this id.
         job_type: ``train`` or ``evaluate``.
         group: name shared by runs that differ only in the seed and in swept settings.
         tags: words to filter runs by.
-        project: of W&B.
+        project: the W&B project.
         entity: the W&B user or team; None for the user's default.
         images: whether to send overlays, which show the infants.
     """
@@ -104,7 +104,12 @@ def _named(value: Any) -> Any:
 
 
 def announce(loggers: Sequence[Logger], config: Mapping[str, Any]) -> None:
-    """Send the settings of a run, and which value summarises a curve, to W&B if it is a logger."""
+    """Send the settings of a run, and which value summarises a curve, to W&B if it is a logger.
+
+    Args:
+        loggers: loggers of the run.
+        config: settings of the run.
+    """
     for logger in loggers:
         if isinstance(logger, WandbRun):
             logger.experiment.config.update(wandb_settings(config), allow_val_change=True)
@@ -153,7 +158,11 @@ def _publish(
 
 
 def sync_command(folder: Path) -> str:
-    """Return the command that sends an offline run, including its parts before a resume."""
+    """Return the command that sends an offline run, including its parts before a resume.
+
+    Args:
+        folder: folder of the offline run.
+    """
     run_id = folder.name.rpartition("-")[2]
     parts = sorted(folder.parent.glob(f"offline-run-*-{run_id}"))
     shown = " ".join(os.path.relpath(part) for part in parts)
@@ -161,7 +170,11 @@ def sync_command(folder: Path) -> str:
 
 
 def joint_table(per_joint: Mapping[str, Mapping[str, Any]]) -> tuple[list[str], list[list[Any]]]:
-    """Return the columns and rows, one for each joint, of ``per_joint`` in ``results.json``."""
+    """Return the columns and rows, one for each joint, of ``per_joint`` in ``results.json``.
+
+    Args:
+        per_joint: scores by joint.
+    """
     first = next(iter(per_joint.values()), {})
     names = [name for name, value in first.items() if not isinstance(value, Mapping)]
     rows = [[joint, *(values.get(name) for name in names)] for joint, values in per_joint.items()]

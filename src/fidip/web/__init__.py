@@ -1,1 +1,1 @@
-"""The local web page: one static file, and the server that runs what it asks for."""
+"""Local web page: a static file, and the server that processes its requests."""

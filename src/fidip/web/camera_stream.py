@@ -26,7 +26,7 @@ WAITING = 8
 """Maximum number of pictures of all pages that are received or wait."""
 
 Follow = Callable[[bytes, float], Message]
-"""Takes the next picture of a camera as a JPEG file and its time in s; returns the page's message."""
+"""Takes the next camera picture as a JPEG file and its time in s; returns the page's message."""
 NextPart = Callable[[Request, str, asyncio.Task[bool]], Awaitable[tuple[bytes, bool]]]
 
 

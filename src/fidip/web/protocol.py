@@ -38,7 +38,7 @@ class Protocol(H11Protocol):
         )
 
     def send_400_response(self, msg: str) -> None:
-        """Answer a malformed request in JSON, unless it has been answered already, and disconnect."""
+        """Answer a malformed request in JSON, unless it has been answered, and disconnect."""
         if self.cycle is not None:
             self.cycle.disconnected = True
         if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
@@ -54,6 +54,10 @@ class Protocol(H11Protocol):
 
 
 def is_of_fidip(record: logging.LogRecord) -> bool:
-    """Return whether to log a record: not for malformed requests or those ended by Ctrl-C."""
+    """Return whether to log a record: not for malformed requests or those ended by Ctrl-C.
+
+    Args:
+        record: the log record.
+    """
     ended = record.exc_info is not None and isinstance(record.exc_info[1], asyncio.CancelledError)
     return not ended and not record.getMessage().startswith(CLIENT_FAULTS)

@@ -88,7 +88,12 @@ def make_server(
 
 
 def tab_routes(tabs: Tabs, options: Collection[str]) -> APIRouter:
-    """Return the routes of pages: their WebSocket, uploads and results."""
+    """Return the routes of pages: their WebSocket, uploads and results.
+
+    Args:
+        tabs: store the files and do the work.
+        options: names of the options that can be sent with a file.
+    """
     router = APIRouter()
 
     @router.websocket(TAB)
@@ -142,6 +147,10 @@ async def hold(socket: WebSocket, tabs: Tabs) -> None:
 def check_options(given: Collection[str], known: Collection[str]) -> None:
     """Check the options of an upload.
 
+    Args:
+        given: options of the upload.
+        known: options that exist.
+
     Raises:
         HTTPException: an option does not exist.
     """
@@ -177,7 +186,11 @@ async def receive(
 
 
 def configured(server: FastAPI) -> uvicorn.Config:
-    """Return uvicorn's configuration of the application."""
+    """Return uvicorn's configuration of the application.
+
+    Args:
+        server: the application.
+    """
     config = uvicorn.Config(
         server,
         http=Protocol,
@@ -194,6 +207,10 @@ def configured(server: FastAPI) -> uvicorn.Config:
 def find(tabs: Tabs, name: str) -> Tab:
     """Return the open tab of a name.
 
+    Args:
+        tabs: all open tabs.
+        name: name of the tab.
+
     Raises:
         HTTPException: there is none.
     """
@@ -205,6 +222,11 @@ def find(tabs: Tabs, name: str) -> Tab:
 
 def check_size(file: str, size: int, most_mb: float) -> None:
     """Check the size of an upload.
+
+    Args:
+        file: name of the file, for the message.
+        size: its size in bytes.
+        most_mb: maximum size in MB (10^6 bytes).
 
     Raises:
         HTTPException: it is larger than allowed.
@@ -256,7 +278,11 @@ async def next_part(request: Request, file: str, closed: asyncio.Task[bool]) -> 
 
 
 def same_origin(socket: WebSocket) -> bool:
-    """Return whether a WebSocket comes from the server's own page; browsers do not check this."""
+    """Return whether a WebSocket comes from the server's own page; browsers do not check this.
+
+    Args:
+        socket: the WebSocket.
+    """
     try:
         origin = urlsplit(socket.headers.get("origin", ""))
     except ValueError:

@@ -28,11 +28,11 @@ LONGEST = 100
 
 
 class TabClosedError(Exception):
-    """The tab of a job was closed."""
+    """Error that stops a job whose tab was closed."""
 
 
 class QueueFullError(Exception):
-    """The queue is full; the message is one line for the user."""
+    """Error for a full queue; its message is one line for the user."""
 
 
 @dataclass(frozen=True)
@@ -236,7 +236,12 @@ class Tabs:
 
 
 def explain(error: Exception, job: Job) -> str:
-    """Return a line for the page about the error that ended a job."""
+    """Return a line for the page about the error that ended a job.
+
+    Args:
+        error: the error.
+        job: the job.
+    """
     if isinstance(error, FidipError):
         return str(error).replace(f"{job.source.parent}/", "")
     if isinstance(error, OSError):  # for example, a full disk or a deleted folder
@@ -248,13 +253,17 @@ def explain(error: Exception, job: Job) -> str:
 
 
 def safe_name(file: str) -> str:
-    """Return a file name that can be stored, as close to the given one as possible.
+    r"""Return a file name that can be stored, as close to the given one as possible.
 
-    Folders, unprintable characters, and dots and spaces at both ends are left out or replaced; long
+    Folders, unprintable characters, and dots and spaces at both ends are removed or replaced; long
     names are cut.
 
-    >>> safe_name("C:\\\\videos\\\\My baby.MP4"), safe_name("../.mp4"), safe_name("results")
-    ('My baby.MP4', 'file.mp4', 'results_')
+    Args:
+        file: the client's name of the file.
+
+    Example:
+        >>> safe_name("C:\\videos\\My baby.MP4"), safe_name("../.mp4"), safe_name("results")
+        ('My baby.MP4', 'file.mp4', 'results_')
     """
     name = file.replace("\\", "/").rpartition("/")[2]
     printable = "".join(char if char.isprintable() else "_" for char in name)

@@ -56,7 +56,12 @@ SWITCHES: dict[str, tuple[Any, Any]] = {
 
 
 def about(ckpt: str, config: DictConfig) -> dict[str, Any]:
-    """Return what the page shows at the start."""
+    """Return what the page shows at the start.
+
+    Args:
+        ckpt: the weights.
+        config: settings of ``fidip app``.
+    """
     known, keep = zoo_entry(ckpt), config.keep
     return {
         "weights": known.title if known else Path(ckpt).name,
@@ -76,12 +81,21 @@ def options() -> list[str]:
 
 
 def installed(name: str) -> bool:
-    """Return whether the packages that a format needs are installed."""
+    """Return whether the packages that a format needs are installed.
+
+    Args:
+        name: a key of ``FORMATS``.
+    """
     return all(find_spec(module) for module in FORMATS[name].needs)
 
 
 def worker(predictor: Predictor, config: DictConfig) -> Work:
-    """Return the function that processes one file, as ``fidip predict`` does."""
+    """Return the function that processes one file, as ``fidip predict`` does.
+
+    Args:
+        predictor: the network.
+        config: settings of ``fidip app``.
+    """
 
     def work(job: Job, report: Report) -> Message:
         changes = {
@@ -112,7 +126,11 @@ def worker(predictor: Predictor, config: DictConfig) -> Work:
 
 
 def with_rate(report: Report) -> Progress:
-    """Return a progress callback that also reports the steps per second of the stage."""
+    """Return a progress callback that also reports the steps per second of the stage.
+
+    Args:
+        report: receives the stage, steps done, total steps and steps per second.
+    """
     current, start = "", 0.0
 
     def progress(stage: str, done: int, total: int) -> None:
@@ -126,7 +144,12 @@ def with_rate(report: Report) -> Progress:
 
 
 def cameras(predictor: Predictor, config: DictConfig) -> Callable[[], Follow]:
-    """Return a function that starts to track the person in a page's camera, as ``source=webcam``."""
+    """Return a function that starts to track the person in a camera, as ``source=webcam`` does.
+
+    Args:
+        predictor: the network.
+        config: settings of ``fidip app``.
+    """
     live = Predictor(predictor.runtime, predictor.codec, flips(config, is_live=True))
     pipeline = camera_pipeline(live, config)
 
@@ -165,13 +188,17 @@ def decode_picture(picture: bytes) -> Image:
         raise DataError("picture: not a JPEG image, or one of far too many pixels") from error
     if min(width, height) < SMALLEST or max(width, height) > LARGEST_PICTURE:
         raise DataError(
-            f"picture: has {width}x{height} px; expected sides of {SMALLEST} to {LARGEST_PICTURE} px"
+            f"picture: has {width}x{height} px; expected sides of {SMALLEST} to "
+            f"{LARGEST_PICTURE} px"
         )
     return decode_rgb(picture, Path("picture"))
 
 
 def check_container(path: Path) -> None:
     """Check that a file is a video and not a playlist, which could open other files.
+
+    Args:
+        path: the file.
 
     Raises:
         DataError: it is not a video.
@@ -180,13 +207,18 @@ def check_container(path: Path) -> None:
         av.open(str(path), options={"format_whitelist": ",".join(CONTAINERS)}).close()
     except (OSError, av.FFmpegError) as error:
         raise DataError(
-            f"{path}: cannot be opened as a video ({error.strerror or error}); expected a whole MP4, "
-            "MOV, WebM, MKV, AVI or the like. Copy or convert it again."
+            f"{path}: cannot be opened as a video ({error.strerror or error}); expected a whole "
+            "MP4, MOV, WebM, MKV, AVI or the like. Copy or convert it again."
         ) from error
 
 
 def switched(options: Collection[str], config: DictConfig) -> dict[str, Any]:
-    """Return the value of each switch; if checked, the command's value takes precedence."""
+    """Return the value of each switch; if checked, the command's value takes precedence.
+
+    Args:
+        options: names of the checked options.
+        config: settings of ``fidip app``.
+    """
     return {
         key: (off if key not in options else config[key] if config[key] != off else on)
         for key, (off, on) in SWITCHES.items()

@@ -139,8 +139,8 @@ def read_weights(ckpt: str | Path, setting: str = "ckpt") -> Weights:
     odd = [name for name, tensor in tensors.items() if not _is_plain(tensor)]
     if odd:
         raise CheckpointError(
-            f"{path}: {len(odd)} of {len(tensors)} tensors are sparse, complex, quantized or nested "
-            f"({_some(odd)}); expected dense real tensors. Save the plain state_dict"
+            f"{path}: {len(odd)} of {len(tensors)} tensors are sparse, complex, quantized or "
+            f"nested ({_some(odd)}); expected dense real tensors. Save the plain state_dict"
         )
     family = family_of(tensors)
     names = {family.ours(name): name for name in tensors}
@@ -237,8 +237,8 @@ def resolve(ckpt: str, setting: str = "ckpt") -> Path:
         return path / IN_FOLDERS
     if not path.is_file():
         raise CheckpointError(
-            f"{setting}={ckpt}: {_what_is_there(path)}; expected a file of weights, a run directory, "
-            "or zoo:NAME"
+            f"{setting}={ckpt}: {_what_is_there(path)}; expected a file of weights, a run "
+            "directory, or zoo:NAME"
         )
     return path
 
@@ -257,8 +257,8 @@ def _read(path: Path) -> object:
     """
     if path.name.endswith(ONNX):
         raise CheckpointError(
-            f"{path}: an ONNX file, which can only predict; expected weights of PyTorch, safetensors "
-            "or TF.js. Use it with fidip predict, or choose another ckpt="
+            f"{path}: an ONNX file, which can only predict; expected weights of PyTorch, "
+            "safetensors or TF.js. Use it with fidip predict, or choose another ckpt="
         )
     if is_tfjs(path):
         return read_tfjs(path)
@@ -273,7 +273,7 @@ def _read(path: Path) -> object:
         if code:
             raise CheckpointError(
                 f"{path}: holds the Python object {code[1]}, which could run code; only weights "
-                "are read: save the state_dict alone where the file was made"
+                "are read: save only the state_dict where the file was created"
             ) from error
         raise CheckpointError(
             f"{path}: not a checkpoint of PyTorch or safetensors, or cut short"

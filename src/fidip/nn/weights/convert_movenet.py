@@ -20,7 +20,12 @@ HEADS = (
 )
 """TensorFlow's and fidip's name of each head, with its separable and final convolution numbers."""
 
-LATERALS = {"conv2d": "top", "conv2d_1": "laterals.0", "conv2d_2": "laterals.1", "conv2d_3": "laterals.2"}  # fmt: skip
+LATERALS = {
+    "conv2d": "top",
+    "conv2d_1": "laterals.0",
+    "conv2d_2": "laterals.1",
+    "conv2d_3": "laterals.2",
+}
 
 WEIGHT_OR_BIAS = (
     (r"/(?:Conv2D|depthwise)_weights$", ".conv.weight"),
@@ -73,7 +78,7 @@ def join_movenet(tensors: Tensors) -> Tensors:
 
 
 def _as_torch(name: str, tensor: Tensor) -> Tensor:
-    """Transpose kernels (H, W, I, O) to (O, I, H, W), and depthwise (H, W, C, 1) to (C, 1, H, W)."""
+    """Transpose kernels (H, W, I, O) to (O, I, H, W); depthwise (H, W, C, 1) to (C, 1, H, W)."""
     if tensor.ndim != 4:
         return tensor
     is_depthwise = re.search(r"\bdepthwise\.", name)

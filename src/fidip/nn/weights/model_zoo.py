@@ -84,8 +84,8 @@ class Entry:
         """
         if self.is_onnx:
             raise ConfigError(
-                f"zoo:{self.name}: is an ONNX file, which can only predict; expected weights of a net "
-                "of fidip. Use it with fidip predict, or choose another ckpt="
+                f"zoo:{self.name}: is an ONNX file, which can only predict; expected weights of a "
+                "net of fidip. Use it with fidip predict, or choose another ckpt="
             )
         return [f"net={self.net}", f"codec={self.codec}"]
 
@@ -206,16 +206,16 @@ def _download(entry: Entry, folder: Path) -> Path:
 
         at, hub = entry.revision, os.environ.get("HF_ENDPOINT")
         url = hf_hub_url(repository, entry.file, revision=at, endpoint=hub)
-        get_hf_file_metadata(url, timeout=CONNECT)  # fails at once where there is no network
+        get_hf_file_metadata(url, timeout=CONNECT)  # fails at once without network
         _say(f"zoo:{entry.name}: {entry.size_mb} MB from {repository}, licence {entry.licence}")
         return Path(
             hf_hub_download(repository, entry.file, revision=at, endpoint=hub, local_dir=folder)
         )
     except Exception as error:  # network, hub and disk errors have dozens of classes
         raise CheckpointError(
-            f"zoo:{entry.name}: cannot be downloaded ({_reason(error)}); on a computer with network "
-            f"run 'hf download {repository} {entry.file} --revision {entry.revision} --local-dir .' "
-            f"and copy {entry.file} to {entry.path}"
+            f"zoo:{entry.name}: cannot be downloaded ({_reason(error)}); on a computer with "
+            f"network run 'hf download {repository} {entry.file} --revision {entry.revision} "
+            f"--local-dir .' and copy {entry.file} to {entry.path}"
         ) from error
 
 
@@ -232,8 +232,8 @@ def _check(entry: Entry, path: Path) -> str:
         _say(f"zoo:{entry.name}: SHA-256 {found} is recorded; there is none to compare it with")
     elif found != expected:
         raise CheckpointError(
-            f"{path}: has SHA-256 {found} instead of {expected}, so it is not what zoo:{entry.name} "
-            "stands for, or is damaged; delete it and get it again"
+            f"{path}: has SHA-256 {found} instead of {expected}, so it is not what "
+            f"zoo:{entry.name} stands for, or is damaged; delete it and get it again"
         )
     return found
 

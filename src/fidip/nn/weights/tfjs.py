@@ -145,8 +145,8 @@ def read_manifest(path: Path) -> list[Group]:
         groups = [_group(path, group) for group in content["weightsManifest"]]
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise CheckpointError(
-            f"{path}: weightsManifest is damaged ({_reason(error)}); expected paths and weights with "
-            "name, shape and dtype. Get the file again"
+            f"{path}: weightsManifest is damaged ({_reason(error)}); expected paths and weights "
+            "with name, shape and dtype. Get the file again"
         ) from error
     names = [spec.name for group in groups for spec in group.specs]
     if len(set(names)) < len(names) or not names:

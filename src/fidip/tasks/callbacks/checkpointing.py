@@ -24,7 +24,7 @@ GO_ON, SAVE, STOP = range(3)
 
 
 class AtomicCheckpoints(TorchCheckpointIO):
-    """Writes checkpoints by ``write_atomic``; the former ``last.ckpt`` is ``previous.ckpt``."""
+    """Checkpoint writer that is atomic and keeps the former ``last.ckpt`` as ``previous.ckpt``."""
 
     def save_checkpoint(
         self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None
@@ -35,25 +35,26 @@ class AtomicCheckpoints(TorchCheckpointIO):
 
 
 class Checkpoints(Checkpoint):
-    """Keeps ``best.ckpt``, ``last.ckpt`` and the one before it, ``previous.ckpt``.
+    """Callback that writes ``best.ckpt``, ``last.ckpt`` and the one before it, ``previous.ckpt``.
 
-    Saves at the end of every epoch, every so many minutes between two batches, and when SIGTERM,
-    SIGINT (Ctrl-C), SIGUSR1 or SIGUSR2 asks the run to stop; the process then ends with status 128
-    plus the number of the signal. Resuming from ``last.ckpt`` is bit-exact, in weights and curves.
-    A signal during validation or pretraining is answered at the end of that epoch.
+    A checkpoint is written at the end of each epoch, at a regular interval between two batches, and
+    when the run is stopped by SIGTERM, SIGINT (Ctrl-C), SIGUSR1 or SIGUSR2; the process then ends
+    with status 128 plus the number of the signal. Resuming from ``last.ckpt`` is bit-exact in
+    weights and curves. A signal during validation or pretraining is handled at the end of that
+    epoch.
 
     On SLURM, request SIGUSR1 or SIGUSR2 some time before the limit (``--signal=USR2@120``), for
     every task of the job step. All processes stop at the same batch and save together; the first
-    then runs ``scontrol requeue``, and all end with status 0. The job must resume when it
-    starts again, as with ``resume=auto``. After SIGTERM a preempted job is requeued
-    as well; a cancelled one is not.
+    one then runs ``scontrol requeue``, and all end with status 0. The job must resume when it
+    starts again, as with ``resume=auto``. After SIGTERM, a preempted job is requeued as well; a
+    cancelled job is not.
 
     Args:
         folder: folder of the checkpoints.
-        monitor: validation metric of which the maximum is the best; None to keep no best
-            checkpoint, so that the run is tested with the last.
-        every_minutes: longest time between two checkpoints, to within a batch.
-        max_requeues: how often one SLURM job may be put back into the queue.
+        monitor: validation metric; its maximum defines the best checkpoint. None writes no best
+            checkpoint, so that the run is tested with the last one.
+        every_minutes: maximum time between two checkpoints, up to the duration of a batch.
+        max_requeues: maximum number of times that a SLURM job is requeued.
     """
 
     def __init__(

@@ -15,7 +15,11 @@ EVERY = 50
 
 
 def are_finite(tensors: Iterable[Tensor]) -> bool:
-    """Return whether tensors on one device are finite; waits for the device once."""
+    """Return whether tensors on one device are finite; waits for the device once.
+
+    Args:
+        tensors: the tensors.
+    """
     found = [tensor.isfinite().all() for tensor in tensors if tensor.is_floating_point()]
     return not found or bool(torch.stack(found).all())
 
@@ -24,6 +28,10 @@ def require_finite_weights(trainer: pl.Trainer, module: pl.LightningModule) -> N
     """End the run if its weights or BatchNorm statistics are not finite.
 
     Every process must call it at the same time.
+
+    Args:
+        trainer: the trainer.
+        module: the module whose state is checked.
 
     Raises:
         DivergedError: they are not.
@@ -48,7 +56,7 @@ def stop_if(is_bad: bool, trainer: pl.Trainer, what: str) -> None:
     if not trainer.strategy.reduce_boolean_decision(is_bad, all=False):
         return
     if not trainer.is_global_zero:
-        raise SystemExit(0)  # as another status, Lightning would kill the first before it has told
+        raise SystemExit(0)  # otherwise Lightning kills the first before it reports
     rates = (
         [group["lr"] for group in trainer.optimizers[0].param_groups] if trainer.optimizers else []
     )

@@ -33,7 +33,11 @@ class AveragedWeights(EMAWeightAveraging):
 
 
 def constants(module: nn.Module) -> list[str]:
-    """Return the names of the buffers that checkpoints do not hold."""
+    """Return the names of the buffers that checkpoints do not hold.
+
+    Args:
+        module: the module.
+    """
     return [
         f"{path}.{name}" if path else name
         for path, part in module.named_modules()

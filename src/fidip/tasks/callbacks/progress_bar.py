@@ -20,7 +20,14 @@ SHOWN = {
 
 
 def epoch_line(epoch: int, epochs: int, metrics: dict[str, Any], seconds: float) -> str:
-    """Return one line about an epoch that has ended, with the metrics of ``SHOWN`` that it has."""
+    """Return one line about an epoch that has ended, with the metrics of ``SHOWN`` that it has.
+
+    Args:
+        epoch: number of the epoch, from 1.
+        epochs: number of epochs of the run.
+        metrics: values by name.
+        seconds: duration of the epoch in s.
+    """
     values = [text.format(float(metrics[name])) for name, text in SHOWN.items() if name in metrics]
     return "  ".join([f"epoch {epoch:>3}/{epochs}", *values, f"{seconds:.0f} s"])
 
@@ -34,7 +41,7 @@ class ProgressBar(TQDMProgressBar):
 
     def __init__(self, refresh_rate: int = 5) -> None:
         super().__init__(refresh_rate=refresh_rate if sys.stdout.isatty() else 0, leave=False)
-        self._started = time.monotonic()  # of a run that goes on in mid-epoch
+        self._started = time.monotonic()  # for a run that resumes within an epoch
 
     def on_train_epoch_start(self, trainer: pl.Trainer, *args: Any) -> None:
         super().on_train_epoch_start(trainer, *args)

@@ -1,4 +1,4 @@
-"""Runs as trials of an Optuna search: they report every epoch and end early if they are bad."""
+"""Pruning: runs as trials of an Optuna search that report every epoch and may end early."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ if TYPE_CHECKING:
 
 
 class Pruned(Exception):  # noqa: N818
-    """Ends a run that was worse than others; not an error.
+    """Exception that ends a run because other trials are better; not an error.
 
     Attributes:
-        is_first: whether this is the process that writes files.
+        is_first: whether this process writes the files of the run.
     """
 
     def __init__(self, message: str, is_first: bool) -> None:
@@ -23,7 +23,11 @@ class Pruned(Exception):  # noqa: N818
 
 
 def open_storage(url: str) -> optuna.storages.RDBStorage:
-    """Return the database of a study, which several runs write to at a time."""
+    """Return the database of a study, which several runs may write to at the same time.
+
+    Args:
+        url: URL of the database, as SQLAlchemy defines it.
+    """
     import optuna
 
     patience = {"connect_args": {"timeout": 120}} if url.startswith("sqlite:") else None
@@ -31,14 +35,14 @@ def open_storage(url: str) -> optuna.storages.RDBStorage:
 
 
 class Pruning(pl.Callback):
-    """Reports the validation score of every epoch to the study, which may end the run.
+    """Callback that reports the validation score of each epoch to a study, which may end the run.
 
     Args:
-        storage: where the study is, a URL of SQLAlchemy's.
-        study: its name.
-        trial: the number of this run in it.
+        storage: URL of the study's database, as SQLAlchemy defines it.
+        study: name of the study.
+        trial: number of this run in the study.
         pruner: decides by the scores of the other trials at the same epoch.
-        monitor: the score, the higher the better.
+        monitor: name of the score; higher is better.
     """
 
     def __init__(
@@ -64,7 +68,7 @@ class Pruning(pl.Callback):
         storage = open_storage(self.storage)
         study = optuna.load_study(study_name=self.study, storage=storage, pruner=self.pruner)
         frozen = study.trials[self.number]
-        if not frozen.state.is_finished():  # a run that goes on later has nothing to tell
+        if not frozen.state.is_finished():  # a continued run may have been recorded already
             self._trial = optuna.trial.Trial(study, frozen._trial_id)
 
     def on_validation_end(self, trainer: pl.Trainer, *args: Any) -> None:
@@ -81,7 +85,7 @@ class Pruning(pl.Callback):
         """Report a score to the study; return whether the run should end."""
         if self._trial is None:
             return False
-        # Again after an interruption is nothing new.
+        # A resumed run may repeat an epoch that it has reported.
         if epoch not in self._trial.study.trials[self.number].intermediate_values:
             self._trial.report(score, epoch)
         return self._trial.should_prune()

@@ -14,10 +14,11 @@ import pytest
 import torch
 
 import fidip
-from fidip import predict
+from fidip.cli import predict_settings
 from fidip.cli.prediction_inputs import SOME_FAILED
 from fidip.core.skeleton import COCO17
 from fidip.inference import SinglePersonTracker, Video
+from fidip.inference.output_names import Input
 from tests.inference.made_media import make_video
 from tests.inference.odd_media import make_cut_video, make_odd_folder
 
@@ -74,7 +75,7 @@ def test_of_a_folder_of_odd_files_all_good_ones_are_done(cli, tmp_path):
     assert len(named) == len(expected)
     assert all(map(str.startswith, named, expected))
     photos = {row["file_name"] for row in read_csv(out / "keypoints.csv")}
-    assert len(photos) == sum(predict.Input(source / name, "", "").is_photo for name in done)
+    assert len(photos) == sum(Input(source / name, "", "").is_photo for name in done)
     assert {"caf\\xe9.jpg", "new\\x0aline.jpg", "a[1].jpg", "a.jpg", "A.JPG"} <= photos
     entries = json.loads((out / "keypoints.json").read_text(), parse_constant=pytest.fail)
     assert {entry["file_name"] for entry in entries} == photos
@@ -195,7 +196,7 @@ def test_where_all_fail_the_status_is_2(cli, tmp_path):
 @pytest.mark.parametrize("out", ["/dev/null", "{file}", "{file}/x", "/proc/x"])
 def test_where_nothing_can_be_written_no_network_is_loaded(out, photos, monkeypatch, tmp_path, cli):
     (tmp_path / "file").write_text("precious")
-    monkeypatch.setattr(predict, "load_predictor", pytest.fail)
+    monkeypatch.setattr(predict_settings, "load_predictor", pytest.fail)
     folder = out.format(file=tmp_path / "file")
     ended = cli("predict", DEMO, f"source={photos}", f"out={folder}", status=2)
     assert ended.err.count("\n") == 1
@@ -218,7 +219,7 @@ def test_weights_that_give_nan_are_an_error_and_never_a_table(photos, monkeypatc
     monkeypatch.setattr(
         predictor, "runtime", lambda crops: torch.full((len(crops), *shape), torch.nan)
     )
-    monkeypatch.setattr(predict, "load_predictor", lambda *_, **__: predictor)
+    monkeypatch.setattr(predict_settings, "load_predictor", lambda *_, **__: predictor)
     ended = cli("predict", DEMO, f"source={photos}", f"out={tmp_path / 'out'}", status=2)
     assert "NaN or infinite" in ended.err.strip().splitlines()[-1]
     assert not (tmp_path / "out").exists()

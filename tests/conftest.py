@@ -1,11 +1,14 @@
 """Fixtures of all tests: a data set small enough to be made in a second."""
 
+import importlib
 import json
 import os
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -141,3 +144,35 @@ def small_disk(tmp_path, request):
         pytest.skip("mounting a small disk needs root")
     yield disk
     subprocess.run(["umount", "--lazy", disk], check=True)
+
+
+@dataclass(frozen=True)
+class Ended:
+    """What a command printed, to its end."""
+
+    out: str
+    err: str
+
+    @property
+    def errors(self):
+        """The lines of ``err`` that are errors."""
+        return [line for line in self.err.splitlines() if line.startswith("error:")]
+
+
+@pytest.fixture
+def cli(monkeypatch, capfd):
+    """Run ``fidip NAME ARGUMENTS`` in this process, and expect it to end with a status."""
+
+    def run(name, *arguments, status=0):
+        monkeypatch.setattr(sys, "argv", [f"fidip {name}", *map(str, arguments)])
+        capfd.readouterr()
+        ended = 0
+        try:
+            importlib.import_module(f"fidip.{name}").main()
+        except SystemExit as exit_:
+            ended = exit_.code or 0
+        printed = Ended(*capfd.readouterr())
+        assert ended == status, printed.err or printed.out
+        return printed
+
+    return run

@@ -1,11 +1,8 @@
 """Every mistake in the data ends ``fidip train`` with one line that names it, and status 2."""
 
 import json
-import sys
 
 import pytest
-
-from fidip import train
 
 TRAIN = "annotations/person_keypoints_train_infant.json"
 TEST = "annotations/person_keypoints_validate_infant.json"
@@ -63,7 +60,7 @@ CASES = {
 
 
 @pytest.mark.parametrize(("name", "workers"), [*((name, 0) for name in CASES), ("empty image", 1)])
-def test_bad_data_is_one_line(name, workers, tiny_copy, tmp_path, monkeypatch, capfd):
+def test_bad_data_is_one_line(name, workers, tiny_copy, tmp_path, monkeypatch, cli):
     damage, words = CASES[name]
     damage(tiny_copy)
     monkeypatch.chdir(tmp_path)
@@ -71,13 +68,8 @@ def test_bad_data_is_one_line(name, workers, tiny_copy, tmp_path, monkeypatch, c
     arguments += ["data.batch_size=4", "data.val_fraction=0.5", f"data.num_workers={workers}"]
     # all of the epoch, so that the damaged image is met
     arguments += ["trainer.limit_train_batches=1.0"]
-    monkeypatch.setattr(sys, "argv", ["fidip train", *arguments])
-    with pytest.raises(SystemExit) as status:
-        train.main()
-    assert status.value.code == 2
-    stderr = capfd.readouterr().err
-    errors = [line for line in stderr.splitlines() if line.startswith("error:")]
-    assert len(errors) == 1
-    assert "Traceback" not in stderr
-    assert words in errors[0]
+    ended = cli("train", *arguments, status=2)
+    (line,) = ended.errors
+    assert "Traceback" not in ended.err
+    assert words in line
     assert not list(tmp_path.glob("outputs/*/*/results.json"))

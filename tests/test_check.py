@@ -2,31 +2,22 @@
 
 import json
 import shutil
-import sys
 
 import cv2
 import numpy as np
 import pytest
 
-from fidip import check
 from fidip.core.skeleton import COCO17
 from fidip.data.validation import swapped_parts
 
 TRAIN, TEST = "train_infant", "validate_infant"
 
 
-def run_check(monkeypatch, capsys, root, *arguments):
-    """Exit status, stdout, stderr and the report."""
+def run_check(cli, root, *arguments, status=0):
+    """What ``fidip check`` printed, and its report."""
     out = root / "report.json"
-    arguments = [f"data.root={root}", f"out={out}", *arguments]
-    monkeypatch.setattr(sys, "argv", ["fidip check", *arguments])
-    status = 0
-    try:
-        check.main()
-    except SystemExit as exit_:
-        status = exit_.code
-    captured = capsys.readouterr()
-    return status, captured.out, captured.err, json.loads(out.read_text()) if out.exists() else None
+    ended = cli("check", f"data.root={root}", f"out={out}", *arguments, status=status)
+    return ended, json.loads(out.read_text()) if out.exists() else None
 
 
 def edit(root, split, change):
@@ -46,10 +37,11 @@ def cases(report, split=TRAIN):
     return {f["kind"]: f["cases"] for f in findings}, {f["kind"] for f in findings if f["refused"]}
 
 
-def test_a_good_data_set_is_counted_and_usable(tiny_copy, monkeypatch, capsys):
+def test_a_good_data_set_is_counted_and_usable(tiny_copy, cli):
     edit(tiny_copy, TRAIN, lambda c: [i.update(posture="Supine") for i in c["images"][:3]])
-    status, out, err, report = run_check(monkeypatch, capsys, tiny_copy)
-    assert (status, err, report["usable"]) == (0, "", True)
+    ended, report = run_check(cli, tiny_copy)
+    out = ended.out
+    assert (ended.err, report["usable"]) == ("", True)
     train = report["splits"][TRAIN]
     assert train["images"] == {"real": 4, "synthetic": 8}
     assert (train["people"], train["postures"]) == (12, {"Supine": 3})
@@ -61,19 +53,17 @@ def test_a_good_data_set_is_counted_and_usable(tiny_copy, monkeypatch, capsys):
     assert "3 Supine" in out
 
 
-def test_box_areas_are_told(tiny_copy, monkeypatch, capsys):
+def test_box_areas_are_told(tiny_copy, cli):
     def boxes(content):
         for a in content["annotations"]:
             a["area"] = a["bbox"][2] * a["bbox"][3]
 
     edit(tiny_copy, TRAIN, boxes)
-    report = run_check(monkeypatch, capsys, tiny_copy)[3]
+    report = run_check(cli, tiny_copy)[1]
     assert report["splits"][TRAIN]["area_source"] == "box area"
 
 
-def test_everything_that_is_wrong_is_listed_and_nothing_ends_the_walk(
-    tiny_copy, monkeypatch, capsys
-):
+def test_everything_that_is_wrong_is_listed_and_nothing_ends_the_walk(tiny_copy, cli):
     def damage(content):
         for a in content["annotations"][:5]:
             a["area"] = -1
@@ -90,9 +80,10 @@ def test_everything_that_is_wrong_is_listed_and_nothing_ends_the_walk(
         twice = tiny_copy / f"annotations/200R/person_keypoints_{name}.json"
         twice.parent.mkdir(exist_ok=True)
         twice.write_text("{}")
-    status, out, err, report = run_check(monkeypatch, capsys, tiny_copy)
+    ended, report = run_check(cli, tiny_copy, status=2)
+    out, err = ended.out, ended.err
     found, refused = cases(report)
-    assert (status, report["usable"]) == (2, False)
+    assert not report["usable"]
     assert err.startswith("error: ")
     assert err.count("\n") == 1
     assert "training would refuse 5 of the findings" in err
@@ -117,7 +108,7 @@ def test_everything_that_is_wrong_is_listed_and_nothing_ends_the_walk(
     assert report["splits"][TEST]["people"] == 5
 
 
-def test_oddities_do_not_fail(tiny_copy, monkeypatch, capsys):
+def test_oddities_do_not_fail(tiny_copy, cli):
     shutil.copy(image(tiny_copy, 1), image(tiny_copy, 2))  # of another size: unreadable as labelled
     size = cv2.imread(str(image(tiny_copy, 1))).shape[1::-1]
 
@@ -127,9 +118,9 @@ def test_oddities_do_not_fail(tiny_copy, monkeypatch, capsys):
         content["annotations"][3]["keypoints"][:3] = [-5, 5, 2]
 
     edit(tiny_copy, TRAIN, change)
-    status, _, err, report = run_check(monkeypatch, capsys, tiny_copy)
+    ended, report = run_check(cli, tiny_copy)
     found, refused = cases(report)
-    assert (status, err, refused) == (0, "", set())
+    assert (ended.err, refused) == ("", set())
     assert found["images with the same content"] == [
         f"{image(tiny_copy, 1)} = {image(tiny_copy, 2)}"
     ]
@@ -140,13 +131,13 @@ def test_oddities_do_not_fail(tiny_copy, monkeypatch, capsys):
 @pytest.mark.parametrize(
     ("tested", "status"), [(TEST, 2), ("nothing_of_it", 0)], ids=["refused", "only told"]
 )
-def test_images_of_two_splits_are_found_by_content(tiny_copy, monkeypatch, capsys, tested, status):
+def test_images_of_two_splits_are_found_by_content(tiny_copy, cli, tested, status):
     content = json.loads((tiny_copy / f"annotations/person_keypoints_{TEST}.json").read_text())
     shutil.copy(tiny_copy / "images" / TEST / "test3.jpg", image(tiny_copy, 5))
     wh = {key: content["images"][3][key] for key in ("width", "height")}
     edit(tiny_copy, TRAIN, lambda c: c["images"][4].update(wh))
-    got, out, _, report = run_check(monkeypatch, capsys, tiny_copy, f"data.test_split={tested}")
-    assert got == status
+    ended, report = run_check(cli, tiny_copy, f"data.test_split={tested}", status=status)
+    out = ended.out
     assert report["overlaps"] == [
         {
             "first": TRAIN,
@@ -158,9 +149,9 @@ def test_images_of_two_splits_are_found_by_content(tiny_copy, monkeypatch, capsy
     assert f"images that {TEST} has, too" in out
 
 
-def test_some_splits_only(tiny_copy, monkeypatch, capsys):
+def test_some_splits_only(tiny_copy, cli):
     for choice in (f"splits=[{TEST}]", f"splits={TEST}"):
-        report = run_check(monkeypatch, capsys, tiny_copy, choice)[3]
+        report = run_check(cli, tiny_copy, choice)[1]
         assert list(report["splits"]) == [TEST]
 
 
@@ -172,15 +163,9 @@ def test_some_splits_only(tiny_copy, monkeypatch, capsys):
         (["data.root={root}", "splits=[1000S]"], "no split 1000S"),
     ],
 )
-def test_mistakes_are_one_line(arguments, words, tiny_root, monkeypatch, tmp_path, capsys):
+def test_mistakes_are_one_line(arguments, words, tiny_root, monkeypatch, tmp_path, cli):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(
-        sys, "argv", ["fidip check", *(a.format(root=tiny_root) for a in arguments)]
-    )
-    with pytest.raises(SystemExit) as exit_:
-        check.main()
-    message = capsys.readouterr().err
-    assert exit_.value.code == 2
+    message = cli("check", *(a.format(root=tiny_root) for a in arguments), status=2).err
     assert message.startswith("error: ")
     assert message.count("\n") == 1
     assert words in message
@@ -233,7 +218,7 @@ def test_views_from_the_side_and_unlabelled_pairs_tell_nothing():
     assert not swapped_parts(hidden, AREA)
 
 
-def test_a_suspect_is_reported_and_does_not_fail(tiny_copy, monkeypatch, capsys):
+def test_a_suspect_is_reported_and_does_not_fail(tiny_copy, cli):
     """The stick figures' shoulders and hips, labelled, the hips drawn wide enough to tell."""
 
     def exchange_hips(content):
@@ -246,21 +231,18 @@ def test_a_suspect_is_reported_and_does_not_fail(tiny_copy, monkeypatch, capsys)
             a.update(keypoints=keypoints.ravel().tolist(), area=2000)
 
     edit(tiny_copy, TRAIN, exchange_hips)
-    status, _, _, report = run_check(monkeypatch, capsys, tiny_copy)
-    assert status == 0
+    _, report = run_check(cli, tiny_copy)
     assert cases(report)[0] == {
         "left and right perhaps exchanged": [f"annotation 102 of {image(tiny_copy, 2)}"]
     }
 
 
-def test_only_an_earlier_report_is_replaced(monkeypatch, capsys, tiny_copy):
+def test_only_an_earlier_report_is_replaced(cli, tiny_copy):
     labels = tiny_copy / "annotations" / "person_keypoints_train_infant.json"
     before = labels.read_bytes()
-    status, _, said, _ = run_check(monkeypatch, capsys, tiny_copy, f"out={labels}")
-    assert status == 2
-    assert "is no report of fidip check" in said
+    ended, _ = run_check(cli, tiny_copy, f"out={labels}", status=2)
+    assert "is no report of fidip check" in ended.err
     assert labels.read_bytes() == before
     for _ in range(2):
-        status, _, _, report = run_check(monkeypatch, capsys, tiny_copy)
-        assert status == 0
+        _, report = run_check(cli, tiny_copy)
         assert report["usable"]

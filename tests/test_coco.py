@@ -4,7 +4,6 @@ import contextlib
 import copy
 import io
 import json
-import sys
 
 import cv2
 import numpy as np
@@ -12,7 +11,6 @@ import pytest
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
-from fidip import evaluate, train
 from fidip.core.types import People
 from fidip.data import read_annotations
 from fidip.data.layout import find_split
@@ -103,11 +101,6 @@ def pose(image_id, xyv, score):
     return {"image_id": image_id, "category_id": 1, "keypoints": keypoints, "score": score}
 
 
-def run(monkeypatch, command, *arguments):
-    monkeypatch.setattr(sys, "argv", ["fidip", *map(str, arguments)])
-    command.main()
-
-
 def test_whoever_makes_no_sample_is_counted(coco_root):
     file = read_val(coco_root, skip_unusable=True)
     assert [a.image_id for a in file.people] == list(range(200000, 200009))
@@ -139,11 +132,11 @@ def test_the_ground_truth_is_the_file_s(coco_root):
     assert ours["images"] == original["images"]
 
 
-def test_poses_are_scored_as_pycocotools_scores_the_original_file(coco_root, monkeypatch, tmp_path):
+def test_poses_are_scored_as_pycocotools_scores_the_original_file(coco_root, cli, tmp_path):
     results = noisy_results(coco_root)
     (tmp_path / "poses.json").write_text(json.dumps(results))
     arguments = [f"predictions={tmp_path}/poses.json", f"data.root={coco_root}", *SMALL]
-    run(monkeypatch, evaluate, *arguments, "experiment=pretrain_coco", f"out={tmp_path}/out")
+    cli("evaluate", *arguments, "experiment=pretrain_coco", f"out={tmp_path}/out")
     scores = json.loads((tmp_path / "out/results.json").read_text())
     assert list(scores["metrics"].values()) == by_hand(val_json(coco_root), results)
     people = read_val(coco_root, skip_unusable=True).people
@@ -156,16 +149,14 @@ def test_poses_are_scored_as_pycocotools_scores_the_original_file(coco_root, mon
     assert scores["metrics"]["AP"] != pytest.approx(without_the_others[0], abs=1e-3)
 
 
-def test_pretraining_then_fine_tuning_then_evaluation(
-    coco_root, tiny_root, monkeypatch, tmp_path, capfd
-):
+def test_pretraining_then_fine_tuning_then_evaluation(coco_root, tiny_root, cli, tmp_path):
     arguments = ["experiment=pretrain_coco", f"data.root={coco_root}", *SMALL, "debug=smoke"]
-    run(monkeypatch, train, *arguments, f"hydra.run.dir={tmp_path}/adults")
-    said = capfd.readouterr().err
+    ended = cli("train", *arguments, f"hydra.run.dir={tmp_path}/adults")
+    said = ended.err
     for split, count in (("train", 7), ("val", 9)):
         assert f"{split}2017.json: {count} people, left out 1 crowds, left out 1 without a" in said
 
-    run(monkeypatch, evaluate, f"ckpt={tmp_path}/adults", f"out={tmp_path}/scored")
+    cli("evaluate", f"ckpt={tmp_path}/adults", f"out={tmp_path}/scored")
     scores = json.loads((tmp_path / "scored/results.json").read_text())
     poses = json.loads((tmp_path / "scored/predictions.json").read_text())
     assert [p["image_id"] for p in poses] == list(range(200000, 200009))
@@ -178,7 +169,7 @@ def test_pretraining_then_fine_tuning_then_evaluation(
     ]
     (tmp_path / "boxes.json").write_text(json.dumps(boxes))
     detected = [f"ckpt={tmp_path}/adults", f"boxes={tmp_path}/boxes.json"]
-    run(monkeypatch, evaluate, *detected, f"out={tmp_path}/detected")
+    cli("evaluate", *detected, f"out={tmp_path}/detected")
     scores = json.loads((tmp_path / "detected/results.json").read_text())
     poses = json.loads((tmp_path / "detected/predictions.json").read_text())
     assert [p["image_id"] for p in poses] == list(range(200000, 200010))
@@ -186,9 +177,9 @@ def test_pretraining_then_fine_tuning_then_evaluation(
 
     start = f"ckpt={tmp_path}/adults/checkpoints/last.ckpt"
     arguments = ["experiment=finetune_syrip", f"data.root={tiny_root}", *SMALL, "net.frozen=[]"]
-    run(monkeypatch, train, *arguments, start, "debug=smoke", f"hydra.run.dir={tmp_path}/infants")
-    assert "0 missing" in capfd.readouterr().out
-    run(monkeypatch, evaluate, f"ckpt={tmp_path}/infants", f"out={tmp_path}/end")
+    ended = cli("train", *arguments, start, "debug=smoke", f"hydra.run.dir={tmp_path}/infants")
+    assert "0 missing" in ended.out
+    cli("evaluate", f"ckpt={tmp_path}/infants", f"out={tmp_path}/end")
     truth = tiny_root / "annotations" / "person_keypoints_validate_infant.json"
     scores = json.loads((tmp_path / "end/results.json").read_text())
     poses = json.loads((tmp_path / "end/predictions.json").read_text())

@@ -1,28 +1,17 @@
 """``fidip labels``: what was labelled elsewhere is found again by the loader that trains."""
 
 import json
-import sys
 
 import cv2
 import numpy as np
 import pandas as pd
 import pytest
 
-from fidip import labels
 from fidip.core.skeleton import COCO17
 from fidip.data import read_annotations
 
 WH = (200, 100)
 DLC_HEAD = "scorer,me,me\nbodyparts,nose,nose\ncoords,x,y\n"
-
-
-def run(monkeypatch, *arguments):
-    monkeypatch.setattr(sys, "argv", ["fidip labels", *map(str, arguments)])
-    try:
-        labels.main()
-    except SystemExit as exit_:
-        return exit_.code
-    return 0
 
 
 def image(path):
@@ -54,11 +43,11 @@ NAMES = [("labeled-data", video, "img01.png") for video in ("a", "b")]
 
 
 @pytest.mark.parametrize("index", [pd.MultiIndex.from_tuples(NAMES), ["/".join(n) for n in NAMES]])
-def test_deeplabcut(index, monkeypatch, tmp_path, capsys):
+def test_deeplabcut(index, cli, tmp_path):
     source, xy = dlc_project(tmp_path / "project", index)
     out = tmp_path / "data"
-    assert run(monkeypatch, f"source={source}", f"out={out}") == 0
-    assert "left out, none of the 17: tail" in capsys.readouterr().out
+    ended = cli("labels", f"source={source}", f"out={out}")
+    assert "left out, none of the 17: tail" in ended.out
     first, second = people_of(out)
     np.testing.assert_allclose(first.keypoints[0], [*xy[0, 0], 2], atol=1e-3)
     np.testing.assert_allclose(first.keypoints[9], [*xy[0, 1], 2], atol=1e-3)
@@ -84,24 +73,24 @@ def task(name, *points, box=None):
     }
 
 
-def test_label_studio(monkeypatch, tmp_path):
+def test_label_studio(cli, tmp_path):
     image(tmp_path / "baby.png")
     content = [
         task("0a1b2c3d-baby.png", ("Nose", 50, 50), ("left knee", 25, 10), box=(10, 0, 50, 80))
     ]
     (tmp_path / "export.json").write_text(json.dumps(content))
     out = tmp_path / "data"
-    assert run(monkeypatch, f"source={tmp_path / 'export.json'}", f"out={out}") == 0
+    cli("labels", f"source={tmp_path / 'export.json'}", f"out={out}")
     (person,) = people_of(out)
     assert person.keypoints[0].tolist() == [99.5, 49.5, 2]  # the middle, of 200 x 100 pixels
     assert person.keypoints[13].tolist() == [49.5, 9.5, 2]
     assert person.box_xywh.tolist() == [19.5, -0.5, 100, 80]
 
 
-def test_coco(tiny_root, monkeypatch, tmp_path):
+def test_coco(tiny_root, cli, tmp_path):
     images = tiny_root / "images" / "validate_infant"
     source = tiny_root / "annotations" / "person_keypoints_validate_infant.json"
-    assert run(monkeypatch, f"source={source}", f"images={images}", f"out={tmp_path}") == 0
+    cli("labels", f"source={source}", f"images={images}", f"out={tmp_path}")
     for ours, theirs in zip(
         people_of(tmp_path), read_annotations(source, images).people, strict=True
     ):
@@ -110,10 +99,10 @@ def test_coco(tiny_root, monkeypatch, tmp_path):
         assert ours.image_path.read_bytes() == theirs.image_path.read_bytes()
 
 
-def test_names_can_be_told(monkeypatch, tmp_path):
+def test_names_can_be_told(cli, tmp_path):
     source, xy = dlc_project(tmp_path / "project", ["/".join(n) for n in NAMES])
     out = tmp_path / "data"
-    assert run(monkeypatch, f"source={source}", f"out={out}", "joints={tail: left_hip}") == 0
+    cli("labels", f"source={source}", f"out={out}", "joints={tail: left_hip}")
     hip = COCO17.joints.index("left_hip")
     np.testing.assert_allclose(people_of(out)[0].keypoints[hip, :2], xy[0, 2], atol=1e-3)
 
@@ -155,38 +144,38 @@ def test_names_can_be_told(monkeypatch, tmp_path):
         (DLC_HEAD + "b" * 300 + ".png,1,2\n", "a.csv", "names of at most 255 bytes"),
     ],
 )
-def test_mistakes_are_a_line_and_leave_nothing(content, name, words, monkeypatch, tmp_path, capsys):
+def test_mistakes_are_a_line_and_leave_nothing(content, name, words, cli, tmp_path):
     (tmp_path / name).write_text(content)
-    assert run(monkeypatch, f"source={tmp_path / name}", f"out={tmp_path / 'data'}") == 2
-    lines = capsys.readouterr().err.strip().splitlines()
+    ended = cli("labels", f"source={tmp_path / name}", f"out={tmp_path / 'data'}", status=2)
+    lines = ended.err.strip().splitlines()
     assert len(lines) == 1
     assert words in lines[0]
     assert not (tmp_path / "data").exists()
 
 
 @pytest.mark.parametrize("argument", ["source=~", "source=-1", "source=.", "images=-1"])
-def test_a_missing_input_is_named_by_its_key(argument, monkeypatch, tmp_path, capsys):
+def test_a_missing_input_is_named_by_its_key(argument, monkeypatch, tmp_path, cli):
     monkeypatch.chdir(tmp_path)
     given = ["source=labels.json"] * (not argument.startswith("source"))
     (tmp_path / "labels.json").write_text("[]")
-    assert run(monkeypatch, *given, argument, f"out={tmp_path / 'data'}") == 2
-    (line,) = capsys.readouterr().err.splitlines()
+    ended = cli("labels", *given, argument, f"out={tmp_path / 'data'}", status=2)
+    (line,) = ended.err.splitlines()
     kind = "file" if argument.startswith("source") else "folder"
     assert line == f"error: {argument}: expected the name of a {kind} that exists"
 
 
 @pytest.mark.parametrize("split", ["x/../../y", "..", ".", "''", "x/y", "a\nb", "s" * 121])
-def test_a_split_does_not_leave_the_folder(split, monkeypatch, tmp_path, capsys):
+def test_a_split_does_not_leave_the_folder(split, cli, tmp_path):
     image(tmp_path / "baby.png")
     (tmp_path / "a.json").write_text(json.dumps([task("baby.png", ("nose", 1, 1))]))
     before = sorted(tmp_path.rglob("*"))
     arguments = [f"source={tmp_path / 'a.json'}", f"out={tmp_path / 'data'}", f"split={split}"]
-    assert run(monkeypatch, *arguments) == 2
-    assert "expected a plain name" in capsys.readouterr().err
+    ended = cli("labels", *arguments, status=2)
+    assert "expected a plain name" in ended.err
     assert sorted(tmp_path.rglob("*")) == before
 
 
-def test_images_of_one_name_are_copied_apart(monkeypatch, tmp_path):
+def test_images_of_one_name_are_copied_apart(cli, tmp_path):
     """Of several folders, also where the names differ in case only."""
     names = ["x/a.png", "y/a.png", "y/A.png", "z/b.png"]
     for number, name in enumerate(names):
@@ -197,7 +186,7 @@ def test_images_of_one_name_are_copied_apart(monkeypatch, tmp_path):
     (tmp_path / "a.json").write_text(json.dumps(content))
     out = tmp_path / "data"
     arguments = [f"source={tmp_path / 'a.json'}", f"images={tmp_path / 'photos'}", f"out={out}"]
-    assert run(monkeypatch, *arguments) == 0
+    cli("labels", *arguments)
     people = people_of(out)
     assert len({str(person.image_path).casefold() for person in people}) == len(names)
     for number, person in enumerate(people):
@@ -205,21 +194,21 @@ def test_images_of_one_name_are_copied_apart(monkeypatch, tmp_path):
         assert person.keypoints[0, 0] == pytest.approx(19.5 + 20 * number)
 
 
-def test_an_image_that_is_there_already_is_not_replaced(monkeypatch, tmp_path, capsys):
+def test_an_image_that_is_there_already_is_not_replaced(cli, tmp_path):
     image(tmp_path / "baby.png")
     (tmp_path / "a.json").write_text(json.dumps([task("baby.png", ("nose", 1, 1))]))
     there = tmp_path / "data" / "images" / "train" / "baby.png"
     there.parent.mkdir(parents=True)
     there.write_text("precious")
-    assert run(monkeypatch, f"source={tmp_path / 'a.json'}", f"out={tmp_path / 'data'}") == 2
-    assert f"{there} exists" in capsys.readouterr().err
+    ended = cli("labels", f"source={tmp_path / 'a.json'}", f"out={tmp_path / 'data'}", status=2)
+    assert f"{there} exists" in ended.err
     assert there.read_text() == "precious"
 
 
 @pytest.mark.parametrize("out", ["/dev/null", "a.json/x"])
-def test_where_nothing_can_be_written_it_is_one_line(out, monkeypatch, tmp_path, capsys):
+def test_where_nothing_can_be_written_it_is_one_line(out, monkeypatch, tmp_path, cli):
     monkeypatch.chdir(tmp_path)
     image(tmp_path / "baby.png")
     (tmp_path / "a.json").write_text(json.dumps([task("baby.png", ("nose", 1, 1))]))
-    assert run(monkeypatch, "source=a.json", f"out={out}") == 2
-    assert capsys.readouterr().err.count("\n") == 1
+    ended = cli("labels", "source=a.json", f"out={out}", status=2)
+    assert ended.err.count("\n") == 1

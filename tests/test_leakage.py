@@ -8,24 +8,12 @@ import sys
 import pytest
 import torch
 
-from fidip import evaluate, train
+from fidip import train
 from fidip.core.errors import DataError
 from fidip.data import image_hashes, trained_on
 from fidip.nn.weights.checkpoint_files import read_weights, training_images
 
 SMOKE = ("debug=smoke", "data.val_fraction=0.5")
-
-
-def run(monkeypatch, capfd, command, *arguments):
-    """Exit status, stdout and the error lines of a command."""
-    monkeypatch.setattr(sys, "argv", ["fidip", *map(str, arguments)])
-    status = 0
-    try:
-        command.main()
-    except SystemExit as exit_:
-        status = exit_.code
-    captured = capfd.readouterr()
-    return status, captured.out, [x for x in captured.err.splitlines() if x.startswith("error:")]
 
 
 def hashes(root, *splits):
@@ -104,36 +92,31 @@ def test_files_of_others_do_not_tell(content, tmp_path):
     assert training_images(tmp_path / "a.pth") is None
 
 
-def test_a_clean_test_is_told_so(runs, monkeypatch, capfd, tmp_path):
+def test_a_clean_test_is_told_so(runs, cli, tmp_path):
     assert json.loads((runs / "fidip/results.json").read_text())["leaked_images"] == 0
-    status, out, _ = run(monkeypatch, capfd, evaluate, f"ckpt={runs}/fidip", f"out={tmp_path}")
-    assert status == 0
+    out = cli("evaluate", f"ckpt={runs}/fidip", f"out={tmp_path}").out
     assert "LEAKAGE" not in out
     assert json.loads((tmp_path / "results.json").read_text())["leaked_images"] == 0
 
 
-def test_validation_may_be_asked_for(runs, monkeypatch, capfd, tmp_path):
+def test_validation_may_be_asked_for(runs, cli, tmp_path):
     arguments = [f"ckpt={runs}/fidip", "split=val", f"out={tmp_path}"]
-    assert run(monkeypatch, capfd, evaluate, *arguments)[0] == 0
+    cli("evaluate", *arguments)
     assert json.loads((tmp_path / "results.json").read_text())["leaked_images"] is None
 
 
-def test_weights_without_a_record_are_scored_and_nothing_is_claimed(
-    tiny_root, monkeypatch, capfd, tmp_path
-):
+def test_weights_without_a_record_are_scored_and_nothing_is_claimed(tiny_root, cli, tmp_path):
     assert training_images("bundled:movenet-lightning") is None
     arguments = ["ckpt=bundled:movenet-lightning", "experiment=finetune_demo", f"out={tmp_path}"]
-    status, out, _ = run(monkeypatch, capfd, evaluate, *arguments, f"data.root={tiny_root}")
-    assert status == 0
+    out = cli("evaluate", *arguments, f"data.root={tiny_root}").out
     assert "LEAKAGE" not in out
     assert json.loads((tmp_path / "results.json").read_text())["leaked_images"] is None
 
 
-def test_training_refuses_to_start(overlapping, monkeypatch, capfd, tmp_path):
+def test_training_refuses_to_start(overlapping, monkeypatch, cli, tmp_path):
     monkeypatch.chdir(tmp_path)
     arguments = ["experiment=scratch_demo", f"data.root={overlapping}", *SMOKE]
-    status, _, errors = run(monkeypatch, capfd, train, *arguments)
-    assert status == 2
+    errors = cli("train", *arguments, status=2).errors
     assert len(errors) == 1
     assert "1 of 5 test images are among the training images" in errors[0]
     assert "validate_infant/test1.jpg" in errors[0]
@@ -141,42 +124,37 @@ def test_training_refuses_to_start(overlapping, monkeypatch, capfd, tmp_path):
     assert not list(tmp_path.rglob("*.ckpt"))
 
 
-def test_training_that_is_allowed_marks_its_result(overlapping, monkeypatch, capfd, tmp_path):
+def test_training_that_is_allowed_marks_its_result(overlapping, monkeypatch, cli, tmp_path):
     monkeypatch.chdir(tmp_path)
     arguments = ["experiment=scratch_demo", f"data.root={overlapping}", *SMOKE]
-    status, out, _ = run(monkeypatch, capfd, train, *arguments, "allow_leakage=true")
-    assert status == 0
+    out = cli("train", *arguments, "allow_leakage=true").out
     assert "LEAKAGE: trained on 1 of the images" in out
     (results,) = tmp_path.rglob("results.json")
     assert json.loads(results.read_text())["leaked_images"] == 1
 
 
-def test_evaluation_refuses_what_the_weights_have_seen(
-    runs, tiny_copy, monkeypatch, capfd, tmp_path
-):
+def test_evaluation_refuses_what_the_weights_have_seen(runs, tiny_copy, cli, tmp_path):
     """The image was one of the adults', two runs ago; and of the domain head's."""
     for split, file in (("train_adult", "train30003.jpg"), ("train_pre_infant", "train20001.jpg")):
         position = 2 if split == "train_adult" else 0
         move_into_test(tiny_copy, tiny_copy / "images" / split / file, split, position)
         arguments = [f"ckpt={runs}/fidip", f"data.root={tiny_copy}", f"out={tmp_path}"]
-        status, _, errors = run(monkeypatch, capfd, evaluate, *arguments)
-        assert status == 2
+        errors = cli("evaluate", *arguments, status=2).errors
         assert len(errors) == 1
         assert "1 of 5 test images are among the training images" in errors[0]
         assert "test1.jpg" in errors[0]
-    status, out, _ = run(monkeypatch, capfd, evaluate, *arguments, "allow_leakage=true")
-    assert status == 0
+    out = cli("evaluate", *arguments, "allow_leakage=true").out
     assert "LEAKAGE: trained on 1 of the images" in out
     assert json.loads((tmp_path / "results.json").read_text())["leaked_images"] == 1
 
 
-def test_fine_tuning_refuses_what_its_start_has_seen(runs, tiny_copy, monkeypatch, capfd, tmp_path):
+def test_fine_tuning_refuses_what_its_start_has_seen(runs, tiny_copy, monkeypatch, cli, tmp_path):
     monkeypatch.chdir(tmp_path)
     move_into_test(tiny_copy, tiny_copy / "images/train_adult/train30001.jpg", "train_adult", 0)
     arguments = ["experiment=finetune_demo", f"data.root={tiny_copy}", *SMOKE]
     start = f"ckpt={runs}/pretrain/checkpoints/best.ckpt"
-    status, _, errors = run(monkeypatch, capfd, train, *arguments, start)
-    assert (status, len(errors)) == (2, 1)
+    errors = cli("train", *arguments, start, status=2).errors
+    assert len(errors) == 1
     assert "1 of 5 test images" in errors[0]
 
 

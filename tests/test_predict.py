@@ -14,26 +14,16 @@ import pytest
 import torch
 
 import fidip
-from fidip import predict
 from fidip.cli import predict_settings
 from fidip.cli.prediction_inputs import SOME_FAILED
 from fidip.core.skeleton import COCO17
 from fidip.inference import SinglePersonTracker, Video
+from fidip.inference.output_names import Input
 from tests.inference.made_media import make_video
 from tests.inference.odd_media import make_cut_video, make_odd_folder
 
 DEMO = "ckpt=bundled:movenet-lightning"
 """A small net: the default takes several times as long."""
-
-
-def run_predict(monkeypatch, *arguments):
-    """Run the command; returns its exit status."""
-    monkeypatch.setattr(sys, "argv", ["fidip predict", *map(str, arguments)])
-    try:
-        predict.main()
-    except SystemExit as exit_:
-        return exit_.code
-    return 0
 
 
 def read_csv(path):
@@ -53,12 +43,10 @@ def photos(tiny_root, tmp_path):
     return folder
 
 
-def test_a_broken_photograph_among_others_is_named_and_the_rest_is_done(
-    photos, monkeypatch, tmp_path, capsys
-):
+def test_a_broken_photograph_among_others_is_named_and_the_rest_is_done(photos, cli, tmp_path):
     out = tmp_path / "out"
-    assert run_predict(monkeypatch, DEMO, f"source={photos}", f"out={out}") == SOME_FAILED
-    printed = capsys.readouterr().out
+    ended = cli("predict", DEMO, f"source={photos}", f"out={out}", status=SOME_FAILED)
+    printed = ended.out
     assert "broken.jpg: not an image" in printed
     assert "5 of 6 done" in printed
     rows = read_csv(out / "keypoints.csv")
@@ -70,13 +58,13 @@ def test_a_broken_photograph_among_others_is_named_and_the_rest_is_done(
     assert len(list((out / "overlays").iterdir())) == 5
 
 
-def test_of_a_folder_of_odd_files_all_good_ones_are_done(monkeypatch, tmp_path, capfd):
+def test_of_a_folder_of_odd_files_all_good_ones_are_done(cli, tmp_path):
     source, out = tmp_path / "odd", tmp_path / "out"
     source.mkdir()
     done, partial, failed = make_odd_folder(source)
     arguments = [DEMO, f"source={source}", f"out={out}", "rotations=[0]", "flip_test=false"]
-    assert run_predict(monkeypatch, *arguments) == SOME_FAILED
-    printed, errors = capfd.readouterr()
+    ended = cli("predict", *arguments, status=SOME_FAILED)
+    printed, errors = ended.out, ended.err
     assert "Traceback" not in printed + errors
     lines = printed.splitlines()
     total = len(done) + len(partial) + len(failed)
@@ -87,7 +75,7 @@ def test_of_a_folder_of_odd_files_all_good_ones_are_done(monkeypatch, tmp_path, 
     assert len(named) == len(expected)
     assert all(map(str.startswith, named, expected))
     photos = {row["file_name"] for row in read_csv(out / "keypoints.csv")}
-    assert len(photos) == sum(predict.Input(source / name, "", "").is_photo for name in done)
+    assert len(photos) == sum(Input(source / name, "", "").is_photo for name in done)
     assert {"caf\\xe9.jpg", "new\\x0aline.jpg", "a[1].jpg", "a.jpg", "A.JPG"} <= photos
     entries = json.loads((out / "keypoints.json").read_text(), parse_constant=pytest.fail)
     assert {entry["file_name"] for entry in entries} == photos
@@ -101,7 +89,7 @@ def test_of_a_folder_of_odd_files_all_good_ones_are_done(monkeypatch, tmp_path, 
     assert not list(out.rglob(".*"))
 
 
-def test_inputs_of_several_folders_are_told_apart(tiny_root, monkeypatch, tmp_path):
+def test_inputs_of_several_folders_are_told_apart(tiny_root, cli, tmp_path):
     """Photographs of the same name: by row, picture and labelled box."""
     truth = json.loads(
         (tiny_root / "annotations" / "person_keypoints_validate_infant.json").read_text()
@@ -117,7 +105,7 @@ def test_inputs_of_several_folders_are_told_apart(tiny_root, monkeypatch, tmp_pa
     truth["annotations"] = [a for a in truth["annotations"] if a["image_id"] in kept]
     (tmp_path / "boxes.json").write_text(json.dumps(truth))
     arguments = [DEMO, f"source='{source}/*/a.jpg'", f"out={out}"]
-    assert run_predict(monkeypatch, *arguments, f"boxes={tmp_path / 'boxes.json'}") == 0
+    cli("predict", *arguments, f"boxes={tmp_path / 'boxes.json'}")
     rows = read_csv(out / "keypoints.csv")
     assert [row["file_name"] for row in rows[::17]] == ["x/a.jpg", "y/a.jpg"]
     for record, row in zip(truth["images"], rows[::17], strict=True):
@@ -132,7 +120,7 @@ def test_inputs_of_several_folders_are_told_apart(tiny_root, monkeypatch, tmp_pa
     [("a.jpg", "fits x/a.jpg and y/a.jpg"), ("gone.jpg", "gone.jpg")],
 )
 def test_boxes_that_fit_several_photographs_or_none_are_refused(
-    file_name, words, tiny_root, monkeypatch, tmp_path, capsys
+    file_name, words, tiny_root, cli, tmp_path
 ):
     truth = tiny_root / "annotations" / "person_keypoints_validate_infant.json"
     content = json.loads(truth.read_text())
@@ -145,121 +133,112 @@ def test_boxes_that_fit_several_photographs_or_none_are_refused(
     content["annotations"] = [a for a in content["annotations"] if a["image_id"] == image["id"]]
     (tmp_path / "boxes.json").write_text(json.dumps(content))
     arguments = [DEMO, f"source='{tmp_path}/*/a.jpg'", f"boxes={tmp_path / 'boxes.json'}"]
-    assert run_predict(monkeypatch, *arguments, f"out={tmp_path / 'out'}") == 2
-    assert words in capsys.readouterr().err
+    ended = cli("predict", *arguments, f"out={tmp_path / 'out'}", status=2)
+    assert words in ended.err
     assert not (tmp_path / "out").exists()
 
 
-def test_results_are_not_overwritten_unless_asked(monkeypatch, tmp_path, capsys):
+def test_results_are_not_overwritten_unless_asked(cli, tmp_path):
     video, out = make_video(tmp_path / "v.mp4"), tmp_path / "out"
     arguments = [DEMO, f"source={video}", f"out={out}", "save=[csv]", "rotations=[0]"]
-    assert run_predict(monkeypatch, *arguments) == 0
+    cli("predict", *arguments)
     before = (out / "v.csv").read_bytes()
     (out / "v.csv").write_text("precious")
-    capsys.readouterr()
-    assert run_predict(monkeypatch, *arguments) == 2
-    error = capsys.readouterr().err
+    ended = cli("predict", *arguments, status=2)
+    error = ended.err
     assert error.count("\n") == 1
     assert "overwrite=true" in error
     assert (out / "v.csv").read_text() == "precious"
-    assert run_predict(monkeypatch, *arguments, "overwrite=true") == 0
+    cli("predict", *arguments, "overwrite=true")
     assert (out / "v.csv").read_bytes() == before
 
 
-def test_outputs_beside_the_inputs_replace_none_of_them(monkeypatch, tmp_path):
+def test_outputs_beside_the_inputs_replace_none_of_them(cli, tmp_path):
     """Also in a second run, which finds the first one's overlay among the inputs."""
     video = make_video(tmp_path / "v.mp4")
     arguments = [DEMO, f"source={tmp_path}", f"out={tmp_path}", "save=[overlay]", "rotations=[0]"]
-    assert run_predict(monkeypatch, *arguments) == 0
+    cli("predict", *arguments)
     inputs = {path: path.read_bytes() for path in (video, tmp_path / "v.overlay.mp4")}
-    assert run_predict(monkeypatch, *arguments, "overwrite=true") == 0
+    cli("predict", *arguments, "overwrite=true")
     assert {path: path.read_bytes() for path in inputs} == inputs
     assert len(list(tmp_path.iterdir())) == 4
 
 
-def test_a_truncated_video_says_how_much_of_it_was_there(monkeypatch, tmp_path, capsys):
+def test_a_truncated_video_says_how_much_of_it_was_there(cli, tmp_path):
     video, out = make_cut_video(tmp_path / "v.mp4"), tmp_path / "out"
     arguments = [DEMO, f"source={video}", f"out={out}", "save=[csv]", "rotations=[0]"]
-    assert run_predict(monkeypatch, *arguments) == SOME_FAILED
+    ended = cli("predict", *arguments, status=SOME_FAILED)
     frames = len(read_csv(out / "v.csv")) // len(COCO17)
-    assert f"{frames} of 30 announced frames could be decoded" in capsys.readouterr().out
+    assert f"{frames} of 30 announced frames could be decoded" in ended.out
 
 
 @pytest.mark.parametrize("name", ["a.heic", "a.jpg", "a.mp4"])
-def test_a_single_input_that_fails_is_an_error_and_leaves_no_folder(
-    name, monkeypatch, tmp_path, capsys
-):
+def test_a_single_input_that_fails_is_an_error_and_leaves_no_folder(name, cli, tmp_path):
     (tmp_path / name).write_text("neither")
     arguments = [DEMO, f"source={tmp_path / name}", f"out={tmp_path / 'x' / 'out'}"]
-    assert run_predict(monkeypatch, *arguments) == 2
-    error = capsys.readouterr().err.strip().splitlines()
+    ended = cli("predict", *arguments, status=2)
+    error = ended.err.strip().splitlines()
     assert error[-1].startswith(f"error: {tmp_path / name}: ")
     assert not (tmp_path / "x").exists()
 
 
-def test_where_all_fail_the_status_is_2(monkeypatch, tmp_path, capsys):
+def test_where_all_fail_the_status_is_2(cli, tmp_path):
     for name in ("a.jpg", "b.mp4", "c.heic"):
         (tmp_path / name).write_text("neither")
     arguments = [DEMO, f"source={tmp_path}", f"out={tmp_path / 'out'}"]
-    assert run_predict(monkeypatch, *arguments) == 2
-    printed, error = capsys.readouterr()
+    ended = cli("predict", *arguments, status=2)
+    printed, error = ended.out, ended.err
     assert printed.count("failed: ") == 3
     assert error.strip().splitlines()[-1].startswith("error: all 3 inputs failed")
     assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize("out", ["/dev/null", "{file}", "{file}/x", "/proc/x"])
-def test_where_nothing_can_be_written_no_network_is_loaded(
-    out, photos, monkeypatch, tmp_path, capsys
-):
+def test_where_nothing_can_be_written_no_network_is_loaded(out, photos, monkeypatch, tmp_path, cli):
     (tmp_path / "file").write_text("precious")
     monkeypatch.setattr(predict_settings, "load_predictor", pytest.fail)
     folder = out.format(file=tmp_path / "file")
-    assert run_predict(monkeypatch, DEMO, f"source={photos}", f"out={folder}") == 2
-    assert capsys.readouterr().err.count("\n") == 1
+    ended = cli("predict", DEMO, f"source={photos}", f"out={folder}", status=2)
+    assert ended.err.count("\n") == 1
     assert (tmp_path / "file").read_text() == "precious"
 
 
-def test_a_cache_that_cannot_be_written_to_is_one_line(photos, monkeypatch, tmp_path, capsys):
+def test_a_cache_that_cannot_be_written_to_is_one_line(photos, monkeypatch, tmp_path, cli):
     monkeypatch.setenv("FIDIP_CACHE", "/dev/null")
     arguments = [DEMO, f"source={photos}", f"out={tmp_path / 'out'}", "runtime=onnx"]
-    assert run_predict(monkeypatch, *arguments) == 2
-    error = capsys.readouterr().err.strip().splitlines()
+    ended = cli("predict", *arguments, status=2)
+    error = ended.err.strip().splitlines()
     assert error[-1].startswith("error: cache /dev/null (FIDIP_CACHE): ")
     assert "FIDIP_CACHE" in error[-1]
     assert not (tmp_path / "out").exists()
 
 
-def test_weights_that_give_nan_are_an_error_and_never_a_table(
-    photos, monkeypatch, tmp_path, capsys
-):
+def test_weights_that_give_nan_are_an_error_and_never_a_table(photos, monkeypatch, tmp_path, cli):
     predictor = fidip.load_predictor("bundled:movenet-lightning")
     shape = predictor.codec.map_shape(len(COCO17))
     monkeypatch.setattr(
         predictor, "runtime", lambda crops: torch.full((len(crops), *shape), torch.nan)
     )
     monkeypatch.setattr(predict_settings, "load_predictor", lambda *_, **__: predictor)
-    assert run_predict(monkeypatch, DEMO, f"source={photos}", f"out={tmp_path / 'out'}") == 2
-    assert "NaN or infinite" in capsys.readouterr().err.strip().splitlines()[-1]
+    ended = cli("predict", DEMO, f"source={photos}", f"out={tmp_path / 'out'}", status=2)
+    assert "NaN or infinite" in ended.err.strip().splitlines()[-1]
     assert not (tmp_path / "out").exists()
 
 
-def test_labelled_boxes_are_looked_into(tiny_root, monkeypatch, tmp_path):
+def test_labelled_boxes_are_looked_into(tiny_root, cli, tmp_path):
     images = tiny_root / "images" / "validate_infant"
     truth = tiny_root / "annotations" / "person_keypoints_validate_infant.json"
     arguments = [f"source={images}", f"boxes={truth}", f"out={tmp_path}", "save=[coco]"]
-    assert run_predict(monkeypatch, *arguments) == 0
+    cli("predict", *arguments)
     people = json.loads(truth.read_text())["annotations"]
     assert len(json.loads((tmp_path / "keypoints.json").read_text())) == len(people)
     assert not (tmp_path / "overlays").exists()
 
 
-def test_a_video_becomes_a_table_and_a_video(monkeypatch, tmp_path):
+def test_a_video_becomes_a_table_and_a_video(cli, tmp_path):
     times = (0.0, 0.05, 0.2)
     video = make_video(tmp_path / "v.mp4", times)
-    assert (
-        run_predict(monkeypatch, DEMO, f"source={video}", f"out={tmp_path / 'out'}", "lost=0") == 0
-    )
+    cli("predict", DEMO, f"source={video}", f"out={tmp_path / 'out'}", "lost=0")
     rows = read_csv(tmp_path / "out" / "v.csv")
     assert sorted({float(row["time_s"]) for row in rows}) == pytest.approx(times)
     assert len(rows) == 3 * len(COCO17)
@@ -267,16 +246,14 @@ def test_a_video_becomes_a_table_and_a_video(monkeypatch, tmp_path):
     assert (tmp_path / "out" / "v.overlay.mp4").stat().st_size > 0
 
 
-def test_frames_without_the_infant_stay_as_empty_rows(monkeypatch, tmp_path):
+def test_frames_without_the_infant_stay_as_empty_rows(cli, tmp_path):
     video = make_video(tmp_path / "v.mp4")
-    run_predict(
-        monkeypatch, DEMO, f"source={video}", f"out={tmp_path}", "lost=1", "save=[csv,coco]"
-    )
+    cli("predict", DEMO, f"source={video}", f"out={tmp_path}", "lost=1", "save=[csv,coco]")
     assert {row["x"] for row in read_csv(tmp_path / "v.csv")} == {""}
     assert json.loads((tmp_path / "v.json").read_text()) == []
 
 
-def test_a_video_is_smoothed_unless_told(monkeypatch, tmp_path):
+def test_a_video_is_smoothed_unless_told(cli, tmp_path):
     """Raw rows are what the finder says; smoothed ones tremble less, in every row and in the overlay."""
     video = make_video(tmp_path / "v.mp4", [i / 25 for i in range(12)])
     finder = SinglePersonTracker(fidip.load_predictor("bundled:movenet-lightning"), lost=0)
@@ -285,7 +262,7 @@ def test_a_video_is_smoothed_unless_told(monkeypatch, tmp_path):
     for name in ("none", "kalman"):
         out = tmp_path / name
         arguments = [f"source={video}", f"out={out}", DEMO, "lost=0"]
-        assert run_predict(monkeypatch, *arguments, f"smoothing={name}") == 0
+        cli("predict", *arguments, f"smoothing={name}")
         rows = [(float(row["x"]), float(row["y"])) for row in read_csv(out / "v.csv")]
         xy[name] = np.reshape(rows, (12, 17, 2))
         assert Video(out / "v.overlay.mp4").count == 12
@@ -294,15 +271,15 @@ def test_a_video_is_smoothed_unless_told(monkeypatch, tmp_path):
     assert tremble["kalman"] < tremble["none"] / 3
 
 
-def test_a_single_photograph_prints_its_confidences(photos, monkeypatch, tmp_path, capsys):
+def test_a_single_photograph_prints_its_confidences(photos, cli, tmp_path):
     photo = next(p for p in sorted(photos.iterdir()) if p.name != "broken.jpg")
-    assert run_predict(monkeypatch, DEMO, f"source={photo}", f"out={tmp_path}") == 0
-    assert "  nose: 0." in capsys.readouterr().out
+    ended = cli("predict", DEMO, f"source={photo}", f"out={tmp_path}")
+    assert "  nose: 0." in ended.out
 
 
-def test_the_object_does_in_three_lines_what_the_command_does(photos, monkeypatch, tmp_path):
+def test_the_object_does_in_three_lines_what_the_command_does(photos, cli, tmp_path):
     photo = next(p for p in sorted(photos.iterdir()) if p.name != "broken.jpg")
-    run_predict(monkeypatch, f"source={photo}", f"out={tmp_path}")
+    cli("predict", f"source={photo}", f"out={tmp_path}")
     predictor = fidip.load_predictor("bundled")
     poses = predictor(cv2.imread(str(photo), cv2.IMREAD_COLOR_RGB))
     rows = read_csv(tmp_path / "keypoints.csv")
@@ -321,10 +298,10 @@ def test_the_object_does_in_three_lines_what_the_command_does(photos, monkeypatc
         (("source={photos}", "ckpt=nowhere.ckpt"), "nowhere.ckpt: there is no such file"),
     ],
 )
-def test_mistakes_are_one_line(arguments, words, photos, monkeypatch, tmp_path, capsys):
+def test_mistakes_are_one_line(arguments, words, photos, cli, tmp_path):
     given = [a.format(photos=photos) for a in arguments]
-    assert run_predict(monkeypatch, *given, f"out={tmp_path / 'out'}") == 2
-    error = capsys.readouterr().err.strip().splitlines()
+    ended = cli("predict", *given, f"out={tmp_path / 'out'}", status=2)
+    error = ended.err.strip().splitlines()
     assert words in error[-1]
     assert error[-1].startswith("error: ")
 

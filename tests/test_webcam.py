@@ -19,7 +19,6 @@ from fidip.inference import Video
 from fidip.inference.camera_loop import camera_frames
 from fidip.inference.webcam import Camera, camera_of
 from tests.inference.made_media import make_video
-from tests.test_predict import run_predict
 
 TIMES = (0.0, 0.04, 0.12, 0.2, 0.5)
 
@@ -89,28 +88,27 @@ def test_frames_that_come_too_fast_are_left_out_and_the_newest_is_taken(network_
     assert np.median(ages) < 0.15  # a queue of 8 would be 1.6 s behind
 
 
-def test_a_missing_camera_is_one_line(monkeypatch, tmp_path, capfd):
-    assert run_predict(monkeypatch, "source=webcam:63", f"out={tmp_path}") == 2
-    (line,) = capfd.readouterr().err.strip().splitlines()
+def test_a_missing_camera_is_one_line(cli, tmp_path):
+    ended = cli("predict", "source=webcam:63", f"out={tmp_path}", status=2)
+    (line,) = ended.err.strip().splitlines()
     assert line.startswith("error: source=webcam:63: no camera can be opened there")
-    assert run_predict(monkeypatch, "source=v.mp4", "seconds=3", f"out={tmp_path}") == 2
-    assert "seconds=3 is for a webcam" in capfd.readouterr().err
+    ended = cli("predict", "source=v.mp4", "seconds=3", f"out={tmp_path}", status=2)
+    assert "seconds=3 is for a webcam" in ended.err
 
 
-def test_a_recording_is_smoothed_and_drawn_as_it_comes(monkeypatch, tmp_path, capsys):
+def test_a_recording_is_smoothed_and_drawn_as_it_comes(cli, tmp_path):
     """As the filters that need no later frame do with what is found in the same video."""
     video = make_video(tmp_path / "v.mp4", [i / 25 for i in range(12)])
     common = ["ckpt=bundled:movenet-lightning", "lost=0", "flip_test=false"]
     camera, file = tmp_path / "camera", tmp_path / "file"
-    assert run_predict(monkeypatch, f"source=webcam:{video}", f"out={camera}", *common) == 0
-    run_predict(monkeypatch, f"source={video}", f"out={file}", "smoothing.causal=true", *common)
+    printed = cli("predict", f"source=webcam:{video}", f"out={camera}", *common).out
+    cli("predict", f"source={video}", f"out={file}", "smoothing.causal=true", *common)
     found = read_xy(camera / "webcam.csv")
     assert len(found) == 12
     assert (
         np.abs(found - read_xy(file / "v.csv")).mean() < 0.5
     )  # OpenCV decodes a little differently
     assert Video(camera / "webcam.overlay.mp4").count == 12
-    printed = capsys.readouterr().out
     assert re.search(r"frames/s, 0 of 12 left out; latency from frame to overlay \d+ ms", printed)
     assert (camera / "webcam.json").stat().st_size > 0
     with pytest.raises(DataError, match="no camera"):

@@ -2,7 +2,6 @@
 
 import hashlib
 import shutil
-import sys
 from pathlib import Path
 
 import cv2
@@ -11,7 +10,6 @@ import pytest
 import torch
 from transformers import VitPoseImageProcessor
 
-from fidip import predict, zoo
 from fidip.cli.loading import default_ckpt, load_net, load_predictor
 from fidip.core.crop_window import CropWindow
 from fidip.core.errors import ConfigError
@@ -92,61 +90,50 @@ def test_key_points_are_those_of_transformers(by, folder, random_zoo):
     np.testing.assert_allclose(crop, expected, atol=0.05)
 
 
-def run(command, monkeypatch, *arguments):
-    monkeypatch.setattr(sys, "argv", [f"fidip {command.__name__}", *map(str, arguments)])
-    try:
-        command.main()
-    except SystemExit as exit_:
-        return exit_.code
-    return 0
-
-
-def test_the_list_has_all_with_their_terms(monkeypatch, capsys):
-    assert run(zoo, monkeypatch) == 0
-    printed = capsys.readouterr().out
+def test_the_list_has_all_with_their_terms(cli):
+    ended = cli("zoo")
+    printed = ended.out
     for name in ("vitpose-s", "vitpose-b", "vitpose-l", "vitpose-h", "bundled", "hrnet-w48"):
         assert f" {name} " in printed
     assert "non-commercial use only" in printed
     assert "downloaded at first use" in printed
 
 
-def test_fetch_downloads(random_zoo, monkeypatch, capsys, tmp_path):
-    assert run(zoo, monkeypatch, "fetch=random") == 0
-    path = Path(capsys.readouterr().out.strip().splitlines()[-1])
+def test_fetch_downloads(random_zoo, cli, tmp_path):
+    ended = cli("zoo", "fetch=random")
+    path = Path(ended.out.strip().splitlines()[-1])
     assert path == tmp_path / "cache" / "zoo" / "random" / "model.safetensors"
     assert path.is_file()
 
 
-def test_a_name_that_the_zoo_lacks_is_named_by_its_key(monkeypatch, capsys):
-    assert run(zoo, monkeypatch, "fetch=choice(") == 2
-    (line,) = capsys.readouterr().err.strip().splitlines()
+def test_a_name_that_the_zoo_lacks_is_named_by_its_key(cli):
+    ended = cli("zoo", "fetch=choice(", status=2)
+    (line,) = ended.err.strip().splitlines()
     assert line.startswith("error: fetch=choice(: no such weights; there are bundled, ")
 
 
-def test_without_network_it_is_one_line_and_status_2(monkeypatch, capsys, tmp_path):
+def test_without_network_it_is_one_line_and_status_2(monkeypatch, cli, tmp_path):
     monkeypatch.setenv("FIDIP_CACHE", str(tmp_path))
-    assert run(zoo, monkeypatch, "fetch=vitpose-b") == 2
-    (line,) = capsys.readouterr().err.strip().splitlines()
+    ended = cli("zoo", "fetch=vitpose-b", status=2)
+    (line,) = ended.err.strip().splitlines()
     assert line.startswith("error: zoo:vitpose-b: cannot be downloaded")
     assert line.endswith(f"copy model.safetensors to {tmp_path}/zoo/vitpose-b/model.safetensors")
 
 
 def test_without_network_the_bundled_net_predicts_and_a_sentence_says_what_it_scores(
-    tiny_root, monkeypatch, capsys, tmp_path
+    tiny_root, monkeypatch, cli, tmp_path
 ):
     monkeypatch.setenv("FIDIP_CACHE", str(tmp_path / "cache"))
     photo = next((tiny_root / "images" / "train_infant").glob("*.jpg"))
     arguments = [f"source={photo}", f"out={tmp_path}", "save=[csv]"]
-    assert run(predict, monkeypatch, *arguments) == 0
-    sentence, export = capsys.readouterr().err.strip().splitlines()
+    ended = cli("predict", *arguments)
+    sentence, export = ended.err.strip().splitlines()
     assert sentence.startswith("zoo:accurate is not here and cannot be downloaded, so zoo:fast is")
     assert "27 real adults" in sentence
     assert sentence.endswith("'fidip zoo fetch=accurate' says how to get it")
     assert ". " not in sentence
     assert export.startswith("exporting the network for ONNX Runtime, once")
-    by_name = run(predict, monkeypatch, *arguments[:1], "ckpt=zoo:fast", "save=[csv]",
-                  f"out={tmp_path / 'named'}")  # fmt: skip
-    assert by_name == 0
+    cli("predict", arguments[0], "ckpt=zoo:fast", "save=[csv]", f"out={tmp_path / 'named'}")
     table = (tmp_path / "keypoints.csv").read_text()
     assert (tmp_path / "named" / "keypoints.csv").read_text() == table
 
@@ -203,17 +190,17 @@ def figure(tmp_path):
     return tmp_path / "figure.png", image
 
 
-def test_the_bundled_movenet_predicts_without_a_warning(figure, monkeypatch, capsys, tmp_path):
+def test_the_bundled_movenet_predicts_without_a_warning(figure, monkeypatch, cli, tmp_path):
     monkeypatch.setenv("FIDIP_CACHE", str(tmp_path / "cache"))
     arguments = [f"source={figure[0]}", "save=[csv,overlay]", "person=surest"]
     tables = []
     for number, ckpt in enumerate(("bundled:movenet-lightning", "zoo:movenet-lightning")):
         out = tmp_path / str(number)
-        assert run(predict, monkeypatch, *arguments, f"ckpt={ckpt}", f"out={out}") == 0
+        ended = cli("predict", *arguments, f"ckpt={ckpt}", f"out={out}")
+        assert "warning" not in ended.err
         tables.append((out / "keypoints.csv").read_text())
         assert (out / "overlays" / "figure.jpg").is_file()
     assert tables[0] == tables[1]
-    assert "warning" not in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("settings", [{}, {"runtime": "onnx"}, {"rotation_test": [-20, 20]}])

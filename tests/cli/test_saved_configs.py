@@ -7,7 +7,7 @@ import pytest
 import torch
 from omegaconf import OmegaConf
 
-from fidip import evaluate, predict, train
+from fidip import train
 from fidip.cli import instantiate
 from fidip.cli.loading import composed, load_predictor
 from fidip.io.yaml import load_settings
@@ -44,12 +44,8 @@ def change(run, **values):
     OmegaConf.save(config, run / "config.yaml")
 
 
-def refusal(monkeypatch, capsys, module, *arguments):
-    monkeypatch.setattr(sys, "argv", [f"fidip {module.__name__.rpartition('.')[2]}", *arguments])
-    with pytest.raises(SystemExit) as status:
-        module.main()
-    assert status.value.code == 2
-    message = capsys.readouterr().err
+def refusal(cli, name, *arguments):
+    message = cli(name, *arguments, status=2).err
     assert message.count("error:") == 1
     assert "Traceback" not in message
     return message
@@ -61,46 +57,46 @@ TOUCH = {"_target_": "pathlib.Path.touch", "self": {"_target_": "pathlib.Path", 
 
 @pytest.mark.parametrize("key", ["codec", "codec__decoder", "net", "net__backbone", "net__head"])
 @pytest.mark.parametrize("node", [UNPICKLE, TOUCH], ids=["unpickle", "touch"])
-def test_predict_runs_no_code_of_a_run_directory(key, node, run, monkeypatch, capsys):
+def test_predict_runs_no_code_of_a_run_directory(key, node, run, cli):
     change(run, **{key: node})
-    message = refusal(monkeypatch, capsys, predict, "ckpt=run", "source=x.jpg")
+    message = refusal(cli, "predict", "ckpt=run", "source=x.jpg")
     assert "run/config.yaml" in message
     assert node["_target_"] in message
     assert not (run.parent / "executed").exists()
 
 
-@pytest.mark.parametrize("module", [evaluate, train])
-def test_neither_do_the_other_commands(module, run, monkeypatch, capsys):
+@pytest.mark.parametrize("name", ["evaluate", "train"])
+def test_neither_do_the_other_commands(name, run, cli):
     change(run, data=UNPICKLE, task=UNPICKLE)
-    word = "resume=run" if module is train else "ckpt=run"
-    message = refusal(monkeypatch, capsys, module, word)
+    word = "resume=run" if name == "train" else "ckpt=run"
+    message = refusal(cli, name, word)
     assert "data._target_=torch.load" in message
     assert "task._target_=torch.load" in message
     assert not (run.parent / "executed").exists()
 
 
-def test_a_run_directory_cannot_trust_itself(run, monkeypatch, capsys):
+def test_a_run_directory_cannot_trust_itself(run, cli):
     change(run, codec=UNPICKLE, allow_targets=["torch"])
-    assert "torch.load" in refusal(monkeypatch, capsys, predict, "ckpt=run", "source=x.jpg")
+    assert "torch.load" in refusal(cli, "predict", "ckpt=run", "source=x.jpg")
     assert not (run.parent / "executed").exists()
 
 
-def test_interpolations_in_a_run_directory_are_not_resolved(run, monkeypatch, capsys):
+def test_interpolations_in_a_run_directory_are_not_resolved(run, cli):
     change(run, codec__sigma="${oc.decode:${oc.env:HOME}}")
-    assert "interpolations" in refusal(monkeypatch, capsys, predict, "ckpt=run", "source=x.jpg")
+    assert "interpolations" in refusal(cli, "predict", "ckpt=run", "source=x.jpg")
 
 
-def test_values_of_a_run_directory_are_checked(run, monkeypatch, capsys):
+def test_values_of_a_run_directory_are_checked(run, cli):
     change(run, codec__sigma=-3, net__head__joints="many")
-    message = refusal(monkeypatch, capsys, predict, "ckpt=run", "source=x.jpg")
+    message = refusal(cli, "predict", "ckpt=run", "source=x.jpg")
     assert "codec.sigma=-3: expected more than 0" in message
     assert "net.head.joints=many: expected an integer" in message
 
 
-def test_a_resumed_run_writes_below_its_directory_only(run, monkeypatch, capsys):
+def test_a_resumed_run_writes_below_its_directory_only(run, cli):
     outside = {"_target_": "fidip.tasks.Checkpoints", "folder": "elsewhere"}
     change(run, callbacks={"checkpoints": outside})
-    message = refusal(monkeypatch, capsys, train, "resume=run")
+    message = refusal(cli, "train", "resume=run")
     assert "callbacks.checkpoints.folder=elsewhere: expected a folder below the run" in message
     assert not (run.parent / "elsewhere").exists()
 
@@ -119,15 +115,15 @@ ODD_FILES = {
 
 
 @pytest.mark.parametrize("name", ODD_FILES)
-def test_a_config_that_is_no_plain_settings_is_one_line(name, run, monkeypatch, capsys):
+def test_a_config_that_is_no_plain_settings_is_one_line(name, run, cli):
     text, words = ODD_FILES[name]
     (run / "config.yaml").write_text(text)
-    line = refusal(monkeypatch, capsys, predict, "ckpt=run", "source=x.jpg")
+    line = refusal(cli, "predict", "ckpt=run", "source=x.jpg")
     assert "run/config.yaml" in line
     assert words in line
 
 
-def test_former_names_in_a_run_directory(run, monkeypatch, capsys):
+def test_former_names_in_a_run_directory(run):
     """``config.yaml`` of fidip 0.1: it named modules and keys that have moved since."""
     text = (run / "config.yaml").read_text()
     text = text.replace("fidip.codecs.gaussian.", "fidip.heatmap.")

@@ -1,12 +1,9 @@
 """Folders that cannot be written to, and a disk that gets full, end in one line before or at the first file."""
 
 import os
-import sys
 from pathlib import Path
 
 import pytest
-
-from fidip import synthesize
 
 DISK_SIZE = "1m"
 """Of ``small_disk``."""
@@ -20,26 +17,13 @@ CLIP = (
 )
 
 
-def run(monkeypatch, capsys, *arguments):
-    """The status and the error of ``fidip synthesize``."""
-    monkeypatch.setattr(sys, "argv", ["fidip synthesize", *arguments])
-    try:
-        synthesize.main()
-        status = 0
-    except SystemExit as exit_:
-        status = exit_.code
-    lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("error: ")]
-    return status, lines
-
-
 @pytest.mark.parametrize("out", ["/dev/null", "/dev/null/x", "file", "file/x", "x" * 300, "a/\0b"])
 def test_an_impossible_folder_is_one_line_before_anything_is_rendered(
-    monkeypatch, tmp_path, capsys, out
+    monkeypatch, tmp_path, cli, out
 ):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "file").write_text("mine")
-    status, (line,) = run(monkeypatch, capsys, f"out={out}", *SMALL)
-    assert status == 2
+    (line,) = cli("synthesize", f"out={out}", *SMALL, status=2).errors
     assert "out=" in line
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
     assert (tmp_path / "file").read_text() == "mine"
@@ -47,12 +31,11 @@ def test_an_impossible_folder_is_one_line_before_anything_is_rendered(
 
 
 @pytest.mark.parametrize("place", ["annotations", "images", "images/train_infant"])
-def test_a_file_where_a_folder_belongs(monkeypatch, tmp_path, capsys, place):
+def test_a_file_where_a_folder_belongs(tmp_path, cli, place):
     file = tmp_path / place
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text("mine")
-    status, (line,) = run(monkeypatch, capsys, f"out={tmp_path}", *SMALL)
-    assert status == 2
+    (line,) = cli("synthesize", f"out={tmp_path}", *SMALL, status=2).errors
     assert place in line
     assert file.read_text() == "mine"
 
@@ -64,17 +47,16 @@ def test_a_file_where_a_folder_belongs(monkeypatch, tmp_path, capsys, place):
         ("more_labels=some",),
     ],
 )
-def test_a_command_that_fails_at_once_leaves_no_folder(monkeypatch, tmp_path, capsys, settings):
+def test_a_command_that_fails_at_once_leaves_no_folder(monkeypatch, tmp_path, cli, settings):
     monkeypatch.chdir(tmp_path)
-    status, _ = run(monkeypatch, capsys, "out=a/b", *SMALL, *settings)
-    assert status == 2
+    cli("synthesize", "out=a/b", *SMALL, *settings, status=2)
     assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("settings", [SMALL, (*SMALL, "more_labels=all"), CLIP])
 @pytest.mark.parametrize("left", [0, 8192])
 def test_a_full_disk_is_one_line_and_nothing_is_half_written(
-    monkeypatch, small_disk, capsys, settings, left
+    monkeypatch, small_disk, cli, settings, left
 ):
     if left:  # past the check before the work
         monkeypatch.setattr("fidip.io.directories.PROBE", b"\0")
@@ -82,24 +64,21 @@ def test_a_full_disk_is_one_line_and_nothing_is_half_written(
         free = os.statvfs(small_disk)
         file.write(bytes(free.f_bavail * free.f_bsize - left))
     out = small_disk / "data"
-    status, (line,) = run(monkeypatch, capsys, f"out={out}", *settings)
-    assert status == 2
+    (line,) = cli("synthesize", f"out={out}", *settings, status=2).errors
     assert "the disk is full" in line
     assert not list(out.rglob("*.json"))
     assert not [
         path for path in out.rglob("*.*") if path.suffix != ".journal" and not path.stat().st_size
     ]
     (small_disk / "filler").unlink()
-    status, lines = run(monkeypatch, capsys, f"out={out}", *settings)
-    assert (status, lines) == (0, [])
+    assert not cli("synthesize", f"out={out}", *settings).errors
     assert not list(out.rglob("*.journal"))
 
 
-def test_a_full_disk_in_a_worker_is_one_line(monkeypatch, small_disk, capsys):
+def test_a_full_disk_in_a_worker_is_one_line(monkeypatch, small_disk, cli):
     monkeypatch.setattr("fidip.io.directories.PROBE", b"\0")
     with (small_disk / "filler").open("wb") as file:
         free = os.statvfs(small_disk)
         file.write(bytes(free.f_bavail * free.f_bsize - 8192))
-    status, (line,) = run(monkeypatch, capsys, f"out={small_disk / 'd'}", *SMALL, "workers=2")
-    assert status == 2
+    (line,) = cli("synthesize", f"out={small_disk / 'd'}", *SMALL, "workers=2", status=2).errors
     assert "the disk is full" in line

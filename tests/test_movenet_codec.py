@@ -197,7 +197,7 @@ def test_a_loss_of_another_codec_is_refused():
         heatmap_mse(target, target, weight)
     plain = HeatmapCodec((192, 192), (48, 48), 1.5, dark_decode)
     heatmaps, weights = plain.encode(joints_in(CODEC), torch.ones(4, 17))
-    with pytest.raises(ConfigError, match="one for each joint"):
+    with pytest.raises(ConfigError, match="one weight for each joint"):
         movenet_loss(heatmaps, heatmaps, weights)
     with pytest.raises(ConfigError, match=r"gives maps of shape \(86, 48, 48\); expected \(17,"):
         heatmap_mse(target, heatmaps, weights)

@@ -203,7 +203,9 @@ def lag_frames(times: Floats, xy: Floats, truth: Floats) -> float:
     margin = LONGEST_LAG * frame
     inner = (times >= times[0] + margin) & (times <= times[-1] - margin)
     if inner.sum() < 2:
-        raise ValueError(f"times: {len(times)} frames; expected more than {2 * LONGEST_LAG:g} frames")
+        raise ValueError(
+            f"times: {len(times)} frames; expected more than {2 * LONGEST_LAG:g} frames"
+        )
 
     def distance(lag: float) -> float:
         delayed = interpolate(times, truth, times[inner] - lag * frame)

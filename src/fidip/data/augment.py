@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Augmentation:
-    """Random augmentation of training samples; the defaults are the values of the FiDIP paper.
+    """Random augmentation of training samples; the defaults are the values of FiDIP's recipe.
 
     Attributes:
         flip_probability: probability of mirroring.

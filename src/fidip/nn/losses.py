@@ -41,7 +41,7 @@ def heatmap_ohkm(output: Tensor, target: Tensor, weight: Tensor, topk: int = 8) 
     """Compute ``heatmap_mse`` over the ``topk`` joints of each sample with the highest loss.
 
     Online hard keypoint mining (Chen et al., Cascaded Pyramid Network for Multi-Person Pose
-    Estimation, CVPR 2018, section 3.3).
+    Estimation, CVPR 2018).
 
     Args:
         output: (B, K, h, w) predicted heatmaps.

@@ -1,4 +1,4 @@
-"""Communication between the processes of a run, besides what DDP does for the network."""
+"""Communication between the processes of a run, apart from DDP."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ def several() -> bool:
 
 
 def share(tensors: Iterable[Tensor]) -> None:
-    """Replace values by those of the first process, in place.
+    """Replace tensors by those of the first process, in place.
 
     Args:
-        tensors: of the same shapes in every process.
+        tensors: tensors with the same shapes in all processes.
     """
     if several():
         for tensor in tensors:
@@ -36,7 +36,7 @@ def average_gradients(parameters: Iterable[nn.Parameter]) -> None:
     """Replace gradients by their means over all processes, in place.
 
     Args:
-        parameters: the same in every process; those without a gradient are left out.
+        parameters: the same parameters in all processes; those without a gradient are skipped.
     """
     if several():
         for parameter in parameters:
@@ -46,12 +46,12 @@ def average_gradients(parameters: Iterable[nn.Parameter]) -> None:
 
 
 def keep_out_of_ddp(task: pl.LightningModule, part: str) -> None:
-    """Leave a submodule to ``share`` and ``average_gradients``.
+    """Exclude a submodule from DDP; use ``share`` and ``average_gradients`` for it instead.
 
-    DDP takes a backward pass as done when all parameters that it watches have their gradients.
+    DDP regards a backward pass as finished when all of its parameters have their gradients.
 
     Args:
-        task: what DDP wraps.
+        task: the module that DDP wraps.
         part: name of the submodule.
     """
     names = [f"{part}.{name}" for name in task.get_submodule(part).state_dict()]

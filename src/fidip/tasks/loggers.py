@@ -37,7 +37,7 @@ class CurveFile(Logger):
         return ""
 
     def log_hyperparams(self, *args: Any, **kwargs: Any) -> None:
-        """Write nothing: settings are in ``config.yaml``."""
+        """Do nothing, because the settings are in ``config.yaml``."""
 
     @rank_zero_only  # type: ignore[untyped-decorator]
     def log_metrics(self, metrics: Mapping[str, Any], step: int | None = None) -> None:
@@ -48,7 +48,7 @@ class CurveFile(Logger):
 
     @rank_zero_only  # type: ignore[untyped-decorator]
     def restore(self, rows: list[dict[str, float]]) -> None:
-        """Continue after rows of a checkpoint, whatever the file holds.
+        """Continue after the rows of a checkpoint and replace the content of the file.
 
         Args:
             rows: values by column name.
@@ -57,7 +57,7 @@ class CurveFile(Logger):
         self._write()
 
     def _write(self) -> None:
-        """Write all rows, a few hundred at most, so that the file is always whole."""
+        """Write all rows, at most a few hundred, so that the file is always complete."""
         text = io.StringIO(newline="")
         writer = csv.DictWriter(text, sorted({name for row in self.rows for name in row}))
         writer.writeheader()

@@ -25,19 +25,19 @@ from fidip.tasks.running_means import RunningMeans
 
 
 class PoseTask(pl.LightningModule):
-    """Fit heatmaps to labelled keypoints; validate and test by COCO AP.
+    """Task that fits heatmaps to labelled keypoints, and validates and tests by COCO AP.
+
+    It logs ``train/loss``, ``lr``, ``val/loss``, ``val/AP`` and ``val/OKS``. After validation and
+    test, ``predictions`` holds the poses of all processes.
 
     Args:
         net: the pose network; parameters that do not require gradients are not trained.
-        codec: keypoints to heatmaps and back.
-        optimizer: makes the optimizer of the network's parameters.
-        scheduler: makes its learning rate schedule, stepped once an update.
-        loss: (output, target, weight) -> () loss over (B, K, h, w) heatmaps.
+        codec: encodes keypoints as heatmaps and decodes heatmaps.
+        optimizer: builds the optimizer of the network's parameters.
+        scheduler: builds its learning rate schedule, stepped after each update.
+        loss: maps (output, target, weight) of (B, K, h, w) heatmaps to a () loss.
         flip_test: average predictions with those of the mirrored image.
-        flip_shift: shift the mirrored image's heatmaps by one pixel first (see ``flip_back``).
-
-    Logs ``train/loss``, ``lr``, ``val/loss``, ``val/AP`` and ``val/OKS``. After validation and
-    test, ``predictions`` holds the poses of all processes.
+        flip_shift: shift the heatmaps of the mirrored image by one pixel (see ``flip_back``).
     """
 
     def __init__(
@@ -77,7 +77,7 @@ class PoseTask(pl.LightningModule):
 
     @property
     def within_group(self) -> bool:
-        """Whether batches wait for the rest of their update; no checkpoint can be written then."""
+        """Whether batches since the last update are pending; no checkpoint can be written then."""
         return lightning.is_accumulating(self.trainer)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor | None:
@@ -103,14 +103,11 @@ class PoseTask(pl.LightningModule):
         """Log means over the epoch.
 
         On a GPU, values are checked only every ``EVERY`` updates and at the end of the epoch,
-        because every check waits for the device.
+        because each check waits for the device.
 
         Args:
             values: () values by name.
-            batch_size: samples that they are means of.
-
-        Raises:
-            DivergedError: a value is NaN or infinite.
+            batch_size: number of samples that they are means of.
         """
         self.curves.add(values, batch_size)
         is_free = self.device.type == "cpu"

@@ -1,7 +1,7 @@
-"""Means over the batches of an epoch, which a checkpoint within the epoch can keep.
+"""Means over the batches of an epoch, which can be saved in the middle of an epoch.
 
-Not ``torchmetrics.MeanMetric``: it needs its names in advance, computes in float32 whatever the
-precision of the run, and keeps its state out of checkpoints by default.
+``torchmetrics.MeanMetric`` is not used, because it needs its names in advance, computes in float32
+for any precision of the run, and is not saved in checkpoints by default.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Hydra plugins for sweeps. Hydra finds plugins in this package only.
+"""Hydra plugins for sweeps; Hydra finds plugins in this package only.
 
-Every command imports it at its start, so large packages are imported in functions.
+Every command imports this module at startup, so large packages are imported in functions.
 """
 
 from __future__ import annotations
@@ -37,13 +37,13 @@ SLURM does not start a job again that a signal ended during its imports.
 """
 
 SECONDS_BETWEEN_QUESTIONS = 15
-"""Interval of calls of sacct, which is shared by all users of a cluster."""
+"""Minimum interval in s between calls of sacct, whose server all users of a cluster share."""
 
 HERE = (
     BASIC_LAUNCHER,
     "hydra_plugins.hydra_joblib_launcher.joblib_launcher.JoblibLauncher",
 )
-"""Launchers on this machine; jobs of other launchers may see other files."""
+"""Launchers on this machine; jobs of other launchers may have other files."""
 
 ENDED = frozenset(
     [
@@ -51,17 +51,18 @@ ENDED = frozenset(
         *("NODE_FAIL", "OUT_OF_MEMORY", "REVOKED", "TIMEOUT"),
     ]
 )
-"""SLURM's states of a job that will not run again; a pre-empted job goes back into the queue."""
+"""SLURM states of a job that will not run again; a preempted job is requeued."""
 
 
 class Sweep(BasicSweeper):
-    """Runs every combination in a run directory of its own, then prints a table of states.
+    """Sweeper that runs every combination in a separate run directory and prints a table of states.
 
-    With ``sweep.resume=true``, jobs that an earlier sweep finished are left out, and the others
+    With ``sweep.resume=true``, jobs that an earlier sweep finished are skipped, and the others
     continue in their run directories.
     """
 
     def sweep(self, arguments: list[str]) -> Any:
+        """Run all combinations of the arguments."""
         from fidip.cli.sweep_jobs import register, report
 
         parser = OverridesParser.create(config_loader=self.hydra_context.config_loader)
@@ -204,12 +205,12 @@ if BaseSubmititLauncher is not None:
                         settings = " ".join(labels[number])
                         done = f"{len(jobs) - len(waiting)}/{len(jobs)}"
                         print(f"{done} ended: job {job.job_id}  {settings}", flush=True)
-                    force = False  # one call asks about all jobs
+                    force = False  # one call updates all jobs
                 time.sleep(1)
 
 
 def _watcher() -> Any:
-    """Return a watcher of jobs. For submitit's own, a suspended job has ended."""
+    """Return a job watcher that, unlike submitit's, does not count suspended jobs as ended."""
     from submitit.slurm.slurm import SlurmInfoWatcher
 
     class Watcher(SlurmInfoWatcher):

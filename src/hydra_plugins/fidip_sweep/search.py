@@ -1,6 +1,6 @@
-"""A search for settings with Optuna.
+"""Hyperparameter search with Optuna.
 
-Every command imports it at its start, so large packages are imported in functions.
+Every command imports this module at startup, so large packages are imported in functions.
 """
 
 from __future__ import annotations
@@ -25,22 +25,22 @@ if TYPE_CHECKING:
     from fidip.cli.sweep_jobs import Job
 
 CHECKED = 5
-"""The most trials that are checked before a search begins, until one is good."""
+"""Maximum number of trials that are checked before a search starts, until one is valid."""
 
 
 class Search(Sweep):
-    """Runs trials of a study in batches, until the study has the wanted number.
+    """Sweeper that runs the trials of an Optuna study in batches.
 
-    The study is in a database and every trial has a run directory, so the same command continues
-    an interrupted search: trials without a recorded end run first, in their directories.
+    The study is stored in a database, and every trial has a run directory, so the same command
+    continues an interrupted search: unfinished trials run first, in their directories.
 
     Args:
         storage: URL of the database.
         study: name of the study.
-        n_trials: number of trials in the end, including those of earlier commands.
-        n_jobs: number of trials in a batch, which the launcher may run at the same time.
-        sampler: makes Optuna's sampler from a seed.
-        seed: of the first batch; later batches add the number of trials.
+        n_trials: total number of trials, including those of earlier commands.
+        n_jobs: trials per batch, which the launcher may run in parallel.
+        sampler: builds Optuna's sampler from a seed.
+        seed: seed of the first batch; later batches add the number of trials.
         params: settings and their values, as on the command line.
     """
 
@@ -63,6 +63,7 @@ class Search(Sweep):
         self.seed = seed
 
     def sweep(self, arguments: list[str]) -> Any:
+        """Run batches until the study has ``n_trials`` trials."""
         from fidip.cli.sweep_jobs import show
 
         parser = OverridesParser.create(config_loader=self.hydra_context.config_loader)
@@ -151,7 +152,7 @@ class Search(Sweep):
         """Return a new trial.
 
         Raises:
-            ConfigError: earlier trials of the study had other choices.
+            ConfigError: earlier trials of the study have other choices.
         """
         from fidip.core.errors import ConfigError
 
@@ -165,12 +166,20 @@ class Search(Sweep):
 
 
 def begun(study: Study) -> list[FrozenTrial]:
-    """Return the trials that have a run directory."""
+    """Return the trials that have a run directory.
+
+    Args:
+        study: the study.
+    """
     return [trial for trial in study.trials if "folder" in trial.user_attrs]
 
 
 def job_of(trial: FrozenTrial) -> Job:
-    """Return the job of a trial, in the run directory that the trial was given."""
+    """Return the job of a trial, in the trial's run directory.
+
+    Args:
+        trial: a trial with a run directory.
+    """
     from fidip.cli.sweep_jobs import Job
     from fidip.io.run_directory import RunDirectory
 
@@ -181,8 +190,11 @@ def job_of(trial: FrozenTrial) -> Job:
 def distribution(override: Override) -> BaseDistribution:
     """Return the distribution of the values that an override allows.
 
-    ``interval(a, b)`` is a range of floats, or of integers if both limits are integers;
-    ``tag(log, ...)`` makes it logarithmic. Other values are choices without an order.
+    ``interval(a, b)`` is a range of floats, or of integers if both limits are integers; ``tag(log,
+    ...)`` makes it logarithmic. Other values are choices without an order.
+
+    Args:
+        override: an override of a sweep.
     """
     from optuna.distributions import (
         CategoricalDistribution,
@@ -200,12 +212,12 @@ def distribution(override: Override) -> BaseDistribution:
 
 
 def tell(study: Study, number: int, state: str, score: float | None) -> None:
-    """Record how a trial ended.
+    """Record the end of a trial.
 
     Args:
         study: the study.
-        number: of the trial.
-        state: of its job.
+        number: number of the trial.
+        state: state of its job.
         score: its best validation AP.
     """
     from optuna.trial import TrialState

@@ -1,4 +1,4 @@
-"""Checkpoints: when they are written, what they hold, and how a run resumes from them exactly."""
+"""Callback for checkpoints and exact resume."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ class Checkpoints(Checkpoint):
     def on_exception(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException
     ) -> None:
-        """Restore signals, and end processes that would wait for a failed one."""
+        """Restore signal handlers, and kill processes that would wait for a failed one."""
         self._signals.remove()
         if not isinstance(exception, (SystemExit, KeyboardInterrupt)):
             lightning.kill_other_processes(trainer)

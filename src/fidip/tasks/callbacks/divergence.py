@@ -1,4 +1,4 @@
-"""Diverged training: a loss or weights that are not finite end the run with one line."""
+"""Detection of diverged training: a non-finite loss or weight ends the run with one line."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch import Tensor
 from fidip.core.errors import DivergedError
 
 EVERY = 50
-"""Updates between two checks of the loss on a GPU; every check waits for the device."""
+"""Updates between two checks of the loss on a GPU, because each check waits for the device."""
 
 
 def are_finite(tensors: Iterable[Tensor]) -> bool:
@@ -27,14 +27,14 @@ def are_finite(tensors: Iterable[Tensor]) -> bool:
 def require_finite_weights(trainer: pl.Trainer, module: pl.LightningModule) -> None:
     """End the run if its weights or BatchNorm statistics are not finite.
 
-    Every process must call it at the same time.
+    All processes must call it at the same time.
 
     Args:
         trainer: the trainer.
-        module: the module whose state is checked.
+        module: the module to check.
 
     Raises:
-        DivergedError: they are not.
+        DivergedError: they are not finite.
     """
     tensors = {**dict(module.named_parameters()), **dict(module.named_buffers())}
     is_bad = not are_finite(tensors.values())
@@ -43,15 +43,15 @@ def require_finite_weights(trainer: pl.Trainer, module: pl.LightningModule) -> N
 
 
 def stop_if(is_bad: bool, trainer: pl.Trainer, what: str) -> None:
-    """End the run in all processes if one of them has diverged; the first reports why.
+    """End the run in all processes if one of them has diverged; the first process reports it.
 
     Args:
         is_bad: whether this process has diverged.
-        trainer: of the run.
-        what: what is not finite, for the message.
+        trainer: the trainer.
+        what: description of what is not finite, for the message.
 
     Raises:
-        DivergedError: in the first process, if one has diverged.
+        DivergedError: in the first process, if any process has diverged.
     """
     if not trainer.strategy.reduce_boolean_decision(is_bad, all=False):
         return

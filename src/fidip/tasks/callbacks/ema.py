@@ -12,11 +12,11 @@ from fidip.tasks.lightning import averaged_module
 
 
 class AveragedWeights(EMAWeightAveraging):
-    """Lightning's exponential moving average, except for constants.
+    """Lightning's exponential moving average, without averaging of constant buffers.
 
     Lightning averages all buffers. A constant buffer, such as the mean of the images, would drift
-    by rounding at every update: 0.998 x + 0.002 x is not exactly x. Checkpoints do not hold
-    constants, so a resumed run would start from another value and validate differently.
+    by rounding errors, since 0.998 x + 0.002 x is not exactly x. Checkpoints do not contain
+    constants, so a resumed run would start from another value and give other validation results.
     """
 
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
@@ -33,7 +33,7 @@ class AveragedWeights(EMAWeightAveraging):
 
 
 def constants(module: nn.Module) -> list[str]:
-    """Return the names of the buffers that checkpoints do not hold.
+    """Return the names of the buffers that are not saved in checkpoints.
 
     Args:
         module: the module.

@@ -1,4 +1,4 @@
-"""Progress of a run, for terminals and log files."""
+"""Progress of a run on terminals and in log files."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SHOWN = {
 
 
 def epoch_line(epoch: int, epochs: int, metrics: dict[str, Any], seconds: float) -> str:
-    """Return one line about an epoch that has ended, with the metrics of ``SHOWN`` that it has.
+    """Return a line about a finished epoch with the metrics of ``SHOWN``.
 
     Args:
         epoch: number of the epoch, from 1.
@@ -33,10 +33,10 @@ def epoch_line(epoch: int, epochs: int, metrics: dict[str, Any], seconds: float)
 
 
 class ProgressBar(TQDMProgressBar):
-    """A bar within the epoch on a terminal, and one line for every epoch.
+    """Progress bar within the epoch on a terminal, and a line for each epoch.
 
     Args:
-        refresh_rate: batches between two refreshes of the bar.
+        refresh_rate: batches between two updates of the bar.
     """
 
     def __init__(self, refresh_rate: int = 5) -> None:

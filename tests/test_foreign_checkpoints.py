@@ -214,7 +214,7 @@ BAD_TFJS = {
         [],
         "say which with net=NAME",
     ),
-    "not JSON": (lambda folder: (folder / "net.json").write_text("{"), [], "cannot be read as JSON"),
+    "not JSON": (lambda folder: (folder / "net.json").write_text("{"), [], "not valid JSON"),
 }  # fmt: skip
 
 

@@ -108,7 +108,7 @@ def test_the_best_weights_are_tested_or_the_last(monkeypatch, tmp_path, tiny_roo
     run_train(monkeypatch, *arguments, "debug=smoke", *options)
     run = only_run(tmp_path)
     assert {path.name for path in (run / "checkpoints").iterdir()} == kept
-    selected = "val/OKS on a share of" if "best.ckpt" in kept else "nothing: the last epoch"
+    selected = "val/OKS on a fraction of" if "best.ckpt" in kept else "nothing: the last epoch"
     assert f"| selected on | {selected}" in (run / "model_card.md").read_text()
     assert (run / "results.json").exists()
 

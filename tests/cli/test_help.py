@@ -7,7 +7,7 @@ from fidip.cli.commands import SCHEMAS
 from fidip.cli.help import help_of, read_page, summaries
 from fidip.io.paths import config_dir
 
-INTERNAL = {"codec", "group", "name", "run_dir", "looks", "sweep", "seed", "data", "net"}
+INTERNAL = {"codec", "group", "name", "run_dir", "appearances", "sweep", "seed", "data", "net"}
 """Keys that need no line: facts of an experiment, and parts, which have one of their own."""
 APP = {"source", "seconds", "save", "boxes", "out", "overwrite"}
 """Keys of ``fidip predict`` that the page sets itself."""

@@ -52,7 +52,9 @@ def test_an_object_that_cannot_be_built_names_the_key():
     changed = OmegaConf.merge(
         CONFIG, {"codec": {"heatmap_wh": [48, 48], "decoder": {"kernel": 11}}}
     )
-    with pytest.raises(ConfigError, match=r"^run: codec\.heatmap_wh=\[48, 48\]: aspect ratio differs"):
+    with pytest.raises(
+        ConfigError, match=r"^run: codec\.heatmap_wh=\[48, 48\]: aspect ratio differs"
+    ):
         instantiate(changed.codec, source="run")
 
 

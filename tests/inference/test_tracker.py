@@ -1,4 +1,4 @@
-"""When the tracker searches, and what it remembers, by a predictor that answers as it is told."""
+"""When the tracker searches and what it remembers, tested with a scripted predictor."""
 
 import numpy as np
 import pytest
@@ -142,7 +142,7 @@ def test_a_stranger_needs_twice_the_confidence():
         film.show((HERE, 0.9))
         film.show((HERE, 0.55))
         pose, _ = film.show((AWAY, 0.75), (HERE, confidence))
-        # Below 0.6 of the most confident one nobody is a person.
+        # Candidates below 0.6 of the highest confidence are discarded.
         assert place_of(pose) == pytest.approx(expected)
 
 

@@ -1,12 +1,11 @@
-r"""FiDIP: adversarial adaptation with two alternating updates.
+"""FiDIP: adversarial adaptation with two alternating updates.
 
 A domain head reads the network's features and predicts whether an image is synthetic (1) or real
 (0). The head learns to tell the domains apart; the network learns poses and, with a small weight,
 to make that impossible. Every batch, with network P, domain head D, and features f:
 
-.. math::
-    \text{I:}\quad  & \min_D \mathrm{BCE}(D(\mathrm{stop\_grad}(f)), y) \\
-    \text{II:}\quad & \min_P L_\text{pose} - \lambda\, \mathrm{BCE}(D(f), y), \quad D \text{ fixed}
+    I:   min over D of  BCE(D(stop_grad(f)), y)
+    II:  min over P of  L_pose - lambda * BCE(D(f), y),  D fixed
 
 Source: Huang, Fu, Liu and Ostadabbas, "Invariant Representation Learning for Infant Pose
 Estimation with Small Data", FG 2021.

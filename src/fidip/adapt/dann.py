@@ -1,12 +1,10 @@
-r"""DANN: domain-adversarial training in one backward pass, by gradient reversal.
+"""DANN: domain-adversarial training in one backward pass, by gradient reversal.
 
 A domain head reads the network's features through a layer that is the identity forwards and
-multiplies gradients by :math:`-\lambda` backwards. One step of one optimizer so trains the head to
+multiplies gradients by -lambda backwards. One step of one optimizer therefore trains the head to
 tell the domains apart and the network to prevent that, with network P, head D and features f:
 
-.. math::
-    L = L_\text{pose} + \mathrm{BCE}(D(R_\lambda(f)), y), \quad
-    R_\lambda(f) = f, \quad \frac{\partial R_\lambda}{\partial f} = -\lambda
+    L = L_pose + BCE(D(R(f)), y),  where R(f) = f and dR/df = -lambda
 
 Source: Ganin and Lempitsky, "Unsupervised Domain Adaptation by Backpropagation", ICML 2015.
 """

@@ -25,7 +25,7 @@ def mean_square(features: Tensor) -> Tensor:
 def feature_loss(features: Tensor, wanted: Tensor, scale: Tensor | None = None) -> Tensor:
     r"""Return the mean squared difference of features relative to the teacher's mean square.
 
-    .. math:: \frac{\lVert f - f_T \rVert^2}{\lVert f_T \rVert^2}
+        |f - f_T|^2 / |f_T|^2
 
     Args:
         features: (B, C, h, w) of the network.

@@ -1,12 +1,10 @@
-r"""Replay with distillation: fine-tuning that does not forget the pretraining domain.
+"""Replay with distillation: fine-tuning that does not forget the pretraining domain.
 
 A part of every batch is of the pretraining domain (``data.replay_split``). All samples are learned
 from their labels; on replayed samples the network must also agree with its teacher T, the network
 as it was before, in heatmaps and in features f:
 
-.. math::
-    L = L_\text{pose} + \alpha\, L(P(x_r), T(x_r))
-        + \beta\, \frac{\lVert f_P(x_r) - f_T(x_r) \rVert^2}{\lVert f_T(x_r) \rVert^2}
+    L = L_pose + a * L(P(x_r), T(x_r)) + b * |f_P(x_r) - f_T(x_r)|^2 / |f_T(x_r)|^2
 
 Source: the distillation of Li and Hoiem, "Learning without Forgetting", ECCV 2016, here on replayed
 images.

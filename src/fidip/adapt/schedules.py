@@ -27,7 +27,7 @@ def ramp(progress: float, steepness: float = 10.0) -> float:
     While the domain head has learned little its gradients are noise. From Ganin and Lempitsky,
     "Unsupervised Domain Adaptation by Backpropagation", ICML 2015, section 4.2:
 
-    .. math:: \lambda_p = \frac{2}{1 + \exp(-\gamma p)} - 1
+        lambda_p = 2 / (1 + exp(-gamma * p)) - 1
 
     Args:
         progress: fraction p of the run's updates that are done, 0 to 1.

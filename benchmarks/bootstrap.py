@@ -14,7 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
-from fidip.core.types import Annotation, People, Poses
+from fidip.core.people import Annotation, People
+from fidip.core.poses import Poses
 from fidip.metrics import Experiment, compare_experiments, evaluate_keypoints, match_keypoints
 
 IMAGES, ROUNDS = 500, 1000

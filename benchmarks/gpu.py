@@ -32,7 +32,7 @@ from torch.utils.data import DataLoader
 
 from fidip.adapt.adversarial import confusion_loss, domain_loss, fixed
 from fidip.cli import config_dir
-from fidip.core.types import Batch, SampleKey
+from fidip.core.samples import Batch, SampleKey
 from fidip.data import Augmentation, PoseDataset
 from fidip.tasks import AdaptationTask
 from loader import make_people

@@ -22,7 +22,8 @@ import hydra
 import numpy as np
 
 from fidip.cli import config_dir
-from fidip.core.types import Annotation, SampleKey
+from fidip.core.people import Annotation
+from fidip.core.samples import SampleKey
 from fidip.data import Augmentation, PoseDataset
 
 INPUT_WH = (288, 384)

@@ -22,7 +22,7 @@ from torch.utils.data import DataLoader
 
 from fidip.adapt.adversarial import confusion_loss, domain_loss, fixed
 from fidip.cli import config_dir
-from fidip.core.types import Batch
+from fidip.core.samples import Batch
 from fidip.tasks import AdaptationTask
 
 ROUNDS, WARM_UP, STEPS = 10, 2, 6

@@ -11,7 +11,7 @@ import pytest
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
-from fidip.core.types import People
+from fidip.core.people import People
 from fidip.data import read_annotations
 from fidip.data.layout import find_split
 from fidip.metrics import annotations_to_coco

@@ -231,9 +231,9 @@ PROBLEMS = {
     "data that are no data module": (
         lambda runs, data, tmp_path: edit(
             runs / "bad_0/config.yaml",
-            lambda c: c.update(data={"_target_": "fidip.core.types.People"}),
+            lambda c: c.update(data={"_target_": "fidip.core.people.People"}),
         ),
-        "bad_0/config.yaml: data._target_=fidip.core.types.People: expected",
+        "bad_0/config.yaml: data._target_=fidip.core.people.People: expected",
         3,
     ),
     "no settings of data": (

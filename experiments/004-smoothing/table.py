@@ -14,7 +14,7 @@ from omegaconf import OmegaConf
 from tqdm import tqdm
 
 from fidip.cli.loading import load_predictor
-from fidip.core.types import Annotation, People
+from fidip.core.people import Annotation, People
 from fidip.inference import SinglePersonTracker, Track, Video
 from fidip.inference.person_selection import without_uncertain
 from fidip.inference.recorder import Recorder

@@ -16,7 +16,7 @@ from omegaconf import DictConfig
 from turn import turn_split
 
 from fidip.cli import config_dir
-from fidip.core.types import Annotation
+from fidip.core.people import Annotation
 from fidip.data import PoseDataset
 from fidip.data.annotations import inspect_annotations
 from fidip.evaluate import predict

@@ -17,7 +17,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from fidip.core.types import Annotation, People
+from fidip.core.people import Annotation, People
 from fidip.data import read_annotations
 from fidip.io.coco import from_coco_results
 from fidip.io.drawing import draw_pose, sheet, spread

@@ -18,8 +18,10 @@ from hydra.utils import instantiate
 from torch.utils.data import DataLoader
 from tqdm import tqdm
 
+from fidip.core.people import People
+from fidip.core.poses import Poses
+from fidip.core.samples import Batch
 from fidip.core.skeleton import COCO17
-from fidip.core.types import Batch, People, Poses
 from fidip.data import PoseDataset, read_annotations
 from fidip.data.layout import find_split
 from fidip.io.paths import config_dir

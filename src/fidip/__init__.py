@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from fidip.cli.loading import load_predictor
     from fidip.core.crop_window import CropWindow
+    from fidip.core.people import People
+    from fidip.core.poses import Poses
     from fidip.core.track import Track
-    from fidip.core.types import People, Poses
     from fidip.data.annotations import read_annotations
     from fidip.inference.overlay import Overlay
     from fidip.inference.pipelines import CameraPipeline, ImagePipeline, VideoPipeline
@@ -51,8 +52,8 @@ _MODULES = {
     "ImagePipeline": "fidip.inference.pipelines",
     "KalmanSmoother": "fidip.inference.smoothing",
     "Overlay": "fidip.inference.overlay",
-    "People": "fidip.core.types",
-    "Poses": "fidip.core.types",
+    "People": "fidip.core.people",
+    "Poses": "fidip.core.poses",
     "Predictor": "fidip.inference.predictor",
     "Track": "fidip.core.track",
     "VideoPipeline": "fidip.inference.pipelines",

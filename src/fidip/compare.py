@@ -17,7 +17,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from fidip.cli.loading import saved_config
 from fidip.core.errors import ConfigError, DamagedRunError, RunDataError, RunError
-from fidip.core.types import People
+from fidip.core.people import People
 from fidip.io.atomic import write_text_atomic, write_texts_atomic
 from fidip.io.coco import from_coco_results, read_results
 from fidip.io.directories import output_folder

@@ -18,7 +18,9 @@ from torch.utils.data import DataLoader
 
 from fidip.cli.evaluation_settings import check, settings, weights_file
 from fidip.core.errors import ConfigError, shown
-from fidip.core.types import Annotation, Batch, People, Poses
+from fidip.core.people import Annotation, People
+from fidip.core.poses import Poses
+from fidip.core.samples import Batch
 from fidip.data import (
     EvalSampler,
     PoseDataset,

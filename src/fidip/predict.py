@@ -18,8 +18,8 @@ from fidip.cli.console_progress import ConsoleProgress
 from fidip.cli.predict_settings import camera_pipeline, damage_line, load, pipeline_settings
 from fidip.cli.prediction_inputs import Boxes, Report, output_files, read_boxes, sort_out
 from fidip.core.errors import ConfigError, DataError, shown
+from fidip.core.poses import Poses
 from fidip.core.skeleton import COCO17
-from fidip.core.types import Poses
 from fidip.inference import ImagePipeline, Predictor, VideoPipeline
 from fidip.inference.output_names import (
     Input,

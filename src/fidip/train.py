@@ -24,7 +24,7 @@ from pytorch_lightning.utilities import rank_zero_only
 from fidip.cli.loading import saved_config
 from fidip.cli.preflight import absent_weights, check, check_files
 from fidip.cli.sweep_jobs import run_job
-from fidip.core.types import Poses
+from fidip.core.poses import Poses
 from fidip.io.atomic import write_text_atomic
 from fidip.io.hashing import fingerprint
 from fidip.io.images import write_image

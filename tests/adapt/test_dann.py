@@ -9,7 +9,7 @@ from torch.utils.data import DataLoader
 
 from fidip.adapt.adversarial import domain_loss
 from fidip.adapt.dann import GradientReversal, reverse_gradient
-from fidip.core.types import Batch
+from fidip.core.samples import Batch
 from fidip.nn import PoseOutput
 from fidip.tasks import AdaptationTask
 

@@ -8,8 +8,8 @@ from scipy.stats import norm
 
 from fidip.core.crop_window import CropWindow
 from fidip.core.geometry import apply_affine
+from fidip.core.people import Annotation
 from fidip.core.skeleton import COCO17
-from fidip.core.types import Annotation
 from fidip.data.augment import Augmentation
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "a1_affine.npz"

@@ -12,7 +12,7 @@ from hydra.utils import instantiate
 
 from fidip.cli import config_dir
 from fidip.core.errors import DataError, DatasetMissingError
-from fidip.core.types import Batch
+from fidip.core.samples import Batch
 from fidip.data import Augmentation, SyripDataModule
 
 CONFIGS = sorted(path.stem for path in (config_dir() / "data").glob("*.yaml"))

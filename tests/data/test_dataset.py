@@ -14,8 +14,9 @@ from torch.utils.data import DataLoader
 
 from fidip.core.errors import DataError
 from fidip.core.geometry import apply_affine
+from fidip.core.people import Annotation
+from fidip.core.samples import Batch, SampleKey
 from fidip.core.skeleton import COCO17
-from fidip.core.types import Annotation, Batch, SampleKey
 from fidip.data.annotations import read_annotations
 from fidip.data.augment import Augmentation
 from fidip.data.dataset import PoseDataset, read_image

@@ -9,7 +9,7 @@ from torchvision.models.detection import fasterrcnn_mobilenet_v3_large_320_fpn
 
 from fidip.core.errors import CheckpointError, ConfigError
 from fidip.core.geometry import apply_affine, crop_affine
-from fidip.core.types import Poses
+from fidip.core.poses import Poses
 from fidip.inference.crop_windows import box_windows
 from fidip.inference.detectors import OnnxDetector, TorchvisionDetector
 from fidip.inference.search import find_person

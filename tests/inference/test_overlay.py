@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from fidip.core.poses import Poses
 from fidip.core.track import Track
-from fidip.core.types import Poses
 from fidip.inference.overlay import Overlay, blur_face
 from fidip.inference.timeline import median_speed, write_timeline
 

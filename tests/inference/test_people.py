@@ -9,8 +9,8 @@ from omegaconf import OmegaConf
 from fidip.cli.loading import load_predictor
 from fidip.codecs.gaussian import HeatmapCodec, argmax_decode
 from fidip.core.crop_window import CropWindow
+from fidip.core.poses import Poses
 from fidip.core.skeleton import COCO17
-from fidip.core.types import Poses
 from fidip.inference import Predictor, SinglePersonTracker, find_person
 from fidip.inference.person_selection import (
     ADULT_GIRTH,

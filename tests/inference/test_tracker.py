@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from fidip.core.types import Poses
+from fidip.core.poses import Poses
 from fidip.inference import SinglePersonTracker
 from fidip.inference.person_selection import anyone
 from fidip.inference.tracker import REST as PAUSE

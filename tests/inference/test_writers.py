@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 from pycocotools.coco import COCO
 
+from fidip.core.poses import Poses
 from fidip.core.skeleton import COCO17
 from fidip.core.track import Track
-from fidip.core.types import Poses
 from fidip.inference.writers import FORMATS, write
 from fidip.io.atomic import atomic_path
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
+from fidip.core.people import Annotation, ImageInfo, People
 from fidip.core.skeleton import COCO17
-from fidip.core.types import Annotation, ImageInfo, People
 
 SIDE = 100.0
 """Square root of everybody's area."""

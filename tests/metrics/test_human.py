@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from fidip.core.types import People
+from fidip.core.people import People
 from fidip.metrics import describe_agreement
 from tests.metrics.made_people import GRID, distance_for, person
 

@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from fidip.core.people import People
 from fidip.core.skeleton import COCO17
-from fidip.core.types import People
 from fidip.io.coco import annotations_to_coco, from_coco_results
 from fidip.metrics import evaluate_keypoints, evaluate_poses, match_people
 from fidip.metrics.joints import joint_ap, torso_errors

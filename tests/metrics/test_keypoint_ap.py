@@ -11,8 +11,9 @@ import pytest
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
+from fidip.core.people import Annotation, People
+from fidip.core.poses import Poses
 from fidip.core.skeleton import COCO17
-from fidip.core.types import Annotation, People, Poses
 from fidip.io.coco import from_coco_results
 from fidip.metrics import (
     NAMES,

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from fidip.core.types import People
+from fidip.core.people import People
 from fidip.io.coco import from_coco_results
 from fidip.metrics import evaluate_keypoints
 from fidip.metrics.slices import describe_slices, properties

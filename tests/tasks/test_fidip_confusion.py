@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader
 
-from fidip.core.types import Batch
+from fidip.core.samples import Batch
 from fidip.nn import PoseOutput
 from fidip.tasks import FidipTask
 from tests.tasks.toy_fidip import Rounds, ToyData, fit, half_square

@@ -7,7 +7,7 @@ from hydra.utils import instantiate
 from torch.utils.data import DataLoader
 
 from fidip.cli import config_dir
-from fidip.core.types import Batch
+from fidip.core.samples import Batch
 from fidip.data import PoseDataset, read_annotations
 from tests.tasks.toy_fidip import Rounds, ToyData, fit
 

@@ -16,7 +16,7 @@ from pytorch_lightning.strategies import DDPStrategy
 from torch import nn
 from torch.utils.data import DataLoader, SequentialSampler
 
-from fidip.core.types import Batch
+from fidip.core.samples import Batch
 from fidip.nn import PoseOutput
 from fidip.tasks import FidipTask, step_decay
 

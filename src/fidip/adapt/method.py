@@ -35,7 +35,7 @@ from torch import Tensor, nn
 
 from fidip.codecs.base import Codec
 from fidip.core.data_parts import DataPart
-from fidip.core.types import Batch
+from fidip.core.samples import Batch
 from fidip.nn.freeze import fixed
 from fidip.nn.optimization import OptimizerFactory, PoseLoss, SchedulerFactory
 from fidip.nn.pose_net import PoseNet, PoseOutput

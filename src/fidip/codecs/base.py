@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from fidip.core.types import ImageSize
+from fidip.core.arrays import ImageSize
 
 
 class Codec(ABC):

@@ -19,8 +19,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from fidip.codecs.base import Codec
+from fidip.core.arrays import ImageSize
 from fidip.core.errors import ArgumentError, ConfigError
-from fidip.core.types import ImageSize
 
 Decoder = Callable[[Tensor], tuple[Tensor, Tensor]]
 """Maps (B, K, h, w) heatmaps to (B, K, 2) xy in heatmap px and (B, K) scores."""

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from fidip.codecs.base import Codec
+from fidip.core.arrays import ImageSize
 from fidip.core.errors import ArgumentError, ConfigError
-from fidip.core.types import ImageSize
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Short names of array types, for type hints."""
+"""Short names of array types, and a check of shapes."""
 
 from __future__ import annotations
 
@@ -14,3 +14,30 @@ Pixels = NDArray[np.float32]
 """(H, W, 3) RGB or (H, W) float32 image with values from 0 to 1."""
 Scores = NDArray[np.float32]
 """(..., K) float32 keypoint confidences."""
+ImageSize = tuple[int, int]
+"""(width, height) in px."""
+
+
+def check_shape(owner: object, name: str, expected: tuple[int | str, ...]) -> None:
+    """Check the shape of an array attribute.
+
+    Args:
+        owner: object that has the attribute.
+        name: name of the attribute.
+        expected: expected size of each dimension; a string stands for any size.
+
+    Raises:
+        ValueError: the shape differs.
+
+    Example:
+        >>> from fidip.core.poses import Poses
+        >>> poses = Poses.of_keypoints(np.ones((2, 17, 2)), np.ones((2, 17), np.float32))
+        >>> check_shape(poses, "xy", ("N", 17, 2))
+    """
+    shape = tuple(getattr(owner, name).shape)
+    agrees = len(shape) == len(expected) and all(
+        isinstance(want, str) or have == want for have, want in zip(shape, expected, strict=True)
+    )
+    if not agrees:
+        kind = type(owner).__name__
+        raise ValueError(f"{kind}.{name} has shape {shape}, expected {expected}")

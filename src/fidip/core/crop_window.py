@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from fidip.core.arrays import ImageSize
 from fidip.core.geometry import box_to_center_size, clip_box, crop_affine
-from fidip.core.types import ImageSize
 
 
 @dataclass(frozen=True, eq=False)

@@ -13,8 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from fidip.core.arrays import Floats
-from fidip.core.types import ImageSize
+from fidip.core.arrays import Floats, ImageSize
 
 
 def clip_box(box_xywh: Floats, image_wh: ImageSize) -> Floats:

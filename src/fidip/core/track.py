@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from fidip.core.types import ImageSize, Poses, check_shape
+from fidip.core.arrays import ImageSize, check_shape
+from fidip.core.poses import Poses
 
 
 @dataclass(frozen=True, eq=False)

@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 
 from fidip.core.errors import DataError
+from fidip.core.people import Annotation, ImageInfo, People
 from fidip.core.skeleton import COCO17
-from fidip.core.types import Annotation, ImageInfo, People
 from fidip.io.coco import PERSON
 from fidip.io.json import read_json
 from fidip.io.records import (

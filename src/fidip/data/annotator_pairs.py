@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from fidip.core.arrays import ImageSize
 from fidip.core.errors import DataError
-from fidip.core.types import Annotation, ImageInfo, ImageSize, People, require_people
+from fidip.core.people import Annotation, ImageInfo, People, require_people
 from fidip.data.annotations import is_person, list_of
 from fidip.io.json import read_json
 from fidip.io.records import (

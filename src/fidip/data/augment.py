@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from fidip.core.crop_window import CropWindow
 from fidip.core.geometry import half_body_box
+from fidip.core.people import Annotation
 from fidip.core.skeleton import COCO17
-from fidip.core.types import Annotation
 
 if TYPE_CHECKING:
     from albumentations import Compose

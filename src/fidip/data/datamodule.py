@@ -12,8 +12,10 @@ import pytorch_lightning as pl
 import torch
 from torch.utils.data import DataLoader, Dataset, Sampler
 
+from fidip.core.arrays import ImageSize
 from fidip.core.data_parts import DataPart
-from fidip.core.types import Annotation, Batch, ImageSize, People, Sample, SampleKey
+from fidip.core.people import Annotation, People
+from fidip.core.samples import Batch, Sample, SampleKey
 from fidip.data.annotations import AnnotationFile, read_annotations, require_both_domains
 from fidip.data.augment import Augmentation
 from fidip.data.dataset import PoseDataset, WithReplay, check_images

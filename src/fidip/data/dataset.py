@@ -13,11 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
+from fidip.core.arrays import ImageSize
 from fidip.core.crop_window import CropWindow
 from fidip.core.errors import DataError
 from fidip.core.geometry import apply_affine, invert_affine
+from fidip.core.people import Annotation
+from fidip.core.samples import Sample, SampleKey
 from fidip.core.skeleton import COCO17
-from fidip.core.types import Annotation, ImageSize, Sample, SampleKey
 from fidip.data.augment import Augmentation
 from fidip.io.images import decode_rgb
 from fidip.io.json import read_bytes

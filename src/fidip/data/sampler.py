@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch.utils.data import Sampler
 
 from fidip.core.errors import ArgumentError
-from fidip.core.types import SampleKey
+from fidip.core.samples import SampleKey
 
 
 class _GroupSampler(Sampler[SampleKey]):

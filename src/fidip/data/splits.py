@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from fidip.core.errors import ArgumentError
-from fidip.core.types import Annotation
+from fidip.core.people import Annotation
 
 
 def split_validation(

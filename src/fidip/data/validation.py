@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fidip.core.errors import DataError
+from fidip.core.people import Annotation, ImageInfo
 from fidip.core.skeleton import COCO17, EARS, EYES, HIPS, SHOULDERS
-from fidip.core.types import Annotation, ImageInfo
 from fidip.data.annotations import UNLABELLED, AnnotationFile, inspect_annotations
 from fidip.data.dataset import decode_image
 from fidip.data.layout import find_split

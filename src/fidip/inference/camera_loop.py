@@ -11,7 +11,7 @@ from time import perf_counter
 import numpy as np
 
 from fidip.core.arrays import Image
-from fidip.core.types import Poses
+from fidip.core.poses import Poses
 from fidip.inference.concurrency import BackgroundConsumer, latest, prefetch
 from fidip.inference.overlay import Overlay, VideoWriter
 from fidip.inference.person_selection import without_uncertain

@@ -9,10 +9,9 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from fidip.core.arrays import Floats
+from fidip.core.arrays import Floats, ImageSize
 from fidip.core.crop_window import CropWindow
 from fidip.core.skeleton import HIPS, SHOULDERS
-from fidip.core.types import ImageSize
 
 SCALES = (1.0, 0.6)
 """Sizes of the windows that search an image, relative to the square around it."""

@@ -24,9 +24,9 @@ from torch import Tensor
 from fidip.codecs.base import Codec
 from fidip.codecs.simcc import SimccCodec
 from fidip.codecs.udp import UdpCodec, dark_udp_decode
+from fidip.core.arrays import ImageSize
 from fidip.core.errors import CheckpointError, ConfigError
 from fidip.core.skeleton import COCO17
-from fidip.core.types import ImageSize
 from fidip.nn.onnx_sessions import run_onnx, try_onnx
 from fidip.nn.pose_net import IMAGENET_MEAN, IMAGENET_STD
 

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from fidip.core.arrays import Image
 from fidip.core.errors import DataError, shown
+from fidip.core.poses import Poses
 from fidip.core.skeleton import COCO17
-from fidip.core.types import Poses
 from fidip.io.atomic import PartFile, disk_errors
 from fidip.io.audio import Sound
 from fidip.io.drawing import FAR, add_pose

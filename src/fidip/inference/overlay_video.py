@@ -6,9 +6,9 @@ from collections import deque
 from pathlib import Path
 
 from fidip.core.arrays import Image
+from fidip.core.poses import Poses
 from fidip.core.progress import Progress, silent
 from fidip.core.track import Track
-from fidip.core.types import Poses
 from fidip.inference.concurrency import BackgroundConsumer, prefetch
 from fidip.inference.overlay import Overlay, VideoWriter
 from fidip.io.video import Video

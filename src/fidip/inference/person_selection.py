@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 from torchvision.ops import box_convert, box_iou
 
 from fidip.core.arrays import Floats
+from fidip.core.poses import Poses, keypoint_boxes
 from fidip.core.skeleton import FACE
-from fidip.core.types import Poses, keypoint_boxes
 from fidip.metrics.oks import prediction_oks
 
 LIMBS = (

@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 
 from fidip.core.crop_window import CropWindow
 from fidip.core.errors import ConfigError, DataError
+from fidip.core.poses import Poses
 from fidip.core.progress import Progress, silent
 from fidip.core.skeleton import COCO17
 from fidip.core.track import Track
-from fidip.core.types import Poses
 from fidip.inference.camera_loop import Follower, LiveOverlay, Speed, camera_frames
 from fidip.inference.concurrency import prefetch
 from fidip.inference.crop_windows import ROTATIONS

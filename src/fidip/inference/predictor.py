@@ -16,8 +16,8 @@ from fidip.core.arrays import Floats
 from fidip.core.crop_window import CropWindow
 from fidip.core.errors import CheckpointError, ConfigError
 from fidip.core.geometry import apply_affine, invert_affine
+from fidip.core.poses import Poses
 from fidip.core.skeleton import COCO17
-from fidip.core.types import Poses
 from fidip.inference.runtime import Runtime
 
 

@@ -6,8 +6,9 @@ from array import array
 
 import numpy as np
 
+from fidip.core.arrays import ImageSize
+from fidip.core.poses import Poses
 from fidip.core.track import Track
-from fidip.core.types import ImageSize, Poses
 
 
 class Recorder:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fidip.core.arrays import Image
-from fidip.core.types import Poses
+from fidip.core.poses import Poses
 from fidip.inference.crop_windows import ROTATIONS, box_windows, search_windows, window_around
 from fidip.inference.detectors import NO_DETECTOR, Detector
 from fidip.inference.person_selection import Preference, infancy, one_per_person

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from fidip.core.arrays import Floats, Image
-from fidip.core.types import Poses
+from fidip.core.poses import Poses
 from fidip.inference.crop_windows import ROTATIONS, held_to, window_around
 from fidip.inference.detectors import NO_DETECTOR, Detector
 from fidip.inference.person_selection import Preference, infancy, similarity

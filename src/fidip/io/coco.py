@@ -13,8 +13,9 @@ import numpy as np
 
 from fidip.core.arrays import Floats
 from fidip.core.errors import DataError
+from fidip.core.people import Annotation, People, require_people
+from fidip.core.poses import Poses, pose_scores
 from fidip.core.skeleton import COCO17
-from fidip.core.types import Annotation, People, Poses, pose_scores, require_people
 from fidip.io.json import read_json
 from fidip.io.records import integer, number, numbers, parse_records
 

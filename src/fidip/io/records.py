@@ -13,9 +13,9 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from fidip.core.arrays import ImageSize
 from fidip.core.errors import DataError
 from fidip.core.skeleton import COCO17
-from fidip.core.types import ImageSize
 
 T = TypeVar("T")
 NAMED = 3

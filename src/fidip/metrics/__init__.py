@@ -1,6 +1,6 @@
 """Metrics of predicted poses: COCO AP, OKS, PCK, calibration, and bootstrap intervals."""
 
-from fidip.core.types import pose_scores
+from fidip.core.poses import pose_scores
 from fidip.io.coco import annotations_to_coco, area_source, to_coco_results
 from fidip.metrics.annotator_agreement import describe_agreement
 from fidip.metrics.assignment import match_people

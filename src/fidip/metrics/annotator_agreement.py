@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fidip.core.people import Annotation, People, require_people
+from fidip.core.poses import Poses
 from fidip.core.skeleton import COCO17
-from fidip.core.types import Annotation, People, Poses, require_people
 from fidip.metrics.assignment import UNMATCHED, match_people
 from fidip.metrics.keypoint_ap import evaluate_keypoints
 from fidip.metrics.oks import instance_oks

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fidip.core.arrays import Floats
-from fidip.core.types import Annotation
+from fidip.core.people import Annotation
 from fidip.metrics.oks import instance_oks
 
 UNMATCHED = -1

@@ -27,8 +27,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fidip.core.arrays import Floats
+from fidip.core.people import Annotation
 from fidip.core.skeleton import COCO17
-from fidip.core.types import Annotation
 from fidip.metrics.oks import labels, oks_per_joint
 
 KINDS = ("good", "jitter", "inversion", "swap", "miss")

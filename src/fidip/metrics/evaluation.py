@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from fidip.core.arrays import Floats, Ints
 from fidip.core.errors import DataError
+from fidip.core.people import Annotation, People, require_people
+from fidip.core.poses import Poses, pose_scores
 from fidip.core.skeleton import COCO17
-from fidip.core.types import Annotation, People, Poses, pose_scores, require_people
 from fidip.io.coco import area_source
 from fidip.metrics.assignment import UNMATCHED, match_people
 from fidip.metrics.calibration import Calibration, reliability

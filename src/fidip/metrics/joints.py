@@ -6,8 +6,9 @@ import numpy as np
 from pycocotools.cocoeval import Params
 
 from fidip.core.arrays import Floats, Ints
+from fidip.core.people import People, require_people
+from fidip.core.poses import Poses, pose_scores
 from fidip.core.skeleton import COCO17, HIPS, SHOULDERS
-from fidip.core.types import People, Poses, pose_scores, require_people
 from fidip.metrics.coco_bootstrap import Area, match_joints
 from fidip.metrics.keypoint_ap import Number
 from fidip.metrics.oks import labels, oks_per_joint
@@ -35,7 +36,7 @@ def joint_ap(poses: Poses, people: People) -> dict[str, Number]:
         TypeError: ``people`` is a plain sequence of annotations.
 
     Example:
-        >>> from fidip.core.types import Annotation
+        >>> from fidip.core.people import Annotation
         >>> from pathlib import Path
         >>> rng = np.random.default_rng(0)
         >>> keypoints = np.c_[rng.uniform(0, 100, (17, 2)), np.full(17, 2.0)]

@@ -13,7 +13,8 @@ from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
 from fidip.core.arrays import Floats
-from fidip.core.types import People, Poses
+from fidip.core.people import People
+from fidip.core.poses import Poses
 from fidip.io.coco import annotations_to_coco, to_coco_results
 from fidip.metrics.coco_bootstrap import Area, Matches, draw_images
 
@@ -56,7 +57,7 @@ def evaluate_keypoints(people: People, poses: Poses, rounds: int = 0, seed: int 
         TypeError: ``people`` is a plain sequence of annotations.
 
     Example:
-        >>> from fidip.core.types import Annotation
+        >>> from fidip.core.people import Annotation
         >>> from pathlib import Path
         >>> rng = np.random.default_rng(0)
         >>> keypoints = np.c_[rng.uniform(0, 100, (17, 2)), np.full(17, 2.0)]
@@ -96,7 +97,7 @@ def average_precision(
         TypeError: ``people`` is a plain sequence of annotations.
 
     Example:
-        >>> from fidip.core.types import Annotation
+        >>> from fidip.core.people import Annotation
         >>> from pathlib import Path
         >>> rng = np.random.default_rng(0)
         >>> keypoints = np.c_[rng.uniform(0, 100, (17, 2)), np.full(17, 2.0)]
@@ -131,7 +132,7 @@ def match_keypoints(people: People, poses: Poses) -> Matches:
         TypeError: ``people`` is a plain sequence of annotations.
 
     Example:
-        >>> from fidip.core.types import Annotation
+        >>> from fidip.core.people import Annotation
         >>> from pathlib import Path
         >>> rng = np.random.default_rng(0)
         >>> keypoints = np.c_[rng.uniform(0, 100, (17, 2)), np.full(17, 2.0)]

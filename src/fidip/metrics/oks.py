@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fidip.core.arrays import Floats, Ints
+from fidip.core.people import Annotation
+from fidip.core.poses import Poses
 from fidip.core.skeleton import COCO17, Skeleton
-from fidip.core.types import Annotation, Poses
 
 
 def oks_per_joint(

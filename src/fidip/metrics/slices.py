@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fidip.core.types import Annotation, People, Poses, require_people
+from fidip.core.people import Annotation, People, require_people
+from fidip.core.poses import Poses
 from fidip.metrics.assignment import UNMATCHED
 from fidip.metrics.joints import torsos
 from fidip.metrics.keypoint_ap import average_precision

@@ -29,8 +29,8 @@ from fidip.codecs.centernet import MoveNetCodec
 from fidip.codecs.gaussian import HeatmapCodec, argmax_decode, dark_decode, quarter_decode
 from fidip.codecs.simcc import SimccCodec
 from fidip.codecs.udp import UdpCodec, dark_udp_decode
+from fidip.core.arrays import ImageSize
 from fidip.core.errors import CheckpointError, ConfigError
-from fidip.core.types import ImageSize
 from fidip.nn.onnx_sessions import FACTS, onnx_session, run_onnx
 from fidip.nn.pose_net import IMAGENET_MEAN, IMAGENET_STD, PoseNet
 

@@ -10,7 +10,7 @@ from timm.layers import trunc_normal_
 from timm.models.vision_transformer import Block
 from torch import Tensor, nn
 
-from fidip.core.types import ImageSize
+from fidip.core.arrays import ImageSize
 
 PATCH = 16
 """Width and height of a patch in px, and the stride of the features."""

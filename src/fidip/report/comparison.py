@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from tqdm import tqdm
 
 from fidip.core.errors import ConfigError, FidipError, RunDataError
-from fidip.core.types import Annotation
+from fidip.core.people import Annotation
 from fidip.metrics import Difference, Experiment, Interval, Matches, compare_experiments
 from fidip.report.runs import Run, by_experiment
 

@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fidip.core.errors import DataError
-from fidip.core.types import Annotation, Poses
+from fidip.core.people import Annotation
+from fidip.core.poses import Poses
 from fidip.io.coco import read_results
 from fidip.io.drawing import draw_pose, sheet, spread
 from fidip.io.images import decode_rgb

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from fidip.core.errors import CheckpointError
-from fidip.core.types import People, Poses
+from fidip.core.people import People
+from fidip.core.poses import Poses
 from fidip.io.json import write_json
 from fidip.io.run_directory import RunDirectory
 from fidip.io.terminal import print_parts, text_table

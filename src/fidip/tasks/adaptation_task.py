@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from fidip.adapt.method import AdaptationMethod, Losses, Part, Step, Trained
 from fidip.core.errors import ConfigError
-from fidip.core.types import Batch
+from fidip.core.samples import Batch
 from fidip.tasks.distributed import average_gradients, keep_out_of_ddp, share, without_ddp
 from fidip.tasks.learning_rates import constant
 from fidip.tasks.pose_task import PoseTask

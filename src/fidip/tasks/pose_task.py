@@ -10,8 +10,10 @@ import pytorch_lightning as pl
 from torch import Tensor
 
 from fidip.codecs.base import Codec
+from fidip.core.people import Annotation
+from fidip.core.poses import Poses
+from fidip.core.samples import Batch
 from fidip.core.skeleton import COCO17
-from fidip.core.types import Annotation, Batch, Poses
 from fidip.metrics import score_poses
 from fidip.nn import PoseNet
 from fidip.nn.losses import heatmap_mse

@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from fidip.core.geometry import apply_affine
-from fidip.core.types import Annotation, Batch, Poses
+from fidip.core.people import Annotation
+from fidip.core.poses import Poses
+from fidip.core.samples import Batch
 
 
 def to_poses(

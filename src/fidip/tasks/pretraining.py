@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from fidip.core.errors import ConfigError
-from fidip.core.types import Batch
+from fidip.core.samples import Batch
 from fidip.tasks.callbacks.checkpointing import Checkpoints
 from fidip.tasks.callbacks.divergence import are_finite, stop_if
 

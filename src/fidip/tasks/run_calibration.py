@@ -9,7 +9,8 @@ from typing import Any
 from pytorch_lightning.utilities import rank_zero_only
 
 from fidip.core.errors import RunError
-from fidip.core.types import Annotation, Poses
+from fidip.core.people import Annotation
+from fidip.core.poses import Poses
 from fidip.io.hashing import fingerprint
 from fidip.io.json import read_json, write_json
 from fidip.io.records import RecordError, number

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from fidip.core.errors import ConfigError
+from fidip.core.poses import Poses
 from fidip.core.track import Track
-from fidip.core.types import Poses
 from fidip.inference.kinematics import write_movement_csv, write_movement_figure
 from fidip.inference.timeline import write_timeline
 from fidip.inference.writers.dlc import write_dlc_csv, write_dlc_h5

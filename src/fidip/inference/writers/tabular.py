@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from fidip.core.poses import Poses
 from fidip.core.skeleton import COCO17
-from fidip.core.types import Poses
 from fidip.io.coco import result_record
 
 DECIMALS = {"time_s": 6, "x": 3, "y": 3, "score": 4}

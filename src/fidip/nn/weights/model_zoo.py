@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 
+from fidip.core.arrays import ImageSize
 from fidip.core.errors import CheckpointError, ConfigError, DiskError
-from fidip.core.types import ImageSize
 from fidip.io.atomic import disk_errors, require_folder, write_text_atomic
 from fidip.io.hashing import fingerprint
 from fidip.io.paths import cache_dir, config_dir

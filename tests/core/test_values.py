@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from fidip.core.types import Annotation, Batch, Poses, Sample
+from fidip.core.people import Annotation
+from fidip.core.poses import Poses
+from fidip.core.samples import Batch, Sample
 
 POSES = {
     "xy": np.zeros((3, 17, 2)),

@@ -1,0 +1,141 @@
+"""Cropped people, one or a batch, as datasets and data loaders return them.
+
+Names state the space: ``image`` px of the original image, ``crop`` px of the network input.
+Tensors are (B, C, H, W).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from fidip.core.arrays import check_shape
+
+
+class SampleKey(NamedTuple):
+    """Key of one training sample: the annotation, and the epoch and repetition of the augmentation.
+
+    All randomness of a training sample is a function of the seed of the run and this key, so it
+    does not depend on the number of workers or processes.
+
+    Attributes:
+        index: position of the annotation in its dataset.
+        epoch: training epoch.
+        repeat: repetition of the annotation within the epoch.
+    """
+
+    index: int  # type: ignore[assignment]  # hides tuple.index
+    epoch: int = 0
+    repeat: int = 0
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """One cropped person, the item type of datasets.
+
+    Attributes:
+        crop: (H, W, 3) uint8 RGB, in crop px.
+        joints_crop: (K, 2) float32, xy in crop px.
+        labelled: (K,) float32, 1 where the joint is labelled (v > 0), else 0.
+        is_synthetic: 1 synthetic, 0 real, NaN unknown.
+        crop_to_image: (2, 3) float64 affine from crop px to image px.
+        index: position of the annotation in its dataset.
+        is_replayed: whether the sample is replayed from the pretraining domain.
+    """
+
+    crop: NDArray[np.uint8]
+    joints_crop: NDArray[np.float32]
+    labelled: NDArray[np.float32]
+    is_synthetic: float
+    crop_to_image: NDArray[np.float64]
+    index: int
+    is_replayed: bool = False
+
+    def __post_init__(self) -> None:
+        check_shape(self, "crop", ("H", "W", 3))
+        check_shape(self, "joints_crop", ("K", 2))
+        check_shape(self, "labelled", ("K",))
+        check_shape(self, "crop_to_image", (2, 3))
+
+
+_NONE = torch.zeros(0, dtype=torch.bool)
+"""Placeholder for a mask that is false for all samples of a batch."""
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """A batch of B samples. Bookkeeping stays on the CPU when the batch moves to a device.
+
+    Attributes:
+        crops: (B, 3, H, W) uint8 RGB, stored channels last.
+        joints_crop: (B, K, 2) float32, xy in crop px.
+        labelled: (B, K) float32, 1 where the joint is labelled, else 0.
+        is_synthetic: (B,) float32: 1 synthetic, 0 real, NaN unknown.
+        crop_to_image: (B, 2, 3) float64 affine from crop px to image px, always on the CPU.
+        index: (B,) int64 positions in the dataset, always on the CPU.
+        is_replayed: (B,) bool, whether a sample is replayed from the pretraining domain; all false
+            by default.
+    """
+
+    crops: Tensor
+    joints_crop: Tensor
+    labelled: Tensor
+    is_synthetic: Tensor
+    crop_to_image: Tensor
+    index: Tensor
+    is_replayed: Tensor = _NONE
+
+    def __post_init__(self) -> None:
+        if self.is_replayed is _NONE:
+            none = torch.zeros(len(self), dtype=torch.bool, device=self.crops.device)
+            object.__setattr__(self, "is_replayed", none)
+        check_shape(self, "crops", ("B", 3, "H", "W"))
+        check_shape(self, "joints_crop", (len(self), "K", 2))
+        check_shape(self, "labelled", (len(self), "K"))
+        check_shape(self, "is_synthetic", (len(self),))
+        check_shape(self, "crop_to_image", (len(self), 2, 3))
+        check_shape(self, "index", (len(self),))
+        check_shape(self, "is_replayed", (len(self),))
+
+    def __len__(self) -> int:
+        return int(self.crops.shape[0])
+
+    @classmethod
+    def collate(cls, samples: Sequence[Sample]) -> Batch:
+        """Return a batch of samples with the same crop size; the ``collate_fn`` of data loaders.
+
+        Args:
+            samples: samples to stack.
+        """
+        crops = torch.from_numpy(np.stack([s.crop for s in samples]))
+        return cls(
+            crops=crops.permute(0, 3, 1, 2),
+            joints_crop=torch.from_numpy(np.stack([s.joints_crop for s in samples])),
+            labelled=torch.from_numpy(np.stack([s.labelled for s in samples])),
+            is_synthetic=torch.tensor([s.is_synthetic for s in samples], dtype=torch.float32),
+            crop_to_image=torch.from_numpy(np.stack([s.crop_to_image for s in samples])),
+            index=torch.tensor([s.index for s in samples], dtype=torch.int64),
+            is_replayed=torch.tensor([s.is_replayed for s in samples]),
+        )
+
+    def to(self, device: torch.device | str, non_blocking: bool = True) -> Batch:
+        """Return the batch with crops, joints and masks on a device.
+
+        Args:
+            device: target device.
+            non_blocking: copy asynchronously where possible.
+        """
+        moved = {f.name: getattr(self, f.name) for f in fields(self)}
+        for name in ("crops", "joints_crop", "labelled", "is_synthetic", "is_replayed"):
+            moved[name] = moved[name].to(device, non_blocking=non_blocking)
+        return Batch(**moved)
+
+    def pin_memory(self) -> Batch:
+        """Return the batch in page-locked memory, for ``DataLoader(pin_memory=True)``."""
+        return Batch(**{f.name: getattr(self, f.name).pin_memory() for f in fields(self)})

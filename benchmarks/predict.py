@@ -44,7 +44,7 @@ from fidip.inference.camera_loop import LiveOverlay, camera_frames
 from fidip.inference.overlay import Overlay
 from fidip.inference.person_selection import without_uncertain
 from fidip.inference.runtime import OnnxRuntime, cached_onnx
-from fidip.inference.webcam import Camera
+from fidip.inference.webcam import Webcam
 from fidip.io.paths import config_dir
 
 SECONDS, FPS = 5, 30
@@ -73,7 +73,7 @@ def fidip_loop(predictor: Predictor, clip: Path, out: Path) -> tuple[int, str]:
         writer = stack.enter_context(VideoWriter(out / "fidip.mp4"))
         drawing = LiveOverlay(Overlay(), writer)
         stack.enter_context(drawing)
-        for frame in camera_frames(Camera(str(clip))):
+        for frame in camera_frames(Webcam(str(clip))):
             drawing.put((frame, follow(frame.image, frame.time)))
     return drawing.speed.frames, str(drawing.speed)
 
@@ -154,7 +154,7 @@ def stages(predictor: Predictor, clip: Path, out: Path) -> dict[str, float]:
         return result
 
     predictor.runtime = lambda crops: timed("  of it: network", lambda: compute(crops))
-    frames, count = iter(Camera(str(clip))), 0
+    frames, count = iter(Webcam(str(clip))), 0
     with VideoWriter(out / "stages.mp4") as writer:
         while (frame := timed("decode", lambda: next(frames, None))) is not None:
             pose = timed("track", partial(follow.tracker, frame.image))

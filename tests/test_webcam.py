@@ -17,7 +17,7 @@ from fidip.core.errors import DataError
 from fidip.core.skeleton import COCO17
 from fidip.inference import Video
 from fidip.inference.camera_loop import camera_frames
-from fidip.inference.webcam import Camera, camera_of
+from fidip.inference.webcam import Webcam, camera_of
 from tests.inference.made_media import make_video
 
 TIMES = (0.0, 0.04, 0.12, 0.2, 0.5)
@@ -41,11 +41,11 @@ def test_what_names_a_camera(source, device):
 
 def test_a_camera_gives_pictures_and_their_times_until_time_is_up(tmp_path):
     video = make_video(tmp_path / "v.mp4", TIMES)
-    seen = list(Camera(str(video)))
+    seen = list(Webcam(str(video)))
     assert [frame.time for frame in seen] == pytest.approx(TIMES, abs=1e-3)
     for frame, other in zip(seen, Video(video), strict=True):
         assert np.abs(frame.image.astype(int) - other.image).mean() < 3
-    assert len(list(Camera(str(video), seconds=0.15))) == 3
+    assert len(list(Webcam(str(video), seconds=0.15))) == 3
 
 
 class Stream(http.server.BaseHTTPRequestHandler):
@@ -74,7 +74,7 @@ def network_camera():
 
 
 def test_frames_that_come_too_fast_are_left_out_and_the_newest_is_taken(network_camera):
-    camera = Camera(network_camera)
+    camera = Webcam(network_camera)
     assert camera.is_live
     indices, ages = [], []
     for frame in camera_frames(camera):
@@ -112,7 +112,7 @@ def test_a_recording_is_smoothed_and_drawn_as_it_comes(cli, tmp_path):
     assert re.search(r"frames/s, 0 of 12 left out; latency from frame to overlay \d+ ms", printed)
     assert (camera / "webcam.json").stat().st_size > 0
     with pytest.raises(DataError, match="no camera"):
-        Camera(str(tmp_path / "none.mp4"))
+        Webcam(str(tmp_path / "none.mp4"))
 
 
 @pytest.mark.slow

@@ -25,7 +25,7 @@ from fidip.core.skeleton import COCO17
 from fidip.data import PoseDataset, read_annotations
 from fidip.data.layout import find_split
 from fidip.io.paths import config_dir
-from fidip.metrics import score_poses
+from fidip.metrics import validation_scores
 from fidip.nn import interpolate
 from fidip.nn.weights.checkpoint_files import read_weights
 from fidip.tasks.predictions import to_poses
@@ -74,7 +74,7 @@ def ap(net: torch.nn.Module, codec: object, people: People) -> float:
         images = net.normalize(batch.crops)
         maps = net.heatmaps(images, COCO17.flip_order, False, codec.flip_back)
         parts.append(to_poses(*codec.decode(maps), batch, people.labelled))
-    return score_poses(Poses.concatenate(parts), people)["val/AP"]
+    return validation_scores(Poses.concatenate(parts), people)["val/AP"]
 
 
 if __name__ == "__main__":

@@ -29,7 +29,6 @@ from fidip.report import (
     Found,
     Run,
     Tested,
-    check_installed,
     compare_runs,
     dashboard_json,
     difference_header,
@@ -38,9 +37,10 @@ from fidip.report import (
     footnote,
     html_page,
     latex_tables,
+    make_report,
     markdown,
     read_runs,
-    report,
+    require_wandb_workspaces,
     results_csv,
     rule,
     send_dashboard,
@@ -72,7 +72,7 @@ def compare(config: DictConfig) -> None:
         SystemExit: status 3 after everything is written, if some runs are damaged.
     """
     if config.to == "wandb":
-        check_installed()
+        require_wandb_workspaces()
     out = Path(config.out)
     if config.data.root is not None and not Path(config.data.root).is_dir():
         raise ConfigError(
@@ -147,7 +147,7 @@ def show_at_wandb(
     """
     from fidip.tasks import has_key
 
-    views = [make(runs, comparison, project, entity or "") for make in (workspace, report)]
+    views = [make(runs, comparison, project, entity or "") for make in (workspace, make_report)]
     write_text_atomic(file, dashboard_json(views))
     why = "no API key, see wandb login"
     if has_key():

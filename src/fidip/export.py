@@ -19,13 +19,20 @@ from torch import Tensor
 from fidip.cli.loading import load_net
 from fidip.core.errors import CheckpointError, ConfigError
 from fidip.io.atomic import copy_atomic, disk_errors, require_file
-from fidip.nn.portable_export import INPUTS, Check, Portable, compare, write_onnx, write_torchscript
+from fidip.nn.portable_export import (
+    INPUTS,
+    Deviation,
+    Portable,
+    measure_deviation,
+    write_onnx,
+    write_torchscript,
+)
 
 TOLERANCE = 1e-3
 """The largest difference of a good file, relative to the largest output."""
 
 
-def write_openvino(model: Portable, path: Path) -> Check:
+def write_openvino(model: Portable, path: Path) -> Deviation:
     """Write OpenVINO's .xml and .bin files, converted from ONNX.
 
     Args:
@@ -53,10 +60,10 @@ def write_openvino(model: Portable, path: Path) -> Check:
         outputs = compiled(images.numpy())
         return [torch.from_numpy(outputs[port]) for port in compiled.outputs]
 
-    return compare(model, run)
+    return measure_deviation(model, run)
 
 
-FORMATS: dict[str, tuple[str, Callable[[Portable, Path], Check]]] = {
+FORMATS: dict[str, tuple[str, Callable[[Portable, Path], Deviation]]] = {
     "onnx": (".onnx", write_onnx),
     "torchscript": (".pt", write_torchscript),
     "openvino": (".xml", write_openvino),

@@ -26,7 +26,7 @@ from fidip.inference.output_names import (
     name_inputs,
     output_names,
 )
-from fidip.inference.webcam import WEBCAM, Camera, camera_of
+from fidip.inference.webcam import WEBCAM, Webcam, camera_of
 from fidip.inference.writers import FORMATS, check_installed
 from fidip.io.directories import output_folder, require_new
 from fidip.io.media_files import find_media
@@ -38,7 +38,7 @@ def predict(config: DictConfig) -> None:
     out, device = Path(config.out), camera_of(str(config.source))
     if device is not None:
         with new_outputs(config, output_names(Path(WEBCAM), WEBCAM, config.save)):
-            record(Camera(device, config.seconds), out, config)
+            record(Webcam(device, config.seconds), out, config)
         return
     inputs = name_inputs(find_media(str(config.source)), out)
     readable, report = sort_out(inputs)
@@ -97,7 +97,7 @@ def run(
         report.partial += [damage] if damage else []
 
 
-def record(camera: Camera, out: Path, config: DictConfig) -> None:
+def record(camera: Webcam, out: Path, config: DictConfig) -> None:
     """Record a camera until it ends or Ctrl-C is pressed.
 
     Args:

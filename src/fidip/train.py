@@ -30,7 +30,7 @@ from fidip.io.hashing import fingerprint
 from fidip.io.images import write_image
 from fidip.io.run_directory import AUTO, RunDirectory, is_first_process, run_directory_for
 from fidip.nn.weights.checkpoint_files import load_weights, training_images
-from fidip.report import contact_sheet, model_card
+from fidip.report import model_card, prediction_sheet
 from fidip.report.scoring import results_of, score_poses, write_results
 from fidip.tasks import AtomicCheckpoints, Float64, SyncedBatchNorms, announce, publish
 
@@ -144,7 +144,7 @@ def write_test(
     results = results_of(scores, config, **facts_of_run)
     settings: Any = OmegaConf.to_container(config, resolve=True)
     write_text_atomic(run.card, model_card(settings, environment, results))
-    write_image(run.overlays, contact_sheet(poses, data.test_set.annotations))
+    write_image(run.overlays, prediction_sheet(poses, data.test_set.annotations))
     write_results(run, results, poses)
     publish(trainer.loggers, results.to_json(), run.card, run.overlays)
 

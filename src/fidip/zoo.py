@@ -13,7 +13,7 @@ from omegaconf import DictConfig
 from rich.table import Table
 
 from fidip.io.terminal import print_parts, text_table
-from fidip.nn.weights.model_zoo import ALIASES, Entry, entries, entry_of, fetch
+from fidip.nn.weights.model_zoo import ALIASES, ZooEntry, entries, entry_of, fetch
 
 
 def zoo(config: DictConfig) -> None:
@@ -24,7 +24,7 @@ def zoo(config: DictConfig) -> None:
     print_parts(table(entries().values()))
 
 
-def table(known: Iterable[Entry]) -> Table:
+def table(known: Iterable[ZooEntry]) -> Table:
     """Return a table with one row per model.
 
     Args:

@@ -24,9 +24,9 @@ from fidip.metrics import (
     oks_nms,
     oks_per_joint,
     pose_scores,
-    score_poses,
     soft_oks_nms,
     to_coco_results,
+    validation_scores,
 )
 from fidip.metrics.coco_bootstrap import Matches, draw_images
 from fidip.metrics.joints import joint_ap
@@ -275,7 +275,7 @@ def test_an_annotation_with_id_0_can_be_found(people, poses):
         lambda people, poses: annotations_to_coco(people),
         lambda people, poses: evaluate_poses(poses, people, poses.index),
         lambda people, poses: evaluate_poses(poses, people),
-        lambda people, poses: score_poses(poses, people),
+        lambda people, poses: validation_scores(poses, people),
         lambda people, poses: joint_ap(poses, people),
         lambda people, poses: describe_slices(poses, poses.index, people, 1),
         lambda people, poses: describe_agreement(list(people), people, 1),
@@ -285,7 +285,7 @@ def test_an_annotation_with_id_0_can_be_found(people, poses):
 def test_a_list_of_annotations_is_refused(people, poses, score):
     score(people, poses)
     for plain in (list(people), people.labelled, tuple(people)):
-        with pytest.raises(TypeError, match=r"expected fidip\.core\.types\.People"):
+        with pytest.raises(TypeError, match=r"expected fidip\.core\.people\.People"):
             score(plain, poses)
 
 

@@ -16,8 +16,8 @@ from fidip.nn.onnx_sessions import FACTS, onnx_session, read_facts
 from fidip.nn.portable_export import (
     Portable,
     codec_of,
-    compare,
     describe_codec,
+    measure_deviation,
     write_onnx,
     write_torchscript,
 )
@@ -133,8 +133,10 @@ def test_torchscript_equals_the_network(tmp_path):
 
 def test_the_check_sees_a_difference():
     model = Portable(spot_net(), spot_codec())
-    assert compare(model, lambda images: [model(images)]).error == 0
-    assert compare(model, lambda images: [model(images) + 0.5]).error == pytest.approx(0.5)
+    assert measure_deviation(model, lambda images: [model(images)]).error == 0
+    assert measure_deviation(model, lambda images: [model(images) + 0.5]).error == pytest.approx(
+        0.5
+    )
 
 
 @pytest.mark.parametrize(

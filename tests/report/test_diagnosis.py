@@ -8,7 +8,7 @@ from jinja2 import Environment, PackageLoader
 from fidip.core.skeleton import COCO17
 from fidip.metrics import KINDS
 from fidip.report import Run
-from fidip.report.diagnosis_figures import KIND_COLORS, diagnosis
+from fidip.report.diagnosis_figures import KIND_COLORS, plot_diagnosis
 from fidip.report.results import Results
 
 
@@ -39,7 +39,7 @@ SLICES = {
 
 def test_every_experiment_has_its_kinds_of_error_and_all_share_the_rest():
     runs = [make_run("a", 0, SLICES), make_run("a", 1, SLICES), make_run("b", 0, SLICES)]
-    parts = diagnosis(runs)
+    parts = plot_diagnosis(runs)
     assert [part["caption"].split(",")[0] for part in parts] == [
         "Kinds of error",
         "Kinds of error",
@@ -50,26 +50,26 @@ def test_every_experiment_has_its_kinds_of_error_and_all_share_the_rest():
 
 
 def test_a_slice_that_only_some_runs_have_is_left_out_of_the_others():
-    parts = diagnosis([make_run("a", 0, SLICES), make_run("b", 0, {})])
+    parts = plot_diagnosis([make_run("a", 0, SLICES), make_run("b", 0, {})])
     assert len(parts) == 4
 
 
 def test_without_slices_there_is_no_figure_of_them():
-    assert len(diagnosis([make_run("a", 0, {})])) == 2
+    assert len(plot_diagnosis([make_run("a", 0, {})])) == 2
 
 
 def test_kinds_of_error_have_their_colours():
     assert tuple(KIND_COLORS) == KINDS
-    kinds = diagnosis([make_run("a", 0, {})])[0]["svg"]
+    kinds = plot_diagnosis([make_run("a", 0, {})])[0]["svg"]
     assert kinds.count(KIND_COLORS["good"].lower()) > len(COCO17)
 
 
 def test_runs_from_before_have_none():
-    assert diagnosis([make_run("a")]) == []
+    assert plot_diagnosis([make_run("a")]) == []
 
 
 @pytest.mark.parametrize("slices", [None, SLICES])
 def test_the_page_shows_it_where_there_is_one(slices):
     page = Environment(loader=PackageLoader("fidip.report")).get_template("compare.html")
-    html = page.render(diagnosis=diagnosis([make_run("a", 0, slices)]))
+    html = page.render(diagnosis=plot_diagnosis([make_run("a", 0, slices)]))
     assert ("<h2>Diagnosis</h2>" in html) == (slices is not None)

@@ -7,7 +7,13 @@ import hydra
 import pytest
 
 from fidip.cli import config_dir
-from fidip.synth.dataset.fingerprint import INFANT_BENCH, TOLERANCE, compare, fingerprints, main
+from fidip.synth.dataset.fingerprint import (
+    INFANT_BENCH,
+    TOLERANCE,
+    compare_fingerprints,
+    fingerprints,
+    main,
+)
 from fidip.synthesize import synthesize
 from tests.synth.tiny_record import RECORD, surroundings
 
@@ -24,7 +30,7 @@ def made(tmp_path_factory):
 def test_the_benchmark_is_the_recorded_one(made):
     """Labels everywhere; bytes where versions and processor are those of the record."""
     recorded = json.loads(INFANT_BENCH.read_text())
-    result = compare(recorded, fingerprints(made))
+    result = compare_fingerprints(recorded, fingerprints(made))
     assert result.images == len(recorded) == 8 * 8
     assert result.drift <= TOLERANCE
     assert result.same_visibility > 0.995
@@ -40,7 +46,7 @@ def test_a_changed_image_and_a_moved_joint_are_found(made, tmp_path, monkeypatch
     content = json.loads(file.read_text())
     content["annotations"][3]["keypoints"][0] += 0.01
     file.write_text(json.dumps(content))
-    result = compare(fingerprints(made), fingerprints(root))
+    result = compare_fingerprints(fingerprints(made), fingerprints(root))
     assert (result.same_files, result.same_annotations) == (63, 63)
     assert result.drift == pytest.approx(0.01)
     monkeypatch.setattr("sys.argv", ["fingerprint", str(root)])

@@ -21,7 +21,7 @@ from fidip.io.yaml import to_yaml
 from fidip.nn import PoseNet
 from fidip.nn.weights.architecture import net_of
 from fidip.nn.weights.checkpoint_files import Weights, fill, read_weights
-from fidip.nn.weights.model_zoo import BUNDLED, ONNX, ZOO, Entry, entries, entry_of, fetch
+from fidip.nn.weights.model_zoo import BUNDLED, ONNX, ZOO, ZooEntry, entries, entry_of, fetch
 
 NEEDED = ("data", "net", "codec", "task")
 """Parts of a run's configuration without a default."""
@@ -177,7 +177,7 @@ def written_to(config: DictConfig) -> Iterator[tuple[str, str]]:
                 yield f"{group}.{part}.{name}", str(settings[name])
 
 
-def zoo_entry(ckpt: str) -> Entry | None:
+def zoo_entry(ckpt: str) -> ZooEntry | None:
     """Return the zoo's entry of ``zoo:NAME`` or ``bundled:NAME``, or None for other weights."""
     if ckpt.startswith(ZOO):
         return entry_of(ckpt)
@@ -186,7 +186,7 @@ def zoo_entry(ckpt: str) -> Entry | None:
     return next(found, None) if ckpt.startswith(BUNDLED) else None
 
 
-def entry_of_net(weights: Weights) -> Entry | None:
+def entry_of_net(weights: Weights) -> ZooEntry | None:
     """Return an entry with the net of a ViTPose or MoveNet file, because these have one codec."""
     net = net_of(weights.tensors) or ""
     of_net = (entry for entry in entries().values() if entry.net == net)

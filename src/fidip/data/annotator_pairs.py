@@ -17,11 +17,11 @@ from fidip.io.json import read_json
 from fidip.io.records import (
     file_name,
     flag,
+    image_side,
     integer,
     keypoints,
     listed,
     parse_records,
-    pixels,
 )
 
 NO_ID = -1
@@ -89,7 +89,7 @@ def read_second_annotator(path: Path, people: People) -> SecondAnnotator:
 
 
 def _image(record: dict[str, Any]) -> _Image:
-    sides = [pixels(record, side) for side in ("width", "height") if side in record]
+    sides = [image_side(record, side) for side in ("width", "height") if side in record]
     return _Image(
         integer(record, "id"),
         file_name(record) if "file_name" in record else None,

@@ -21,11 +21,11 @@ from fidip.io.records import (
     LARGEST,
     RecordError,
     below,
+    image_side,
     listed,
     mapping,
     numbers,
     objects,
-    pixels,
     text,
     try_records,
 )
@@ -211,7 +211,7 @@ def _task(task: dict[str, Any], joints: Joints) -> Labelled | None:
         if result.get("type") not in ("keypointlabels", "rectanglelabels"):
             continue
         value = mapping(result, "value")
-        wh = np.array([pixels(result, f"original_{side}") for side in ("width", "height")])
+        wh = np.array([image_side(result, f"original_{side}") for side in ("width", "height")])
         corner = _percent(value, "x", "y") * wh - 0.5
         if result["type"] == "rectanglelabels":
             box = np.concatenate([corner, _percent(value, "width", "height") * wh])

@@ -17,14 +17,14 @@ from fidip.inference.overlay import Overlay, VideoWriter
 from fidip.inference.person_selection import without_uncertain
 from fidip.inference.smoothing.chain import Step
 from fidip.inference.tracker import SinglePersonTracker
-from fidip.inference.webcam import Camera
+from fidip.inference.webcam import Webcam
 from fidip.io.video import Frame
 
 WAITING = 2
 """Maximum number of frames that wait to be drawn; a longer queue only adds latency."""
 
 
-def camera_frames(camera: Camera) -> Generator[Frame]:
+def camera_frames(camera: Webcam) -> Generator[Frame]:
     """Return the frames of a camera, read in a background thread.
 
     Args:

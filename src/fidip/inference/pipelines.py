@@ -34,7 +34,7 @@ from fidip.inference.recorder import Recorder
 from fidip.inference.search import find_person
 from fidip.inference.smoothing import Chain, Filter
 from fidip.inference.tracker import SinglePersonTracker
-from fidip.inference.webcam import WEBCAM, Camera
+from fidip.inference.webcam import WEBCAM, Webcam
 from fidip.inference.writers import FORMATS, write
 from fidip.io.images import write_image
 from fidip.io.video import Video, read_photo
@@ -291,7 +291,7 @@ class CameraPipeline(Pipeline):
         return Follower(tracker, self.smoother.online())
 
     def run(
-        self, camera: Camera, out: str | Path, progress: Progress = silent
+        self, camera: Webcam, out: str | Path, progress: Progress = silent
     ) -> tuple[Track | None, Speed | None]:
         """Record until the camera ends or Ctrl-C.
 

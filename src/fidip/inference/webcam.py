@@ -35,7 +35,7 @@ def camera_of(source: str) -> int | str | None:
     return name if name != source else None
 
 
-class Camera:
+class Webcam:
     """Frames of a camera until it ends or the time is over.
 
     Times come from the driver, or from the clock if the driver has none.

@@ -160,7 +160,7 @@ def positive(record: dict[str, Any], field: str) -> float:
     return value
 
 
-def pixels(record: dict[str, Any], field: str) -> int:
+def image_side(record: dict[str, Any], field: str) -> int:
     """Return a field that is the width or height of an image; 640.0 is accepted as 640.
 
     Args:

@@ -69,11 +69,11 @@ def read_photo(path: Path) -> Image:
     except OSError as error:
         raise DataError(f"{shown(path)}: cannot be read ({error.strerror})") from error
     image = decode_rgb(data, path)
-    check_size(path, image.shape[1], image.shape[0])
+    require_image_size(path, image.shape[1], image.shape[0])
     return image
 
 
-def check_size(path: Path, width: int, height: int) -> None:
+def require_image_size(path: Path, width: int, height: int) -> None:
     """Check that an image is large enough to show a person and small enough to draw on.
 
     Args:
@@ -179,7 +179,7 @@ class Video:
                         )
                         return
                     wh = (decoded.width, decoded.height)
-                    check_size(self.path, *wh)
+                    require_image_size(self.path, *wh)
                     upright = np.rot90(decoded.to_ndarray(format="rgb24"), decoded.rotation // 90)
                     yield Frame(np.ascontiguousarray(upright), index, time)
                     index += 1

@@ -7,7 +7,7 @@ from fidip.metrics.assignment import match_people
 from fidip.metrics.calibration import Calibration, fit_calibration, reliability
 from fidip.metrics.coco_bootstrap import Matches
 from fidip.metrics.error_kinds import KINDS, error_kinds
-from fidip.metrics.evaluation import evaluate_poses, score_poses
+from fidip.metrics.evaluation import evaluate_poses, validation_scores
 from fidip.metrics.keypoint_ap import (
     NAMES,
     Evaluation,
@@ -51,7 +51,7 @@ __all__ = [
     "pck",
     "pose_scores",
     "reliability",
-    "score_poses",
     "soft_oks_nms",
     "to_coco_results",
+    "validation_scores",
 ]

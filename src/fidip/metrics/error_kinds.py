@@ -29,7 +29,7 @@ from numpy.typing import NDArray
 from fidip.core.arrays import Floats
 from fidip.core.people import Annotation
 from fidip.core.skeleton import COCO17
-from fidip.metrics.oks import labels, oks_per_joint
+from fidip.metrics.oks import label_arrays, oks_per_joint
 
 KINDS = ("good", "jitter", "inversion", "swap", "miss")
 """Names of the kinds of errors."""
@@ -60,7 +60,7 @@ def error_kinds(
         >>> [KINDS[kind] for kind in kinds[0, [0, 1]]]
         ['good', 'inversion']
     """
-    keypoints, area, _ = labels([people[i] for i in index])
+    keypoints, area, _ = label_arrays([people[i] for i in index])
     true = oks_per_joint(xy, keypoints, area)
     twin = oks_per_joint(xy, keypoints[:, COCO17.flip_order], area)
     swap = _similarity_to_others(xy, index, people)
@@ -89,7 +89,7 @@ def _similarity_to_others(
     for row, i in enumerate(index):
         others = [j for j in in_image[people[i].image_id] if j != i]
         if others:
-            keypoints, area, _ = labels([people[j] for j in others])
+            keypoints, area, _ = label_arrays([people[j] for j in others])
             both = np.concatenate([keypoints, keypoints[:, COCO17.flip_order]])
             similar = oks_per_joint(xy[row], both, np.tile(area, 2))
             best[row] = np.nan_to_num(similar).max(0)

@@ -19,7 +19,7 @@ from fidip.metrics.calibration import Calibration, reliability
 from fidip.metrics.error_kinds import KINDS, error_kinds
 from fidip.metrics.joints import joint_ap, torso_errors
 from fidip.metrics.keypoint_ap import evaluate_keypoints
-from fidip.metrics.oks import instance_oks, labels, oks_per_joint, pck
+from fidip.metrics.oks import instance_oks, label_arrays, oks_per_joint, pck
 from fidip.metrics.slices import describe_slices
 
 PCK_SHARES = (0.05, 0.1, 0.2)
@@ -30,7 +30,7 @@ SLICE_ROUNDS = 300
 """Number of bootstrap rounds of the intervals per slice."""
 
 
-def score_poses(poses: Poses, annotations: People) -> dict[str, float]:
+def validation_scores(poses: Poses, annotations: People) -> dict[str, float]:
     """Return AP and mean OKS of poses in ground-truth boxes; fast enough for every epoch.
 
     Args:
@@ -53,12 +53,12 @@ def score_poses(poses: Poses, annotations: People) -> dict[str, float]:
         >>> poses = Poses.of_keypoints(
         ...     keypoints[None, :, :2], np.ones((1, 17), np.float32), image_ids=np.array([1])
         ... )
-        >>> {name: round(value, 3) for name, value in score_poses(poses, people).items()}
+        >>> {name: round(value, 3) for name, value in validation_scores(poses, people).items()}
         {'val/AP': 1.0, 'val/OKS': 1.0}
     """
     evaluation = evaluate_keypoints(annotations, poses.rounded())
     truth = [annotations[i] for i in poses.index]
-    keypoints, area, _ = labels(truth)
+    keypoints, area, _ = label_arrays(truth)
     return {
         "val/AP": evaluation.metrics["AP"] or 0.0,
         "val/OKS": float(np.nanmean(oks_per_joint(poses.xy, keypoints, area))),
@@ -183,7 +183,7 @@ def _describe_joints(
     xy: Floats, index: Ints, annotations: Sequence[Annotation], ap: dict[str, Any]
 ) -> dict[str, Any]:
     """Describe predictions of the people at positions ``index``, over all joints and per joint."""
-    keypoints, area, boxes = labels([annotations[i] for i in index])
+    keypoints, area, boxes = label_arrays([annotations[i] for i in index])
     labelled = keypoints[..., 2] > 0
     kinds = error_kinds(xy, index, annotations)
     values = {

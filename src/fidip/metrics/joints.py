@@ -11,7 +11,7 @@ from fidip.core.poses import Poses, pose_scores
 from fidip.core.skeleton import COCO17, HIPS, SHOULDERS
 from fidip.metrics.coco_bootstrap import Area, match_joints
 from fidip.metrics.keypoint_ap import Number
-from fidip.metrics.oks import labels, oks_per_joint
+from fidip.metrics.oks import label_arrays, oks_per_joint
 
 PARAMS = Params("keypoints")  # thresholds and limits of COCO evaluation
 
@@ -52,7 +52,7 @@ def joint_ap(poses: Poses, people: People) -> dict[str, Number]:
     require_people(people)
     numbers = {id: i for i, id in enumerate(sorted(image.id for image in people.images))}
     persons = sorted((*people.labelled, *people.others), key=lambda p: numbers[p.image_id])
-    keypoints, area, boxes = labels(persons)
+    keypoints, area, boxes = label_arrays(persons)
     crowd = np.array([person.is_crowd for person in persons])
     where = np.array([numbers[person.image_id] for person in persons])
     ids = np.array([numbers[i] for i in poses.image_ids.tolist()], dtype=np.int64)

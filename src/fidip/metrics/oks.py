@@ -61,7 +61,7 @@ def instance_oks(xy: Floats, people: Sequence[Annotation]) -> Floats:
         >>> instance_oks(keypoints[None, :, :2] + 3.0, [person]).round(3)
         array([0.903])
     """
-    keypoints, area, _ = labels(people)
+    keypoints, area, _ = label_arrays(people)
     oks: Floats = np.nanmean(oks_per_joint(xy, keypoints, area), axis=1)
     return oks
 
@@ -197,7 +197,7 @@ def prediction_oks(xy: Floats, others: Floats, areas: Floats) -> Floats:
     return similarity
 
 
-def labels(annotations: Sequence[Annotation]) -> tuple[Floats, Floats, Floats]:
+def label_arrays(annotations: Sequence[Annotation]) -> tuple[Floats, Floats, Floats]:
     """Return the labels of people as arrays.
 
     Args:
@@ -212,7 +212,7 @@ def labels(annotations: Sequence[Annotation]) -> tuple[Floats, Floats, Floats]:
         >>> keypoints = np.c_[rng.uniform(0, 100, (17, 2)), np.full(17, 2.0)]
         >>> box = np.array([0.0, 0.0, 100.0, 100.0])
         >>> person = Annotation(1, 1, Path("1.jpg"), (100, 100), box, 1e4, keypoints)
-        >>> [array.shape for array in labels([person])]
+        >>> [array.shape for array in label_arrays([person])]
         [(1, 17, 3), (1,), (1, 4)]
     """
     return (

@@ -14,7 +14,7 @@ from fidip.core.poses import Poses
 from fidip.metrics.assignment import UNMATCHED
 from fidip.metrics.joints import torsos
 from fidip.metrics.keypoint_ap import average_precision
-from fidip.metrics.oks import labels
+from fidip.metrics.oks import label_arrays
 
 UNKNOWN = "unknown"
 """Value of a property that is not labelled."""
@@ -55,7 +55,7 @@ def properties(people: Sequence[Annotation]) -> dict[str, list[str]]:
 
 
 def _rotations(people: Sequence[Annotation]) -> list[str]:
-    x, y = -torsos(labels(people)[0]).T
+    x, y = -torsos(label_arrays(people)[0]).T
     turn = np.degrees(np.arctan2(x, -y))  # 0 is up, 90 right: image y points down
     return [UNKNOWN if np.isnan(t) else DIRECTIONS[round(t / 90) % 4] for t in turn]
 

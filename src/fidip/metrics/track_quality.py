@@ -208,7 +208,7 @@ def lag_frames(times: Floats, xy: Floats, truth: Floats) -> float:
         )
 
     def distance(lag: float) -> float:
-        delayed = interpolate(times, truth, times[inner] - lag * frame)
+        delayed = interpolate_track(times, truth, times[inner] - lag * frame)
         return float(np.nanmean(np.linalg.norm(xy[inner] - delayed, axis=-1)))
 
     start = min(np.arange(-LONGEST_LAG, LONGEST_LAG + 1), key=distance)
@@ -216,7 +216,7 @@ def lag_frames(times: Floats, xy: Floats, truth: Floats) -> float:
     return float(minimize_scalar(distance, bounds=bounds, method="bounded").x)
 
 
-def interpolate(times: Floats, xy: Floats, at: Floats) -> Floats:
+def interpolate_track(times: Floats, xy: Floats, at: Floats) -> Floats:
     """Interpolate keypoints linearly between frames.
 
     Args:
@@ -229,7 +229,7 @@ def interpolate(times: Floats, xy: Floats, at: Floats) -> Floats:
 
     Example:
         >>> xy = np.array([[[0.0, 0.0]], [[4.0, 2.0]]])
-        >>> interpolate(np.array([0.0, 1.0]), xy, np.array([0.5]))
+        >>> interpolate_track(np.array([0.0, 1.0]), xy, np.array([0.5]))
         array([[[2., 1.]]])
     """
     after = np.clip(np.searchsorted(times, at), 1, len(times) - 1)

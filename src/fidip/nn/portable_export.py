@@ -252,7 +252,7 @@ def _size(pair: Any, largest: int = LARGEST_SIDE) -> ImageSize:
 
 
 @dataclass(frozen=True)
-class Check:
+class Deviation:
     """Difference between a written file and the network, on batches of 1 and 3 random images.
 
     Attributes:
@@ -267,7 +267,7 @@ class Check:
 Run = Callable[[Tensor], list[Tensor]]
 
 
-def compare(model: Portable, run: Run) -> Check:
+def measure_deviation(model: Portable, run: Run) -> Deviation:
     """Compare the outputs of a written file with those of the network on random images.
 
     Args:
@@ -283,10 +283,10 @@ def compare(model: Portable, run: Run) -> Check:
             for ours, theirs in zip(wanted, run(images), strict=True):
                 error = max(error, float((ours - theirs).abs().max()))
                 largest = max(largest, float(ours.abs().max()))
-    return Check(error, largest)
+    return Deviation(error, largest)
 
 
-def write_onnx(model: Portable, path: Path) -> Check:
+def write_onnx(model: Portable, path: Path) -> Deviation:
     """Write an ONNX file for any batch size, with an input named ``images``.
 
     Args:
@@ -324,10 +324,10 @@ def write_onnx(model: Portable, path: Path) -> Check:
     written.metadata_props.add(key=FACTS, value=json.dumps(model.facts()))
     onnx.save(written, path)
     session = onnx_session(path)
-    return compare(model, lambda images: run_onnx(session, images))
+    return measure_deviation(model, lambda images: run_onnx(session, images))
 
 
-def write_torchscript(model: Portable, path: Path) -> Check:
+def write_torchscript(model: Portable, path: Path) -> Deviation:
     """Write a TorchScript file for any batch size.
 
     Args:
@@ -349,7 +349,7 @@ def write_torchscript(model: Portable, path: Path) -> Check:
         outputs = loaded(images)
         return list(outputs) if isinstance(outputs, tuple) else [outputs]
 
-    return compare(model, run)
+    return measure_deviation(model, run)
 
 
 class _quiet(warnings.catch_warnings):  # noqa: N801 - used like a function

@@ -2,15 +2,15 @@
 
 from fidip.report.comparison import Comparison, Tested, compare_runs
 from fidip.report.dashboard import (
-    check_installed,
     dashboard_json,
-    report,
+    make_report,
+    require_wandb_workspaces,
     send_dashboard,
     workspace,
 )
 from fidip.report.latex import latex_table, latex_tables
 from fidip.report.model_card import model_card
-from fidip.report.overlay_figures import contact_sheet
+from fidip.report.overlay_figures import prediction_sheet
 from fidip.report.page import html_page
 from fidip.report.runs import Found, Run, read_runs
 from fidip.report.tables import (
@@ -30,9 +30,7 @@ __all__ = [
     "Found",
     "Run",
     "Tested",
-    "check_installed",
     "compare_runs",
-    "contact_sheet",
     "dashboard_json",
     "difference_header",
     "difference_rows",
@@ -41,10 +39,12 @@ __all__ = [
     "html_page",
     "latex_table",
     "latex_tables",
+    "make_report",
     "markdown",
     "model_card",
+    "prediction_sheet",
     "read_runs",
-    "report",
+    "require_wandb_workspaces",
     "results_csv",
     "rule",
     "send_dashboard",

@@ -60,7 +60,7 @@ def workspace(runs: list[Run], comparison: Comparison, project: str, entity: str
     )
 
 
-def report(runs: list[Run], comparison: Comparison, project: str, entity: str) -> Any:
+def make_report(runs: list[Run], comparison: Comparison, project: str, entity: str) -> Any:
     """Return the W&B ``Report``: the same panels and the table of runs as a page to share.
 
     Args:
@@ -128,13 +128,13 @@ def send_dashboard(
     try:
         api = wandb.Api()  # checks the API key before anything is sent
         owner = entity or api.default_entity
-        views = [make(runs, comparison, project, owner) for make in (report, workspace)]
+        views = [make(runs, comparison, project, owner) for make in (make_report, workspace)]
         return [view.save().url for view in views]
     except (wandb.Error, requests.RequestException, ValueError) as error:
         raise OSError(" ".join(str(error).split())) from error
 
 
-def check_installed() -> None:
+def require_wandb_workspaces() -> None:
     """Check that the package for dashboards is installed.
 
     Raises:

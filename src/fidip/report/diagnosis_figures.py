@@ -20,7 +20,7 @@ KIND_COLORS = {
 }
 
 
-def diagnosis(runs: list[Run]) -> list[dict[str, str]]:
+def plot_diagnosis(runs: list[Run]) -> list[dict[str, str]]:
     """Return captions and inline SVGs of runs with an error analysis; seeds are averaged.
 
     Args:
@@ -30,11 +30,11 @@ def diagnosis(runs: list[Run]) -> list[dict[str, str]]:
     if not groups:
         return []
     found = [
-        {"caption": f"Kinds of error, {name}", "svg": error_kinds(group)}
+        {"caption": f"Kinds of error, {name}", "svg": plot_error_kinds(group)}
         for name, group in groups.items()
     ]
     found.append(
-        {"caption": "Reliability: mean OKS of people by score", "svg": reliability(groups)}
+        {"caption": "Reliability: mean OKS of people by score", "svg": plot_reliability(groups)}
     )
     if slices := slices_of_people(groups):
         found.append(
@@ -43,7 +43,7 @@ def diagnosis(runs: list[Run]) -> list[dict[str, str]]:
     return found
 
 
-def error_kinds(group: list[Run]) -> str:
+def plot_error_kinds(group: list[Run]) -> str:
     """Plot the fractions of the kinds of error as stacked bars, one per joint.
 
     Args:
@@ -80,7 +80,7 @@ def _kinds(run: Run, joint: str) -> Mapping[str, float | None]:
     return found
 
 
-def reliability(groups: dict[str, list[Run]]) -> str:
+def plot_reliability(groups: dict[str, list[Run]]) -> str:
     """Plot mean OKS against mean score in bins of equal size; the diagonal is perfect calibration.
 
     Args:

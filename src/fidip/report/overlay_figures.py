@@ -24,7 +24,7 @@ SURE = 0.1
 """Keypoints with a lower score are not drawn."""
 
 
-def contact_sheet(
+def prediction_sheet(
     poses: Poses, people: Sequence[Annotation], count: int = 12, tile: int = 224, columns: int = 4
 ) -> NDArray[np.uint8]:
     """Draw evenly spaced predictions on their images and arrange them in a grid.

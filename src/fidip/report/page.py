@@ -8,7 +8,7 @@ from jinja2 import Environment, PackageLoader
 
 from fidip.report import figures
 from fidip.report.comparison import Comparison
-from fidip.report.diagnosis_figures import diagnosis
+from fidip.report.diagnosis_figures import plot_diagnosis
 from fidip.report.grid import show
 from fidip.report.overlay_figures import side_by_side
 from fidip.report.runs import Run, by_experiment
@@ -61,7 +61,7 @@ def html_page(
             figures.curve(runs, "train/domain_accuracy", "domain accuracy", line=0.5),
         ],
         overlays=side_by_side(first, comparison.people),
-        diagnosis=diagnosis(runs),
+        diagnosis=plot_diagnosis(runs),
         runs=[_origin(run) for run in runs],
     )
 

@@ -14,7 +14,7 @@ from fidip.core.people import Annotation
 from fidip.core.poses import Poses
 from fidip.core.samples import Batch
 from fidip.core.skeleton import COCO17
-from fidip.metrics import score_poses
+from fidip.metrics import validation_scores
 from fidip.nn import PoseNet
 from fidip.nn.losses import heatmap_mse
 from fidip.nn.optimization import OptimizerFactory, PoseLoss, SchedulerFactory
@@ -176,5 +176,5 @@ class PoseTask(pl.LightningModule):
         """Return AP and mean OKS, computed by the first process and broadcast."""
         scores: dict[str, float] = {}
         if self.trainer.is_global_zero:
-            scores = score_poses(poses, self.trainer.val_dataloaders.dataset.annotations)
+            scores = validation_scores(poses, self.trainer.val_dataloaders.dataset.annotations)
         return self.trainer.strategy.broadcast(scores)

@@ -130,7 +130,7 @@ def read_weights(ckpt: str | Path, setting: str = "ckpt") -> Weights:
     Raises:
         CheckpointError: the file is missing, or contains no tensors.
     """
-    path = resolve(str(ckpt), setting)
+    path = resolve_ckpt(str(ckpt), setting)
     tensors, others = _split(_read(path))
     if not tensors:
         raise CheckpointError(
@@ -211,13 +211,13 @@ def training_images(ckpt: str | Path) -> frozenset[str] | None:
     Raises:
         CheckpointError: the file is missing or unreadable.
     """
-    content = _read(resolve(str(ckpt)))
+    content = _read(resolve_ckpt(str(ckpt)))
     entries = content.values() if isinstance(content, dict) else ()
     found = [entry.get(TRAINING_IMAGES) for entry in entries if isinstance(entry, dict)]
     return next((frozenset(map(str, f)) for f in found if isinstance(f, list)), None)
 
 
-def resolve(ckpt: str, setting: str = "ckpt") -> Path:
+def resolve_ckpt(ckpt: str, setting: str = "ckpt") -> Path:
     """Return the existing file that ``ckpt`` stands for; files of the zoo are downloaded if needed.
 
     Args:

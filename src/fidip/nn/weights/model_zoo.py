@@ -32,7 +32,7 @@ CONNECT = 5
 
 
 @dataclass(frozen=True)
-class Entry:
+class ZooEntry:
     """Pretrained model, as described in ``conf/zoo``.
 
     Attributes:
@@ -99,23 +99,23 @@ class Entry:
         return "downloaded at first use" if self.source.startswith(HUB) else "to be copied by hand"
 
 
-def entries() -> dict[str, Entry]:
+def entries() -> dict[str, ZooEntry]:
     """Return all entries of ``conf/zoo`` by name."""
     found = sorted((config_dir() / "zoo").glob("*.yaml"))
     return {path.stem: read_entry(path) for path in found}
 
 
-def read_entry(path: Path) -> Entry:
+def read_entry(path: Path) -> ZooEntry:
     """Read an entry from its YAML file.
 
     Args:
         path: the YAML file.
     """
     content = load_settings(path)
-    return Entry(name=path.stem, **{**content, "input_wh": tuple(content["input_wh"])})
+    return ZooEntry(name=path.stem, **{**content, "input_wh": tuple(content["input_wh"])})
 
 
-def entry_of(ckpt: str, setting: str | None = None) -> Entry:
+def entry_of(ckpt: str, setting: str | None = None) -> ZooEntry:
     """Return the entry of a name or alias.
 
     Args:
@@ -137,7 +137,7 @@ def entry_of(ckpt: str, setting: str | None = None) -> Entry:
     return known[ALIASES.get(name, name)]
 
 
-def fetch(entry: Entry) -> Path:
+def fetch(entry: ZooEntry) -> Path:
     """Return the file of an entry; download and check it if that has not been done before.
 
     Args:
@@ -165,12 +165,12 @@ def fetch(entry: Entry) -> Path:
     return path
 
 
-def _require_cache(entry: Entry) -> None:
+def _require_cache(entry: ZooEntry) -> None:
     """Raise a DiskError before the download if the cache is not writable."""
     require_folder(entry.path.parent, f"zoo:{entry.name}: cache {cache_dir()} (FIDIP_CACHE)")
 
 
-def _remember(entry: Entry, found: str) -> None:
+def _remember(entry: ZooEntry, found: str) -> None:
     """Record the hash of a file, unless the cache is read-only."""
     with suppress(DiskError):
         write_text_atomic(_record(entry.path), f"{found}  {entry.file}\n")
@@ -193,7 +193,7 @@ def bundled(name: str) -> Path:
     return path
 
 
-def _download(entry: Entry, folder: Path) -> Path:
+def _download(entry: ZooEntry, folder: Path) -> Path:
     """Download the file to a folder; an interrupted download is continued."""
     if not entry.source.startswith(HUB):
         raise CheckpointError(
@@ -219,7 +219,7 @@ def _download(entry: Entry, folder: Path) -> Path:
         ) from error
 
 
-def _check(entry: Entry, path: Path) -> str:
+def _check(entry: ZooEntry, path: Path) -> str:
     """Return the SHA-256 of a file after comparing it with the entry's, or else the recorded one.
 
     Raises:

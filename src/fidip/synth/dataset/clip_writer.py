@@ -23,7 +23,7 @@ from fidip.synth.dataset.render_settings import RenderSettings
 from fidip.synth.dataset.work_queue import Record, finish, run_jobs
 from fidip.synth.pose.motion import LONGEST
 from fidip.synth.pose.posture import POSTURES
-from fidip.synth.scene.clip import Frame, Scene, draw_scene
+from fidip.synth.scene.clip import ClipFrame, Scene, draw_scene
 
 Ticks = NDArray[np.int64]
 
@@ -151,7 +151,7 @@ def make_clip(job: _Job) -> Record:
     body = body_of(job.kind.group, job.own)
     kind = job.kind
     scene = draw_scene(body, job.posture, job.appearance, job.size_wh, job.seed, kind.seconds)
-    frames: list[Frame] = []
+    frames: list[ClipFrame] = []
 
     def encoded() -> Iterator[NDArray[np.uint8]]:
         for frame in scene.frames(body, ticks / TIME_BASE.denominator):
@@ -219,7 +219,7 @@ def _jobs(folder: Path, split: str, parts: list[ClipSet], settings: RenderSettin
     return jobs
 
 
-def _record(job: _Job, scene: Scene, frames: list[Frame], ticks: Ticks) -> Record:
+def _record(job: _Job, scene: Scene, frames: list[ClipFrame], ticks: Ticks) -> Record:
     """Return the labels of a clip in COCO's layout."""
     numbers = range(job.first_frame, job.first_frame + len(frames))
     return {
@@ -268,7 +268,7 @@ def _video(job: _Job, camera: Camera, frames: int) -> dict[str, Any]:
     }
 
 
-def _annotation(number: int, frame: Frame) -> dict[str, Any]:
+def _annotation(number: int, frame: ClipFrame) -> dict[str, Any]:
     """Return the annotation of a frame; every frame has one, with the image's number."""
     picture = frame.picture
     keypoints = np.round(picture.keypoints, 3)

@@ -29,7 +29,7 @@ Fingerprints = dict[str, dict[str, Any]]
 
 
 @dataclass(frozen=True)
-class Comparison:
+class Reproduction:
     """Result of comparing a dataset with a record.
 
     Attributes:
@@ -73,7 +73,7 @@ def fingerprints(root: Path) -> Fingerprints:
     return out
 
 
-def compare(recorded: Fingerprints, found: Fingerprints) -> Comparison:
+def compare_fingerprints(recorded: Fingerprints, found: Fingerprints) -> Reproduction:
     """Compare the images that are in both.
 
     Raises:
@@ -90,7 +90,7 @@ def compare(recorded: Fingerprints, found: Fingerprints) -> Comparison:
     alike = a[:, 2] == b[:, 2]
     # a keypoint that rounds to outside has no position
     moved = np.abs(a[:, :2] - b[:, :2])[(a[:, 2] > 0) & (b[:, 2] > 0)]
-    return Comparison(
+    return Reproduction(
         images=len(pairs),
         same_files=sum(p["image"] == q["image"] for p, q in pairs),
         same_annotations=sum(p["annotation"] == q["annotation"] for p, q in pairs),
@@ -116,7 +116,7 @@ def main() -> int:
             write_text_atomic(args.record, "{\n" + ",\n".join(lines) + "\n}\n")
             print(f"{args.record}: {len(found)} images")
             return 0
-        result = compare(read_object(INFANT_BENCH), found)
+        result = compare_fingerprints(read_object(INFANT_BENCH), found)
     except FidipError as error:
         print(error, file=sys.stderr)
         return 2

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from fidip.core.errors import ConfigError
 from fidip.synth.appearance import Appearance
 from fidip.synth.body.own_body import OwnBody
-from fidip.synth.dataset.work_queue import Progress, silent
+from fidip.synth.dataset.work_queue import Progress, without_progress
 from fidip.synth.labels.clinical import check_names
 
 MORE_LABELS = ("none", "joints", "all")
@@ -35,7 +35,7 @@ class RenderSettings:
     size_wh: tuple[int, int]
     seed: int = 0
     workers: int = 1
-    progress: Progress = silent
+    progress: Progress = without_progress
     own: OwnBody | None = None
     more_labels: str = "none"
     extra: tuple[str, ...] = ()

@@ -27,7 +27,7 @@ Progress = Callable[[Iterable[Record], int, str], Iterable[Record]]
 """Wraps an iterator to show progress; arguments: iterator, total, label."""
 
 
-def silent(records: Iterable[Record], total: int, label: str) -> Iterable[Record]:
+def without_progress(records: Iterable[Record], total: int, label: str) -> Iterable[Record]:
     """Show no progress."""
     return records
 

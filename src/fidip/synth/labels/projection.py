@@ -39,19 +39,19 @@ def project_keypoints(
     width, height = camera.size_wh
     rounded = np.rint(xyz[:, :2])
     inside = (rounded >= 0).all(1) & (rounded < [width, height]).all(1) & (xyz[:, 2] > 0)
-    column, row = pixels(joints, fine)
+    column, row = nearest_pixels(joints, fine)
     gap = xyz[:, 2] - surface.depth[row, column]
     out = np.concatenate([xyz[:, :2], np.where(gap < depth, 2, 1)[:, None]], axis=1)
     out[~inside] = 0
     return out
 
 
-def pixels(joints: Floats, camera: Camera) -> NDArray[np.int64]:
+def nearest_pixels(joints: Floats, camera: Camera) -> NDArray[np.int64]:
     """Return the columns and rows (2, K) of the pixels nearest to joints (K, 3).
 
     Example:
         >>> camera = Camera(np.eye(3), np.zeros(3), 100.0, (101, 81))
-        >>> pixels(np.array([[0.5, -0.2, 2.0], [9.0, 0.0, 1.0]]), camera).tolist()
+        >>> nearest_pixels(np.array([[0.5, -0.2, 2.0], [9.0, 0.0, 1.0]]), camera).tolist()
         [[75, 100], [30, 40]]
     """
     limit = np.array(camera.size_wh) - 1

@@ -25,7 +25,7 @@ _FLAT = 0.01  # metres; lower things lie beneath the person
 
 
 @dataclass(frozen=True, eq=False)
-class Frame:
+class ClipFrame:
     """One frame of a clip.
 
     Attributes:
@@ -57,7 +57,7 @@ class Scene:
     grain: float
     seed: int
 
-    def frames(self, body: Body, times: Floats) -> Iterator[Frame]:
+    def frames(self, body: Body, times: Floats) -> Iterator[ClipFrame]:
         """Render the frames at ``times`` (N,), seconds; each is independent of the others."""
         for number, time in enumerate(times):
             stage = pose_stage(body, self.stage, self.motion, float(time))
@@ -68,7 +68,7 @@ class Scene:
             )
             image = np.clip(np.rint(picture.image + np.float32(self.grain) * noise), 0, 255)
             local = stage.camera.local(stage.joints)
-            yield Frame(float(time), replace(picture, image=image.astype(np.uint8)), local)
+            yield ClipFrame(float(time), replace(picture, image=image.astype(np.uint8)), local)
 
 
 def draw_scene(

@@ -15,7 +15,7 @@ from fidip.synth.body.body_model import Body
 from fidip.synth.camera.lens import LinearView, draw_sensor, infrared, photograph
 from fidip.synth.clothing.garments import Outfit
 from fidip.synth.clothing.texture import put_rows
-from fidip.synth.labels.projection import FLESH, flesh, pixels, project_keypoints
+from fidip.synth.labels.projection import FLESH, flesh, nearest_pixels, project_keypoints
 from fidip.synth.pose.posture import POSTURES
 from fidip.synth.random_streams import RandomStreams
 from fidip.synth.render.light import shade
@@ -83,7 +83,7 @@ def capture(stage: Stage, appearance: Appearance, rng: np.random.Generator) -> P
     focus = float(np.median(camera.project(stage.joints)[:, 2]))
     view, streams = LinearView(radiance, surface.depth, focus), RandomStreams(rng, film)
     mask = silhouette(stage.worn, camera)
-    column, row = pixels(stage.joints, fine)
+    column, row = nearest_pixels(stage.joints, fine)
     depth = FLESH * flesh(stage.group)
     return Picture(
         image=photograph(view, camera.size_wh, sensor, appearance, streams),

@@ -47,6 +47,9 @@ def make_batch(task: AdaptationTask, size: int = 32) -> Batch:
         labelled=torch.ones(size, 17),
         is_synthetic=(torch.arange(size) % 2).float(),
         crop_to_image=torch.zeros(size, 2, 3, dtype=torch.float64),
+        image_ids=torch.arange(size),
+        boxes_xywh=torch.zeros(size, 4, dtype=torch.float64),
+        box_scores=torch.ones(size, dtype=torch.float64),
         index=torch.arange(size),
     )
 

@@ -73,7 +73,7 @@ def ap(net: torch.nn.Module, codec: object, people: People) -> float:
     for batch in DataLoader(dataset, 32, collate_fn=Batch.collate):
         images = net.normalize(batch.crops)
         maps = net.heatmaps(images, COCO17.flip_order, False, codec.flip_back)
-        parts.append(to_poses(*codec.decode(maps), batch, people.labelled))
+        parts.append(to_poses(*codec.decode(maps), batch))
     return validation_scores(Poses.concatenate(parts), people)["val/AP"]
 
 

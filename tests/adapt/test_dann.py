@@ -59,6 +59,9 @@ BATCH = Batch(
     labelled=torch.ones(4, 1),
     is_synthetic=torch.tensor(Y, dtype=torch.float32),
     crop_to_image=torch.zeros(4, 2, 3, dtype=torch.float64),
+    image_ids=torch.arange(4),
+    boxes_xywh=torch.zeros(4, 4, dtype=torch.float64),
+    box_scores=torch.ones(4, dtype=torch.float64),
     index=torch.arange(4),
 )
 

@@ -35,6 +35,9 @@ SAMPLE = {
     "labelled": np.ones(17, np.float32),
     "is_synthetic": 0.0,
     "crop_to_image": np.zeros((2, 3)),
+    "image_id": 1,
+    "box_xywh": np.ones(4),
+    "box_score": 1.0,
     "index": 0,
 }
 BATCH = {
@@ -43,6 +46,9 @@ BATCH = {
     "labelled": torch.ones(2, 17),
     "is_synthetic": torch.zeros(2),
     "crop_to_image": torch.zeros(2, 2, 3),
+    "image_ids": torch.zeros(2),
+    "boxes_xywh": torch.zeros(2, 4),
+    "box_scores": torch.ones(2),
     "index": torch.zeros(2),
     "is_replayed": torch.zeros(2, dtype=torch.bool),
 }

@@ -95,6 +95,17 @@ def test_an_index_is_never_augmented(people):
     np.testing.assert_array_equal(plain[SampleKey(3, 5, 1)].crop, plain[3].crop)
 
 
+def test_a_batch_carries_what_its_poses_need(people):
+    chosen = [replace(people[i], box_score=0.5 + i / 10) for i in (0, 2, 3)]
+    dataset = PoseDataset(chosen, WH, Augmentation())
+    batch = Batch.collate([dataset[SampleKey(i)] for i in (2, 0)])
+    assert batch.index.tolist() == [2, 0]
+    assert batch.image_ids.tolist() == [chosen[2].image_id, chosen[0].image_id]
+    np.testing.assert_array_equal(batch.boxes_xywh, [chosen[2].box_xywh, chosen[0].box_xywh])
+    assert batch.box_scores.tolist() == [0.8, 0.5]
+    assert batch.boxes_xywh.dtype == batch.box_scores.dtype == torch.float64
+
+
 @pytest.mark.parametrize("other", [SampleKey(3, 1), SampleKey(3, 0, 1)])
 def test_every_draw_is_another_and_repeats_itself(people, other):
     dataset = PoseDataset(people, WH, Augmentation(appearance=COLOURS))

@@ -63,6 +63,9 @@ class TwoDomains(ToyData):
             labelled=torch.ones(SIZE, 1),
             is_synthetic=is_synthetic,
             crop_to_image=torch.zeros(SIZE, 2, 3),
+            image_ids=torch.arange(SIZE),
+            boxes_xywh=torch.zeros(SIZE, 4, dtype=torch.float64),
+            box_scores=torch.ones(SIZE, dtype=torch.float64),
             index=torch.arange(SIZE),
         )
 

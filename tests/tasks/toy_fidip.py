@@ -85,6 +85,9 @@ def make_batch(rows=slice(None)):
         labelled=torch.ones(4, 1)[rows],
         is_synthetic=torch.tensor(Y, dtype=torch.float32)[rows],
         crop_to_image=torch.zeros(4, 2, 3, dtype=torch.float64)[rows],
+        image_ids=torch.arange(4)[rows],
+        boxes_xywh=torch.zeros(4, 4, dtype=torch.float64)[rows],
+        box_scores=torch.ones(4, dtype=torch.float64)[rows],
         index=torch.arange(4)[rows],
     )
 

@@ -45,6 +45,9 @@ class Sample:
         labelled: (K,) float32, 1 where the joint is labelled (v > 0), else 0.
         is_synthetic: 1 synthetic, 0 real, NaN unknown.
         crop_to_image: (2, 3) float64 affine from crop px to image px.
+        image_id: id of the image in its file.
+        box_xywh: (4,) float64 box of the person in image px.
+        box_score: confidence of the box; 1 for ground truth.
         index: position of the annotation in its dataset.
         is_replayed: whether the sample is replayed from the pretraining domain.
     """
@@ -54,6 +57,9 @@ class Sample:
     labelled: NDArray[np.float32]
     is_synthetic: float
     crop_to_image: NDArray[np.float64]
+    image_id: int
+    box_xywh: NDArray[np.float64]
+    box_score: float
     index: int
     is_replayed: bool = False
 
@@ -62,6 +68,7 @@ class Sample:
         check_shape(self, "joints_crop", ("K", 2))
         check_shape(self, "labelled", ("K",))
         check_shape(self, "crop_to_image", (2, 3))
+        check_shape(self, "box_xywh", (4,))
 
 
 _NONE = torch.zeros(0, dtype=torch.bool)
@@ -78,6 +85,9 @@ class Batch:
         labelled: (B, K) float32, 1 where the joint is labelled, else 0.
         is_synthetic: (B,) float32: 1 synthetic, 0 real, NaN unknown.
         crop_to_image: (B, 2, 3) float64 affine from crop px to image px, always on the CPU.
+        image_ids: (B,) int64 ids of the images in their file, always on the CPU.
+        boxes_xywh: (B, 4) float64 boxes of the people in image px, always on the CPU.
+        box_scores: (B,) float64 confidences of the boxes, always on the CPU.
         index: (B,) int64 positions in the dataset, always on the CPU.
         is_replayed: (B,) bool, whether a sample is replayed from the pretraining domain; all false
             by default.
@@ -88,6 +98,9 @@ class Batch:
     labelled: Tensor
     is_synthetic: Tensor
     crop_to_image: Tensor
+    image_ids: Tensor
+    boxes_xywh: Tensor
+    box_scores: Tensor
     index: Tensor
     is_replayed: Tensor = _NONE
 
@@ -100,6 +113,9 @@ class Batch:
         check_shape(self, "labelled", (len(self), "K"))
         check_shape(self, "is_synthetic", (len(self),))
         check_shape(self, "crop_to_image", (len(self), 2, 3))
+        check_shape(self, "image_ids", (len(self),))
+        check_shape(self, "boxes_xywh", (len(self), 4))
+        check_shape(self, "box_scores", (len(self),))
         check_shape(self, "index", (len(self),))
         check_shape(self, "is_replayed", (len(self),))
 
@@ -120,6 +136,9 @@ class Batch:
             labelled=torch.from_numpy(np.stack([s.labelled for s in samples])),
             is_synthetic=torch.tensor([s.is_synthetic for s in samples], dtype=torch.float32),
             crop_to_image=torch.from_numpy(np.stack([s.crop_to_image for s in samples])),
+            image_ids=torch.tensor([s.image_id for s in samples], dtype=torch.int64),
+            boxes_xywh=torch.from_numpy(np.stack([s.box_xywh for s in samples])),
+            box_scores=torch.tensor([s.box_score for s in samples], dtype=torch.float64),
             index=torch.tensor([s.index for s in samples], dtype=torch.int64),
             is_replayed=torch.tensor([s.is_replayed for s in samples]),
         )

@@ -97,6 +97,9 @@ class PoseDataset(Dataset[Sample]):
             labelled=(keypoints[:, 2] > 0).astype(np.float32),
             is_synthetic=math.nan if person.is_synthetic is None else float(person.is_synthetic),
             crop_to_image=invert_affine(image_to_crop),
+            image_id=person.image_id,
+            box_xywh=person.box_xywh,
+            box_score=person.box_score,
             index=index,
         )
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,7 +9,6 @@ import pytorch_lightning as pl
 from torch import Tensor
 
 from fidip.codecs.base import Codec
-from fidip.core.people import Annotation
 from fidip.core.poses import Poses
 from fidip.core.samples import Batch
 from fidip.core.skeleton import COCO17
@@ -30,7 +28,8 @@ class PoseTask(pl.LightningModule):
     """Task that fits heatmaps to labelled keypoints, and validates and tests by COCO AP.
 
     It logs ``train/loss``, ``lr``, ``val/loss``, ``val/AP`` and ``val/OKS``. After validation and
-    test, ``predictions`` holds the poses of all processes.
+    test, ``predictions`` holds the poses of all processes. The dataset of the validation loader has
+    the people to score against as ``annotations``, as ``PoseDataset`` has.
 
     Args:
         net: the pose network; parameters that do not require gradients are not trained.
@@ -131,19 +130,19 @@ class PoseTask(pl.LightningModule):
         self.log("lr", self.trainer.optimizers[0].param_groups[0]["lr"], sync_dist=True)
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
-        heatmaps = self._predict(batch, self.trainer.val_dataloaders.dataset.annotations)
+        heatmaps = self._predict(batch)
         loss = self.pose_loss(heatmaps, batch)
         self.log("val/loss", loss, sync_dist=True, batch_size=len(batch))
 
     def test_step(self, batch: Batch, batch_idx: int) -> None:
-        self._predict(batch, self.trainer.test_dataloaders.dataset.annotations)
+        self._predict(batch)
 
-    def _predict(self, batch: Batch, annotations: Sequence[Annotation]) -> Tensor:
+    def _predict(self, batch: Batch) -> Tensor:
         """Keep the poses of a batch until the epoch ends; return its (B, K, h, w) heatmaps."""
         images = self.net.normalize(batch.crops)
         heatmaps = self.net.heatmaps(images, self.flip_order, self.flip_shift, self.codec.flip_back)
         xy_crop, scores = self.codec.decode(heatmaps)
-        self._parts.append(to_poses(xy_crop, scores, batch, annotations))
+        self._parts.append(to_poses(xy_crop, scores, batch))
         return heatmaps
 
     def on_validation_epoch_start(self) -> None:

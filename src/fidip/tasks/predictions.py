@@ -10,32 +10,27 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from fidip.core.geometry import apply_affine
-from fidip.core.people import Annotation
 from fidip.core.poses import Poses
 from fidip.core.samples import Batch
 
 
-def to_poses(
-    xy_crop: Tensor, scores: Tensor, batch: Batch, annotations: Sequence[Annotation]
-) -> Poses:
+def to_poses(xy_crop: Tensor, scores: Tensor, batch: Batch) -> Poses:
     """Map the decoded keypoints of a batch to image px.
 
     Args:
         xy_crop: (B, K, 2) keypoints in crop px.
         scores: (B, K) confidences of the keypoints.
         batch: the batch that they were predicted from.
-        annotations: of the whole dataset; ``batch.index`` points into it.
 
     Returns:
         B poses, in the order of the batch.
     """
-    rows = [annotations[i] for i in batch.index.tolist()]
     return Poses(
         xy=apply_affine(batch.crop_to_image.numpy(), xy_crop.double().cpu().numpy()),
         scores=scores.float().cpu().numpy(),
-        image_ids=np.array([a.image_id for a in rows], dtype=np.int64),
-        boxes_xywh=np.stack([a.box_xywh for a in rows]),
-        box_scores=np.array([a.box_score for a in rows]),
+        image_ids=batch.image_ids.numpy(),
+        boxes_xywh=batch.boxes_xywh.numpy(),
+        box_scores=batch.box_scores.numpy(),
         index=batch.index.numpy(),
     )
 

@@ -101,7 +101,7 @@ def confusion_loss(pose_loss: Tensor, domain_loss: Tensor, weight: float) -> Ten
 class Adversarial(AdaptationMethod):
     """FiDIP's two steps with two optimizers, ``pose`` and ``domain``; see the module.
 
-    Before the adaptation the domain head alone learns for ``domain_epochs`` epochs.
+    Before the adaptation, only the domain head is trained, for ``domain_epochs`` epochs.
 
     Args:
         domain_head: makes the head from the number of feature channels; its forward takes
@@ -141,14 +141,17 @@ class Adversarial(AdaptationMethod):
         self.pretraining_epochs = domain_epochs
 
     def attach(self, net: PoseNet) -> None:
+        """Build the domain head for the network's features."""
         self.domain_head = self.make_domain_head(net.feature_channels)
 
     def optimizers(self, net: PoseNet) -> dict[str, Trained]:
+        """Return the optimizer of the network, and one of the domain head."""
         head = trainable(self.domain_head.parameters())
         domain = Trained(head, self.domain_optimizer, self.domain_scheduler)
         return {**super().optimizers(net), "domain": domain}
 
     def step(self, step: Step) -> dict[str, Tensor]:
+        """Make the paper's two steps: train the domain head, then the network against it."""
         weight = self.weight * self.schedule(step.progress)
 
         def step_two(part: Part) -> dict[str, Tensor]:
@@ -169,4 +172,5 @@ class Adversarial(AdaptationMethod):
         return {"loss": domain_loss(logits, is_synthetic), "accuracy": accuracy}
 
     def pretraining_step(self, step: Step) -> dict[str, Tensor]:
+        """Train only the domain head, on the features of the fixed network."""
         return step.update("domain", self.step_one)

@@ -91,12 +91,15 @@ class GradientReversal(AdaptationMethod):
         self.schedule = schedule
 
     def attach(self, net: PoseNet) -> None:
+        """Build the domain head for the network's features."""
         self.domain_head = self.make_domain_head(net.feature_channels)
 
     def optimizers(self, net: PoseNet) -> dict[str, Trained]:
+        """Return one optimizer that trains the network and the domain head together."""
         return {"pose": Trained(trainable([*net.parameters(), *self.domain_head.parameters()]))}
 
     def step(self, step: Step) -> dict[str, Tensor]:
+        """Update both with the sum of pose and domain loss, reversing the gradient between them."""
         weight = self.weight * self.schedule(step.progress)
 
         def losses(part: Part) -> dict[str, Tensor]:

@@ -71,6 +71,8 @@ class Replay(AdaptationMethod):
         self._teacher = [teacher]
 
     def step(self, step: Step) -> dict[str, Tensor]:
+        """Train on all people, and distil heatmaps and features of the replayed ones."""
+
         def losses(part: Part) -> dict[str, Tensor]:
             batch, output, replayed = part.batch, part.output, part.batch.is_replayed
             with torch.no_grad():
@@ -86,9 +88,11 @@ class Replay(AdaptationMethod):
         return step.update("pose", losses)
 
     def hidden_state(self) -> dict[str, Any]:
+        """Return the teacher's weights, which ``state_dict`` excludes."""
         return {"teacher": self.teacher.state_dict()}
 
     def load_hidden_state(self, state: dict[str, Any]) -> None:
+        """Restore the teacher, so that a resumed run keeps its own one."""
         self.teacher.load_state_dict(state["teacher"])
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Replay:

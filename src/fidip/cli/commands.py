@@ -122,6 +122,8 @@ Callbacks = one_of(Checkpoints, ProgressBar, AveragedWeights, Pruning)
 
 
 class Train(Command):
+    """Settings of ``fidip train``."""
+
     main_key = "experiment"
     groups = frozenset({"augment", "debug", "experiment", "frozen", "loss", "recipe", "sweep"})
     sweeps = True
@@ -168,6 +170,8 @@ class Saved(Strict):
 
 
 class Evaluate(_Inheriting):
+    """Settings of ``fidip evaluate``; the others come from the run of ``ckpt``."""
+
     main_key = "ckpt"
     groups = frozenset({"experiment", "debug", "frozen"})
     refers = frozenset({"group", "method", "optimizer", "scheduler"})
@@ -192,6 +196,8 @@ class Evaluate(_Inheriting):
 
 
 class Predict(_Inheriting):
+    """Settings of ``fidip predict``."""
+
     main_key = "source"
     needs = {"source": "give source=FILE, FOLDER or 'PATTERN'"}
 
@@ -218,6 +224,8 @@ class Predict(_Inheriting):
 
 
 class App(Predict):
+    """Settings of ``fidip app``: those of ``fidip predict``, and of the local web server."""
+
     main_key = "port"
 
     host: Text = "127.0.0.1"
@@ -230,6 +238,8 @@ class App(Predict):
 
 
 class Export(_Inheriting):
+    """Settings of ``fidip export``."""
+
     main_key = "ckpt"
     needs = {"ckpt": "give ckpt=RUN_OR_CKPT", "out": "give out=FILE"}
 
@@ -244,6 +254,8 @@ class _CodecSize(Strict):
 
 
 class Check(Command):
+    """Settings of ``fidip check``."""
+
     needs = {"data.root": "give the folder of the data set"}
 
     data: Annotated[Any, one_of(SyripDataModule)]
@@ -258,6 +270,8 @@ class _TestData(Strict):
 
 
 class Compare(Command):
+    """Settings of ``fidip compare``."""
+
     main_key = "runs"
     takes_word = True
 
@@ -273,6 +287,8 @@ class Compare(Command):
 
 
 class Convert(Command):
+    """Settings of ``fidip convert``."""
+
     main_key = "src"
     needs = {"src": "give src=CHECKPOINT", "out": "give out=FILE.safetensors"}
 
@@ -283,6 +299,8 @@ class Convert(Command):
 
 
 class Labels(Command):
+    """Settings of ``fidip labels``."""
+
     main_key = "source"
     needs = {"source": "give source=FILE", "out": "give out=DIR"}
 
@@ -295,6 +313,8 @@ class Labels(Command):
 
 
 class Zoo(Command):
+    """Settings of ``fidip zoo``."""
+
     main_key = "fetch"
 
     fetch: Name | None = None
@@ -329,6 +349,8 @@ class _Preset(Strict):
 
 
 class Synthesize(Command):
+    """Settings of ``fidip synthesize``."""
+
     main_key = "preset"
     needs = {"out": "give out=DIR"}
     groups = frozenset({"appearance"})

@@ -1,4 +1,4 @@
-"""What ``fidip evaluate`` scores: the settings of the run, of the model zoo, or of the command line."""
+"""Settings of ``fidip evaluate``: of the run, of the model zoo, or of the command line."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ SCORED = ("name", "group", "seed", "data")
 
 
 def check(config: DictConfig) -> None:
-    """Raises ConfigError where the keys do not say what to score."""
+    """Raise ConfigError if the keys do not define what is scored."""
     if (config.ckpt is None) == (config.predictions is None):
         raise ConfigError("give either ckpt=RUN_OR_CKPT or predictions=FILE")
     if config.predictions and config.boxes != "gt":
         raise ConfigError(
-            f"boxes={config.boxes}: predictions={config.predictions} has poses already; expected one "
-            "of the two. Leave out boxes="
+            f"boxes={config.boxes}: predictions={config.predictions} has poses already; expected "
+            "one of the two. Leave out boxes="
         )
     if config.calibrate:
         check_calibrate(config)
 
 
 def check_calibrate(config: DictConfig) -> None:
-    """Raises ConfigError where there is nothing to calibrate, or on the wrong data."""
+    """Raise ConfigError if there is no run to calibrate, or if the data are the wrong ones."""
     if config.split != "val" or config.boxes != "gt" or config.predictions:
         raise ConfigError(
             "calibrate=true fits to validation images in labelled boxes; give ckpt=RUN split=val"
@@ -45,14 +45,14 @@ def check_calibrate(config: DictConfig) -> None:
 
 
 def settings(config: DictConfig) -> DictConfig:
-    """The configuration that a checkpoint was trained with, under this command line's keys.
+    """Return the settings that a checkpoint was trained with, overridden by the command line.
 
-    It lies in the checkpoint's run folder; the zoo tells net and codec of its own; for other weights
-    ``experiment=`` names it. Where to compute is this command line's alone. A results file needs the
-    data only.
+    They come from the checkpoint's run directory. For models of the zoo, the zoo defines network
+    and codec; for other weights, ``experiment=`` names the settings. The device is always taken
+    from the command line. A results file only needs the data.
 
     Raises:
-        ConfigError: neither is there, or no data set is named.
+        ConfigError: there are no such settings, or no dataset is given.
     """
     trained = settings_of_results(config) if config.predictions else settings_of_weights(config)
     if OmegaConf.is_missing(trained.data, "root"):
@@ -61,7 +61,7 @@ def settings(config: DictConfig) -> DictConfig:
 
 
 def settings_of_results(config: DictConfig) -> DictConfig:
-    """This command line's configuration; of a run's own results, with the run's name and data."""
+    """Return the settings of the command line; for a run's own results with its name and data."""
     run = RunDirectory.of_checkpoint(config.predictions)
     if run is None or config.name != "unnamed":
         return config
@@ -75,7 +75,7 @@ def settings_of_results(config: DictConfig) -> DictConfig:
 
 
 def settings_of_weights(config: DictConfig) -> DictConfig:
-    """The configuration of the run that the weights lie in, of the zoo, or of ``experiment=``."""
+    """Return the settings of the weights' run, of the zoo, or of ``experiment=``."""
     if config.ckpt.endswith(ONNX):
         raise ConfigError(
             f"ckpt={config.ckpt}: an ONNX file, which can only predict; expected a run folder, a "
@@ -95,13 +95,13 @@ def settings_of_weights(config: DictConfig) -> DictConfig:
         return compose("evaluate", [*given, *unsaid])
     if config.name == "unnamed":
         raise ConfigError(
-            f"ckpt={config.ckpt}: lies in no run folder; say with experiment=NAME which net and data "
-            "it belongs to"
+            f"ckpt={config.ckpt}: lies in no run folder; say with experiment=NAME which net and "
+            "data it belongs to"
         )
     return config
 
 
 def weights_file(config: DictConfig) -> str | Path:
-    """The checkpoint that ``ckpt=`` means: of a run folder, the best or the last."""
+    """Return the checkpoint that ``ckpt=`` refers to: of a run directory, the best or the last."""
     run = RunDirectory(Path(config.ckpt))
     return run.weights() if run.config.is_file() else config.ckpt

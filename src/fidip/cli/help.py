@@ -48,6 +48,7 @@ class Entry:
 
     @property
     def root(self) -> str:
+        """First part of the key: the name of its group or section."""
         return self.key.split(".")[0]
 
 

@@ -32,6 +32,7 @@ class OutputFolder(Callback):
         self.setting = setting
 
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
+        """Create the folder, so that a command fails at once where it cannot write."""
         folder = Path(config.hydra.run.dir).absolute()
         setting = f"{self.setting}={config.hydra.run.dir}"
         with user_errors():

@@ -1,4 +1,4 @@
-"""Inputs of ``fidip predict``: which can be read, their labelled boxes, and what becomes of them."""
+"""Inputs of ``fidip predict``: files that can be read, their labelled boxes, and their outcome."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Report:
     partial: list[str] = field(default_factory=list)
 
     def kept(self, stop: KeyboardInterrupt) -> str:
-        """Say what Ctrl-C left: complete inputs, and what ``stop`` says of the one that it ended."""
+        """Return which outputs are complete after Ctrl-C; ``stop`` names the last input's."""
         whole = [f"{self.done} of {self.total} inputs"] if self.done else []
         return " and ".join([*whole, *map(str, stop.args)]) or "nothing"
 
@@ -82,14 +82,14 @@ def output_files(inputs: Sequence[Input], save: Sequence[str]) -> list[str]:
 
 
 def read_boxes(file: str, photos: Sequence[Input]) -> Boxes:
-    """The labelled boxes of each photograph, by its path, from a file in COCO's layout.
+    """Read the labelled boxes of each photograph from a file in COCO's layout.
 
-    An image of the file is the photograph that has its ``file_name`` as name, or whose path
-    ends in it where that is only one.
+    An image of the file matches the photograph that is called its ``file_name``, or else the only
+    photograph with a path that ends in it.
 
     Raises:
-        DataError: the file is malformed, none of the photographs is in it, or a ``file_name``
-            fits several of them.
+        DataError: the file is malformed, contains none of the photographs, or has a ``file_name``
+            that matches several of them.
     """
     root = Path(os.path.commonpath([os.path.abspath(each.path.parent) for each in photos]))
     folders = dict.fromkeys([root, *(each.path.parent for each in photos)])

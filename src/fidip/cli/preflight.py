@@ -27,7 +27,7 @@ OWNED_BY_TASK = (
     ("accumulate_grad_batches", 1, "accumulate"),
     ("gradient_clip_val", None, "clip_norm"),
 )
-"""Settings of the trainer that ``AdaptationTask`` replaces: key, value that is off, and its own key."""
+"""Trainer settings that ``AdaptationTask`` replaces: key, value when off, key of the task."""
 SCHEMES = ("zoo:", "bundled:")
 """Beginnings of a ``ckpt`` that is not a file."""
 

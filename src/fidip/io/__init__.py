@@ -1,0 +1,1 @@
+"""Files and terminal: reading and writing in formats that other packages share."""

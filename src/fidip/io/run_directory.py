@@ -67,14 +67,17 @@ class RunDirectory:
 
     @property
     def config(self) -> Path:
+        """Settings of the run."""
         return self.root / "config.yaml"
 
     @property
     def environment(self) -> Path:
+        """Command, commit, and versions of software and machine."""
         return self.root / "environment.json"
 
     @property
     def results(self) -> Path:
+        """Scores of a finished run."""
         return self.root / "results.json"
 
     @property
@@ -94,34 +97,42 @@ class RunDirectory:
 
     @property
     def metrics(self) -> Path:
+        """Losses and validation scores of each epoch."""
         return self.root / "metrics.csv"
 
     @property
     def predictions(self) -> Path:
+        """Predicted people of the test split, in COCO's format for results."""
         return self.root / "predictions.json"
 
     @property
     def card(self) -> Path:
+        """Description of the model for its users."""
         return self.root / "model_card.md"
 
     @property
     def calibration(self) -> Path:
+        """Map from keypoint scores to probabilities, fitted on validation images."""
         return self.root / "calibration.json"
 
     @property
     def last(self) -> Path:
+        """Checkpoint from which the run is resumed."""
         return self.root / "checkpoints" / "last.ckpt"
 
     @property
     def previous(self) -> Path:
+        """Checkpoint before ``last.ckpt``, used if that one is damaged."""
         return self.root / "checkpoints" / "previous.ckpt"
 
     @property
     def best(self) -> Path:
+        """Checkpoint with the highest validation score; missing without validation."""
         return self.root / "checkpoints" / "best.ckpt"
 
     @property
     def overlays(self) -> Path:
+        """Test images with predicted and labelled skeletons."""
         return self.root / "figures" / "overlays.png"
 
     @property

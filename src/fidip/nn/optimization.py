@@ -18,4 +18,6 @@ PoseLoss = Callable[[Tensor, Tensor, Tensor], Tensor]
 class SchedulerFactory(Protocol):
     """Builds a learning rate schedule that is stepped after each of ``total_steps`` updates."""
 
-    def __call__(self, optimizer: Optimizer, *, total_steps: int) -> LRScheduler: ...
+    def __call__(self, optimizer: Optimizer, *, total_steps: int) -> LRScheduler:
+        """Return the schedule of an optimizer, at its first step."""
+        ...

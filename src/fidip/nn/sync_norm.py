@@ -64,6 +64,7 @@ class SyncedBatchNormAct(SyncedBatchNorm):
     act: nn.Module
 
     def forward(self, input: Tensor) -> Tensor:
+        """Normalise (B, C, h, w) features over all processes, then activate them."""
         activated: Tensor = self.act(self.drop(super().forward(input)))
         return activated
 

@@ -79,6 +79,7 @@ class AdaptationTask(PoseTask):
             self._pretraining.read_data()
 
     def configure_optimizers(self) -> Any:
+        """Build the method's optimizers; defaults are those of ``PoseTask``."""
         self._trained = self.method.optimizers(self.net)
         optimizers, schedules = [], []
         for trained in self._trained.values():
@@ -98,17 +99,21 @@ class AdaptationTask(PoseTask):
 
     @property
     def within_group(self) -> bool:
+        """Whether batches wait for an update, so that no checkpoint can be saved."""
         return bool(self._group)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Add the method's state that is not in ``state_dict``."""
         checkpoint["method"] = self.method.hidden_state()
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Restore the method's state that is not in ``state_dict``."""
         self.method.load_hidden_state(checkpoint["method"])
 
     # Updates.
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor | None:
+        """Collect ``accumulate`` batches, and let the method make one update with them."""
         self._group.append(batch)
         if len(self._group) < self.accumulate and not self.trainer.is_last_batch:
             return None
@@ -177,6 +182,7 @@ class AdaptationTask(PoseTask):
             nn.utils.clip_grad_norm_(trained, self.clip_norm)
 
     def on_train_start(self) -> None:
+        """Give all processes the same method, and run its pretraining."""
         share(self.method.state_dict().values())
         self._pretraining.fit()
 

@@ -76,9 +76,11 @@ class SyncedBatchNorms(TorchSyncBatchNorm):
         self._kinds: dict[_BatchNorm, type[_BatchNorm]] = {}
 
     def apply(self, model: nn.Module) -> nn.Module:
+        """Synchronise the BatchNorm layers of a model in place."""
         self._kinds = synchronize(model)
         return model
 
     def revert(self, model: nn.Module) -> nn.Module:
+        """Restore the former classes of the layers."""
         unsynchronize(self._kinds)
         return model

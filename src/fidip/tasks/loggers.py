@@ -30,10 +30,12 @@ class CurveFile(Logger):
 
     @property
     def name(self) -> str:
+        """Empty: the file lies directly in the run directory."""
         return ""
 
     @property
     def version(self) -> str:
+        """Empty: a run directory has one file of curves."""
         return ""
 
     def log_hyperparams(self, *args: Any, **kwargs: Any) -> None:
@@ -41,6 +43,7 @@ class CurveFile(Logger):
 
     @rank_zero_only  # type: ignore[untyped-decorator]
     def log_metrics(self, metrics: Mapping[str, Any], step: int | None = None) -> None:
+        """Append a row, and write the file."""
         row = {name: float(value) for name, value in metrics.items()}
         self.rows.append({**row, "epoch": int(row["epoch"])} if "epoch" in row else row)
         self.rows[-1]["step"] = len(self.rows) - 1 if step is None else step

@@ -65,6 +65,7 @@ class PoseTask(pl.LightningModule):
         self.curves = RunningMeans()
 
     def configure_optimizers(self) -> dict[str, Any]:
+        """Build the optimizer of the trainable weights, and its schedule by updates."""
         optimizer = self.optimizer_factory(p for p in self.net.parameters() if p.requires_grad)
         scheduler = self.scheduler_factory(optimizer, total_steps=self._updates)
         return {
@@ -82,6 +83,7 @@ class PoseTask(pl.LightningModule):
         return lightning.is_accumulating(self.trainer)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor | None:
+        """Return the pose loss of a batch of (B, 3, H, W) crops."""
         output = self.net(self.net.normalize(batch.crops))
         loss = self.pose_loss(output.heatmaps, batch)
         self.log_train({"train/loss": loss, "train/pose_loss": loss}, len(batch))
@@ -127,14 +129,17 @@ class PoseTask(pl.LightningModule):
         stop_if(not self.curves.are_finite(), self.trainer, "the loss is NaN or infinite")
 
     def on_train_epoch_end(self) -> None:
+        """Log the learning rate."""
         self.log("lr", self.trainer.optimizers[0].param_groups[0]["lr"], sync_dist=True)
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
+        """Predict a batch, and log its loss."""
         heatmaps = self._predict(batch)
         loss = self.pose_loss(heatmaps, batch)
         self.log("val/loss", loss, sync_dist=True, batch_size=len(batch))
 
     def test_step(self, batch: Batch, batch_idx: int) -> None:
+        """Predict a batch."""
         self._predict(batch)
 
     def _predict(self, batch: Batch) -> Tensor:
@@ -146,18 +151,22 @@ class PoseTask(pl.LightningModule):
         return heatmaps
 
     def on_validation_epoch_start(self) -> None:
+        """Check the weights, and give all processes the same statistics."""
         require_finite_weights(self.trainer, self)
         share(self.net.buffers())  # BatchNorm statistics: checkpoints hold the first process's
         self._parts.clear()
 
     def on_test_epoch_start(self) -> None:
+        """Discard earlier predictions."""
         self._parts.clear()
 
     def on_validation_epoch_end(self) -> None:
+        """Collect the predictions of all processes, and log their scores."""
         self.predictions = self._gather()
         self.log_dict(self._validation_scores(self.predictions), sync_dist=True)
 
     def on_test_epoch_end(self) -> None:
+        """Collect the predictions of all processes in ``predictions``."""
         self.predictions = self._gather()
 
     def _gather(self) -> Poses:

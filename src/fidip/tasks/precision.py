@@ -11,4 +11,5 @@ class Float64(DoublePrecision):
     """Lightning's ``64-true`` without conversion of batches; the network converts bytes itself."""
 
     def convert_input(self, data: Any) -> Any:
+        """Return the batch as it is: joints and weights are converted where they are used."""
         return data

@@ -44,12 +44,14 @@ class RunningMeans:
         return means
 
     def state_dict(self) -> dict[str, object]:
+        """Return sums and count, on the CPU."""
         return {
             "sums": {name: value.cpu() for name, value in self._sums.items()},
             "count": self._count,
         }
 
     def load_state_dict(self, state: dict[str, object]) -> None:
+        """Restore what ``state_dict`` returned."""
         sums, count = state["sums"], state["count"]
         assert isinstance(sums, dict)
         assert isinstance(count, int)

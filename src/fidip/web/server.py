@@ -47,6 +47,7 @@ class Result(FileResponse):
     """File that may be deleted before it is sent, because its page was closed."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send the file, or nothing if it has been deleted."""
         with suppress(FileNotFoundError):
             await super().__call__(scope, receive, send)
 

@@ -160,6 +160,7 @@ if BaseSubmititLauncher is not None:
         def launch(
             self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int
         ) -> list[JobReturn]:
+            """Submit all jobs as one array, and wait for them."""
             from fidip.cli.sweep_jobs import check_processes
 
             loader = self.hydra_context.config_loader

@@ -1,0 +1,1 @@
+"""Weights: the model zoo, checkpoint files, and converters of external checkpoints."""

@@ -56,8 +56,14 @@ MOVENET = (
         (rf"{GRAPH}{theirs}/{layer}", f"head.{ours}.{name}")
         for theirs, ours, separable, final in HEADS
         for layer, name in (
-            (rf"separable_conv2d_{separable}/separable_conv2d/ReadVariableOp$", "separable.depthwise.weight"),
-            (rf"separable_conv2d_{separable}/separable_conv2d/ReadVariableOp_1$", "separable.pointwise.conv.weight"),
+            (
+                rf"separable_conv2d_{separable}/separable_conv2d/ReadVariableOp$",
+                "separable.depthwise.weight",
+            ),
+            (
+                rf"separable_conv2d_{separable}/separable_conv2d/ReadVariableOp_1$",
+                "separable.pointwise.conv.weight",
+            ),
             (rf"separable_conv2d_{separable}\.bias$", "separable.pointwise.conv.bias"),
             (rf"conv2d_{final}\.", "final."),
         )

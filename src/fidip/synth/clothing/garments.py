@@ -77,7 +77,9 @@ def _along(
     Args:
         mirrored: (V, 3) vertices, all on the left.
         joint: bone heads by name.
-        first, second, end: names of the two bones and of the one after them.
+        first: name of the first bone.
+        second: name of the second bone.
+        end: name of the bone after it.
     """
     start, middle, stop = (joint[f"{name}.L"] for name in (first, second, end))
     upper, lower = np.linalg.norm(middle - start), np.linalg.norm(stop - middle)
@@ -297,8 +299,10 @@ def _garment(parts: BodyParts, low: float, high: float, sleeve: float, leg: floa
 
     Args:
         parts: positions on the body.
-        low, high: heights of the lower and the upper hem, 0 at the hips and 1 at the neck.
-        sleeve, leg: lengths of sleeves and trouser legs as fractions of the limb.
+        low: height of the lower hem, 0 at the hips and 1 at the neck.
+        high: height of the upper hem.
+        sleeve: length of the sleeves as a fraction of the arm; 0 for none.
+        leg: length of the trouser legs as a fraction of the leg.
     """
     trunk = np.minimum(parts.height - low, high - parts.height) * parts.trunk_length
     arm = (

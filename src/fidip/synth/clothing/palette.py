@@ -23,7 +23,8 @@ def skin_of_angle(ita_degrees: float, a: float, b: float) -> Floats:
 
     Args:
         ita_degrees: the angle.
-        a, b: CIELAB a* and b*.
+        a: CIELAB a*.
+        b: CIELAB b*.
 
     Returns:
         (3,) linear RGB, 0 to 1.

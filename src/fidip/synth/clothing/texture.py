@@ -99,7 +99,8 @@ def draw_material(
         rng: random stream.
         patterned: chance that it is not plain.
         scale: range of the pattern's repeat, metres.
-        saturation, brightness: ranges of both colours, 0 to 1.
+        saturation: range for both colours, 0 to 1.
+        brightness: range for both colours, 0 to 1.
     """
     turn = rng.normal(size=(3, 3))
     pattern = str(rng.choice(_PATTERNED)) if rng.random() < patterned else "plain"

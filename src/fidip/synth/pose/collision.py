@@ -66,7 +66,8 @@ def depth_under(points: Floats, skin: Floats, normals: Floats) -> float:
 
     Args:
         points: (N, 3) metres.
-        skin, normals: (V, 3) vertices, metres, and their unit normals.
+        skin: (V, 3) vertices, metres.
+        normals: (V, 3) unit normals of the vertices.
 
     Returns:
         The largest depth, metres.
@@ -111,8 +112,10 @@ def _deepest(
 
     Args:
         points: (N, 3) metres.
-        skin, normals: (V, 3) vertices, metres, and their unit normals.
-        points_rest, skin_rest: (N, 3) and (V, 3) positions in the rest pose, metres.
+        skin: (V, 3) vertices, metres.
+        normals: (V, 3) unit normals of the vertices.
+        points_rest: (N, 3) positions of the points in the rest pose, metres.
+        skin_rest: (V, 3) positions of the vertices in the rest pose, metres.
         apart: a point and a vertex count only if their rest positions are farther apart, metres.
 
     Returns:

@@ -188,7 +188,8 @@ def _nearest(screen, key, faces, width, height):  # pragma: no cover - compiled
         key: (V,) affine on the screen and growing towards the viewer: inverse depth in perspective,
             negative depth in an orthographic view; NaN removes a vertex' faces.
         faces: (F, 3) vertices of each face.
-        width, height: size of the image, px.
+        width: width of the image, px.
+        height: height of the image, px.
 
     Returns:
         (H, W) int32 face, -1 for none, and (H, W) key, -inf for none.

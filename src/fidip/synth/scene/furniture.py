@@ -59,7 +59,8 @@ def sleep_sack(inside: Floats, start: Floats, end: Floats, material: int) -> Mes
 
     Args:
         inside: (N, 3) points, metres.
-        start, end: (3,) opening of the bag, and a point on its axis, metres.
+        start: (3,) opening of the bag, metres.
+        end: (3,) point on the axis of the bag, metres.
         material: material index.
     """
     axis = (end - start) / np.linalg.norm(end - start)

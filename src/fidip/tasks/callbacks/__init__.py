@@ -1,0 +1,1 @@
+"""Lightning callbacks: checkpoints, weight averaging, progress, pruning and divergence."""

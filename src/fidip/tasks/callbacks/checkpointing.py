@@ -29,6 +29,7 @@ class AtomicCheckpoints(TorchCheckpointIO):
     def save_checkpoint(
         self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None
     ) -> None:
+        """Write the file, so that an interrupted write leaves the former checkpoint intact."""
         path = Path(path)
         previous = path.with_name("previous.ckpt") if path.name == "last.ckpt" else None
         write_atomic(path, lambda file: torch.save(checkpoint, file), previous)
@@ -77,9 +78,11 @@ class Checkpoints(Checkpoint):
     # When.
 
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Install the handlers of the stop signals."""
         self._signals.install()
 
     def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        """Restore the signal handlers that were installed before."""
         self._signals.remove()
 
     def on_domain_epoch_end(self, trainer: pl.Trainer) -> None:
@@ -88,6 +91,7 @@ class Checkpoints(Checkpoint):
         self._leave_if_asked(trainer)
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Save the epoch that has ended, and stop here if a signal was received."""
         # Not at the end of the one before: its curves are written after all hooks.
         if trainer.current_epoch and self._restored is None:
             self._save(trainer, trainer.current_epoch, batch=0)
@@ -96,6 +100,7 @@ class Checkpoints(Checkpoint):
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, *args: Any
     ) -> None:
+        """Save between two updates if the interval is over or a signal was received."""
         if trainer.is_last_batch or pl_module.within_group:
             return
         decision = self._decide(trainer)
@@ -106,12 +111,14 @@ class Checkpoints(Checkpoint):
             self._leave(trainer)
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Save ``best.ckpt`` if the score is the highest so far."""
         score = trainer.callback_metrics.get(self.monitor) if self.monitor else None
         if trainer.state.fn == "fit" and score is not None and float(score) > self.best:
             self.best = float(score)
             trainer.save_checkpoint(self.folder / "best.ckpt")
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Save the last epoch."""
         self._save(trainer, trainer.current_epoch, batch=0)
 
     def on_exception(
@@ -161,14 +168,17 @@ class Checkpoints(Checkpoint):
     # What.
 
     def state_dict(self) -> dict[str, Any]:
+        """Return the best score, which a resumed run must exceed."""
         return {"best": self.best}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Restore the best score."""
         self.best = state_dict["best"]
 
     def on_save_checkpoint(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
     ) -> None:
+        """Add what Lightning omits: position in the epoch, random states and curves."""
         if self._position is None:
             return
         lightning.set_position(checkpoint["loops"]["fit_loop"], *self._position)
@@ -180,6 +190,11 @@ class Checkpoints(Checkpoint):
     def on_load_checkpoint(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
     ) -> None:
+        """Read the states of this process.
+
+        Raises:
+            RunError: the checkpoint was saved by another number of processes.
+        """
         saved = len(checkpoint.get("processes", []))
         if saved != trainer.world_size:
             raise RunError(
@@ -192,6 +207,7 @@ class Checkpoints(Checkpoint):
             logger.restore(rows)
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Restore random states, curves and the sampler's position of a resumed run."""
         self._saved_at = time.monotonic()
         if self._restored is None:
             return
@@ -207,6 +223,7 @@ class Checkpoints(Checkpoint):
     def on_train_batch_start(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, *args: Any
     ) -> None:
+        """Discard the restored state: from here on, the run has its own."""
         self._restored = None
 
 

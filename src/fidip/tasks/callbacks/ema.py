@@ -20,12 +20,14 @@ class AveragedWeights(EMAWeightAveraging):
     """
 
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        """List the buffers that are copied rather than averaged."""
         super().setup(trainer, pl_module, stage)
         self._constants = constants(pl_module)
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, *args: Any
     ) -> None:
+        """Update the average, and copy the constant buffers."""
         super().on_train_batch_end(trainer, pl_module, *args)
         average = averaged_module(self)
         for name in self._constants:

@@ -44,10 +44,12 @@ class ProgressBar(TQDMProgressBar):
         self._started = time.monotonic()  # for a run that resumes within an epoch
 
     def on_train_epoch_start(self, trainer: pl.Trainer, *args: Any) -> None:
+        """Start the clock of the epoch."""
         super().on_train_epoch_start(trainer, *args)
         self._started = time.monotonic()
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Print a line that remains: losses, scores and duration of the epoch."""
         super().on_train_epoch_end(trainer, pl_module)
         if trainer.is_global_zero:
             seconds = time.monotonic() - self._started

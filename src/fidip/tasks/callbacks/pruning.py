@@ -61,6 +61,7 @@ class Pruning(pl.Callback):
         self._trial: optuna.trial.Trial | None = None
 
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Open the trial in the study's database, in the first process."""
         if not trainer.is_global_zero:
             return
         import optuna
@@ -72,6 +73,11 @@ class Pruning(pl.Callback):
             self._trial = optuna.trial.Trial(study, frozen._trial_id)
 
     def on_validation_end(self, trainer: pl.Trainer, *args: Any) -> None:
+        """Report the score.
+
+        Raises:
+            Pruned: the pruner ends the trial.
+        """
         score = trainer.callback_metrics.get(self.monitor)
         if trainer.state.fn != "fit" or score is None:
             return

@@ -84,9 +84,9 @@ def test_key_points_are_those_of_transformers(by, folder, random_zoo):
     window = CropWindow(np.array([180.0, 150.0]), 220.0)
     affine = crop_affine(window.center, window.width, (192, 256))
     expected, scores = transformers_key_points(model, cv2.warpAffine(noise(), affine, (192, 256)))
-    xy, ours = predictor.keypoints(noise(), [window])
-    np.testing.assert_allclose(ours[0], scores, rtol=1e-3, atol=1e-3)
-    crop = apply_affine(affine, xy[0])
+    ours = predictor.predict_windows(noise(), [window])
+    np.testing.assert_allclose(ours.scores[0], scores, rtol=1e-3, atol=1e-3)
+    crop = apply_affine(affine, ours.xy[0])
     np.testing.assert_allclose(crop, expected, atol=0.05)
 
 
@@ -207,15 +207,15 @@ def test_the_bundled_movenet_predicts_without_a_warning(figure, monkeypatch, cli
 def test_the_bundled_movenet_finds_a_figure(figure, settings, monkeypatch, tmp_path):
     monkeypatch.setenv("FIDIP_CACHE", str(tmp_path / "cache"))
     window = CropWindow(np.array([200.5, 175.5]), 230.0)
-    xy, scores = load_predictor("bundled:movenet_lightning", **settings).keypoints(
+    poses = load_predictor("bundled:movenet_lightning", **settings).predict_windows(
         figure[1], [window]
     )
     plain = load_predictor("bundled:movenet-lightning")(figure[1], [window]).xy
-    np.testing.assert_allclose(xy[0, 0], [201, 113], atol=5)
-    assert scores.mean() > 0.25
+    np.testing.assert_allclose(poses.xy[0, 0], [201, 113], atol=5)
+    assert poses.scores.mean() > 0.25
     # On the average of turned windows a few joints change sides: the figure shows no front.
     tolerance = 5 if settings.get("rotation_test") else 1e-2
-    assert np.median(np.linalg.norm(xy - plain, axis=2)) < tolerance
+    assert np.median(np.linalg.norm(poses.xy - plain, axis=2)) < tolerance
 
 
 def test_an_imported_movenet_is_recognised(monkeypatch, tmp_path):

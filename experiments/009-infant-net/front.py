@@ -21,14 +21,14 @@ from tqdm import tqdm
 from fidip.core.people import People
 from fidip.core.poses import Poses
 from fidip.core.samples import Batch
-from fidip.core.skeleton import COCO17
 from fidip.data import PoseDataset, read_annotations
 from fidip.data.layout import find_split
+from fidip.inference.predictor import Predictor
+from fidip.inference.runtime import TorchRuntime
 from fidip.io.paths import config_dir
 from fidip.metrics import validation_scores
 from fidip.nn import interpolate
 from fidip.nn.weights.checkpoint_files import read_weights
-from fidip.tasks.predictions import to_poses
 
 ADULT = "bundled:movenet-lightning"
 
@@ -69,12 +69,10 @@ def people_of(split: str) -> People:
 def ap(net: torch.nn.Module, codec: object, people: People) -> float:
     """AP in labelled boxes, mirrored images averaged."""
     dataset = PoseDataset(people.labelled, codec.input_wh)
-    parts = []
-    for batch in DataLoader(dataset, 32, collate_fn=Batch.collate):
-        images = net.normalize(batch.crops)
-        maps = net.heatmaps(images, COCO17.flip_order, False, codec.flip_back)
-        parts.append(to_poses(*codec.decode(maps), batch))
-    return validation_scores(Poses.concatenate(parts), people)["val/AP"]
+    predictor = Predictor(TorchRuntime(net, "cpu"), codec)
+    batches = DataLoader(dataset, 32, collate_fn=Batch.collate)
+    poses = Poses.concatenate([predictor.predict_batch(batch)[1] for batch in batches])
+    return validation_scores(poses, people)["val/AP"]
 
 
 if __name__ == "__main__":

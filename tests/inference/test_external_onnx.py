@@ -49,14 +49,14 @@ def by_rtmlib(kind, path):
 @pytest.mark.parametrize("kind", CLASSES)
 def test_keypoints_and_scores_are_those_of_rtmlib(files, kind):
     predictor = load_predictor(str(files[kind, None]), flip_test=False)
-    xy, scores = predictor.keypoints(*windows())
+    poses = predictor.predict_windows(*windows())
     theirs_xy, theirs_scores = by_rtmlib(kind, files[kind, None])
     image_px = np.array([window.width for window in windows()[1]])[:, None, None] / WH[0]
     # Of heatmaps, rtmlib's keypoints lie up to 1 crop px too far right and down: it crops W px, and
     # reads pixel k of w as W k / (w - 1), which is 1 px beyond the crop's last one.
     allowed = {"simcc": 0.5, "heatmaps": 1.0}[kind]
-    assert (abs(xy - theirs_xy) / image_px).max() < allowed
-    np.testing.assert_allclose(scores, theirs_scores, atol=0.02)
+    assert (abs(poses.xy - theirs_xy) / image_px).max() < allowed
+    np.testing.assert_allclose(poses.scores, theirs_scores, atol=0.02)
 
 
 @pytest.mark.parametrize("kind", CLASSES)
@@ -65,7 +65,7 @@ def test_spots_are_found(files, kind, flip_test):
     """The network sees colours, so channels are RGB; mirrored crops agree with plain ones."""
     predictor = load_predictor(str(files[kind, None]), flip_test=False)
     predictor.flip_order = np.arange(17) if flip_test else None  # colours have no left and right
-    xy, _ = predictor.keypoints(*windows())
+    xy = predictor.predict_windows(*windows()).xy
     for joint, at in SPOTS.items():
         assert np.linalg.norm(xy[:, joint] - at, axis=1).max() < 1
 
@@ -73,9 +73,11 @@ def test_spots_are_found(files, kind, flip_test):
 @pytest.mark.parametrize("kind", CLASSES)
 @pytest.mark.parametrize("batch", [1, 3])
 def test_a_fixed_batch_size_changes_nothing(files, kind, batch):
-    free, fixed = (load_predictor(str(files[kind, b])).keypoints(*windows()) for b in (None, batch))
-    for ours, theirs in zip(free, fixed, strict=True):
-        np.testing.assert_allclose(ours, theirs, atol=1e-4)
+    free, fixed = (
+        load_predictor(str(files[kind, b])).predict_windows(*windows()) for b in (None, batch)
+    )
+    np.testing.assert_allclose(free.xy, fixed.xy, atol=1e-4)
+    np.testing.assert_allclose(free.scores, fixed.scores, atol=1e-4)
 
 
 @pytest.mark.parametrize("kind", CLASSES)

@@ -107,7 +107,7 @@ def test_confidences_lie_between_0_and_1():
     )
     window = CropWindow(np.array([32.0, 32.0]), 64.0)
     image = np.zeros((64, 64, 3), np.uint8)
-    _, raw = predictor.keypoints(image, [window])
+    raw = predictor.predict_windows(image, [window]).scores
     assert raw.min() == pytest.approx(-0.5)
     np.testing.assert_allclose(predictor(image, [window]).scores, raw.clip(0, 1))
 

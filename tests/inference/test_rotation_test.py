@@ -38,10 +38,10 @@ def test_all_four_quarter_turns_make_any_network_blind_to_quarter_turns():
 
     image = np.random.default_rng(0).integers(0, 256, (101, 101, 3), np.uint8)
     windows = [CropWindow(np.array([50.0, 50]), 101.0, turn) for turn in (0.0, 90.0, 180.0)]
-    _, one = Predictor(runtime, codec, flip_test=False).keypoints(image, windows)
-    four, scores = Predictor(runtime, codec, False, (90, 180, 270)).keypoints(image, windows)
+    one = Predictor(runtime, codec, flip_test=False).predict_windows(image, windows).scores
+    poses = Predictor(runtime, codec, False, (90, 180, 270)).predict_windows(image, windows)
     assert np.abs(one[0] - one[1]).max() > 0.01
     for k in (1, 2):
-        np.testing.assert_allclose(scores[0], scores[k], atol=1e-4)
-        error = np.linalg.norm(four[0] - four[k], axis=1)
+        np.testing.assert_allclose(poses.scores[0], poses.scores[k], atol=1e-4)
+        error = np.linalg.norm(poses.xy[0] - poses.xy[k], axis=1)
         assert np.median(error) < 0.01  # equal peaks may swap

@@ -67,15 +67,15 @@ def test_key_points_are_equal(bundled, tiny_root):
     windows = [CropWindow(np.array([50.0, 55.0]), 110.0, turn) for turn in (0.0, 90.0)]
     file = str(cached_onnx(*bundled))
     for flip_test in (True, False):
-        ours = load_predictor("bundled:movenet-lightning", flip_test=flip_test).keypoints(
+        ours = load_predictor("bundled:movenet-lightning", flip_test=flip_test).predict_windows(
             image, windows
         )
         for ckpt, runtime in (("bundled:movenet-lightning", "onnx"), (file, "torch")):
-            theirs = load_predictor(ckpt, runtime=runtime, flip_test=flip_test).keypoints(
+            theirs = load_predictor(ckpt, runtime=runtime, flip_test=flip_test).predict_windows(
                 image, windows
             )
-            np.testing.assert_allclose(ours[1], theirs[1], atol=1e-5)
-            np.testing.assert_allclose(ours[0], theirs[0], atol=0.05)
+            np.testing.assert_allclose(ours.scores, theirs.scores, atol=1e-5)
+            np.testing.assert_allclose(ours.xy, theirs.xy, atol=0.05)
 
 
 def test_a_file_with_another_input_is_refused(bundled, tmp_path):

@@ -118,6 +118,11 @@ class Poses:
         return np.asarray(np.isfinite(self.xy).all(axis=2))
 
     @property
+    def is_finite(self) -> bool:
+        """Whether all coordinates and scores are finite, as expected of a network's output."""
+        return bool(np.isfinite(self.xy).all() and np.isfinite(self.scores).all())
+
+    @property
     def confidence(self) -> NDArray[np.float32]:
         """Mean confidence of the keypoints; (N,) float32."""
         return self.scores.mean(axis=1)

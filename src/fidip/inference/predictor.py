@@ -1,9 +1,10 @@
-"""Prediction of poses in crop windows of an image."""
+"""Prediction of poses, in crop windows of an image or in a batch of crops."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import cv2
 import numpy as np
@@ -17,17 +18,19 @@ from fidip.core.crop_window import CropWindow
 from fidip.core.errors import CheckpointError, ConfigError
 from fidip.core.geometry import apply_affine, invert_affine
 from fidip.core.poses import Poses
+from fidip.core.samples import Batch
 from fidip.core.skeleton import COCO17
 from fidip.inference.runtime import Runtime
 
 
 class Predictor:
-    """Predictor of keypoints in crop windows of an image.
+    """Predictor of keypoints in crop windows of an image, or in a batch of crops.
 
     Args:
         runtime: computes the maps.
         codec: decodes the maps.
         flip_test: average with the maps of mirrored crops; more accurate, but takes twice the time.
+        flip_shift: shift the maps of mirrored crops by one pixel, see ``codecs.gaussian.flip_back``.
         rotation_test: average with the maps of windows rotated by these angles in degrees; each
             angle adds the time of one prediction.
 
@@ -41,10 +44,12 @@ class Predictor:
         codec: Codec,
         flip_test: bool = True,
         rotation_test: Sequence[float] = (),
+        flip_shift: bool = False,
     ) -> None:
         self.runtime = runtime
         self.codec = codec
         self.flip_order = COCO17.flip_order if flip_test else None
+        self.flip_shift = flip_shift
         if rotation_test and not codec.can_turn_back:
             raise ConfigError(
                 f"rotation_test={list(rotation_test)}: the maps of {type(codec).__name__} cannot "
@@ -76,25 +81,19 @@ class Predictor:
             from fidip.inference.search import find_person  # avoids an import cycle
 
             return find_person(self, image)
-        xy, scores = self.keypoints(image, windows)
-        widths = np.array([window.width for window in windows])
-        sizes = np.stack([widths, widths / self.aspect_ratio], axis=1)
-        corners = np.stack([window.center for window in windows]) - sizes / 2
-        boxes = np.concatenate([corners, sizes], axis=1)
-        return Poses.of_keypoints(xy, scores.clip(0, 1), boxes_xywh=boxes)
+        poses = self.predict_windows(image, windows)
+        return replace(poses, scores=poses.scores.clip(0, 1))
 
     @torch.inference_mode()
-    def keypoints(
-        self, image: NDArray[np.uint8], windows: Sequence[CropWindow]
-    ) -> tuple[Floats, NDArray[np.float32]]:
-        """Predict the keypoints in N windows of an image.
+    def predict_windows(self, image: NDArray[np.uint8], windows: Sequence[CropWindow]) -> Poses:
+        """Predict the people in N windows of an image.
 
         Args:
             image: (H, W, 3) uint8 RGB.
             windows: one window per person.
 
         Returns:
-            (N, K, 2) keypoints in image px and (N, K) scores: the maxima of the maps, which are not
+            N poses as of ``__call__``, but their scores are the maxima of the maps, which are not
             limited to [0, 1].
 
         Raises:
@@ -109,24 +108,63 @@ class Predictor:
             ]
         )
         crops = np.stack([cv2.warpAffine(image, affine, wh) for affine in affines])
-        heatmaps = self._heatmaps(crops)
+        maps = self._maps(torch.from_numpy(crops).permute(0, 3, 1, 2))
         if len(self.turns) > 1:
-            by_turn = heatmaps.unflatten(0, (len(self.turns), len(windows)))
-            heatmaps = self.codec.turn_back(by_turn, self.turns).mean(dim=0)
-        xy_crop, scores = self.codec.decode(heatmaps)
-        if not (xy_crop.isfinite().all() and scores.isfinite().all()):
+            by_turn = maps.unflatten(0, (len(self.turns), len(windows)))
+            maps = self.codec.turn_back(by_turn, self.turns).mean(dim=0)
+        crop_to_image = invert_affine(affines[: len(windows)])
+        poses = self._poses(maps, crop_to_image, boxes_xywh=self._boxes(windows))
+        if not poses.is_finite:
             raise CheckpointError(
                 "ckpt: the maps of the network are NaN or infinite; expected finite numbers. Its "
                 "weights are damaged or its training diverged. Choose another ckpt="
             )
-        xy = apply_affine(invert_affine(affines[: len(windows)]), xy_crop.double().cpu().numpy())
-        return xy, scores.float().cpu().numpy()
+        return poses
 
-    def _heatmaps(self, crops: NDArray[np.uint8]) -> Tensor:
-        """Return the maps of (N, H, W, 3) crops."""
-        batch = torch.from_numpy(crops).permute(0, 3, 1, 2)
+    def predict_batch(self, batch: Batch) -> tuple[Tensor, Poses]:
+        """Predict the people of a batch, without ``rotation_test``.
+
+        Args:
+            batch: B crops of people.
+
+        Returns:
+            The maps of the B crops, and B poses in the order of the batch, which are not finite if
+            the maps are not. Their scores are the maxima of the maps.
+        """
+        maps = self._maps(batch.crops)
+        poses = self._poses(
+            maps,
+            batch.crop_to_image.numpy(),
+            image_ids=batch.image_ids.numpy(),
+            boxes_xywh=batch.boxes_xywh.numpy(),
+            box_scores=batch.box_scores.numpy(),
+            index=batch.index.numpy(),
+        )
+        return maps, poses
+
+    def _maps(self, crops: Tensor) -> Tensor:
+        """Return the maps of (N, 3, H, W) crops."""
         if self.flip_order is None:
-            return self.runtime(batch)
+            return self.runtime(crops)
         # Both in one batch, which is faster than two calls.
-        plain, mirrored = self.runtime(torch.cat([batch, batch.flip(-1)])).chunk(2)
-        return (plain + self.codec.flip_back(mirrored, self.flip_order)) / 2
+        plain, mirrored = self.runtime(torch.cat([crops, crops.flip(-1)])).chunk(2)
+        return (plain + self.codec.flip_back(mirrored, self.flip_order, self.flip_shift)) / 2
+
+    def _poses(self, maps: Tensor, crop_to_image: Floats, **columns: NDArray[Any]) -> Poses:
+        """Return the poses in the maps of N crops.
+
+        Args:
+            maps: maps of the N crops.
+            crop_to_image: (N, 2, 3) affines from crop px to image px.
+            columns: further attributes of the poses.
+        """
+        xy_crop, scores = self.codec.decode(maps)
+        xy = apply_affine(crop_to_image, xy_crop.double().cpu().numpy())
+        return Poses.of_keypoints(xy, scores.float().cpu().numpy(), **columns)
+
+    def _boxes(self, windows: Sequence[CropWindow]) -> Floats:
+        """Return the (N, 4) boxes xywh of windows before rotation."""
+        widths = np.array([window.width for window in windows])
+        sizes = np.stack([widths, widths / self.aspect_ratio], axis=1)
+        corners = np.stack([window.center for window in windows]) - sizes / 2
+        return np.concatenate([corners, sizes], axis=1)

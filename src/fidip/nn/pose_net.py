@@ -5,15 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from fidip.codecs.gaussian import flip_back
 from fidip.nn.freeze import freeze
-
-FlipBack = Callable[[Tensor, NDArray[np.int64], bool], Tensor]
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -106,27 +101,3 @@ class PoseNet(nn.Module):
         """
         features = self.backbone(images)
         return PoseOutput(features, self.head(features))
-
-    def heatmaps(
-        self,
-        images: Tensor,
-        flip_order: NDArray[np.int64] | None = None,
-        flip_shift: bool = False,
-        back: FlipBack = flip_back,
-    ) -> Tensor:
-        """Predict heatmaps, optionally averaged with those of the mirrored images (flip test).
-
-        Args:
-            images: (B, 3, H, W) normalised images.
-            flip_order: (K,) permutation that swaps left and right joints; None for no flip test.
-            flip_shift: shift the heatmaps of the mirrored images by one pixel, see ``flip_back``.
-            back: maps the heatmaps of mirrored images back; the codec's ``flip_back``.
-
-        Returns:
-            (B, K, h', w') heatmaps.
-        """
-        heatmaps: Tensor = self(images).heatmaps
-        if flip_order is None:
-            return heatmaps
-        mirrored: Tensor = self(images.flip(-1)).heatmaps
-        return (heatmaps + back(mirrored, flip_order, flip_shift)) / 2

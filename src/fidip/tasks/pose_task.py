@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import pytorch_lightning as pl
+import torch
 from torch import Tensor
 
 from fidip.codecs.base import Codec
 from fidip.core.poses import Poses
 from fidip.core.samples import Batch
-from fidip.core.skeleton import COCO17
+from fidip.inference.predictor import Predictor
 from fidip.metrics import validation_scores
 from fidip.nn import PoseNet
 from fidip.nn.losses import heatmap_mse
@@ -20,7 +20,7 @@ from fidip.tasks import lightning
 from fidip.tasks.callbacks.divergence import EVERY, require_finite_weights, stop_if
 from fidip.tasks.distributed import share
 from fidip.tasks.learning_rates import constant
-from fidip.tasks.predictions import gather_poses, to_poses
+from fidip.tasks.predictions import gather_poses
 from fidip.tasks.running_means import RunningMeans
 
 
@@ -58,7 +58,7 @@ class PoseTask(pl.LightningModule):
         self.optimizer_factory = optimizer
         self.scheduler_factory = scheduler
         self.loss = loss
-        self.flip_order = COCO17.flip_order if flip_test else None
+        self.flip_test = flip_test
         self.flip_shift = flip_shift
         self.predictions: Poses | None = None
         self._parts: list[Poses] = []
@@ -144,10 +144,15 @@ class PoseTask(pl.LightningModule):
 
     def _predict(self, batch: Batch) -> Tensor:
         """Keep the poses of a batch until the epoch ends; return its (B, K, h, w) heatmaps."""
-        images = self.net.normalize(batch.crops)
-        heatmaps = self.net.heatmaps(images, self.flip_order, self.flip_shift, self.codec.flip_back)
-        xy_crop, scores = self.codec.decode(heatmaps)
-        self._parts.append(to_poses(xy_crop, scores, batch))
+
+        def runtime(crops: Tensor) -> Tensor:
+            # In parts of the batch's size, because mirrored crops double the memory.
+            parts = crops.split(len(batch))
+            return torch.cat([self.net(self.net.normalize(part)).heatmaps for part in parts])
+
+        predictor = Predictor(runtime, self.codec, self.flip_test, flip_shift=self.flip_shift)
+        heatmaps, poses = predictor.predict_batch(batch)
+        self._parts.append(poses)
         return heatmaps
 
     def on_validation_epoch_start(self) -> None:
@@ -176,8 +181,7 @@ class PoseTask(pl.LightningModule):
             DivergedError: they are NaN or infinite.
         """
         poses = gather_poses(self._parts)
-        is_bad = not (np.isfinite(poses.xy).all() and np.isfinite(poses.scores).all())
-        stop_if(is_bad, self.trainer, "the predictions are NaN or infinite")
+        stop_if(not poses.is_finite, self.trainer, "the predictions are NaN or infinite")
         return poses
 
     def _validation_scores(self, poses: Poses) -> dict[str, float]:

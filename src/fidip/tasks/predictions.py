@@ -1,4 +1,4 @@
-"""Conversion of decoded heatmaps to ``Poses``, and collection from all processes."""
+"""Collection of the poses of all processes."""
 
 from __future__ import annotations
 
@@ -7,32 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 import torch.distributed as dist
 from numpy.typing import NDArray
-from torch import Tensor
 
-from fidip.core.geometry import apply_affine
 from fidip.core.poses import Poses
-from fidip.core.samples import Batch
-
-
-def to_poses(xy_crop: Tensor, scores: Tensor, batch: Batch) -> Poses:
-    """Map the decoded keypoints of a batch to image px.
-
-    Args:
-        xy_crop: (B, K, 2) keypoints in crop px.
-        scores: (B, K) confidences of the keypoints.
-        batch: the batch that they were predicted from.
-
-    Returns:
-        B poses, in the order of the batch.
-    """
-    return Poses(
-        xy=apply_affine(batch.crop_to_image.numpy(), xy_crop.double().cpu().numpy()),
-        scores=scores.float().cpu().numpy(),
-        image_ids=batch.image_ids.numpy(),
-        boxes_xywh=batch.boxes_xywh.numpy(),
-        box_scores=batch.box_scores.numpy(),
-        index=batch.index.numpy(),
-    )
 
 
 def gather_poses(parts: Sequence[Poses]) -> Poses:

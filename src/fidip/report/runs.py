@@ -13,6 +13,7 @@ import numpy as np
 
 from fidip.core.errors import DamagedRunError, DataError, RunError
 from fidip.io.json import read_object
+from fidip.io.run_directory import RunDirectory
 from fidip.report.grid import RunPosition, axes_of, gaps, label, settings_of, show
 from fidip.report.results import Results
 from fidip.report.run_files import (
@@ -97,17 +98,17 @@ class Found(NamedTuple):
 
 @dataclass(frozen=True)
 class _Entry:
-    """Run directory.
+    """Position of a run directory in the grid, and its content.
 
     Attributes:
-        folder: the directory.
+        files: the directory.
         config: its settings by dotted key.
         place: its position in the grid.
         run: its content, if it is finished and intact.
         damage: message about its damaged file, or empty.
     """
 
-    folder: Path
+    files: RunDirectory
     config: dict[str, Any]
     place: RunPosition
     run: Run | None = None
@@ -127,11 +128,11 @@ def read_runs(pattern: str, data_root: str | None = None) -> Found:
     Raises:
         RunError: nothing matches, or no run is finished and intact.
     """
-    folders, never = _folders(pattern)
+    found, never = _directories(pattern)
     entries, damaged = [], []
-    for folder in folders:
+    for files in found:
         try:
-            entries.append(_entry(folder, data_root))
+            entries.append(_entry(files, data_root))
         except DamagedRunError as error:
             damaged.append(str(error))
     damaged += [entry.damage for entry in entries if entry.damage]
@@ -143,67 +144,63 @@ def read_runs(pattern: str, data_root: str | None = None) -> Found:
     return Found(runs, repeats, missing, damaged)
 
 
-def _folders(pattern: str) -> tuple[list[Path], list[str]]:
+def _directories(pattern: str) -> tuple[list[RunDirectory], list[str]]:
     """Return the run directories that match a glob, and a line for each job without one."""
     found = glob.glob(pattern, recursive=True) or [pattern]  # a name may have brackets
     paths = {os.path.realpath(path): Path(path) for path in sorted(found, reverse=True)}
-    folders = sorted(path for path in paths.values() if path.is_dir())
-    never = [_waiting(f) for f in folders if not _has(f, "config") and _has(f, "job", "json")]
-    folders = [folder for folder in folders if _has(folder, "config")]
-    if not folders:
+    folders = [RunDirectory(path) for path in sorted(paths.values()) if path.is_dir()]
+    begun = [files for files in folders if files.config.is_file()]
+    never = [_waiting(f) for f in folders if f.job.is_file() and not f.config.is_file()]
+    if not begun:
         files = "; it matches files" if any(path.is_file() for path in paths.values()) else ""
         raise RunError(
             f"runs={pattern}: no run directory matches{files}; expected a glob of directories that "
             "hold config.yaml"
         )
-    return folders, never
+    return begun, never
 
 
-def _has(folder: Path, name: str, suffix: str = "yaml") -> bool:
-    return (folder / f"{name}.{suffix}").is_file()
-
-
-def _entry(folder: Path, data_root: str | None) -> _Entry:
+def _entry(files: RunDirectory, data_root: str | None) -> _Entry:
     """Read and check a run directory.
 
     Raises:
         DamagedRunError: ``config.yaml`` is damaged, so that the position in the grid is unknown.
     """
-    config = flatten(read_config(folder / "config.yaml"))
+    config = flatten(read_config(files.config))
     settings = settings_of(config)
-    name, seed = show(config.get("name", folder.name)), config.get("seed")
-    place = RunPosition(name, seed if type(seed) is int else 0, settings, _state(folder))
+    name, seed = show(config.get("name", files.root.name)), config.get("seed")
+    place = RunPosition(name, seed if type(seed) is int else 0, settings, _state(files))
     if place.state != "finished":
-        return _Entry(folder, config, place)
+        return _Entry(files, config, place)
     try:
-        run = _read(folder, data_root)
+        run = _read(files, data_root)
     except DamagedRunError as error:
-        return _Entry(folder, config, place._replace(state=f"damaged ({folder})"), None, str(error))
+        place = place._replace(state=f"damaged ({files.root})")
+        return _Entry(files, config, place, None, str(error))
     place = place._replace(name=run.name, seed=run.results.seed)
-    return _Entry(folder, config, place, run)
+    return _Entry(files, config, place, run)
 
 
-def _state(folder: Path) -> str:
+def _state(files: RunDirectory) -> str:
     """Return ``finished``, or why a run is not."""
-    has_results = _has(folder, "results", "json")
-    if has_results and _has(folder, "environment", "json"):
+    missing = [path for path in (files.results, files.environment) if not path.is_file()]
+    if not missing:
         return "finished"
-    for state in ("failed", "pruned"):
-        if _has(folder, state, "json"):
-            return f"{state}, {_reason(folder / f'{state}.json')} ({folder})"
-    lacking = "environment" if has_results else "results"
-    return f"not finished, {folder} has no {lacking}.json"
+    for path in (files.failed, files.pruned):
+        if path.is_file():
+            return f"{path.stem}, {_reason(path)} ({files.root})"
+    return f"not finished, {files.root} has no {missing[0].name}"
 
 
-def _waiting(folder: Path) -> str:
-    failed = folder / "failed.json"
-    why = f"failed, {_reason(failed)}" if failed.is_file() else "never started"
+def _waiting(files: RunDirectory) -> str:
+    """Return a line about a job of a sweep that has no run."""
+    why = f"failed, {_reason(files.failed)}" if files.failed.is_file() else "never started"
     try:
-        overrides = read_object(folder / "job.json", REPAIR).get("overrides")
+        overrides = read_object(files.job, REPAIR).get("overrides")
     except DataError as error:
         return f"{why}: {error}"
     listed = overrides if isinstance(overrides, list) else []
-    return f"{' '.join(map(show, listed))}: {why} ({folder})"
+    return f"{' '.join(map(show, listed))}: {why} ({files.root})"
 
 
 def _reason(path: Path) -> str:
@@ -214,20 +211,20 @@ def _reason(path: Path) -> str:
         return f"unknown why: {error}"
 
 
-def _read(folder: Path, data_root: str | None) -> Run:
+def _read(files: RunDirectory, data_root: str | None) -> Run:
     """Read a finished run.
 
     Raises:
         DamagedRunError: one of its files is damaged.
     """
-    results = read_scores(folder / "results.json")
-    environment = read_environment(folder / "environment.json")
+    results = read_scores(files.results)
+    environment = read_environment(files.environment)
     before = environment.get("data_root")
     if data_root is not None and before:
         for key in ("test_json", "test_images", "data_root"):
             inside = os.path.relpath(environment.get(key) or before, before)
             environment[key] = str(Path(data_root) / inside)
-    return Run(folder, results, environment, read_curves(folder / "metrics.csv"))
+    return Run(files.root, results, environment, read_curves(files.metrics))
 
 
 def _newest(entries: list[_Entry]) -> tuple[list[Run], list[str]]:
@@ -295,12 +292,12 @@ def _age(entry: _Entry) -> tuple[float, float, str]:
     The start is in ``config.yaml``; if it is missing, the end is used, when ``results.json`` was
     written.
     """
-    end = (entry.folder / "results.json").stat().st_mtime
+    end = entry.files.results.stat().st_mtime
     try:
         start = datetime.strptime(str(entry.config.get("sweep.started")), STARTED).timestamp()
     except (ValueError, OverflowError):
         start = end
-    return start, end, str(entry.folder)
+    return start, end, str(entry.files.root)
 
 
 def by_experiment(runs: list[Run]) -> dict[str, list[Run]]:

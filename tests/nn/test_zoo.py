@@ -7,9 +7,10 @@ import re
 import pytest
 from omegaconf import OmegaConf
 
-from fidip.cli import config_dir
+from fidip.cli import config_dir, preflight
 from fidip.core.errors import CheckpointError, ConfigError, DiskError
-from fidip.nn.weights.model_zoo import BUNDLED, HUB, bundled, entries, entry_of, fetch
+from fidip.nn.weights.checkpoint_files import resolve
+from fidip.nn.weights.model_zoo import BUNDLED, HUB, bundled, entries, entry_of, fetch, is_named
 from tests.nn.hub import serving
 
 CONTENT = b"weights" * 1000
@@ -108,6 +109,21 @@ def test_the_bundled_movenet_is_the_documented_one():
 
 def test_the_bundled_net_is_there():
     assert fetch(entry_of("zoo:bundled")).stat().st_size < 13e6
+
+
+@pytest.mark.parametrize(
+    "name", ["bundled", "zoo:bundled", "zoo:fast", "bundled:movenet-lightning"]
+)
+def test_names_of_weights_are_not_taken_for_files(name):
+    assert is_named(name)
+    assert preflight.MODEL_NAME.match(name)
+    assert resolve(name) == entries()["bundled"].path
+
+
+@pytest.mark.parametrize("path", ["bundled.ckpt", "bundled/best.ckpt", "runs/zoo:1", "./bundled"])
+def test_paths_are_not_taken_for_names_of_weights(path):
+    assert not is_named(path)
+    assert not preflight.MODEL_NAME.match(path)
 
 
 def test_a_wrong_name_has_a_near_one():

@@ -8,7 +8,7 @@ from hydra import compose
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
-from fidip.cli.loading import saved_config, zoo_entry
+from fidip.cli.loading import run_of, saved_config, zoo_entry
 from fidip.core.errors import ConfigError
 from fidip.io.run_directory import RunDirectory
 from fidip.nn.weights.model_zoo import ONNX
@@ -38,7 +38,7 @@ def check_calibrate(config: DictConfig) -> None:
         raise ConfigError(
             "calibrate=true fits to validation images in labelled boxes; give ckpt=RUN split=val"
         )
-    if RunDirectory.of_checkpoint(config.ckpt) is None:
+    if run_of(config.ckpt) is None:
         raise ConfigError(
             f"calibrate=true: {config.ckpt} lies in no run folder, where calibration.json belongs"
         )
@@ -81,7 +81,7 @@ def settings_of_weights(config: DictConfig) -> DictConfig:
             f"ckpt={config.ckpt}: an ONNX file, which can only predict; expected a run folder, a "
             "checkpoint or zoo:NAME. Use fidip predict"
         )
-    run = RunDirectory.of_checkpoint(config.ckpt)
+    run = run_of(config.ckpt)
     if run is not None:
         trained = saved_config(run, EVALUATED, HydraConfig.get().overrides.task)
         trained.trainer = config.trainer

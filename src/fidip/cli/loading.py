@@ -21,7 +21,17 @@ from fidip.io.yaml import to_yaml
 from fidip.nn import PoseNet
 from fidip.nn.weights.architecture import net_of
 from fidip.nn.weights.checkpoint_files import Weights, fill, read_weights
-from fidip.nn.weights.model_zoo import BUNDLED, ONNX, ZOO, ZooEntry, entries, entry_of, fetch
+from fidip.nn.weights.model_zoo import (
+    BUNDLED,
+    DEFAULT,
+    ONNX,
+    ZOO,
+    ZooEntry,
+    entries,
+    entry_of,
+    fetch,
+    is_named,
+)
 
 NEEDED = ("data", "net", "codec", "task")
 """Parts of a run's configuration without a default."""
@@ -54,7 +64,7 @@ def load_predictor(
         ConfigError: it is not known which network the weights are of.
         CheckpointError: there are no such weights, or of another network.
     """
-    ckpt = FAST if ckpt == "bundled" else ckpt or default_ckpt(device=device)
+    ckpt = ckpt or default_ckpt(device=device)
     file = onnx_file(ckpt)
     if file is not None:
         in_file = OnnxRuntime(file, device)
@@ -105,7 +115,7 @@ def load_net(ckpt: str, config: DictConfig | None = None) -> tuple[PoseNet, Code
     run = RunDirectory(Path(ckpt))
     weights = read_weights(run.weights() if run.config.is_file() else ckpt)
     trained = settings_of(ckpt, weights, config)
-    saved = RunDirectory.of_checkpoint(ckpt)
+    saved = run_of(ckpt)
     source = saved.config if saved else None
     net: PoseNet = instantiate(trained.net, source=source)
     codec: Codec = instantiate(trained.codec, source=source)
@@ -121,7 +131,7 @@ def settings_of(ckpt: str, weights: Weights, config: DictConfig | None = None) -
     Raises:
         ConfigError: it lies in no run directory, is not known, and no experiment is named.
     """
-    run = RunDirectory.of_checkpoint(ckpt)
+    run = run_of(ckpt)
     if run is not None:
         return saved_config(run, ("net", "codec"))
     if config is not None and config.name != "unnamed":
@@ -177,9 +187,14 @@ def written_to(config: DictConfig) -> Iterator[tuple[str, str]]:
                 yield f"{group}.{part}.{name}", str(settings[name])
 
 
+def run_of(ckpt: str) -> RunDirectory | None:
+    """Return the run of a run directory or of a checkpoint in it, or None for other weights."""
+    return None if is_named(ckpt) else RunDirectory.of_checkpoint(ckpt)
+
+
 def zoo_entry(ckpt: str) -> ZooEntry | None:
-    """Return the zoo's entry of ``zoo:NAME`` or ``bundled:NAME``, or None for other weights."""
-    if ckpt.startswith(ZOO):
+    """Return the zoo's entry of weights with a name, or None for other weights."""
+    if ckpt == DEFAULT or ckpt.startswith(ZOO):
         return entry_of(ckpt)
     same = ckpt.replace("_", "-")  # in names of bundled weights
     found = (e for e in entries().values() if e.source.replace("_", "-") == same)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -28,8 +29,8 @@ OWNED_BY_TASK = (
     ("gradient_clip_val", None, "clip_norm"),
 )
 """Trainer settings that ``AdaptationTask`` replaces: key, value when off, key of the task."""
-SCHEMES = ("zoo:", "bundled:")
-"""Beginnings of a ``ckpt`` that is not a file."""
+MODEL_NAME = re.compile(r"(zoo|bundled):|bundled$")
+"""Values of ``ckpt`` that do not name a file; see ``model_zoo.is_named``, which imports PyTorch."""
 
 
 def check(config: DictConfig) -> None:
@@ -68,7 +69,7 @@ def absent_data(config: DictConfig) -> list[str]:
 def absent_weights(config: DictConfig) -> list[str]:
     """Return a sentence about weights that do not exist, in a list."""
     ckpt = OmegaConf.select(config, "ckpt", throw_on_missing=False)
-    if ckpt is None or str(ckpt).startswith(SCHEMES) or Path(str(ckpt)).exists():
+    if ckpt is None or MODEL_NAME.match(str(ckpt)) or Path(str(ckpt)).exists():
         return []
     return [f"ckpt={ckpt}: there is no such file; give a file of weights, a run, or zoo:NAME"]
 

@@ -24,7 +24,7 @@ from fidip.core.errors import CheckpointError
 from fidip.io.atomic import write_atomic
 from fidip.nn.weights.architecture import net_of
 from fidip.nn.weights.families import family_of
-from fidip.nn.weights.model_zoo import BUNDLED, ONNX, ZOO, bundled, entry_of, fetch
+from fidip.nn.weights.model_zoo import BUNDLED, DEFAULT, ONNX, ZOO, bundled, entry_of, fetch
 from fidip.nn.weights.tfjs import is_tfjs, read_tfjs
 
 TRAINING_IMAGES = "training_images"
@@ -104,7 +104,7 @@ def load_weights(net: nn.Module, ckpt: str | Path, allow_partial: bool = False) 
     Args:
         net: the network; changed in place.
         ckpt: a file of one of ``fidip.nn.weights.families.FAMILIES``, a folder of ``transformers``,
-            ``zoo:NAME`` or ``bundled:NAME``.
+            ``zoo:NAME``, ``bundled:NAME``, or ``bundled``.
         allow_partial: load the tensors that fit and keep the others of ``net``.
 
     Returns:
@@ -228,7 +228,7 @@ def resolve_ckpt(ckpt: str, setting: str = "ckpt") -> Path:
         CheckpointError: there is no such file.
         ConfigError: the zoo has no such name.
     """
-    if ckpt.startswith(ZOO):
+    if ckpt == DEFAULT or ckpt.startswith(ZOO):
         return fetch(entry_of(ckpt, f"{setting}={ckpt}"))
     if ckpt.startswith(BUNDLED):
         return bundled(ckpt.removeprefix(BUNDLED))

@@ -25,6 +25,8 @@ from fidip.io.yaml import load_settings
 
 ZOO, BUNDLED, HUB = "zoo:", "bundled:", "huggingface:"
 ONNX = ".onnx"
+DEFAULT = "bundled"
+"""Short for ``zoo:bundled``."""
 ALIASES = {"fast": "bundled", "accurate": "vitpose-b"}
 """Aliases of the two default models for prediction."""
 CONNECT = 5
@@ -113,6 +115,19 @@ def read_entry(path: Path) -> ZooEntry:
     """
     content = load_settings(path)
     return ZooEntry(name=path.stem, **{**content, "input_wh": tuple(content["input_wh"])})
+
+
+def is_named(ckpt: str) -> bool:
+    """Return whether weights are given by a name in the zoo or in this package, not by a file.
+
+    Args:
+        ckpt: ``zoo:NAME``, ``bundled:NAME``, ``bundled``, or a path.
+
+    Example:
+        >>> is_named("bundled"), is_named("run/checkpoints/best.ckpt")
+        (True, False)
+    """
+    return ckpt == DEFAULT or ckpt.startswith((ZOO, BUNDLED))
 
 
 def entry_of(ckpt: str, setting: str | None = None) -> ZooEntry:

@@ -266,6 +266,35 @@ def test_weights_that_are_no_numbers_are_one_line(run, monkeypatch, tmp_path, ca
     assert "tensors hold NaN or infinite values" in message
 
 
+def test_weights_that_overflow_are_an_error_and_never_a_table(run, monkeypatch, tmp_path, capsys):
+    copy = shutil.copytree(run, tmp_path / "run")
+    for file in (copy / "checkpoints").glob("*.ckpt"):
+        content = torch.load(file, weights_only=True)
+        content["state_dict"] = {
+            key: torch.full_like(value, 3e38) if value.ndim > 1 else value
+            for key, value in content["state_dict"].items()
+        }
+        torch.save(content, file)
+    with pytest.raises(SystemExit) as status:
+        run_evaluate(monkeypatch, tmp_path / "out", f"ckpt={copy}")
+    message = capsys.readouterr().err.strip().splitlines()[-1]
+    assert status.value.code == 2
+    assert message.startswith("error: ckpt: the predictions are NaN or infinite; expected finite")
+    assert "optimizer.lr" not in message  # nothing was trained
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("name", ["bundled", "zoo:fast"])
+def test_a_named_model_brings_its_net_wherever_it_is_run(
+    name, run, monkeypatch, tmp_path, tiny_root
+):
+    """Also in a run directory, which the name of a model does not belong to."""
+    monkeypatch.chdir(run)
+    results, _ = run_evaluate(monkeypatch, tmp_path, f"ckpt={name}", f"data.root={tiny_root}")
+    assert results["instances"] == 5
+    assert "calibration" not in results
+
+
 @pytest.mark.parametrize("odd", [math.nan, math.inf, -math.inf])
 def test_nan_is_never_written(tmp_path, odd):
     content = {"metrics": {"AP": 0.5, "parts": [1.0, (2.0, odd)]}}

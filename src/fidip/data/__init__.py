@@ -9,7 +9,7 @@ from fidip.data.annotator_pairs import SecondAnnotator, read_second_annotator
 from fidip.data.augment import Augmentation
 from fidip.data.dataset import PoseDataset, WithReplay, read_image
 from fidip.data.detections import read_detections
-from fidip.data.leakage import image_hashes, trained_on
+from fidip.data.leakage import count_leaked, image_hashes, trained_on
 from fidip.data.sampler import BalancedSampler, EvalSampler, ShuffledSampler
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ __all__ = [
     "ShuffledSampler",
     "SyripDataModule",
     "WithReplay",
+    "count_leaked",
     "image_hashes",
     "read_annotations",
     "read_detections",

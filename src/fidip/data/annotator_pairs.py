@@ -23,6 +23,7 @@ from fidip.io.records import (
     listed,
     parse_records,
 )
+from fidip.metrics.annotator_agreement import describe_agreement
 
 NO_ID = -1
 """Id of people without an id in the file; they are identified by their position."""
@@ -40,6 +41,20 @@ class SecondAnnotator:
 
     people: Sequence[Annotation]
     images: Set[int]
+
+    def agreement(self, people: People) -> dict[str, Any]:
+        """Score this annotator on the images that both annotators labelled.
+
+        Args:
+            people: the people of the first annotator.
+
+        Returns:
+            The values of ``describe_agreement``, and the numbers of images: labelled by both as
+            ``images``, by the first annotator as ``of_images``.
+        """
+        shared = people.on_images(self.images)
+        images = {"images": len(shared.images), "of_images": len(people.images)}
+        return {**images, **describe_agreement(self.people, shared)}
 
 
 @dataclass(frozen=True)

@@ -202,15 +202,23 @@ class SyripDataModule(pl.LightningDataModule):
 
     def val_dataloader(self) -> DataLoader[Sample] | list[DataLoader[Sample]]:
         """Return the loader of validation batches; an empty list without validation."""
-        return self._eval_loader(self.val_set) if len(self.val_set) else []
+        return self.eval_dataloader(self.val_set) if len(self.val_set) else []
 
     def test_dataloader(self) -> DataLoader[Sample]:
         """Return the loader of test batches."""
-        return self._eval_loader(self.test_set)
+        return self.eval_dataloader(self.test_set)
 
     def source_dataloader(self) -> DataLoader[Sample]:
         """Return the loader of ``source_split``, without augmentation."""
-        return self._eval_loader(PoseDataset(self.source_people, self.input_wh))
+        return self.eval_dataloader(PoseDataset(self.source_people, self.input_wh))
+
+    def eval_dataloader(self, dataset: PoseDataset) -> DataLoader[Sample]:
+        """Return a loader of a dataset that has each sample once, in order.
+
+        Args:
+            dataset: the samples, divided between the processes of the trainer.
+        """
+        return self._loader(dataset, EvalSampler(len(dataset), self._rank, self._world_size))
 
     def domain_dataloader(self) -> DataLoader[Sample]:
         """Return balanced batches of adults for pretraining the domain head.
@@ -268,9 +276,6 @@ class SyripDataModule(pl.LightningDataModule):
         return ReplaySampler(
             domains, *counts, self.batch_size, self.seed, self._rank, self._world_size
         )
-
-    def _eval_loader(self, dataset: PoseDataset) -> DataLoader[Sample]:
-        return self._loader(dataset, EvalSampler(len(dataset), self._rank, self._world_size))
 
     def _loader(self, dataset: Dataset[Sample], sampler: Sampler[SampleKey]) -> DataLoader[Sample]:
         return DataLoader(

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
-from fidip.core.arrays import ImageSize
+from fidip.core.arrays import Floats, ImageSize
 from fidip.core.crop_window import CropWindow
 from fidip.core.errors import DataError
 from fidip.core.geometry import apply_affine, invert_affine
@@ -79,6 +79,12 @@ class PoseDataset(Dataset[Sample]):
         return CropWindow.of_box(
             person.box_xywh, person.image_wh, self._aspect_ratio, self.clip_boxes
         )
+
+    @property
+    def crop_areas(self) -> Floats:
+        """Areas of all windows of ``crop_window``, (N,) in px² of the image."""
+        widths = np.array([self.crop_window(index).width for index in range(len(self))])
+        return widths**2 * self.input_wh[1] / self.input_wh[0]
 
     @property
     def _aspect_ratio(self) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Set
+from collections.abc import Iterable, Mapping, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -80,3 +80,26 @@ def trained_on(test: Mapping[Path, str], training: Set[str], allowed: bool) -> l
             "allow_leakage=true"
         )
     return both
+
+
+def count_leaked(
+    test: Sequence[Path], training: Set[str] | None, allowed: bool = False
+) -> int | None:
+    """Count the test images that a network was trained on.
+
+    Args:
+        test: the test images.
+        training: hashes of the training images; None if they are not known.
+        allowed: count such images instead of raising an error.
+
+    Returns:
+        Their number, or None if the training images are not known.
+
+    Raises:
+        DataError: there are such images, and ``allowed`` is false.
+
+    Example:
+        >>> print(count_leaked([Path("a.png")], None))
+        None
+    """
+    return None if training is None else len(trained_on(image_hashes(test), training, allowed))

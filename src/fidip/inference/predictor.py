@@ -15,7 +15,7 @@ from torch import Tensor
 from fidip.codecs.base import Codec
 from fidip.core.arrays import Floats
 from fidip.core.crop_window import CropWindow
-from fidip.core.errors import CheckpointError, ConfigError
+from fidip.core.errors import ArgumentError, CheckpointError
 from fidip.core.geometry import apply_affine, invert_affine
 from fidip.core.poses import Poses
 from fidip.core.samples import Batch
@@ -30,12 +30,12 @@ class Predictor:
         runtime: computes the maps.
         codec: decodes the maps.
         flip_test: average with the maps of mirrored crops; more accurate, but takes twice the time.
-        flip_shift: shift the maps of mirrored crops by one pixel, see ``codecs.gaussian.flip_back``.
         rotation_test: average with the maps of windows rotated by these angles in degrees; each
             angle adds the time of one prediction.
+        flip_shift: shift the maps of mirrored crops by one pixel, see ``codecs.gaussian.flip_back``.
 
     Raises:
-        ConfigError: ``rotation_test`` is set, and the codec does not support it.
+        ArgumentError: ``rotation_test`` is set, and the codec does not support it.
     """
 
     def __init__(
@@ -51,9 +51,11 @@ class Predictor:
         self.flip_order = COCO17.flip_order if flip_test else None
         self.flip_shift = flip_shift
         if rotation_test and not codec.can_turn_back:
-            raise ConfigError(
-                f"rotation_test={list(rotation_test)}: the maps of {type(codec).__name__} cannot "
-                "be turned back; expected []. Leave out rotation_test="
+            raise ArgumentError(
+                "rotation_test",
+                list(rotation_test),
+                f"the maps of {type(codec).__name__} cannot be rotated back; expected []. Leave "
+                "out rotation_test",
             )
         self.turns = (0.0, *rotation_test)
 
@@ -115,10 +117,7 @@ class Predictor:
         crop_to_image = invert_affine(affines[: len(windows)])
         poses = self._poses(maps, crop_to_image, boxes_xywh=self._boxes(windows))
         if not poses.is_finite:
-            raise CheckpointError(
-                "ckpt: the maps of the network are NaN or infinite; expected finite numbers. Its "
-                "weights are damaged or its training diverged. Choose another ckpt="
-            )
+            raise bad_weights("the predictions are NaN or infinite")
         return poses
 
     def predict_batch(self, batch: Batch) -> tuple[Tensor, Poses]:
@@ -168,3 +167,15 @@ class Predictor:
         sizes = np.stack([widths, widths / self.aspect_ratio], axis=1)
         corners = np.stack([window.center for window in windows]) - sizes / 2
         return np.concatenate([corners, sizes], axis=1)
+
+
+def bad_weights(what: str) -> CheckpointError:
+    """Return the error of weights that give no finite numbers.
+
+    Args:
+        what: what is not finite, a sentence.
+    """
+    return CheckpointError(
+        f"ckpt: {what}; expected finite numbers. The weights are damaged or their training "
+        "diverged. Choose another ckpt="
+    )

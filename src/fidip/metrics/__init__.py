@@ -22,6 +22,7 @@ from fidip.metrics.oks import (
     oks_per_joint,
     pck,
     soft_oks_nms,
+    without_duplicates,
 )
 from fidip.metrics.significance import Difference, Experiment, compare_experiments
 
@@ -54,4 +55,5 @@ __all__ = [
     "soft_oks_nms",
     "to_coco_results",
     "validation_scores",
+    "without_duplicates",
 ]

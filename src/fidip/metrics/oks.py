@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from fidip.core.arrays import Floats, Ints
 from fidip.core.people import Annotation
-from fidip.core.poses import Poses
+from fidip.core.poses import Poses, pose_scores
 from fidip.core.skeleton import COCO17, Skeleton
 
 
@@ -161,6 +161,32 @@ def soft_oks_nms(
             again = _best_first(left)
             order, left = order[again], left[again]
     return np.array(kept, dtype=np.int64)
+
+
+NMS = {"hard": oks_nms, "soft": soft_oks_nms}
+"""Kinds of non-maximum suppression."""
+
+
+def without_duplicates(
+    poses: Poses, areas: Floats, kind: str = "hard", threshold: float = 0.9
+) -> Poses:
+    """Remove poses that duplicate a better one, by ``pose_scores``.
+
+    Args:
+        poses: N poses.
+        areas: (N,) px² to which the similarity is relative.
+        kind: a key of ``NMS``.
+        threshold: threshold of this kind.
+
+    Returns:
+        The remaining poses, in the order of the suppression.
+
+    Example:
+        >>> poses = Poses.of_keypoints(np.zeros((2, 17, 2)), np.ones((2, 17), np.float32))
+        >>> without_duplicates(poses, np.full(2, 1e4)).index
+        array([1])
+    """
+    return poses[NMS[kind](poses, pose_scores(poses), areas, threshold)]
 
 
 def _rows_of_images(poses: Poses) -> list[NDArray[np.int64]]:

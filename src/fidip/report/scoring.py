@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from fidip.core.errors import CheckpointError
 from fidip.core.people import People
 from fidip.core.poses import Poses
 from fidip.io.json import write_json
@@ -45,26 +41,6 @@ def score_poses(
         "box_source": GROUND_TRUTH,
         **evaluate_poses(poses.rounded(), people, poses.index, calibration),
     }
-
-
-def require_finite(poses: Poses, source: str | Path) -> Poses:
-    """Return poses after checking that they are finite.
-
-    Args:
-        poses: the poses.
-        source: the weights, for the message.
-
-    Raises:
-        CheckpointError: coordinates or scores are NaN or infinite.
-    """
-    odd = ~(np.isfinite(poses.xy).all((1, 2)) & np.isfinite(poses.scores).all(1))
-    if odd.any():
-        raise CheckpointError(
-            f"{source}: the network predicts NaN or infinity for {odd.sum()} of {len(poses)} "
-            "people; expected finite numbers. Training may have diverged: use weights of an "
-            "earlier epoch"
-        )
-    return poses
 
 
 def score_results(

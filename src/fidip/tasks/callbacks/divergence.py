@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from fidip.core.errors import DivergedError
+from fidip.inference.predictor import bad_weights
 
 EVERY = 50
 """Updates between two checks of the loss on a GPU, because each check waits for the device."""
@@ -52,11 +53,14 @@ def stop_if(is_bad: bool, trainer: pl.Trainer, what: str) -> None:
 
     Raises:
         DivergedError: in the first process, if any process has diverged.
+        CheckpointError: the same in a test without training.
     """
     if not trainer.strategy.reduce_boolean_decision(is_bad, all=False):
         return
     if not trainer.is_global_zero:
         raise SystemExit(0)  # otherwise Lightning kills the first before it reports
+    if trainer.testing and not trainer.global_step:  # the weights are not of this run
+        raise bad_weights(what)
     rates = (
         [group["lr"] for group in trainer.optimizers[0].param_groups] if trainer.optimizers else []
     )

@@ -1,0 +1,80 @@
+"""L2-SP: fine-tuning that is pulled back to the weights that it starts from.
+
+With the trained weights w and the weights w0 that training starts from, an update minimises
+
+    L = L_pose + a / 2 * |w - w0|^2
+
+Source: Li, Grandvalet and Davoine, "Explicit Inductive Bias for Transfer Learning with
+Convolutional Networks", ICML 2018. Their second term, weight decay of a new head, is the
+optimizer's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor, nn
+
+from fidip.adapt.method import AdaptationMethod, Part, Step
+from fidip.core.ranges import NonNegative
+from fidip.nn.pose_net import PoseNet
+
+
+def squared_distance(weights: Iterable[Tensor], start: Iterable[Tensor]) -> Tensor:
+    """Return the squared Euclidean distance between two sets of tensors.
+
+    Args:
+        weights: tensors of any shapes.
+        start: tensors of the same shapes.
+
+    Returns:
+        () distance.
+
+    Example:
+        >>> squared_distance([torch.ones(2), torch.ones(3)], [torch.zeros(2), torch.ones(3)])
+        tensor(2.)
+    """
+    pairs = zip(weights, start, strict=True)
+    return torch.stack([(own - other).square().sum() for own, other in pairs]).sum()
+
+
+class L2SP(AdaptationMethod):
+    """Supervised training with a penalty on the distance to the starting weights; see the module.
+
+    Args:
+        weight: a, weight of half the squared distance.
+
+    Logs ``pose_loss`` and ``distance``, the squared distance.
+    """
+
+    def __init__(self, *, weight: NonNegative = 1e-5) -> None:
+        super().__init__()
+        self.weight = weight
+        self.start = nn.ParameterList()
+
+    def attach(self, net: PoseNet) -> None:
+        """Make room for the starting weights, which checkpoints keep."""
+        copies = (p.detach().clone() for p in _trained(net))
+        self.start = nn.ParameterList(nn.Parameter(p, requires_grad=False) for p in copies)
+
+    def begin(self, net: PoseNet) -> None:
+        """Copy the starting weights."""
+        with torch.no_grad():
+            for own, parameter in zip(self.start, _trained(net), strict=True):
+                own.copy_(parameter)
+
+    def step(self, step: Step) -> dict[str, Tensor]:
+        """Make one update."""
+
+        def losses(part: Part) -> dict[str, Tensor]:
+            pose = step.pose_loss(part.output.heatmaps, part.batch)
+            distance = squared_distance(_trained(step.net), self.start)
+            loss = pose + self.weight / 2 * distance
+            return {"loss": loss, "pose_loss": pose, "distance": distance}
+
+        return step.update("pose", losses)
+
+
+def _trained(net: PoseNet) -> Iterable[nn.Parameter]:
+    return (parameter for parameter in net.parameters() if parameter.requires_grad)

@@ -42,7 +42,8 @@ def main(table: Path, side: int, shares: list[float], splits: list[str], ckpts: 
     adult = read_weights(ADULT).tensors
     rows = []
     for ckpt in ckpts:
-        trained = read_weights(ckpt).tensors
+        found = read_weights(ckpt).tensors
+        trained = {name: found[name] for name in adult}  # without what a method keeps
         for share in tqdm(shares, desc=Path(ckpt).parent.parent.name):
             net.load_state_dict(interpolate(adult, trained, share))
             aps = {split: ap(net, codec, some) for split, some in people.items()}

@@ -18,7 +18,8 @@ ADULT = "bundled:movenet-lightning"
 
 
 def main(ckpt: str, share: float, out: Path) -> None:
-    weights = interpolate(read_weights(ADULT).tensors, read_weights(ckpt).tensors, share)
+    adult, found = read_weights(ADULT).tensors, read_weights(ckpt).tensors
+    weights = interpolate(adult, {name: found[name] for name in adult}, share)
     about = {"experiment": "infant_net", "net": "movenet_lightning_full", "share": str(share)}
     save_file({name: tensor.half() for name, tensor in weights.items()}, out, about)
     print(hashlib.sha256(out.read_bytes()).hexdigest(), out.stat().st_size)

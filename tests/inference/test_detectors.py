@@ -68,7 +68,9 @@ def test_an_onnx_file_with_other_outputs_is_told(tmp_path):
 
 
 def test_torchvision_needs_its_weights_and_uses_them(tmp_path):
-    with pytest.raises(CheckpointError, match=r"no\.pth: .*needs the weights of https://.*\.pth"):
+    with pytest.raises(
+        CheckpointError, match=r"no\.pth: .*expected the weights of https://.*\.pth"
+    ):
         TorchvisionDetector(str(tmp_path / "no.pth"))
     file = tmp_path / "net.pth"
     torch.manual_seed(0)

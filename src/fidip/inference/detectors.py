@@ -64,8 +64,8 @@ class TorchvisionDetector:
         path = Path(weights) if weights else cached
         if not path.is_file():
             raise CheckpointError(
-                f"{path}: there is no such file; detector=torchvision needs the weights of {url}. "
-                "Save them there or set detector.weights=FILE"
+                f"{path}: there is no such file; expected the weights of {url}. Save them there, "
+                "or give another file as weights of the detector"
             )
         self._net = fasterrcnn_mobilenet_v3_large_320_fpn(weights=None, weights_backbone=None)
         try:
@@ -116,7 +116,7 @@ class OnnxDetector:
         fits = len(inputs) == 1 and len(inputs[0].shape) == 4 and inputs[0].type == "tensor(float)"
         if not fits or not {"boxes", "scores"} <= self._outputs:
             raise CheckpointError(
-                f"detector.path={path}: expected one float32 input (1, 3, H, W) and the outputs "
+                f"{path}: expected one float32 input (1, 3, H, W) and the outputs "
                 f"boxes, scores and optionally labels; found {[(i.name, i.shape) for i in inputs]} "
                 f"and {sorted(self._outputs)}"
             )

@@ -32,7 +32,7 @@ class Predictor:
         flip_test: average with the maps of mirrored crops; more accurate, but takes twice the time.
         rotation_test: average with the maps of windows rotated by these angles in degrees; each
             angle adds the time of one prediction.
-        flip_shift: shift the maps of mirrored crops by one pixel, see ``codecs.gaussian.flip_back``.
+        flip_shift: shift the maps of mirrored crops by one pixel, see ``flip_back`` of the codec.
 
     Raises:
         ArgumentError: ``rotation_test`` is set, and the codec does not support it.
@@ -177,5 +177,5 @@ def bad_weights(what: str) -> CheckpointError:
     """
     return CheckpointError(
         f"ckpt: {what}; expected finite numbers. The weights are damaged or their training "
-        "diverged. Choose another ckpt="
+        "diverged. Choose another ckpt"
     )

@@ -1,7 +1,6 @@
-"""Checkpoints of others on the command line: ``ckpt=``, and ``fidip convert``."""
+"""External checkpoints on the command line: ``ckpt=``, and ``fidip convert``."""
 
 import json
-import sys
 
 import pytest
 import torch
@@ -9,7 +8,6 @@ from hydra.utils import instantiate
 from safetensors import safe_open
 from torch import nn
 
-from fidip import convert, evaluate, train
 from fidip.cli.composition import choice
 from fidip.io.hashing import fingerprint
 from fidip.nn import ConvHead, HRNet, PoseNet, load_weights, save_weights
@@ -34,20 +32,14 @@ def zoo(tmp_path):
     return tmp_path / "checkpoint.pth.tar"
 
 
-def run(command, monkeypatch, *arguments):
-    monkeypatch.setattr(sys, "argv", [f"fidip {command.__name__}", *map(str, arguments)])
-    command.main()
+def predictions(cli, out, *arguments):
+    ended = cli("evaluate", "experiment=scratch_demo", *arguments, f"out={out}")
+    return json.loads((out / "predictions.json").read_text()), ended.out
 
 
-def predictions(monkeypatch, out, *arguments):
-    run(evaluate, monkeypatch, "experiment=scratch_demo", *arguments, f"out={out}")
-    return json.loads((out / "predictions.json").read_text())
-
-
-def test_import_writes_what_ckpt_takes(zoo, tiny_root, monkeypatch, tmp_path, capsys):
+def test_import_writes_what_ckpt_takes(zoo, tiny_root, tmp_path, cli):
     out = tmp_path / "ours" / "hrnet.safetensors"
-    run(convert, monkeypatch, f"src={zoo}", f"out={out}")
-    loaded, written = capsys.readouterr().out.splitlines()
+    loaded, written = cli("convert", f"src={zoo}", f"out={out}").out.splitlines()
     count = len(zoo_state())
     family = "HRNet of the zoo, DarkPose or FiDIP"
     assert loaded == f"weights: {count} tensors loaded from {zoo} ({family}), 0 unused, 0 missing"
@@ -62,30 +54,27 @@ def test_import_writes_what_ckpt_takes(zoo, tiny_root, monkeypatch, tmp_path, ca
         assert torch.equal(file.get_tensor("backbone.conv1.weight"), zoo_state()["conv1.weight"])
 
     common = ["net=hrnet_w18_small", f"data.root={tiny_root}", "data.num_workers=0"]
-    theirs = predictions(monkeypatch, tmp_path / "a", f"ckpt={zoo}", *common)
-    assert f"weights: {count} tensors loaded from {zoo} ({family})" in capsys.readouterr().out
-    ours = predictions(monkeypatch, tmp_path / "b", f"ckpt={out}", *common)
+    theirs, printed = predictions(cli, tmp_path / "a", f"ckpt={zoo}", *common)
+    assert f"weights: {count} tensors loaded from {zoo} ({family})" in printed
+    ours, _ = predictions(cli, tmp_path / "b", f"ckpt={out}", *common)
     assert theirs == ours
 
 
-def test_import_of_a_net_that_weights_do_not_tell(monkeypatch, tmp_path, capsys):
+def test_import_of_a_net_that_weights_do_not_tell(tmp_path, cli):
     torch.save(nn.Linear(1, 1).state_dict(), tmp_path / "linear.pth")
     out = f"out={tmp_path / 'x.safetensors'}"
     assert "say which with net=NAME" in refusal(
-        capsys, convert, monkeypatch, f"src={tmp_path / 'linear.pth'}", out
+        cli, "convert", f"src={tmp_path / 'linear.pth'}", out
     )
     net = instantiate(choice("net", "timm"))
     save_weights(net, tmp_path / "timm.safetensors", {})
-    run(convert, monkeypatch, f"src={tmp_path / 'timm.safetensors'}", out, "net=timm")
-    assert "use it with net=timm" in capsys.readouterr().out
+    ended = cli("convert", f"src={tmp_path / 'timm.safetensors'}", out, "net=timm")
+    assert "use it with net=timm" in ended.out
 
 
-def refusal(capsys, command, monkeypatch, *arguments):
+def refusal(cli, command, *arguments):
     """The one line on stderr with which a command ends."""
-    with pytest.raises(SystemExit) as exit_:
-        run(command, monkeypatch, *arguments)
-    message = capsys.readouterr().err
-    assert exit_.value.code == 2
+    message = cli(command, *arguments, status=2).err
     assert message.startswith("error: ")
     assert message.count("\n") == 1
     return message
@@ -118,9 +107,9 @@ BAD = {
 }
 
 
-@pytest.mark.parametrize("command", [train, evaluate, convert])
+@pytest.mark.parametrize("command", ["train", "evaluate", "convert"])
 @pytest.mark.parametrize("name", BAD)
-def test_a_bad_checkpoint_is_one_line(command, name, tiny_root, monkeypatch, tmp_path, capsys):
+def test_a_bad_checkpoint_is_one_line(command, name, tiny_root, monkeypatch, tmp_path, cli):
     make, words = BAD[name]
     monkeypatch.chdir(tmp_path)
     path = tmp_path / "hrnet_fidip.pth"
@@ -132,29 +121,29 @@ def test_a_bad_checkpoint_is_one_line(command, name, tiny_root, monkeypatch, tmp
         f"data.root={tiny_root}",
     ]
     net = "net=hrnet_w32" if name == "another net" else "net=hrnet_w18_small"
-    if command is convert:
+    if command == "convert":
         arguments = [f"src={path}", "out=x.safetensors"]
-    message = refusal(capsys, command, monkeypatch, *arguments, net)
+    message = refusal(cli, command, *arguments, net)
     assert path.name in message
     assert words in message
     assert not (tmp_path / "pwned").exists()
     assert not (tmp_path / "x.safetensors").exists()
 
 
-def test_import_writes_safetensors_only(zoo, monkeypatch, capsys):
-    assert ".safetensors" in refusal(capsys, convert, monkeypatch, f"src={zoo}", "out=x.pth")
-    assert "src=CHECKPOINT" in refusal(capsys, convert, monkeypatch, "out=x.safetensors")
+def test_import_writes_safetensors_only(zoo, cli):
+    assert ".safetensors" in refusal(cli, "convert", f"src={zoo}", "out=x.pth")
+    assert "src=CHECKPOINT" in refusal(cli, "convert", "out=x.safetensors")
 
 
-def test_training_can_start_from_a_part(zoo, tiny_root, monkeypatch, tmp_path, capsys):
+def test_training_can_start_from_a_part(zoo, tiny_root, monkeypatch, tmp_path, cli):
     monkeypatch.chdir(tmp_path)
     path = tmp_path / "part.pth"
     without_stage4(path)
-    run(
-        train, monkeypatch, "experiment=finetune_demo", "frozen=none", f"ckpt={path}", f"data.root={tiny_root}",
-        "net=hrnet_w18_small", "allow_partial=true", "debug=smoke",
+    ended = cli(
+        "train", "experiment=finetune_demo", "frozen=none", f"ckpt={path}",
+        f"data.root={tiny_root}", "net=hrnet_w18_small", "allow_partial=true", "debug=smoke",
     )  # fmt: skip
-    lines = capsys.readouterr().out.splitlines()
+    lines = ended.out.splitlines()
     (line,) = [line for line in lines if "partial" in line]
     missing = sum(n.startswith("stage4.") and "num_batches" not in n for n in zoo_state())
     assert line.startswith("warning: partial weights: ")
@@ -162,10 +151,10 @@ def test_training_can_start_from_a_part(zoo, tiny_root, monkeypatch, tmp_path, c
 
 
 @pytest.mark.parametrize("out", ["/dev/null/x.safetensors", "file/x.safetensors"])
-def test_import_into_what_is_no_folder(out, monkeypatch, tmp_path, capsys):
+def test_import_into_what_is_no_folder(out, monkeypatch, tmp_path, cli):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "file").write_text("mine")
-    message = refusal(capsys, convert, monkeypatch, "src=x.pth", f"out={out}")
+    message = refusal(cli, "convert", "src=x.pth", f"out={out}")
     assert "is not a folder" in message
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
@@ -178,10 +167,9 @@ def tfjs(tmp_path_factory):
     return write_tfjs(tmp_path_factory.mktemp("tfjs"), movenet_arrays(net), "movenet-lightning")
 
 
-def test_import_of_a_tfjs_pair_gives_the_bundled_weights(tfjs, monkeypatch, tmp_path, capsys):
+def test_import_of_a_tfjs_pair_gives_the_bundled_weights(tfjs, tmp_path, cli):
     out = tmp_path / "movenet.safetensors"
-    run(convert, monkeypatch, f"src={tfjs}", f"out={out}")
-    loaded, written = capsys.readouterr().out.splitlines()
+    loaded, written = cli("convert", f"src={tfjs}", f"out={out}").out.splitlines()
     assert loaded.endswith(f"loaded from {tfjs} (MoveNet of TF.js), 0 unused, 0 missing")
     assert written == f"written: {out}; use it with net=movenet_lightning_full ckpt={out}"
     with safe_open(out, "pt") as ours, safe_open(bundled("movenet-lightning"), "pt") as shipped:
@@ -193,10 +181,10 @@ def test_import_of_a_tfjs_pair_gives_the_bundled_weights(tfjs, monkeypatch, tmp_
             assert torch.equal(ours.get_tensor(name), shipped.get_tensor(name))
 
 
-def test_import_of_the_heatmaps_only(tfjs, monkeypatch, tmp_path, capsys):
+def test_import_of_the_heatmaps_only(tfjs, tmp_path, cli):
     out = tmp_path / "movenet.safetensors"
-    run(convert, monkeypatch, f"src={tfjs}", f"out={out}", "net=movenet_lightning")
-    assert "15 unused" in capsys.readouterr().out
+    ended = cli("convert", f"src={tfjs}", f"out={out}", "net=movenet_lightning")
+    assert "15 unused" in ended.out
     load_weights(instantiate(choice("net", "movenet_lightning")), out)
 
 
@@ -208,7 +196,8 @@ def cut(folder):
 BAD_TFJS = {
     "shard missing": (lambda folder: (folder / "net0.bin").unlink(), [], "no such file"),
     "cut short": (cut, [], "bytes; expected"),
-    "another net": (lambda folder: None, ["net=movenet_thunder"], "give net=movenet_lightning_full"),
+    "another net": (lambda folder: None, ["net=movenet_thunder"],
+                    "give net=movenet_lightning_full"),
     "another graph": (
         lambda folder: write_tfjs(folder, {"kernel": torch.zeros(1).numpy()}),
         [],
@@ -219,7 +208,7 @@ BAD_TFJS = {
 
 
 @pytest.mark.parametrize("name", BAD_TFJS)
-def test_a_bad_tfjs_pair_is_one_line(name, tfjs, monkeypatch, tmp_path, capsys):
+def test_a_bad_tfjs_pair_is_one_line(name, tfjs, tmp_path, cli):
     spoil, arguments, words = BAD_TFJS[name]
     content = json.loads(tfjs.read_text())
     content["weightsManifest"][0]["paths"] = ["net0.bin"]
@@ -228,15 +217,15 @@ def test_a_bad_tfjs_pair_is_one_line(name, tfjs, monkeypatch, tmp_path, capsys):
     spoil(tmp_path)
     out = tmp_path / "out" / "x.safetensors"
     src = tmp_path / "net.json"
-    message = refusal(capsys, convert, monkeypatch, f"src={src}", f"out={out}", *arguments)
+    message = refusal(cli, "convert", f"src={src}", f"out={out}", *arguments)
     assert words in message
     assert not out.exists()
 
 
-def test_training_starts_from_a_tfjs_pair(tfjs, tiny_root, monkeypatch, tmp_path):
+def test_training_starts_from_a_tfjs_pair(tfjs, tiny_root, monkeypatch, tmp_path, cli):
     """All four maps are trained, validated with mirrored images, and scored."""
     monkeypatch.chdir(tmp_path)
-    run(train, monkeypatch, "experiment=finetune_demo", "debug=smoke", f"ckpt={tfjs}",
+    cli("train", "experiment=finetune_demo", "debug=smoke", f"ckpt={tfjs}",
         f"data.root={tiny_root}", "data.num_workers=0", "frozen=none", "net=movenet_lightning_full",
         "codec=movenet_192", "codec.input_wh=[96,96]", "codec.heatmap_wh=[24,24]",
         "task.loss._target_=fidip.nn.losses.movenet_loss", "hydra.run.dir=run")  # fmt: skip
@@ -247,20 +236,19 @@ def test_training_starts_from_a_tfjs_pair(tfjs, tiny_root, monkeypatch, tmp_path
     ("arguments", "words"),
     [
         (["codec.input_wh=[100,100]", "codec.heatmap_wh=[25,25]"], "sides divisible by 32"),
-        (["codec=movenet_192", "codec.input_wh=[96,96]", "codec.heatmap_wh=[24,24]"], "expected (86, 24, 24)"),
-        (["codec.input_wh=[96,96]", "codec.heatmap_wh=[48,48]"], "gives maps of shape (17, 24, 24)"),
+        (["codec=movenet_192", "codec.input_wh=[96,96]", "codec.heatmap_wh=[24,24]"],
+         "expected (86, 24, 24)"),
+        (["codec.input_wh=[96,96]", "codec.heatmap_wh=[48,48]"],
+         "gives maps of shape (17, 24, 24)"),
     ],
 )  # fmt: skip
 def test_a_net_that_does_not_fit_the_codec_is_one_line(
-    arguments, words, tfjs, tiny_root, monkeypatch, tmp_path, capsys
+    arguments, words, tfjs, tiny_root, monkeypatch, tmp_path, cli
 ):
     monkeypatch.chdir(tmp_path)
     common = ["experiment=finetune_demo", "debug=smoke", f"ckpt={tfjs}", f"data.root={tiny_root}",
               "data.num_workers=0", "frozen=none", "net=movenet_lightning"]  # fmt: skip
-    with pytest.raises(SystemExit) as exit_:
-        run(train, monkeypatch, *common, *arguments)
-    assert exit_.value.code == 2
-    message = capsys.readouterr().err
-    assert "Traceback" not in message
-    (line,) = [line for line in message.splitlines() if line.startswith("error: ")]
+    ended = cli("train", *common, *arguments, status=2)
+    assert "Traceback" not in ended.err
+    (line,) = ended.errors
     assert words in line

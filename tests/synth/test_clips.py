@@ -94,7 +94,19 @@ def test_workers_do_not_matter(written, tmp_path):
     assert write(tmp_path, [KIND, replace(KIND, variable=True)], workers=2) == content
     for video in content["videos"]:
         name = f"videos/clips/{video['file_name']}"
-        assert (tmp_path / name).read_bytes() == (root / name).read_bytes()
+        (pixels, times), (expected, expected_times) = decoded(tmp_path / name), decoded(root / name)
+        assert times == expected_times
+        assert np.abs(pixels - expected).mean() < 1  # of 255; neighbouring frames differ by 1.9
+
+
+def decoded(path):
+    """Frames (N, H, W, 3) and time stamps of a file.
+
+    Bytes are not compared: x264 rarely encodes equal frames differently, also with one thread.
+    """
+    with av.open(str(path)) as file:
+        frames = list(file.decode(video=0))
+    return np.array([f.to_ndarray(format="rgb24") for f in frames], float), [f.pts for f in frames]
 
 
 def test_uneven_time_stamps_keep_the_mean_rate():

@@ -173,7 +173,8 @@ def encode(
 ) -> None:
     """Write images as H.264 in mp4.
 
-    One thread and no B frames give the same bytes every time, and frames in the order of display.
+    Without B frames, the file has its frames in the order of display. Even with one thread, x264
+    rarely gives other bytes for the same images.
 
     Args:
         path: the file.

@@ -9,7 +9,7 @@ from omegaconf import OmegaConf
 
 from fidip.cli import config_dir, preflight
 from fidip.core.errors import CheckpointError, ConfigError, DiskError
-from fidip.nn.weights.checkpoint_files import resolve
+from fidip.nn.weights.checkpoint_files import resolve_ckpt
 from fidip.nn.weights.model_zoo import BUNDLED, HUB, bundled, entries, entry_of, fetch, is_named
 from tests.nn.hub import serving
 
@@ -117,7 +117,7 @@ def test_the_bundled_net_is_there():
 def test_names_of_weights_are_not_taken_for_files(name):
     assert is_named(name)
     assert preflight.MODEL_NAME.match(name)
-    assert resolve(name) == entries()["bundled"].path
+    assert resolve_ckpt(name) == entries()["bundled"].path
 
 
 @pytest.mark.parametrize("path", ["bundled.ckpt", "bundled/best.ckpt", "runs/zoo:1", "./bundled"])

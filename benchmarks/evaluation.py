@@ -92,7 +92,8 @@ def main() -> None:
             print(f"{PEOPLE} images: {total:.2f} s, {watch.seconds:.2f} s inside the net")
     low, high = min(shares), max(shares)
     print(
-        f"inside the net: {statistics.median(shares):.0%} ({low:.0%} to {high:.0%}; target: at least 85 %)"
+        f"inside the net: {statistics.median(shares):.0%} "
+        f"({low:.0%} to {high:.0%}; target: at least 85 %)"
     )
 
 

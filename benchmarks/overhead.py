@@ -108,7 +108,8 @@ def main() -> None:
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
     print(
-        f"{'net':<12}{'runtime':<9}{'alone':>8}{'pipeline':>10}{'share':>7}{'CPU share':>11}{'rest':>7}"
+        f"{'net':<12}{'runtime':<9}{'alone':>8}{'pipeline':>10}"
+        f"{'share':>7}{'CPU share':>11}{'rest':>7}"
     )
     with tempfile.TemporaryDirectory() as folder:
         clip = Path(folder) / "clip.mp4"

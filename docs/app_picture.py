@@ -1,4 +1,7 @@
-"""A picture of the page of ``fidip app``: python docs/app_picture.py http://127.0.0.1:8000 VIDEO OUT.jpg [dark]"""
+"""Take a picture of the page of ``fidip app``.
+
+``python docs/app_picture.py http://127.0.0.1:8000 VIDEO OUT.jpg [dark]``
+"""
 
 import shutil
 import sys

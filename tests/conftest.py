@@ -67,7 +67,7 @@ def tiny_copy(tiny_root, tmp_path):
 
 @pytest.fixture
 def ctrl_c():
-    """Ctrl-C as Python has it, here and in new processes; what runs in the background ignores it."""
+    """Restore Python's handling of Ctrl-C; shells make background processes ignore it."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)

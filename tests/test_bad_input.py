@@ -44,12 +44,21 @@ def without_joints(root):
 
 
 CASES = {
-    "text for an image": (lambda root: first_image(root).write_text("not an image"), "train00001.jpg"),
+    "text for an image": (
+        lambda root: first_image(root).write_text("not an image"),
+        "train00001.jpg",
+    ),
     "empty image": (lambda root: first_image(root).write_bytes(b""), "train00001.jpg"),
     "truncated image": (truncate, "train00001.jpg"),
     "missing image": (lambda root: first_image(root).unlink(), "train00001.jpg"),
-    "missing annotations": (lambda root: (root / TEST).unlink(), "person_keypoints_validate_infant"),
-    "broken JSON": (lambda root: (root / TRAIN).write_text('{"images": ['), "person_keypoints_train_infant"),
+    "missing annotations": (
+        lambda root: (root / TEST).unlink(),
+        "person_keypoints_validate_infant",
+    ),
+    "broken JSON": (
+        lambda root: (root / TRAIN).write_text('{"images": ['),
+        "person_keypoints_train_infant",
+    ),
     "wrong number of key points": (annotation(keypoints=[1.0] * 48), "keypoints"),
     "NaN": (annotation(keypoints=[float("nan")] * 51), "keypoints"),
     "box outside": (annotation(bbox=[5000, 5000, 10, 10]), "bbox"),

@@ -141,7 +141,8 @@ def test_only_training_has_sweeps(monkeypatch, capsys, arguments, message):
     "value",
     [
         "my baby (1).mp4", "a,b=c.mp4", "Säugling über.mp4", "it's.mp4", "[a]{b}.mp4", "007",
-        "caf\udce9.jpg", "2024_01", "1e5", "true", "back\\slash", "trailing\\", "$HOME", "a: b", "#1", "null.mp4",
+        "caf\udce9.jpg", "2024_01", "1e5", "true", "back\\slash", "trailing\\", "$HOME", "a: b",
+        "#1", "null.mp4",
     ],
 )  # fmt: skip
 def test_file_names_need_no_quotes_of_hydras(monkeypatch, tmp_path, value):

@@ -1,4 +1,4 @@
-"""The Makefile, on stand-ins of the programs that it runs: when it deletes, and that it starts over."""
+"""The Makefile with stand-ins for the programs that it runs: deleting and starting again."""
 
 import os
 import shutil
@@ -12,7 +12,9 @@ KEPT = ("data/demo/image.jpg", "outputs/demo/scratch_demo/results.json")
 PROGRAM = """#!/bin/bash
 echo "$(basename "$0") $*" >> log
 for argument in "$@"; do
-  case $argument in hydra.run.dir=*) mkdir -p "$(dirname "${argument#*=}")"; touch "${argument#*=}";; esac
+  case $argument in
+    hydra.run.dir=*) mkdir -p "$(dirname "${argument#*=}")"; touch "${argument#*=}";;
+  esac
   case $argument in out=data/demo) mkdir -p data/demo;; esac
 done
 """

@@ -85,7 +85,7 @@ def test_maps_of_mirrored_crops_are_mirrored_back(codec):
 
 
 def test_the_loss_is_the_divergence_of_both_axes():
-    """Against the definition, with MMPose's constants: mean over bins, sum over samples, one over K."""
+    """Equals the definition with MMPose's constants: mean over bins, sum over samples, over K."""
     bins, beta = CODEC.bins_wh, 10.0
     target, _ = CODEC.encode(joints_in(CODEC), torch.ones(4, 17))
     output = torch.rand(4, 17, 896, generator=torch.Generator().manual_seed(2))

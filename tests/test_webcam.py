@@ -1,4 +1,4 @@
-"""``fidip predict source=webcam``. OpenCV plays a file as it plays a camera, so a file is the camera here."""
+"""``fidip predict source=webcam``, with a file that OpenCV plays as if it were a camera."""
 
 import csv
 import http.server

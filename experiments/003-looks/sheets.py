@@ -1,4 +1,7 @@
-"""Draw a contact sheet per appearance: one row per posture, with keypoints. ``python experiments/003-looks/sheets.py docs/looks``"""
+"""Draw a contact sheet per appearance: one row per posture, with keypoints.
+
+``python experiments/003-looks/sheets.py docs/looks``
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
-"""How far apart the appearances are: pixel statistics, and how well a linear classifier tells two appearances apart.
+"""Measure how far apart appearances are: pixel statistics, and the accuracy of a linear classifier.
 
-``python experiments/003-looks/table.py experiments/003-looks`` writes statistics.csv and accuracy.csv and prints them.
+``python experiments/003-looks/table.py experiments/003-looks`` writes and prints statistics.csv and
+accuracy.csv.
 """
 
 from __future__ import annotations
@@ -51,7 +52,11 @@ def samples(name: str) -> tuple[np.ndarray, np.ndarray]:
 
 
 def pixels(image: np.ndarray) -> list[float]:
-    """Mean and deviation of grey, mean saturation, mean gradient, deviation of a fine high pass; 0 to 255."""
+    """Return pixel statistics, 0 to 255.
+
+    They are mean and deviation of grey, mean saturation, mean gradient, and the deviation of a fine
+    high pass.
+    """
     grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(np.float32)
     gradient = np.hypot(cv2.Sobel(grey, -1, 1, 0), cv2.Sobel(grey, -1, 0, 1)) / 8
     fine = grey - cv2.GaussianBlur(grey, (0, 0), 1)
@@ -61,7 +66,7 @@ def pixels(image: np.ndarray) -> list[float]:
 
 
 def described(image: np.ndarray) -> np.ndarray:
-    """(F,) log energies of 24 frequency bands of grey, colour histograms, and the pixel statistics."""
+    """Return (F,) log energies of 24 bands of grey, colour histograms, and pixel statistics."""
     grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(np.float32)
     spectrum = np.abs(np.fft.fft2(grey - grey.mean())) ** 2
     y, x = np.meshgrid(*(np.fft.fftfreq(n) for n in grey.shape), indexing="ij")

@@ -65,7 +65,7 @@ def follow(predictor, clips: Path, video: dict) -> Track:
 
 
 def figures(truth: dict, tracks: list[Track]) -> dict[str, float]:
-    """AP over all frames, and means over clips: lengths in torso lengths, of joints inside the picture."""
+    """Return AP over all frames, and means over clips, in torso lengths, of joints in the image."""
     people = {a["image_id"]: a for a in truth["annotations"]}
     results, clips = [], []
     for video, track in zip(truth["videos"], tracks, strict=True):
@@ -89,7 +89,9 @@ def labelled(truth: dict) -> People:
         [
             Annotation(
                 a["id"], a["image_id"], Path(names[a["image_id"]][0]), names[a["image_id"]][1],
-                np.array(a["bbox"], float), a["area"], np.reshape(a["keypoints"], (-1, 3)).astype(float),
+                np.array(a["bbox"], float),
+                a["area"],
+                np.reshape(a["keypoints"], (-1, 3)).astype(float),
             )
             for a in truth["annotations"]
         ]

@@ -1,7 +1,9 @@
-"""Render people that differ from fidip's in one thing: the body, the posture, its ranges, the view, or a part of the appearance.
+"""Render controls: people that differ from fidip's in one property.
 
-``python experiments/008-realism/control.py DIR`` writes a data set for each of CONTROLS into DIR, all from the same
-random numbers.
+The property is the body, the posture, its ranges, the view, or a part of the appearance.
+
+``python experiments/008-realism/control.py DIR`` writes a dataset for each of CONTROLS into DIR,
+all from the same random numbers.
 """
 
 from __future__ import annotations
@@ -54,7 +56,7 @@ NOTHING_BEFORE |= {"caregiver": 0, "held": 0, "lap": 0}
 
 @dataclass(frozen=True)
 class Control:
-    """People of one kind: a group, a posture (None: any, by weight), and an appearance with some statistics changed."""
+    """People of one kind: a group, a posture (None: any, by weight), and a changed appearance."""
 
     group: str
     posture: Posture | None = None

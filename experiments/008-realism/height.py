@@ -1,6 +1,7 @@
-"""How far above the floor the lowest part of an infant's trunk is: ``python experiments/008-realism/height.py``
+"""Measure how far above the floor the lowest part of an infant's trunk is.
 
-Prints the 10th, 50th and 90th percentile over 100 poses of each posture, in % of the length from crown to sole.
+``python experiments/008-realism/height.py`` prints the 10th, 50th and 90th percentile
+over 100 poses of each posture, in % of the length from crown to sole.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """Turn every person's head up and predict all poses, as rendered and turned, in one process.
 
-``python experiments/008-realism/judge.py CKPT DIR JUDGE`` reads the data sets in DIR/data, DIR/control/NAME and writes
-turned ones to DIR/upright and COCO results to DIR/results/JUDGE; controls are judged with heads up only. CKPT is movenet-thunder.json or
-``bundled:movenet-lightning``; JUDGE is ``thunder`` or ``lightning``. Poses that are there already are kept.
+``python experiments/008-realism/judge.py CKPT DIR JUDGE`` reads the datasets in DIR/data and
+DIR/control/NAME, and writes turned ones to DIR/upright and COCO results to DIR/results/JUDGE.
+Controls are judged with heads up only. CKPT is movenet-thunder.json or
+``bundled:movenet-lightning``; JUDGE is ``thunder`` or ``lightning``. Existing poses are kept.
 """
 
 from __future__ import annotations

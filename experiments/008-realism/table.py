@@ -1,7 +1,7 @@
 """AP of the judges by slice of people, and contact sheets of the worst slices.
 
-``python experiments/008-realism/table.py DIR OUT`` reads what run.sh left in DIR, writes slices.csv and the sheets
-into OUT, and prints the tables of the README.
+``python experiments/008-realism/table.py DIR OUT`` reads the output of run.sh in DIR, writes
+slices.csv and the sheets into OUT, and prints the tables of the README.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ def read(work: Path, judge: str, group: str, view: str) -> Iterator[Judged]:
 def poses(
     work: Path, judge: str, data: Path, split: str, view: str
 ) -> Iterator[tuple[Annotation, dict[str, Any]]]:
-    """People of a data set below ``work`` and their predictions; of the view "head up", turned where there is need."""
+    """Return people of a dataset and their predictions; in the view "head up" turned if needed."""
     found = _predicted(work, judge, data, split)
     if view == "head up":
         found |= _predicted(work, judge, "upright" / data, split)
@@ -115,7 +115,7 @@ def _slices(people: People, look: str) -> dict[int, dict[str, str]]:
 
 
 def score(judged: Sequence[Judged], joints: str) -> list[str]:
-    """AP, and the ends of its 95 % interval over images, of all labelled joints or of those in sight."""
+    """Return AP and its 95 % interval over images, of all labelled joints or of visible ones."""
     people = [j.person if joints == "all" else seen(j.person) for j in judged]
     poses = from_coco_results([j.entry for j in judged])
     value, interval = average_precision(People.without_others(people), poses, ROUNDS, SEED)
@@ -157,7 +157,7 @@ def control_rows(work: Path, judge: str) -> Iterator[tuple[Any, ...]]:
 
 
 def differences(work: Path, judge: str) -> Iterator[str]:
-    """Lines on the mean OKS of paired controls: the same people and, but for one thing, the same images."""
+    """Return lines on the mean OKS of paired controls: same people, images with one difference."""
     for name, base in PAIRED:
         gain = _oks(work, judge, name) - _oks(work, judge, base)
         draws = np.random.default_rng(SEED).integers(0, len(gain), (ROUNDS, len(gain)))

@@ -1,8 +1,11 @@
 """Turn the images of a split, and their labels, by quarter turns, without loss.
 
-``python experiments/008-realism/turn.py DATA SPLIT OUT`` turns each image so that the head of its person points up, and
-leaves out those in which it does already, or in which its direction is unknown;
-``python experiments/008-realism/turn.py DATA SPLIT OUT 2`` turns all images by two quarters, counter-clockwise.
+``python experiments/008-realism/turn.py DATA SPLIT OUT`` turns each image so that the
+head of its person points up. It omits images in which it does already, or in which its direction is
+unknown.
+
+``python experiments/008-realism/turn.py DATA SPLIT OUT 2`` turns all images by two quarters,
+counter-clockwise.
 """
 
 from __future__ import annotations

@@ -2,8 +2,9 @@
 
 python front.py TABLE.csv SIDE SHARES SPLIT... -- CKPT...
 
-SIDE is the crop's in px; SHARES are the parts of the trained weights, such as 0,.4,.6,.8,1; a SPLIT is
-ROOT:NAME[:COUNT], people as labelled in boxes; a CKPT is a checkpoint of fidip train or a file of weights.
+SIDE is the side of the crop in px; SHARES are the fractions of the trained weights, such as
+0,.4,.6,.8,1; a SPLIT is ROOT:NAME[:COUNT], people in labelled boxes; a CKPT is a checkpoint of
+fidip train or a file of weights.
 """
 
 from __future__ import annotations

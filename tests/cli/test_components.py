@@ -18,7 +18,16 @@ from fidip.inference.pipelines import CameraPipeline, ImagePipeline, VideoPipeli
 from fidip.io.paths import config_dir
 from fidip.tasks import FidipTask
 
-FILLED_BY_CALLERS = {"in_channels", "optimizer", "total_steps", "output", "target", "weight", "heatmaps", "progress"}  # fmt: skip
+FILLED_BY_CALLERS = {
+    "in_channels",
+    "optimizer",
+    "total_steps",
+    "output",
+    "target",
+    "weight",
+    "heatmaps",
+    "progress",
+}
 """Parameters of partial targets that fidip itself gives."""
 
 
@@ -92,7 +101,8 @@ def stated():
             nodes = [OmegaConf.to_container(OmegaConf.load(file), resolve=False)]
             while nodes:
                 node = nodes.pop()
-                nodes += node.values() if isinstance(node, dict) else node if isinstance(node, list) else []  # fmt: skip
+                if isinstance(node, dict | list):
+                    nodes += node.values() if isinstance(node, dict) else node
                 if isinstance(node, dict) and str(node.get("_target_")).startswith("fidip."):
                     for name, value in node.items():
                         values.setdefault((node["_target_"], name), []).append(value)
@@ -104,7 +114,9 @@ def test_defaults_are_values_that_configurations_state():
     compared = set()
     for (target, name), values in stated().items():
         own = defaults(locate(target))
-        plain = [v for v in values if not str(v).startswith(("${", "???")) and not isinstance(v, dict)]  # fmt: skip
+        plain = [
+            v for v in values if not str(v).startswith(("${", "???")) and not isinstance(v, dict)
+        ]
         if target == "fidip.synth.Appearance":
             continue  # the files state only what differs from a plain scene
         if name in own and plain and (target, name) not in OWN_DEFAULTS:
@@ -164,7 +176,12 @@ def evil(node):
         {"_target_": "torch.optim.lr_scheduler.os.system", "_args_": ["touch evil"]},
         {"_target_": "albumentations.load", "filepath_or_buffer": "evil"},
         {"_target_": "fidip.nn.PoseNet", "backbone": {"_target_": "os.system"}, "head": None},
-        {"_target_": "torch.optim.Adam", "_partial_": True, "lr": 1, "foo": {"_target_": "os.system"}},
+        {
+            "_target_": "torch.optim.Adam",
+            "_partial_": True,
+            "lr": 1,
+            "foo": {"_target_": "os.system"},
+        },
         {"_target_": "albumentations.Compose", "transforms": [{"_target_": "os.getcwd"}]},
         {"_target_": "timm.create_model", "model_name": "resnet18", "checkpoint_path": "evil.pkl"},
         {"_target_": "timm.create_model", "model_name": "local-dir:evil", "pretrained": True},

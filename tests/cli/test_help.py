@@ -66,7 +66,11 @@ def test_a_comment_above_a_key_belongs_to_it(tmp_path, monkeypatch):
     )
     monkeypatch.setattr("fidip.cli.help.config_dir", lambda: tmp_path)
     page = read_page("x")
-    assert (page.usage, page.notes, page.includes) == (["fidip x", "Does x."], ["A note."], ["base/y"])  # fmt: skip
+    assert (page.usage, page.notes, page.includes) == (
+        ["fidip x", "Does x."],
+        ["A note."],
+        ["base/y"],
+    )
     assert [(e.key, e.value, e.text) for e in page.entries if e.text] == [
         ("net", "small", "a net"),
         ("key", "1", "of both, and more at the end"),

@@ -23,7 +23,12 @@ def test_it_was_checked_with_this_version():
 
 def test_the_parser_separates_flags_from_words():
     known, unknown = get_args_parser().parse_known_args(["-m", "seed=1", "--cfg", "job", "--odd"])
-    assert (known.overrides, known.multirun, known.cfg, unknown) == (["seed=1"], True, "job", ["--odd"])  # fmt: skip
+    assert (known.overrides, known.multirun, known.cfg, unknown) == (
+        ["seed=1"],
+        True,
+        "job",
+        ["--odd"],
+    )
     assert known.experimental_rerun is None
 
 
@@ -31,7 +36,11 @@ def test_the_sweeper_has_the_methods_that_a_sweep_extends():
     overrides = OverridesParser.create().parse_overrides(["a=1,2", "b=3"])
     assert BasicSweeper.split_arguments(overrides, None) == [[["a=1", "b=3"], ["a=2", "b=3"]]]
     assert list(inspect.signature(BasicSweeper._parse_config).parameters) == ["self"]
-    assert list(inspect.signature(BasicSweeper.__init__).parameters) == ["self", "max_batch_size", "params"]  # fmt: skip
+    assert list(inspect.signature(BasicSweeper.__init__).parameters) == [
+        "self",
+        "max_batch_size",
+        "params",
+    ]
 
 
 def test_the_launcher_without_a_plugin_is_the_basic_one():

@@ -52,7 +52,10 @@ def refusal(cli, name, *arguments):
 
 
 UNPICKLE = {"_target_": "torch.load", "f": "evil.pkl", "weights_only": False}
-TOUCH = {"_target_": "pathlib.Path.touch", "self": {"_target_": "pathlib.Path", "_args_": ["executed"]}}  # fmt: skip
+TOUCH = {
+    "_target_": "pathlib.Path.touch",
+    "self": {"_target_": "pathlib.Path", "_args_": ["executed"]},
+}
 
 
 @pytest.mark.parametrize("key", ["codec", "codec__decoder", "net", "net__backbone", "net__head"])

@@ -1,4 +1,4 @@
-"""``fidip train`` in processes that start at once: all of it is imported once, in a server that forks."""
+"""``fidip train`` in processes that start fast: a server imports everything once, and forks."""
 
 import multiprocessing
 import os

@@ -192,7 +192,7 @@ def whole_of_two(folder, data):
 
 
 def cancelled(folder, data):
-    """Of three jobs one is cancelled while it runs, one fails, and one is cancelled before it starts."""
+    """One job is cancelled while it runs, one fails, and one is cancelled before it starts."""
     TAKEN.wait(500)
     overrides = ("ckpt=null,nothing.pth,later.ckpt", "hydra.launcher.array_parallelism=2")
     sweep = Sweep(folder, data, *overrides)

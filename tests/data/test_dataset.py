@@ -213,7 +213,8 @@ def test_a_bad_image_is_named_by_a_worker_process_in_its_last_line(tiny_copy):
         list(loader)
     last = str(error.value).strip().splitlines()[-1]
     assert last == (
-        f"fidip.core.errors.DataError: {people[2].image_path}: not an image, or cut short; copy it again"
+        f"fidip.core.errors.DataError: {people[2].image_path}: not an image, or cut short; "
+        "copy it again"
     )
 
 

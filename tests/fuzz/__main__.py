@@ -45,7 +45,8 @@ def summary(reports: list[Report], seconds: float) -> str:
     parts = [f"{area} {failed[area]} of {drawn[area]}" for area in AREAS if drawn[area]]
     return (
         f"{failed.total()} of {drawn.total()} cases failed, with "
-        f"{sum(report.inputs for report in reports)} bad inputs in {seconds:.0f} s: {', '.join(parts)}"
+        f"{sum(report.inputs for report in reports)} bad inputs in {seconds:.0f} s: "
+        f"{', '.join(parts)}"
     )
 
 

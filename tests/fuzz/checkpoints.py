@@ -123,12 +123,22 @@ def _command(rng: Random, stage: Stage, path: str, title: str, statuses: frozens
     experiment = [] if in_run else ["experiment=scratch_demo"]
     commands = {
         "predict": [f"source={stage.photo}", "out=out", "save=[coco]", *experiment, f"ckpt={path}"],
-        "convert": ["net=movenet_lightning", "out=out/net.safetensors", f"src={path}/checkpoints/last.ckpt" if in_run else f"src={path}"],
+        "convert": [
+            "net=movenet_lightning",
+            "out=out/net.safetensors",
+            f"src={path}/checkpoints/last.ckpt" if in_run else f"src={path}",
+        ],
         "export": ["out=out/net.pt", "format=torchscript", *experiment, f"ckpt={path}"],
         "evaluate": ["out=out", f"data.root={stage.data}", *experiment, f"ckpt={path}"],
         "train": [*TRAINING, f"data.root={stage.data}", "hydra.run.dir=out/run", f"ckpt={path}"],
-        "detector": [f"source={stage.photo}", f"ckpt={stage.run}", "out=out", "detector=torchvision", f"detector.weights={path}"],
-    }  # fmt: skip
+        "detector": [
+            f"source={stage.photo}",
+            f"ckpt={stage.run}",
+            "out=out",
+            "detector=torchvision",
+            f"detector.weights={path}",
+        ],
+    }
     likely = ["predict"] * 4 + ["convert"] * 5 + ["export"] * 2 + ["evaluate", "train", "detector"]
     name = rng.choice(likely)
     if in_run and name in ("detector", "train"):
@@ -205,7 +215,9 @@ def _as_type(dtype: torch.dtype) -> Callable[[State, Random], State]:
 STATES: dict[str, Callable[[State, Random], Any]] = {
     "NaN": _filled(float("nan")),
     "infinite": _filled(float("inf")),
-    "all NaN": lambda state, rng: {n: t * float("nan") if t.is_floating_point() else t for n, t in state.items()},
+    "all NaN": lambda state, rng: {
+        n: t * float("nan") if t.is_floating_point() else t for n, t in state.items()
+    },
     "wrong shape": _reshaped,
     "one missing": _without_one,
     "no dimensions": lambda state, rng: {**state, rng.choice(_floats(state)): torch.tensor(1.0)},
@@ -219,21 +231,38 @@ STATES: dict[str, Callable[[State, Random], Any]] = {
     "a text": lambda state, rng: "weights",
     "names that are numbers": lambda state, rng: dict(enumerate(state.values())),
     "names that are tuples": lambda state, rng: {(n, 1): t for n, t in state.items()},
-    "state_dict of lists": lambda state, rng: {"state_dict": {n: t.tolist() for n, t in list(state.items())[:3]}},
+    "state_dict of lists": lambda state, rng: {
+        "state_dict": {n: t.tolist() for n, t in list(state.items())[:3]}
+    },
     "state_dict in itself": _recursive,
     "other names": lambda state, rng: {f"x.{name}": tensor for name, tensor in state.items()},
     "complex": _as_type(torch.complex64),
-    "stride 0 of 10^10": lambda state, rng: {**state, _floats(state)[0]: torch.zeros(1).expand(10**10)},
+    "stride 0 of 10^10": lambda state, rng: {
+        **state,
+        _floats(state)[0]: torch.zeros(1).expand(10**10),
+    },
     "sparse": lambda state, rng: {**state, (n := _floats(state)[0]): state[n].to_sparse()},
-    "half an HRNet": lambda state, rng: {"backbone.stage4.0.branches.0.0.conv1.weight": torch.tensor(1.0)},
+    "half an HRNet": lambda state, rng: {
+        "backbone.stage4.0.branches.0.0.conv1.weight": torch.tensor(1.0)
+    },
     "half a ViT": lambda state, rng: {"backbone.blocks.0.attn.qkv.weight": torch.zeros(2304)},
-    "half a ViT, half a head": lambda state, rng: {"backbone.blocks.0.attn.qkv.weight": torch.zeros(2304, 768), "keypoint_head.final_layer.weight": torch.tensor(1.0)},
-    "half a ResNet": lambda state, rng: {"layer4.0.conv3.weight": torch.zeros(1), "layer3.99999999999.conv1.weight": torch.zeros(1)},
+    "half a ViT, half a head": lambda state, rng: {
+        "backbone.blocks.0.attn.qkv.weight": torch.zeros(2304, 768),
+        "keypoint_head.final_layer.weight": torch.tensor(1.0),
+    },
+    "half a ResNet": lambda state, rng: {
+        "layer4.0.conv3.weight": torch.zeros(1),
+        "layer3.99999999999.conv1.weight": torch.zeros(1),
+    },
     "long names": lambda state, rng: {n + "x" * 100_000: t for n, t in list(state.items())[:2]},
     "line breaks in names": lambda state, rng: {n + "\nerror: \n": t for n, t in state.items()},
-    "best_state_dict of text": lambda state, rng: {"best_state_dict": {"a": "b"}, "state_dict": state, "x": 1},
+    "best_state_dict of text": lambda state, rng: {
+        "best_state_dict": {"a": "b"},
+        "state_dict": state,
+        "x": 1,
+    },
     "meta tensors": lambda state, rng: {n: t.to("meta") for n, t in state.items()},
-}  # fmt: skip
+}
 
 
 def _zip(**files: bytes) -> bytes:
@@ -277,17 +306,30 @@ BYTES: dict[str, Callable[[bytes, Random], bytes]] = {
     "zeros": lambda data, rng: bytes(5000),
     "empty zip": lambda data, rng: _zip(),
     "zip of text": lambda data, rng: _zip(readme=b"text"),
-    "zip with an empty pickle": lambda data, rng: _zip(**{"archive/data.pkl": b"", "archive/version": b"3"}),
-    "zip bomb": lambda data, rng: _zip(**{"archive/data.pkl": bytes(100_000_000), "archive/version": b"3"}),
-    "pickle bomb": lambda data, rng: _zip(**{"archive/data.pkl": b"\x80\x02" + b"]" * 1_000_000 + b".", "archive/version": b"3"}),
-    "deep pickle": lambda data, rng: _zip(**{"archive/data.pkl": b"\x80\x02" + b"(" * 100_000 + b"t" * 100_000 + b".", "archive/version": b"3"}),
+    "zip with an empty pickle": lambda data, rng: _zip(
+        **{"archive/data.pkl": b"", "archive/version": b"3"}
+    ),
+    "zip bomb": lambda data, rng: _zip(
+        **{"archive/data.pkl": bytes(100_000_000), "archive/version": b"3"}
+    ),
+    "pickle bomb": lambda data, rng: _zip(
+        **{"archive/data.pkl": b"\x80\x02" + b"]" * 1_000_000 + b".", "archive/version": b"3"}
+    ),
+    "deep pickle": lambda data, rng: _zip(
+        **{
+            "archive/data.pkl": b"\x80\x02" + b"(" * 100_000 + b"t" * 100_000 + b".",
+            "archive/version": b"3",
+        }
+    ),
     "tar": lambda data, rng: _tar(),
     "pickle cut short": lambda data, rng: pickle.dumps({"a": [1] * 100})[:40],
-    "a pointer of Git LFS": lambda data, rng: b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 5\n",
+    "a pointer of Git LFS": lambda data, rng: (
+        b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 5\n"
+    ),
     "pickle of a text": lambda data, rng: pickle.dumps("weights"),
     "a PNG": lambda data, rng: b"\x89PNG\r\n\x1a\n" + bytes(100),
     "HDF5": lambda data, rng: b"\x89HDF\r\n\x1a\n" + bytes(500),
-}  # fmt: skip
+}
 """Files that are no checkpoint; where a bit is flipped, one that may still be read."""
 
 FORMS: dict[str, Callable[[Touch, Stage], bytes]] = {
@@ -336,10 +378,16 @@ SAFETENSORS: dict[str, Callable[[State, Random], bytes]] = {
     "surrogate in a name": lambda state, rng: _header(b'{"\\ud800": 1}'),
     "no tensors of ours": lambda state, rng: save({"a": torch.zeros(1)}),
     "NaN": _nan,
-    "cut short": lambda state, rng: save({k: v.contiguous() for k, v in state.items()})[: rng.randrange(9, 10**6)],
-    "wrong shape": lambda state, rng: save({k: v.contiguous() for k, v in _reshaped(state, rng).items()}),
-    "one missing": lambda state, rng: save({k: v.contiguous() for k, v in _without_one(state, rng).items()}),
-}  # fmt: skip
+    "cut short": lambda state, rng: save({k: v.contiguous() for k, v in state.items()})[
+        : rng.randrange(9, 10**6)
+    ],
+    "wrong shape": lambda state, rng: save(
+        {k: v.contiguous() for k, v in _reshaped(state, rng).items()}
+    ),
+    "one missing": lambda state, rng: save(
+        {k: v.contiguous() for k, v in _without_one(state, rng).items()}
+    ),
+}
 
 
 def _link(target: str) -> Callable[[Box], None]:

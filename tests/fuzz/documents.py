@@ -1,4 +1,4 @@
-"""Bad JSON and CSV: annotations, results, detections, second labels, and labels of other programs."""
+"""Bad JSON and CSV: annotations, results, detections, labels of a second annotator or program."""
 
 from __future__ import annotations
 
@@ -117,7 +117,8 @@ def draw_annotations(rng: Random, box: Box, stage: Stage) -> Case:
         "evaluate": [f"ckpt={stage.run}", f"data.root={root}", "out=out"],
         "labels": [f"source={name}", f"images={stage.photo.parent}", "out=out/labels"],
         "predict": [
-            f"source={stage.photo.parent}", f"boxes={name}", f"ckpt={stage.run}", "out=out", "save=[coco]",
+            f"source={stage.photo.parent}", f"boxes={name}", f"ckpt={stage.run}", "out=out",
+            "save=[coco]",
         ],
         "train": [*TRAINING, f"data.root={root}", "hydra.run.dir=out/run"],
     }[command]  # fmt: skip

@@ -232,7 +232,10 @@ def _jpeg_of(width: int, height: int) -> Callable[[Random, Box, Stage], bytes]:
 
 
 def _gif() -> bytes:
-    return b"GIF89a\x01\x00\x01\x00\x80\x00\x00\xff\xff\xff\x00\x00\x00,\x00\x00\x00\x00\x01\x00\x01\x00\x00\x02\x02D\x01\x00;"
+    return (
+        b"GIF89a\x01\x00\x01\x00\x80\x00\x00\xff\xff\xff\x00\x00\x00"
+        b",\x00\x00\x00\x00\x01\x00\x01\x00\x00\x02\x02D\x01\x00;"
+    )
 
 
 JPEG, PNG = _photo(".jpg"), _photo(".png")
@@ -351,11 +354,15 @@ VIDEOS: dict[str, Kind] = {
 }
 
 NAMES = (
-    "my baby.jpg", "b\u00e9b\u00e9.jpg", "\u8d64\u3061\u3083\u3093.jpg", "\U0001f476.jpg", "a(b).jpg", "a,b.jpg",
+    "my baby.jpg", "b\u00e9b\u00e9.jpg", "\u8d64\u3061\u3083\u3093.jpg", "\U0001f476.jpg",
+    "a(b).jpg", "a,b.jpg",
     "a=b.jpg", "a[b].jpg", "a{b}.jpg", "a'b.jpg", 'a"b.jpg', "a\\b.jpg", "-a.jpg", "--out.jpg",
-    "a.jpg.jpg", "a%d.jpg", "a{}.jpg", "%s%n.jpg", "a\nb.jpg", "a\tb.jpg", " a.jpg", "a .jpg", "$HOME.jpg",
-    "${x}.jpg", "*.jpg", "a;b.jpg", "a&b.jpg", "a|b.jpg", "<b>.jpg", "\udcff\udcfe.jpg", "x" * 240 + ".jpg",
-    "\u00fc" * 110 + ".jpg", "keypoints.jpg", "overlays.jpg", "CON.jpg", "\u202egpj.exe.jpg", "~.jpg", "#a.jpg",
+    "a.jpg.jpg", "a%d.jpg", "a{}.jpg", "%s%n.jpg", "a\nb.jpg", "a\tb.jpg", " a.jpg", "a .jpg",
+    "$HOME.jpg",
+    "${x}.jpg", "*.jpg", "a;b.jpg", "a&b.jpg", "a|b.jpg", "<b>.jpg", "\udcff\udcfe.jpg",
+    "x" * 240 + ".jpg",
+    "\u00fc" * 110 + ".jpg", "keypoints.jpg", "overlays.jpg", "CON.jpg", "\u202egpj.exe.jpg",
+    "~.jpg", "#a.jpg",
     "a:b.jpg", "@a.jpg", "null.jpg", "1.jpg", "true.jpg", "a+b.jpg", "a`b`.jpg", "e\u0301.jpg",
 )  # fmt: skip
 """Names that files may have; all of these are to be worked on."""

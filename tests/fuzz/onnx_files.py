@@ -17,7 +17,8 @@ from .stage import Stage
 
 NAN = float("nan")
 NO_SIZE = (
-    None, 5, [], [96], [96, 96, 96], [0, 0], [-96, 96], ["a", "b"], [NAN, 1], [1.5, 96], {}, [[96, 96]],
+    None, 5, [], [96], [96, 96, 96], [0, 0], [-96, 96], ["a", "b"], [NAN, 1], [1.5, 96], {},
+    [[96, 96]],
     [10**30, 10**30], [10**400, 96], [64, 64], "96",
 )  # fmt: skip
 NO_FACTS: dict[tuple[str, ...], tuple[Any, ...]] = {
@@ -27,8 +28,10 @@ NO_FACTS: dict[tuple[str, ...], tuple[Any, ...]] = {
     ("codec", "name"): ("nope", None, 5, [], {}, "os.system", "PoseNet"),
     ("codec", "decoder"): ("nope", None, 5, [], {}, "eval", "os.system"),
     ("codec", "decoder_settings"): (
-        None, 5, [], "x", {"nope": 1}, {"kernel": -1}, {"kernel": 0}, {"kernel": "x"}, {"kernel": NAN},
-        {"kernel": 4}, {"kernel": 10**9}, {"kernel": None}, {"kernel": []}, {"_target_": "os.system"},
+        None, 5, [], "x", {"nope": 1}, {"kernel": -1}, {"kernel": 0}, {"kernel": "x"},
+        {"kernel": NAN},
+        {"kernel": 4}, {"kernel": 10**9}, {"kernel": None}, {"kernel": []},
+        {"_target_": "os.system"},
         {"heatmaps": 1},
     ),
     ("codec", "sigma"): (None, "x", 0, -1, NAN, [], {}, 10**400),

@@ -25,7 +25,7 @@ from hydra.core.plugins import Plugins
 import fidip.cli
 
 MEMORY = 8 << 30
-"""Address space of a child in bytes: what asks for more gets a MemoryError, and the machine lives."""
+"""Address space of a child in bytes: larger requests raise MemoryError and spare the machine."""
 
 COMPUTING = 25
 """Seconds of a processor that a child may use; on a busy machine they last longer."""

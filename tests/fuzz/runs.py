@@ -23,15 +23,18 @@ Settings = dict[str, Any]
 
 PLACES: tuple[tuple[str | int, ...], ...] = (
     ("codec",), ("codec", "decoder"), ("net",), ("net", "backbone"), ("net", "head"),
-    ("codec", "sigma"), ("net", "frozen"), ("codec", "input_wh"), ("net", "extra"), ("codec", "extra"),
+    ("codec", "sigma"), ("net", "frozen"), ("codec", "input_wh"), ("net", "extra"),
+    ("codec", "extra"),
 )  # fmt: skip
 """Where ``fidip predict`` makes objects of a run's settings."""
 DATA_PLACES: tuple[tuple[str | int, ...], ...] = (
-    ("data",), ("data", "augment"), ("data", "augment", "appearance"), ("data", "seed"), ("data", "extra"),
+    ("data",), ("data", "augment"), ("data", "augment", "appearance"), ("data", "seed"),
+    ("data", "extra"),
 )  # fmt: skip
 """The same of ``fidip evaluate`` and ``fidip compare``."""
 TASK_PLACES: tuple[tuple[str | int, ...], ...] = (
-    ("task",), ("task", "codec"), ("task", "net", "backbone"), ("task", "loss"), ("task", "optimizer"),
+    ("task",), ("task", "codec"), ("task", "net", "backbone"), ("task", "loss"),
+    ("task", "optimizer"),
 )  # fmt: skip
 """The same of ``fidip evaluate`` only."""
 
@@ -47,30 +50,82 @@ def code(box: Box) -> dict[str, Any]:
         "torch.load": {"_target_": "torch.load", "f": evil, "weights_only": False},
         "os.system": {"_target_": "os.system", "command": touch},
         "numpy.save": {"_target_": "numpy.save", "file": path, "arr": [1]},
-        "Path.touch": {"_target_": "pathlib.Path.touch", "_args_": [{"_target_": "pathlib.Path", "_args_": [path]}]},
+        "Path.touch": {
+            "_target_": "pathlib.Path.touch",
+            "_args_": [{"_target_": "pathlib.Path", "_args_": [path]}],
+        },
         "open": {"_target_": "builtins.open", "file": path, "mode": "w"},
         "eval": {"_target_": "builtins.eval", "_args_": [f"open({path!r}, 'w')"]},
         "subprocess.run": {"_target_": "subprocess.run", "args": ["touch", path]},
-        "inner": {"_target_": "fidip.codecs.gaussian.HeatmapCodec", "input_wh": {"_target_": "os.system", "command": touch}},
+        "inner": {
+            "_target_": "fidip.codecs.gaussian.HeatmapCodec",
+            "input_wh": {"_target_": "os.system", "command": touch},
+        },
         "in a list": [{"_target_": "os.system", "command": touch}],
         "partial": {"_target_": "os.system", "command": touch, "_partial_": True},
-        "get_method": {"_target_": "hydra.utils.call", "config": {"_target_": "os.system", "command": touch}},
+        "get_method": {
+            "_target_": "hydra.utils.call",
+            "config": {"_target_": "os.system", "command": touch},
+        },
         "call": {"_target_": "hydra.utils.get_method", "path": "os.system"},
-        "partial of get_method": {"_target_": "functools.partial", "_args_": [{"_target_": "hydra.utils.get_method", "path": "os.system"}, touch]},
-        "instantiate": {"_target_": "hydra.utils.instantiate", "config": {"_target_": "os.system", "command": touch}},
-        "a module of ours as a way": {"_target_": "fidip.io.run_directory.subprocess.run", "args": ["touch", path]},
-        "Path of ours": {"_target_": "fidip.predict.Path.touch", "_args_": [{"_target_": "fidip.predict.Path", "_args_": [path]}]},
-        "a writer of ours": {"_target_": "fidip.io.json.write_json", "path": {"_target_": "pathlib.Path", "_args_": [path]}, "content": 1},
-        "a text for a writer": {"_target_": "fidip.io.atomic.write_text_atomic", "path": path, "text": "x"},
+        "partial of get_method": {
+            "_target_": "functools.partial",
+            "_args_": [{"_target_": "hydra.utils.get_method", "path": "os.system"}, touch],
+        },
+        "instantiate": {
+            "_target_": "hydra.utils.instantiate",
+            "config": {"_target_": "os.system", "command": touch},
+        },
+        "a module of ours as a way": {
+            "_target_": "fidip.io.run_directory.subprocess.run",
+            "args": ["touch", path],
+        },
+        "Path of ours": {
+            "_target_": "fidip.predict.Path.touch",
+            "_args_": [{"_target_": "fidip.predict.Path", "_args_": [path]}],
+        },
+        "a writer of ours": {
+            "_target_": "fidip.io.json.write_json",
+            "path": {"_target_": "pathlib.Path", "_args_": [path]},
+            "content": 1,
+        },
+        "a text for a writer": {
+            "_target_": "fidip.io.atomic.write_text_atomic",
+            "path": path,
+            "text": "x",
+        },
         "shutil of ours": {"_target_": "fidip.labels.shutil.copyfile", "src": evil, "dst": path},
-        "torch of ours": {"_target_": "fidip.nn.weights.checkpoint_files.torch.load", "f": evil, "weights_only": False},
-        "pickle of torch": {"_target_": "torch.serialization.pickle.load", "file": {"_target_": "builtins.open", "file": evil, "mode": "rb"}},
-        "module below torch.optim": {"_target_": "torch.optim.lr_scheduler.types.FunctionType", "code": 1},
+        "torch of ours": {
+            "_target_": "fidip.nn.weights.checkpoint_files.torch.load",
+            "f": evil,
+            "weights_only": False,
+        },
+        "pickle of torch": {
+            "_target_": "torch.serialization.pickle.load",
+            "file": {"_target_": "builtins.open", "file": evil, "mode": "rb"},
+        },
+        "module below torch.optim": {
+            "_target_": "torch.optim.lr_scheduler.types.FunctionType",
+            "code": 1,
+        },
         "albumentations.load": {"_target_": "albumentations.load", "filepath_or_buffer": evil},
-        "albumentations.Lambda": {"_target_": "albumentations.Lambda", "image": {"_target_": "hydra.utils.get_method", "path": "os.system"}},
-        "a way through albumentations": {"_target_": "albumentations.core.serialization.Path.touch", "_args_": [path]},
-        "a way through Lightning": {"_target_": "pytorch_lightning.trainer.trainer.os.system", "command": touch},
-        "Lightning's loader": {"_target_": "pytorch_lightning.core.saving.pl_load", "path_or_url": evil, "weights_only": False},
+        "albumentations.Lambda": {
+            "_target_": "albumentations.Lambda",
+            "image": {"_target_": "hydra.utils.get_method", "path": "os.system"},
+        },
+        "a way through albumentations": {
+            "_target_": "albumentations.core.serialization.Path.touch",
+            "_args_": [path],
+        },
+        "a way through Lightning": {
+            "_target_": "pytorch_lightning.trainer.trainer.os.system",
+            "command": touch,
+        },
+        "Lightning's loader": {
+            "_target_": "pytorch_lightning.core.saving.pl_load",
+            "path_or_url": evil,
+            "weights_only": False,
+        },
         "a private one": {"_target_": "fidip.io.run_directory._commit"},
         "a dunder": {"_target_": "fidip.__loader__.set_data", "path": path, "data": b"x".hex()},
         "a fidip of one's own": {"_target_": "fidipx.evil.run"},
@@ -82,7 +137,7 @@ def code(box: Box) -> dict[str, Any]:
         "a module": {"_target_": "os"},
         "dots": {"_target_": "...."},
         "a list": {"_target_": ["os.system"]},
-    }  # fmt: skip
+    }
 
 
 def draw_code(rng: Random, box: Box, stage: Stage) -> Case:
@@ -106,9 +161,11 @@ def draw_interpolation(rng: Random, box: Box, stage: Stage) -> Case:
     """Settings with an interpolation that reads what is not theirs, or never ends."""
     text = rng.choice(
         [
-            "${oc.env:HOME}", "${oc.env:NO_SUCH_VARIABLE}", "${oc.decode:'['}", "${codec}", "${codec.sigma}",
+            "${oc.env:HOME}", "${oc.env:NO_SUCH_VARIABLE}", "${oc.decode:'['}", "${codec}",
+            "${codec.sigma}",
             "${nope}", "${nope:1}", "${hydra:runtime.cwd}", "${oc.create:{a: 1}}", "${", "${codec.",
-            "${oc.select:net}", "${fidip.run_directory_for:a,b,c,[]}", "${..}", "${oc.dict.keys:net}",
+            "${oc.select:net}", "${fidip.run_directory_for:a,b,c,[]}", "${..}",
+            "${oc.dict.keys:net}",
             "???",
         ]
     )  # fmt: skip
@@ -129,7 +186,8 @@ NO_SETTINGS: tuple[Spot, ...] = (
     Spot(("net", "backbone", "name"), ("nope", None, 5, "../x")),
     Spot(("net", "backbone", "width"), (0, -1, "x", None, 1.5, 10**30)),
     Spot(("net", "backbone", "channels"), ([], [0, 0, 0, 0], "x", [1], None)),
-    Spot(("codec", "input_wh"), (DELETED, [0, 0], [-96, 96], "x", None, [96], [96, "x"], [10**12, 10**12], DIGITS)),
+    Spot(("codec", "input_wh"), (DELETED, [0, 0], [-96, 96], "x", None, [96], [96, "x"],
+                                 [10**12, 10**12], DIGITS)),
     Spot(("codec", "heatmap_wh"), ([0, 0], [-1, 1], "x", None, [24], [7, 7], [10**12, 10**12])),
     Spot(("codec", "sigma"), (0, -1, "x", None, [], float("nan"), DIGITS)),
     Spot(("codec", "decoder"), (5, "text", [])),
@@ -172,7 +230,9 @@ YAML: dict[str, Callable[[bytes, Random], bytes]] = {
     "a text": lambda data, rng: b"settings\n",
     "null": lambda data, rng: b"null\n",
     "two documents": lambda data, rng: data + b"---\n" + data,
-    "Python object": lambda data, rng: data + b"evil: !!python/object/apply:os.system [touch EXECUTED]\n",
+    "Python object": lambda data, rng: (
+        data + b"evil: !!python/object/apply:os.system [touch EXECUTED]\n"
+    ),
     "Python name": lambda data, rng: data + b"evil: !!python/name:os.system\n",
     "unknown tag": lambda data, rng: data + b"evil: !nope 5\n",
     "deep": lambda data, rng: b"a: " + b"[" * 20_000,
@@ -183,7 +243,7 @@ YAML: dict[str, Callable[[bytes, Random], bytes]] = {
     "an alias to itself": lambda data, rng: data + b"more: &a [*a]\n",
     "laughs": lambda data, rng: data + _laughs(),
     "a folder": lambda data, rng: data,
-}  # fmt: skip
+}
 
 
 def draw_yaml(rng: Random, box: Box, stage: Stage) -> Case:

@@ -1,4 +1,4 @@
-"""Bad command lines: every key of every command with values that it cannot have, and bad grammar."""
+"""Bad command lines: every key of every command with invalid values, and bad grammar."""
 
 from __future__ import annotations
 
@@ -284,14 +284,17 @@ REQUIRED = {
 BROKEN = (
     "{key}", "={value}",  "{key}=[1,2", "{key}={{a", "{key}='a", '{key}="a', "{key}=a(b",
     "{key}=$" + "{{nothing}}", "{key}=$" + "{{oc.env:NO_SUCH_VARIABLE}}", "{key}=$" + "{{{key}}}",
-    "{key}=$" + "{{oc.decode:'['}}", "{key}=$" + "{{nope:1}}", "{key}=$" + "{{", "{key}={value},{value}",
+    "{key}=$" + "{{oc.decode:'['}}", "{key}=$" + "{{nope:1}}", "{key}=$" + "{{",
+    "{key}={value},{value}",
     "+{key}={value}", "~nothing", "+foo=1", "++foo=1", "foo.bar=1", "{key}.deeper=1", "{key}@x=1",
     "{key}x={value}", "x{key}={value}",  "{key}:{value}", "--nonsense", "-z",
     "--config-name=nope", "--config-path=/nowhere", "--config-dir=/nowhere", "--cfg=nope",
      "baby.mp4", "'my baby.mp4'",  "hydra=nope",
     "hydra/launcher=nope", "hydra/job_logging=nope", "hydra.nope=1", "\u00fc=1", "{key}=\u00fc(",
-    "{key}=choice(", "{key}=glob(*)", "{key}=range(1,3)", "{key}=interval(0,1)", "{key}=" + "[" * 2000,
-    "\U0001f476=1", "{key}=\x01", "{key}\n=1", "{key}=a\nb: c", "_target_=os.system", "--multirun=x",
+    "{key}=choice(", "{key}=glob(*)", "{key}=range(1,3)", "{key}=interval(0,1)",
+    "{key}=" + "[" * 2000,
+    "\U0001f476=1", "{key}=\x01", "{key}\n=1", "{key}=a\nb: c", "_target_=os.system",
+    "--multirun=x",
      "{key}=a:b=c,d",   "%s=1", "{key}=!!python/name:os.system",
 )  # fmt: skip
 """Command lines that are no override of a key, or of none that there is."""
@@ -441,7 +444,8 @@ CONTRADICTIONS: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (
     ("train", ("codec.input_wh=[64,96]",), ("codec",)),
     ("train", ("data.real_images=0", "data.synthetic_images=0"), ("real_images", "images")),
     ("train", ("data.real_images=1000",), ("real_images",)),
-    ("train", ("data.train_split=validate_infant", "allow_leakage=false"), ("train_split", "test", "validate_infant")),
+    ("train", ("data.train_split=validate_infant", "allow_leakage=false"),
+     ("train_split", "test", "validate_infant")),
     ("train", ("sweep=lambda",), ("sweep",)),
     ("train", ("-m", "seed=0,abc"), ("seed",)),
     ("train", ("-m", "seed=0,1", "trainer.max_epochs=-7"), ("max_epochs",)),

@@ -78,7 +78,7 @@ def make_stage(root: Path, run: Callable[[list[str]], int]) -> Stage:
 
 
 def write_video(path: Path, frames: int, wh: tuple[int, int], index_first: bool = False) -> None:
-    """An MPEG-4 video of blotches, the same bytes each time; its index stands last, or first as on web pages."""
+    """Write an MPEG-4 video of blotches, always the same bytes, with its index last or first."""
     rng = np.random.default_rng(0)
     options = {"movflags": "faststart"} if index_first else {}
     with av.open(str(path), "w", format="mp4", options=options) as container:

@@ -40,6 +40,7 @@ def test_there_are_enough_inputs(reports):
 def test_bad_inputs(reports, area):
     failed = [report for report in reports if report["area"] == area and report["faults"]]
     assert not failed, "\n".join(
-        f"python -m tests.fuzz --case {r['number']}: {r['title']}: {'; '.join(r['faults'])}: {r['line']}"
+        f"python -m tests.fuzz --case {r['number']}: {r['title']}: "
+        f"{'; '.join(r['faults'])}: {r['line']}"
         for r in failed
     )

@@ -37,7 +37,7 @@ RAISED = re.compile(
 
 
 def snapshot(root: Path) -> Snapshot:
-    """The files below a folder by their hash; large ones, which are quicker so, by size and time."""
+    """Return the hash of each file below a folder, or size and time of large files, for speed."""
     found: Snapshot = {}
     for folder, folders, files in os.walk(root):
         for name in folders + files:

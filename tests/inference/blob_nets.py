@@ -1,4 +1,4 @@
-"""ONNX files as other programs write them: joints 0, 1 and 2 lie where red, green and blue are brightest."""
+"""ONNX files of other programs: joints 0, 1 and 2 lie where red, green and blue are brightest."""
 
 from __future__ import annotations
 

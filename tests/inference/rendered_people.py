@@ -12,7 +12,7 @@ SIDE = 128
 
 
 def draw_person(group, seed):
-    """A picture of somebody and their (17, 3) key points."""
+    """Render a person and return the image and the (17, 3) keypoints."""
     appearance = instantiate(OmegaConf.load(config_dir() / "appearance" / "varied.yaml"))
     rng = np.random.default_rng((seed, 0))
     picture = render_person(default_body(), group, appearance, (SIDE, SIDE), rng)
@@ -20,7 +20,7 @@ def draw_person(group, seed):
 
 
 def paste(people, corners, wh):
-    """People (image, key points) on a grey picture, with their left upper corners at (x, y); and where they are."""
+    """Paste people (image, keypoints) into a grey image at (x, y); return it and the keypoints."""
     picture = np.full((wh[1], wh[0], 3), 90, np.uint8)
     moved = []
     for (image, keypoints), (x, y) in zip(people, corners, strict=True):
@@ -30,6 +30,6 @@ def paste(people, corners, wh):
 
 
 def is_nearer(xy, one, other):
-    """Whether a pose is nearer to one person's key points than to another's."""
+    """Whether a pose is nearer to one person's keypoints than to another's."""
     errors = [np.median(np.linalg.norm(xy - person, axis=1)) for person in (one, other)]
     return errors[0] < errors[1]

@@ -40,7 +40,7 @@ def windows():
 
 
 def by_rtmlib(kind, path):
-    """Keypoints and scores of every box; the class normalises channels as they come, so it gets RGB."""
+    """Return keypoints and scores of every box; the class expects RGB and swaps no channels."""
     corners = [[x, y, x + w, y + h] for x, y, w, h in BOXES]
     model = CLASSES[kind](str(path), WH, backend="onnxruntime")
     return model(spotted_image(), corners)
@@ -109,10 +109,16 @@ def test_the_codec_is_told_from_the_outputs(tmp_path):
 NO_OUTPUTS = {
     "one-stage detections": ([("dets", (5,)), ("keypoints", (17, 3))], "dets .*keypoints"),
     "no joints": ([("logits", (1000,))], "logits"),
-    "three axes": ([("simcc_x", (17, 384)), ("simcc_y", (17, 512)), ("simcc_z", (17, 384))], "simcc_z"),
+    "three axes": (
+        [("simcc_x", (17, 384)), ("simcc_y", (17, 512)), ("simcc_z", (17, 384))],
+        "simcc_z",
+    ),
     "heatmaps and more": ([("heatmaps", (17, 64, 48)), ("tags", (17, 64, 48))], "tags"),
     "one axis": ([("simcc_x", (17, 384))], "simcc_x"),
-    "whole-body SimCC": ([("simcc_x", (133, 384)), ("simcc_y", (133, 512))], "133 keypoints; expected 17"),
+    "whole-body SimCC": (
+        [("simcc_x", (133, 384)), ("simcc_y", (133, 512))],
+        "133 keypoints; expected 17",
+    ),
     "21 heatmaps": ([("output", (21, 64, 48))], "21 keypoints; expected 17"),
     "channels last": ([("output", (64, 48, 17))], "64 keypoints; expected 17"),
     "different numbers of joints": ([("simcc_x", (17, 384)), ("simcc_y", (16, 512))], "16 and 17"),

@@ -64,7 +64,8 @@ def test_only_errors_of_the_disk_are_taken_for_such(tmp_path):
     with pytest.raises(DiskError) as error, disk_errors(tmp_path / "a", "out=x"):
         raise PermissionError(13, "Permission denied")
     assert str(error.value) == (
-        f"out=x: cannot write {tmp_path}/a: permission denied. The previous file, if any, is intact; "
+        f"out=x: cannot write {tmp_path}/a: permission denied. "
+        "The previous file, if any, is intact; "
         "allow writing there, or choose another path, and run again"
     )
 

@@ -1,4 +1,4 @@
-"""Several people in a picture: one pose of each, the infant of them, and the same one from frame to frame."""
+"""Several people in an image: one pose of each, the infant, and the same infant in every frame."""
 
 import numpy as np
 import pytest

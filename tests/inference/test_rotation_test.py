@@ -28,7 +28,7 @@ def test_key_points_of_a_turned_window_lie_where_they_would_without(wh, degrees)
 
 
 def test_all_four_quarter_turns_make_any_network_blind_to_quarter_turns():
-    """Of plain heatmaps: MoveNet's decoder prefers places in a way that is not the same in all four."""
+    """Holds for plain heatmaps only: MoveNet's decoder weights positions, so rotations matter."""
     net, movenet_codec = load_net("bundled:movenet-lightning")
     maps = make_runtime("torch", net, movenet_codec, "cpu")
     codec = HeatmapCodec(movenet_codec.input_wh, movenet_codec.heatmap_wh, 2.0, dark_decode)

@@ -117,7 +117,8 @@ def facts_of(exported):
 @pytest.mark.parametrize(
     "change",
     [
-        {"input_wh": "ab"}, {"input_wh": [192, 10**9]}, {"input_wh": [192.0, 192]}, {"input_wh": None},
+        {"input_wh": "ab"}, {"input_wh": [192, 10**9]}, {"input_wh": [192.0, 192]},
+        {"input_wh": None},
         {"heatmap_wh": [48, 24]}, {"heatmap_wh": [1, 1]}, {"heatmap_wh": [24, 24]},
         {"sigma": "x"}, {"sigma": -1}, {"sigma": float("nan")}, {"sigma": None},
         {"decoder": "system"}, {"decoder": ["dark_decode"]}, {"decoder_settings": []},

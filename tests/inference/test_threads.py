@@ -52,7 +52,7 @@ def test_an_interrupt_leaves_what_was_handed_over_done():
 
 
 def test_a_lost_notification_does_not_block_the_end():
-    """As after Ctrl-C between two steps of ``Condition.notify``: the waiter of the thread is not woken."""
+    """Simulate Ctrl-C inside ``Condition.notify``, before it wakes the waiting thread."""
     done = []
     with BackgroundConsumer(done.append) as consumer:
         consumer.put(1)

@@ -10,9 +10,12 @@ from fidip.io.paths import config_dir
 from fidip.io.yaml import load_settings, parse_settings, to_yaml
 
 ODD_TEXTS = [
-    "", " ", "1", "1.5", "1e-3", ".5", "1_000", "inf", "nan", ".inf", "-.nan", "yes", "No", "ON", "y", "null",
-    "~", "true", "2026-01-31", "12:30", "12:30:45", "0x1f", "0o7", "a: b", "# c", "- d", "${x}", "\n", "line\nline",
-    "é", "'", '"', "[1]", "{a: 1}", "&x", "*x", "!t", "a" * 200, "%", "@", "`", "=", "<<", "?", "???",
+    "", " ", "1", "1.5", "1e-3", ".5", "1_000", "inf", "nan", ".inf", "-.nan", "yes", "No", "ON",
+    "y", "null",
+    "~", "true", "2026-01-31", "12:30", "12:30:45", "0x1f", "0o7", "a: b", "# c", "- d", "${x}",
+    "\n", "line\nline",
+    "é", "'", '"', "[1]", "{a: 1}", "&x", "*x", "!t", "a" * 200, "%", "@", "`", "=", "<<", "?",
+    "???",
 ]  # fmt: skip
 NUMBERS = [
     0,

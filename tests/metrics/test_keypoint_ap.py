@@ -213,7 +213,7 @@ def similarity(one, other, area):
 
 
 def official(poses, rows, scores, areas, threshold, soft):
-    """The rows of an image that HRNet's loop keeps, in its order: a reversed argsort picks the best."""
+    """Return the rows that HRNet's loop keeps, in its order: a reversed argsort picks the best."""
     left = {int(row): float(scores[row]) for row in rows}
     order = [int(row) for row in rows[np.argsort(scores[rows], kind="stable")[::-1]]]
     kept = []

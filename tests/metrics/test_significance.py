@@ -1,4 +1,4 @@
-"""Differences between runs against pycocotools on swapped and repeated data, and closed formulas."""
+"""Differences between runs, against pycocotools on swapped and repeated data and formulas."""
 
 from itertools import product
 
@@ -25,7 +25,9 @@ def make_truth(images, people=2):
         {
             "id": i + 1, "image_id": i // people, "category_id": 1, "iscrowd": 0,
             "bbox": [0, 0, 200, 200], "area": float(rng.choice([3000, 20000])), "num_keypoints": 17,
-            "keypoints": np.column_stack([rng.uniform(20, 200, (17, 2)), np.full(17, 2)]).ravel().tolist(),
+            "keypoints": np.column_stack([rng.uniform(20, 200, (17, 2)), np.full(17, 2)])
+            .ravel()
+            .tolist(),
         }
         for i in range(people * images)
     ]  # fmt: skip

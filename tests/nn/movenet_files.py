@@ -23,7 +23,7 @@ PARTS = (
 
 
 def picture(size, seed):
-    """(S, S, 3) uint8 image of a figure on a pattern, in whole numbers only: as in ``record.js``."""
+    """Return the (S, S, 3) uint8 image of ``record.js``, a figure on a pattern, by integers."""
     y, x = np.mgrid[:size, :size]
     colour = np.arange(3)
     steps = x[..., None] * (seed + colour + 1) + y[..., None] * (3 - colour)
@@ -110,7 +110,7 @@ def write_tfjs(folder, arrays, name="net", shards=1, stored=np.float16):
 
 
 def movenet_arrays(net):
-    """What the files of a MoveNet hold: its tensors, in reverse order, and constants of the graph."""
+    """Return a MoveNet file's content: tensors in reverse order, and constants of the graph."""
     state = dict(reversed(net.state_dict().items()))
     arrays = {theirs(name): kernel_of(name, tensor) for name, tensor in state.items()}
     constants = {f"{ROOT}add_5/y": np.array(1.8), f"{ROOT}floordiv/y": np.array(48)}

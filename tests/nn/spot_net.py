@@ -1,4 +1,4 @@
-"""A network whose answer is known: joints 0, 1 and 2 lie where red, green and blue are brightest."""
+"""A network with known output: joints 0, 1 and 2 lie where red, green and blue are brightest."""
 
 import torch
 import torch.nn.functional as F
@@ -21,7 +21,7 @@ class Shrink(nn.Module):
 
 
 class Colours(nn.Module):
-    """17 heatmaps: red, green and blue as shares of white, again and again but a hundred times less."""
+    """Return 17 heatmaps: fractions of red, green and blue, repeated 100 times weaker."""
 
     def __init__(self, channels):
         super().__init__()

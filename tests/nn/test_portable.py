@@ -1,4 +1,4 @@
-"""Exported networks: equal to the original, and to be run by programs that know nothing of fidip."""
+"""Exported networks: equal to the original, and usable without fidip."""
 
 import json
 

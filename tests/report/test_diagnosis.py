@@ -19,7 +19,8 @@ def make_run(experiment, seed=0, slices=None):
         "experiment": experiment, "seed": seed, "kinds": kinds,
         "per_joint": {joint: {"kinds": kinds, "pck@0.1": 1.0} for joint in COCO17.joints},
         "reliability": {"ece": 0.1, "bins": [{"people": 2, "score": 0.8, "oks": 0.9}]},
-        "metrics": {"AP": 0.5, "AP50": 0.5, "AP75": 0.5, "AR": 0.5}, "intervals": {"AP": [0.4, 0.6]},
+        "metrics": {"AP": 0.5, "AP50": 0.5, "AP75": 0.5, "AR": 0.5},
+        "intervals": {"AP": [0.4, 0.6]},
         "instances": 2, "box_source": "ground truth", "area_source": "segment area",
     }  # fmt: skip
     if slices is not None:

@@ -1,4 +1,4 @@
-"""Runs of a sweep put together by what was swept; what is missing; the curve and the LaTeX table."""
+"""Runs of a sweep grouped by swept values, missing runs, the curve and the LaTeX table."""
 
 import json
 import re
@@ -24,7 +24,8 @@ def make_run(root, weight, seed, ap):
     )
     if ap is not None:
         results = {"experiment": "a_b", "seed": seed, "instances": 4, "box_source": "toy",
-                   "area_source": "toy", "metrics": dict.fromkeys(NAMES, ap), "intervals": {}}  # fmt: skip
+                   "area_source": "toy", "metrics": dict.fromkeys(NAMES, ap),
+                   "intervals": {}}  # fmt: skip
         (folder / "results.json").write_text(json.dumps(results))
         (folder / "environment.json").write_text("{}")
     return folder

@@ -10,7 +10,8 @@ from fidip.report.results import SCHEMA_VERSION, Results
 from fidip.report.run_files import read_scores
 
 SCORES = {
-    "experiment": "demo", "seed": 3, "instances": 9, "box_source": "ground truth", "area_source": "box area",
+    "experiment": "demo", "seed": 3, "instances": 9, "box_source": "ground truth",
+    "area_source": "box area",
     "metrics": dict.fromkeys(NAMES, 0.5), "intervals": {"AP": [0.4, 0.6]},
 }  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""A body in the layout of SMIL's file, made of the one that ships: arms level, y up, 24 joints, pose corrections."""
+"""The bundled body in the layout of SMIL's file: level arms, y up, 24 joints, pose corrections."""
 
 import pickle
 import sys
@@ -15,13 +15,17 @@ from fidip.synth.pose.posture import AngleRanges, draw_angles
 
 PARENTS = (0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 9, 9, 12, 13, 14, 16, 17, 18, 19, 20, 21)
 JOINT_OF = {
-    "root": 0, "pelvis": 0, "spine05": 3, "spine04": 3, "spine03": 6, "spine02": 6, "spine01": 9, "neck": 12,
-    "head": 15, "upperleg": (1, 2), "lowerleg": (4, 5), "foot": (7, 8), "clavicle": (13, 14), "shoulder": (16, 17),
+    "root": 0, "pelvis": 0, "spine05": 3, "spine04": 3, "spine03": 6, "spine02": 6, "spine01": 9,
+    "neck": 12,
+    "head": 15, "upperleg": (1, 2), "lowerleg": (4, 5), "foot": (7, 8), "clavicle": (13, 14),
+    "shoulder": (16, 17),
     "upperarm": (16, 17), "lowerarm": (18, 19), "wrist": (20, 21),
 }  # fmt: skip
 HEADS = (
-    "root", "upperleg01.L", "upperleg01.R", "spine05", "lowerleg01.L", "lowerleg01.R", "spine03", "foot.L", "foot.R",
-    "spine01", "foot.L", "foot.R", "neck01", "clavicle.L", "clavicle.R", "head", "upperarm01.L", "upperarm01.R",
+    "root", "upperleg01.L", "upperleg01.R", "spine05", "lowerleg01.L", "lowerleg01.R", "spine03",
+    "foot.L", "foot.R",
+    "spine01", "foot.L", "foot.R", "neck01", "clavicle.L", "clavicle.R", "head", "upperarm01.L",
+    "upperarm01.R",
     "lowerarm01.L", "lowerarm01.R", "wrist.L", "wrist.R", "wrist.L", "wrist.R",
 )  # fmt: skip
 LEVEL = dict.fromkeys(AngleRanges.__dataclass_fields__, (0, 0)) | {"raise_": (90, 90)}
@@ -89,7 +93,7 @@ def face():
 
 
 def write_pickle(path, arrays, protocol=2):
-    """As the file comes: a dictionary, some arrays wrapped by chumpy, which need not be installed."""
+    """Write a dictionary with arrays wrapped by chumpy, which need not be installed."""
     chumpy, inner = types.ModuleType("chumpy"), types.ModuleType("chumpy.ch")
     inner.Ch = type("Ch", (), {"__module__": "chumpy.ch", "__qualname__": "Ch"})
     wrapped = inner.Ch()

@@ -52,7 +52,7 @@ def test_hidden_joints_lie_behind_something(name):
     """By rays against triangles: seen joints have at most flesh before them, hidden ones more."""
     stage, picture = picture_of(name, 4)
     meshes = [*stage.worn, *stage.props]
-    # a label compares with the nearest pixel, a ray with the exact direction: leave out what is near an edge
+    # a label compares with the nearest pixel, a ray with the exact direction: skip edges
     surface = draw(meshes, stage.camera.scaled(3), stage.wall)
     agree = []
     for joint, (x, y, v) in zip(stage.joints, picture.keypoints, strict=True):
@@ -104,7 +104,7 @@ def test_box_and_area_are_those_of_the_mask(name):
 
 
 def test_left_is_left():
-    """Seen from the front the left shoulder is further along the body's left than the right one, in every appearance."""
+    """In every appearance, the left shoulder lies further to the body's left than the right one."""
     for name in APPEARANCES:
         stage, _ = picture_of(name, 0)
         shoulders, hips = stage.joints[5] - stage.joints[6], stage.joints[11] - stage.joints[12]
@@ -133,7 +133,13 @@ def test_skin_has_the_angle_it_is_asked_for():
 
 def test_skin_is_uniform_over_the_scale():
     rng = np.random.default_rng(0)
-    lightness = [cv2.cvtColor((draw_skin((-55, 62), rng)[None, None] ** (1 / 2.2)).astype(np.float32), cv2.COLOR_RGB2Lab)[0, 0] for _ in range(600)]  # fmt: skip
+    lightness = [
+        cv2.cvtColor(
+            (draw_skin((-55, 62), rng)[None, None] ** (1 / 2.2)).astype(np.float32),
+            cv2.COLOR_RGB2Lab,
+        )[0, 0]
+        for _ in range(600)
+    ]
     angle = np.rad2deg(np.arctan2(*(np.array(lightness)[:, (0, 2)] - [50, 0]).T))
     counts, _ = np.histogram(angle, bins=6, range=(-55, 62))
     assert counts.min() > 60
@@ -178,7 +184,7 @@ def test_first_appearances_ignore_later_random_streams():
 
 
 def test_limbs_do_not_cut_through_the_body():
-    """At most 1 % of images by over a centimetre; what was drawn, before soft flesh is pressed on the floor."""
+    """At most 1 % of images by over a centimetre, for poses before the floor presses soft flesh."""
     body, appearance, cuts = default_body(), APPEARANCES["home"], []
     for seed in range(100):
         rng = np.random.default_rng([17, seed])

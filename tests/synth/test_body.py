@@ -1,4 +1,4 @@
-"""The baked body against anny's own output, recorded by ``python -m fidip.synth.body.bake --fixture``."""
+"""The baked body against anny's output from ``python -m fidip.synth.body.bake --fixture``."""
 
 from dataclasses import fields
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Palms, soles and vertex: where they lie on the body and in the image, and that the 17 points do not change."""
+"""Palms, soles and vertex: positions on the body and in the image; the 17 joints do not change."""
 
 import json
 
@@ -35,7 +35,7 @@ def extra(root):
 
 @pytest.mark.parametrize("group", ["infant", "adult"])
 def test_they_lie_where_anatomy_puts_them(group):
-    """On the standing body: soles on the ground under the ankles, vertex at the top, palms in the hands."""
+    """Standing: soles on the ground under the ankles, vertex at the top, palms in the hands."""
     body = default_body()
     rest, heads = body.rest(group, np.zeros(8))
     height, at = np.ptp(rest[:, 2]), {k: w @ rest for k, w in point_weights(body, group).items()}

@@ -72,7 +72,7 @@ def test_the_camera_and_the_light_stand_still(written):
 
 
 def test_bones_keep_their_length():
-    """Upper arm, thigh and shin by the 3D labels: skinned joints move a little, bones do not grow."""
+    """Upper arm, thigh and shin in the 3D labels; skinning moves joints slightly."""
     body = default_body()
     scene = draw_scene(body, "supine", Appearance(), SIZE, 4, 5.0)
     joints = np.array([f.joints for f in scene.frames(body, np.arange(0, 5, 0.5))])

@@ -18,7 +18,7 @@ SIZE_WH = (192, 128)
 
 
 def test_the_spectrum_falls_as_that_of_photographs():
-    """Power over frequency falls with an exponent of 2, give or take (Ruderman and Bialek, 1994); white noise has 0."""
+    """Power falls with frequency to about -2 (Ruderman and Bialek, 1994); white noise has 0."""
     slopes = []
     for seed in range(8):
         grey = collage((128, 128), np.random.default_rng(seed)).mean(2)
@@ -40,11 +40,25 @@ def test_it_follows_from_the_random_numbers_alone():
 
 
 def test_only_floor_and_wall_are_replaced():
-    """The same scene with and without: labels are the same, and so is what is neither floor nor wall."""
+    """A collage changes neither labels nor pixels outside floor and wall."""
     appearance = instantiate(OmegaConf.load(config_dir() / "appearance" / "wild.yaml"))
-    clear = replace(appearance, collage=0.0, defocus=0.0, motion=0.0, noise=0.0, depth_of_field=0.0, resolution=1.0)  # fmt: skip
+    clear = replace(
+        appearance,
+        collage=0.0,
+        defocus=0.0,
+        motion=0.0,
+        noise=0.0,
+        depth_of_field=0.0,
+        resolution=1.0,
+    )
     plain, wild = (
-        render_person(default_body(), "infant", replace(clear, collage=share), (128, 128), np.random.default_rng(4))
+        render_person(
+            default_body(),
+            "infant",
+            replace(clear, collage=share),
+            (128, 128),
+            np.random.default_rng(4),
+        )
         for share in (0.0, 1.0)
     )  # fmt: skip
     assert (plain.keypoints == wild.keypoints).all()

@@ -1,4 +1,4 @@
-"""Folders that cannot be written to, and a disk that gets full, end in one line before or at the first file."""
+"""Read-only folders and a full disk end in one line, before or at the first file."""
 
 import os
 from pathlib import Path
@@ -9,7 +9,8 @@ DISK_SIZE = "1m"
 """Of ``small_disk``."""
 SMALL = (
     *("preset=tiny", "workers=1", "preset.size_wh=[64,64]"),
-    "preset.splits={train_infant: [{group: infant, appearance: clean, is_synthetic: true, count: 12}]}",
+    "preset.splits={train_infant: "
+    "[{group: infant, appearance: clean, is_synthetic: true, count: 12}]}",
 )
 CLIP = (
     *("preset=clips", "workers=1", "preset.number=1", "preset.seconds=1", "preset.fps=10"),

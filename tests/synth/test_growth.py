@@ -7,9 +7,9 @@ from scipy.spatial import ConvexHull
 from fidip.synth.body.body_model import default_body
 from fidip.synth.body.growth import infant_shape
 
-# Months from term: median and standard deviation of length and of head circumference, cm, boys and girls
-# together. From birth: WHO Child Growth Standards (2006, 2007). Before: Fenton and Kim, BMC Pediatrics 13:59 (2013),
-# 32 weeks.
+# By months from term: median and standard deviation of length and of head circumference, cm, of
+# boys and girls together. From birth: WHO Child Growth Standards (2006, 2007). Before birth, at 32
+# weeks: Fenton and Kim, BMC Pediatrics 13:59 (2013).
 STANDARDS = {
     -2: (41.8, 2.6, 29.3, 1.6),
     0: (49.5, 1.9, 34.2, 1.3),
@@ -21,7 +21,7 @@ STANDARDS = {
 
 
 def head_circumference(body, rest):
-    """Metres: the longest outline of a level slice of the head between eyes and crown, as a tape would lie."""
+    """Return the longest outline, metres, of a level slice of the head between eyes and crown."""
     head = rest[body.weight_of("head") > 0.9]
     eyes = body.keypoints(rest)[1:3, 2].mean()
     slices = [

@@ -34,7 +34,7 @@ def test_fingers_leave_the_palm_as_a_hand_opens(group):
 
 
 def test_fingers_keep_their_length():
-    """Half open they are between their places by an arc: edges of the mesh neither grow nor shrink by much."""
+    """Half-open hands lie on an arc between open and closed: mesh edges hardly change in length."""
     body = default_body()
     rest, heads = body.rest("infant", np.zeros(8))
     edges = body.faces[np.isin(body.faces, body.hands["infant"].vertices).all(1)][:, :2].T

@@ -1,4 +1,4 @@
-"""Infants whom an adult holds: hands at the trunk, bodies beside each other, labels of who hides what."""
+"""Infants held by an adult: hands at the trunk, no collisions, labels of occlusion."""
 
 from dataclasses import replace
 
@@ -41,7 +41,7 @@ def stages():
 
 @pytest.mark.parametrize("name", HELD)
 def test_hands_are_at_the_trunk(stages, name):
-    """Of both hands some skin is within 2.5 cm of the infant's trunk, hips or thighs, clothes included."""
+    """Both hands are within 2.5 cm of the infant's trunk, hips or thighs, clothes included."""
     body = default_body()
     near = body.weight_of("spine", "root", "pelvis", "upperleg", "clavicle", "shoulder") > 0.5
     for seed in SEEDS:
@@ -87,7 +87,7 @@ def test_most_of_the_infant_is_in_sight(stages, name):
 
 
 def test_who_hides_a_joint_is_told(stages):
-    """Hidden joints that are seen once the adult is gone have the other person as their occluder, and no seen one has."""
+    """Exactly the joints that appear without the adult are labelled as occluded by a person."""
     told = 0
     for (_, seed), (stage, picture, adult) in stages.items():
         others = [mesh for mesh in stage.props if mesh is not adult]

@@ -1,4 +1,4 @@
-"""The first images of every part of ``preset=infant_bench`` against the record that ships with the package."""
+"""The first images of each part of ``preset=infant_bench`` against the record in the package."""
 
 import json
 import shutil

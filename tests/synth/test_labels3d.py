@@ -97,7 +97,7 @@ def test_depth_is_that_of_seen_joints(labelled):
 
 
 def test_posing_the_recorded_bones_gives_the_recorded_joints(labelled):
-    """The parameters are the body's: shape and bone rotations make the same joints, but for what the floor presses."""
+    """Shape and bone rotations give the same joints, except where the floor presses."""
     body = default_body()
     for _, _, more in labelled:
         rest, heads = body.rest("infant", more["body_shape"])

@@ -38,7 +38,7 @@ def test_angles_stay_within_the_limits_of_joints(heads):
 
 
 def test_it_is_smooth_even_where_a_leg_kicks(motion):
-    """Halving the step halves the largest change and quarters the second difference: no jumps, no corners."""
+    """Halving the step halves the largest change and quarters the second difference."""
     coarse, fine = (angles(motion, np.arange(0, 20, step)) for step in (0.01, 0.005))
     assert abs(np.diff(coarse, axis=0)).max() < 30  # degrees in 10 ms
     assert abs(np.diff(fine, axis=0)).max() < 0.6 * abs(np.diff(coarse, axis=0)).max()
@@ -87,7 +87,7 @@ def test_another_seed_moves_otherwise(motion, heads):
 
 @pytest.mark.parametrize(("sway", "part"), [(9.0, 0.5 + 0.35), (0.0, 0.5), (-9.0, 0.5 - 0.35)])
 def test_the_trunk_sways_around_the_middle_of_its_range(motion, heads, sway, part):
-    """The side angle by the first curve and the pitch by the second, each in the curve's direction."""
+    """The first curve moves the side angle, the second one the pitch, each in its direction."""
     body, posture = default_body(), POSTURES["supine"]
     (low_side, high_side), (low_pitch, high_pitch) = posture.side, posture.pitch
     swaying = replace(motion, vigour=1.0, sway=lambda time: np.array([sway, -sway / 3]))

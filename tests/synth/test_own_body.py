@@ -1,4 +1,4 @@
-"""A user's own body: a file of SMIL's layout against SMPL's formula, and files that would run code."""
+"""A user's body: a file of SMIL's layout against SMPL's formula, and files that would run code."""
 
 import json
 import os
@@ -35,7 +35,7 @@ def own(arrays, tmp_path_factory):
 
 
 def smpl(arrays, shape, local):
-    """(V, 3) of SMPL (Loper et al. 2015, eq. 2 to 10) for (24, 3, 3) rotations against the parent."""
+    """SMPL's (V, 3) vertices for (24, 3, 3) local rotations (Loper et al. 2015, eq. 2 to 10)."""
     rest = arrays["v_template"] + arrays["shapedirs"] @ shape
     joints = arrays["J_regressor"] @ rest
     rest = rest + arrays["posedirs"] @ (local[1:] - np.eye(3)).ravel()
@@ -57,8 +57,10 @@ def test_posed_vertices_are_smpls(arrays, own):
     rest, heads = body.rest("infant", shape)
     rotations = sample_pose(body, heads, "supine", rng)
     bones = [
-        "root", "upperleg01.L", "upperleg01.R", "spine05", "lowerleg01.L", "lowerleg01.R", "spine03", "foot.L",
-        "foot.R", "spine01", "foot.L", "foot.R", "neck01", "clavicle.L", "clavicle.R", "head", "upperarm01.L",
+        "root", "upperleg01.L", "upperleg01.R", "spine05", "lowerleg01.L", "lowerleg01.R",
+        "spine03", "foot.L",
+        "foot.R", "spine01", "foot.L", "foot.R", "neck01", "clavicle.L", "clavicle.R", "head",
+        "upperarm01.L",
         "upperarm01.R", "lowerarm01.L", "lowerarm01.R", "wrist.L", "wrist.R", "wrist.L", "wrist.R",
     ]  # fmt: skip
     world = TO_OURS.T @ rotations[[body.index[b] for b in bones]] @ TO_OURS
@@ -70,7 +72,7 @@ def test_posed_vertices_are_smpls(arrays, own):
 
 @pytest.mark.parametrize("posture", [name for name in POSTURES if POSTURES[name].group == "infant"])
 def test_poses_are_those_of_the_shipped_body(own, posture):
-    """The same random numbers bend both bodies alike, though one rests with level, straight arms."""
+    """The same random numbers bend both bodies alike, although their rest poses differ."""
     joints = []
     for body in (default_body(), body_of("infant", own)):
         rest, heads = body.rest("infant", np.zeros(8))

@@ -8,7 +8,8 @@ import time
 
 COMMAND = [
     "preset=tiny", "seed=4", "workers=1", "preset.size_wh=[64,64]",
-    "preset.splits={train_infant: [{group: infant, appearance: clean, is_synthetic: true, count: 24}]}",
+    "preset.splits={train_infant: "
+    "[{group: infant, appearance: clean, is_synthetic: true, count: 24}]}",
 ]  # fmt: skip
 
 

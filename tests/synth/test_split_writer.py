@@ -49,7 +49,7 @@ def test_the_layout_is_syrips(tmp_path):
 
 @pytest.mark.parametrize("seed", range(6))
 def test_labels_agree_with_the_picture(seed):
-    """On a clean appearance the person is what differs from the background; the box is where it is."""
+    """In a clean appearance, the box encloses the pixels that differ from the background."""
     appearance = Appearance(fill=(0.5, 0.7))
     picture = render_person(
         default_body(), "infant", appearance, (160, 160), np.random.default_rng(seed)

@@ -1,4 +1,4 @@
-"""``preset=tiny`` against what was recorded: labels everywhere, bytes where versions and processor are the same."""
+"""``preset=tiny`` against a record: labels, and bytes where versions and processor are equal."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""Record what ``preset=tiny`` makes: ``python tests/synth/tiny_record.py`` after a change that is meant to alter it."""
+"""Record ``preset=tiny`` after an intended change: ``python tests/synth/tiny_record.py``."""
 
 import hashlib
 import json
@@ -25,7 +25,7 @@ def make_tiny(root: Path, workers: int = 1) -> None:
 
 
 def surroundings() -> dict[str, str]:
-    """What the hashes hold for: versions and the kind of processor, as sums are rounded by its vector width."""
+    """Return versions and processor, on which the hashes depend by their rounding."""
     from numpy._core._multiarray_umath import __cpu_features__
 
     wide = "AVX512" if __cpu_features__.get("AVX512F") else "no AVX512"

@@ -36,7 +36,7 @@ class ValidatedData(ToyData):
 
 
 def best_epoch(folder, scores):
-    """The epoch of ``best.ckpt`` and the score that its callback keeps, after a run of all epochs."""
+    """Return the epoch of ``best.ckpt`` and the score of its callback after a complete run."""
     callback = Checkpoints(folder)
     fit(
         ScriptedTask(scores),

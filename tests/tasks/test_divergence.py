@@ -1,4 +1,4 @@
-"""A loss or weights that are NaN or infinite end a run, in all of its processes, and nothing else does."""
+"""Only a loss or weights that are NaN or infinite end a run, in all of its processes."""
 
 import json
 import os

@@ -103,7 +103,8 @@ def test_a_former_command_trains_the_same(monkeypatch, tmp_path, tiny_root, caps
 
 
 @pytest.mark.parametrize(
-    ("key", "instead"), [("gradient_clip_val=1.0", "clip_norm"), ("accumulate_grad_batches=2", "accumulate")]
+    ("key", "instead"),
+    [("gradient_clip_val=1.0", "clip_norm"), ("accumulate_grad_batches=2", "accumulate")]
 )  # fmt: skip
 def test_what_the_task_does_in_place_of_the_trainer(key, instead, monkeypatch, capsys):
     monkeypatch.setattr(

@@ -6,7 +6,7 @@ from fidip.tasks import lightning
 
 
 def test_the_version_is_the_one_that_was_checked():
-    """After an update: read the release notes for what the module uses, then change CHECKED_WITH."""
+    """After an update, read the release notes; then change CHECKED_WITH."""
     assert pl.__version__ == lightning.CHECKED_WITH
 
 

@@ -52,7 +52,8 @@ def make_task(**options):
 def fit(task, data, steps=-1, folder=None, ckpt_path=None, epochs=2):
     pl.seed_everything(0, verbose=False)
     trainer = pl.Trainer(
-        accelerator="cpu", max_epochs=epochs, max_steps=steps, logger=False, callbacks=[Checkpoints(folder)] if folder else [],
+        accelerator="cpu", max_epochs=epochs, max_steps=steps, logger=False,
+        callbacks=[Checkpoints(folder)] if folder else [],
         enable_checkpointing=bool(folder), enable_progress_bar=False, enable_model_summary=False,
         limit_val_batches=0, num_sanity_val_steps=0,
     )  # fmt: skip

@@ -42,7 +42,8 @@ def server(tmp_path_factory):
 
 @contextmanager
 def served(folder, *arguments):
-    command = [sys.executable, "-m", "fidip.app", "port=0", "ckpt=bundled:movenet-lightning", "lost=0",
+    command = [sys.executable, "-m", "fidip.app", "port=0",
+               "ckpt=bundled:movenet-lightning", "lost=0",
                "flip_test=false", "open_browser=false", *arguments]  # fmt: skip
     process = subprocess.Popen(
         command, stdout=subprocess.PIPE, text=True, env={**os.environ, "TMPDIR": str(folder)}
@@ -140,8 +141,10 @@ def test_keypoints_are_drawn_while_the_camera_films(page):
     assert re.match(r"\d+ pictures a second, points \d+ ms after the picture", words)
     page.wait_for_function(  # as large as the video, and not empty
         """() => {
-            const points = document.getElementById("points"), live = document.getElementById("live");
-            const { data } = points.getContext("2d").getImageData(0, 0, points.width, points.height);
+            const points = document.getElementById("points");
+            const live = document.getElementById("live");
+            const { width, height } = points;
+            const { data } = points.getContext("2d").getImageData(0, 0, width, height);
             return points.width === live.videoWidth && points.height === live.videoHeight
                 && data.some(value => value > 0);
         }""",
@@ -235,7 +238,8 @@ def test_limits_and_refusals_are_shown_and_odd_names_are_downloaded(browser, tin
     with served(tmp_path, "max_upload_mb=0.5", "max_queued_per_page=1") as (address, _):
         page = opened(browser, address)
         assert page.locator("#limits").inner_text() == (
-            "Largest file: 0.5 MB. Most files waiting at a time: 1 from one page, 16 from all pages."
+            "Largest file: 0.5 MB. "
+            "Most files waiting at a time: 1 from one page, 16 from all pages."
         )
         for file, error in (
             ("[new Uint8Array(600000)], 'a.mp4'", "a.mp4: the file is too large (1 MB)"),

@@ -1,4 +1,4 @@
-"""The page's server against clients that do everything wrong: real sockets, a light work function."""
+"""The page's server against misbehaving clients: real sockets, a light work function."""
 
 import contextlib
 import http.client
@@ -218,7 +218,8 @@ def test_job_that_does_not_exist_is_404(server, job):
 
 @pytest.mark.parametrize(
     "file",
-    ["../a.mp4", "..%2fa.mp4", "%2e%2e/a.mp4", "a%00.csv", "%00", "x" * 5000, "", ".", "results/a.csv",
+    ["../a.mp4", "..%2fa.mp4", "%2e%2e/a.mp4", "a%00.csv", "%00", "x" * 5000, "", ".",
+     "results/a.csv",
      "//a.csv", "%2fetc%2fpasswd", "a.csv/", "%ff%fe", "%ed%a0%80", "A.CSV"],
 )  # fmt: skip
 def test_only_results_are_given_out(server, file):
@@ -307,7 +308,10 @@ def test_ctrl_c_does_not_wait_for_clients_that_hang(tmp_path):
 
 def test_too_large_a_file_is_refused_before_and_while_it_comes(server):
     most = int(MB * 1e6)
-    detail = "a.mp4: the file is too large; expected at most 0.2 MB (max_upload_mb). Cut the video or make it smaller."
+    detail = (
+        "a.mp4: the file is too large; expected at most 0.2 MB (max_upload_mb). "
+        "Cut the video or make it smaller."
+    )
     with server.tab() as (tab, held):
         path = f"/tabs/{tab}?file=a.mp4"
         with server.raw(head(path, f"Content-Length: {most + 1}")) as early:
@@ -394,7 +398,8 @@ def frame(opcode, data):
 def handshake(server, path="/tab", *lines, method="GET", origin=None):
     return head(
         path, f"Origin: {origin or server.origin}", "Upgrade: websocket", "Connection: Upgrade",
-        "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==", *lines, method=method,
+        "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==", *lines,
+        method=method,
     ).replace(b"Host: 127.0.0.1", f"Host: 127.0.0.1:{server.port}".encode())  # fmt: skip
 
 
@@ -537,13 +542,16 @@ def bad_request(random_, tab):
     letters = string.printable + "\0\x7f\x85\u202e\ufeff宝👶%/\\.."
     odd = "".join(random_.choices(letters, k=random_.choice([0, 1, 3, 20, 300])))
     target = random_.choice(["no-such-tab", *[tab] * 5, tab[:-1], quote(odd, safe="")])
-    query = random_.choice(["", f"?file={quote(odd)}", "?file=a.mp4&file=b", "?file", f"?{quote(odd)}=1",
-                            f"?file=a.mp4&option={quote(odd)}x", "?file=%ff%00%zz%", "?file=results"])  # fmt: skip
+    query = random_.choice(["", f"?file={quote(odd)}", "?file=a.mp4&file=b", "?file",
+                            f"?{quote(odd)}=1",
+                            f"?file=a.mp4&option={quote(odd)}x", "?file=%ff%00%zz%",
+                            "?file=results"])  # fmt: skip
     job = random_.choice(
         ["1", "0", "-1", "9" * random_.choice([20, 400, 5000]), quote(odd, safe="")]
     )
     path = random_.choice([f"/tabs/{target}{query}", f"/tabs/{target}{query}",
-                           f"/tabs/{target}/{job}/{quote(odd)}{query}", f"/{quote(odd)}"])  # fmt: skip
+                           f"/tabs/{target}/{job}/{quote(odd)}{query}",
+                           f"/{quote(odd)}"])  # fmt: skip
     body = random_.randbytes(random_.choice([0, 1, 1000, 70_000, 300_000, 300_000]))
     lines = random_.choice([
         [f"Content-Length: {len(body)}"],
@@ -552,7 +560,8 @@ def bad_request(random_, tab):
         [f"Content-Length: {len(body) // 2}"],
         ["Transfer-Encoding: chunked"],
         ["Content-Length: " + random_.choice(["", "-5", "1e3", "9" * 30])],
-        ["Content-Length: 5", "Range: bytes=" + random_.choice(["9-1", "-", "a-b", "0-" + "9" * 5000])],
+        ["Content-Length: 5",
+         "Range: bytes=" + random_.choice(["9-1", "-", "a-b", "0-" + "9" * 5000])],
         [f"Content-Length: {len(body)}", "Expect: 100-continue"],
         ["Upgrade: websocket", "Connection: Upgrade"],
     ])  # fmt: skip

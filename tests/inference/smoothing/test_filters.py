@@ -80,7 +80,7 @@ def test_a_filter_that_needs_later_frames_says_so():
 
 
 def test_the_smoother_is_the_most_likely_movement():
-    """Against one least-squares problem over all frames, noise being normal (Bell and Cathey 1993)."""
+    """Equals one least-squares problem over all frames for normal noise (Bell and Cathey 1993)."""
     times, rng = uneven(0.7), np.random.default_rng(0)
     noisy = track(times, movement(times) + rng.normal(0, 3, (len(times), 17, 2)))
     kalman = KalmanSmoother(tail=1e12, rounds=1)
@@ -109,7 +109,7 @@ def test_the_smoother_is_the_most_likely_movement():
 
 
 def test_white_jerk_adds_up():
-    """Two steps are as good as one of their sum: F(a + b) = F(b) F(a), Q(a + b) = F(b) Q(a) F(b)' + Q(b)."""
+    """Two steps equal one: F(a + b) = F(b) F(a), Q(a + b) = F(b) Q(a) F(b)' + Q(b)."""
     (f_a, q_a), (f_b, q_b), (f, q) = (motion_model(t) for t in (0.03, 0.05, 0.08))
     np.testing.assert_allclose(f, f_b @ f_a)
     np.testing.assert_allclose(q, f_b @ q_a @ f_b.T + q_b)

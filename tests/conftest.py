@@ -118,7 +118,7 @@ def annotation_record(image_id, keypoints):
 
 
 def stick_figure(rng, is_synthetic):
-    """An image (H, W, 3) and the (17, 3) key points of the figure on it, one joint unlabelled."""
+    """An image (H, W, 3) and the (17, 3) keypoints of the figure on it, one joint unlabelled."""
     width, height = rng.integers(90, 130, 2).tolist()
     angle, scale = rng.uniform(-1, 1), rng.uniform(2.5, 3.5)
     turn = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])

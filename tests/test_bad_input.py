@@ -59,7 +59,7 @@ CASES = {
         lambda root: (root / TRAIN).write_text('{"images": ['),
         "person_keypoints_train_infant",
     ),
-    "wrong number of key points": (annotation(keypoints=[1.0] * 48), "keypoints"),
+    "wrong number of keypoints": (annotation(keypoints=[1.0] * 48), "keypoints"),
     "NaN": (annotation(keypoints=[float("nan")] * 51), "keypoints"),
     "box outside": (annotation(bbox=[5000, 5000, 10, 10]), "bbox"),
     "nobody labelled": (without_joints, "person_keypoints_train_infant"),

@@ -124,7 +124,7 @@ def test_oddities_do_not_fail(tiny_copy, cli):
     assert found["images with the same content"] == [
         f"{image(tiny_copy, 1)} = {image(tiny_copy, 2)}"
     ]
-    assert found["images without is_synthetic, which others tell"] == [str(image(tiny_copy, 3))]
+    assert found["images without is_synthetic, which others have"] == [str(image(tiny_copy, 3))]
     assert found["joints outside of their image"] == [f"annotation 104 of {image(tiny_copy, 4)}"]
 
 

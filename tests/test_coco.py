@@ -26,7 +26,7 @@ CROWD, NO_DETECTOR, SPECK = 900, 901, 902
 def coco_root(tmp_path_factory):
     """People in COCO's layout, without domains; on every image someone else, too.
 
-    Beside the figure of each image there is a crowd on the first, somebody without key points on
+    Beside the figure of each image there is a crowd on the first, somebody without keypoints on
     the second, and somebody too small to crop on the third; nobody at all is on the last.
     """
     root = tmp_path_factory.mktemp("coco")
@@ -81,7 +81,7 @@ def read_val(root, **options):
 
 
 def noisy_results(root):
-    """Poses near everyone, in the crowd, where nobody has key points, and on the empty image."""
+    """Poses near everyone, in the crowd, where nobody has keypoints, and on the empty image."""
     rng = np.random.default_rng(0)
     content = json.loads(val_json(root).read_text())
     results = []

@@ -57,7 +57,7 @@ def random_zoo(folder, tmp_path, monkeypatch):
 
 
 def transformers_key_points(model, crop):
-    """Key points in px of a 192x256 crop, and scores, by transformers alone."""
+    """Keypoints in px of a 192x256 crop, and scores, by transformers alone."""
     processor = VitPoseImageProcessor(do_affine_transform=False)
     pixels = processor(crop, boxes=[[[0, 0, 1, 1]]], return_tensors="pt").pixel_values
     with torch.no_grad():

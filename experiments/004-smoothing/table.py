@@ -124,7 +124,7 @@ def motions(labels: np.ndarray, track: Track) -> dict[str, float]:
 
 
 def overlaps(found: np.ndarray, truth: np.ndarray) -> np.ndarray:
-    """(T,) intersection over union of the boxes around key points (T, K, 2); 0 without any."""
+    """(T,) intersection over union of the boxes around keypoints (T, K, 2); 0 without any."""
     (low, high), (low2, high2) = (
         (np.nanmin(xy, axis=1, initial=np.inf), np.nanmax(xy, axis=1, initial=-np.inf))
         for xy in (found, truth)

@@ -22,7 +22,7 @@ from fidip.data.layout import find_split, split_names
 from fidip.data.validation import (
     Examination,
     Finding,
-    Look,
+    ImageCheck,
     Overlap,
     examine_split,
     find_overlaps,
@@ -130,7 +130,7 @@ def findings_table(root: Path, found: Sequence[Examination], overlaps: Sequence[
         for pair in overlaps
     ]
     rows = [
-        (name, "refused" if refused else "look", len(cases), kind, _first(cases, f"{root}/"))
+        (name, "refused" if refused else "suspicious", len(cases), kind, _first(cases, f"{root}/"))
         for name, refused, kind, cases in found_rows
     ]
     columns = ("split", "", "count", "what")
@@ -178,9 +178,9 @@ def _first(cases: Sequence[str], root: str) -> str:
     return shown + (f"\nand {more} more" if more > 0 else "")
 
 
-def _progress(looks: Iterator[Look], total: int, label: str) -> Iterable[Look]:
+def _progress(checks: Iterator[ImageCheck], total: int, label: str) -> Iterable[ImageCheck]:
     console = Console(stderr=True)
-    return track(looks, label, total, console=console, disable=not console.is_terminal)
+    return track(checks, label, total, console=console, disable=not console.is_terminal)
 
 
 @command("check")

@@ -123,13 +123,13 @@ def test_two_people_of_one_image_are_two_annotations(tiny_copy):
 
 WRONG_ANNOTATIONS = {
     "wrong keypoint count": ({"keypoints": [1.0] * 48}, "keypoints has 48 values, expected 51"),
-    "NaN key point": (
+    "NaN keypoint": (
         {"keypoints": [float("nan")] + [1] * 50},
         "keypoints has nan, expected finite numbers",
     ),
-    "text key point": ({"keypoints": ["1"] + [1] * 50}, "keypoints has '1', expected finite"),
+    "text keypoint": ({"keypoints": ["1"] + [1] * 50}, "keypoints has '1', expected finite"),
     "odd visibility": ({"keypoints": [1, 1, 3] * 17}, "visibility 3, expected 0, 1 or 2"),
-    "no key points": ({"keypoints": None}, "keypoints is None, expected a list"),
+    "no keypoints": ({"keypoints": None}, "keypoints is None, expected a list"),
     "NaN box": ({"bbox": [0, 0, float("nan"), 5]}, "bbox has nan, expected finite numbers"),
     "endless box": ({"bbox": [0, 0, float("inf"), 5]}, "bbox has inf"),
     "box of three numbers": ({"bbox": [0, 0, 5]}, "bbox has 3 values, expected 4"),

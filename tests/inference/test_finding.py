@@ -11,7 +11,7 @@ from fidip.inference.crop_windows import HIPS, SHOULDERS, held_to, search_window
 
 
 def person(turn_deg=0.0, center=(200.0, 150.0)):
-    """(17, 2) key points of someone upright, 60 px tall, turned clockwise on the screen."""
+    """(17, 2) keypoints of someone upright, 60 px tall, turned clockwise on the screen."""
     rng = np.random.default_rng(0)
     xy = np.column_stack([rng.uniform(-8, 8, 17), rng.uniform(-30, 30, 17)])
     xy[SHOULDERS], xy[HIPS] = [(-8, -15), (8, -15)], [(-6, 8), (6, 8)]

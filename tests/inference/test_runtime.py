@@ -1,4 +1,4 @@
-"""PyTorch and ONNX Runtime give the same key points."""
+"""PyTorch and ONNX Runtime give the same keypoints."""
 
 import copy
 import json

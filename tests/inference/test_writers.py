@@ -1,4 +1,4 @@
-"""Every file of key points, opened by the program that it is meant for."""
+"""Every file of keypoints, opened by the program that it is meant for."""
 
 import csv
 import json
@@ -95,7 +95,7 @@ def test_the_h5_file_is_laid_out_as_deeplabcut_does(track, tmp_path):
 
 
 def check_movement(data, track):
-    """The same key points, as movement holds them; of NWB it sorts them by name."""
+    """The same keypoints, as movement holds them; of NWB it sorts them by name."""
     assert set(data.keypoints.values) == set(COCO17.joints)
     data = data.sel(keypoints=list(COCO17.joints))
     for axis in ("x", "y"):

@@ -11,7 +11,7 @@ from fidip.synth.pose.joint_angles import sample_pose
 from fidip.synth.pose.posture import LIMITS, POSTURES, draw_angles
 
 RECORDED = np.load(Path(__file__).parent / "anny_fixture.npz")
-# Metres, for 99 % of vertices, for the worst and for key points: eight shape components do not say
+# Metres, for 99 % of vertices, for the worst and for keypoints: eight shape components do not say
 # everything, and where the legs join anny blends more than four bones.
 TOLERANCE = {"infant": (0.002, 0.010, 0.001), "adult": (0.010, 0.025, 0.005)}
 

@@ -42,7 +42,7 @@ def hashes(root: Path) -> dict[str, str]:
 
 
 def labels(root: Path) -> dict[str, list[list[float]]]:
-    """The flat key points of every person, by split."""
+    """The flat keypoints of every person, by split."""
     out = {}
     for path in sorted(root.glob("annotations/*.json")):
         out[path.stem] = [a["keypoints"] for a in json.loads(path.read_text())["annotations"]]

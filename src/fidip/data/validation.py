@@ -35,7 +35,7 @@ SAME_WAY = ((EYES, EARS), (SHOULDERS, HIPS))
 WIDE = 1.5
 """Minimum distance of left and right, in multiples of the labelling noise; less is a side view."""
 
-Progress = Callable[[Iterator["Look"], int, str], Iterable["Look"]]
+Progress = Callable[[Iterator["ImageCheck"], int, str], Iterable["ImageCheck"]]
 """Wraps an iterator to show progress; arguments: iterator, total, label."""
 
 
@@ -55,7 +55,7 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class Look:
+class ImageCheck:
     """Check of one image file: its hash if it can be read, and its problem if there is one."""
 
     image: ImageInfo
@@ -126,8 +126,8 @@ def examine_split(
         return Examination(name, findings=[Finding("unusable annotations", [str(error)], True)])
     people, images = file.people, file.people.images
     with ThreadPoolExecutor(THREADS) as pool:
-        looks = list(progress(pool.map(_look, images), len(images), name))
-    findings = [*_broken(file, looks), *_odd(file, looks)]
+        checks = list(progress(pool.map(_check, images), len(images), name))
+    findings = [*_broken(file, checks), *_odd(file, checks)]
     return Examination(
         name=name,
         images=Counter(map(_domain, images)),
@@ -136,7 +136,7 @@ def examine_split(
         areas=area_source(people) if people else "",
         skipped=file.skipped,
         findings=[finding for finding in findings if finding.cases],
-        hashes={look.hash: look.image.path for look in looks if look.hash},
+        hashes={check.hash: check.image.path for check in checks if check.hash},
     )
 
 
@@ -192,59 +192,59 @@ def _opposed(
     return wide and float(across[0] @ across[1]) < -0.5 * lengths[0] * lengths[1]
 
 
-def _look(image: ImageInfo) -> Look:
+def _check(image: ImageInfo) -> ImageCheck:
     try:
         data = read_bytes(image.path)
     except DataError as error:
-        return Look(image, None, str(error))
+        return ImageCheck(image, None, str(error))
     try:
         decode_image(data, image.path, image.wh)
     except DataError as error:
-        return Look(image, image_hash(data), str(error))
-    return Look(image, image_hash(data), None)
+        return ImageCheck(image, image_hash(data), str(error))
+    return ImageCheck(image, image_hash(data), None)
 
 
 def _domain(image: ImageInfo) -> str:
     return {True: "synthetic", False: "real", None: "unknown"}[image.is_synthetic]
 
 
-def _broken(file: AnnotationFile, looks: Sequence[Look]) -> Iterator[Finding]:
+def _broken(file: AnnotationFile, checks: Sequence[ImageCheck]) -> Iterator[Finding]:
     """Yield the findings that make training fail."""
     for problem in file.problems:
         yield Finding(problem.kind, problem.cases, refused=True)
     if not file.people:
-        yield Finding("nobody with a labelled joint", [str(file)], refused=True)
+        yield Finding("no person with a labelled joint", [str(file)], refused=True)
     told = {case for problem in file.problems for case in problem.cases}
     used = {person.image_id for person in file.people}
-    bad = [look for look in looks if look.problem and str(look.image.path) not in told]
-    needed = [str(look.problem) for look in bad if look.image.id in used]
-    others = [str(look.problem) for look in bad if look.image.id not in used]
+    bad = [check for check in checks if check.problem and str(check.image.path) not in told]
+    needed = [str(check.problem) for check in bad if check.image.id in used]
+    others = [str(check.problem) for check in bad if check.image.id not in used]
     yield Finding("unreadable images", needed, refused=True)
     yield Finding("missing or unreadable images without people", others)
 
 
-def _odd(file: AnnotationFile, looks: Sequence[Look]) -> Iterator[Finding]:
+def _odd(file: AnnotationFile, checks: Sequence[ImageCheck]) -> Iterator[Finding]:
     """Yield the findings that training accepts."""
     people, used = file.people, {person.image_id for person in file.people}
     empty = [image for image in people.images if image.id not in used]
-    nobody = [a for a in people.others if not a.is_crowd and not a.keypoints[:, 2].any()]
+    unlabelled = [a for a in people.others if not a.is_crowd and not a.keypoints[:, 2].any()]
     domains = {image.is_synthetic for image in people.images}
     untold = [image for image in people.images if image.is_synthetic is None and len(domains) > 1]
     swapped = [a for a in people if swapped_parts(a.keypoints, a.area)]
-    yield Finding("images with the same content", _duplicates(looks))
-    yield Finding("images without is_synthetic, which others tell", _paths(untold))
+    yield Finding("images with the same content", _duplicates(checks))
+    yield Finding("images without is_synthetic, which others have", _paths(untold))
     yield Finding("images without a labelled person", _paths(empty))
-    yield Finding(f"annotations {UNLABELLED}", _names(nobody))
+    yield Finding(f"annotations {UNLABELLED}", _names(unlabelled))
     yield Finding("boxes that reach out of their image", _names(filter(_box_outside, people)))
     yield Finding("joints outside of their image", _names(filter(_joints_outside, people)))
     yield Finding("left and right perhaps exchanged", _names(swapped))
 
 
-def _duplicates(looks: Sequence[Look]) -> list[str]:
+def _duplicates(checks: Sequence[ImageCheck]) -> list[str]:
     same: dict[str, list[str]] = defaultdict(list)
-    for look in looks:
-        if look.hash:
-            same[look.hash].append(str(look.image.path))
+    for check in checks:
+        if check.hash:
+            same[check.hash].append(str(check.image.path))
     return [" = ".join(paths) for paths in same.values() if len(paths) > 1]
 
 

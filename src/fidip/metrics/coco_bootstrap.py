@@ -237,6 +237,15 @@ def match_joints(alike, start, first, last, ignored, crowd, thresholds):
 
     Returns:
         (K, T, D) true positives and (K, T, D) false positives.
+
+    Example:
+        One detection with a similarity of 0.6 to the only person, at two thresholds:
+
+        >>> zero, one, no = np.array([0]), np.array([1]), np.array([[False]])
+        >>> alike, thresholds = np.array([[0.6]]), np.array([0.5, 0.75])
+        >>> hit, miss = match_joints(alike, zero, zero, one, no, no[0], thresholds)
+        >>> hit[0, :, 0].tolist(), miss[0, :, 0].tolist()
+        ([True, False], [False, True])
     """
     joints, detections = alike.shape[1], len(start)
     hit = np.zeros((joints, len(thresholds), detections), np.bool_)

@@ -92,12 +92,12 @@ def alone(runtime: Runtime, codec: HeatmapCodec, frames: int) -> np.ndarray:
     return best
 
 
-def pipeline(finder: SinglePersonTracker, clip: Path) -> np.ndarray:
+def pipeline(tracker: SinglePersonTracker, clip: Path) -> np.ndarray:
     """Return the seconds per frame of both passes, by both clocks."""
     started = clocks()
     found = Recorder()
     for frame in prefetch(Video(clip)):
-        found.add(frame.time, without_uncertain(finder(frame.image), lost=0.0))
+        found.add(frame.time, without_uncertain(tracker(frame.image), lost=0.0))
     with VideoWriter(clip.with_name("out.mp4"), clip) as writer:
         draw_track(clip, found.track(WH), Overlay(), writer, fps=1.0)
     return (clocks() - started) / len(found)
@@ -118,12 +118,12 @@ def main() -> None:
             net, codec = make_net(name, NETS.get(name, "udp_192x256"))
             for kind in RUNTIMES:
                 runtime = make_runtime(kind, net, codec, "cpu")
-                finder = SinglePersonTracker(
+                tracker = SinglePersonTracker(
                     Predictor(Steady(runtime, codec), codec), prefer=anyone
                 )
-                finder(next(iter(Video(clip))).image)  # the first frame is searched as a whole
+                tracker(next(iter(Video(clip))).image)  # the first frame is searched as a whole
                 turns = [
-                    (alone(runtime, codec, frames), pipeline(finder, clip)) for _ in range(TURNS)
+                    (alone(runtime, codec, frames), pipeline(tracker, clip)) for _ in range(TURNS)
                 ]
                 bare, whole = np.median(turns, axis=0)
                 shares = np.median([net_only / both for net_only, both in turns], axis=0)

@@ -20,7 +20,7 @@ from fidip.core.skeleton import COCO17
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
 os.environ.setdefault("WANDB_MODE", "offline")
 os.environ["WANDB_HTTP_TIMEOUT"] = "2"  # s, not 19: no test reaches W&B
-os.environ["HF_ENDPOINT"] = "http://127.0.0.1:9"  # nobody is there: no test downloads weights
+os.environ["HF_ENDPOINT"] = "http://127.0.0.1:9"  # no server: no test downloads weights
 os.environ["FIDIP_CACHE"] = str(Path(tempfile.gettempdir()) / "fidip-tests")
 
 SPLITS = {  # name: (first image id, domains; None where the split does not tell them)

@@ -1,4 +1,4 @@
-"""Nobody is scored on images that they were trained on, unless they say so and the result does."""
+"""Runs are scored on training images only on request, and the result records it."""
 
 import hashlib
 import json

@@ -256,8 +256,8 @@ def test_frames_without_the_infant_stay_as_empty_rows(cli, tmp_path):
 def test_a_video_is_smoothed_unless_told(cli, tmp_path):
     """Raw rows are the tracker's output; smoothed ones jitter less, in table and overlay."""
     video = make_video(tmp_path / "v.mp4", [i / 25 for i in range(12)])
-    finder = SinglePersonTracker(fidip.load_predictor("bundled:movenet-lightning"), lost=0)
-    found = np.concatenate([finder(frame.image).xy for frame in Video(video)])
+    tracker = SinglePersonTracker(fidip.load_predictor("bundled:movenet-lightning"), lost=0)
+    found = np.concatenate([tracker(frame.image).xy for frame in Video(video)])
     xy = {}
     for name in ("none", "kalman"):
         out = tmp_path / name

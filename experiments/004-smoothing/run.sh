@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Four clips of 10 s in the home look and the table of filters on them: bash experiments/004-smoothing/run.sh [RESULTS.csv CKPT]
+# Four clips of 10 s of appearance home and the table of filters on them: bash experiments/004-smoothing/run.sh [RESULTS.csv CKPT]
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 here=experiments/004-smoothing

@@ -15,7 +15,7 @@ HERE, AWAY = np.array([0.0, 100.0]), np.array([600.0, 100.0])
 
 
 class ScriptedPredictor:
-    """In each window the person whose centre is nearest; ``people`` are (place, confidence)."""
+    """In each window the person whose centre is nearest; ``people`` are (position, confidence)."""
 
     aspect_ratio = 0.75
 

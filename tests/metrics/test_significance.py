@@ -111,7 +111,7 @@ def test_the_interval_is_paired_by_image():
 
 
 def repeated(truth, results, chosen):
-    """Ground truth and results in which the chosen images are copies, numbered anew."""
+    """Ground truth and results in which the chosen images are copies, with new ids."""
     annotations, copies = [], []
     for new, old in enumerate(chosen.tolist()):
         for a in truth["annotations"]:

@@ -39,7 +39,7 @@ def runs(tmp_path):
 
 @pytest.fixture
 def alone(tmp_path, monkeypatch):
-    """Nobody is logged in, and W&B is nowhere."""
+    """No user is logged in, and W&B cannot be reached."""
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.delenv("WANDB_API_KEY", raising=False)
     monkeypatch.setenv("WANDB_BASE_URL", "http://127.0.0.1:9")  # where nothing listens

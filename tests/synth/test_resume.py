@@ -44,7 +44,7 @@ def test_a_killed_run_goes_on(tmp_path):
     said, _ = start(killed).communicate(timeout=120)
     assert "resuming after" in said
     first = min(before)
-    assert first.stat().st_mtime_ns == before[first]  # not made anew
+    assert first.stat().st_mtime_ns == before[first]  # not rendered again
     start(whole).communicate(timeout=120)
     assert files(killed) == files(whole)
     assert not journal.exists()

@@ -18,7 +18,7 @@ def chosen(name, **changed):
 
 
 def figures(filter_, times, seed):
-    """Jitter, error, error on kicks (torso lengths), lag in frames, share of keypoints known."""
+    """Jitter, error, error on kicks (torso lengths), lag in frames, fraction of known keypoints."""
     truth = movement(times, seed)
     track = filter_(observed(times, truth, seed))
     fast = motion.rapid(times, truth, faster_than=3)

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Three seeds of the demo's experiments and of replay, scratch with four times the updates, and their table:
+# Three seeds of the demo's experiments, scratch with four times the updates, and their table:
 # bash experiments/002-demo/run.sh
 set -euo pipefail
 cd "$(dirname "$0")/../.."
@@ -12,7 +12,7 @@ train() { # RUN_NAME key=value ...
 }
 .venv/bin/fidip synthesize preset=demo out=data/demo
 for seed in ${SEEDS:-0 1 2}; do
-  for name in scratch finetune fidip replay; do
+  for name in scratch finetune fidip; do
     train "${name}_$seed" experiment="${name}_demo" seed="$seed"
   done
 done

@@ -1,6 +1,6 @@
 """Measure how far apart appearances are: pixel statistics, and the accuracy of a linear classifier.
 
-``python experiments/003-looks/table.py experiments/003-looks`` writes and prints statistics.csv and
+``python experiments/003-appearances/table.py experiments/003-appearances`` writes and prints statistics.csv and
 accuracy.csv.
 """
 

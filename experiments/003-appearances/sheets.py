@@ -1,6 +1,6 @@
 """Draw a contact sheet per appearance: one row per posture, with keypoints.
 
-``python experiments/003-looks/sheets.py docs/looks``
+``python experiments/003-appearances/sheets.py docs/appearances``
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ from itertools import chain
 import pytest
 
 from fidip.core.errors import ConfigError
-from fidip.data.sampler import BalancedSampler, EvalSampler, ShuffledSampler
+from fidip.data.sampler import BalancedSampler, EvalSampler, ReplaySampler, ShuffledSampler
 
 DOMAINS = [True] * 23 + [False] * 5
 
@@ -115,3 +115,11 @@ def test_evaluation_takes_each_sample_once_over_all_processes(count, world_size)
     keys = [key for sampler in samplers for key in sampler]
     assert sorted(key.index for key in keys) == list(range(count))
     assert sum(len(sampler) for sampler in samplers) == count
+
+
+def test_every_process_has_replayed_samples():
+    samplers = [ReplaySampler(None, 6, 6, 3, rank=rank, world_size=2) for rank in range(2)]
+    for keys in map(list, samplers):
+        assert all(any(key.index >= 6 for key in keys[i : i + 3]) for i in range(0, len(keys), 3))
+    with pytest.raises(ConfigError, match=r"batch_size=2: leaves .* expected at least 3"):
+        ReplaySampler(None, 6, 6, 2, world_size=3)

@@ -145,7 +145,8 @@ class ReplaySampler(_GroupSampler):
         batch_size, seed, rank, world_size: as for ``BalancedSampler``.
 
     Raises:
-        ArgumentError: the number of samples per step is not a multiple of 3.
+        ArgumentError: the number of samples per step is not a multiple of 3, or a process would have
+            batches without replayed samples.
     """
 
     def __init__(
@@ -161,6 +162,12 @@ class ReplaySampler(_GroupSampler):
         first = np.arange(count) % 2 == 0 if is_synthetic is None else np.array(is_synthetic, bool)
         groups = [np.flatnonzero(first), np.flatnonzero(~first), count + np.arange(replayed)]
         super().__init__(groups, batch_size, seed, rank, world_size)
+        if batch_size < len(groups):  # losses of a batch without replayed samples would be NaN
+            raise ArgumentError(
+                "batch_size",
+                batch_size,
+                f"leaves processes without replayed samples; expected at least {len(groups)}",
+            )
 
 
 class EvalSampler(Sampler[SampleKey]):

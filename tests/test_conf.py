@@ -156,3 +156,11 @@ def test_a_recipe_leaves_data_network_and_task_to_others(name):
     config, default = compose(f"recipe={name}"), compose()
     for key in ("name", "group", "codec", "method", "task._target_", "net.backbone"):
         assert OmegaConf.select(config, key) == OmegaConf.select(default, key)
+
+
+@pytest.mark.parametrize("choice", ["method=finetune", "task=pose"])
+@pytest.mark.parametrize("name", ["fidip_demo", "fidip_lambda0_demo", "fidip_lambda0_syrip"])
+def test_an_experiment_that_sets_keys_of_its_method_cannot_lose_it(cli, name, choice, tmp_path):
+    printed = cli("train", f"experiment={name}", choice, f"data.root={tmp_path}", status=2)
+    assert "error: method: the experiment sets keys of its own method" in printed.err
+    assert "finetune_demo" in printed.err.splitlines()[-1]

@@ -64,6 +64,10 @@ class Resolved:
 
 
 NO_VALUE = "a value"
+OTHER_METHOD = (
+    "method: the experiment sets keys of its own method, which this choice removes; expected no "
+    "method= or task=. Use an experiment without such keys, such as experiment=finetune_demo"
+)
 NOT_ALLOWED = (
     "a class or function that fidip's own configurations use. If you trust it, add "
     "allow_targets=[MODULE]"
@@ -215,6 +219,8 @@ def _referred(key: str, references: Mapping[str, str]) -> str:
 def _sentence(key: str, value: Any, expected: Sequence[str]) -> str:
     if expected[0].startswith("unknown key"):
         return f"{key}: {expected[0]}"
+    if expected[0] == NO_VALUE and key == "method._target_":
+        return OTHER_METHOD
     if expected[0] == NO_VALUE:
         return f"{key} is not set; give {key}=VALUE"
     wanted = " or ".join(words.removeprefix("expected ") for words in expected)

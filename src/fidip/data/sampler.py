@@ -145,8 +145,8 @@ class ReplaySampler(_GroupSampler):
         batch_size, seed, rank, world_size: as for ``BalancedSampler``.
 
     Raises:
-        ArgumentError: the number of samples per step is not a multiple of 3, or a process would have
-            batches without replayed samples.
+        ArgumentError: the number of samples per step is not a multiple of 3, or a process would
+            have batches without replayed samples.
     """
 
     def __init__(

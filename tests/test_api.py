@@ -11,6 +11,7 @@ from fidip.core.errors import ConfigError
 from fidip.inference import Video
 from fidip.inference.smoothing import FillGaps
 from tests.inference.made_media import make_video
+from tests.test_compare_runs import make_run
 
 
 @pytest.fixture(scope="module")
@@ -68,3 +69,30 @@ def test_poses_of_photographs_carry_names_and_are_scored(predictor, tiny_root):
 def test_an_unknown_writer_is_refused(predictor):
     with pytest.raises(ConfigError, match="'gif' is not one of overlay, coco"):
         fidip.VideoPipeline(predictor, writers=["gif"])
+
+
+def test_runs_are_compared_without_a_configuration(tmp_path, tiny_root):
+    for error in (1, 9):
+        make_run(tmp_path / "runs", tiny_root, f"error_{error}", error)
+    calls = []
+    compared = fidip.compare_runs(
+        str(tmp_path / "runs/*"), rounds=50, progress=lambda *call: calls.append(call)
+    )
+    assert compared.notes == compared.damage == []
+    assert compared.comparison.against == "error_1"
+    difference = compared.comparison.differences["error_9"]["AP"]
+    assert difference.value < 0
+    assert calls == [("intervals", 0, 2), ("intervals", 1, 2), ("differences", 0, 1)]
+    compared.write(tmp_path / "out")
+    assert "error_9" in (tmp_path / "out" / "compare.html").read_text()
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == [
+        "compare.html", "compare.md", "differences.csv", "results.csv", "table.tex",
+    ]  # fmt: skip
+
+
+def test_library_messages_go_to_the_log(monkeypatch, tmp_path, capfd, caplog):
+    caplog.set_level("INFO", "fidip")
+    monkeypatch.setenv("FIDIP_CACHE", str(tmp_path))
+    fidip.load_predictor(runtime="torch")
+    assert [record.name for record in caplog.records] == ["fidip.cli.loading"]
+    assert capfd.readouterr() == ("", "")

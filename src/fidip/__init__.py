@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from fidip.cli.loading import load_predictor
+    from fidip.cli.run_comparison import RunComparison, compare_runs
     from fidip.core.crop_window import CropWindow
     from fidip.core.people import People
     from fidip.core.poses import Poses
@@ -39,8 +40,10 @@ __all__ = [
     "People",
     "Poses",
     "Predictor",
+    "RunComparison",
     "Track",
     "VideoPipeline",
+    "compare_runs",
     "evaluate_poses",
     "load_predictor",
     "read_annotations",
@@ -55,8 +58,10 @@ _MODULES = {
     "People": "fidip.core.people",
     "Poses": "fidip.core.poses",
     "Predictor": "fidip.inference.predictor",
+    "RunComparison": "fidip.cli.run_comparison",
     "Track": "fidip.core.track",
     "VideoPipeline": "fidip.inference.pipelines",
+    "compare_runs": "fidip.cli.run_comparison",
     "evaluate_poses": "fidip.metrics.evaluation",
     "load_predictor": "fidip.cli.loading",
     "read_annotations": "fidip.data.annotations",

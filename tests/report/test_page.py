@@ -5,12 +5,11 @@ import shutil
 import numpy as np
 import pytest
 
-from fidip.compare import contents, match
+from fidip.cli.run_comparison import compare_runs
 from fidip.data import read_annotations
 from fidip.io.coco import from_coco_results
 from fidip.io.json import write_json
 from fidip.metrics import evaluate_poses
-from fidip.report import compare_runs, read_runs
 
 TEST, IMAGES = "annotations/person_keypoints_validate_infant.json", "images/validate_infant"
 NARROW, WIDE = 420, 1200
@@ -59,11 +58,9 @@ def page_file(tiny_root, tmp_path_factory):
             "epoch,step,val/AP,train/pose_loss\n0,1,0.1,0.5\n1,2,0.2,0.4\n"
         )
     shutil.copytree(folder / "runs/lost", folder / f"runs/{'a_long_name_' * 9}")
-    found = read_runs(f"{folder}/runs/*")
-    comparison = compare_runs(found.runs, match, "finetune_demo", 20)
-    file = folder / "compare.html"
-    file.write_text(contents(found, comparison)["compare.html"])
-    return file
+    compared = compare_runs(f"{folder}/runs/*", against="finetune_demo", rounds=20)
+    compared.write(folder)
+    return folder / "compare.html"
 
 
 @pytest.fixture(scope="module")

@@ -20,10 +20,14 @@ class ConsoleProgress:
         unit: what is counted, such as ``frame``.
         note: added to the estimate of a long stage.
         description: of the bar; None for the stage's name.
+        patience: seconds before a bar is shown; a bar with patience disappears at its end.
     """
 
-    def __init__(self, unit: str, note: str = "", description: str | None = None) -> None:
+    def __init__(
+        self, unit: str, note: str = "", description: str | None = None, patience: float = 0.0
+    ) -> None:
         self.unit, self.note, self.description = unit, note, description
+        self.patience = patience
         self._bar: tqdm | None = None
         self._stage = ""
         self._estimate = Estimate()
@@ -47,7 +51,8 @@ class ConsoleProgress:
             self.__exit__(None, None, None)
             self._stage, self._estimate = stage, Estimate()
             self._bar = tqdm(total=total or None, unit=self.unit, disable=None,
-                             desc=self.description or stage)  # fmt: skip
+                             desc=self.description or stage, delay=self.patience,
+                             leave=not self.patience)  # fmt: skip
         self._bar.update(done - self._bar.n)
         estimate = self._estimate(stage, done, total)
         if estimate and self.note:

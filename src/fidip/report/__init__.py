@@ -1,6 +1,6 @@
 """Comparison of runs: tables, figures and an HTML page."""
 
-from fidip.report.comparison import Comparison, Tested, compare_runs
+from fidip.report.comparison import Comparison, Tested, compare_tested
 from fidip.report.dashboard import (
     dashboard_json,
     make_report,
@@ -30,7 +30,7 @@ __all__ = [
     "Found",
     "Run",
     "Tested",
-    "compare_runs",
+    "compare_tested",
     "dashboard_json",
     "difference_header",
     "difference_rows",

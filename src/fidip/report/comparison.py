@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from tqdm import tqdm
-
 from fidip.core.errors import ConfigError, FidipError, RunDataError
 from fidip.core.people import Annotation
+from fidip.core.progress import Progress, silent
 from fidip.metrics import Difference, Experiment, Interval, Matches, compare_experiments
 from fidip.report.runs import Run, by_experiment
-
-PATIENCE = 2
-"""Seconds before a progress bar is shown."""
 
 
 class Tested(NamedTuple):
@@ -52,11 +48,12 @@ class Comparison:
     damaged: Sequence[str] = ()
 
 
-def compare_runs(
+def compare_tested(
     runs: list[Run],
     match: Callable[[Run], Tested],
     against: str | None,
     rounds: int,
+    progress: Progress = silent,
 ) -> Comparison:
     """Compare experiments with a reference experiment.
 
@@ -68,6 +65,7 @@ def compare_runs(
         match: matches the predictions of a run to its labels; raises FidipError if that fails.
         against: the reference experiment; None for the first one.
         rounds: number of bootstrap samples and of permutations.
+        progress: called with the stage, the experiments done and their number.
 
     Returns:
         The intervals and differences, as far as the runs allow.
@@ -79,8 +77,8 @@ def compare_runs(
     against = against or next(iter(groups))
     if against not in groups:
         raise ConfigError(f"against={against}: no run of that name; there are {', '.join(groups)}")
-    tested, problems, damaged = _read_all(groups, match, rounds)
-    differences, incomparable = _differences(groups, tested, against, rounds)
+    tested, problems, damaged = _read_all(groups, match, rounds, progress)
+    differences, incomparable = _differences(groups, tested, against, rounds, progress)
     problems |= incomparable
     lines = {
         why: f"{', '.join(names)} cannot be compared: {why}" for why, names in problems.items()
@@ -100,6 +98,7 @@ def _differences(
     tested: dict[str, tuple[Tested, Experiment]],
     against: str,
     rounds: int,
+    progress: Progress,
 ) -> tuple[dict[str, dict[str, Difference | None]], dict[str, list[str]]]:
     """Return the differences by experiment, and the experiments by reason why they have none."""
     others = [name for name in tested if name != against]
@@ -109,7 +108,8 @@ def _differences(
     labels, reference = tested[against][0].labels, tested[against][1]
     differences: dict[str, dict[str, Difference | None]] = {}
     problems: dict[str, list[str]] = {}
-    for name in _bar(others, "differences"):
+    for done, name in enumerate(others):
+        progress("differences", done, len(others))
         on, experiment = tested[name]
         if on.labels == labels:
             differences[name] = compare_experiments(experiment, reference, rounds)
@@ -119,19 +119,18 @@ def _differences(
     return differences, problems
 
 
-def _bar(names: Iterable[str], label: str) -> Iterable[str]:
-    bar: Iterable[str] = tqdm(names, desc=label, delay=PATIENCE, disable=None, leave=False)
-    return bar
-
-
 def _read_all(
-    groups: dict[str, list[Run]], match: Callable[[Run], Tested], rounds: int
+    groups: dict[str, list[Run]],
+    match: Callable[[Run], Tested],
+    rounds: int,
+    progress: Progress,
 ) -> tuple[dict[str, tuple[Tested, Experiment]], dict[str, list[str]], set[str]]:
     """Return tested experiments by name, experiments by problem, and problems due to damage."""
     tested: dict[str, tuple[Tested, Experiment]] = {}
     problems: dict[str, list[str]] = {}
     damaged: set[str] = set()
-    for name in _bar(groups, "intervals"):
+    for done, name in enumerate(groups):
+        progress("intervals", done, len(groups))
         try:
             tested[name] = _read(groups[name], match, rounds)
         except FidipError as error:

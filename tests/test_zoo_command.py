@@ -150,7 +150,7 @@ def test_without_network_the_bundled_net_predicts_and_a_sentence_says_what_it_sc
     ],
 )
 def test_the_default_weights(
-    has_video, gpus, device, is_there, expected, monkeypatch, capsys, tmp_path
+    has_video, gpus, device, is_there, expected, monkeypatch, caplog, tmp_path
 ):
     monkeypatch.setenv("FIDIP_CACHE", str(tmp_path))
     monkeypatch.setattr(torch.cuda, "is_available", lambda: gpus > 0)
@@ -160,16 +160,17 @@ def test_the_default_weights(
         path.parent.mkdir(parents=True)
         path.touch()
         path.with_name(f"{path.name}.sha256").touch()  # it was checked
+    caplog.set_level("INFO", "fidip")
     assert default_ckpt(has_video, device) == expected
-    lines = capsys.readouterr().err.splitlines()
-    assert len(lines) == (expected == "zoo:fast")
+    assert len(caplog.records) == (expected == "zoo:fast")
 
 
-def test_a_cache_that_cannot_be_written_to_leaves_the_fast_net(monkeypatch, capsys):
+def test_a_cache_that_cannot_be_written_to_leaves_the_fast_net(monkeypatch, caplog):
+    caplog.set_level("INFO", "fidip")
     monkeypatch.setenv("FIDIP_CACHE", "/dev/null")
     predictor = load_predictor()
     assert isinstance(predictor.runtime, TorchRuntime)
-    assert capsys.readouterr().err.count("\n") == 1
+    assert len(caplog.records) == 1
 
 
 def test_fast_and_accurate_are_entries_of_the_zoo():

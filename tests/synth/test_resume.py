@@ -15,7 +15,7 @@ COMMAND = [
 
 def start(out):
     command = [sys.executable, "-m", "fidip.synthesize", f"out={out}", *COMMAND]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 
 def files(root):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sys
+import logging
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from fidip.codecs.base import Codec
 from fidip.core.errors import CheckpointError, ConfigError, DiskError, RunError
 from fidip.inference import Predictor
 from fidip.inference.devices import torch_device
-from fidip.inference.runtime import OnnxRuntime, make_runtime
+from fidip.inference.runtime import OnnxRuntime, Runtime, make_runtime
 from fidip.io.run_directory import RunDirectory
 from fidip.io.yaml import to_yaml
 from fidip.nn import PoseNet
@@ -37,6 +37,7 @@ NEEDED = ("data", "net", "codec", "task")
 """Parts of a run's configuration without a default."""
 FAST, ACCURATE = "zoo:fast", "zoo:accurate"
 """The weights that predict by default; see ``default_ckpt``."""
+log = logging.getLogger(__name__)
 
 
 def load_predictor(
@@ -46,7 +47,6 @@ def load_predictor(
     device: str | None = None,
     flip_test: bool = True,
     rotation_test: Sequence[float] = (),
-    config: DictConfig | None = None,
 ) -> Predictor:
     """Return a predictor with the weights, network and codec of a pretrained model.
 
@@ -58,19 +58,32 @@ def load_predictor(
         device: ``cpu`` or ``cuda``; None for a GPU if there is one.
         flip_test: average with the mirrored image.
         rotation_test: average with windows rotated by these angles in degrees.
-        config: names network and codec of weights outside a run directory.
 
     Raises:
         ConfigError: it is not known which network the weights are of.
         CheckpointError: there are no such weights, or of another network.
     """
-    ckpt = ckpt or default_ckpt(device=device)
+    maps, codec = load_runtime(ckpt or default_ckpt(device=device), runtime, device)
+    return Predictor(maps, codec, flip_test, rotation_test)
+
+
+def load_runtime(
+    ckpt: str, runtime: str | None, device: str | None, config: DictConfig | None = None
+) -> tuple[Runtime, Codec]:
+    """Return what computes the maps of a pretrained model, and the codec that decodes them.
+
+    Args:
+        ckpt: as for ``load_predictor``.
+        runtime: as for ``load_predictor``.
+        device: as for ``load_predictor``.
+        config: names network and codec of weights outside a run directory.
+    """
     file = onnx_file(ckpt)
     if file is not None:
         in_file = OnnxRuntime(file, device)
-        return Predictor(in_file, in_file.codec, flip_test, rotation_test)
+        return in_file, in_file.codec
     net, codec = load_net(ckpt, config)
-    return Predictor(make_runtime(runtime, net, codec, device), codec, flip_test, rotation_test)
+    return make_runtime(runtime, net, codec, device), codec
 
 
 def onnx_file(ckpt: str) -> Path | None:
@@ -86,7 +99,7 @@ def onnx_file(ckpt: str) -> Path | None:
 
 
 def default_ckpt(has_video: bool = False, device: str | None = None) -> str:
-    """Return the weights to use if none are named, and print why.
+    """Return the weights to use if none are named, and log why.
 
     They are ``ACCURATE`` with a GPU and for photographs. They are ``FAST`` for videos on a CPU, on
     which ``ACCURATE`` processes one or two frames per second, and if ``ACCURATE`` cannot be
@@ -106,7 +119,7 @@ def default_ckpt(has_video: bool = False, device: str | None = None) -> str:
         except (CheckpointError, DiskError):
             reason = f"{ACCURATE} is not here and cannot be downloaded, so {FAST} is used"
             hint = f"'fidip zoo fetch={ACCURATE.removeprefix(ZOO)}' says how to get it"
-    print(f"{reason} ({entry_of(FAST).note}); {hint}", file=sys.stderr)
+    log.info("%s (%s); %s", reason, entry_of(FAST).note, hint)
     return FAST
 
 
@@ -121,7 +134,7 @@ def load_net(ckpt: str, config: DictConfig | None = None) -> tuple[PoseNet, Code
     codec: Codec = instantiate(trained.codec, source=source)
     report = fill(net, weights, bool(config and config.allow_partial))
     if report.missing:
-        print(report)
+        log.info("%s", report)
     return net, codec
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import sys
@@ -17,6 +18,15 @@ from fidip.core.errors import FidipError
 
 FROM_WORKER = re.compile(r"Caught \w+ in .*\n(?:[\w.]+\.)?\w*Error: (?P<message>.*)", re.DOTALL)
 """An error of a loader's process as PyTorch raises it: a traceback, then the message."""
+
+
+class LineFormatter(logging.Formatter):
+    """Formats information as its message, and other records as ``LEVEL: message``."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the text of a record."""
+        text = super().format(record)
+        return text if record.levelno == logging.INFO else f"{record.levelname}: {text}"
 
 
 @contextmanager

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import sys
+import logging
 from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
@@ -24,6 +24,7 @@ from fidip.nn import PoseNet, ViT
 from fidip.nn.onnx_sessions import onnx_session, read_facts, run_onnx, try_onnx
 from fidip.nn.portable_export import Portable, codec_of, write_onnx
 
+log = logging.getLogger(__name__)
 RUNTIMES = ("torch", "onnx")
 """Names of the runtimes."""
 
@@ -193,7 +194,7 @@ def cached_onnx(net: PoseNet, codec: Codec) -> Path:
         cache = f"cache {cache_dir()} (FIDIP_CACHE)"
         require_folder(folder, cache)
         with atomic_folder(folder, cache) as part:
-            print("exporting the network for ONNX Runtime, once ...", file=sys.stderr)
+            log.info("exporting the network for ONNX Runtime, once ...")
             write_onnx(model, part / path.name)
     return path
 

@@ -7,6 +7,7 @@ import errno
 import fcntl
 import hashlib
 import json
+import logging
 import os
 import platform
 import shlex
@@ -25,6 +26,7 @@ from fidip.io.atomic import disk_errors, is_intact, require_folder, write_text_a
 from fidip.io.json import write_json
 from fidip.io.yaml import load_settings, parse_settings, to_yaml
 
+log = logging.getLogger(__name__)
 PACKAGES = ("torch", "pytorch-lightning", "hydra-core", "timm", "albumentations", "numpy")
 
 RANKS = ("RANK", "LOCAL_RANK", "NODE_RANK", "GROUP_RANK", "SLURM_PROCID")
@@ -280,7 +282,7 @@ class RunDirectory:
         for path in found:
             if is_intact(path):
                 return path
-            print(f"{path} is torn, as after a crash of the machine: not used", file=sys.stderr)
+            log.warning("%s is torn, as after a crash of the machine: not used", path)
         if found:
             raise RunError(
                 f"resume={self.root}: no whole checkpoint there; remove it and start the run again"

@@ -8,9 +8,9 @@ weights are expected, and ``bundled:NAME`` for a file of this package.
 from __future__ import annotations
 
 import difflib
+import logging
 import os
 import shutil
-import sys
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib.resources import files
@@ -23,6 +23,7 @@ from fidip.io.hashing import fingerprint
 from fidip.io.paths import cache_dir, config_dir
 from fidip.io.yaml import load_settings
 
+log = logging.getLogger(__name__)
 ZOO, BUNDLED, HUB = "zoo:", "bundled:", "huggingface:"
 ONNX = ".onnx"
 DEFAULT = "bundled"
@@ -222,7 +223,13 @@ def _download(entry: ZooEntry, folder: Path) -> Path:
         at, hub = entry.revision, os.environ.get("HF_ENDPOINT")
         url = hf_hub_url(repository, entry.file, revision=at, endpoint=hub)
         get_hf_file_metadata(url, timeout=CONNECT)  # fails at once without network
-        _say(f"zoo:{entry.name}: {entry.size_mb} MB from {repository}, licence {entry.licence}")
+        log.info(
+            "zoo:%s: %s MB from %s, licence %s",
+            entry.name,
+            entry.size_mb,
+            repository,
+            entry.licence,
+        )
         return Path(
             hf_hub_download(repository, entry.file, revision=at, endpoint=hub, local_dir=folder)
         )
@@ -244,7 +251,9 @@ def _check(entry: ZooEntry, path: Path) -> str:
     recorded = record.read_text(encoding="utf-8").split()[:1] if record.is_file() else []
     expected = entry.sha256 or next(iter(recorded), None)
     if expected is None:
-        _say(f"zoo:{entry.name}: SHA-256 {found} is recorded; there is none to compare it with")
+        log.info(
+            "zoo:%s: SHA-256 %s is recorded; there is none to compare it with", entry.name, found
+        )
     elif found != expected:
         raise CheckpointError(
             f"{path}: has SHA-256 {found} instead of {expected}, so it is not what "
@@ -268,7 +277,3 @@ def _is_checked(path: Path) -> bool:
 def _reason(error: Exception) -> str:
     """Return the reason of an error without the advice in the hub's messages."""
     return next(iter(str(error).strip().splitlines()), "").rstrip(".: ") or type(error).__name__
-
-
-def _say(line: str) -> None:
-    print(line, file=sys.stderr)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import hashlib
 import json
+import logging
 import multiprocessing
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -20,6 +21,7 @@ from fidip.io.atomic import disk_errors
 from fidip.io.directories import output_folder
 from fidip.io.json import write_json
 
+log = logging.getLogger(__name__)
 Job = TypeVar("Job")
 Record = dict[str, Any]
 """Result of a job for the annotation file; serialisable as JSON."""
@@ -60,7 +62,7 @@ def run_jobs(
     head = {"jobs": _fingerprint(jobs)}
     done = _finished(journal, head)[: len(jobs)]
     if done:
-        print(f"{label}: resuming after {len(done)} of {len(jobs)}")
+        log.info("%s: resuming after %d of %d", label, len(done), len(jobs))
     remaining = _parallel(make, jobs[len(done) :], workers)
     return list(progress(_journalled(journal, [head, *done], remaining), len(jobs), label))
 

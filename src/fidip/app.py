@@ -19,8 +19,8 @@ from tempfile import TemporaryDirectory
 
 from omegaconf import DictConfig
 
-from fidip.cli.loading import default_ckpt, load_predictor
-from fidip.cli.predict_settings import flips
+from fidip.cli.loading import default_ckpt
+from fidip.cli.predict_settings import make_predictor
 from fidip.core.errors import ConfigError, DiskError
 
 
@@ -39,13 +39,7 @@ def app(config: DictConfig) -> None:
     with listen(str(config.host), int(config.port)) as door, folder(config.keep) as root:
         url = f"http://{config.host}:{door.getsockname()[1]}"
         ckpt = str(config.ckpt or default_ckpt(has_video=True, device=config.device))
-        predictor = load_predictor(
-            ckpt,
-            runtime=config.runtime,
-            device=config.device,
-            flip_test=flips(config),
-            config=config,
-        )
+        predictor = make_predictor(ckpt, config)
         limits = Limits(config.max_upload_mb, config.max_queued, config.max_queued_per_page)
         tabs = Tabs(root, bool(config.keep), worker(predictor, config), limits)
         hosts = LOCAL if config.host in LOCAL else ("*",)

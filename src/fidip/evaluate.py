@@ -24,7 +24,14 @@ from fidip.io.directories import output_folder, require_new
 from fidip.io.run_directory import RunDirectory, is_first_process
 from fidip.metrics import Calibration, without_duplicates
 from fidip.nn.weights.checkpoint_files import load_weights, training_images
-from fidip.report.scoring import results_of, score_poses, score_results, write_results
+from fidip.report.results import Results
+from fidip.report.scoring import (
+    print_table,
+    results_of,
+    score_poses,
+    score_results,
+    write_results,
+)
 from fidip.tasks import ProgressBar, announce, publish
 from fidip.tasks.run_calibration import fit_run, read_run
 
@@ -41,9 +48,16 @@ def evaluate(config: DictConfig) -> None:
     with output_folder(run.root, outputs):
         trained = settings(config)
         scores, poses = score(config, trained)
-        rank_zero_only(write_results)(run, results_of(scores, trained, split=config.split), poses)
+        finish(run, results_of(scores, trained, split=config.split), poses)
     if "wandb" in config.logger:
         send_to_wandb(config, trained, scores)
+
+
+@rank_zero_only  # type: ignore[untyped-decorator]
+def finish(run: RunDirectory, results: Results, poses: Poses | None) -> None:
+    """Write and print the results."""
+    write_results(run, results, poses)
+    print_table(results.to_json())
 
 
 def score(config: DictConfig, trained: DictConfig) -> tuple[dict[str, Any], Poses | None]:

@@ -15,9 +15,17 @@ from pathlib import Path
 from omegaconf import DictConfig
 
 from fidip.cli.console_progress import ConsoleProgress
-from fidip.cli.predict_settings import camera_pipeline, damage_line, load, pipeline_settings
+from fidip.cli.loading import default_ckpt
+from fidip.cli.predict_settings import (
+    camera_pipeline,
+    check_kinds,
+    check_prediction,
+    damage_line,
+    make_predictor,
+    pipeline_settings,
+)
 from fidip.cli.prediction_inputs import Boxes, Report, output_files, read_boxes, sort_out
-from fidip.core.errors import ConfigError, DataError, shown
+from fidip.core.errors import DataError, shown
 from fidip.core.poses import Poses
 from fidip.core.skeleton import COCO17
 from fidip.inference import ImagePipeline, Predictor, VideoPipeline
@@ -27,14 +35,13 @@ from fidip.inference.output_names import (
     output_names,
 )
 from fidip.inference.webcam import WEBCAM, Webcam, camera_of
-from fidip.inference.writers import FORMATS, check_installed
 from fidip.io.directories import output_folder, require_new
 from fidip.io.media_files import find_media
 
 
 def predict(config: DictConfig) -> None:
     """Find people in all inputs of ``source``, and write the outputs of ``save``."""
-    check(config)
+    check_prediction(config)
     out, device = Path(config.out), camera_of(str(config.source))
     if device is not None:
         with new_outputs(config, output_names(Path(WEBCAM), WEBCAM, config.save)):
@@ -48,8 +55,9 @@ def predict(config: DictConfig) -> None:
     if readable:
         try:
             with new_outputs(config, output_files(inputs, config.save)):
-                predictor = load(config, has_video=len(photos) < len(readable))
-                run(predictor, readable, boxes, config, report)
+                has_video = len(photos) < len(readable)
+                ckpt = str(config.ckpt or default_ckpt(has_video, config.device))
+                run(make_predictor(ckpt, config), readable, boxes, config, report)
         except KeyboardInterrupt as stop:
             print(f"interrupted: kept {report.kept(stop)}: {shown(out)}", file=sys.stderr)
             raise
@@ -105,8 +113,8 @@ def record(camera: Webcam, out: Path, config: DictConfig) -> None:
         out: folder of the outputs.
         config: settings of the command.
     """
-    predictor = load(config, has_video=True, is_live=True)
-    pipeline = camera_pipeline(predictor, config)
+    ckpt = str(config.ckpt or default_ckpt(has_video=True, device=config.device))
+    pipeline = camera_pipeline(make_predictor(ckpt, config, is_live=True), config)
     with ConsoleProgress("frame", description="recording, Ctrl-C ends it") as progress:
         track, speed = pipeline.run(camera, out, progress)
     print(f"{0 if track is None else len(track)} frames: {shown(config.out)}")
@@ -129,41 +137,6 @@ def new_outputs(config: DictConfig, names: Sequence[str]) -> Iterator[None]:
         require_new(Path(config.out), names)
     with output_folder(Path(config.out), names):
         yield
-
-
-def check(config: DictConfig) -> None:
-    """Check ``seconds`` and the output formats.
-
-    Raises:
-        ConfigError: ``seconds`` is set without a webcam, or a format needs a missing package.
-    """
-    if config.seconds is not None and camera_of(str(config.source)) is None:
-        raise ConfigError(f"seconds={config.seconds} is for a webcam: source={WEBCAM}")
-    check_installed(formats(config))
-
-
-def formats(config: DictConfig) -> list[str]:
-    """Return the file formats in ``save``, without overlays."""
-    return [name for name in config.save if name in FORMATS]
-
-
-def check_kinds(config: DictConfig, inputs: Sequence[Input]) -> None:
-    """Check that settings for videos or images have an input of this kind.
-
-    Args:
-        config: settings of the command.
-        inputs: images and videos.
-
-    Raises:
-        ConfigError: they have none.
-    """
-    timed = [name for name in formats(config) if not FORMATS[name].photos]
-    if timed and all(each.is_photo for each in inputs):
-        raise ConfigError(
-            f"save: {', '.join(timed)} is for videos, and source names photographs only"
-        )
-    if config.boxes and not any(each.is_photo for each in inputs):
-        raise ConfigError(f"boxes={config.boxes} is for photographs, and source names videos only")
 
 
 def print_poses(name: str, poses: Poses) -> None:

@@ -7,9 +7,7 @@ from fidip.cli import check_arguments, command, instantiate
 if __name__ == "__main__":
     check_arguments("train")
 
-import secrets
 import time
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -17,22 +15,21 @@ import pytorch_lightning as pl
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.callbacks import LambdaCallback
-from pytorch_lightning.loggers import Logger
-from pytorch_lightning.plugins.environments import SLURMEnvironment
 from pytorch_lightning.utilities import rank_zero_only
 
 from fidip.cli.loading import saved_config
-from fidip.cli.preflight import absent_weights, check, check_files
+from fidip.cli.preflight import absent_weights, check
 from fidip.cli.sweep_jobs import run_job
+from fidip.cli.trainer import check_new, make_trainer, name_wandb_run
 from fidip.core.poses import Poses
 from fidip.io.atomic import write_text_atomic
 from fidip.io.hashing import fingerprint
 from fidip.io.images import write_image
-from fidip.io.run_directory import AUTO, RunDirectory, is_first_process, run_directory_for
+from fidip.io.run_directory import AUTO, RunDirectory, run_directory_for
 from fidip.nn.weights.checkpoint_files import load_weights, training_images
 from fidip.report import model_card, prediction_sheet
-from fidip.report.scoring import results_of, score_poses, write_results
-from fidip.tasks import AtomicCheckpoints, Float64, SyncedBatchNorms, announce, publish
+from fidip.report.scoring import print_table, results_of, score_poses, write_results
+from fidip.tasks import announce, publish
 
 OmegaConf.register_new_resolver("fidip.run_directory_for", run_directory_for, replace=True)
 
@@ -146,50 +143,8 @@ def write_test(
     write_text_atomic(run.card, model_card(settings, environment, results))
     write_image(run.overlays, prediction_sheet(poses, data.test_set.annotations))
     write_results(run, results, poses)
+    print_table(results.to_json())
     publish(trainer.loggers, results.to_json(), run.card, run.overlays)
-
-
-def check_new(config: DictConfig, run: RunDirectory) -> None:
-    """Check that a new run can start.
-
-    Args:
-        config: settings of the run.
-        run: its run directory.
-
-    Raises:
-        FidipError: a setting or file is wrong, or there is a run already.
-    """
-    if is_first_process():
-        run.require_free(config.overwrite)
-    check(config)
-    check_files(config)
-
-
-def name_wandb_run(config: DictConfig) -> None:
-    """Give a new run a W&B id; a resumed run has it in its ``config.yaml``."""
-    if "wandb" in config.logger and config.logger.wandb.id is None:
-        config.logger.wandb.id = secrets.token_hex(4)
-
-
-def make_trainer(config: DictConfig, *more: pl.Callback) -> pl.Trainer:
-    """Return Lightning's trainer with the configured callbacks and loggers."""
-    # Frozen parts stay in eval mode, see fidip.nn.pose_net.
-    warnings.filterwarnings("ignore", message=r"Found \d+ module\(s\) in eval mode")
-    callbacks = [*more, *instantiate(config.callbacks).values()]
-    loggers = [one for one in instantiate(config.logger).values() if isinstance(one, Logger)]
-    plugins: list[Any] = [AtomicCheckpoints()]
-    if SLURMEnvironment.detect():  # the callback Checkpoints requeues the job
-        plugins.append(SLURMEnvironment(auto_requeue=False))
-    if config.trainer.get("sync_batchnorm"):
-        plugins.append(SyncedBatchNorms())
-    precision = config.trainer.precision
-    if precision == "64-true":
-        plugins.append(Float64())
-        precision = None  # Lightning accepts only one of precision and plugin
-    trainer: pl.Trainer = instantiate(
-        config.trainer, callbacks=callbacks, logger=loggers, plugins=plugins, precision=precision
-    )
-    return trainer
 
 
 def facts(

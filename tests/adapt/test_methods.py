@@ -12,10 +12,10 @@ from hydra.utils import instantiate
 from omegaconf import OmegaConf
 
 from fidip.cli.components.methods import METHODS, method_schemas
+from fidip.cli.trainer import make_trainer
 from fidip.core.errors import ConfigError
 from fidip.io.paths import config_dir
 from fidip.tasks import Checkpoints
-from fidip.train import make_trainer
 
 pytestmark = pytest.mark.forks
 

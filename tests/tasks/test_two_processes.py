@@ -9,7 +9,7 @@ import torch
 from hydra.utils import instantiate
 
 from fidip.cli import config_dir
-from fidip.train import make_trainer
+from fidip.cli.trainer import make_trainer
 from tests.tasks.toy_fidip import expected_weights, fit, make_task, pretrained_head, two_processes
 
 pytestmark = pytest.mark.forks

@@ -1,12 +1,13 @@
-"""Pipelines as a command's configuration describes them."""
+"""Predictors and pipelines that a command's configuration describes."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from fidip.cli.loading import default_ckpt, load_predictor
+from fidip.cli.loading import load_runtime
 from fidip.cli.targets import instantiate
 from fidip.core.errors import ConfigError, shown
 from fidip.core.track import Track
@@ -14,24 +15,20 @@ from fidip.inference import CameraPipeline, Predictor
 from fidip.inference.detectors import Detector
 from fidip.inference.output_names import Input
 from fidip.inference.person_selection import PREFERENCES
+from fidip.inference.webcam import WEBCAM, camera_of
+from fidip.inference.writers import FORMATS, check_installed
 
 
-def load(config: DictConfig, has_video: bool, is_live: bool = False) -> Predictor:
-    """The predictor that ``ckpt`` and its companions ask for.
+def make_predictor(ckpt: str, config: DictConfig, is_live: bool = False) -> Predictor:
+    """Return the predictor that a command's configuration describes.
 
     Args:
-        config: of the command.
-        has_video: whether a video or a camera is among the inputs.
+        ckpt: the weights.
+        config: settings of the command.
         is_live: whether it is for a camera.
     """
-    return load_predictor(
-        str(config.ckpt or default_ckpt(has_video, config.device)),
-        runtime=config.runtime,
-        device=config.device,
-        flip_test=flips(config, is_live),
-        rotation_test=config.rotation_test,
-        config=config,
-    )
+    maps, codec = load_runtime(ckpt, config.runtime, config.device, config)
+    return Predictor(maps, codec, flips(config, is_live), config.rotation_test)
 
 
 def flips(config: DictConfig, is_live: bool = False) -> bool:
@@ -40,7 +37,11 @@ def flips(config: DictConfig, is_live: bool = False) -> bool:
 
 
 def make_detector(config: DictConfig) -> Detector:
-    """Raises ConfigError where its file is not told."""
+    """Return the person detector that a command's configuration describes.
+
+    Raises:
+        ConfigError: its file is not given.
+    """
     if OmegaConf.is_missing(config.detector, "path"):
         raise ConfigError("detector.path is not set: give detector.path=FILE.onnx")
     detector: Detector = instantiate(config.detector)
@@ -74,3 +75,38 @@ def damage_line(track: Track, source: Input) -> str | None:
         f"{shown(source.path)}: {track.damage}; they are kept. Copy the file again if it should "
         "hold more"
     )
+
+
+def check_prediction(config: DictConfig) -> None:
+    """Check ``seconds`` and the output formats.
+
+    Raises:
+        ConfigError: ``seconds`` is set without a webcam, or a format needs a missing package.
+    """
+    if config.seconds is not None and camera_of(str(config.source)) is None:
+        raise ConfigError(f"seconds={config.seconds} is for a webcam: source={WEBCAM}")
+    check_installed(formats(config))
+
+
+def formats(config: DictConfig) -> list[str]:
+    """Return the file formats in ``save``, without overlays."""
+    return [name for name in config.save if name in FORMATS]
+
+
+def check_kinds(config: DictConfig, inputs: Sequence[Input]) -> None:
+    """Check that settings for videos or images have an input of this kind.
+
+    Args:
+        config: settings of the command.
+        inputs: images and videos.
+
+    Raises:
+        ConfigError: they have none.
+    """
+    timed = [name for name in formats(config) if not FORMATS[name].photos]
+    if timed and all(each.is_photo for each in inputs):
+        raise ConfigError(
+            f"save: {', '.join(timed)} is for videos, and source names photographs only"
+        )
+    if config.boxes and not any(each.is_photo for each in inputs):
+        raise ConfigError(f"boxes={config.boxes} is for photographs, and source names videos only")

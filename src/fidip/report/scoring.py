@@ -73,7 +73,7 @@ def results_of(scores: Mapping[str, Any], settings: Mapping[str, Any], **facts: 
 
 
 def write_results(run: RunDirectory, results: Results, poses: Poses | None) -> None:
-    """Write ``predictions.json`` if there are poses, then ``results.json``, and print the table.
+    """Write ``predictions.json`` if there are poses, then ``results.json``.
 
     A run with ``results.json`` is finished, so all other files are written before.
 
@@ -85,7 +85,6 @@ def write_results(run: RunDirectory, results: Results, poses: Poses | None) -> N
     if poses is not None:
         write_json(run.predictions, to_coco_results(poses, decimals=DECIMALS))
     write_json(run.results, results.to_json())
-    print_table(results.to_json())
 
 
 def print_table(scores: dict[str, Any]) -> None:

@@ -703,7 +703,7 @@ def test_a_bad_output_folder_is_found_before_the_work(name, runs, tmp_path, monk
         out.parent.mkdir()
     NO_FOLDERS[name](out)
     before = sorted(tmp_path.rglob("*"))
-    monkeypatch.setattr(compare, "read_runs", None)
+    monkeypatch.setattr(compare, "compare_runs", None)
     monkeypatch.setattr(sys, "argv", ["fidip compare", f"runs={runs}/*", f"out={out}"])
     with pytest.raises(SystemExit) as ended:
         compare.main()

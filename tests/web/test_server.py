@@ -630,6 +630,18 @@ def test_a_page_has_one_picture_on_its_way_and_all_pages_a_few(server):
         assert server.live(tabs[0], 3)[0] == 200
 
 
+def test_answers_do_not_wait_for_the_acknowledgement_of_their_headers(server):
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=SOON)
+    with server.tab() as (tab, _), contextlib.closing(connection):
+        waited = []
+        for number in range(60):
+            begin = time.perf_counter()
+            connection.request("POST", f"/tabs/{tab}/live?time={number}", b"picture")
+            assert json.loads(connection.getresponse().read())["pictures"] == number + 1
+            waited.append(time.perf_counter() - begin)
+        assert min(waited[30:]) < 0.03  # the kernel acknowledges after 40 ms, except at the start
+
+
 def test_bad_pictures_are_refused_in_a_line_and_the_next_one_works(server):
     with server.tab() as (tab, _):
         assert server.live(tab, 1)[0] == 200

@@ -15,6 +15,7 @@ import av
 import cv2
 import numpy as np
 import pytest
+from hydra import compose, initialize_config_dir
 
 from fidip import app
 from fidip.cli.loading import load_predictor
@@ -23,6 +24,7 @@ from fidip.core.skeleton import COCO17
 from fidip.inference import Predictor, Video, VideoWriter, find_person
 from fidip.inference.detectors import NO_DETECTOR, OnnxDetector
 from fidip.inference.person_selection import anyone
+from fidip.io.paths import config_dir
 from fidip.web import worker
 from tests.inference.made_media import make_video
 from tests.inference.test_detectors import detector_file
@@ -173,6 +175,21 @@ def test_pictures_for_the_live_view():
     assert bomb != jpeg(64, 64)
     with pytest.raises(DataError, match="far too many pixels"):
         worker.decode_picture(bomb)
+
+
+def test_keypoints_of_smaller_pictures_fit_the_camera(tiny_root):
+    with initialize_config_dir(str(config_dir()), version_base="1.3"):
+        config = compose("app", ["lost=0", "smoothing=none"])
+    start = worker.cameras(load_predictor("bundled:movenet-lightning", flip_test=False), config)
+    photo = cv2.imread(str(next((tiny_root / "images" / "validate_infant").iterdir())))
+    camera = cv2.resize(photo, (1280, 720), interpolation=cv2.INTER_CUBIC)
+    smaller = cv2.resize(camera, (640, 360), interpolation=cv2.INTER_AREA)
+    found, same = (
+        np.array(start()(cv2.imencode(".jpg", picture)[1].tobytes(), 0.0)["xy"]) * [1280, 720]
+        for picture in (camera, smaller)
+    )
+    assert np.ptp(found, axis=0).max() > 100
+    assert np.median(np.abs(found - same)) < 10
 
 
 def test_what_is_kept_stays_and_settings_of_page_and_command_hold(browser, tmp_path):

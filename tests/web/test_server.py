@@ -618,16 +618,29 @@ def test_pictures_of_a_camera_are_followed_one_after_the_other(server):
     until(lambda: server.files() == [])
 
 
-def test_a_page_has_one_picture_on_its_way_and_all_pages_a_few(server):
+def test_a_page_has_two_pictures_on_their_way_and_all_pages_a_few(server):
     with contextlib.ExitStack() as stack, ThreadPoolExecutor(30) as threads:
         tabs = [stack.enter_context(server.tab())[0] for _ in range(12)]
-        sent = [threads.submit(server.live, tab, 1, b"slow") for tab in (tabs[0], tabs[0])]
-        assert sorted(each.result()[0] for each in sent) == [200, 429]
-        sent = [threads.submit(server.live, tab, 2, b"slow") for tab in tabs]
+        sent = []
+        for seconds in (1, 2, 3):
+            sent.append(threads.submit(server.live, tabs[0], seconds, b"slow"))
+            time.sleep(0.1)
+        assert [each.result()[0] for each in sent] == [200, 200, 429]
+        sent = [threads.submit(server.live, tab, 4, b"slow") for tab in tabs]
         statuses = [each.result()[0] for each in sent]
         assert statuses.count(200) == 8
         assert statuses.count(429) == 4
-        assert server.live(tabs[0], 3)[0] == 200
+        assert server.live(tabs[0], 5)[0] == 200
+
+
+def test_a_picture_that_is_overtaken_is_refused_and_the_camera_goes_on(server):
+    with server.tab() as (tab, _), ThreadPoolExecutor(1) as threads:
+        later = threads.submit(server.live, tab, 2, b"slow")
+        time.sleep(0.1)
+        status, detail = server.live(tab, 1)
+        assert (status, detail) == (429, "a later picture is being processed already.")
+        assert later.result()[1]["pictures"] == 1
+        assert server.live(tab, 3)[1]["pictures"] == 2  # no new camera
 
 
 def test_answers_do_not_wait_for_the_acknowledgement_of_their_headers(server):

@@ -1,14 +1,16 @@
 """Live view of the page: the browser sends camera pictures and receives keypoints.
 
-A page sends its next picture after the answer to the previous one, so pictures in between are
-skipped.
+A page sends its next picture while the previous one is processed, so that neither waits for the
+other, and skips the pictures in between.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from time import perf_counter
 from typing import Annotated
@@ -23,7 +25,9 @@ from fidip.web.tabs import Message, Tab
 LARGEST = 1_000_000
 """Maximum size of a picture in bytes."""
 WAITING = 8
-"""Maximum number of pictures of all pages that are received or wait."""
+"""Maximum number of pictures of all pages that are received, wait or are processed."""
+WAITING_PER_PAGE = 2
+"""The same for one page."""
 
 Follow = Callable[[bytes, float], Message]
 """Takes the next camera picture as a JPEG file and its time in s; returns the page's message."""
@@ -37,12 +41,12 @@ class View:
     Attributes:
         follow: tracks the person through the pictures.
         time: time of the last picture in s; an earlier time starts a new camera.
-        is_busy: whether a picture is being processed.
+        processed: number of pictures that wait or are processed.
     """
 
     follow: Follow
     time: float = -1.0
-    is_busy: bool = False
+    processed: int = 0
 
 
 @dataclass(eq=False)
@@ -55,36 +59,56 @@ class Live:
 
     start: Callable[[], Follow]
     _views: WeakKeyDictionary[Tab, View] = field(default_factory=WeakKeyDictionary)
+    _pending: Counter[str] = field(default_factory=Counter)
     _thread: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(max_workers=1))
+
+    @contextmanager
+    def admitted(self, tab: Tab) -> Iterator[None]:
+        """Count a picture of a page as pending in the block.
+
+        Raises:
+            HTTPException: too many pictures of the page or of all pages are pending.
+        """
+        if self._pending[tab.name] >= WAITING_PER_PAGE or self._pending.total() >= WAITING:
+            raise HTTPException(
+                429, "pictures are being processed already; send the next one later."
+            )
+        self._pending[tab.name] += 1
+        try:
+            yield
+        finally:
+            self._pending[tab.name] -= 1
+            self._pending += Counter()  # forgets pages without a picture
 
     def view(self, tab: Tab, time: float) -> View:
         """Return the camera of a page; a new one if ``time`` does not increase.
 
         Raises:
-            HTTPException: a picture of the page is being processed, or too many of other pages.
+            HTTPException: a later picture is being processed; connections may change the order.
         """
         view = self._views.get(tab)
-        if (view and view.is_busy) or sum(each.is_busy for each in self._views.values()) >= WAITING:
-            raise HTTPException(
-                429, "a picture is being processed already; send the next one later."
-            )
+        if view and time <= view.time and view.processed:
+            raise HTTPException(429, "a later picture is being processed already.")
         if view is None or time <= view.time:
             view = self._views[tab] = View(self.start())
         view.time = time
         return view
 
     async def process(self, view: View, picture: bytes) -> Message:
-        """Return the page's message for a picture, with the processing time in ms.
+        """Return the page's message for a picture, with the time to process it in ms.
 
         Raises:
             HTTPException: it is not a JPEG file of a supported size.
         """
         begin = perf_counter()
         loop = asyncio.get_running_loop()
+        view.processed += 1
         try:
             message = await loop.run_in_executor(self._thread, view.follow, picture, view.time)
         except FidipError as error:
             raise HTTPException(422, str(error)) from error
+        finally:
+            view.processed -= 1
         return {**message, "ms": round(1000 * (perf_counter() - begin), 1)}
 
 
@@ -105,14 +129,12 @@ def add_live(server: FastAPI, live: Live, find: Callable[[str], Tab], next_part:
         time: Annotated[float, Query(ge=0, le=1e6, allow_inf_nan=False)],
     ) -> Message:
         tab = find(name)
-        view = live.view(tab, time)
-        view.is_busy = True
-        try:
-            return await live.process(view, await receive(request, tab, next_part))
-        except ClientDisconnect as error:
-            raise HTTPException(400, "the upload was aborted.") from error
-        finally:
-            view.is_busy = False
+        with live.admitted(tab):
+            try:
+                picture = await receive(request, tab, next_part)
+            except ClientDisconnect as error:
+                raise HTTPException(400, "the upload was aborted.") from error
+            return await live.process(live.view(tab, time), picture)
 
 
 async def receive(request: Request, tab: Tab, next_part: NextPart) -> bytes:

@@ -38,10 +38,9 @@ test: setup lint docs notebooks ## lint, types, import contract, docs, notebooks
 fuzz: setup ## 3,000 bad inputs, see tests/fuzz; FUZZ=500 fewer, SEED=1 others
 	$(BIN)/python -m tests.fuzz --count $(or $(FUZZ),3000) --seed $(or $(SEED),0)
 
-mutants: setup ## change the core files, one operator at a time: would a test fail? hours; ONLY='fidip.core.geometry.*' some
+mutants: setup ## do tests notice small changes of the core files? SAMPLE=300 of 5,400; ONLY='*.geometry.*' some; all: hours
 	$(BIN)/pip install --quiet '.[mutants]'
-	OMP_NUM_THREADS=1 $(BIN)/mutmut run $(ONLY)
-	$(BIN)/mutmut results
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.mutants --seed $(or $(SEED),0) --only '$(or $(ONLY),*)' $(if $(SAMPLE),--sample $(SAMPLE))
 
 lint: setup ## ruff, mypy, import contract
 	$(BIN)/ruff check .

@@ -84,7 +84,7 @@ def test_a_message_shows_the_value():
     ):
         with pytest.raises(RecordError, match=r"^f is \[7, 8\]"):
             read({"f": [7, 8]}, "f")
-    with pytest.raises(RecordError, match="^f is 'no', expected true or false$"):
+    with pytest.raises(RecordError, match=r"^f is 'no', expected true or false$"):
         records.flag({"f": "no"}, "f")
     with pytest.raises(RecordError, match=r"^f is \[7\], expected a list of objects$"):
         records.objects({"f": [7]}, "f")
@@ -125,7 +125,7 @@ def test_paths_that_lead_out_of_the_folder_are_refused(name):
 
 @pytest.mark.parametrize("name", ["x" * 256, "a/" + "x" * 256, "x" * 256 + "/a", "é" * 128])
 def test_names_that_file_systems_cannot_store_are_refused(name):
-    with pytest.raises(RecordError, match="^f is '.*', expected names of at most 255 bytes$"):
+    with pytest.raises(RecordError, match=r"^f is '.*', expected names of at most 255 bytes$"):
         records.below("f", name)
 
 
@@ -192,7 +192,7 @@ def test_keypoints_are_triplets_with_a_visibility():
             RecordError, match=f"^keypoints has visibility {shown}, expected 0, 1 or 2$"
         ):
             records.keypoints({"keypoints": flat.tolist()})
-    with pytest.raises(RecordError, match="^keypoints has 48 values, expected 51$"):
+    with pytest.raises(RecordError, match=r"^keypoints has 48 values, expected 51$"):
         records.keypoints({"keypoints": [0] * 48})
 
 

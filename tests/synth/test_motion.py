@@ -7,7 +7,7 @@ import pytest
 
 from fidip.synth.body.body_model import default_body
 from fidip.synth.pose.joint_angles import trunk_rotation
-from fidip.synth.pose.motion import draw_motion
+from fidip.synth.pose.motion import LONGEST, SmoothCurves, _draw, draw_motion
 from fidip.synth.pose.posture import LIMITS, POSTURES, AngleRanges
 
 NAMES = [f.name for f in fields(AngleRanges)]
@@ -96,3 +96,129 @@ def test_the_trunk_sways_around_the_middle_of_its_range(motion, heads, sway, par
     pitch_part = 0.5 - 0.35 * np.tanh(sway / 3)
     pitch = low_pitch + pitch_part * (high_pitch - low_pitch)
     np.testing.assert_allclose(turned, trunk_rotation(side, pitch), atol=1e-6)
+
+
+HERTZ = {
+    "wander": (0.08, 0.9), "activity": (0.02, 0.25), "haste": (0.05, 0.3), "sway": (0.03, 0.25),
+    "opening": (0.03, 0.3),
+}  # fmt: skip
+CURVES = {"wander": 2 * len(NAMES), "activity": 6, "haste": 6, "sway": 2, "opening": 2}
+
+
+def drawn(posture="supine", count=60):
+    return [_draw(posture, 0.7, np.random.default_rng(seed)) for seed in range(count)]
+
+
+@pytest.mark.parametrize("name", HERTZ)
+def test_frequencies_are_spread_evenly_over_octaves(name):
+    curves = [getattr(motion, name) for motion in drawn()]
+    assert all(len(curve.frequency) == CURVES[name] for curve in curves)
+    octaves = np.log(np.concatenate([curve.frequency.ravel() for curve in curves]))
+    low, high = np.log(HERTZ[name])
+    assert low <= octaves.min() < low + 0.05 * (high - low)
+    assert high - 0.05 * (high - low) < octaves.max() <= high
+    assert octaves.mean() == pytest.approx((low + high) / 2, abs=0.05 * (high - low))
+    phases = np.concatenate([curve.phase.ravel() for curve in curves])
+    assert 0 <= phases.min() < 0.1
+    assert 2 * np.pi - 0.1 < phases.max() <= 2 * np.pi
+
+
+def test_resting_positions_and_vigour_are_drawn_from_their_ranges():
+    motions = drawn()
+    rest = np.stack([motion.rest for motion in motions])
+    assert rest.shape == (60, len(NAMES), 2)
+    assert rest.mean() == pytest.approx(0, abs=0.03)
+    assert rest.std() == pytest.approx(0.4, abs=0.02)
+    vigour = [motion.vigour for motion in motions]
+    assert 0.4 <= min(vigour) < 0.45
+    assert 0.95 < max(vigour) <= 1
+    assert {(motion.posture, motion.widest) for motion in motions} == {("supine", 0.7)}
+
+
+def test_kicks_are_drawn_until_the_end():
+    kicks = [motion.kicks for motion in drawn()]
+    starts = [kick[:, 0] for kick in kicks]
+    assert LONGEST - 10 < max(start[-1] for start in starts) < LONGEST
+    gaps = np.concatenate([np.diff(start, prepend=0) for start in starts])
+    assert 0.6 <= gaps.min() < 0.65
+    assert gaps.mean() == pytest.approx(0.6 + 5, abs=0.7)
+    _, length, side, depth = np.concatenate(kicks).T
+    assert 0.3 <= length.min() < 0.31 < 0.59 < length.max() <= 0.6
+    assert set(side) == {0, 1}
+    assert side.mean() == pytest.approx(0.5, abs=0.1)
+    assert 0.4 <= depth.min() < 0.42 < 0.98 < depth.max() <= 1
+
+
+@pytest.mark.parametrize(
+    ("posture", "kicks"), [("supine", True), ("side", True), ("prone", False), ("sitting", False)]
+)
+def test_only_people_on_their_back_or_side_kick(posture, kicks):
+    assert bool(len(drawn(posture, 1)[0].kicks)) == kicks
+
+
+def test_curves_are_sums_of_sines_of_unit_variance():
+    curves = SmoothCurves(np.array([[0.5, 0.25], [1.0, 2.0]]), np.array([[0.0, 1.0], [2.0, 3.0]]))
+    one = np.sqrt(2 / 7) * (np.sin(np.pi * 0.3) + np.sin(np.pi / 2 * 0.3 + 1))
+    other = np.sqrt(2 / 7) * (np.sin(2 * np.pi * 0.3 + 2) + np.sin(4 * np.pi * 0.3 + 3))
+    np.testing.assert_allclose(curves(0.3), [one, other])
+    np.testing.assert_allclose(curves(np.array([0.3, 0.7]))[0], one)
+    wander = drawn(count=1)[0].wander
+    values = np.array([wander(t) for t in np.arange(0, 2000, 0.7)])
+    np.testing.assert_allclose(values.std(0), 1, atol=0.1)
+
+
+def test_every_limb_has_its_own_clock_and_activity(motion):
+    """Angles are the resting position and a wave, at the time and with the share of their limb."""
+    limbs = {n: [0, 0] for n in ("bend", "lean", "twist")}
+    limbs |= {n: [1, 1] for n in ("nod", "tilt", "turn")}
+    limbs |= {n: [2, 3] for n in ("raise_", "reach", "roll", "elbow", "pronate")}
+    limbs |= {n: [4, 5] for n in ("flex", "spread", "rotate", "knee", "ankle")}
+    level, ahead = np.linspace(-1, 1, 6), np.linspace(-2, 2, 6)
+    still = replace(
+        motion,
+        kicks=motion.kicks[:0],
+        activity=lambda time: level,
+        haste=lambda time: ahead,
+    )
+    np.testing.assert_allclose(still.activities(1.0), 1 / (1 + np.exp(-3.5 * (level + 0.4))))
+    angles_now = still.angles(9.0)
+    for i, name in enumerate(NAMES):
+        low, high = getattr(POSTURES["supine"].angles, name)
+        for side, drawn_angles in enumerate((angles_now.left, angles_now.right)):
+            limb = limbs[name][side]
+            is_left = side == 0 or limb < 2  # trunk and head have no sides
+            row, rest = (i, motion.rest[i, 0]) if is_left else (i + len(NAMES), motion.rest[i, 1])
+            times = np.full(2 * len(NAMES), 9.0 + 0.35 * ahead[limb])
+            wave = motion.wander(times)[row]
+            share = motion.vigour / (1 + np.exp(-3.5 * (level[limb] + 0.4)))
+            middle, half = (low + high) / 2, (high - low) / 2
+            expected = middle + half * np.tanh(rest + share * wave)
+            assert drawn_angles[name] == pytest.approx(expected), (name, side)
+
+
+def test_hands_open_up_to_their_widest(motion):
+    opening = replace(motion, widest=0.8, opening=lambda time: np.array([0.5, -1.0]))
+    assert opening.hands(3.0) == pytest.approx((0.8 / (1 + np.exp(-1)), 0.8 / (1 + np.exp(2))))
+
+
+@pytest.mark.parametrize(
+    ("phase", "inward", "outward"),
+    [(-0.1, 0, 0), (0.15, 0.5, 0), (0.3, 1, 0), (0.65, 0, 1), (0.825, 0, 0.5), (1.1, 0, 0)],
+)
+@pytest.mark.parametrize("side", [0, 1])
+def test_a_kick_bends_the_leg_and_then_extends_it(motion, phase, inward, outward, side):
+    """By 0.6 of the way to the bent end of the range and 0.9 of that to the straight one."""
+    depth = 0.75
+    kick = np.array([[2.0, 0.5, side, depth]])
+    time = 2.0 + phase * 0.5
+    plain = replace(motion, kicks=kick[:0]).angles(time)
+    kicked = replace(motion, kicks=kick).angles(time)
+    for number in (0, 1):
+        before, after = ((a.left, a.right)[number] for a in (plain, kicked))
+        for name in NAMES:
+            expected = before[name]
+            if number == side and name in ("flex", "knee"):
+                low, high = getattr(POSTURES["supine"].angles, name)
+                expected += 0.6 * depth * inward * (high - expected)
+                expected += 0.9 * depth * outward * (low - expected)
+            assert after[name] == pytest.approx(expected)

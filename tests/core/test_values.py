@@ -1,5 +1,6 @@
 """Values refuse wrong shapes where they are made, and predicted people know what is unknown."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -108,3 +109,58 @@ def test_coordinates_are_rounded_as_they_are_written():
     poses = Poses(**{**POSES, "xy": xy})
     assert (poses.rounded().xy == 0.3333).all()
     assert (poses.rounded(1).xy == 0.3).all()
+
+
+SHAPES = {
+    (Poses, "xy"): "('N', 'K', 2)",
+    (Poses, "scores"): "(3, 17)",
+    (Poses, "boxes_xywh"): "(3, 4)",
+    (Annotation, "box_xywh"): "(4,)",
+    (Annotation, "keypoints"): "('K', 3)",
+    (Sample, "crop"): "('H', 'W', 3)",
+    (Sample, "joints_crop"): "('K', 2)",
+    (Sample, "labelled"): "('K',)",
+    (Sample, "crop_to_image"): "(2, 3)",
+    (Batch, "crops"): "('B', 3, 'H', 'W')",
+    (Batch, "joints_crop"): "(2, 'K', 2)",
+    (Batch, "labelled"): "(2, 'K')",
+    (Batch, "crop_to_image"): "(2, 2, 3)",
+}
+
+
+@pytest.mark.parametrize(("kind", "values", "name"), ARRAYS, ids=lambda value: str(value)[:30])
+def test_the_message_names_the_expected_shape(kind, values, name):
+    count = len(values["crops"]) if kind is Batch else 3
+    expected = SHAPES.get((kind, name), f"({count},)")
+    if (kind, name) in ((Sample, "box_xywh"), (Batch, "boxes_xywh")):
+        expected = "(4,)" if kind is Sample else "(2, 4)"
+    with pytest.raises(ValueError, match=f"expected {re.escape(expected)}$"):
+        kind(**{**values, name: values[name][None]})
+
+
+def test_the_default_mask_is_on_the_device_of_the_crops():
+    values = {name: value for name, value in BATCH.items() if name != "is_replayed"}
+    batch = Batch(**{**values, "crops": BATCH["crops"].to("meta")})
+    assert batch.is_replayed.device.type == "meta"
+    assert batch.is_replayed.dtype == torch.bool
+    assert not Batch(**values).is_replayed.any()
+
+
+def test_bookkeeping_stays_on_the_cpu():
+    moved = Batch(**BATCH).to("meta")
+    on_meta = {name for name in BATCH if getattr(moved, name).device.type == "meta"}
+    assert on_meta == {"crops", "joints_crop", "labelled", "is_synthetic", "is_replayed"}
+
+
+class Pinnable(torch.Tensor):
+    """Tensor that can be pinned without a GPU."""
+
+    def pin_memory(self):
+        return self.as_subclass(torch.Tensor) + 1
+
+
+def test_every_field_of_a_batch_is_pinned():
+    values = {name: value.float().as_subclass(Pinnable) for name, value in BATCH.items()}
+    pinned = Batch(**values).pin_memory()
+    for name, value in BATCH.items():
+        assert torch.equal(getattr(pinned, name), value.float() + 1)

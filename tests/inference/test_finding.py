@@ -7,7 +7,14 @@ import pytest
 
 from fidip.core.geometry import apply_affine, crop_affine
 from fidip.core.skeleton import COCO17
-from fidip.inference.crop_windows import HIPS, SHOULDERS, held_to, search_windows, window_around
+from fidip.inference.crop_windows import (
+    HIPS,
+    SHOULDERS,
+    box_windows,
+    held_to,
+    search_windows,
+    window_around,
+)
 
 
 def person(turn_deg=0.0, center=(200.0, 150.0)):
@@ -69,3 +76,43 @@ def test_windows_of_every_size_cover_the_image(image_wh, aspect_ratio):
         upright = [w for w in windows if w.width == width and w.rotation_deg == 0]
         inside = [(np.abs(grid - w.center) <= half + 1e-6).all(axis=1) for w in upright]
         assert np.any(inside, axis=0).all()
+
+
+@pytest.mark.parametrize("aspect_ratio", [1.0, 0.75])
+@pytest.mark.parametrize("box_wh", [(40, 80), (90, 20), (30, 30)])
+def test_a_window_around_a_box_is_as_small_as_the_turned_box_allows(box_wh, aspect_ratio):
+    """The box's corners touch the window without its padding on one pair of sides."""
+    left_top = np.array([100.0, 50.0])
+    rotations = (0.0, 30.0, 90.0, 200.0)
+    windows = box_windows(np.array([*left_top, *box_wh]), aspect_ratio, rotations)
+    assert [window.rotation_deg for window in windows] == list(rotations)
+    for window in windows:
+        np.testing.assert_allclose(window.center, left_top + (np.array(box_wh) - 1) / 2)
+        angle = np.deg2rad(window.rotation_deg)
+        turn = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
+        corners = np.array([(x, y) for x in (-0.5, 0.5) for y in (-0.5, 0.5)]) * box_wh @ turn.T
+        half = np.array([window.width, window.width / aspect_ratio]) / 1.25 / 2
+        np.testing.assert_allclose((abs(corners) / half).max(), 1)
+
+
+def test_a_window_around_a_tiny_box_has_pixels():
+    (window,) = box_windows(np.array([5.0, 5, 0.5, 0.5]), 1.0, (0.0,))
+    assert window.width == 2.5
+    assert len(box_windows(np.array([5.0, 5, 9, 9]), 1.0)) == 4
+
+
+@pytest.mark.parametrize(
+    ("image_wh", "aspect_ratio", "centers"),
+    [
+        ((100, 50), 1.0, [(30, 24.5), (49.5, 24.5), (69, 24.5)]),
+        ((50, 100), 1.0, [(24.5, 30), (24.5, 49.5), (24.5, 69)]),
+    ],
+)
+def test_small_windows_overlap_by_half(image_wh, aspect_ratio, centers):
+    large, *small = search_windows(image_wh, aspect_ratio, (0.0,))
+    assert (large.width, large.center.tolist()) == (
+        100,
+        [(image_wh[0] - 1) / 2, (image_wh[1] - 1) / 2],
+    )
+    assert {window.width for window in small} == {60}
+    np.testing.assert_allclose([window.center for window in small], centers)

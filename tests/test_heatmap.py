@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from fidip.codecs.centernet import MoveNetCodec
 from fidip.codecs.gaussian import (
     HeatmapCodec,
     argmax_decode,
@@ -15,6 +16,8 @@ from fidip.codecs.gaussian import (
     flip_back,
     quarter_decode,
 )
+from fidip.codecs.simcc import SimccCodec
+from fidip.codecs.udp import UdpCodec, dark_udp_decode
 from fidip.core.errors import ConfigError
 from fidip.core.geometry import apply_affine, crop_affine, invert_affine
 from fidip.core.skeleton import COCO17
@@ -97,8 +100,26 @@ def test_unlabelled_joints_have_no_weight_and_an_empty_map():
 
 @pytest.mark.parametrize(("input_wh", "sigma"), [((288, 380), 3), ((288, 384), 0)])
 def test_a_codec_that_cannot_be_is_refused(input_wh, sigma):
-    with pytest.raises(ConfigError, match=r"^(heatmap_wh|sigma)=[^\n]*$"):
+    words = r"^(heatmap_wh=.*aspect ratio differs from|sigma=0: expected more than 0)[^\n]*$"
+    with pytest.raises(ConfigError, match=words):
         codec(input_wh=input_wh, sigma=sigma)
+
+
+CODECS = [
+    HeatmapCodec((64, 64), (16, 16), 1.5, quarter_decode),
+    UdpCodec((64, 64), (16, 16), 1.5, dark_udp_decode),
+    SimccCodec((64, 64), (128, 128), (5.0, 5.0)),
+    MoveNetCodec((64, 64), (16, 16), 1.5),
+]
+
+
+@pytest.mark.parametrize("each", CODECS, ids=lambda each: type(each).__name__)
+def test_a_codec_computes_on_the_device_of_its_input(each):
+    """The meta device refuses operands of another device, as a GPU does."""
+    joints, labelled = torch.zeros(2, 17, 2, device="meta"), torch.ones(2, 17, device="meta")
+    maps, weights = each.encode(joints, labelled)
+    mirrored = each.flip_back(maps, COCO17.flip_order)
+    assert {x.device.type for x in (maps, weights, mirrored, *each.decode(maps))} == {"meta"}
 
 
 # decode

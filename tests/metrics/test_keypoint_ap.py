@@ -203,6 +203,14 @@ def test_of_two_equal_scores_the_later_pose_stays(poses):
     assert oks_nms(twice, np.array([0.5, 0.5]), np.full(2, 30000.0)).tolist() == [1]
 
 
+def test_at_most_twenty_poses_of_an_image_are_kept_softly(poses):
+    crowd = Poses.concatenate([poses[:1]] * 30)
+    scores = np.linspace(0.1, 0.9, 30)
+    assert len(soft_oks_nms(crowd, scores, np.full(30, 30000.0))) == 20
+    assert len(soft_oks_nms(crowd, scores, np.full(30, 30000.0), limit=7)) == 7
+    assert len(soft_oks_nms(crowd[:5], scores[:5], np.full(5, 30000.0))) == 5
+
+
 def similarity(one, other, area):
     """OKS of two poses by its definition, joint by joint; neither is labelled, so all 17 count."""
     terms = [

@@ -122,6 +122,21 @@ def test_a_codec_computes_on_the_device_of_its_input(each):
     assert {x.device.type for x in (maps, weights, mirrored, *each.decode(maps))} == {"meta"}
 
 
+def test_settings_become_plain_tuples_and_partials():
+    class Configured(partial):
+        pass
+
+    made = codec([288, 384], [72, 96], decoder=Configured(dark_decode, kernel=17))
+    assert (made.input_wh, made.heatmap_wh) == ((288, 384), (72, 96))
+    assert type(made.decoder) is partial
+    assert (made.decoder.func, made.decoder.keywords) == (dark_decode, {"kernel": 17})
+    assert codec().decoder is dark_decode
+
+
+def test_a_codec_says_the_shape_of_its_maps():
+    assert codec().map_shape(17) == (17, 96, 72)
+
+
 # decode
 
 

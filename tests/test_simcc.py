@@ -120,7 +120,7 @@ HEATMAPS = HeatmapCodec((96, 96), (24, 24), 1.5, argmax_decode)
     ("make", "expected"),
     [
         (lambda: SimccCodec((192, 256), (384, 500), (1, 1)), "aspect ratio"),
-        (lambda: SimccCodec((192, 256), (384, 512), (1, 0)), r"^sigma=\[?\(?1, 0\]?\)?: expected more than 0 bins"),
+        (lambda: SimccCodec((192, 256), (384, 512), (1, 0)), "^sigma=.*more than 0 bins"),
         (lambda: CODEC.decode(torch.rand(1, 17, 64, 48)), r"\(17, 64, 48\); expected \(17, 896\)"),
         (lambda: CODEC.decode(torch.rand(1, 17, 800)), r"expected \(17, 896\)"),
         (lambda: HEATMAPS.decode(torch.rand(1, 17, 896)), r"\(17, 896\); expected \(maps, height"),

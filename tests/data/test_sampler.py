@@ -123,3 +123,14 @@ def test_every_process_has_replayed_samples():
         assert all(any(key.index >= 6 for key in keys[i : i + 3]) for i in range(0, len(keys), 3))
     with pytest.raises(ConfigError, match=r"batch_size=2: leaves .* expected at least 3"):
         ReplaySampler(None, 6, 6, 2, world_size=3)
+
+
+@pytest.mark.parametrize("make", [balanced, shuffled])
+def test_an_interrupted_epoch_continues_with_its_next_batch(make):
+    sampler = make(batch_size=4, seed=3)
+    sampler.set_epoch(2)
+    whole = batches(sampler)
+    sampler.set_position(2, 3)
+    assert list(sampler) == list(chain.from_iterable(whole[3:]))
+    sampler.set_epoch(3)
+    assert len(list(sampler)) == len(sampler)

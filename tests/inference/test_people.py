@@ -21,6 +21,7 @@ from fidip.inference.person_selection import (
     infancy,
     one_per_person,
     similarity,
+    without_uncertain,
 )
 from fidip.io.paths import config_dir
 from fidip.synth.body.body_model import default_body
@@ -96,6 +97,19 @@ def test_of_each_person_the_surest_pose_stays():
     ]
     kept = one_per_person(Poses.concatenate(poses))
     np.testing.assert_allclose(kept.confidence, [0.9, 0.7], rtol=1e-6)
+
+
+def test_uncertain_poses_become_unknown():
+    xy = np.random.default_rng(0).uniform(0, 100, (3, 17, 2))
+    scores = np.repeat(np.array([[0.25], [0.5], [0.75]], np.float32), 17, axis=1)
+    poses = without_uncertain(Poses.of_keypoints(xy, scores), lost=0.5)
+    assert poses.known.all(axis=1).tolist() == [False, True, True]
+    assert not poses.known[0].any()
+    np.testing.assert_array_equal(poses.xy[1:], xy[1:])
+    assert poses.scores[:, 0].tolist() == [0, 0.5, 0.75]
+    assert np.isnan(poses.boxes_xywh[0]).all()
+    np.testing.assert_array_equal(poses.boxes_xywh[1:, :2], xy[1:].min(axis=1))
+    np.testing.assert_array_equal(poses.boxes_xywh[1:, 2:], np.ptp(xy[1:], axis=1))
 
 
 def test_confidences_lie_between_0_and_1():

@@ -28,7 +28,8 @@ ACCEPTED = [
 ]
 NUMBERS = "expected a finite number"
 REFUSED = [
-    (records.integer, "an integer of 64 bits", [2**63, -(2**63) - 1, 1.0, True, "1", None, MISSING]),
+    (records.integer, "an integer of 64 bits",
+     [2**63, -(2**63) - 1, 1.0, True, "1", None, MISSING]),
     (records.number, NUMBERS, [True, "1", None, MISSING, math.nan, math.inf, [1]]),
     (records.number, rf"{NUMBERS} between -1e\+12 and 1e\+12$", [2e12, -2e12, 10**13, -(10**400)]),
     (records.positive, "a number above 0", [0, -1, -0.5]),
@@ -42,7 +43,8 @@ REFUSED = [
     (records.text, "expected a text$", ["", 1, None, MISSING, ["a"]]),
     (records.text, f"of {LONGEST_TEXT + 1} characters, expected at most {LONGEST_TEXT}$",
      ["x" * (LONGEST_TEXT + 1)]),
-    (records.text, "a text without control characters", ["a\nb", "\x7f", "\ud800", "\u2028", "\u2029"]),
+    (records.text, "a text without control characters",
+     ["a\nb", "\x7f", "\ud800", "\u2028", "\u2029"]),
     (records.objects, "expected a list of objects", [{}, "a", 1, [1], [{}, None]]),
     (records.mapping, "expected an object", [[], "a", 1, None, MISSING]),
 ]  # fmt: skip

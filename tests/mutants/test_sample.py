@@ -54,7 +54,7 @@ def test_outcomes_are_counted_by_file():
 
 
 def test_the_interval_is_wilsons():
-    """Wilson 1927: centre (k + z²/2) / (n + z²), half width z sqrt(k (n - k) / n + z²/4) / (n + z²)."""
+    """(k + z²/2 +- z sqrt(k (n - k) / n + z²/4)) / (n + z²), Wilson 1927."""
     killed, total, z = 90, 100, 1.959964
     center = (killed + z**2 / 2) / (total + z**2)
     half = z * (killed * (total - killed) / total + z**2 / 4) ** 0.5 / (total + z**2)

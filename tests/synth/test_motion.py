@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from fidip.synth.body.body_model import default_body
-from fidip.synth.pose.joint_angles import trunk_rotation
+from fidip.synth.pose.joint_angles import penetration, trunk_rotation
 from fidip.synth.pose.motion import LONGEST, SmoothCurves, _draw, draw_motion
 from fidip.synth.pose.posture import LIMITS, POSTURES, AngleRanges
 
@@ -222,3 +222,18 @@ def test_a_kick_bends_the_leg_and_then_extends_it(motion, phase, inward, outward
                 expected += 0.6 * depth * inward * (high - expected)
                 expected += 0.9 * depth * outward * (low - expected)
             assert after[name] == pytest.approx(expected)
+
+
+def test_of_six_movements_the_one_that_stays_clearest_of_the_body_is_taken(heads):
+    body, rng = default_body(), np.random.default_rng((6, 7))
+    tried = [_draw("supine", 0.0, rng) for _ in range(6)]
+    cuts = [
+        sum(
+            penetration(body, heads, each.rotations(body, heads, t)) for t in np.linspace(0, 60, 31)
+        )
+        for each in tried
+    ]
+    best = int(np.argmin(cuts))
+    assert min(cuts) < max(cuts)
+    assert best > 0
+    np.testing.assert_array_equal(draw_motion(body, heads, "supine", 6).rest, tried[best].rest)

@@ -1,9 +1,12 @@
 """Which epoch ``best.ckpt`` holds, by validation scores that are given."""
 
 import math
+import os
+import signal
 from functools import partial
 
 import pytest
+import pytorch_lightning as pl
 import torch
 from torch.utils.data import DataLoader
 
@@ -82,3 +85,33 @@ def test_a_resumed_run_keeps_a_best_epoch_before_the_interruption(tmp_path):
         **data,
     )
     assert torch.load(tmp_path / "best.ckpt", weights_only=False)["epoch"] == 0
+
+
+class AtBatch(pl.Callback):
+    """Calls a function after a batch, before the callback that writes checkpoints."""
+
+    def __init__(self, act, batch=0):
+        self.act = act
+        self.batch = batch
+
+    def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx):
+        if batch_idx == self.batch:
+            self.act()
+
+
+@pytest.mark.parametrize(("minutes", "is_saved"), [(0, True), (10, False)])
+def test_a_checkpoint_is_written_between_batches_when_it_is_due(tmp_path, minutes, is_saved):
+    seen = []
+    keep = Checkpoints(tmp_path, every_minutes=minutes)
+    look = AtBatch(lambda: seen.append((tmp_path / "last.ckpt").exists()), batch=1)
+    fit(ScriptedTask([0.5]), batches=3, callbacks=[keep, look], num_sanity_val_steps=0)
+    assert seen == [is_saved]
+
+
+def test_a_signal_stops_the_run_after_the_batch_with_a_checkpoint(tmp_path):
+    ask = AtBatch(lambda: os.kill(os.getpid(), signal.SIGTERM))
+    with pytest.raises(SystemExit) as stopped:
+        fit(ScriptedTask([0.5]), batches=3, callbacks=[Checkpoints(tmp_path), ask])
+    assert stopped.value.code == 128 + signal.SIGTERM
+    saved = torch.load(tmp_path / "last.ckpt", weights_only=False)
+    assert (saved["epoch"], saved["global_step"]) == (0, 1)

@@ -1,7 +1,7 @@
 """Measure how far apart appearances are: pixel statistics, and the accuracy of a linear classifier.
 
-``python experiments/003-appearances/table.py experiments/003-appearances`` writes and prints statistics.csv and
-accuracy.csv.
+``python experiments/003-appearances/table.py experiments/003-appearances`` writes statistics.csv
+and accuracy.csv and prints them.
 """
 
 from __future__ import annotations

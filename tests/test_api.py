@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import fidip
-from fidip.core.errors import ConfigError
+from fidip.core.errors import ArgumentError, ConfigError
 from fidip.inference import Video
 from fidip.inference.smoothing import FillGaps
 from tests.inference.made_media import make_video
@@ -90,9 +90,31 @@ def test_runs_are_compared_without_a_configuration(tmp_path, tiny_root):
     ]  # fmt: skip
 
 
-def test_library_messages_go_to_the_log(monkeypatch, tmp_path, capfd, caplog):
-    caplog.set_level("INFO", "fidip")
+LOGGED = """
+import logging
+import fidip
+
+class Names(logging.Handler):
+    def emit(self, record):
+        names.append(record.name)
+
+names = []
+logging.getLogger("fidip").addHandler(Names(logging.INFO))
+logging.getLogger("fidip").setLevel(logging.INFO)
+fidip.load_predictor(runtime="torch")
+assert names == ["fidip.cli.loading"], names
+"""
+
+
+def test_library_messages_go_to_the_log(monkeypatch, tmp_path):
+    """In a process of its own, because a command in this one has set up logging."""
     monkeypatch.setenv("FIDIP_CACHE", str(tmp_path))
-    fidip.load_predictor(runtime="torch")
-    assert [record.name for record in caplog.records] == ["fidip.cli.loading"]
-    assert capfd.readouterr() == ("", "")
+    done = subprocess.run(
+        [sys.executable, "-c", LOGGED], capture_output=True, text=True, check=True
+    )
+    assert (done.stdout, done.stderr) == ("", "")
+
+
+def test_a_folder_of_test_data_that_is_missing_is_an_argument(tmp_path):
+    with pytest.raises(ArgumentError, match=r"^data_root=.*none: there is no such folder"):
+        fidip.compare_runs(str(tmp_path), data_root=tmp_path / "none")

@@ -91,7 +91,7 @@ def test_frames_that_come_too_fast_are_left_out_and_the_newest_is_taken(network_
 def test_a_missing_camera_is_one_line(cli, tmp_path):
     ended = cli("predict", "source=webcam:63", f"out={tmp_path}", status=2)
     (line,) = ended.err.strip().splitlines()
-    assert line.startswith("error: source=webcam:63: no camera can be opened there")
+    assert line.startswith("error: webcam:63: no camera can be opened there")
     ended = cli("predict", "source=v.mp4", "seconds=3", f"out={tmp_path}", status=2)
     assert "seconds=3 is for a webcam" in ended.err
 

@@ -13,7 +13,6 @@ from omegaconf import DictConfig
 
 from fidip.cli.console_progress import ConsoleProgress
 from fidip.cli.run_comparison import FILES, RunComparison, compare_runs, encodable
-from fidip.core.errors import ConfigError
 from fidip.io.atomic import write_text_atomic
 from fidip.io.directories import output_folder
 from fidip.io.terminal import print_parts, text_table
@@ -47,11 +46,6 @@ def compare(config: DictConfig) -> None:
     if config.to == "wandb":
         require_wandb_workspaces()
     out = Path(config.out)
-    if config.data.root is not None and not Path(config.data.root).is_dir():
-        raise ConfigError(
-            f"data.root={config.data.root}: there is no such folder; expected the folder of the "
-            "test data. Omit it if the runs' own paths are correct"
-        )
     with output_folder(out, (*FILES, DASHBOARD)):
         with ConsoleProgress("experiment", patience=PATIENCE) as progress:
             compared = compare_runs(

@@ -36,7 +36,7 @@ def _render(config: DictConfig, root: Path) -> None:
     settings = _settings(config)
     _require_appearances(config.preset, settings.appearances)
     for split, parts in config.preset.get("splits", {}).items():
-        if _is_wanted(root, split, config.force, settings.extra):
+        if _is_wanted(root, split, config.force, settings.extra_points):
             write_split(root, split, [ImageSet(**part) for part in parts], settings)
             contact_sheet(root, split, root / "contact_sheets" / f"{split}.jpg")
     clips = {} if config.first else config.preset.get("clips", {})
@@ -55,7 +55,7 @@ def _settings(config: DictConfig) -> RenderSettings:
         progress=_bar,
         own=_own_body(config),
         more_labels=config.more_labels or config.preset.get("more_labels", "none"),
-        extra=tuple(config.extra_points),
+        extra_points=tuple(config.extra_points),
         first=config.first,
     )
 

@@ -23,7 +23,9 @@ CONFIG = OmegaConf.create(
             },
         },
         "net": {"backbone": {"_target_": "fidip.nn.HRNet", "name": "hrnet_w99"}},
-        "data": {"batch_size": 5, "root": "???"},
+        "data": {"batch_size": 5, "root": "???", "replay_split": "adult"},
+        "body_face": [1, 2],
+        "preset": {"clips": {"train": [{"postures": ["prone"]}]}},
     }
 )  # fmt: skip
 
@@ -37,6 +39,11 @@ CONFIG = OmegaConf.create(
         ("name", "hrnet_w99", "net.backbone.name=hrnet_w99"),
         ("name", "demo", "name=demo"),
         ("kernel", 11, "kernel=11"),
+        ("face", (1, 2), "body_face=[1, 2]"),
+        ("ace", (1, 2), "ace=[1, 2]"),
+        ("data_replay_split", "adult", "data.replay_split=adult"),
+        ("postures", ("prone",), "preset.clips.train[0].postures=[prone]"),
+        ("causal", True, "causal=true"),
         ("unknown", None, "unknown=null"),
     ],
 )

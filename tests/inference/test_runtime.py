@@ -85,7 +85,7 @@ def test_a_file_with_another_input_is_refused(bundled, tmp_path):
 
 
 def test_there_is_no_such_runtime(bundled):
-    with pytest.raises(ConfigError, match="runtime=tensorrt is not one of torch, onnx"):
+    with pytest.raises(ConfigError, match="runtime=tensorrt: expected one of torch, onnx"):
         make_runtime("tensorrt", *bundled)
 
 

@@ -18,7 +18,7 @@ ALL = ("palm", "sole", "vertex")
 
 
 def write(root, extra):
-    settings = RenderSettings(APPEARANCES, (96, 96), 3, more_labels="all", extra=extra)
+    settings = RenderSettings(APPEARANCES, (96, 96), 3, more_labels="all", extra_points=extra)
     return write_split(root, "train_x", PARTS, settings)
 
 
@@ -110,7 +110,7 @@ def test_coco_reads_both_files_and_the_17_points_are_the_same(written, tmp_path)
 
 @pytest.mark.parametrize(("names", "count"), [(("vertex",), 18), (("palm", "sole"), 21)])
 def test_skeletons_of_18_and_21_points(names, count, tmp_path):
-    settings = RenderSettings(APPEARANCES, (48, 48), 3, extra=names)
+    settings = RenderSettings(APPEARANCES, (48, 48), 3, extra_points=names)
     write_split(tmp_path, "train_x", PARTS[:1], settings)
     assert len(extra(tmp_path)["categories"][0]["keypoints"]) == count
 

@@ -12,7 +12,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from fidip.cli.loading import saved_config
 from fidip.cli.targets import instantiate
-from fidip.core.errors import DamagedRunError, RunDataError, RunError
+from fidip.core.errors import ArgumentError, DamagedRunError, RunDataError, RunError
 from fidip.core.people import People
 from fidip.core.progress import Progress, silent
 from fidip.io.atomic import write_texts_atomic
@@ -109,8 +109,15 @@ def compare_runs(
 
     Raises:
         RunError: nothing matches, or no run can be used.
-        ConfigError: ``against`` is not among the experiments.
+        ArgumentError: ``against`` is not among the experiments, or ``data_root`` does not exist.
     """
+    if data_root is not None and not Path(data_root).is_dir():
+        raise ArgumentError(
+            "data_root",
+            str(data_root),
+            "there is no such folder; expected the folder of the test data. Omit it if the runs' "
+            "own paths are correct",
+        )
     found = read_runs(str(runs), None if data_root is None else str(data_root))
     comparison = compare_tested(found.runs, match, against, rounds, progress)
     if comparison.damaged and not comparison.intervals:

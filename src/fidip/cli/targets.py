@@ -75,15 +75,29 @@ def _with_key(error: ArgumentError, node: DictConfig, message: str) -> ArgumentE
     return error.renamed(f"{prefix}.{error.argument}") if has_it else error
 
 
-def _key_of(error: ArgumentError, settings: Any, prefix: str = "") -> str | None:
-    """Return the dotted key of an argument: of its name and value, and with the fewest dots."""
-    if not isinstance(settings, dict):
-        return None
+def _key_of(error: ArgumentError, settings: Any) -> str | None:
+    """Return the key of an argument: with its value, its name as last words, and the fewest words.
+
+    So ``face`` is ``body_face``, and ``data_root`` is ``data.root``.
+    """
     value = list(error.value) if isinstance(error.value, tuple) else error.value
-    if error.argument in settings and settings[error.argument] == value:
-        return f"{prefix}{error.argument}"
-    below = (_key_of(error, part, f"{prefix}{key}.") for key, part in settings.items())
-    return min(filter(None, below), key=lambda key: key.count("."), default=None)
+    name = error.argument.split("_")
+    words = {key: re.findall(r"[^\W_]+", key) for key, held in _keys(settings) if held == value}
+    found = [key for key in words if words[key][-len(name) :] == name]
+    return min(found, key=lambda key: len(words[key]), default=None)
+
+
+def _keys(settings: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield the keys of nested settings, such as ``splits.train[0].count``, with their values."""
+    parts: list[tuple[str, Any]] = []
+    if isinstance(settings, dict):
+        dot = "." if prefix else ""
+        parts = [(f"{prefix}{dot}{key}", value) for key, value in settings.items()]
+    elif isinstance(settings, list):
+        parts = [(f"{prefix}[{number}]", value) for number, value in enumerate(settings)]
+    for key, value in parts:
+        yield key, value
+        yield from _keys(value, key)
 
 
 def _problems(values: Any, key: str) -> list[str]:

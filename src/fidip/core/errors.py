@@ -38,8 +38,12 @@ class ArgumentError(ConfigError):
         self.argument, self.value, self.problem = argument, value, problem
 
     def __str__(self) -> str:
-        value = list(self.value) if isinstance(self.value, tuple) else self.value
-        return f"{self.argument}={'null' if value is None else value}: {self.problem}"
+        value = self.value
+        if value is None or isinstance(value, bool):
+            value = {None: "null", True: "true", False: "false"}[value]
+        elif isinstance(value, (tuple, list)):
+            value = f"[{', '.join(map(str, value))}]"
+        return f"{self.argument}={value}: {self.problem}"
 
     def renamed(self, key: str) -> ArgumentError:
         """Return the same error for a configuration key.

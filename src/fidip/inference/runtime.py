@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from fidip.codecs.base import Codec
-from fidip.core.errors import CheckpointError, ConfigError, DiskError
+from fidip.core.errors import ArgumentError, CheckpointError, DiskError
 from fidip.core.skeleton import COCO17
 from fidip.inference.devices import torch_device
 from fidip.inference.external_onnx import ExternalFile
@@ -127,24 +127,24 @@ class ExportedFile:
 
 
 def make_runtime(
-    kind: str | None, net: PoseNet, codec: Codec, device: str | None = None
+    runtime: str | None, net: PoseNet, codec: Codec, device: str | None = None
 ) -> Runtime:
     """Return a runtime for a network.
 
     Args:
-        kind: one of ``RUNTIMES``; None for ``best_runtime``. The file of ``onnx`` is cached.
+        runtime: one of ``RUNTIMES``; None for ``best_runtime``. The file of ``onnx`` is cached.
         net: network with its weights.
         codec: codec of its maps.
         device: compute device; None for the fastest available one.
 
     Raises:
-        ConfigError: the kind is unknown.
+        ArgumentError: the runtime is unknown.
     """
-    if kind is None:
+    if runtime is None:
         return best_runtime(net, codec, device)
-    if kind not in RUNTIMES:
-        raise ConfigError(f"runtime={kind} is not one of {', '.join(RUNTIMES)}")
-    if kind == "torch":
+    if runtime not in RUNTIMES:
+        raise ArgumentError("runtime", runtime, f"expected one of {', '.join(RUNTIMES)}")
+    if runtime == "torch":
         return TorchRuntime(net, device)
     return OnnxRuntime(cached_onnx(net, codec), device)
 

@@ -61,7 +61,7 @@ class Webcam:
         self._capture = cv2.VideoCapture(device)
         if not self._capture.isOpened():
             raise DataError(
-                f"source={WEBCAM}:{device}: no camera can be opened there. Check that it is "
+                f"{WEBCAM}:{device}: no camera can be opened there. Check that it is "
                 "connected, that this program may use it, and that no other program uses it. "
                 f"Other cameras are {WEBCAM}:1, {WEBCAM}:2"
             )
@@ -91,6 +91,6 @@ class Webcam:
         self._capture.release()
         if index == 0:
             raise DataError(
-                f"source={WEBCAM}:{self.device}: the camera delivers no frames; expected at least "
+                f"{WEBCAM}:{self.device}: the camera delivers no frames; expected at least "
                 "one. Check that no other program uses it"
             )

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from fidip.core.errors import CheckpointError, ConfigError, DataError
+from fidip.core.errors import ArgumentError, CheckpointError, ConfigError, DataError
 from fidip.io.json import parse_json
 
 FACTS = "fidip"
@@ -41,9 +41,10 @@ def onnx_session(path: Path, device: str = "cpu") -> Any:
     provider = f"{device.partition(':')[0].upper()}ExecutionProvider"
     available = onnxruntime.get_available_providers()
     if provider not in available:
-        raise ConfigError(
-            f"device={device}: the installed onnxruntime cannot compute there, only with "
-            f"{', '.join(available)}"
+        raise ArgumentError(
+            "device",
+            device,
+            f"the installed onnxruntime cannot compute there, only with {', '.join(available)}",
         )
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from fidip.core.errors import ConfigError, FidipError, RunDataError
+from fidip.core.errors import ArgumentError, FidipError, RunDataError
 from fidip.core.people import Annotation
 from fidip.core.progress import Progress, silent
 from fidip.metrics import Difference, Experiment, Interval, Matches, compare_experiments
@@ -71,12 +71,13 @@ def compare_tested(
         The intervals and differences, as far as the runs allow.
 
     Raises:
-        ConfigError: ``against`` is not among the experiments.
+        ArgumentError: ``against`` is not among the experiments.
     """
     groups = by_experiment(runs)
     against = against or next(iter(groups))
     if against not in groups:
-        raise ConfigError(f"against={against}: no run of that name; there are {', '.join(groups)}")
+        there = ", ".join(groups)
+        raise ArgumentError("against", against, f"no run of that name; there are {there}")
     tested, problems, damaged = _read_all(groups, match, rounds, progress)
     differences, incomparable = _differences(groups, tested, against, rounds, progress)
     problems |= incomparable

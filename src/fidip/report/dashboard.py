@@ -144,7 +144,7 @@ def require_wandb_workspaces() -> None:
         import wandb_workspaces  # noqa: F401
     except ImportError as error:
         raise ConfigError(
-            "to=wandb needs the package wandb-workspaces: pip install 'fidip[wandb]'"
+            "the dashboard needs the package wandb-workspaces: pip install 'fidip[wandb]'"
         ) from error
 
 

@@ -10,7 +10,7 @@ from typing import Protocol
 import numpy as np
 
 from fidip.core.arrays import Floats, Mask, Scores
-from fidip.core.errors import ConfigError
+from fidip.core.errors import ArgumentError
 from fidip.core.track import Track
 
 Step = Callable[[float, Floats, Scores], tuple[Floats, Scores]]
@@ -68,7 +68,7 @@ class Chain:
         causal: use only past frames, as with a camera.
 
     Raises:
-        ConfigError: ``causal`` is set and a filter needs later frames.
+        ArgumentError: ``causal`` is set and a filter needs later frames.
     """
 
     filters: Sequence[Filter] = ()
@@ -90,7 +90,7 @@ class Chain:
         """Return the steps of the filters in sequence.
 
         Raises:
-            ConfigError: a filter needs later frames.
+            ArgumentError: a filter needs later frames.
         """
         steps = [_online(filter_) for filter_ in self.filters]
 
@@ -105,9 +105,11 @@ class Chain:
 def _online(filter_: Filter) -> Step:
     make: Callable[[], Step] | None = getattr(filter_, "online", None)
     if make is None:
-        raise ConfigError(
-            f"smoothing.causal=true: {type(filter_).__name__} needs later frames; "
-            "choose smoothing=one_euro or kalman"
+        raise ArgumentError(
+            "causal",
+            True,
+            f"{type(filter_).__name__} needs later frames; expected filters that do not. Choose "
+            "one_euro or kalman",
         )
     return make()
 

@@ -205,7 +205,7 @@ def bundled(name: str) -> Path:
     path = folder / f"{name.replace('-', '_')}.safetensors"
     if not path.is_file():
         names = ", ".join(sorted(p.stem for p in folder.glob("*.safetensors"))) or "none"
-        raise CheckpointError(f"ckpt={BUNDLED}{name}: the package ships no such weights ({names})")
+        raise CheckpointError(f"{BUNDLED}{name}: the package ships no such weights ({names})")
     return path
 
 

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fidip.core.arrays import Floats, Ints
-from fidip.core.errors import ConfigError, DataError
+from fidip.core.errors import ArgumentError, DataError
 from fidip.synth.body.body_model import Body, ShapeSpace, default_body
 from fidip.synth.body.smpl_file import PARENTS, SHARED, read_smpl
 
@@ -45,6 +45,7 @@ _KEYPOINT_JOINTS = (16, 17, 18, 19, 20, 21, 1, 2, 4, 5, 7, 8)
 """Joints of COCO's shoulders, elbows, wrists, hips, knees and ankles, left before right."""
 FACE_VERTICES = {6890: (332, 2800, 6260, 583, 4071), 10475: (9120, 9448, 9929, 6, 616)}
 """Nose, left and right eye, left and right ear by number of vertices: SMPL or SMIL, and SMPL-X."""
+FACE_POINTS = "nose, left eye, right eye, left ear, right ear"
 _TO_OURS = np.array([(1.0, 0.0, 0.0), (0.0, 0.0, -1.0), (0.0, 1.0, 0.0)])
 
 
@@ -70,18 +71,15 @@ class OwnBody:
         """Check the settings and the file.
 
         Raises:
-            ConfigError: the group is unknown, or ``face`` does not fit the file.
+            ArgumentError: the group is unknown, or ``face`` does not fit the file.
             DataError: the file does not exist or is not of the layout.
         """
         if group not in GROUPS:
-            raise ConfigError(f"body_group={group}: expected {' or '.join(GROUPS)}")
+            raise ArgumentError("group", group, f"expected {' or '.join(GROUPS)}")
         if face is not None and len(face) != 5:
-            raise ConfigError(
-                f"body_face={list(face)}: expected five vertices: "
-                "nose, left eye, right eye, left ear, right ear"
-            )
+            raise ArgumentError("face", face, f"expected five vertices: {FACE_POINTS}")
         if not file.is_file():
-            raise DataError(f"body={file}: no such file; expected an SMPL-family model, pkl or npz")
+            raise DataError(f"{file}: no such file; expected an SMPL-family model, pkl or npz")
         own = cls(file, group, face, hashlib.sha256(file.read_bytes()).hexdigest())
         read_body(own)
         return own
@@ -209,17 +207,16 @@ def _face(face: tuple[int, ...] | None, template: Floats, file: Path) -> list[in
     count = len(template)
     face = face or FACE_VERTICES.get(count)
     if face is None:
-        raise DataError(
-            f"{file}: unknown mesh of {count} vertices; give its face: "
-            "body_face=[nose,left_eye,right_eye,left_ear,right_ear]"
+        raise ArgumentError(
+            "face",
+            None,
+            f"{file} has an unknown mesh of {count} vertices; expected five of them: {FACE_POINTS}",
         )
     if min(face) < 0 or max(face) >= count:
-        raise ConfigError(f"body_face={list(face)}: expected 0 to {count - 1}, as {file} has")
+        raise ArgumentError("face", face, f"expected 0 to {count - 1}, as {file} has")
     for left, right in (face[1:3], face[3:5]):
         if template[left, 0] <= template[right, 0]:
-            raise ConfigError(
-                f"body_face={list(face)}: vertex {left} is not to the left of {right}"
-            )
+            raise ArgumentError("face", face, f"vertex {left} is not to the left of {right}")
     return list(face)
 
 

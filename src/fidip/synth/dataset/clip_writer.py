@@ -13,7 +13,7 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-from fidip.core.errors import ConfigError
+from fidip.core.errors import ArgumentError
 from fidip.io.atomic import atomic_path, disk_errors
 from fidip.io.coco import annotation_file, annotation_record, person_category
 from fidip.synth.appearance import Appearance
@@ -55,15 +55,18 @@ class ClipSet:
 
     def __post_init__(self) -> None:
         if not 0 < self.seconds <= LONGEST:
-            raise ConfigError(f"clips.seconds={self.seconds}: expected 5 to {LONGEST:g} seconds")
+            raise ArgumentError(
+                "seconds", self.seconds, f"expected more than 0 and at most {LONGEST:g} seconds"
+            )
         if self.fps <= 0:
-            raise ConfigError(f"clips.fps={self.fps}: expected frames per second, such as 30")
+            raise ArgumentError("fps", self.fps, "expected frames per second, such as 30")
         known = [n for n, p in POSTURES.items() if p.group == self.group and not p.held]
         for posture in self.postures:
             if posture not in known:
-                raise ConfigError(
-                    f"clips.postures: no {self.group} posture '{posture}'; "
-                    f"expected {', '.join(known)}"
+                raise ArgumentError(
+                    "postures",
+                    self.postures,
+                    f"no {self.group} posture '{posture}'; expected some of {', '.join(known)}",
                 )
 
 
@@ -122,12 +125,12 @@ def write_clips(root: Path, split: str, parts: list[ClipSet], settings: RenderSe
         The annotation file.
 
     Raises:
-        ConfigError: the image size is odd, which H.264 does not support.
+        ArgumentError: the image size is odd, which H.264 does not support.
         DiskError: a file cannot be written.
     """
     size_wh = settings.size_wh
     if size_wh[0] % 2 or size_wh[1] % 2:
-        raise ConfigError(f"preset.size_wh={list(size_wh)}: expected even numbers, for H.264")
+        raise ArgumentError("size_wh", size_wh, "expected even numbers, for H.264")
     folder = root / "videos" / split
     with disk_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)

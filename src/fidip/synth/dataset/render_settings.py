@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from fidip.core.errors import ConfigError
+from fidip.core.errors import ArgumentError
 from fidip.synth.appearance import Appearance
 from fidip.synth.body.own_body import OwnBody
 from fidip.synth.dataset.work_queue import Progress, without_progress
@@ -27,7 +27,7 @@ class RenderSettings:
         progress: shows progress.
         own: body to use instead of the one that ships.
         more_labels: "joints" also writes 3D labels, "all" masks and depth too; stills only.
-        extra: kinds of clinical points to write into a second annotation file; stills only.
+        extra_points: kinds of clinical points to write into a second annotation file; stills only.
         first: number of images of each part to render; None for all. Stills only.
     """
 
@@ -38,17 +38,17 @@ class RenderSettings:
     progress: Progress = without_progress
     own: OwnBody | None = None
     more_labels: str = "none"
-    extra: tuple[str, ...] = ()
+    extra_points: tuple[str, ...] = ()
     first: int | None = None
 
     def __post_init__(self) -> None:
         if self.more_labels not in MORE_LABELS:
             choices = ", ".join(MORE_LABELS)
-            raise ConfigError(f"more_labels={self.more_labels}: expected one of {choices}")
-        check_names(self.extra)
+            raise ArgumentError("more_labels", self.more_labels, f"expected one of {choices}")
+        check_names(self.extra_points)
         if self.first is not None and (not isinstance(self.first, int) or self.first < 1):
-            raise ConfigError(
-                f"first={self.first}: expected 1 or more images of each part, or null for all"
+            raise ArgumentError(
+                "first", self.first, "expected 1 or more images of each part, or null for all"
             )
 
     @property

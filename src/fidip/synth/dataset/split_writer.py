@@ -84,8 +84,8 @@ def write_split(root: Path, split: str, parts: list[ImageSet], settings: RenderS
         "images": [r["image"] for r in records],
         "annotations": [r["annotation"] for r in records],
     }
-    if settings.extra:
-        extended = with_extra_points(content, records, settings.extra)
+    if settings.extra_points:
+        extended = with_extra_points(content, records, settings.extra_points)
         write_json(extra_file(root, split), extended, compact=True)
     finish(file, content)
     return file
@@ -111,7 +111,7 @@ def _jobs(root: Path, split: str, parts: list[ImageSet], settings: RenderSetting
                 labels3d=labels3d if settings.more_labels != "none" else None,
                 dense=settings.more_labels == "all",
                 own=settings.own,
-                extra=settings.extra,
+                extra=settings.extra_points,
             )
             if settings.first is None or i < settings.first:
                 jobs.append(job)

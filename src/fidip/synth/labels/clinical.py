@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fidip.core.arrays import Floats
-from fidip.core.errors import ConfigError
+from fidip.core.errors import ArgumentError
 from fidip.core.skeleton import COCO17
 from fidip.io.coco import annotation_file
 from fidip.synth.body.body_model import Body
@@ -49,11 +49,12 @@ def check_names(names: tuple[str, ...]) -> None:
     """Check kinds of points.
 
     Raises:
-        ConfigError: a kind is unknown.
+        ArgumentError: a kind is unknown.
     """
     for name in names:
         if name not in POINTS:
-            raise ConfigError(f"extra_points: no point '{name}'; expected {', '.join(POINTS)}")
+            choices = ", ".join(POINTS)
+            raise ArgumentError("extra_points", names, f"no point '{name}'; expected {choices}")
 
 
 def extra_file(root: Path, split: str) -> Path:

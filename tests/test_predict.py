@@ -196,7 +196,7 @@ def test_where_all_fail_the_status_is_2(cli, tmp_path):
 @pytest.mark.parametrize("out", ["/dev/null", "{file}", "{file}/x", "/proc/x"])
 def test_where_nothing_can_be_written_no_network_is_loaded(out, photos, monkeypatch, tmp_path, cli):
     (tmp_path / "file").write_text("precious")
-    monkeypatch.setattr(predict_settings, "load_predictor", pytest.fail)
+    monkeypatch.setattr(predict_settings, "load_runtime", pytest.fail)
     folder = out.format(file=tmp_path / "file")
     ended = cli("predict", DEMO, f"source={photos}", f"out={folder}", status=2)
     assert ended.err.count("\n") == 1
@@ -214,12 +214,13 @@ def test_a_cache_that_cannot_be_written_to_is_one_line(photos, monkeypatch, tmp_
 
 
 def test_weights_that_give_nan_are_an_error_and_never_a_table(photos, monkeypatch, tmp_path, cli):
-    predictor = fidip.load_predictor("bundled:movenet-lightning")
-    shape = predictor.codec.map_shape(len(COCO17))
-    monkeypatch.setattr(
-        predictor, "runtime", lambda crops: torch.full((len(crops), *shape), torch.nan)
-    )
-    monkeypatch.setattr(predict_settings, "load_predictor", lambda *_, **__: predictor)
+    codec = fidip.load_predictor("bundled:movenet-lightning").codec
+    shape = codec.map_shape(len(COCO17))
+
+    def maps(crops):
+        return torch.full((len(crops), *shape), torch.nan)
+
+    monkeypatch.setattr(predict_settings, "load_runtime", lambda *_: (maps, codec))
     ended = cli("predict", DEMO, f"source={photos}", f"out={tmp_path / 'out'}", status=2)
     assert "NaN or infinite" in ended.err.strip().splitlines()[-1]
     assert not (tmp_path / "out").exists()

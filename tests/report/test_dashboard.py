@@ -8,9 +8,10 @@ import wandb_workspaces.workspaces as ws
 from wandb_workspaces.reports.v2.internal import ReportViewspec
 from wandb_workspaces.workspaces.internal import View
 
+from fidip.cli.run_comparison import RunComparison
 from fidip.compare import show_at_wandb
 from fidip.metrics import NAMES, Difference
-from fidip.report import Comparison, Run
+from fidip.report import Comparison, Found, Run
 from fidip.report.results import Results
 
 RESULTS = {
@@ -37,6 +38,10 @@ def runs(tmp_path):
     ]
 
 
+def compared(runs):
+    return RunComparison(Found(runs, [], [], []), COMPARISON)
+
+
 @pytest.fixture
 def alone(tmp_path, monkeypatch):
     """No user is logged in, and W&B cannot be reached."""
@@ -48,7 +53,7 @@ def alone(tmp_path, monkeypatch):
 @pytest.mark.filterwarnings("ignore:Failed to validate block type")  # of W&B's reader, harmless
 def test_without_a_key_the_dashboard_is_a_file(runs, alone, tmp_path, capsys):
     file = tmp_path / "dashboard.json"
-    show_at_wandb(runs, COMPARISON, "babies", None, file)
+    show_at_wandb(compared(runs), "babies", None, file)
     assert capsys.readouterr().out.splitlines() == [
         f"W&B: not sent (no API key, see wandb login), kept in {file}; "
         "the same command sends it later"
@@ -80,7 +85,7 @@ def test_without_a_key_the_dashboard_is_a_file(runs, alone, tmp_path, capsys):
 
 def test_without_a_network_it_is_a_file_too(runs, alone, tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("WANDB_API_KEY", "0" * 40)
-    show_at_wandb(runs, COMPARISON, "babies", "team", tmp_path / "dashboard.json")
+    show_at_wandb(compared(runs), "babies", "team", tmp_path / "dashboard.json")
     printed = capsys.readouterr().out
     assert printed.startswith("W&B: not sent (")
     assert "no API key" not in printed

@@ -15,10 +15,10 @@ import torch
 from omegaconf import OmegaConf
 
 from fidip import evaluate, train
+from fidip.cli.score_table import print_table
 from fidip.core.errors import DataError, RunError
 from fidip.io import json as json_files
 from fidip.io.coco import read_results
-from fidip.report.scoring import print_table
 
 NAMES = ["AP", "AP50", "AP75", "AP(M)", "AP(L)", "AR", "AR50", "AR75", "AR(M)", "AR(L)"]
 TEST = "annotations/person_keypoints_validate_infant.json"

@@ -95,7 +95,7 @@ def test_a_device_is_not_replaced(tmp_path):
 def test_a_file_that_does_not_compute_the_same_is_not_written(tmp_path, monkeypatch):
     out = tmp_path / "net.pt"
     out.write_text("of before")
-    monkeypatch.setattr("fidip.export.TOLERANCE", -1)
+    monkeypatch.setattr("fidip.nn.export_formats.TOLERANCE", -1)
     with pytest.raises(CheckpointError, match="not written"):
         export(compose("ckpt=bundled:movenet-lightning", f"out={out}", "format=torchscript"))
     assert out.read_text() == "of before"

@@ -15,6 +15,7 @@ from pytorch_lightning.utilities import rank_zero_only
 
 from fidip.cli.evaluation_settings import check, settings, weights_file
 from fidip.cli.loading import run_of
+from fidip.cli.score_table import print_table
 from fidip.core.errors import ConfigError, shown
 from fidip.core.people import People
 from fidip.core.poses import Poses
@@ -26,7 +27,6 @@ from fidip.metrics import Calibration, without_duplicates
 from fidip.nn.weights.checkpoint_files import load_weights, training_images
 from fidip.report.results import Results
 from fidip.report.scoring import (
-    print_table,
     results_of,
     score_poses,
     score_results,

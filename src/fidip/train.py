@@ -19,6 +19,7 @@ from pytorch_lightning.utilities import rank_zero_only
 
 from fidip.cli.loading import saved_config
 from fidip.cli.preflight import absent_weights, check
+from fidip.cli.score_table import print_table
 from fidip.cli.sweep_jobs import run_job
 from fidip.cli.trainer import check_new, make_trainer, name_wandb_run
 from fidip.core.poses import Poses
@@ -28,7 +29,7 @@ from fidip.io.images import write_image
 from fidip.io.run_directory import AUTO, RunDirectory, run_directory_for
 from fidip.nn.weights.checkpoint_files import load_weights, training_images
 from fidip.report import model_card, prediction_sheet
-from fidip.report.scoring import print_table, results_of, score_poses, write_results
+from fidip.report.scoring import results_of, score_poses, write_results
 from fidip.tasks import announce, publish
 
 OmegaConf.register_new_resolver("fidip.run_directory_for", run_directory_for, replace=True)

@@ -1,4 +1,4 @@
-"""Scoring, printing and writing of predictions, for ``fidip train`` and ``fidip evaluate``."""
+"""Scoring and writing of predictions, for ``fidip train`` and ``fidip evaluate``."""
 
 from __future__ import annotations
 
@@ -9,14 +9,11 @@ from fidip.core.people import People
 from fidip.core.poses import Poses
 from fidip.io.json import write_json
 from fidip.io.run_directory import RunDirectory
-from fidip.io.terminal import print_parts, text_table
 from fidip.metrics import (
     Calibration,
     evaluate_poses,
     to_coco_results,
 )
-from fidip.report.diagnosis_tables import diagnosis
-from fidip.report.formatting import show_interval, show_number
 from fidip.report.results import Results
 
 GROUND_TRUTH = "ground truth"
@@ -85,36 +82,3 @@ def write_results(run: RunDirectory, results: Results, poses: Poses | None) -> N
     if poses is not None:
         write_json(run.predictions, to_coco_results(poses, decimals=DECIMALS))
     write_json(run.results, results.to_json())
-
-
-def print_table(scores: dict[str, Any]) -> None:
-    """Print the ten COCO metrics with their intervals and conditions, and the error analysis.
-
-    Args:
-        scores: content of ``results.json``.
-    """
-    leaked = scores.get("leaked_images")
-    print(
-        f"{_predicted(scores)}, {scores['box_source']} boxes, OKS by {scores['area_source']}"
-        + (f", LEAKAGE: trained on {leaked} of the images" if leaked else "")
-    )
-    intervals = scores["intervals"]
-    rows = [
-        [name, show_number(value), show_interval(intervals.get(name), "")]
-        for name, value in scores["metrics"].items()
-    ]
-    if "second_annotator" in scores:
-        second = scores["second_annotator"]
-        name = f"AP, second annotator ({second['images']} of {scores['images']} images)"
-        rows.append([name, show_number(second["AP"]), show_interval(second["interval"], "")])
-    table = text_table(("", "value", "95 % interval over images"), rows)
-    print_parts(table, *diagnosis(scores), width=80)
-
-
-def _predicted(scores: dict[str, Any]) -> str:
-    """Return how many people the numbers are based on."""
-    people = f"{scores['matched']} of {scores['instances']} people"
-    if scores["box_source"] != GROUND_TRUTH:
-        return f"{people} found by {scores['predictions']} predictions"
-    missed = " (the others count as missed)" if scores["matched"] < scores["instances"] else ""
-    return f"{people} predicted{missed}"

@@ -65,5 +65,5 @@ def test_a_file_of_annotations_is_not_one_of_detections(tiny_root, people):
 
 
 def test_a_plain_list_of_people_is_refused(tmp_path, people):
-    with pytest.raises(TypeError, match=r"expected fidip\.core\.types\.People"):
+    with pytest.raises(TypeError, match=r"expected fidip\.core\.people\.People"):
         read_detections(write(tmp_path, detection()), list(people))

@@ -104,5 +104,5 @@ def test_labels_of_another_split_are_refused(tmp_path, people, with_images):
 
 
 def test_a_plain_list_of_people_is_refused(tmp_path, people):
-    with pytest.raises(TypeError, match=r"expected fidip\.core\.types\.People"):
+    with pytest.raises(TypeError, match=r"expected fidip\.core\.people\.People"):
         read(tmp_path, list(people), {"annotations": [record(people[0])]})

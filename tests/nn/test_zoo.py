@@ -70,10 +70,11 @@ def test_another_file_than_expected_is_not_kept(hub):
     assert not any(path.is_file() for path in entry.path.parent.rglob("*"))
 
 
-def test_a_hash_that_is_not_known_is_recorded_and_kept_to(hub, capsys):
+def test_a_hash_that_is_not_known_is_recorded_and_kept_to(hub, caplog):
+    caplog.set_level("INFO", "fidip")
     entry = made(sha256=None)
     path = fetch(entry)
-    assert f"SHA-256 {SHA256} is recorded" in capsys.readouterr().err
+    assert f"SHA-256 {SHA256} is recorded" in caplog.text
     path.write_bytes(b"another")
     with pytest.raises(CheckpointError, match=f"instead of {SHA256}"):
         fetch(entry)

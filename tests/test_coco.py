@@ -81,7 +81,7 @@ def read_val(root, **options):
 
 
 def noisy_results(root):
-    """Poses near everyone, in the crowd, where nobody has keypoints, and on the empty image."""
+    """Poses near labelled people, in a crowd, near people without keypoints, and on an empty image."""
     rng = np.random.default_rng(0)
     content = json.loads(val_json(root).read_text())
     results = []

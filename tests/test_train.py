@@ -283,6 +283,7 @@ def test_a_run_is_overwritten_only_when_asked_to(monkeypatch, tmp_path, tiny_roo
     ends_with("a finished run is there", capsys, monkeypatch, *command)
     ends_with("nothing.pth", capsys, monkeypatch, *command, "overwrite=true", "ckpt=nothing.pth")
     ends_with("give one", capsys, monkeypatch, *command, "overwrite=true", "resume=run")
+    ends_with("batch_size=5", capsys, monkeypatch, *command, "overwrite=true", "data.batch_size=5")
     assert files_of(run) == before
     (run / "results.json").unlink()
     ends_with("continue it with resume=", capsys, monkeypatch, *command)

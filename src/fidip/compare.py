@@ -73,8 +73,9 @@ def show(compared: RunComparison) -> None:
         header, rows = difference_header(comparison), difference_rows(runs, comparison)
         tables.append(text_table(header, rows, caption=rule(runs, comparison)))
     print_parts(*tables)
+    damage = set(compared.damage)
     for line in compared.notes:
-        print(encodable(f"failed: {line}" if line in compared.damage else line))
+        print(encodable(f"failed: {line}" if line in damage else line))
 
 
 def show_at_wandb(compared: RunComparison, project: str, entity: str | None, file: Path) -> None:

@@ -26,12 +26,7 @@ from fidip.io.run_directory import RunDirectory, is_first_process
 from fidip.metrics import Calibration, without_duplicates
 from fidip.nn.weights.checkpoint_files import load_weights, training_images
 from fidip.report.results import Results
-from fidip.report.scoring import (
-    results_of,
-    score_poses,
-    score_results,
-    write_results,
-)
+from fidip.report.scoring import results_of, score_poses, score_results, write_results
 from fidip.tasks import ProgressBar, announce, publish
 from fidip.tasks.run_calibration import fit_run, read_run
 

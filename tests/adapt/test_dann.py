@@ -70,11 +70,10 @@ def sigmoid(z):
     return 1 / (1 + np.exp(-z))
 
 
-def trained(weight, updates):
+def fit(method, updates):
+    """Train the toy network with a method, and return the task."""
     task = AdaptationTask(
-        method=GradientReversal(
-            domain_head=Head, weight=weight, schedule=lambda progress: progress
-        ),
+        method=method,
         net=Net(),
         codec=Codec(),
         optimizer=lambda parameters: torch.optim.SGD(parameters, lr=RATE),
@@ -85,6 +84,12 @@ def trained(weight, updates):
         enable_progress_bar=False, enable_model_summary=False,
     )  # fmt: skip
     trainer.fit(task, DataLoader([BATCH] * updates, batch_size=None))
+    return task
+
+
+def trained(weight, updates):
+    method = GradientReversal(domain_head=Head, weight=weight, schedule=lambda progress: progress)
+    task = fit(method, updates)
     return task.net.w.item(), task.method.domain_head.d.item()
 
 

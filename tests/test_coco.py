@@ -81,7 +81,7 @@ def read_val(root, **options):
 
 
 def noisy_results(root):
-    """Poses near labelled people, in a crowd, near people without keypoints, and on an empty image."""
+    """Poses near labelled and unlabelled people, in a crowd, and on an empty image."""
     rng = np.random.default_rng(0)
     content = json.loads(val_json(root).read_text())
     results = []

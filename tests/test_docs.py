@@ -6,6 +6,7 @@ import json
 import re
 import shlex
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -124,6 +125,18 @@ def test_what_an_example_imports_exists(snippet):
                 assert hasattr(module, alias.name) or importlib.util.find_spec(
                     f"{node.module}.{alias.name}"
                 )
+
+
+def test_lists_follow_an_empty_line():
+    """Without it, the site shows the items as one paragraph, unlike GitHub."""
+    joined = set()
+    for page in (page for page in PAGES if page.suffix == ".md"):
+        text = re.sub(r"^```.*?^```", "```", page.read_text(), flags=re.DOTALL | re.MULTILINE)
+        for before, line in pairwise(text.splitlines()):
+            is_text = before.strip() and not re.match(r"\s|[-*] |\d+\. |#|`{3}", before)
+            if is_text and re.match(r"[-*] |\d+\. ", line):
+                joined.add(f"{page.relative_to(ROOT)}: {line}")
+    assert joined == set()
 
 
 def test_lines_are_short_enough_to_read():

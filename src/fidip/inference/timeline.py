@@ -29,7 +29,7 @@ def write_timeline(track: Track, path: Path) -> None:
             track.times, 0, 1, where=~seen, transform=axes.get_xaxis_transform(), color="0.85"
         )
     upper.set_title(
-        f"no one found in {int((~seen).sum())} of {len(track)} frames (grey)", loc="left"
+        f"infant found in {int(seen.sum())} of {len(track)} frames (grey: not found)", loc="left"
     )
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=110)

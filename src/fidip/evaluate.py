@@ -27,7 +27,7 @@ from fidip.metrics import Calibration, without_duplicates
 from fidip.nn.weights.checkpoint_files import load_weights, training_images
 from fidip.report.results import Results
 from fidip.report.scoring import results_of, score_poses, score_results, write_results
-from fidip.tasks import ProgressBar, announce, publish
+from fidip.tasks import ProgressBar, announce, lightning, publish
 from fidip.tasks.run_calibration import fit_run, read_run
 
 
@@ -123,6 +123,7 @@ def predict(config: DictConfig, trained: DictConfig, data: Any, dataset: PoseDat
     data.trainer = trainer = instantiate(
         config.trainer, logger=False, enable_checkpointing=False, callbacks=[ProgressBar()]
     )
+    lightning.disable_signal_handlers(trainer)
     rank_zero_only(print)(load_weights(task.net, weights_file(config), config.allow_partial))
     trainer.test(task, data.eval_dataloader(dataset), verbose=False)
     poses: Poses = task.predictions

@@ -29,8 +29,14 @@ class ScriptedTask(PoseTask):
     def validation_step(self, batch, batch_idx):
         pass
 
+    def test_step(self, batch, batch_idx):
+        pass
+
     def on_validation_epoch_end(self):
         self.log("val/OKS", torch.tensor(self.scores[self.current_epoch]))
+
+
+NO_CHECK = {"num_sanity_val_steps": 0}
 
 
 class ValidatedData(ToyData):
@@ -115,3 +121,50 @@ def test_a_signal_stops_the_run_after_the_batch_with_a_checkpoint(tmp_path):
     assert stopped.value.code == 128 + signal.SIGTERM
     saved = torch.load(tmp_path / "last.ckpt", weights_only=False)
     assert (saved["epoch"], saved["global_step"]) == (0, 1)
+
+
+class ThreeBatches(ValidatedData):
+    def __init__(self):
+        super().__init__(3)
+
+
+def send_once(hooks, name):
+    """Send SIGTERM to this process when a hook of a callback or task is called first."""
+
+    def send(*args):
+        setattr(hooks, name, lambda *_: None)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    setattr(hooks, name, send)
+    return hooks
+
+
+@pytest.mark.parametrize(
+    ("hook", "saved_updates"),
+    [
+        ("on_train_batch_start", 1),
+        ("on_train_batch_end", 2),  # after the callbacks' hook: at the end of the next batch
+        ("on_validation_start", 3),  # within the last batch of an epoch
+        ("on_validation_end", 3),
+        ("on_train_epoch_end", 3),
+    ],
+)
+def test_sigterm_never_ends_a_run_without_checkpoint_and_status(tmp_path, hook, saved_updates):
+    """Lightning would end it with status 0 by itself, which SLURM takes for success."""
+    task = send_once(ScriptedTask([0.5, 0.5]), hook)
+    with pytest.raises(SystemExit) as stopped:
+        fit(task, epochs=2, callbacks=[Checkpoints(tmp_path)], data=ThreeBatches(), **NO_CHECK)
+    assert stopped.value.code == 128 + signal.SIGTERM
+    saved = torch.load(tmp_path / "last.ckpt", weights_only=False)
+    assert saved["global_step"] == saved_updates
+
+
+@pytest.mark.parametrize("hook", ["on_test_batch_start", "on_test_epoch_end"])
+def test_sigterm_in_a_test_is_reported(tmp_path, hook, capsys):
+    task = send_once(ScriptedTask([0.5]), hook)
+    trainer = fit(task, callbacks=[Checkpoints(tmp_path)])
+    with pytest.raises(SystemExit) as stopped:
+        trainer.test(task, DataLoader([0.0, 0.0], batch_size=None), verbose=False)
+    assert stopped.value.code == 128 + signal.SIGTERM
+    assert "SIGTERM in the test" in capsys.readouterr().out
+    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL

@@ -39,6 +39,7 @@ def test_no_other_module_uses_names_that_lightning_keeps_to_itself():
         "batch_progress",
         "_average_model",
         "_wandb_init",
+        "_signal_connector",
     )
     for file in Path(lightning.__file__).parents[1].rglob("*.py"):
         if file.name != "lightning.py":

@@ -78,6 +78,15 @@ def restart_loader(trainer: pl.Trainer, batch: int) -> None:
         trainer.fit_loop.restarting = False
 
 
+def disable_signal_handlers(trainer: pl.Trainer) -> None:
+    """Keep Lightning from handling SIGTERM: it would end the process silently and with status 0.
+
+    Args:
+        trainer: a trainer that does not run yet.
+    """
+    trainer._signal_connector.register_signal_handlers = lambda: None
+
+
 def kill_other_processes(trainer: pl.Trainer) -> None:
     """Kill the processes that this one started, which would wait for a failed process.
 

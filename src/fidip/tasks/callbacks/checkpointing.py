@@ -42,7 +42,7 @@ class Checkpoints(Checkpoint):
     when the run is stopped by SIGTERM, SIGINT (Ctrl-C), SIGUSR1 or SIGUSR2; the process then ends
     with status 128 plus the number of the signal. Resuming from ``last.ckpt`` is bit-exact in
     weights and curves. A signal during validation or pretraining is handled at the end of that
-    epoch.
+    epoch, and one during a test of several processes at its end.
 
     On SLURM, request SIGUSR1 or SIGUSR2 some time before the limit (``--signal=USR2@120``), for
     every task of the job step. All processes stop at the same batch and save together; the first
@@ -77,7 +77,15 @@ class Checkpoints(Checkpoint):
 
     # When.
 
+    def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        """Leave signals to this callback."""
+        lightning.disable_signal_handlers(trainer)
+
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Install the handlers of the stop signals."""
+        self._signals.install()
+
+    def on_test_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Install the handlers of the stop signals."""
         self._signals.install()
 
@@ -118,8 +126,20 @@ class Checkpoints(Checkpoint):
             trainer.save_checkpoint(self.folder / "best.ckpt")
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Save the last epoch."""
+        """Save the last epoch, and stop before the test if a signal was received."""
         self._save(trainer, trainer.current_epoch, batch=0)
+        self._leave_if_asked(trainer)
+
+    def on_test_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, *args: Any
+    ) -> None:
+        """Stop if a signal was received; a resumed run tests from the start."""
+        if trainer.world_size == 1:  # several processes may have different numbers of batches
+            self._leave_if_asked(trainer)
+
+    def on_test_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Stop if a signal was received."""
+        self._leave_if_asked(trainer)
 
     def on_exception(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException
@@ -148,8 +168,10 @@ class Checkpoints(Checkpoint):
         if not trainer.is_global_zero:
             raise SystemExit(0)
         number = self._signals.received or signal.SIGTERM  # another process has got it
+        epoch = min(trainer.current_epoch + 1, trainer.max_epochs or 1)
+        where = "in the test" if trainer.testing else f"in epoch {epoch}"
         print(
-            f"stopped by {number.name} in epoch {trainer.current_epoch + 1}; kept: "
+            f"stopped by {number.name} {where}; kept: "
             f"{self.folder / 'last.ckpt'}; continue with: fidip train resume={self.folder.parent}",
             flush=True,
         )

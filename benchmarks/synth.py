@@ -45,12 +45,10 @@ def rate(folder: Path, group: str, appearance: str, workers: int) -> float:
     clock = time.process_time if workers == 1 else time.perf_counter
     started = 0.0
 
-    def after_first(records, total, label):  # type: ignore[no-untyped-def]
+    def after_first(stage: str, done: int, total: int) -> None:
         nonlocal started
-        for number, record in enumerate(records):
-            if number == warm_up - 1:
-                started = clock()
-            yield record
+        if done == warm_up:
+            started = clock()
 
     warm_up, count = 10 * workers, IMAGES * workers
     parts = [ImageSet(group, appearance, is_synthetic=False, count=warm_up + count)]

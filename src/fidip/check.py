@@ -7,19 +7,17 @@ from fidip.cli import check_arguments, command
 if __name__ == "__main__":
     check_arguments("check")
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from omegaconf import DictConfig
-from rich.console import Console
-from rich.progress import track
 
+from fidip.cli.console_progress import ConsoleProgress
 from fidip.cli.findings import count_refused, counts_table, findings_report, findings_table
 from fidip.core.errors import ConfigError, DataError, shown
 from fidip.data.layout import find_split, split_names
 from fidip.data.validation import (
     Examination,
-    ImageCheck,
     Overlap,
     examine_split,
     find_overlaps,
@@ -43,7 +41,8 @@ def check(config: DictConfig) -> None:
     for name in asked or ([] if there else [data.train_split]):
         find_split(root, name)  # raises an error that lists the existing splits
     names = asked or there
-    found = [examine_split(root, name, _progress, data.skip_unusable) for name in names]
+    with ConsoleProgress("image") as progress:
+        found = [examine_split(root, name, progress, data.skip_unusable) for name in names]
     overlaps = find_overlaps(found, [data.train_split, data.domain_split], data.test_split)
     show(root, found, overlaps)
     if config.out:
@@ -90,11 +89,6 @@ def show(root: Path, found: Sequence[Examination], overlaps: Sequence[Overlap]) 
     """
     findings = findings_table(root, found, overlaps)
     print_parts(counts_table(found), *[findings] * (findings.row_count > 0))
-
-
-def _progress(checks: Iterator[ImageCheck], total: int, label: str) -> Iterable[ImageCheck]:
-    console = Console(stderr=True)
-    return track(checks, label, total, console=console, disable=not console.is_terminal)
 
 
 @command("check")

@@ -7,33 +7,33 @@ from fidip.cli import check_arguments, command, instantiate
 if __name__ == "__main__":
     check_arguments("synthesize")
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from omegaconf import DictConfig
-from tqdm import tqdm
 
+from fidip.cli.console_progress import ConsoleProgress
 from fidip.core.errors import ConfigError
+from fidip.core.progress import Progress
 from fidip.io.coco import annotation_file
 from fidip.io.directories import output_folder
 from fidip.synth import Appearance, ImageSet, RenderSettings, write_split
 from fidip.synth.body.own_body import OwnBody
 from fidip.synth.dataset.clip_writer import ClipSet, write_clips
 from fidip.synth.dataset.contact_sheet import contact_sheet
-from fidip.synth.dataset.work_queue import Record
 from fidip.synth.labels.clinical import extra_file
 
 
 def synthesize(config: DictConfig) -> None:
     """Render each split that does not exist yet, with a contact sheet."""
     root = Path(config.out)
-    with output_folder(root):
-        _render(config, root)
+    with output_folder(root), ConsoleProgress("image") as progress:
+        _render(config, root, progress)
     print(f"dataset: {root}")
 
 
-def _render(config: DictConfig, root: Path) -> None:
-    settings = _settings(config)
+def _render(config: DictConfig, root: Path, progress: Progress) -> None:
+    settings = _settings(config, progress)
     _require_appearances(config.preset, settings.appearances)
     for split, parts in config.preset.get("splits", {}).items():
         if _is_wanted(root, split, config.force, settings.extra_points):
@@ -45,14 +45,14 @@ def _render(config: DictConfig, root: Path) -> None:
             write_clips(root, split, [_clip_set(part) for part in parts], settings)
 
 
-def _settings(config: DictConfig) -> RenderSettings:
+def _settings(config: DictConfig, progress: Progress) -> RenderSettings:
     choices = config.appearances.items()
     return RenderSettings(
         appearances={name: instantiate(choice, _convert_="all") for name, choice in choices},
         size_wh=tuple(config.preset.size_wh),
         seed=config.seed,
         workers=config.workers,
-        progress=_bar,
+        progress=progress,
         own=_own_body(config),
         more_labels=config.more_labels or config.preset.get("more_labels", "none"),
         extra_points=tuple(config.extra_points),
@@ -93,11 +93,6 @@ def _own_body(config: DictConfig) -> OwnBody | None:
         return None
     face = None if config.body_face is None else tuple(config.body_face)
     return OwnBody.from_file(Path(config.body), config.body_group, face)
-
-
-def _bar(records: Iterable[Record], total: int, label: str) -> Iterable[Record]:
-    bar: Iterable[Record] = tqdm(records, total=total, desc=f"{label:>16}", unit="image")
-    return bar
 
 
 @command("synthesize")

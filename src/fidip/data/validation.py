@@ -7,7 +7,7 @@ testing on the split would end with an error.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import combinations
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from fidip.core.errors import DataError
 from fidip.core.people import Annotation, ImageInfo
+from fidip.core.progress import Progress, reported, silent
 from fidip.core.skeleton import COCO17, EARS, EYES, HIPS, SHOULDERS
 from fidip.data.annotations import UNLABELLED, AnnotationFile, inspect_annotations
 from fidip.data.dataset import decode_image
@@ -34,9 +35,6 @@ SAME_WAY = ((EYES, EARS), (SHOULDERS, HIPS))
 """(left, right) joints of eyes and ears, and of shoulders and hips, which hardly rotate apart."""
 WIDE = 1.5
 """Minimum distance of left and right, in multiples of the labelling noise; less is a side view."""
-
-Progress = Callable[[Iterator["ImageCheck"], int, str], Iterable["ImageCheck"]]
-"""Wraps an iterator to show progress; arguments: iterator, total, label."""
 
 
 @dataclass(frozen=True)
@@ -106,14 +104,14 @@ class Overlap:
 
 
 def examine_split(
-    root: Path, name: str, progress: Progress, skip_unusable: bool = False
+    root: Path, name: str, progress: Progress = silent, skip_unusable: bool = False
 ) -> Examination:
     """Validate all records and images of a split.
 
     Args:
         root: folder of the dataset.
         name: name of the split.
-        progress: shows progress over the images.
+        progress: receives the number of checked images, with the split as the stage.
         skip_unusable: as for ``fidip.data.read_annotations``.
 
     Returns:
@@ -126,7 +124,7 @@ def examine_split(
         return Examination(name, findings=[Finding("unusable annotations", [str(error)], True)])
     people, images = file.people, file.people.images
     with ThreadPoolExecutor(THREADS) as pool:
-        checks = list(progress(pool.map(_check, images), len(images), name))
+        checks = list(reported(pool.map(_check, images), name, len(images), progress))
     findings = [*_broken(file, checks), *_odd(file, checks)]
     return Examination(
         name=name,

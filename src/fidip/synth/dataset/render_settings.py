@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from fidip.core.errors import ArgumentError
+from fidip.core.progress import Progress, silent
 from fidip.synth.appearance import Appearance
 from fidip.synth.body.own_body import OwnBody
-from fidip.synth.dataset.work_queue import Progress, without_progress
 from fidip.synth.labels.clinical import check_names
 
 MORE_LABELS = ("none", "joints", "all")
@@ -24,7 +24,7 @@ class RenderSettings:
         size_wh: width and height of the images, px.
         seed: determines all images, together with split and number.
         workers: number of processes; the result does not depend on it.
-        progress: shows progress.
+        progress: receives the number of rendered images, with the split as the stage.
         own: body to use instead of the one that ships.
         more_labels: "joints" also writes 3D labels, "all" masks and depth too; stills only.
         extra_points: kinds of clinical points to write into a second annotation file; stills only.
@@ -35,7 +35,7 @@ class RenderSettings:
     size_wh: tuple[int, int]
     seed: int = 0
     workers: int = 1
-    progress: Progress = without_progress
+    progress: Progress = silent
     own: OwnBody | None = None
     more_labels: str = "none"
     extra_points: tuple[str, ...] = ()

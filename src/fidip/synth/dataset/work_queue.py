@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 
 import cv2
 
+from fidip.core.progress import Progress, reported
 from fidip.io.atomic import disk_errors
 from fidip.io.directories import output_folder
 from fidip.io.json import write_json
@@ -25,13 +26,6 @@ log = logging.getLogger(__name__)
 Job = TypeVar("Job")
 Record = dict[str, Any]
 """Result of a job for the annotation file; serialisable as JSON."""
-Progress = Callable[[Iterable[Record], int, str], Iterable[Record]]
-"""Wraps an iterator to show progress; arguments: iterator, total, label."""
-
-
-def without_progress(records: Iterable[Record], total: int, label: str) -> Iterable[Record]:
-    """Show no progress."""
-    return records
 
 
 def run_jobs(
@@ -53,7 +47,7 @@ def run_jobs(
         workers: number of processes.
         file: the annotation file that the records are for.
         label: name of the work, for messages.
-        progress: shows progress.
+        progress: receives the number of finished jobs, with the label as the stage.
 
     Raises:
         DiskError: the journal cannot be written.
@@ -64,7 +58,8 @@ def run_jobs(
     if done:
         log.info("%s: resuming after %d of %d", label, len(done), len(jobs))
     remaining = _parallel(make, jobs[len(done) :], workers)
-    return list(progress(_journalled(journal, [head, *done], remaining), len(jobs), label))
+    records = _journalled(journal, [head, *done], remaining)
+    return list(reported(records, label, len(jobs), progress))
 
 
 def _journalled(

@@ -5,11 +5,16 @@ import sys
 
 import numpy as np
 import pytest
+import torch
+from omegaconf import OmegaConf
 
 import fidip
+from fidip.cli.loading import composed
 from fidip.core.errors import ArgumentError, ConfigError
 from fidip.inference import Video
 from fidip.inference.smoothing import FillGaps
+from fidip.io.run_directory import RunDirectory
+from fidip.nn.weights.model_zoo import entry_of
 from tests.inference.made_media import make_video
 from tests.test_compare_runs import make_run
 
@@ -118,3 +123,17 @@ def test_library_messages_go_to_the_log(monkeypatch, tmp_path):
 def test_a_folder_of_test_data_that_is_missing_is_an_argument(tmp_path):
     with pytest.raises(ArgumentError, match=r"^data_root=.*none: there is no such folder"):
         fidip.compare_runs(str(tmp_path), data_root=tmp_path / "none")
+
+
+@pytest.mark.parametrize("is_shifted", [True, False])
+def test_a_predictor_of_a_run_shifts_mirrored_maps_as_the_run_does(tmp_path, is_shifted):
+    bundled = fidip.load_predictor("bundled", runtime="torch")
+    chosen = OmegaConf.masked_copy(composed(entry_of("zoo:bundled").choices), ["net", "codec"])
+    settings = OmegaConf.to_container(chosen, resolve=True)
+    run = RunDirectory(tmp_path)
+    run.write_config({**settings, "task": {"flip_shift": is_shifted}})
+    run.last.parent.mkdir()
+    torch.save({"state_dict": bundled.runtime.net.state_dict()}, run.last)
+    predictor = fidip.load_predictor(str(tmp_path), runtime="torch")
+    assert predictor.flip_shift is is_shifted
+    assert predictor.with_averages(flip_test=False).flip_shift is is_shifted

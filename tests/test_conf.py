@@ -162,5 +162,13 @@ def test_a_recipe_leaves_data_network_and_task_to_others(name):
 @pytest.mark.parametrize("name", ["fidip_demo", "fidip_lambda0_demo", "fidip_lambda0_syrip"])
 def test_an_experiment_that_sets_keys_of_its_method_cannot_lose_it(cli, name, choice, tmp_path):
     printed = cli("train", f"experiment={name}", choice, f"data.root={tmp_path}", status=2)
-    assert "error: method: the experiment sets keys of its own method" in printed.err
-    assert "finetune_demo" in printed.err.splitlines()[-1]
+    last = printed.err.splitlines()[-1]
+    assert last.startswith("error: method: no method has the keys that are set.")
+    assert "experiment=finetune_demo" in last
+
+
+def test_a_method_without_the_keys_of_the_experiment_is_explained(cli, tmp_path):
+    words = ("experiment=fidip_demo", "method=dann", f"data.root={tmp_path}")
+    last = cli("train", *words, status=2).err.splitlines()[-1]
+    assert last.startswith("error: method.domain_epochs: unknown key")
+    assert "experiment=finetune_demo" in last

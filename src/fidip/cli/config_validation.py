@@ -64,9 +64,9 @@ class Resolved:
 
 
 NO_VALUE = "a value"
-OTHER_METHOD = (
-    "method: the experiment sets keys of its own method, which this choice removes; expected no "
-    "method= or task=. Use an experiment without such keys, such as experiment=finetune_demo"
+OF_EXPERIMENT = (
+    ". If the experiment sets it for its own method, leave out method= and task=, or use an "
+    "experiment without such keys, such as experiment=finetune_demo"
 )
 NOT_ALLOWED = (
     "a class or function that fidip's own configurations use. If you trust it, add "
@@ -218,9 +218,10 @@ def _referred(key: str, references: Mapping[str, str]) -> str:
 
 def _sentence(key: str, value: Any, expected: Sequence[str]) -> str:
     if expected[0].startswith("unknown key"):
-        return f"{key}: {expected[0]}"
+        hint = OF_EXPERIMENT if key.startswith("method.") else ""
+        return f"{key}: {expected[0]}{hint}"
     if expected[0] == NO_VALUE and key == "method._target_":
-        return OTHER_METHOD
+        return f"method: no method has the keys that are set{OF_EXPERIMENT}"
     if expected[0] == NO_VALUE:
         return f"{key} is not set; give {key}=VALUE"
     wanted = " or ".join(words.removeprefix("expected ") for words in expected)

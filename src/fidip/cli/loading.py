@@ -63,8 +63,9 @@ def load_predictor(
         ConfigError: it is not known which network the weights are of.
         CheckpointError: there are no such weights, or of another network.
     """
-    maps, codec = load_runtime(ckpt or default_ckpt(device=device), runtime, device)
-    return Predictor(maps, codec, flip_test, rotation_test)
+    ckpt = ckpt or default_ckpt(device=device)
+    maps, codec = load_runtime(ckpt, runtime, device)
+    return Predictor(maps, codec, flip_test, rotation_test, shifts_when_flipped(ckpt))
 
 
 def load_runtime(
@@ -84,6 +85,13 @@ def load_runtime(
         return in_file, in_file.codec
     net, codec = load_net(ckpt, config)
     return make_runtime(runtime, net, codec, device), codec
+
+
+def shifts_when_flipped(ckpt: str) -> bool:
+    """Return ``task.flip_shift`` of the run that a checkpoint belongs to; False for no run."""
+    run = run_of(ckpt)
+    task = run.read_config().get("task") if run is not None else None
+    return isinstance(task, dict) and task.get("flip_shift") is True
 
 
 def onnx_file(ckpt: str) -> Path | None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from fidip.cli.loading import load_runtime
+from fidip.cli.loading import load_runtime, shifts_when_flipped
 from fidip.cli.targets import instantiate
 from fidip.core.errors import ConfigError, shown
 from fidip.core.track import Track
@@ -28,7 +28,8 @@ def make_predictor(ckpt: str, config: DictConfig, is_live: bool = False) -> Pred
         is_live: whether it is for a camera.
     """
     maps, codec = load_runtime(ckpt, config.runtime, config.device, config)
-    return Predictor(maps, codec, flips(config, is_live), config.rotation_test)
+    shift = shifts_when_flipped(ckpt)
+    return Predictor(maps, codec, flips(config, is_live), config.rotation_test, shift)
 
 
 def flips(config: DictConfig, is_live: bool = False) -> bool:

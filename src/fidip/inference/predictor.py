@@ -59,6 +59,15 @@ class Predictor:
             )
         self.turns = (0.0, *rotation_test)
 
+    def with_averages(self, flip_test: bool, rotation_test: Sequence[float] = ()) -> Predictor:
+        """Return a predictor with the same network and other averages.
+
+        Args:
+            flip_test: as for the constructor.
+            rotation_test: as for the constructor.
+        """
+        return Predictor(self.runtime, self.codec, flip_test, rotation_test, self.flip_shift)
+
     @property
     def aspect_ratio(self) -> float:
         """Width / height of a window."""

@@ -104,7 +104,7 @@ def worker(predictor: Predictor, config: DictConfig) -> Work:
         }
         changed = OmegaConf.merge(config, changes)
         assert isinstance(changed, DictConfig)
-        asked = Predictor(predictor.runtime, predictor.codec, flips(changed), changed.rotation_test)
+        asked = predictor.with_averages(flips(changed), changed.rotation_test)
         (source,) = name_inputs([job.source], job.out)
         settings, progress = pipeline_settings(changed), with_rate(report)
         note = None
@@ -150,7 +150,7 @@ def cameras(predictor: Predictor, config: DictConfig) -> Callable[[], Follow]:
         predictor: the network.
         config: settings of ``fidip app``.
     """
-    live = Predictor(predictor.runtime, predictor.codec, flips(config, is_live=True))
+    live = predictor.with_averages(flips(config, is_live=True))
     pipeline = camera_pipeline(live, config)
 
     def start() -> Follow:

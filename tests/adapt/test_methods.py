@@ -144,6 +144,7 @@ def test_schemas_are_derived_from_constructors():
     assert {f"fidip.adapt.{name}" for name in ("adversarial.Adversarial", "replay.Replay")} <= set(
         METHODS
     )
+    assert "fidip.adapt.method.AddedLoss" not in METHODS
     fields = METHODS["fidip.adapt.adversarial.Adversarial"].model_fields
     assert fields["domain_head"].is_required()
     assert fields["weight"].default == 0.0005

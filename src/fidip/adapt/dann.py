@@ -22,7 +22,7 @@ from fidip.adapt.adversarial import (
     domain_accuracy,
     domain_loss,
 )
-from fidip.adapt.method import AdaptationMethod, Part, Step, Trained, trainable
+from fidip.adapt.method import AddedLoss, Part, Step, Term
 from fidip.adapt.schedules import ramp
 from fidip.core.data_parts import DataPart
 from fidip.core.ranges import NonNegative
@@ -60,7 +60,7 @@ def reverse_gradient(features: Tensor, weight: float) -> Tensor:
     return reversed_features
 
 
-class GradientReversal(AdaptationMethod):
+class GradientReversal(AddedLoss):
     """Network and domain head in one update of the optimizer ``pose``; see the module.
 
     Args:
@@ -94,24 +94,12 @@ class GradientReversal(AdaptationMethod):
         """Build the domain head for the network's features."""
         self.domain_head = self.make_domain_head(net.feature_channels)
 
-    def optimizers(self, net: PoseNet) -> dict[str, Trained]:
-        """Return one optimizer that trains the network and the domain head together."""
-        return {"pose": Trained(trainable([*net.parameters(), *self.domain_head.parameters()]))}
-
-    def step(self, step: Step) -> dict[str, Tensor]:
-        """Update both with the sum of pose and domain loss, reversing the gradient between them."""
+    def terms(self, step: Step, part: Part) -> dict[str, Term]:
+        """Return the loss of the domain head, reversing its gradient for the network."""
         weight = self.weight * self.schedule(step.progress)
-
-        def losses(part: Part) -> dict[str, Tensor]:
-            output, is_synthetic = part.output, part.batch.is_synthetic
-            pose = step.pose_loss(output.heatmaps, part.batch)
-            logits = self.domain_head(reverse_gradient(output.features, weight))
-            domain = domain_loss(logits, is_synthetic)
-            return {
-                "loss": pose + domain,
-                "pose_loss": pose,
-                "domain_loss": domain,
-                "domain_accuracy": domain_accuracy(logits, is_synthetic),
-            }
-
-        return step.update("pose", losses)
+        logits = self.domain_head(reverse_gradient(part.output.features, weight))
+        is_synthetic = part.batch.is_synthetic
+        return {
+            "domain_loss": Term(domain_loss(logits, is_synthetic), 1.0),
+            "domain_accuracy": Term(domain_accuracy(logits, is_synthetic)),
+        }

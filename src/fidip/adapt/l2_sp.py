@@ -16,7 +16,7 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor, nn
 
-from fidip.adapt.method import AdaptationMethod, Part, Step
+from fidip.adapt.method import AddedLoss, Part, Step, Term
 from fidip.core.ranges import NonNegative
 from fidip.nn.pose_net import PoseNet
 
@@ -39,7 +39,7 @@ def squared_distance(weights: Iterable[Tensor], start: Iterable[Tensor]) -> Tens
     return torch.stack([(own - other).square().sum() for own, other in pairs]).sum()
 
 
-class L2SP(AdaptationMethod):
+class L2SP(AddedLoss):
     """Supervised training with a penalty on the distance to the starting weights; see the module.
 
     Args:
@@ -64,16 +64,10 @@ class L2SP(AdaptationMethod):
             for own, parameter in zip(self.start, _trained(net), strict=True):
                 own.copy_(parameter)
 
-    def step(self, step: Step) -> dict[str, Tensor]:
-        """Make one update."""
-
-        def losses(part: Part) -> dict[str, Tensor]:
-            pose = step.pose_loss(part.output.heatmaps, part.batch)
-            distance = squared_distance(_trained(step.net), self.start)
-            loss = pose + self.weight / 2 * distance
-            return {"loss": loss, "pose_loss": pose, "distance": distance}
-
-        return step.update("pose", losses)
+    def terms(self, step: Step, part: Part) -> dict[str, Term]:
+        """Return the penalty."""
+        distance = squared_distance(_trained(step.net), self.start)
+        return {"distance": Term(distance, self.weight / 2)}
 
 
 def _trained(net: PoseNet) -> Iterable[nn.Parameter]:

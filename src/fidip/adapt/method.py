@@ -5,21 +5,19 @@ needs, builds its heads, names what its optimizers train, and writes one update 
 batch. ``fidip.tasks.AdaptationTask`` runs it: precision, accumulation, several processes, clipping,
 schedules and checkpoints are not the method's concern.
 
+Most methods add losses to supervised training: they are an ``AddedLoss``, and can be combined with
+each other. The others define their updates themselves, as an ``AdaptationMethod``.
+
 Example:
     Fine-tuning that keeps the features small, as a whole method:
 
-    >>> class SmallFeatures(AdaptationMethod):
+    >>> class SmallFeatures(AddedLoss):
     ...     def __init__(self, *, weight: float = 0.1) -> None:
     ...         super().__init__()
     ...         self.weight = weight
     ...
-    ...     def step(self, step: Step) -> dict[str, Tensor]:
-    ...         def loss(part: Part) -> dict[str, Tensor]:
-    ...             pose = step.pose_loss(part.output.heatmaps, part.batch)
-    ...             size = part.output.features.square().mean()
-    ...             return {"loss": pose + self.weight * size, "pose_loss": pose}
-    ...
-    ...         return step.update("pose", loss)
+    ...     def terms(self, step: Step, part: Part) -> dict[str, Term]:
+    ...         return {"size": Term(part.output.features.square().mean(), self.weight)}
 """
 
 from __future__ import annotations
@@ -202,6 +200,61 @@ class AdaptationMethod(nn.Module, ABC):
 
     def load_hidden_state(self, state: dict[str, Any]) -> None:
         """Take over what ``hidden_state`` returned."""
+
+
+@dataclass(frozen=True)
+class Term:
+    """A loss that is added to the pose loss.
+
+    Attributes:
+        value: () loss; it is logged.
+        weight: its weight in the sum; None for a value that is only logged.
+    """
+
+    value: Tensor
+    weight: float | None = None
+
+
+class AddedLoss(AdaptationMethod):
+    r"""Base class of methods that add losses to supervised training.
+
+    One optimizer, ``pose``, trains the network and the parameters of the method, with one update of
+
+        L = L_pose + \sum_i w_i L_i
+
+    Logs ``pose_loss`` and the value of every term.
+    """
+
+    @abstractmethod
+    def terms(self, step: Step, part: Part) -> dict[str, Term]:
+        """Return the terms of one part by name.
+
+        Args:
+            step: the update.
+            part: one of its parts.
+        """
+
+    def optimizers(self, net: PoseNet) -> dict[str, Trained]:
+        """Return one optimizer that trains the network and the method's own parameters."""
+        return {"pose": Trained(trainable([*net.parameters(), *self.parameters()]))}
+
+    def step(self, step: Step) -> dict[str, Tensor]:
+        """Make one update."""
+
+        def losses(part: Part) -> dict[str, Tensor]:
+            pose = step.pose_loss(part.output.heatmaps, part.batch)
+            terms = self.terms(step, part)
+            loss = pose
+            for term in terms.values():
+                if term.weight is not None:
+                    loss = loss + term.weight * term.value
+            return {
+                "loss": loss,
+                "pose_loss": pose,
+                **{name: term.value for name, term in terms.items()},
+            }
+
+        return step.update("pose", losses)
 
 
 def trainable(parameters: Iterable[nn.Parameter]) -> list[nn.Parameter]:

@@ -20,14 +20,14 @@ import torch
 from torch import Tensor
 
 from fidip.adapt.distillation import feature_loss, mean_square
-from fidip.adapt.method import AdaptationMethod, Part, Step
+from fidip.adapt.method import AddedLoss, Part, Step, Term
 from fidip.core.data_parts import DataPart
 from fidip.core.ranges import NonNegative
 from fidip.nn.pose_net import PoseNet, PoseOutput
 from fidip.nn.weights.checkpoint_files import load_weights
 
 
-class Replay(AdaptationMethod):
+class Replay(AddedLoss):
     """Supervised training with replayed samples that are distilled; see the module.
 
     Args:
@@ -70,22 +70,19 @@ class Replay(AdaptationMethod):
             load_weights(teacher, self.teacher_ckpt)
         self._teacher = [teacher]
 
-    def step(self, step: Step) -> dict[str, Tensor]:
-        """Train on all people, and distil heatmaps and features of the replayed ones."""
-
-        def losses(part: Part) -> dict[str, Tensor]:
-            batch, output, replayed = part.batch, part.output, part.batch.is_replayed
-            with torch.no_grad():
-                wanted: PoseOutput = self.teacher(part.images[replayed])
-            pose = step.pose_loss(output.heatmaps, batch)
-            _, weight = step.codec.encode(batch.joints_crop[replayed], batch.labelled[replayed])
-            maps = step.loss(output.heatmaps[replayed], wanted.heatmaps, weight)
-            scale = step.mean_over_processes(mean_square(wanted.features))
-            features = feature_loss(output.features[replayed], wanted.features, scale)
-            loss = pose + self.map_weight * maps + self.feature_weight * features
-            return {"loss": loss, "pose_loss": pose, "map_loss": maps, "feature_loss": features}
-
-        return step.update("pose", losses)
+    def terms(self, step: Step, part: Part) -> dict[str, Term]:
+        """Return the distillation of heatmaps and features of the replayed samples."""
+        batch, output, replayed = part.batch, part.output, part.batch.is_replayed
+        with torch.no_grad():
+            wanted: PoseOutput = self.teacher(part.images[replayed])
+        _, weight = step.codec.encode(batch.joints_crop[replayed], batch.labelled[replayed])
+        maps = step.loss(output.heatmaps[replayed], wanted.heatmaps, weight)
+        scale = step.mean_over_processes(mean_square(wanted.features))
+        features = feature_loss(output.features[replayed], wanted.features, scale)
+        return {
+            "map_loss": Term(maps, self.map_weight),
+            "feature_loss": Term(features, self.feature_weight),
+        }
 
     def hidden_state(self) -> dict[str, Any]:
         """Return the teacher's weights, which ``state_dict`` excludes."""

@@ -22,7 +22,8 @@ from fidip.cli.fields import Text
 from fidip.core import ranges
 
 FOLDER = Path(__file__).parents[2] / "adapt"
-BASE = "AdaptationMethod"
+BASES = {"AdaptationMethod", "AddedLoss"}
+"""Base classes of methods."""
 HINTS: dict[str, Any] = {
     "bool": bool,
     "int": int,
@@ -55,12 +56,16 @@ def method_schemas(folder: Path = FOLDER) -> dict[str, type[Component]]:
     schemas: dict[str, type[Component]] = {}
     for file in sorted(folder.glob("*.py")):
         for node in ast.parse(file.read_text(encoding="utf-8")).body:
-            if isinstance(node, ast.ClassDef) and BASE in map(ast.unparse, node.bases):
+            if isinstance(node, ast.ClassDef) and _is_method(node):
                 target = f"fidip.{folder.name}.{file.stem}.{node.name}"
                 schemas[target] = create_model(
                     node.name, __base__=Component, **_fields(node, f"{file.name}: {node.name}")
                 )
     return schemas
+
+
+def _is_method(node: ast.ClassDef) -> bool:
+    return node.name not in BASES and not BASES.isdisjoint(map(ast.unparse, node.bases))
 
 
 def _fields(method: ast.ClassDef, where: str) -> dict[str, Any]:

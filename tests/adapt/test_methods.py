@@ -75,14 +75,23 @@ def test_a_resumed_run_ends_as_if_it_had_not_stopped(method, tmp_path, tiny_root
     torch.testing.assert_close(resumed.state_dict(), whole.state_dict(), rtol=0, atol=0)
 
 
+def weights_below(config, key):
+    """The keys of the weights of a method, and of those that it combines."""
+    for name in OmegaConf.select(config, key):
+        if name.endswith("weight"):
+            yield f"{key}.{name}"
+    for name in OmegaConf.select(config, f"{key}.methods") or ():
+        yield from weights_below(config, f"{key}.methods.{name}")
+
+
 @pytest.mark.parametrize("method", ADAPTING)
 def test_without_its_weights_a_method_is_fine_tuning_bit_by_bit(method, tiny_root):
     config = compose(method, tiny_root, "data.batch_size=6")
-    weights = [key for key in config.method if key.endswith("weight")]
+    weights = list(weights_below(config, "method"))
     assert weights
     default = fit(config).net.state_dict()
     for key in weights:
-        OmegaConf.update(config, f"method.{key}", 0)
+        OmegaConf.update(config, key, 0)
     off = fit(config).net.state_dict()
     plain = fit(compose("finetune", tiny_root, "data.batch_size=6")).net.state_dict()
     torch.testing.assert_close(off, plain, rtol=0, atol=0)

@@ -57,9 +57,17 @@ def _recipe(
 
 
 def _method(task: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the class of the method, or of a task without one, and the method's own weights."""
+    """Return the class of the method, or of a task without one, and the method's own weights.
+
+    Of combined methods, return the classes and weights of all.
+    """
     method = task.get("method") or task
+    methods: Mapping[str, Any] = method.get("methods") or {"": method}
     weights = {
-        name.replace("_", " "): value for name, value in method.items() if name.endswith("weight")
+        f"{name} {key}".replace("_", " ").strip(): value
+        for name, each in methods.items()
+        for key, value in each.items()
+        if key.endswith("weight")
     }
-    return {"method": str(method["_target_"]).rpartition(".")[2], **weights}
+    names = (str(each["_target_"]).rpartition(".")[2] for each in methods.values())
+    return {"method": " + ".join(names), **weights}

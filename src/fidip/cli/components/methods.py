@@ -2,18 +2,19 @@
 
 Methods are read as text, not imported: that would import PyTorch, which takes seconds. So a method
 needs no line here. Its constructor takes keyword arguments, each with one of the type hints in
-``HINTS``, or several joined by ``|``.
+``HINTS``, or several joined by ``|``, or ``METHODS_HINT``.
 """
 
 from __future__ import annotations
 
 import ast
+from collections.abc import Mapping, Sequence
 from functools import reduce
 from operator import or_
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import create_model
+from pydantic import Field, create_model
 
 from fidip.cli.components.component import REGISTRY, Component, one_of
 from fidip.cli.components.nets import DomainHead, PaperDomainHead
@@ -42,6 +43,8 @@ HINTS: dict[str, Any] = {
     "WeightSchedule": Annotated[Any, one_of(Always, Ramp)],
 }
 """The type of a value by the type hint of its argument."""
+METHODS_HINT = "Mapping[str, AddedLoss]"
+"""The type hint of methods that are combined."""
 
 
 def method_schemas(folder: Path = FOLDER) -> dict[str, type[Component]]:
@@ -53,40 +56,53 @@ def method_schemas(folder: Path = FOLDER) -> dict[str, type[Component]]:
     Raises:
         TypeError: an argument of a method has a type hint that is not in ``HINTS``.
     """
+    found = [
+        (file, node)
+        for file in sorted(folder.glob("*.py"))
+        for node in ast.parse(file.read_text(encoding="utf-8")).body
+        if isinstance(node, ast.ClassDef) and node.name not in BASES and _bases(node) & BASES
+    ]
     schemas: dict[str, type[Component]] = {}
-    for file in sorted(folder.glob("*.py")):
-        for node in ast.parse(file.read_text(encoding="utf-8")).body:
-            if isinstance(node, ast.ClassDef) and _is_method(node):
-                target = f"fidip.{folder.name}.{file.stem}.{node.name}"
-                schemas[target] = create_model(
-                    node.name, __base__=Component, **_fields(node, f"{file.name}: {node.name}")
-                )
+    added: list[type[Component]] = []
+    for file, node in sorted(found, key=lambda each: METHODS_HINT in ast.unparse(each[1])):
+        hints = HINTS | {METHODS_HINT: _by_name(added)}
+        fields = _fields(node, f"{file.name}: {node.name}", hints)
+        schema: type[Component] = create_model(node.name, __base__=Component, **fields)
+        schemas[f"fidip.{folder.name}.{file.stem}.{node.name}"] = schema
+        if "AddedLoss" in _bases(node):
+            added.append(schema)
     return schemas
 
 
-def _is_method(node: ast.ClassDef) -> bool:
-    return node.name not in BASES and not BASES.isdisjoint(map(ast.unparse, node.bases))
+def _bases(node: ast.ClassDef) -> set[str]:
+    return set(map(ast.unparse, node.bases))
 
 
-def _fields(method: ast.ClassDef, where: str) -> dict[str, Any]:
+def _by_name(models: Sequence[type[Component]]) -> Any:
+    """Return the type of a mapping from names to components."""
+    name = Annotated[str, Field(pattern=r"^[a-z]\w*$")]
+    return Annotated[dict[name, Annotated[Any, one_of(*models)]], Field(min_length=1)]
+
+
+def _fields(method: ast.ClassDef, where: str, hints: Mapping[str, Any]) -> dict[str, Any]:
     """Return pydantic's fields, a type and a default, of a constructor's keyword arguments."""
     inits = [f for f in method.body if isinstance(f, ast.FunctionDef) and f.name == "__init__"]
     if not inits:
         return {}
     arguments = inits[0].args
     pairs = zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True)
-    return {each.arg: (_type(each, where), _default(default)) for each, default in pairs}
+    return {each.arg: (_type(each, where, hints), _default(default)) for each, default in pairs}
 
 
-def _type(argument: ast.arg, where: str) -> Any:
+def _type(argument: ast.arg, where: str, hints: Mapping[str, Any]) -> Any:
     names = ast.unparse(argument.annotation).split(" | ") if argument.annotation else ["none"]
-    unknown = [name for name in names if name not in HINTS]
+    unknown = [name for name in names if name not in hints]
     if unknown:
         raise TypeError(
             f"{where}: argument {argument.arg} has the type hint {unknown[0]}; expected "
-            f"{', '.join(HINTS)}. Use one of them, or add yours to {__name__}.HINTS"
+            f"{', '.join(hints)}. Use one of them, or add yours to {__name__}.HINTS"
         )
-    return reduce(or_, [HINTS[name] for name in names])
+    return reduce(or_, [hints[name] for name in names])
 
 
 def _default(node: ast.expr | None) -> Any:

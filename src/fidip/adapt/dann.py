@@ -11,9 +11,8 @@ Source: Ganin and Lempitsky, "Unsupervised Domain Adaptation by Backpropagation"
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
-import torch
 from torch import Tensor, nn
 
 from fidip.adapt.adversarial import (
@@ -22,22 +21,12 @@ from fidip.adapt.adversarial import (
     domain_accuracy,
     domain_loss,
 )
+from fidip.adapt.gradients import scale_gradient
 from fidip.adapt.method import AddedLoss, Part, Step, Term
 from fidip.adapt.schedules import ramp
 from fidip.core.data_parts import DataPart
 from fidip.core.ranges import NonNegative
 from fidip.nn.pose_net import PoseNet
-
-
-class _Reversal(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, features: Tensor, weight: float) -> Tensor:
-        ctx.weight = weight
-        return features.view_as(features)
-
-    @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
-        return -ctx.weight * gradient, None
 
 
 def reverse_gradient(features: Tensor, weight: float) -> Tensor:
@@ -51,13 +40,13 @@ def reverse_gradient(features: Tensor, weight: float) -> Tensor:
         The same values, in the same shape.
 
     Example:
+        >>> import torch
         >>> features = torch.ones(2, requires_grad=True)
         >>> reverse_gradient(features, 0.5).sum().backward()
         >>> features.grad
         tensor([-0.5000, -0.5000])
     """
-    reversed_features: Tensor = _Reversal.apply(features, weight)
-    return reversed_features
+    return scale_gradient(features, -weight)
 
 
 class GradientReversal(AddedLoss):

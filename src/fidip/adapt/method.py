@@ -31,6 +31,8 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
+from fidip.adapt.domains import source_and_target
+from fidip.adapt.gradients import scale_gradient
 from fidip.codecs.base import Codec
 from fidip.core.data_parts import DataPart
 from fidip.core.samples import Batch
@@ -116,6 +118,9 @@ class Step:
         run_update: does what ``update`` describes.
         mean_over_processes: takes a () value without gradients to its mean over all processes, for
             losses that are no sums over samples.
+        gather: takes (N, ...) values without gradients to those of all W processes, (W N, ...), in
+            their order.
+        rank: index of this process.
     """
 
     parts: Sequence[Part]
@@ -125,6 +130,8 @@ class Step:
     progress: float
     run_update: Update
     mean_over_processes: Callable[[Tensor], Tensor]
+    gather: Callable[[Tensor], Tensor]
+    rank: int
 
     def update(self, name: str, losses: Losses) -> dict[str, Tensor]:
         """Minimise a loss by one step of the optimizer ``name``.
@@ -146,6 +153,54 @@ class Step:
         """Return the () loss of (B, K, h, w) heatmaps against the labels of a batch."""
         target, weight = self.codec.encode(batch.joints_crop, batch.labelled)
         return self.loss(heatmaps, target, weight)
+
+    def of_all_samples(self, values: Callable[[Part], Tensor]) -> Tensor:
+        """Return values of all samples of the update: of all parts in all processes.
+
+        Args:
+            values: takes a part to (B, ...) values of its samples.
+
+        Returns:
+            (N, ...) values without gradients, in the order of processes and parts.
+        """
+        return self.gather(torch.cat([values(part).detach() for part in self.parts]))
+
+    def pooled_features(self, part: Part) -> Tensor:
+        """Return the means over pixels of the features of all samples of the update.
+
+        For losses that are no sums over samples, such as a distance between covariances. Those of
+        ``part`` have gradients, multiplied by the number of parts in all processes. After averaging
+        over these, an update has the gradients that it has with all samples in one part.
+
+        Args:
+            part: one of ``parts``.
+
+        Returns:
+            (N, C) means, at least float32, in the order of ``of_all_samples``.
+        """
+        sizes = [len(each.batch) for each in self.parts]
+        before, own = sum(sizes[: self.parts.index(part)]), len(part.batch)
+        start = self.rank * sum(sizes) + before
+        count = len(sizes) * len(self._pooled) // sum(sizes)
+        values = scale_gradient(_pooled(part.output.features), count)
+        return torch.cat([self._pooled[:start], values, self._pooled[start + own :]])
+
+    @cached_property
+    def domains(self) -> tuple[Tensor, Tensor]:
+        """(N,) bool masks of the source and target samples, in the order of ``of_all_samples``."""
+        return source_and_target(
+            self.of_all_samples(lambda part: part.batch.is_synthetic),
+            self.of_all_samples(lambda part: part.batch.is_replayed),
+        )
+
+    @cached_property
+    def _pooled(self) -> Tensor:
+        return self.of_all_samples(lambda part: _pooled(part.features))
+
+
+def _pooled(features: Tensor) -> Tensor:
+    dtype = torch.promote_types(features.dtype, torch.float32)
+    return features.mean((2, 3), dtype=dtype)
 
 
 class AdaptationMethod(nn.Module, ABC):

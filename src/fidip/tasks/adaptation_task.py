@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from fidip.adapt.method import AdaptationMethod, Losses, Part, Step, Trained
 from fidip.core.errors import ConfigError
 from fidip.core.samples import Batch
-from fidip.tasks.distributed import average_gradients, keep_out_of_ddp, share, without_ddp
+from fidip.tasks.distributed import average_gradients, gather, keep_out_of_ddp, share, without_ddp
 from fidip.tasks.learning_rates import constant
 from fidip.tasks.pose_task import PoseTask
 from fidip.tasks.pretraining import Pretraining
@@ -129,8 +129,17 @@ class AdaptationTask(PoseTask):
 
     def _step_of(self, parts: Sequence[Part]) -> Step:
         progress = self.global_step / self._updates
-        mean = self._mean_over_processes
-        return Step(parts, self.net, self.codec, self.loss, progress, self._update, mean)
+        return Step(
+            parts=parts,
+            net=self.net,
+            codec=self.codec,
+            loss=self.loss,
+            progress=progress,
+            run_update=self._update,
+            mean_over_processes=self._mean_over_processes,
+            gather=gather,
+            rank=self.global_rank,
+        )
 
     def _mean_over_processes(self, value: Tensor) -> Tensor:
         mean: Tensor = self.trainer.strategy.reduce(value, reduce_op="mean")

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from contextlib import AbstractContextManager, nullcontext
 
 import pytorch_lightning as pl
+import torch
 import torch.distributed as dist
 from pytorch_lightning.plugins.layer_sync import TorchSyncBatchNorm
 from pytorch_lightning.strategies import ParallelStrategy, Strategy
@@ -30,6 +31,23 @@ def share(tensors: Iterable[Tensor]) -> None:
     if several():
         for tensor in tensors:
             dist.broadcast(tensor.detach(), src=0)
+
+
+def gather(tensor: Tensor) -> Tensor:
+    """Return the values of all W processes, in their order.
+
+    Args:
+        tensor: (N, ...) values, of the same shape in all processes.
+
+    Returns:
+        (W N, ...) values without gradients.
+    """
+    if not several():
+        return tensor
+    own = tensor.detach().contiguous()
+    parts = [torch.empty_like(own) for _ in range(dist.get_world_size())]
+    dist.all_gather(parts, own)
+    return torch.cat(parts)
 
 
 def average_gradients(parameters: Iterable[nn.Parameter]) -> None:

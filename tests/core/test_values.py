@@ -52,6 +52,7 @@ BATCH = {
     "box_scores": torch.ones(2),
     "index": torch.zeros(2),
     "is_replayed": torch.zeros(2, dtype=torch.bool),
+    "is_unlabelled": torch.zeros(2, dtype=torch.bool),
 }
 ARRAYS = [
     (kind, values, name)
@@ -138,18 +139,20 @@ def test_the_message_names_the_expected_shape(kind, values, name):
         kind(**{**values, name: values[name][None]})
 
 
-def test_the_default_mask_is_on_the_device_of_the_crops():
-    values = {name: value for name, value in BATCH.items() if name != "is_replayed"}
+@pytest.mark.parametrize("mask", ["is_replayed", "is_unlabelled"])
+def test_the_default_mask_is_on_the_device_of_the_crops(mask):
+    values = {name: value for name, value in BATCH.items() if name != mask}
     batch = Batch(**{**values, "crops": BATCH["crops"].to("meta")})
-    assert batch.is_replayed.device.type == "meta"
-    assert batch.is_replayed.dtype == torch.bool
-    assert not Batch(**values).is_replayed.any()
+    assert getattr(batch, mask).device.type == "meta"
+    assert getattr(batch, mask).dtype == torch.bool
+    assert not getattr(Batch(**values), mask).any()
 
 
 def test_bookkeeping_stays_on_the_cpu():
     moved = Batch(**BATCH).to("meta")
     on_meta = {name for name in BATCH if getattr(moved, name).device.type == "meta"}
-    assert on_meta == {"crops", "joints_crop", "labelled", "is_synthetic", "is_replayed"}
+    masks = {"is_replayed", "is_unlabelled"}
+    assert on_meta == {"crops", "joints_crop", "labelled", "is_synthetic", *masks}
 
 
 class Pinnable(torch.Tensor):

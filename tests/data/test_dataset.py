@@ -19,7 +19,7 @@ from fidip.core.samples import Batch, SampleKey
 from fidip.core.skeleton import COCO17
 from fidip.data.annotations import read_annotations
 from fidip.data.augment import Augmentation
-from fidip.data.dataset import PoseDataset, read_image
+from fidip.data.dataset import PoseDataset, UnlabelledDataset, read_image
 
 WH = (48, 64)
 COLOURS = A.Compose([A.RandomBrightnessContrast(p=1), A.GaussNoise(p=0.5), A.CoarseDropout(p=0.5)])
@@ -229,3 +229,24 @@ def test_a_box_beyond_the_image_is_clipped_first(tiny_copy):
     # A box from (-50, -50) keeps its sides but for what lies beyond the far border.
     centre = apply_affine(sample.crop_to_image, np.array([[(WH[0] - 1) / 2, (WH[1] - 1) / 2]]))
     np.testing.assert_allclose(centre[0], [(width - 1) / 2, (height - 1) / 2])
+
+
+@pytest.mark.parametrize("key", [0, *(SampleKey(0, epoch) for epoch in range(8))])
+def test_keypoints_are_removed_from_unlabelled_samples(compass, key):
+    augment = Augmentation(half_body_probability=1)  # crops around keypoints where there are any
+    garbage = replace(compass, keypoints=np.full((17, 3), np.nan), area=np.nan)
+    bare = replace(compass, keypoints=np.zeros((17, 3)))
+    samples = [UnlabelledDataset([p], WH, augment)[key] for p in (compass, garbage, bare)]
+    for sample in samples:
+        assert sample.is_unlabelled
+        assert not sample.joints_crop.any()
+        assert not sample.labelled.any()
+    batches = [vars(Batch.collate([sample])) for sample in samples]
+    torch.testing.assert_close(batches[0], batches[1], rtol=0, atol=0)
+    torch.testing.assert_close(batches[0], batches[2], rtol=0, atol=0)
+
+
+def test_an_unlabelled_person_without_domain_is_real(compass):
+    for is_synthetic, expected in ((None, 0.0), (False, 0.0), (True, 1.0)):
+        people = [replace(compass, is_synthetic=is_synthetic)]
+        assert UnlabelledDataset(people, WH)[0].is_synthetic == expected

@@ -9,6 +9,11 @@ _DOMAINS = (
     "is_synthetic true and false are left, and none without is_synthetic"
 )
 
+_UNLABELLED = (
+    "data.target_split=null and data.target_labels=null; give target_split the name of a split, or "
+    "target_labels the number of real images that keep their labels"
+)
+
 
 class DataPart(Enum):
     """Kind of training data.
@@ -20,7 +25,7 @@ class DataPart(Enum):
 
     LABELLED_SOURCE = ("labelled synthetic images", _DOMAINS)
     LABELLED_TARGET = ("labelled real images", _DOMAINS)
-    UNLABELLED_TARGET = ("unlabelled real images", "no data module of fidip has them yet")
+    UNLABELLED_TARGET = ("unlabelled real images", _UNLABELLED)
     REPLAY = (
         "images of the pretraining domain",
         "data.replay_split=null; give the name of a split, such as train_adult",

@@ -50,6 +50,8 @@ class Sample:
         box_score: confidence of the box; 1 for ground truth.
         index: position of the annotation in its dataset.
         is_replayed: whether the sample is replayed from the pretraining domain.
+        is_unlabelled: whether the sample is of the unlabelled target; its keypoints are removed:
+            ``joints_crop`` and ``labelled`` are 0.
     """
 
     crop: NDArray[np.uint8]
@@ -62,6 +64,7 @@ class Sample:
     box_score: float
     index: int
     is_replayed: bool = False
+    is_unlabelled: bool = False
 
     def __post_init__(self) -> None:
         check_shape(self, "crop", ("H", "W", 3))
@@ -71,6 +74,11 @@ class Sample:
         check_shape(self, "box_xywh", (4,))
 
 
+_ON_DEVICE = (
+    *("crops", "joints_crop", "labelled", "is_synthetic"),
+    *("is_replayed", "is_unlabelled"),
+)
+"""Fields of a batch that move to a device."""
 _NONE = torch.zeros(0, dtype=torch.bool)
 """Placeholder for a mask that is false for all samples of a batch."""
 
@@ -91,6 +99,8 @@ class Batch:
         index: (B,) int64 positions in the dataset, always on the CPU.
         is_replayed: (B,) bool, whether a sample is replayed from the pretraining domain; all false
             by default.
+        is_unlabelled: (B,) bool, whether a sample is of the unlabelled target, without keypoints;
+            all false by default.
     """
 
     crops: Tensor
@@ -103,11 +113,13 @@ class Batch:
     box_scores: Tensor
     index: Tensor
     is_replayed: Tensor = _NONE
+    is_unlabelled: Tensor = _NONE
 
     def __post_init__(self) -> None:
-        if self.is_replayed is _NONE:
-            none = torch.zeros(len(self), dtype=torch.bool, device=self.crops.device)
-            object.__setattr__(self, "is_replayed", none)
+        for name in ("is_replayed", "is_unlabelled"):
+            if getattr(self, name) is _NONE:
+                none = torch.zeros(len(self), dtype=torch.bool, device=self.crops.device)
+                object.__setattr__(self, name, none)
         check_shape(self, "crops", ("B", 3, "H", "W"))
         check_shape(self, "joints_crop", (len(self), "K", 2))
         check_shape(self, "labelled", (len(self), "K"))
@@ -118,6 +130,7 @@ class Batch:
         check_shape(self, "box_scores", (len(self),))
         check_shape(self, "index", (len(self),))
         check_shape(self, "is_replayed", (len(self),))
+        check_shape(self, "is_unlabelled", (len(self),))
 
     def __len__(self) -> int:
         return int(self.crops.shape[0])
@@ -141,6 +154,7 @@ class Batch:
             box_scores=torch.tensor([s.box_score for s in samples], dtype=torch.float64),
             index=torch.tensor([s.index for s in samples], dtype=torch.int64),
             is_replayed=torch.tensor([s.is_replayed for s in samples]),
+            is_unlabelled=torch.tensor([s.is_unlabelled for s in samples]),
         )
 
     def to(self, device: torch.device | str, non_blocking: bool = True) -> Batch:
@@ -151,7 +165,7 @@ class Batch:
             non_blocking: copy asynchronously where possible.
         """
         moved = {f.name: getattr(self, f.name) for f in fields(self)}
-        for name in ("crops", "joints_crop", "labelled", "is_synthetic", "is_replayed"):
+        for name in _ON_DEVICE:
             moved[name] = moved[name].to(device, non_blocking=non_blocking)
         return Batch(**moved)
 

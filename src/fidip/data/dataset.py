@@ -110,6 +110,47 @@ class PoseDataset(Dataset[Sample]):
         )
 
 
+class UnlabelledDataset(PoseDataset):
+    """Dataset of cropped people whose keypoints are removed.
+
+    Neither samples nor augmentation depend on the keypoints of the annotations. Samples have
+    ``is_unlabelled`` set, and people without ``is_synthetic`` count as real, the target domain.
+
+    Args:
+        annotations: the people; only images and boxes are used.
+        input_wh, augment, seed: as for ``PoseDataset``.
+    """
+
+    def __init__(
+        self,
+        annotations: Sequence[Annotation],
+        input_wh: ImageSize,
+        augment: Augmentation | None = None,
+        seed: int = 0,
+    ) -> None:
+        people = [without_keypoints(person) for person in annotations]
+        super().__init__(people, input_wh, augment, seed)
+
+    def _sample(self, index: int, window: CropWindow) -> Sample:
+        sample = super()._sample(index, window)
+        return replace(
+            sample,
+            joints_crop=np.zeros_like(sample.joints_crop),  # not where (0, 0) of the image is
+            is_synthetic=float(bool(self.annotations[index].is_synthetic)),
+            is_unlabelled=True,
+        )
+
+
+def without_keypoints(person: Annotation) -> Annotation:
+    """Return a person without keypoints, and with the area of the box.
+
+    Args:
+        person: a labelled person.
+    """
+    area = float(person.box_xywh[2] * person.box_xywh[3])
+    return replace(person, keypoints=np.zeros_like(person.keypoints), area=area)
+
+
 class WithReplay(Dataset[Sample]):
     """Concatenation of new data and replayed pretraining data.
 

@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from fidip import evaluate, train
+from fidip.cli import run_test
 from fidip.core.errors import FidipError
 from fidip.tasks.wandb_run import joint_table, sync_command
 from tests.wandb_file import finished, logged
@@ -132,7 +133,7 @@ def test_jobs_of_one_process_are_runs_of_their_own(run_train, tmp_path):
 @pytest.mark.slow
 def test_a_job_after_one_that_failed_is_a_run_of_its_own(run_train, tmp_path, monkeypatch):
     with monkeypatch.context() as broken:
-        broken.setattr(train, "score_poses", fail)
+        broken.setattr(run_test, "score_poses", fail)
         with pytest.raises(SystemExit):
             run_train("experiment=scratch_demo", "seed=0")
     run_train("experiment=scratch_demo", "seed=1")

@@ -8,8 +8,7 @@ if __name__ == "__main__":
     check_arguments("predict")
 
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
 from omegaconf import DictConfig
@@ -24,10 +23,16 @@ from fidip.cli.predict_settings import (
     make_predictor,
     pipeline_settings,
 )
-from fidip.cli.prediction_inputs import Boxes, Report, output_files, read_boxes, sort_out
+from fidip.cli.prediction_inputs import (
+    Boxes,
+    Report,
+    new_outputs,
+    output_files,
+    read_boxes,
+    sort_out,
+)
+from fidip.cli.score_table import print_poses
 from fidip.core.errors import DataError, shown
-from fidip.core.poses import Poses
-from fidip.core.skeleton import COCO17
 from fidip.inference import ImagePipeline, Predictor, VideoPipeline
 from fidip.inference.output_names import (
     Input,
@@ -35,7 +40,6 @@ from fidip.inference.output_names import (
     output_names,
 )
 from fidip.inference.webcam import WEBCAM, Webcam, camera_of
-from fidip.io.directories import output_folder, require_new
 from fidip.io.media_files import find_media
 
 
@@ -120,36 +124,6 @@ def record(camera: Webcam, out: Path, config: DictConfig) -> None:
     print(f"{0 if track is None else len(track)} frames: {shown(config.out)}")
     if speed:
         print(speed)
-
-
-@contextmanager
-def new_outputs(config: DictConfig, names: Sequence[str]) -> Iterator[None]:
-    """Create the folder ``out``.
-
-    Args:
-        config: settings of the command.
-        names: outputs below ``out``.
-
-    Raises:
-        ConfigError: it contains outputs, and ``overwrite`` is false.
-    """
-    if not config.overwrite:
-        require_new(Path(config.out), names)
-    with output_folder(Path(config.out), names):
-        yield
-
-
-def print_poses(name: str, poses: Poses) -> None:
-    """Print the confidence of each joint.
-
-    Args:
-        name: name of the image.
-        poses: the people in it.
-    """
-    for person, scores in enumerate(poses.scores.tolist()):
-        print(name + (f", person {person}" if len(poses) > 1 else ""))
-        for joint, score in zip(COCO17.joints, scores, strict=True):
-            print(f"  {joint.replace('_', ' ')}: {score:.2f}")
 
 
 @command("predict")

@@ -1,16 +1,20 @@
-"""Inputs of ``fidip predict``: files that can be read, their labelled boxes, and their outcome."""
+"""Inputs of ``fidip predict``: readable files, labelled boxes, outputs and outcome."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from omegaconf import DictConfig
 
 from fidip.core.arrays import Floats
 from fidip.core.errors import DataError, shown
 from fidip.data import read_annotations
 from fidip.inference.output_names import TABLE, Input, output_names, table_suffixes
+from fidip.io.directories import output_folder, require_new
 from fidip.io.media_files import check_readable
 
 SOME_FAILED = 3
@@ -125,3 +129,20 @@ def _photo_of(file_name: str, photos: Sequence[Input], file: str) -> Input | Non
             "expected one of them. Write it with its folder"
         )
     return found[0] if found else None
+
+
+@contextmanager
+def new_outputs(config: DictConfig, names: Sequence[str]) -> Iterator[None]:
+    """Create the folder ``out``.
+
+    Args:
+        config: settings of the command.
+        names: outputs below ``out``.
+
+    Raises:
+        ConfigError: it contains outputs, and ``overwrite`` is false.
+    """
+    if not config.overwrite:
+        require_new(Path(config.out), names)
+    with output_folder(Path(config.out), names):
+        yield

@@ -1,9 +1,11 @@
-"""Prints the scores of ``fidip train`` and ``fidip evaluate``."""
+"""Prints the scores of ``fidip train`` and ``fidip evaluate``, and those of joints."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from fidip.core.poses import Poses
+from fidip.core.skeleton import COCO17
 from fidip.io.terminal import print_parts, text_table
 from fidip.report.diagnosis_tables import diagnosis
 from fidip.report.formatting import show_interval, show_number
@@ -41,3 +43,16 @@ def _predicted(scores: dict[str, Any]) -> str:
         return f"{people} found by {scores['predictions']} predictions"
     missed = " (the others count as missed)" if scores["matched"] < scores["instances"] else ""
     return f"{people} predicted{missed}"
+
+
+def print_poses(name: str, poses: Poses) -> None:
+    """Print the confidence of each joint.
+
+    Args:
+        name: name of the image.
+        poses: the people in it.
+    """
+    for person, scores in enumerate(poses.scores.tolist()):
+        print(name + (f", person {person}" if len(poses) > 1 else ""))
+        for joint, score in zip(COCO17.joints, scores, strict=True):
+            print(f"  {joint.replace('_', ' ')}: {score:.2f}")

@@ -13,7 +13,6 @@ LONGEST, MOST = 40, 6
 """Lines of a function without its docstring, and its parameters beside ``self`` or ``cls``."""
 EXCEPTIONS = {
     "data/datamodule.py:__init__",
-    "data/sampler.py:__init__",
     "metrics/coco_bootstrap.py:match_joints",
     "tasks/pose_task.py:__init__",
     "tasks/wandb_run.py:__init__",

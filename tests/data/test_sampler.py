@@ -3,10 +3,11 @@
 from collections import Counter
 from itertools import chain
 
+import numpy as np
 import pytest
 
 from fidip.core.errors import ConfigError
-from fidip.data.sampler import BalancedSampler, EvalSampler, ReplaySampler, ShuffledSampler
+from fidip.data.sampler import BalancedSampler, EvalSampler, MixedSampler, ShuffledSampler
 
 DOMAINS = [True] * 23 + [False] * 5
 
@@ -118,11 +119,12 @@ def test_evaluation_takes_each_sample_once_over_all_processes(count, world_size)
 
 
 def test_every_process_has_replayed_samples():
-    samplers = [ReplaySampler(None, 6, 6, 3, rank=rank, world_size=2) for rank in range(2)]
+    groups = [np.arange(0, 6, 2), np.arange(1, 6, 2), np.arange(6, 12)]
+    samplers = [MixedSampler(groups, 3, rank=rank, world_size=2) for rank in range(2)]
     for keys in map(list, samplers):
         assert all(any(key.index >= 6 for key in keys[i : i + 3]) for i in range(0, len(keys), 3))
     with pytest.raises(ConfigError, match=r"batch_size=2: leaves .* expected at least 3"):
-        ReplaySampler(None, 6, 6, 2, world_size=3)
+        MixedSampler(groups, 2, world_size=3)
 
 
 @pytest.mark.parametrize("make", [balanced, shuffled])

@@ -36,7 +36,8 @@ def score(config: DictConfig, trained: DictConfig) -> tuple[dict[str, Any], Pose
     if not people:
         raise ConfigError(
             f"split={config.split}: no people to score with data.val_fraction="
-            f"{data.val_fraction}; expected a fraction above 0"
+            f"{data.val_fraction} and data.target_labels={data.target_labels}; expected a fraction "
+            "above 0, and images that keep their labels"
         )
     # Validation images are part of the training split.
     seen = training_images(weights_file(config)) if config.ckpt and is_test else None

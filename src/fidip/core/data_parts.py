@@ -10,8 +10,8 @@ _DOMAINS = (
 )
 
 _UNLABELLED = (
-    "data.target_split=null and data.target_labels=null; give target_split the name of a split, or "
-    "target_labels the number of real images that keep their labels"
+    "give data.target_split the name of a split, or data.target_labels the number of real images "
+    "that keep their labels, fewer than there are"
 )
 
 

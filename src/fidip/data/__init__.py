@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from fidip.data.annotations import AnnotationFile, read_annotations
 from fidip.data.annotator_pairs import SecondAnnotator, read_second_annotator
 from fidip.data.augment import Augmentation
-from fidip.data.dataset import PoseDataset, UnlabelledDataset, WithReplay, read_image
+from fidip.data.dataset import MixedDataset, PoseDataset, UnlabelledDataset, read_image
 from fidip.data.detections import read_detections
 from fidip.data.leakage import count_leaked, image_hashes, trained_on
 from fidip.data.sampler import BalancedSampler, EvalSampler, ShuffledSampler
@@ -20,12 +20,12 @@ __all__ = [
     "Augmentation",
     "BalancedSampler",
     "EvalSampler",
+    "MixedDataset",
     "PoseDataset",
     "SecondAnnotator",
     "ShuffledSampler",
     "SyripDataModule",
     "UnlabelledDataset",
-    "WithReplay",
     "count_leaked",
     "image_hashes",
     "read_annotations",

@@ -9,7 +9,7 @@ import functools
 import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -100,10 +100,33 @@ def read_annotations(path: Path, *image_dirs: Path, skip_unusable: bool = False)
             has a labelled joint. The message names the first problems and counts the others.
     """
     file = inspect_annotations(path, *image_dirs, skip_unusable=skip_unusable)
+    return _required(file, "person with a labelled joint (v > 0)")
+
+
+def read_boxes(path: Path, *image_dirs: Path, skip_unusable: bool = False) -> AnnotationFile:
+    """Read and check the boxes of an annotation file; its keypoints and areas are not read.
+
+    Args:
+        path: JSON file in COCO's format; people need a ``bbox`` only.
+        image_dirs: as for ``read_annotations``.
+        skip_unusable: skip and count people whose visible box is too small.
+
+    Returns:
+        The people, without keypoints and with the area of their box, except crowds.
+
+    Raises:
+        DataError: as for ``read_annotations``, or there is no box.
+    """
+    file = _inspect(path, image_dirs, _Boxes, skip_unusable)
+    return _required(file, "person with a box")
+
+
+def _required(file: AnnotationFile, wanted: str) -> AnnotationFile:
+    """Return a file that has people and no problems."""
     if file.problems:
-        raise DataError(f"{path}: {file.problems[0].line}")
+        raise DataError(f"{file.path}: {file.problems[0].line}")
     if not file.people:
-        raise DataError(f"{file}; expected at least one person with a labelled joint (v > 0)")
+        raise DataError(f"{file}; expected at least one {wanted}")
     return file
 
 
@@ -123,21 +146,30 @@ def inspect_annotations(
     Raises:
         DataError: the file cannot be read, or is not in COCO's keypoint format.
     """
+    return _inspect(path, image_dirs, _People, skip_unusable)
+
+
+def _inspect(
+    path: Path, image_dirs: Sequence[Path], kind: type[_People], skip_unusable: bool
+) -> AnnotationFile:
+    """Read an annotation file with a reader of its annotation records."""
     document = read_json(path)
     records = {name: list_of(path, document, name) for name in ("images", "annotations")}
-    _check_skeleton(path, document)
+    if kind.reads_joints:
+        _check_skeleton(path, document)
     # List each folder once instead of checking each file: network drives are slow.
     names = functools.cache(_file_names)
     images, bad_images = try_records(
         "image", records["images"], lambda record: _image(record, image_dirs, names)
     )
-    reader = _People({image.id: image for image in images}, skip_unusable)
+    reader = kind({image.id: image for image in images}, skip_unusable)
     found, bad_people = try_records("annotation", records["annotations"], reader.read)
     labelled = [person for person in found if person is not None]
     people = People(labelled, reader.others, images)
     unseen = len(images) - len({person.image_id for person in labelled})
     if unseen:
-        reader.skipped["images without a labelled person"] = unseen
+        what = "a labelled person" if kind.reads_joints else "a person"
+        reader.skipped[f"images without {what}"] = unseen
     problems = (
         _malformed("image", bad_images),
         _repeated("image", (image.id for image in images)),
@@ -235,6 +267,8 @@ def _image(record: dict[str, Any], image_dirs: Sequence[Path], names: FileNames)
 class _People:
     """Reader of annotation records that collects and counts people who do not become samples."""
 
+    reads_joints = True
+
     def __init__(self, images: dict[int, ImageInfo], skip_unusable: bool) -> None:
         self.images = images
         self.skip_unusable = skip_unusable
@@ -285,6 +319,20 @@ class _People:
                 return "with an area or a box too small to crop"
             raise
         return None
+
+
+class _Boxes(_People):
+    """Reader of the boxes of annotation records: no value depends on keypoints or areas."""
+
+    reads_joints = False
+
+    def _annotation(self, record: dict[str, Any]) -> Annotation:
+        person = super()._annotation({**record, "area": 1, "keypoints": NO_JOINTS.ravel().tolist()})
+        return replace(person, area=float(person.box_xywh[2] * person.box_xywh[3]))
+
+    def _reason_to_skip(self, record: dict[str, Any], person: Annotation) -> str | None:
+        bare = replace(person, keypoints=np.ones_like(person.keypoints))
+        return super()._reason_to_skip({**record, "area": 1}, bare)
 
 
 def _malformed(kind: str, cases: Sequence[str]) -> Problem:

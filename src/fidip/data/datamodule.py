@@ -3,34 +3,44 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import cv2
+import numpy as np
 import pytorch_lightning as pl
 import torch
+from numpy.typing import NDArray
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from fidip.core.arrays import ImageSize
 from fidip.core.data_parts import DataPart
 from fidip.core.people import Annotation, People
 from fidip.core.samples import Batch, Sample, SampleKey
-from fidip.data.annotations import AnnotationFile, read_annotations, require_both_domains
+from fidip.data.annotations import (
+    AnnotationFile,
+    read_annotations,
+    read_boxes,
+    require_both_domains,
+)
 from fidip.data.augment import Augmentation
-from fidip.data.dataset import PoseDataset, WithReplay, check_images
+from fidip.data.dataset import MixedDataset, PoseDataset, UnlabelledDataset, check_images
 from fidip.data.layout import find_split
 from fidip.data.leakage import image_hashes, trained_on
 from fidip.data.sampler import (
     BalancedSampler,
     EvalSampler,
-    ReplaySampler,
+    MixedSampler,
     ShuffledSampler,
 )
-from fidip.data.splits import split_validation, take_images
+from fidip.data.splits import split_validation, take_images, withhold_labels
 from fidip.nn.weights.checkpoint_files import TRAINING_IMAGES
 
 log = logging.getLogger(__name__)
+
+Reader = Callable[..., AnnotationFile]
+"""``read_annotations`` or ``read_boxes``."""
 
 
 class SyripDataModule(pl.LightningDataModule):
@@ -40,8 +50,16 @@ class SyripDataModule(pl.LightningDataModule):
     splits are searched for. The test split is used for testing only: validation images are taken
     from the training split.
 
-    Checkpoints store the hashes of all images that were used for training or validation, or shown
-    to the domain head. ``setup`` refuses to train if a test image is among them.
+    Checkpoints store the hashes of all images that were used for training or validation, with or
+    without labels, or shown to the domain head. ``setup`` refuses to train if a test image is among
+    them.
+
+    The unlabelled target are images that are trained on without their keypoints: those of
+    ``target_split``, and with ``target_labels`` the real images of ``train_split`` beyond this
+    number. Validation uses labels, so with ``target_labels`` its images are taken from those that
+    keep their labels, and there is no validation with ``target_labels=0``: the last epoch is then
+    tested. Every batch has equal numbers of labelled (of each domain if ``balanced``), replayed and
+    unlabelled samples; without unlabelled ones, two thirds are labelled and one third replayed.
 
     Args:
         root: folder of the dataset.
@@ -49,11 +67,15 @@ class SyripDataModule(pl.LightningDataModule):
         batch_size: samples per batch and process; with two processes, a step takes twice as many.
         num_workers: worker processes per training process; 0 loads in the training process itself.
         augment: augmentation of training samples; None for none.
-        balanced: make training batches half synthetic and half real.
+        balanced: make the labelled samples of a training batch half synthetic and half real.
         train_split, test_split, domain_split: names of the splits.
         val_fraction: fraction of the training images used for validation; 0 for no validation.
         real_images, synthetic_images: number of images of each domain to train on, drawn from those
-            left after the validation split, see ``take_images``; None for all, 0 for none.
+            left after the validation split, see ``take_images``; None for all, 0 for none. With
+            ``target_labels``, ``real_images`` counts images with and without labels.
+        target_split: split that is trained on without its keypoints; None for none.
+        target_labels: number of real images of ``train_split`` that keep their labels, among them
+            those for validation; the others become unlabelled target. None for all.
         replay_split: split of the pretraining data that fills a third of every batch; None for no
             replay.
         source_split: split that measures performance on the pretraining data; None for none.
@@ -65,7 +87,7 @@ class SyripDataModule(pl.LightningDataModule):
     Attributes:
         training_images: hashes of the images that the network has seen. Those of pretrained weights
             may be added before ``setup``.
-        train_set: the training set, a ``WithReplay`` if ``replay_split`` is set.
+        train_set: the training set, a ``MixedDataset`` if it has replayed or unlabelled data.
         val_set, test_set: the validation and test sets.
         val_people, test_people: the people that predictions on these sets are scored against.
         source_people: the people of ``source_split``, if there is one.
@@ -73,7 +95,7 @@ class SyripDataModule(pl.LightningDataModule):
         leaked: test images that are among the training images; known after ``setup("fit")``.
     """
 
-    train_set: PoseDataset | WithReplay
+    train_set: PoseDataset | MixedDataset
     val_set: PoseDataset
     test_set: PoseDataset
     val_people: People
@@ -95,6 +117,8 @@ class SyripDataModule(pl.LightningDataModule):
         val_fraction: float = 0.1,
         real_images: int | None = None,
         synthetic_images: int | None = None,
+        target_split: str | None = None,
+        target_labels: int | None = None,
         replay_split: str | None = None,
         source_split: str | None = None,
         replay_augment: Augmentation | None = None,
@@ -115,6 +139,8 @@ class SyripDataModule(pl.LightningDataModule):
         self.val_fraction = val_fraction
         self.real_images = real_images
         self.synthetic_images = synthetic_images
+        self.target_split = target_split
+        self.target_labels = target_labels
         self.replay_split = replay_split
         self.replay_augment = replay_augment
         self.source_split = source_split
@@ -153,7 +179,7 @@ class SyripDataModule(pl.LightningDataModule):
         Raises:
             DatasetMissingError: there is no dataset at ``root``.
             DataError: a file is malformed, or test images are among the training images.
-            ConfigError: no training images are left, or there are fewer images than requested.
+            ArgumentError: no training images are left, or there are fewer images than requested.
         """
         self.test_people = self._read(self.test_split).people
         self.test_set = PoseDataset(self.test_people, self.input_wh)
@@ -162,29 +188,57 @@ class SyripDataModule(pl.LightningDataModule):
         if stage == "test":
             return
         people = self._read(self.train_split).people
-        train, val = split_validation(people, self.val_fraction, self.seed)
-        train = take_images(train, self.real_images, self.synthetic_images, self.seed)
-        if self.balanced:
+        train, val, target = self._divide(people)
+        if self.balanced and self.target_labels != 0:
             require_both_domains(self.train_json, train)
-        new = PoseDataset(train, self.input_wh, self.augment, self.seed)
-        replayed = self._replayed()
-        self.train_set = WithReplay(new, replayed) if replayed else new
+        labelled = PoseDataset(train, self.input_wh, self.augment, self.seed)
+        replayed, unlabelled = self._replayed(), self._unlabelled(target)
+        is_mixed = replayed is not None or unlabelled is not None
+        self.train_set = MixedDataset(labelled, replayed, unlabelled) if is_mixed else labelled
         self.val_people = people.part(val)
         self.val_set = PoseDataset(self.val_people, self.input_wh)
         if stage == "fit":
             self._record([*self.train_set.annotations, *val])
             check_images(self.test_people)
 
+    def _divide(
+        self, people: People
+    ) -> tuple[list[Annotation], list[Annotation], list[Annotation]]:
+        """Return the people to train on, to validate on, and to train on without labels.
+
+        Unlabelled people are read without their keypoints, so that no label can have an effect.
+        """
+        pool: Sequence[Annotation] = people
+        target: list[Annotation] = []
+        real, fraction = self.real_images, self.val_fraction
+        if self.target_labels is not None:
+            boxes = self._read(self.train_split, read_boxes).people
+            pool, target = withhold_labels(people, boxes, self.target_labels, real, self.seed)
+            real, fraction = None, fraction if self.target_labels else 0
+        if self.target_split is not None:
+            target = [*target, *self._read(self.target_split, read_boxes).people]
+        train, val = split_validation(pool, fraction, self.seed)
+        has_target = bool(target)
+        return take_images(train, real, self.synthetic_images, self.seed, has_target), val, target
+
     @property
     def delivers(self) -> frozenset[DataPart]:
         """Parts that training batches contain; known after ``setup``."""
-        domains = {person.is_synthetic for person in self.train_set.annotations}
+        parts = self._parts
+        known = [part for part in (parts.labelled, parts.replayed) if part is not None]
+        domains = {person.is_synthetic for part in known for person in part.annotations}
         held = {
             DataPart.LABELLED_SOURCE: domains >= {True} and None not in domains,
             DataPart.LABELLED_TARGET: domains >= {False} and None not in domains,
-            DataPart.REPLAY: isinstance(self.train_set, WithReplay),
+            DataPart.UNLABELLED_TARGET: parts.unlabelled is not None,
+            DataPart.REPLAY: parts.replayed is not None,
         }
         return frozenset(part for part, is_held in held.items() if is_held)
+
+    @property
+    def has_labels(self) -> bool:
+        """Whether training batches contain labelled samples; known after ``setup``."""
+        return bool(self._parts.labelled) or self._parts.replayed is not None
 
     def state_dict(self) -> dict[str, Any]:
         """Return the state that a checkpoint stores: the hashes of the training images."""
@@ -196,8 +250,8 @@ class SyripDataModule(pl.LightningDataModule):
 
     def train_dataloader(self) -> DataLoader[Sample]:
         """Return the loader of training batches."""
-        if isinstance(self.train_set, WithReplay):
-            return self._loader(self.train_set, self._replay_sampler(self.train_set))
+        if isinstance(self.train_set, MixedDataset):
+            return self._loader(self.train_set, self._mixed_sampler(self.train_set))
         return self._loader(self.train_set, self._train_sampler(self.train_set, self.balanced))
 
     def val_dataloader(self) -> DataLoader[Sample] | list[DataLoader[Sample]]:
@@ -238,16 +292,21 @@ class SyripDataModule(pl.LightningDataModule):
         people = self._read(self.replay_split).people
         return PoseDataset(people, self.input_wh, self.replay_augment, self.seed)
 
+    def _unlabelled(self, people: Sequence[Annotation]) -> UnlabelledDataset | None:
+        if not people:
+            return None
+        return UnlabelledDataset(people, self.input_wh, self.augment, self.seed)
+
     def _record(self, people: Sequence[Annotation]) -> None:
         """Add the images of ``people`` to the training images and check for leakage."""
         self.training_images.update(image_hashes(a.image_path for a in people).values())
         test = image_hashes(a.image_path for a in self.test_set.annotations)
         self.leaked = trained_on(test, self.training_images, self.allow_leakage)
 
-    def _read(self, name: str) -> AnnotationFile:
+    def _read(self, name: str, read: Reader = read_annotations) -> AnnotationFile:
         """Return the annotations of a split; process 0 logs what was skipped."""
         split = find_split(self.root, name)
-        file = read_annotations(split.json, *split.image_dirs, skip_unusable=self.skip_unusable)
+        file = read(split.json, *split.image_dirs, skip_unusable=self.skip_unusable)
         if file.skipped and self._rank == 0:
             log.warning(file)
         return file
@@ -269,13 +328,14 @@ class SyripDataModule(pl.LightningDataModule):
             return BalancedSampler(domains, *options)
         return ShuffledSampler(len(dataset), *options)
 
-    def _replay_sampler(self, dataset: WithReplay) -> ReplaySampler:
-        new = dataset.new.annotations
-        domains = [bool(person.is_synthetic) for person in new] if self.balanced else None
-        counts = len(new), len(dataset.replayed)
-        return ReplaySampler(
-            domains, *counts, self.batch_size, self.seed, self._rank, self._world_size
-        )
+    def _mixed_sampler(self, dataset: MixedDataset) -> MixedSampler:
+        groups = _groups(dataset, self.balanced)
+        return MixedSampler(groups, self.batch_size, self.seed, self._rank, self._world_size)
+
+    @property
+    def _parts(self) -> MixedDataset:
+        dataset = self.train_set
+        return dataset if isinstance(dataset, MixedDataset) else MixedDataset(dataset)
 
     def _loader(self, dataset: Dataset[Sample], sampler: Sampler[SampleKey]) -> DataLoader[Sample]:
         return DataLoader(
@@ -291,6 +351,24 @@ class SyripDataModule(pl.LightningDataModule):
             # break bit-exact resume.
             generator=torch.Generator().manual_seed(self.seed),
         )
+
+
+def _groups(dataset: MixedDataset, balanced: bool) -> list[NDArray[np.int64]]:
+    """Return the indices of the groups of samples that have equal shares of every batch."""
+    synthetic = np.array([bool(a.is_synthetic) for a in dataset.labelled.annotations], dtype=bool)
+    everyone = np.arange(len(synthetic))
+    if balanced:
+        groups = [everyone[synthetic], everyone[~synthetic]]
+    elif dataset.unlabelled is None:  # two halves, so that a third of a batch is replayed
+        groups = [everyone[::2], everyone[1::2]]
+    else:
+        groups = [everyone]
+    end = len(everyone)
+    for part in (dataset.replayed, dataset.unlabelled):
+        if part is not None:
+            groups.append(end + np.arange(len(part)))
+            end += len(part)
+    return [group for group in groups if len(group)]
 
 
 def _one_thread(worker: int) -> None:

@@ -132,41 +132,35 @@ class BalancedSampler(_GroupSampler):
         super().__init__(groups, batch_size, seed, rank, world_size)
 
 
-class ReplaySampler(_GroupSampler):
-    """Sampler of batches with one third replayed samples, see ``fidip.data.WithReplay``.
+class MixedSampler(_GroupSampler):
+    """Sampler of batches that hold the same number of each group, see ``fidip.data.MixedDataset``.
 
     An epoch is one pass over the largest group.
 
     Args:
-        is_synthetic: domain of each new sample, to balance the domains in every batch; None to use
-            new samples regardless of their domain.
-        count: number of new samples.
-        replayed: number of replayed samples, which follow the new ones.
+        groups: indices of the samples of each group.
         batch_size, seed, rank, world_size: as for ``BalancedSampler``.
 
     Raises:
-        ArgumentError: the number of samples per step is not a multiple of 3, or a process would
-            have batches without replayed samples.
+        ArgumentError: the number of samples per step is not a multiple of the number of groups, or
+            a process would have batches without samples of a group.
     """
 
     def __init__(
         self,
-        is_synthetic: Sequence[bool] | None,
-        count: int,
-        replayed: int,
+        groups: Sequence[NDArray[np.int64]],
         batch_size: int,
         seed: int = 0,
         rank: int = 0,
         world_size: int = 1,
     ) -> None:
-        first = np.arange(count) % 2 == 0 if is_synthetic is None else np.array(is_synthetic, bool)
-        groups = [np.flatnonzero(first), np.flatnonzero(~first), count + np.arange(replayed)]
         super().__init__(groups, batch_size, seed, rank, world_size)
         if batch_size < len(groups):  # losses of a batch without replayed samples would be NaN
             raise ArgumentError(
                 "batch_size",
                 batch_size,
-                f"leaves processes without replayed samples; expected at least {len(groups)}",
+                f"leaves processes without samples of one of {len(groups)} groups; expected at "
+                f"least {len(groups)}",
             )
 
 

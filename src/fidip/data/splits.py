@@ -49,7 +49,11 @@ def split_validation(
 
 
 def take_images(
-    people: Sequence[Annotation], real: int | None, synthetic: int | None, seed: int
+    people: Sequence[Annotation],
+    real: int | None,
+    synthetic: int | None,
+    seed: int,
+    may_be_empty: bool = False,
 ) -> list[Annotation]:
     """Keep a random subset of the real and of the synthetic images.
 
@@ -60,6 +64,7 @@ def take_images(
         real: number of real images to keep; None for all.
         synthetic: number of synthetic images to keep; None for all.
         seed: seed of the choice.
+        may_be_empty: whether no image needs to be left.
 
     Returns:
         The people of the images that are kept.
@@ -71,7 +76,7 @@ def take_images(
     for is_synthetic, (key, number) in numbers.items():
         if number is None:
             continue
-        ids = sorted({a.image_id for a in people if a.is_synthetic is is_synthetic})
+        ids = images_of(people, is_synthetic)
         if not 0 <= number <= len(ids):
             raise ArgumentError(
                 key,
@@ -81,7 +86,7 @@ def take_images(
             )
         kept = set(np.random.default_rng(seed).permutation(ids)[:number].tolist())
         people = [a for a in people if a.is_synthetic is not is_synthetic or a.image_id in kept]
-    if not people:
+    if not people and not may_be_empty:
         raise ArgumentError(
             "real_images",
             real,
@@ -89,3 +94,55 @@ def take_images(
             "one",
         )
     return list(people)
+
+
+def withhold_labels(
+    people: Sequence[Annotation],
+    boxes: Sequence[Annotation],
+    number: int,
+    real: int | None,
+    seed: int,
+) -> tuple[list[Annotation], list[Annotation]]:
+    """Divide the people of a split into those that keep their labels and those that lose them.
+
+    Synthetic images keep their labels. The real images are drawn as by ``take_images``: with the
+    same seed, those that keep their labels are among those of a larger number.
+
+    Args:
+        people: the labelled people of the training split.
+        boxes: all people of the training split, without keypoints.
+        number: number of real images that keep their labels, of those with labelled people.
+        real: number of these images to use, with and without labels; None for all real images.
+        seed: seed of the choice.
+
+    Returns:
+        The people to learn from with their labels, and those without.
+
+    Raises:
+        ArgumentError: there are fewer real images, or none.
+    """
+    ids = images_of(people, is_synthetic=False)
+    used = images_of(boxes, is_synthetic=False)
+    if real is not None:
+        ids = used = images_of(take_images(people, real, None, seed), is_synthetic=False)
+    if not used or not 0 <= number <= len(ids):
+        raise ArgumentError(
+            "target_labels",
+            number,
+            f"the training split has {len(ids)} real images (is_synthetic false) with labels; "
+            f"expected 0 to {len(ids)}, and at least one real image. Null uses all labels",
+        )
+    kept = set(images_of(take_images(people, number, None, seed, may_be_empty=True), False))
+    labelled = [a for a in people if a.is_synthetic is not False or a.image_id in kept]
+    withheld = set(used) - kept
+    return labelled, [a for a in boxes if a.image_id in withheld]
+
+
+def images_of(people: Sequence[Annotation], is_synthetic: bool) -> list[int]:
+    """Return the sorted ids of the images of a domain.
+
+    Args:
+        people: the people of a split.
+        is_synthetic: the domain.
+    """
+    return sorted({a.image_id for a in people if a.is_synthetic is is_synthetic})

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from fidip.codecs.base import Codec
+from fidip.core.errors import ConfigError
 from fidip.core.poses import Poses
 from fidip.core.samples import Batch
 from fidip.inference.predictor import Predictor
@@ -63,6 +64,19 @@ class PoseTask(pl.LightningModule):
         self.predictions: Poses | None = None
         self._parts: list[Poses] = []
         self.curves = RunningMeans()
+
+    def setup(self, stage: str) -> None:
+        """Check the data, so that errors are reported before training.
+
+        Raises:
+            ConfigError: there are no labels to train on.
+        """
+        if stage == "fit" and not getattr(self.trainer.datamodule, "has_labels", True):
+            raise ConfigError(
+                "method=finetune: the data have no labelled images to train on; expected some. "
+                "Choose data.target_labels or data.synthetic_images above 0, or a method for "
+                "unlabelled images"
+            )
 
     def configure_optimizers(self) -> dict[str, Any]:
         """Build the optimizer of the trainable weights, and its schedule by updates."""

@@ -61,6 +61,8 @@ class SyripDataModule(Component):
     val_fraction: FractionBelow1 = 0.1
     real_images: Count | None = None
     synthetic_images: Count | None = None
+    target_split: Name | None = None
+    target_labels: Count | None = None
     replay_split: Name | None = None
     source_split: Name | None = None
     replay_augment: Annotated[Any, one_of(Augmentation)] | None = None

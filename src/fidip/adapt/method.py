@@ -121,6 +121,7 @@ class Step:
         gather: takes (N, ...) values without gradients to those of all W processes, (W N, ...), in
             their order.
         rank: index of this process.
+        world_size: number W of processes.
     """
 
     parts: Sequence[Part]
@@ -132,6 +133,7 @@ class Step:
     mean_over_processes: Callable[[Tensor], Tensor]
     gather: Callable[[Tensor], Tensor]
     rank: int
+    world_size: int
 
     def update(self, name: str, losses: Losses) -> dict[str, Tensor]:
         """Minimise a loss by one step of the optimizer ``name``.
@@ -178,12 +180,30 @@ class Step:
         Returns:
             (N, C) means, at least float32, in the order of ``of_all_samples``.
         """
+        rows = self.rows(part)
+        values = scale_gradient(_pooled(part.output.features), len(self.parts) * self.world_size)
+        return torch.cat([self._pooled[: rows.start], values, self._pooled[rows.stop :]])
+
+    def mean_over_samples(self, part: Part, values: Tensor, is_counted: Tensor) -> Tensor:
+        """Return what a part contributes to the mean over some samples of the update.
+
+        Args:
+            part: one of ``parts``.
+            values: (B,) values of its samples.
+            is_counted: (N,) bool, which samples count, in the order of ``of_all_samples``.
+
+        Returns:
+            () value; its mean over parts and processes is the mean over the samples that count, or
+            0 without any.
+        """
+        count = is_counted.sum().clamp(min=1) / (len(self.parts) * self.world_size)
+        return (values * is_counted[self.rows(part)]).sum() / count
+
+    def rows(self, part: Part) -> slice:
+        """Return where the samples of a part are in the order of ``of_all_samples``."""
         sizes = [len(each.batch) for each in self.parts]
-        before, own = sum(sizes[: self.parts.index(part)]), len(part.batch)
-        start = self.rank * sum(sizes) + before
-        count = len(sizes) * len(self._pooled) // sum(sizes)
-        values = scale_gradient(_pooled(part.output.features), count)
-        return torch.cat([self._pooled[:start], values, self._pooled[start + own :]])
+        start = self.rank * sum(sizes) + sum(sizes[: self.parts.index(part)])
+        return slice(start, start + len(part.batch))
 
     @cached_property
     def domains(self) -> tuple[Tensor, Tensor]:

@@ -139,6 +139,7 @@ class AdaptationTask(PoseTask):
             mean_over_processes=self._mean_over_processes,
             gather=gather,
             rank=self.global_rank,
+            world_size=self.trainer.world_size,
         )
 
     def _mean_over_processes(self, value: Tensor) -> Tensor:

@@ -72,6 +72,11 @@ class Combined(AddedLoss):
         for method in self._methods.values():
             method.begin(net)
 
+    def prepare(self, step: Step) -> None:
+        """Prepare an update with all methods, in their order."""
+        for method in self._methods.values():
+            method.prepare(step)
+
     def terms(self, step: Step, part: Part) -> dict[str, Term]:
         """Return the terms of all methods, each with the name of its method before its own."""
         return {

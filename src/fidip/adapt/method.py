@@ -115,6 +115,7 @@ class Step:
         codec: keypoints to heatmaps and back.
         loss: (output, target, weight) to the () pose loss.
         progress: fraction of the run's updates that are done, 0 to 1.
+        update_number: number of the run's updates that are done, for random draws.
         run_update: does what ``update`` describes.
         mean_over_processes: takes a () value without gradients to its mean over all processes, for
             losses that are no sums over samples.
@@ -129,6 +130,7 @@ class Step:
     codec: Codec
     loss: PoseLoss
     progress: float
+    update_number: int
     run_update: Update
     mean_over_processes: Callable[[Tensor], Tensor]
     gather: Callable[[Tensor], Tensor]
@@ -309,12 +311,19 @@ class AddedLoss(AdaptationMethod):
             part: one of its parts.
         """
 
+    def prepare(self, step: Step) -> None:
+        """Prepare an update, before the network sees its images.
+
+        For what depends on all parts and processes, and for changes of ``Part.images``.
+        """
+
     def optimizers(self, net: PoseNet) -> dict[str, Trained]:
         """Return one optimizer that trains the network and the method's own parameters."""
         return {"pose": Trained(trainable([*net.parameters(), *self.parameters()]))}
 
     def step(self, step: Step) -> dict[str, Tensor]:
         """Make one update."""
+        self.prepare(step)
 
         def losses(part: Part) -> dict[str, Tensor]:
             pose = step.pose_loss(part.output.heatmaps, part.batch)

@@ -135,6 +135,7 @@ class AdaptationTask(PoseTask):
             codec=self.codec,
             loss=self.loss,
             progress=progress,
+            update_number=self.global_step,
             run_update=self._update,
             mean_over_processes=self._mean_over_processes,
             gather=gather,

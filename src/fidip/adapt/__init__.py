@@ -2,13 +2,20 @@
 
 from fidip.adapt.distillation import feature_loss
 from fidip.adapt.method import AdaptationMethod, AddedLoss, Part, Step, Term, Trained
+from fidip.adapt.pseudo_labels import Confident, Occlusion
 from fidip.adapt.schedules import always, ramp
+from fidip.adapt.teacher import MovingAverage
+from fidip.adapt.views import AffineViews
 from fidip.core.data_parts import DataPart
 
 __all__ = [
     "AdaptationMethod",
     "AddedLoss",
+    "AffineViews",
+    "Confident",
     "DataPart",
+    "MovingAverage",
+    "Occlusion",
     "Part",
     "Step",
     "Term",

@@ -163,5 +163,5 @@ def _paste(crops: Tensor, start: Tensor, to: Tensor, side: Tensor) -> Tensor:
     is_patch = (x >= left) & (x < left + end) & (y >= top) & (y < top + end)
     shift_x, shift_y = (start - to)[:, :, None, None].unbind(1)
     source = torch.where(is_patch, (y + shift_y) * width + x + shift_x, y * width + x)
-    index = source.view(len(crops), 1, -1).expand(-1, crops.shape[1], -1)
+    index = source.flatten(1)[:, None].expand(-1, crops.shape[1], -1)
     return crops.flatten(2).gather(2, index).view_as(crops)

@@ -12,22 +12,20 @@ images.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from copy import deepcopy
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
-from torch import Tensor
 
 from fidip.adapt.distillation import feature_loss, mean_square
 from fidip.adapt.method import AddedLoss, Part, Step, Term
+from fidip.adapt.teacher import WithTeacher
 from fidip.core.data_parts import DataPart
 from fidip.core.ranges import NonNegative
 from fidip.nn.pose_net import PoseNet, PoseOutput
 from fidip.nn.weights.checkpoint_files import load_weights
 
 
-class Replay(AddedLoss):
+class Replay(WithTeacher, AddedLoss):
     """Supervised training with replayed samples that are distilled; see the module.
 
     Args:
@@ -52,12 +50,6 @@ class Replay(AddedLoss):
         self.teacher_ckpt = teacher
         self.map_weight = map_weight
         self.feature_weight = feature_weight
-        self._teacher: list[PoseNet] = []  # in a list: not part of what is trained and averaged
-
-    @property
-    def teacher(self) -> PoseNet:
-        """The network before training, frozen."""
-        return self._teacher[0]
 
     def begin(self, net: PoseNet) -> None:
         """Copy the teacher from the network.
@@ -65,10 +57,9 @@ class Replay(AddedLoss):
         Raises:
             CheckpointError: the teacher's weights do not exist, or are of another network.
         """
-        teacher = deepcopy(net).eval().requires_grad_(False)
+        super().begin(net)
         if self.teacher_ckpt:
-            load_weights(teacher, self.teacher_ckpt)
-        self._teacher = [teacher]
+            load_weights(self.teacher, self.teacher_ckpt)
 
     def terms(self, step: Step, part: Part) -> dict[str, Term]:
         """Return the distillation of heatmaps and features of the replayed samples."""
@@ -83,18 +74,3 @@ class Replay(AddedLoss):
             "map_loss": Term(maps, self.map_weight),
             "feature_loss": Term(features, self.feature_weight),
         }
-
-    def hidden_state(self) -> dict[str, Any]:
-        """Return the teacher's weights, which ``state_dict`` excludes."""
-        return {"teacher": self.teacher.state_dict()}
-
-    def load_hidden_state(self, state: dict[str, Any]) -> None:
-        """Restore the teacher, so that a resumed run keeps its own one."""
-        self.teacher.load_state_dict(state["teacher"])
-
-    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Replay:
-        """Move the teacher, which is no submodule, with the method."""
-        for teacher in self._teacher:
-            teacher._apply(fn)
-        super()._apply(fn, recurse)
-        return self

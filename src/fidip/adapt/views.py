@@ -196,12 +196,12 @@ def warp(images: Tensor, affine: Floats) -> Tensor:
         tensor([0., 1., 2.])
     """
     height, width = images.shape[2:]
+    y, x = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
+    pixels = torch.stack([x, y], dim=-1).view(1, -1, 2).to(images)
+    source = move_points(pixels, invert_affine(affine))
     # Both axes of grid_sample run from -1 to 1 between the first and the last pixel centre.
-    to_px = np.diag([(width - 1) / 2, (height - 1) / 2, 1.0])
-    to_px[:2, 2] = to_px[0, 0], to_px[1, 1]
-    place = np.linalg.inv(to_px)[:2, :2] @ (invert_affine(affine) @ to_px)
-    place[..., 2] -= 1
-    grid = F.affine_grid(torch.from_numpy(place).to(images), list(images.shape), align_corners=True)
+    last = images.new_tensor([width - 1, height - 1]).clamp(min=1)
+    grid = (2 * source / last - 1).view(len(images), height, width, 2)
     return F.grid_sample(images, grid, align_corners=True)
 
 
@@ -232,7 +232,7 @@ def move_points(xy: Tensor, affine: Floats) -> Tensor:
     """Map points by affines, on the device of the points.
 
     Args:
-        xy: (B, K, 2) points.
+        xy: (B, K, 2) points, or (1, K, 2) for the same ones in all affines.
         affine: (B, 2, 3) affines.
 
     Returns:

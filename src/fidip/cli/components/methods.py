@@ -16,6 +16,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, create_model
 
+from fidip.cli.components.adaptation import AffineViews, Confident, MovingAverage, Occlusion
 from fidip.cli.components.component import REGISTRY, Component, one_of
 from fidip.cli.components.nets import DomainHead, PaperDomainHead
 from fidip.cli.components.training import Always, Optimizer, Ramp, Schedulers
@@ -23,7 +24,7 @@ from fidip.cli.fields import Text
 from fidip.core import ranges
 
 FOLDER = Path(__file__).parents[2] / "adapt"
-BASES = {"AdaptationMethod", "AddedLoss"}
+BASES = {"AdaptationMethod", "AddedLoss", "WithTeacher"}
 """Base classes of methods."""
 HINTS: dict[str, Any] = {
     "bool": bool,
@@ -41,6 +42,10 @@ HINTS: dict[str, Any] = {
     "OptimizerFactory": Annotated[Any, one_of(Optimizer)],
     "SchedulerFactory": Annotated[Any, Schedulers],
     "WeightSchedule": Annotated[Any, one_of(Always, Ramp)],
+    "AffineViews": Annotated[Any, one_of(AffineViews)],
+    "Confident": Annotated[Any, one_of(Confident)],
+    "MovingAverage": Annotated[Any, one_of(MovingAverage)],
+    "Occlusion": Annotated[Any, one_of(Occlusion)],
 }
 """The type of a value by the type hint of its argument."""
 METHODS_HINT = "Mapping[str, AddedLoss]"

@@ -70,20 +70,23 @@ def sigmoid(z):
     return 1 / (1 + np.exp(-z))
 
 
-def fit(method, updates):
-    """Train the toy network with a method, and return the task."""
+def half_mean_square(output, target, weight):
+    return 0.5 * ((output - target) ** 2).mean()
+
+
+def fit(method, updates=0, batches=(), **task):
+    """Train a network, by default the toy network, with a method, and return the task."""
+    given = {"net": Net(), "codec": Codec(), "loss": half_mean_square, **task}
     task = AdaptationTask(
         method=method,
-        net=Net(),
-        codec=Codec(),
         optimizer=lambda parameters: torch.optim.SGD(parameters, lr=RATE),
-        loss=lambda output, target, weight: 0.5 * ((output - target) ** 2).mean(),
+        **given,
     )
     trainer = pl.Trainer(
         accelerator="cpu", max_epochs=1, logger=False, enable_checkpointing=False,
         enable_progress_bar=False, enable_model_summary=False,
     )  # fmt: skip
-    trainer.fit(task, DataLoader([BATCH] * updates, batch_size=None))
+    trainer.fit(task, DataLoader(batches or [BATCH] * updates, batch_size=None))
     return task
 
 

@@ -1,0 +1,174 @@
+r"""Mean teacher: pseudo-labels from a moving average of the network, on images without labels.
+
+Teacher and student see different random views of the same crop. The joints that the teacher finds
+are mapped from its view to the student's, and drawn as clean Gaussians H. With the weight m of a
+joint, 1 for confident joints inside the crop and else 0, an update minimises
+
+    L = L_pose + a / B \sum_{b unlabelled} |m (f(student's view) - H)|^2
+
+with the square and the mean over the batch of the pose loss. The weights of the teacher are an
+exponential moving average of the student's.
+
+Source: Kim et al., "A Unified Framework for Domain Adaptive Pose Estimation", ECCV 2022, without
+style transfer; the teacher is of Tarvainen and Valpola, "Mean teachers are better role models",
+NeurIPS 2017. Two differences: joints are mapped instead of heatmaps, which needs no interpolation
+and works with every codec; and confidence must reach a floor beside the percentile.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar, NamedTuple
+
+import torch
+from torch import Tensor
+
+from fidip.adapt import pseudo_labels, views
+from fidip.adapt.method import AddedLoss, Part, Step, Term
+from fidip.adapt.pseudo_labels import Confident, Occlusion
+from fidip.adapt.teacher import MovingAverage, WithTeacher
+from fidip.adapt.views import AffineViews, View, apply_views, move_points, uniform_draws
+from fidip.core.arrays import Floats
+from fidip.core.data_parts import DataPart
+from fidip.core.geometry import invert_affine
+from fidip.core.ranges import Count, NonNegative
+from fidip.nn.pose_net import PoseOutput
+
+DRAWS = 2 * views.DRAWS + pseudo_labels.DRAWS
+"""Random numbers of one sample: the views of teacher and student, and occlusion."""
+
+
+class Taught(NamedTuple):
+    """What the teacher finds in the unlabelled samples of a part.
+
+    Attributes:
+        rows: (U,) positions of the samples in the batch.
+        joints_crop: (U, K, 2) xy in crop px.
+        confidence: (U, K) confidences.
+        student: the student's views of the samples.
+        uniform: (U, 4) random numbers for occlusion.
+    """
+
+    rows: Tensor
+    joints_crop: Tensor
+    confidence: Tensor
+    student: View
+    uniform: Floats
+
+
+class Labels(NamedTuple):
+    """Labels of a part; samples that are not of the unlabelled target have none.
+
+    Attributes:
+        joints_crop: (B, K, 2) xy in px of the student's views.
+        labelled: (B, K), 1 where a joint is labelled, else 0.
+    """
+
+    joints_crop: Tensor
+    labelled: Tensor
+
+
+class MeanTeacher(WithTeacher, AddedLoss):
+    """Supervised training with pseudo-labels on the unlabelled target; see the module.
+
+    The network sees each unlabelled sample once, in the student's view.
+
+    Args:
+        weight: a, weight of the loss against pseudo-labels; 0 turns the method off, so that the
+            network sees unlabelled samples as they are, and only its statistics can use them.
+        average: update of the teacher.
+        views: random views of both.
+        labels: which joints become labels.
+        occlusion: patches in the student's view; None for none.
+        seed: seed of the views.
+
+    Logs ``pose_loss``, ``pseudo_loss`` and ``labelled``, the fraction of joints that become labels.
+    """
+
+    needs: ClassVar[frozenset[DataPart]] = frozenset({DataPart.UNLABELLED_TARGET})
+
+    def __init__(
+        self,
+        *,
+        weight: NonNegative = 1.0,
+        average: MovingAverage,
+        views: AffineViews,
+        labels: Confident,
+        occlusion: Occlusion | None = None,
+        seed: Count = 0,
+    ) -> None:
+        super().__init__()
+        self.weight = weight
+        self.average = average
+        self.views = views
+        self.labels = labels
+        self.occlusion = occlusion
+        self.seed = seed
+        self._labels: dict[Part, Labels] = {}
+
+    def prepare(self, step: Step) -> None:
+        """Update the teacher, label the unlabelled samples, and show their views to the student."""
+        self._labels = {}
+        if self.weight == 0:
+            return
+        self.average.update(self.teacher, step.net)
+        taught = {part: self._teach(step, part) for part in step.parts}
+        threshold = self.labels.threshold(
+            step.of_all_samples(lambda part: _of_batch(part, taught[part], taught[part].confidence))
+        )
+        for part, lesson in taught.items():
+            self._labels[part] = self._show(step, part, lesson, threshold)
+
+    def terms(self, step: Step, part: Part) -> dict[str, Term]:
+        """Return the loss of the unlabelled samples against their pseudo-labels."""
+        if self.weight == 0:
+            return {}
+        labels = self._labels.pop(part)
+        target, weight = step.codec.encode(labels.joints_crop, labels.labelled)
+        loss = step.loss(part.output.heatmaps, target, weight)
+        count = part.batch.is_unlabelled.sum().clamp(min=1) * labels.labelled.shape[1]
+        return {
+            "pseudo_loss": Term(loss, self.weight),
+            "labelled": Term(labels.labelled.sum() / count),
+        }
+
+    def _teach(self, step: Step, part: Part) -> Taught:
+        """Return the joints that the teacher finds in its views."""
+        batch = part.batch
+        rows = batch.is_unlabelled.nonzero()[:, 0]
+        uniform = uniform_draws(
+            self.seed, step.update_number, batch.index[rows.cpu()].tolist(), DRAWS
+        )
+        own, student = (
+            self.views.draw(uniform[:, start : start + views.DRAWS], step.codec.input_wh)
+            for start in (0, views.DRAWS)
+        )
+        with torch.no_grad():
+            images = step.net.normalize(apply_views(batch.crops[rows], own))
+            output: PoseOutput = self.teacher(images)
+            joints_view, confidence = step.codec.decode(output.heatmaps)
+        joints = move_points(joints_view, invert_affine(own.affine))
+        return Taught(rows, joints, confidence, student, uniform[:, 2 * views.DRAWS :])
+
+    def _show(self, step: Step, part: Part, taught: Taught, threshold: Tensor) -> Labels:
+        """Put the student's views into the images of a part, and return their labels."""
+        labelled = pseudo_labels.pseudo_labels(
+            taught.joints_crop, taught.confidence, threshold, step.codec.input_wh
+        )
+        joints = move_points(taught.joints_crop, taught.student.affine)
+        crops = apply_views(part.batch.crops[taught.rows], taught.student)
+        if self.occlusion is not None:
+            crops = self.occlusion.cover(
+                crops, joints, taught.confidence * labelled, taught.uniform
+            )
+        part.images[taught.rows] = step.net.normalize(crops)
+        joints, labelled = (
+            _of_batch(part, taught, each).nan_to_num(0) for each in (joints, labelled)
+        )
+        return Labels(joints, labelled)
+
+
+def _of_batch(part: Part, taught: Taught, values: Tensor) -> Tensor:
+    """Return (U, ...) values of the unlabelled samples as (B, ...) ones, NaN for the others."""
+    whole = values.new_full((len(part.batch), *values.shape[1:]), torch.nan)
+    whole[taught.rows] = values
+    return whole

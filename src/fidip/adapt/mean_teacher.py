@@ -22,37 +22,29 @@ from typing import ClassVar, NamedTuple
 import torch
 from torch import Tensor
 
-from fidip.adapt import pseudo_labels, views
 from fidip.adapt.method import AddedLoss, Part, Step, Term
-from fidip.adapt.pseudo_labels import Confident, Occlusion
+from fidip.adapt.pseudo_labels import Confident, Occlusion, pseudo_labels
 from fidip.adapt.teacher import MovingAverage, WithTeacher
-from fidip.adapt.views import AffineViews, View, apply_views, move_points, uniform_draws
-from fidip.core.arrays import Floats
+from fidip.adapt.view_pairs import ViewPairs
+from fidip.adapt.views import AffineViews, move_points
 from fidip.core.data_parts import DataPart
 from fidip.core.geometry import invert_affine
 from fidip.core.ranges import Count, NonNegative
 from fidip.nn.pose_net import PoseOutput
 
-DRAWS = 2 * views.DRAWS + pseudo_labels.DRAWS
-"""Random numbers of one sample: the views of teacher and student, and occlusion."""
-
 
 class Taught(NamedTuple):
-    """What the teacher finds in the unlabelled samples of a part.
+    """What the teacher finds in the U unlabelled samples of a part.
 
     Attributes:
-        rows: (U,) positions of the samples in the batch.
-        joints_crop: (U, K, 2) xy in crop px.
+        views: the views of teacher and student.
+        joints_crop: (U, K, 2) xy in px of the original crops.
         confidence: (U, K) confidences.
-        student: the student's views of the samples.
-        uniform: (U, 4) random numbers for occlusion.
     """
 
-    rows: Tensor
+    views: ViewPairs
     joints_crop: Tensor
     confidence: Tensor
-    student: View
-    uniform: Floats
 
 
 class Labels(NamedTuple):
@@ -112,9 +104,11 @@ class MeanTeacher(WithTeacher, AddedLoss):
             return
         self.average.update(self.teacher, step.net)
         taught = {part: self._teach(step, part) for part in step.parts}
-        threshold = self.labels.threshold(
-            step.of_all_samples(lambda part: _of_batch(part, taught[part], taught[part].confidence))
-        )
+
+        def confidence(part: Part) -> Tensor:
+            return taught[part].views.of_batch(part, taught[part].confidence, fill=torch.nan)
+
+        threshold = self.labels.threshold(step.of_all_samples(confidence))
         for part, lesson in taught.items():
             self._labels[part] = self._show(step, part, lesson, threshold)
 
@@ -133,42 +127,18 @@ class MeanTeacher(WithTeacher, AddedLoss):
 
     def _teach(self, step: Step, part: Part) -> Taught:
         """Return the joints that the teacher finds in its views."""
-        batch = part.batch
-        rows = batch.is_unlabelled.nonzero()[:, 0]
-        uniform = uniform_draws(
-            self.seed, step.update_number, batch.index[rows.cpu()].tolist(), DRAWS
-        )
-        own, student = (
-            self.views.draw(uniform[:, start : start + views.DRAWS], step.codec.input_wh)
-            for start in (0, views.DRAWS)
-        )
+        views = ViewPairs.draw(step, part, self.seed, self.views, self.views)
         with torch.no_grad():
-            images = step.net.normalize(apply_views(batch.crops[rows], own))
-            output: PoseOutput = self.teacher(images)
+            output: PoseOutput = self.teacher(views.teacher_images(step, part))
             joints_view, confidence = step.codec.decode(output.heatmaps)
-        joints = move_points(joints_view, invert_affine(own.affine))
-        return Taught(rows, joints, confidence, student, uniform[:, 2 * views.DRAWS :])
+        joints = move_points(joints_view, invert_affine(views.teacher.affine))
+        return Taught(views, joints, confidence)
 
     def _show(self, step: Step, part: Part, taught: Taught, threshold: Tensor) -> Labels:
         """Put the student's views into the images of a part, and return their labels."""
-        labelled = pseudo_labels.pseudo_labels(
-            taught.joints_crop, taught.confidence, threshold, step.codec.input_wh
+        views, joints, confidence = taught
+        labelled = pseudo_labels(joints, confidence, threshold, step.codec.input_wh)
+        seen = views.show_student(step, part, self.occlusion, joints, confidence * labelled)
+        return Labels(
+            views.of_batch(part, seen, fill=0.0), views.of_batch(part, labelled, fill=0.0)
         )
-        joints = move_points(taught.joints_crop, taught.student.affine)
-        crops = apply_views(part.batch.crops[taught.rows], taught.student)
-        if self.occlusion is not None:
-            crops = self.occlusion.cover(
-                crops, joints, taught.confidence * labelled, taught.uniform
-            )
-        part.images[taught.rows] = step.net.normalize(crops)
-        joints, labelled = (
-            _of_batch(part, taught, each).nan_to_num(0) for each in (joints, labelled)
-        )
-        return Labels(joints, labelled)
-
-
-def _of_batch(part: Part, taught: Taught, values: Tensor) -> Tensor:
-    """Return (U, ...) values of the unlabelled samples as (B, ...) ones, NaN for the others."""
-    whole = values.new_full((len(part.batch), *values.shape[1:]), torch.nan)
-    whole[taught.rows] = values
-    return whole

@@ -228,6 +228,27 @@ def heatmap_affine(affine: Floats, codec: HeatmapCodec) -> Floats:
     return np.concatenate([linear, (moved / spacing)[..., None]], axis=-1)
 
 
+def compose(after: Floats, before: Floats) -> Floats:
+    """Return affines that apply one affine after another.
+
+    Args:
+        after: (..., 2, 3) affines that are applied second.
+        before: (..., 2, 3) affines that are applied first.
+
+    Returns:
+        (..., 2, 3) affines.
+
+    Example:
+        >>> double = np.array([[2.0, 0.0, 0.0], [0.0, 2.0, 0.0]])
+        >>> compose(double, np.array([[1.0, 0.0, 3.0], [0.0, 1.0, 0.0]]))
+        array([[2., 0., 6.],
+               [0., 2., 0.]])
+    """
+    moved: Floats = after[..., :2] @ before
+    moved[..., 2] += after[..., 2]
+    return moved
+
+
 def move_points(xy: Tensor, affine: Floats) -> Tensor:
     """Map points by affines, on the device of the points.
 

@@ -1,0 +1,85 @@
+"""Source-free adaptation: only the backbone is trained, on the unlabelled target only.
+
+For weights whose training data are absent. With the terms of other methods, such as the mean
+teacher's, and their weights, an update of the backbone minimises
+
+    L = sum_ij w_ij L_ij
+
+without a pose loss. The head keeps its weights and statistics, so that features must stay those
+that it can read.
+
+Source: Liang, Hu and Feng, "Do We Really Need to Access the Source Data? Source Hypothesis Transfer
+for Unsupervised Domain Adaptation", ICML 2020, with other losses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from torch import Tensor
+
+from fidip.adapt.combined import Combined
+from fidip.adapt.method import AdaptationMethod, AddedLoss, Part, Step, Trained, trainable
+from fidip.core.data_parts import DataPart
+from fidip.nn.freeze import fixed
+from fidip.nn.pose_net import PoseNet
+
+
+class SourceFree(AdaptationMethod):
+    """Training of the backbone by the terms of other methods; see the module.
+
+    Args:
+        methods: methods by name, at least one. With weights of 0 they leave the network as it is,
+            except for the statistics of normalisation layers.
+
+    Raises:
+        ArgumentError: as for ``fidip.adapt.combined.Combined``.
+
+    Logs all values of the methods, such as ``mean_teacher/pseudo_loss``.
+    """
+
+    def __init__(self, *, methods: Mapping[str, AddedLoss]) -> None:
+        super().__init__()
+        self.combined = Combined(methods=methods)
+
+    @property
+    def needs(self) -> frozenset[DataPart]:  # type: ignore[override]  # depends on the methods
+        """The data that the methods need."""
+        return self.combined.needs
+
+    def attach(self, net: PoseNet) -> None:
+        """Attach the methods to the network."""
+        self.combined.attach(net)
+
+    def begin(self, net: PoseNet) -> None:
+        """Begin training with the methods."""
+        self.combined.begin(net)
+
+    def optimizers(self, net: PoseNet) -> dict[str, Trained]:
+        """Return one optimizer of the backbone and the methods' own parameters."""
+        return {"pose": Trained(trainable([*net.backbone.parameters(), *self.parameters()]))}
+
+    def step(self, step: Step) -> dict[str, Tensor]:
+        """Make one update, with a fixed head."""
+        self.combined.prepare(step)
+        step.net.head.eval()
+
+        def losses(part: Part) -> dict[str, Tensor]:
+            with fixed(step.net.head):
+                loss = 0 * part.output.heatmaps.sum()  # for methods without terms
+            terms = self.combined.terms(step, part)
+            for term in terms.values():
+                if term.weight is not None:
+                    loss = loss + term.weight * term.value
+            return {"loss": loss, **{name: term.value for name, term in terms.items()}}
+
+        return step.update("pose", losses)
+
+    def hidden_state(self) -> dict[str, Any]:
+        """Return the hidden states of the methods."""
+        return self.combined.hidden_state()
+
+    def load_hidden_state(self, state: dict[str, Any]) -> None:
+        """Take over what ``hidden_state`` returned."""
+        self.combined.load_hidden_state(state)

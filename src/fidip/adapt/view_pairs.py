@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import numpy as np
 from torch import Tensor
 
 from fidip.adapt import pseudo_labels, views
@@ -47,11 +48,9 @@ class ViewPairs(NamedTuple):
         rows = part.batch.is_unlabelled.nonzero()[:, 0]
         indices = part.batch.index[rows.cpu()].tolist()
         uniform = uniform_draws(seed, step.update_number, indices, DRAWS)
-        drawn = (
-            ranges.draw(uniform[:, start : start + views.DRAWS], step.codec.input_wh)
-            for ranges, start in ((teacher, 0), (student, views.DRAWS))
-        )
-        return cls(rows, *drawn, uniform[:, 2 * views.DRAWS :])
+        first, second, last = np.split(uniform, [views.DRAWS, 2 * views.DRAWS], axis=1)
+        crop_wh = step.codec.input_wh
+        return cls(rows, teacher.draw(first, crop_wh), student.draw(second, crop_wh), last)
 
     def teacher_images(self, step: Step, part: Part) -> Tensor:
         """Return the (U, 3, H, W) normalised images of the views to learn from."""

@@ -10,7 +10,7 @@ example.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from torch import nn
@@ -18,6 +18,7 @@ from torch import nn
 from fidip.adapt.method import AddedLoss, Part, Step, Term
 from fidip.core.data_parts import DataPart
 from fidip.core.errors import ArgumentError
+from fidip.core.samples import Batch
 from fidip.nn.pose_net import PoseNet
 
 
@@ -84,6 +85,11 @@ class Combined(AddedLoss):
             for name, method in self._methods.items()
             for key, term in method.terms(step, part).items()
         }
+
+    def finish(self, net: PoseNet, target: Iterable[Batch]) -> None:
+        """Finish the weights with all methods, in their order."""
+        for method in self._methods.values():
+            method.finish(net, target)
 
     def hidden_state(self) -> dict[str, Any]:
         """Return the hidden states of all methods by name."""

@@ -271,6 +271,21 @@ class AdaptationMethod(nn.Module, ABC):
         """
         raise NotImplementedError(f"{type(self).__name__} has no pretraining")
 
+    def finish(self, net: PoseNet, target: Iterable[Batch]) -> None:
+        """Change the weights once more when training has ended, such as an average of them.
+
+        Called without gradients for the weights of the last epoch, before ``last.ckpt`` is written,
+        and, where a run has one, for the weights of ``best.ckpt``. So both hold finished weights,
+        whichever of them is tested. Validation during training, which chooses ``best.ckpt``, is of
+        weights that are not finished. Checkpoints keep the weights before this call, too: a run
+        that is resumed for more epochs trains on with those, and this call is made at its end.
+
+        Args:
+            net: the network, which holds the weights to finish.
+            target: all samples of the target domain, once, without augmentation and the same in
+                all processes; read only if iterated over. Declare ``DataPart.TARGET`` in ``needs``.
+        """
+
     def hidden_state(self) -> dict[str, Any]:
         """Return what a checkpoint must keep beside parameters and buffers."""
         return {}

@@ -7,12 +7,14 @@ from collections.abc import Sequence
 from contextlib import nullcontext
 from typing import Any
 
+import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
 
 from fidip.adapt.method import AdaptationMethod, Losses, Part, Step, Trained
 from fidip.core.errors import ConfigError
 from fidip.core.samples import Batch
+from fidip.tasks.callbacks.finishing import Finishing, restore_unfinished
 from fidip.tasks.distributed import average_gradients, gather, keep_out_of_ddp, share, without_ddp
 from fidip.tasks.learning_rates import constant
 from fidip.tasks.pose_task import PoseTask
@@ -56,6 +58,7 @@ class AdaptationTask(PoseTask):
         self._trained: dict[str, Trained] = {}
         self._counted = False
         self._pretraining = Pretraining(self, self._pretrain)
+        self._finishing = Finishing(method.finish)
 
     # Set-up and checkpoints.
 
@@ -77,6 +80,10 @@ class AdaptationTask(PoseTask):
         self.method.begin(self.net)
         if self._pretraining.epochs and self.trainer.ckpt_path is None:
             self._pretraining.read_data()
+
+    def configure_callbacks(self) -> list[pl.Callback]:
+        """Return the callback that finishes the weights; Lightning puts it before Checkpoints."""
+        return [self._finishing]
 
     def configure_optimizers(self) -> Any:
         """Build the method's optimizers; defaults are those of ``PoseTask``."""
@@ -103,11 +110,13 @@ class AdaptationTask(PoseTask):
         return bool(self._group)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Add the method's state that is not in ``state_dict``."""
+        """Add the method's state that is not in ``state_dict``, and finished weights."""
         checkpoint["method"] = self.method.hidden_state()
+        self._finishing.add_to(checkpoint, self.net)
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Restore the method's state that is not in ``state_dict``."""
+        """Restore the method's state that is not in ``state_dict``, and unfinished weights."""
+        restore_unfinished(checkpoint)
         self.method.load_hidden_state(checkpoint["method"])
 
     # Updates.

@@ -75,6 +75,11 @@ class Checkpoints(Checkpoint):
         self._position: tuple[int, int] | None = None
         self._restored: dict[str, Any] | None = None
 
+    @property
+    def best_file(self) -> Path:
+        """The best checkpoint; missing before the first validation."""
+        return self.folder / "best.ckpt"
+
     # When.
 
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
@@ -123,7 +128,7 @@ class Checkpoints(Checkpoint):
         score = trainer.callback_metrics.get(self.monitor) if self.monitor else None
         if trainer.state.fn == "fit" and score is not None and float(score) > self.best:
             self.best = float(score)
-            trainer.save_checkpoint(self.folder / "best.ckpt")
+            trainer.save_checkpoint(self.best_file)
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Save the last epoch, and stop before the test if a signal was received."""

@@ -10,6 +10,9 @@ from torch import nn
 
 from fidip.tasks.lightning import averaged_module
 
+CURRENT = "current_model_state"
+"""Lightning's key of a checkpoint for the weights that are averaged."""
+
 
 class AveragedWeights(EMAWeightAveraging):
     """Lightning's exponential moving average, without averaging of constant buffers.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import torch
 from torch import Tensor
 
 
@@ -24,13 +25,13 @@ def interpolate(
         share: fraction of ``second`` in [0, 1]; 0 returns ``first``.
 
     Returns:
-        Tensors by name, in float32. Integer tensors are those of ``second``.
+        Tensors by name, in float32, or in float64 if one of the two is. Integer tensors are those
+        of ``second``.
 
     Raises:
         ValueError: the names differ.
 
     Example:
-        >>> import torch
         >>> interpolate({"w": torch.zeros(1)}, {"w": torch.ones(1)}, 0.25)["w"]
         tensor([0.2500])
     """
@@ -38,8 +39,11 @@ def interpolate(
         odd = sorted(first.keys() ^ second.keys())
         raise ValueError(f"only one of two networks has {odd[0]}; expected weights of one network")
     return {
-        name: first[name].float().lerp(tensor.float(), share)
-        if tensor.is_floating_point()
-        else tensor
+        name: _lerp(first[name], tensor, share) if tensor.is_floating_point() else tensor
         for name, tensor in second.items()
     }
+
+
+def _lerp(first: Tensor, second: Tensor, share: float) -> Tensor:
+    dtype = torch.promote_types(torch.promote_types(first.dtype, second.dtype), torch.float32)
+    return first.to(dtype).lerp(second.to(dtype), share)

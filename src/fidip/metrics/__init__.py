@@ -1,9 +1,10 @@
-"""Metrics of predicted poses: COCO AP, OKS, PCK, calibration, and bootstrap intervals."""
+"""Metrics of predicted poses: COCO AP, OKS, PCK, PCKsh, mKS, calibration, bootstrap intervals."""
 
 from fidip.core.poses import pose_scores
 from fidip.io.coco import annotations_to_coco, area_source, to_coco_results
 from fidip.metrics.annotator_agreement import describe_agreement
 from fidip.metrics.assignment import match_people
+from fidip.metrics.body_scale import BodyScaled, body_scales, mks, pcksh
 from fidip.metrics.calibration import Calibration, fit_calibration, reliability
 from fidip.metrics.coco_bootstrap import Matches
 from fidip.metrics.error_kinds import KINDS, error_kinds
@@ -29,6 +30,7 @@ from fidip.metrics.significance import Difference, Experiment, compare_experimen
 __all__ = [
     "KINDS",
     "NAMES",
+    "BodyScaled",
     "Calibration",
     "Difference",
     "Evaluation",
@@ -37,6 +39,7 @@ __all__ = [
     "Matches",
     "annotations_to_coco",
     "area_source",
+    "body_scales",
     "by_name",
     "compare_experiments",
     "describe_agreement",
@@ -47,9 +50,11 @@ __all__ = [
     "instance_oks",
     "match_keypoints",
     "match_people",
+    "mks",
     "oks_nms",
     "oks_per_joint",
     "pck",
+    "pcksh",
     "pose_scores",
     "reliability",
     "soft_oks_nms",

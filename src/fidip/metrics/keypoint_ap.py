@@ -115,7 +115,8 @@ def average_precision(
     once = np.ones((1, len(area.people)), dtype=np.int64)
     draws = np.concatenate([once, draw_images(len(area.people), rounds, seed)])
     value, *sampled = area.accumulate(draws)[0].mean(1)
-    return None if np.isnan(value) else float(value), _interval(np.array(sampled or [np.nan]))
+    interval = percentile_interval(np.array(sampled or [np.nan]))
+    return None if np.isnan(value) else float(value), interval
 
 
 def match_keypoints(people: People, poses: Poses) -> Matches:
@@ -183,10 +184,24 @@ def percentile_intervals(sampled: Floats) -> dict[str, Interval | None]:
         >>> round(low, 3), round(high, 3)
         (0.025, 0.975)
     """
-    return {name: _interval(values) for name, values in zip(NAMES, sampled.T, strict=True)}
+    columns = zip(NAMES, sampled.T, strict=True)
+    return {name: percentile_interval(values) for name, values in columns}
 
 
-def _interval(values: Floats) -> Interval | None:
+def percentile_interval(values: Floats) -> Interval | None:
+    """Return the 95 % percentile interval of resampled numbers.
+
+    Args:
+        values: (R,) numbers of R resamples.
+
+    Returns:
+        The interval; None if all numbers are NaN.
+
+    Example:
+        >>> low, high = percentile_interval(np.linspace(0, 1, 41))
+        >>> round(low, 3), round(high, 3)
+        (0.025, 0.975)
+    """
     if np.isnan(values).all():
         return None
     low, high = np.nanpercentile(values, [2.5, 97.5])

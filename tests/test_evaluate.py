@@ -190,6 +190,43 @@ def test_a_results_file_needs_no_experiment(monkeypatch, tmp_path, tiny_root, ca
     assert "5 of 5 people found by 5 predictions" in capsys.readouterr().out
 
 
+def test_detections_are_counted_by_video(monkeypatch, tmp_path, tiny_copy, capsys):
+    truth = json.loads((tiny_copy / TEST).read_text())
+    truth["videos"] = [{"id": i, "file_name": f"{name}.mp4"} for i, name in enumerate("ab")]
+    for number, image in enumerate(truth["images"]):
+        image["video_id"] = int(number >= 3)
+    write_json(tiny_copy / TEST, truth)
+    first, *others = json.loads(perfect_results(tiny_copy, tmp_path).read_text())
+    file = write_json(tmp_path / "found.json", [first, first, first, *others[:-1]])
+    arguments = [f"predictions={file}", f"data.root={tiny_copy}"]
+    results, _ = run_evaluate(monkeypatch, tmp_path / "out", *arguments)
+    assert results["videos"] == {
+        "a.mp4": {"frames": 3, "people": 3, "predictions": 5, "missed": 0, "redundant": 2},
+        "b.mp4": {"frames": 2, "people": 2, "predictions": 1, "missed": 1, "redundant": 0},
+    }
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert ["all", "5", "5", "6", "1", "2"] in lines
+    assert ["b.mp4", "2", "2", "1", "1", "0"] in lines
+
+
+def test_pcksh_and_mks_are_printed_with_how_many_are_left_out(
+    monkeypatch, tmp_path, tiny_copy, capsys
+):
+    truth = json.loads((tiny_copy / TEST).read_text())
+    for person in truth["annotations"]:
+        person["keypoints"][2::3] = [2] * 17
+    truth["annotations"][0]["keypoints"][3 * 5 + 2] = 0  # a shoulder
+    write_json(tiny_copy / TEST, truth)
+    file = perfect_results(tiny_copy, tmp_path)
+    arguments = [f"predictions={file}", f"data.root={tiny_copy}"]
+    results, _ = run_evaluate(monkeypatch, tmp_path / "out", *arguments)
+    found = results["body_scaled"]
+    assert (found["pcksh@0.1"], found["mks"], found["people"], found["left_out"]) == (1, 1, 4, 1)
+    said = capsys.readouterr().out
+    assert "PCKsh, mKS: 4 of 5 people; 1 left out (shoulders, hips or face unlabelled)" in said
+    assert any(line.startswith("│ mKS       │ 1.000 │ 1.000 to") for line in said.splitlines())
+
+
 def test_a_results_file_of_a_run_takes_the_run_s_data_and_not_its_network(
     run, monkeypatch, tmp_path
 ):

@@ -21,6 +21,9 @@ from fidip.report import (
     difference_header,
     difference_rows,
     footnote,
+    infant_header,
+    infant_note,
+    infant_rows,
     make_report,
     require_wandb_workspaces,
     rule,
@@ -72,6 +75,8 @@ def show(compared: RunComparison) -> None:
     if comparison.differences:
         header, rows = difference_header(comparison), difference_rows(runs, comparison)
         tables.append(text_table(header, rows, caption=rule(runs, comparison)))
+    if infant := infant_header(runs):
+        tables.append(text_table(infant, infant_rows(runs), caption=infant_note(runs)))
     print_parts(*tables)
     damage = set(compared.damage)
     for line in compared.notes:

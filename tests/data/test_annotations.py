@@ -54,6 +54,33 @@ def test_domains_are_unknown_where_the_file_does_not_tell(tiny_root):
     assert {person.is_synthetic for person in read(tiny_root, "validate_infant").people} == {None}
 
 
+def test_frames_have_the_name_of_their_video(tiny_copy):
+    def name_videos(content):
+        content["videos"] = [
+            {"id": 1, "file_name": "a.mp4"},
+            {"id": "two", "file_name": "b.mp4"},
+            {"id": 3, "file_name": "b.mp4"},
+            {"id": 4, "name": "c"},
+        ]
+        for image, video in zip(content["images"], (1, "two", 3, 4, 5, None), strict=False):
+            image["video_id"] = video
+
+    edit(tiny_copy, name_videos)
+    names = [image.video for image in read(tiny_copy).people.images]
+    assert names[:6] == ["a.mp4", "b.mp4 (two)", "b.mp4 (3)", "4", "5", None]
+    assert set(names[6:]) <= {None}
+
+
+@pytest.mark.parametrize(
+    "videos", [None, 5, {"a": 1}, [5, None, {}], [{"id": [], "file_name": 5}], [{"id": 1}]]
+)
+@pytest.mark.parametrize("video_id", [[], {}, 1.5, True, "", "a\0b", "x" * 9999])
+def test_names_of_videos_are_no_reason_to_refuse_a_file(tiny_copy, videos, video_id):
+    edit(tiny_copy, lambda c: (c.update(videos=videos), c["images"][0].update(video_id=video_id)))
+    image = read(tiny_copy).people.images[0]
+    assert image.video == ("x" * 200 if video_id == "x" * 9999 else None)
+
+
 def test_images_are_found_by_file_name_in_sub_folders_too(tiny_copy):
     folder = tiny_copy / "images" / SPLIT
     (folder / "cam 1").mkdir()

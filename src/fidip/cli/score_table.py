@@ -9,6 +9,7 @@ from fidip.core.skeleton import COCO17
 from fidip.io.terminal import print_parts, text_table
 from fidip.report.diagnosis_tables import diagnosis
 from fidip.report.formatting import show_interval, show_number
+from fidip.report.infant_tables import BODY_SCALED
 from fidip.report.scoring import GROUND_TRUTH
 
 
@@ -32,8 +33,24 @@ def print_table(scores: dict[str, Any]) -> None:
         second = scores["second_annotator"]
         name = f"AP, second annotator ({second['images']} of {scores['images']} images)"
         rows.append([name, show_number(second["AP"]), show_interval(second["interval"], "")])
+    body_scaled = scores.get("body_scaled")
+    if body_scaled:
+        rows += [
+            [shown, show_number(body_scaled[key]), show_interval(body_scaled["intervals"][key], "")]
+            for key, shown in BODY_SCALED.items()
+        ]
     table = text_table(("", "value", "95 % interval over images"), rows)
-    print_parts(table, *diagnosis(scores), width=80)
+    notes = [_people_with_scale(body_scaled)] if body_scaled else []
+    print_parts(table, *notes, *diagnosis(scores), width=80)
+
+
+def _people_with_scale(body_scaled: dict[str, Any]) -> str:
+    """Return how many people PCKsh and mKS are based on, and how many are left out."""
+    people, left_out = body_scaled["people"], body_scaled["left_out"]
+    return (
+        f"PCKsh, mKS: {people} of {people + left_out} people; {left_out} left out (shoulders, hips "
+        "or face unlabelled)"
+    )
 
 
 def _predicted(scores: dict[str, Any]) -> str:

@@ -62,6 +62,7 @@ class ImageInfo(NamedTuple):
         wh: (width, height) in px.
         is_synthetic: domain of the image; None if the file does not state it.
         posture: posture label of the image; None if the file has none.
+        video: name of the video that the image is a frame of; None for a photograph.
     """
 
     id: int
@@ -70,6 +71,7 @@ class ImageInfo(NamedTuple):
     wh: ImageSize
     is_synthetic: bool | None = None
     posture: str | None = None
+    video: str | None = None
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -39,6 +39,7 @@ from fidip.io.records import (
 
 CROWDS = "crowds"
 UNLABELLED = "without a labelled joint"
+LONGEST_LABEL = 200
 NO_JOINTS = np.zeros((len(COCO17), 3))
 
 FileNames = Callable[[Path], frozenset[str]]
@@ -159,8 +160,9 @@ def _inspect(
         _check_skeleton(path, document)
     # List each folder once instead of checking each file: network drives are slow.
     names = functools.cache(_file_names)
+    videos = _video_names(document)
     images, bad_images = try_records(
-        "image", records["images"], lambda record: _image(record, image_dirs, names)
+        "image", records["images"], lambda record: _image(record, image_dirs, names, videos)
     )
     reader = kind({image.id: image for image in images}, skip_unusable)
     found, bad_people = try_records("annotation", records["annotations"], reader.read)
@@ -252,7 +254,39 @@ def _plain(names: Iterable[object]) -> list[str]:
     return ["".join(filter(str.isalnum, str(name).lower())) for name in names]
 
 
-def _image(record: dict[str, Any], image_dirs: Sequence[Path], names: FileNames) -> ImageInfo:
+def _video_names(document: dict[str, Any]) -> dict[str, str]:
+    """Return the file names of the file's videos by id.
+
+    They only name rows of a table, so a list of another form is no reason for an error. Videos of
+    the same name are told apart by their ids.
+    """
+    videos = document.get("videos")
+    records = [v for v in videos if isinstance(v, dict)] if isinstance(videos, list) else []
+    pairs = [(_label(v.get("id")), _label(v.get("file_name"))) for v in records]
+    names = {key: name for key, name in pairs if key is not None and name is not None}
+    count = Counter(names.values())
+    return {key: name if count[name] == 1 else f"{name} ({key})" for key, name in names.items()}
+
+
+def _video_of(record: dict[str, Any], names: Mapping[str, str]) -> str | None:
+    """Return the name of an image's video, or else its id; None for a photograph."""
+    key = _label(record.get("video_id"))
+    return None if key is None else names.get(key, key)
+
+
+def _label(value: object) -> str | None:
+    """Return an id or a name as text that fits into a table; None if it is neither."""
+    if type(value) not in (int, str) or not str(value).isprintable():
+        return None
+    return str(value)[:LONGEST_LABEL] or None
+
+
+def _image(
+    record: dict[str, Any],
+    image_dirs: Sequence[Path],
+    names: FileNames,
+    videos: Mapping[str, str],
+) -> ImageInfo:
     name = file_name(record)
     return ImageInfo(
         id=integer(record, "id"),
@@ -261,6 +295,7 @@ def _image(record: dict[str, Any], image_dirs: Sequence[Path], names: FileNames)
         wh=(image_side(record, "width"), image_side(record, "height")),
         is_synthetic=flag(record, "is_synthetic"),
         posture=text(record, "posture") if record.get("posture") not in (None, "") else None,
+        video=_video_of(record, videos),
     )
 
 

@@ -15,7 +15,15 @@ from fidip.core.poses import Poses, pose_scores
 from fidip.core.skeleton import COCO17
 from fidip.io.coco import area_source
 from fidip.metrics.assignment import UNMATCHED, match_people
+from fidip.metrics.body_scale import (
+    MKS,
+    PCKSH,
+    describe_body_scaled,
+    ks_per_joint,
+    pcksh_per_joint,
+)
 from fidip.metrics.calibration import Calibration, reliability
+from fidip.metrics.detection_counts import count_detections
 from fidip.metrics.error_kinds import KINDS, error_kinds
 from fidip.metrics.joints import joint_ap, torso_errors
 from fidip.metrics.keypoint_ap import evaluate_keypoints
@@ -90,7 +98,10 @@ def evaluate_poses(
         all labelled joints of matched predictions, and ``per_joint``: OKS, PCK (relative to the
         longer side of the box), torso-normalised error (``torso_errors``), fractions of the kinds
         of errors (``error_kinds``), AP (``joint_ap``), and the number of joints (``count``, and
-        ``torso_count`` for people with a labelled torso). ``reliability`` describes the scores.
+        ``torso_count`` for people with a labelled torso). ``body_scaled`` holds PCKsh and mKS
+        (``describe_body_scaled``), which are in ``per_joint``, too. ``reliability`` describes the
+        scores. ``videos`` holds missed and redundant detections by video (``count_detections``), if
+        images are frames of videos and no ``index`` is given: a given index has a box for everyone.
 
     Raises:
         DataError: a pose is on an image that is not among ``people.images``.
@@ -118,9 +129,12 @@ def evaluate_poses(
             f"the split (the first: image_id {strange[0]}); expected results of this split only. "
             "Choose the split with split= and data.test_split="
         )
-    if index is None:
-        index = match_people(poses.xy, poses.image_ids, pose_scores(poses), people)
-    return _describe(poses, index, people, calibration)
+    if index is not None:
+        return _describe(poses, index, people, calibration)
+    index = match_people(poses.xy, poses.image_ids, pose_scores(poses), people)
+    content = _describe(poses, index, people, calibration)
+    videos = count_detections(poses.image_ids, people)
+    return {**content, "videos": videos} if videos else content
 
 
 def _describe(
@@ -148,11 +162,19 @@ def _describe(
         **_describe_joints(
             poses.xy[found], index[found], annotations, joint_ap(poses, annotations)
         ),
+        "body_scaled": _describe_body_scaled(poses.xy[found], people, annotations),
         "reliability": describe_reliability(
             pose_scores(poses)[found], instance_oks(poses.xy[found], people), calibration
         ),
         "slices": describe_slices(poses, index, annotations, SLICE_ROUNDS),
     }
+
+
+def _describe_body_scaled(xy: Floats, found: list[Annotation], people: People) -> dict[str, Any]:
+    """Describe predictions of the people ``found``, with intervals over all images."""
+    numbers = {image.id: number for number, image in enumerate(people.images)}
+    image = np.array([numbers[person.image_id] for person in found])
+    return describe_body_scaled(xy, label_arrays(found)[0], image, len(numbers), ROUNDS)
 
 
 def describe_reliability(
@@ -193,11 +215,13 @@ def _describe_joints(
             for share in PCK_SHARES
         },
         "torso_error": torso_errors(xy, keypoints),
+        PCKSH: pcksh_per_joint(xy, keypoints),
+        MKS: ks_per_joint(xy, keypoints),
     }
     overall = {name: _mean(value) for name, value in values.items()}
     return {
         "oks": overall["oks"],
-        "pck": {name: value for name, value in overall.items() if name.startswith("pck")},
+        "pck": {name: value for name, value in overall.items() if name.startswith("pck@")},
         "torso_error": overall["torso_error"],
         "torso_count": _count(values["torso_error"]),
         "kinds": _shares(kinds),

@@ -8,6 +8,7 @@ from fidip.report.dashboard import (
     send_dashboard,
     workspace,
 )
+from fidip.report.infant_tables import infant_header, infant_note, infant_rows
 from fidip.report.latex import latex_table, latex_tables
 from fidip.report.model_card import model_card
 from fidip.report.overlay_figures import prediction_sheet
@@ -37,6 +38,9 @@ __all__ = [
     "differences_csv",
     "footnote",
     "html_page",
+    "infant_header",
+    "infant_note",
+    "infant_rows",
     "latex_table",
     "latex_tables",
     "make_report",

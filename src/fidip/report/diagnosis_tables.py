@@ -11,23 +11,25 @@ from rich.table import Table
 from fidip.io.terminal import text_table
 from fidip.metrics import KINDS
 from fidip.report.formatting import show_interval, show_number
+from fidip.report.infant_tables import total
 
 
 def diagnosis(scores: dict[str, Any]) -> list[Table | str]:
-    """Return tables of joints and slices and a line on calibration.
+    """Return tables of joints, slices and videos and a line on calibration.
 
     Args:
         scores: content of ``results.json``.
 
     Returns:
-        The tables; empty if no prediction matches a labelled person.
+        The tables; only that of videos if no prediction matches a labelled person.
     """
+    videos = [_video_table(scores["videos"])] if scores.get("videos") else []
     if "per_joint" not in scores:
-        return []
+        return [*videos]
     tables = [_joint_table(scores)]
     if scores["slices"]:
         tables.append(_slice_table(scores["slices"]))
-    return [*tables, _reliability(scores["reliability"])]
+    return [*tables, *videos, _reliability(scores["reliability"])]
 
 
 def _joint_table(scores: dict[str, Any]) -> Table:
@@ -57,6 +59,15 @@ def _slice_table(slices: dict[str, Any]) -> Table:
             numbers = [str(row["people"]), str(row["images"]), show_number(row["AP"])]
             rows.append([f"{name}: {value}", *numbers, show_interval(row["interval"], "")])
     return _table("slices", ("people", "images", "AP", "95 % interval"), rows)
+
+
+def _video_table(videos: dict[str, Any]) -> Table:
+    """Return a table of videos: frames without a detection, detections beyond one per person."""
+    columns = ("frames", "people", "predictions", "missed", "redundant")
+    every = ("all", {key: total(videos, key) for key in columns})
+    rows = [[name, *(str(row[key]) for key in columns)] for name, row in (every, *videos.items())]
+    title = "videos: frames without a detection (missed), detections beyond one per person"
+    return _table(title, columns, rows)
 
 
 def _table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:

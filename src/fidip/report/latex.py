@@ -6,6 +6,7 @@ import re
 
 from fidip.report.comparison import Comparison
 from fidip.report.formatting import show_interval
+from fidip.report.infant_tables import infant_header, infant_note, infant_rows
 from fidip.report.runs import Run, by_experiment, mean_and_spread
 from fidip.report.tables import (
     COLUMNS,
@@ -40,7 +41,7 @@ def escape(text: str) -> str:
 
 
 def latex_tables(runs: list[Run], comparison: Comparison) -> str:
-    r"""Return the tables of experiments and, if there are any, of differences.
+    r"""Return the tables of experiments and, if there are any, of differences and infant metrics.
 
     They need ``\usepackage{booktabs}``.
 
@@ -51,6 +52,8 @@ def latex_tables(runs: list[Run], comparison: Comparison) -> str:
     tables = [latex_table(runs, comparison)]
     if comparison.differences:
         tables.append(difference_table(runs, comparison))
+    if infant_header(runs):
+        tables.append(infant_table(runs))
     return "\n".join(tables)
 
 
@@ -84,6 +87,17 @@ def difference_table(runs: list[Run], comparison: Comparison) -> str:
     header = [escape(name) for name in difference_header(comparison)]
     lines = [[escape(cell) for cell in row] for row in difference_rows(runs, comparison)]
     return _table(header, lines, escape(rule(runs, comparison)), "tab:fidip-differences")
+
+
+def infant_table(runs: list[Run]) -> str:
+    """Return a booktabs table of the metrics of papers on infants, one row per experiment.
+
+    Args:
+        runs: the finished runs.
+    """
+    header = [escape(name) for name in infant_header(runs)]
+    lines = [[escape(cell) for cell in row] for row in infant_rows(runs)]
+    return _table(header, lines, escape(infant_note(runs)), "tab:fidip-infant")
 
 
 def _table(header: list[str], lines: list[list[str]], caption: str, name: str) -> str:

@@ -10,6 +10,7 @@ from fidip.report import figures
 from fidip.report.comparison import Comparison
 from fidip.report.diagnosis_figures import plot_diagnosis
 from fidip.report.grid import show
+from fidip.report.infant_tables import infant_header, infant_note, infant_rows
 from fidip.report.overlay_figures import side_by_side
 from fidip.report.runs import Run, by_experiment
 from fidip.report.sweeps import sweep_curves
@@ -48,6 +49,9 @@ def html_page(
         difference_header=difference_header(comparison),
         difference_rows=difference_rows(runs, comparison),
         rule=rule(runs, comparison),
+        infant_header=infant_header(runs),
+        infant_rows=infant_rows(runs),
+        infant_note=infant_note(runs),
         problems=comparison.problems,
         repeats=repeats,
         gaps=gaps,

@@ -34,10 +34,14 @@ class Results:
         oks: mean OKS over labelled joints.
         pck: PCK by name, ``pck@FRACTION``.
         torso_error: mean error in torso lengths, over ``torso_count`` joints.
+        body_scaled: PCKsh and mKS with intervals, and the numbers of people that have a scale and
+            of people left out.
         kinds: fraction of each kind of error.
         per_joint: the same numbers, and the number of labels, by joint.
         reliability: calibration error of scores, and its bins.
         slices: number of people, AP and interval by property and value.
+        videos: missed and redundant detections by video; None without videos, and for predictions
+            in ground-truth boxes.
         leaked_images: number of test images among the training images; None if unknown.
         source: results on the pretraining data.
         second_annotator: agreement of a second annotator with the labels.
@@ -62,10 +66,12 @@ class Results:
     pck: Mapping[str, float | None] | None = None
     torso_error: float | None = None
     torso_count: int | None = None
+    body_scaled: Mapping[str, Any] | None = None
     kinds: Mapping[str, float | None] | None = None
     per_joint: Mapping[str, Any] | None = None
     reliability: Mapping[str, Any] | None = None
     slices: Mapping[str, Any] | None = None
+    videos: Mapping[str, Mapping[str, int]] | None = None
     leaked_images: int | None = None
     source: Mapping[str, Any] | None = None
     second_annotator: Mapping[str, Any] | None = None

@@ -13,6 +13,7 @@ from fidip.core.errors import DamagedRunError, DataError
 from fidip.io.json import read_object
 from fidip.io.yaml import load_settings
 from fidip.metrics import NAMES
+from fidip.metrics.body_scale import PCKSH
 from fidip.report.results import SCHEMA_VERSION, Results
 
 Curves = dict[str, list[tuple[float, float]]]
@@ -33,6 +34,7 @@ def _printable(text: str) -> str:
 
 Share = Annotated[float, Field(ge=-1e-6, le=1 + 1e-6)]  # tolerates rounding errors
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
+Count = Annotated[int, Field(ge=0)]
 Ends = Annotated[list[Share], Field(min_length=2, max_length=2)]
 Line = Annotated[str, AfterValidator(_printable)]
 Name = Annotated[Line, Field(min_length=1, max_length=LONGEST_NAME)]
@@ -63,6 +65,18 @@ class _Slice(_Stored):
     interval: Ends | None
 
 
+class _BodyScaled(_Stored):
+    pcksh: Annotated[Share | None, Field(alias=PCKSH)]
+    mks: Share | None
+    people: Count
+    left_out: Count
+
+
+class _Video(_Stored):
+    missed: Count
+    redundant: Count
+
+
 class _Source(_Stored):
     split: Line
     AP: Share
@@ -75,7 +89,7 @@ class _Results(_Stored):
     schema_version: Annotated[int, Field(ge=1, le=SCHEMA_VERSION)] = 1
     experiment: Name
     seed: Seed
-    instances: Annotated[int, Field(ge=0)]
+    instances: Count
     box_source: Line
     area_source: Line
     minutes: Annotated[float, Field(ge=0)] = 0.0
@@ -83,8 +97,10 @@ class _Results(_Stored):
     intervals: dict[str, Ends | None]
     per_joint: dict[Name, _Joint] = {}
     kinds: dict[str, Share | None] = {}
+    body_scaled: _BodyScaled | None = None
     reliability: _Reliability | None = None
     slices: dict[Name, dict[Name, _Slice]] = {}
+    videos: dict[str, _Video] = {}
     source: _Source | None = None
 
 

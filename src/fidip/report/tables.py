@@ -10,6 +10,7 @@ from typing import Any
 from fidip.metrics import NAMES, Difference, Interval
 from fidip.report.comparison import Comparison
 from fidip.report.formatting import show_interval, show_signed
+from fidip.report.infant_tables import infant_cells, infant_header, infant_note, infant_rows
 from fidip.report.runs import Run, by_experiment, mean_and_spread
 
 COLUMNS = ("AP", "AP50", "AP75", "AR")
@@ -166,7 +167,7 @@ def rule(runs: list[Run], comparison: Comparison) -> str:
 
 
 def markdown(runs: list[Run], comparison: Comparison, notes: Sequence[str] = ()) -> str:
-    """Return tables of experiments and differences, their conditions, and notes.
+    """Return tables of experiments, differences and infant metrics, their conditions, and notes.
 
     Args:
         runs: the finished runs.
@@ -177,6 +178,8 @@ def markdown(runs: list[Run], comparison: Comparison, notes: Sequence[str] = ())
     if comparison.differences:
         parts += [_markdown(difference_header(comparison), difference_rows(runs, comparison))]
         parts += [rule(runs, comparison)]
+    if header := infant_header(runs):
+        parts += [_markdown(header, infant_rows(runs)), infant_note(runs)]
     return "\n\n".join([*parts, *notes]) + "\n"
 
 
@@ -211,17 +214,17 @@ def differences_csv(runs: list[Run], comparison: Comparison) -> str:
 
 
 def results_csv(runs: list[Run]) -> str:
-    """Return a CSV with one row per run: experiment, seed, the ten metrics and minutes.
+    """Return a CSV with one row per run: experiment, seed, metrics and minutes.
 
     Args:
         runs: the finished runs.
     """
-    rows: list[list[Any]] = [["experiment", "seed", *NAMES, "minutes"]]
+    rows: list[list[Any]] = [["experiment", "seed", *NAMES, "minutes", *infant_cells(runs[0])]]
     for run in runs:
         metrics = [run.results.metrics[name] for name in NAMES]
-        numbers = ["" if value is None else value for value in metrics]
-        minutes = run.results.minutes if run.results.minutes is not None else ""
-        rows.append([run.experiment, run.results.seed, *numbers, minutes])
+        cells = [*metrics, run.results.minutes, *infant_cells(run).values()]
+        numbers = ["" if value is None else value for value in cells]
+        rows.append([run.experiment, run.results.seed, *numbers])
     return _csv(rows)
 
 

@@ -54,6 +54,32 @@ def test_domains_are_unknown_where_the_file_does_not_tell(tiny_root):
     assert {person.is_synthetic for person in read(tiny_root, "validate_infant").people} == {None}
 
 
+def test_cover_is_that_of_the_person_or_else_of_the_image(tiny_copy):
+    def cover(content):
+        for image, value in zip(content["images"], (True, True, 0, None), strict=False):
+            image["covered"] = value
+        for person, value in zip(content["annotations"], (None, False), strict=False):
+            person["covered"] = value
+
+    edit(tiny_copy, cover)
+    assert [a.is_covered for a in read(tiny_copy).people][:5] == [True, False, False, None, None]
+    edit(tiny_copy, lambda c: c["images"][0].update(covered="thick"))
+    assert "covered is 'thick', expected true or false" in error_line(read, tiny_copy)
+
+
+@pytest.mark.parametrize(
+    ("posture", "is_side_lying"),
+    [
+        ("Side", True), ("side-lying", True), ("Left side", True), ("Sidelying", True),
+        ("right lateral decubitus", True), ("Supine", False), ("inside a cot", False),
+        ("bilateral", False), ("Unknown", None), ("unknown", None), ("", None), (None, None),
+    ],
+)  # fmt: skip
+def test_posture_labels_tell_who_lies_on_the_side(tiny_copy, posture, is_side_lying):
+    edit(tiny_copy, lambda c: c["images"][0].update(posture=posture))
+    assert read(tiny_copy).people[0].is_side_lying is is_side_lying
+
+
 def test_frames_have_the_name_of_their_video(tiny_copy):
     def name_videos(content):
         content["videos"] = [

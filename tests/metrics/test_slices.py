@@ -50,6 +50,31 @@ def test_how_much_is_occluded(occluded, unlabelled, name):
     assert properties([person(visibility=flags)])["occlusion"] == [name]
 
 
+def test_cover_and_lying_on_the_side_are_what_the_data_tell():
+    people = [
+        person(1, is_covered=True, is_side_lying=False),
+        person(2, image=1, is_covered=False),
+        person(3, image=2, is_side_lying=True),
+    ]
+    assert properties(people)["covered"] == ["yes", "no", "unknown"]
+    assert properties(people)["side-lying"] == ["no", "unknown", "yes"]
+    found = from_coco_results([entry(people[0]), entry(people[1], GRID + 500)])
+    slices = describe_slices(found, np.array([0, 1]), People.without_others(people), rounds=0)
+    assert {value: row["AP"] for value, row in slices["covered"].items()} == {
+        "yes": pytest.approx(1), "no": 0, "unknown": 0,
+    }  # fmt: skip
+    assert {value: row["people"] for value, row in slices["side-lying"].items()} == {
+        "no": 1, "unknown": 1, "yes": 1,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("told", [(None, False), (True, True), (None, None)], ids=str)
+def test_there_is_no_slice_of_covered_people_without_any_or_without_others(told):
+    people = [person(i + 1, image=i, is_covered=told[i], is_side_lying=told[i]) for i in range(2)]
+    found = from_coco_results([entry(p) for p in people])
+    assert describe_slices(found, np.arange(2), People.without_others(people), rounds=0) == {}
+
+
 @pytest.fixture
 def crowd():
     """Forty people, two an image, and their predictions: some far off."""

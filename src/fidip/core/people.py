@@ -33,6 +33,8 @@ class Annotation:
         posture: posture label of the image (Supine, Prone, ...); None if the file has none.
         box_score: confidence of the box; 1 for ground truth.
         is_crowd: whether the box contains a crowd instead of one person.
+        is_covered: whether a blanket or the like covers part of the person; None if unknown.
+        is_side_lying: whether the person lies on the side; None if unknown.
     """
 
     id: int
@@ -46,6 +48,8 @@ class Annotation:
     posture: str | None = None
     box_score: float = 1.0
     is_crowd: bool = False
+    is_covered: bool | None = None
+    is_side_lying: bool | None = None
 
     def __post_init__(self) -> None:
         check_shape(self, "box_xywh", (4,))
@@ -63,6 +67,7 @@ class ImageInfo(NamedTuple):
         is_synthetic: domain of the image; None if the file does not state it.
         posture: posture label of the image; None if the file has none.
         video: name of the video that the image is a frame of; None for a photograph.
+        is_covered: whether a blanket or the like covers part of the people; None if unknown.
     """
 
     id: int
@@ -72,6 +77,7 @@ class ImageInfo(NamedTuple):
     is_synthetic: bool | None = None
     posture: str | None = None
     video: str | None = None
+    is_covered: bool | None = None
 
 
 @dataclass(frozen=True, eq=False)

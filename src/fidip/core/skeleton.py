@@ -88,6 +88,7 @@ def _pair(joint: str) -> list[int]:
 
 
 EYES, EARS, SHOULDERS, HIPS = map(_pair, ("eye", "ear", "shoulder", "hip"))
+KNEES, ANKLES = map(_pair, ("knee", "ankle"))
 """(left, right) joint indices."""
 FACE = [COCO17.joints.index("nose"), *EYES, *EARS]
 """Joint indices of nose, eyes and ears."""

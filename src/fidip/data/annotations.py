@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import os
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -40,6 +41,8 @@ from fidip.io.records import (
 CROWDS = "crowds"
 UNLABELLED = "without a labelled joint"
 LONGEST_LABEL = 200
+SIDE = re.compile(r"\b(side|lateral)")
+"""Posture labels of people who lie on their side: Side, side-lying, Left side, lateral."""
 NO_JOINTS = np.zeros((len(COCO17), 3))
 
 FileNames = Callable[[Path], frozenset[str]]
@@ -296,7 +299,16 @@ def _image(
         is_synthetic=flag(record, "is_synthetic"),
         posture=text(record, "posture") if record.get("posture") not in (None, "") else None,
         video=_video_of(record, videos),
+        is_covered=flag(record, "covered"),
     )
+
+
+def _is_side_lying(posture: str | None) -> bool | None:
+    """Return whether a posture label means lying on the side; None if it does not tell."""
+    words = (posture or "").lower()
+    if words in ("", "unknown", "other"):
+        return None
+    return SIDE.search(words) is not None
 
 
 class _People:
@@ -327,7 +339,7 @@ class _People:
         image = self.images.get(integer(record, "image_id"))
         if image is None:
             raise RecordError(f"image_id {record['image_id']} is not among the file's images")
-        is_crowd = bool(flag(record, "iscrowd"))
+        is_crowd, is_covered = bool(flag(record, "iscrowd")), flag(record, "covered")
         return Annotation(
             id=integer(record, "id"),
             image_id=image.id,
@@ -339,6 +351,8 @@ class _People:
             is_synthetic=image.is_synthetic,
             posture=image.posture,
             is_crowd=is_crowd,
+            is_covered=image.is_covered if is_covered is None else is_covered,
+            is_side_lying=_is_side_lying(image.posture),
         )
 
     def _reason_to_skip(self, record: dict[str, Any], person: Annotation) -> str | None:

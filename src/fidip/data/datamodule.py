@@ -28,6 +28,7 @@ from fidip.data.augment import Augmentation
 from fidip.data.dataset import MixedDataset, PoseDataset, UnlabelledDataset, check_images
 from fidip.data.layout import find_split
 from fidip.data.leakage import image_hashes, trained_on
+from fidip.data.rendered_labels import FOLDER, with_rendered_labels
 from fidip.data.sampler import (
     BalancedSampler,
     EvalSampler,
@@ -181,7 +182,9 @@ class SyripDataModule(pl.LightningDataModule):
             DataError: a file is malformed, or test images are among the training images.
             ArgumentError: no training images are left, or there are fewer images than requested.
         """
-        self.test_people = self._read(self.test_split).people
+        self.test_people = self._with_rendered_labels(
+            self._read(self.test_split).people, self.test_split
+        )
         self.test_set = PoseDataset(self.test_people, self.input_wh)
         if self.source_split is not None:
             self.source_people = self._read(self.source_split).people
@@ -195,7 +198,7 @@ class SyripDataModule(pl.LightningDataModule):
         replayed, unlabelled = self._replayed(), self._unlabelled(target)
         is_mixed = replayed is not None or unlabelled is not None
         self.train_set = MixedDataset(labelled, replayed, unlabelled) if is_mixed else labelled
-        self.val_people = people.part(val)
+        self.val_people = self._with_rendered_labels(people.part(val), self.train_split)
         self.val_set = PoseDataset(self.val_people, self.input_wh)
         if stage == "fit":
             self._record([*self.train_set.annotations, *val])
@@ -310,6 +313,9 @@ class SyripDataModule(pl.LightningDataModule):
         if file.skipped and self._rank == 0:
             log.warning(file)
         return file
+
+    def _with_rendered_labels(self, people: People, split: str) -> People:
+        return with_rendered_labels(people, self.root / FOLDER / split)
 
     @property
     def _rank(self) -> int:

@@ -18,6 +18,8 @@ from fidip.metrics.oks import label_arrays
 
 UNKNOWN = "unknown"
 """Value of a property that is not labelled."""
+FLAGS = {None: UNKNOWN, True: "yes", False: "no"}
+"""Values of properties that a person has or not."""
 DIRECTIONS = ("head up", "head right", "head down", "head left")
 """Directions of the head in the image, clockwise in steps of 90 degrees."""
 
@@ -29,7 +31,9 @@ def properties(people: Sequence[Annotation]) -> dict[str, list[str]]:
     - rotation: direction in the image from mid-hip to mid-shoulder, to within 45 degrees; unknown
       if one of the four joints is unlabelled;
     - occlusion: fraction of the labelled joints that are labelled as occluded (v = 1);
-    - domain: domain of the image.
+    - domain: domain of the image;
+    - covered: whether a blanket or the like covers part of the person, as the data tell;
+    - side-lying: whether the person lies on the side, as the data tell.
 
     Args:
         people: N labelled people.
@@ -51,6 +55,8 @@ def properties(people: Sequence[Annotation]) -> dict[str, list[str]]:
         "rotation": _rotations(people),
         "occlusion": [_occlusion(person) for person in people],
         "domain": [_domain(person) for person in people],
+        "covered": [FLAGS[person.is_covered] for person in people],
+        "side-lying": [FLAGS[person.is_side_lying] for person in people],
     }
 
 
@@ -80,7 +86,8 @@ def describe_slices(
 
     People with a value are scored on their images, against their own predictions and unmatched
     predictions. Crowds and unlabelled people on these images are ignored, as in COCO evaluation.
-    Properties with a single value are left out.
+    Properties with a single value are left out, and so are cover and lying on the side if the
+    data tell it of no one.
 
     Args:
         poses: N predicted people.
@@ -114,7 +121,7 @@ def describe_slices(
             for value, _ in Counter(values).most_common()
         }
         for name, values in properties(people).items()
-        if len(set(values)) > 1
+        if len(set(values)) > 1 and set(values) != {FLAGS[None], FLAGS[False]}
     }
 
 

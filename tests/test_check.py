@@ -53,6 +53,22 @@ def test_a_good_data_set_is_counted_and_usable(tiny_copy, cli):
     assert "3 Supine" in out
 
 
+def test_frames_of_videos_are_named_once_and_not_read(tiny_copy, cli):
+    shutil.rmtree(tiny_copy / "images" / TEST)
+
+    def to_frames(content):
+        content["videos"] = [{"id": 1, "file_name": "a.mp4"}]
+        for frame, record in enumerate(content["images"]):
+            record.update(video_id=1, frame_index=frame, file_name="a.mp4")
+
+    edit(tiny_copy, TEST, to_frames)
+    _, report = run_check(cli, tiny_copy, status=2)
+    found, refused = cases(report, TEST)
+    assert found == {"videos without image files of their frames": ["a.mp4"]}
+    assert refused == set(found)
+    assert report["splits"][TEST]["images"] == {"unknown": 5}
+
+
 def test_box_areas_are_told(tiny_copy, cli):
     def boxes(content):
         for a in content["annotations"]:

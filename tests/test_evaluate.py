@@ -17,6 +17,7 @@ from omegaconf import OmegaConf
 from fidip import evaluate, train
 from fidip.cli.score_table import print_table
 from fidip.core.errors import DataError, RunError
+from fidip.data import SyripDataModule
 from fidip.io import json as json_files
 from fidip.io.coco import read_results
 
@@ -207,6 +208,97 @@ def test_detections_are_counted_by_video(monkeypatch, tmp_path, tiny_copy, capsy
     lines = [line.split() for line in capsys.readouterr().out.splitlines()]
     assert ["all", "5", "5", "6", "1", "2"] in lines
     assert ["b.mp4", "2", "2", "1", "1", "0"] in lines
+
+
+@pytest.fixture
+def clips(tiny_copy):
+    """A data set whose test images are frames of two videos, which have no image files."""
+    shutil.rmtree(tiny_copy / "images/validate_infant")
+    truth = json.loads((tiny_copy / TEST).read_text())
+    names = ["day 1/a.mp4", "b.mp4"]
+    truth["videos"] = [{"id": i, "file_name": name} for i, name in enumerate(names)]
+    for number, image in enumerate(truth["images"]):
+        video, frame = divmod(number, 3)
+        image.update(video_id=video, frame_index=10 * frame, file_name=names[video])
+    write_json(tiny_copy / TEST, truth)
+    return tiny_copy
+
+
+def predict_clips(clips, folder):
+    """The files of ``fidip predict``, which predicts frames without labels, too, and misses one."""
+    truth = json.loads((clips / TEST).read_text())
+    people = {person["image_id"]: person for person in truth["annotations"]}
+    (folder / "day 1").mkdir(parents=True)
+    found = {0: [], 1: []}
+    for image in truth["images"][:-1]:
+        for frame in (image["frame_index"], image["frame_index"] + 1):
+            found[image["video_id"]].append(
+                {"image_id": frame, "category_id": 1, "score": 0.9,
+                 "keypoints": people[image["id"]]["keypoints"]}
+            )  # fmt: skip
+    write_json(folder / "day 1/a.json", found[0])
+    write_json(folder / "b.mp4.json", found[1])
+    return folder
+
+
+def test_a_folder_of_predicted_videos_is_scored(clips, monkeypatch, tmp_path):
+    folder = predict_clips(clips, tmp_path / "found")
+    arguments = [f"predictions={folder}", f"data.root={clips}"]
+    results, _ = run_evaluate(monkeypatch, tmp_path / "out", *arguments)
+    assert (results["instances"], results["matched"]) == (5, 4)
+    assert results["kinds"]["good"] == 1
+    assert results["videos"] == {
+        "day 1/a.mp4": {"frames": 3, "people": 3, "predictions": 3, "missed": 0, "redundant": 0},
+        "b.mp4": {"frames": 2, "people": 2, "predictions": 1, "missed": 1, "redundant": 0},
+    }
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda f: (f / "b.mp4.json").unlink(), "no results of 1 of 2 videos (the first: b.mp4)"),
+        (lambda f: shutil.rmtree(f / "day 1"), "(the first: day 1/a.mp4)"),
+        (lambda f: (f / "b.mp4.json").write_text("{"), "b.mp4.json: not valid JSON"),
+        (lambda f: (f / "b.mp4.json").write_text("[5]"), "b.mp4.json: result at position 0"),
+    ],
+    ids=["a file", "a folder", "cut", "no object"],
+)
+def test_a_folder_without_a_video_is_one_line(change, words, clips, monkeypatch, tmp_path, capsys):
+    folder = predict_clips(clips, tmp_path / "found")
+    change(folder)
+    with pytest.raises(SystemExit) as status:
+        run_evaluate(monkeypatch, tmp_path / "out", f"predictions={folder}", f"data.root={clips}")
+    assert status.value.code == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert words in line
+    assert not (tmp_path / "out").exists()
+
+
+def test_videos_of_another_folder_are_not_read(clips, monkeypatch, tmp_path, capsys):
+    folder = predict_clips(clips, tmp_path / "x" / "found")
+    shutil.move(folder / "b.mp4.json", tmp_path / "x" / "b.json")
+    truth = json.loads((clips / TEST).read_text())
+    truth["videos"][1]["file_name"] = "../b.mp4"
+    write_json(clips / TEST, truth)
+    (clips / "images").mkdir(exist_ok=True)
+    for image in truth["images"]:
+        (clips / "images" / image["file_name"]).parent.mkdir(exist_ok=True)
+        (clips / "images" / image["file_name"]).touch()
+    with pytest.raises(SystemExit):
+        run_evaluate(monkeypatch, tmp_path / "out", f"predictions={folder}", f"data.root={clips}")
+    assert "(the first: ../b.mp4)" in capsys.readouterr().err
+
+
+def test_frames_without_image_files_cannot_be_predicted_here(
+    clips, run, monkeypatch, tmp_path, capsys
+):
+    with pytest.raises(SystemExit) as status:
+        run_evaluate(monkeypatch, tmp_path / "out", f"ckpt={run}", f"data.root={clips}")
+    assert status.value.code == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "5 of 5 images are frames in the files of videos (the first: day 1/a.mp4)" in line
+    with pytest.raises(DataError, match="5 of 5 images are frames"):
+        SyripDataModule(root=clips, input_wh=(64, 64)).setup("fit")
 
 
 def test_pcksh_and_mks_are_printed_with_how_many_are_left_out(

@@ -11,7 +11,13 @@ from fidip.io.json import write_json
 from fidip.metrics import NAMES
 from fidip.metrics.body_scale import MKS, PCKSH
 from fidip.report import Comparison, Run, html_page, latex_tables, markdown, results_csv
-from fidip.report.infant_tables import infant_header, infant_note, infant_rows
+from fidip.report.infant_tables import (
+    infant_header,
+    infant_note,
+    infant_rows,
+    video_header,
+    video_rows,
+)
 from fidip.report.results import Results
 from fidip.report.run_files import read_scores
 
@@ -61,6 +67,18 @@ def test_a_row_is_the_mean_over_seeds(runs):
     assert "redundant" in infant_note(runs)
 
 
+def test_a_video_is_a_row_with_every_experiment(runs):
+    header = ["video", "frames", "new: missed", "new: redundant", "old: missed", "old: redundant"]
+    assert video_header(runs) == header
+    assert video_rows(runs) == [
+        ["a.mp4", "9", "3", "0.5", "n/a", "n/a"],
+        ["b.mp4", "9", "n/a", "n/a", "n/a", "n/a"],  # only one of two seeds
+    ]
+    assert video_header(runs[2:]) == video_rows(runs[2:]) == []
+    assert "<h2>Detections by video</h2>" in html_page(runs, NOTHING)
+    assert "<h2>Detections by video</h2>" not in html_page(runs[2:], NOTHING)
+
+
 def test_columns_that_no_run_has_are_left_out(runs):
     assert infant_header(runs[2:]) == infant_rows(runs[2:]) == []
     assert infant_note(runs[2:]) == ""
@@ -96,7 +114,7 @@ def test_every_file_of_a_comparison_has_them(runs):
         ("body_scaled", {**body_scaled(0.5, 0.5), "left_out": -1}),
         ("videos", []),
         ("videos", {"a.mp4": 5}),
-        ("videos", {"a.mp4": {"missed": 1}}),
+        ("videos", {"a.mp4": {"frames": 9, "missed": 1}}),
         ("videos", {"a.mp4": video(1, "x")}),
     ],
 )

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from fidip.core.errors import ConfigError
+from fidip.data import read_annotations
 from fidip.synth import Appearance, RenderSettings
 from fidip.synth.body.body_model import default_body
 from fidip.synth.dataset.clip_writer import TIME_BASE, ClipSet, frame_ticks, write_clips
@@ -43,6 +44,15 @@ def test_the_file_shows_every_frame_at_its_time(written, number):
     assert [i["time"] for i in labelled] == [float(t) for t in shown]
     steps = np.diff([i["time"] for i in labelled])
     assert (steps.std() > 0.005) == video["variable_frame_rate"]
+
+
+def test_labels_are_read_as_frames_of_videos(written):
+    root, content = written
+    file = root / "annotations/person_keypoints_clips.json"
+    images = read_annotations(file, root / "images/clips").people.images
+    assert [i.video for i in images] == ["clip0001.mp4"] * 12 + ["clip0002.mp4"] * 12
+    assert [i.frame for i in images] == [i["frame_index"] for i in content["images"]]
+    assert all(i.is_in_video for i in images)
 
 
 def test_projected_joints_are_the_key_points(written):

@@ -37,6 +37,7 @@ from fidip.cli.fields import (
     Fraction,
     InputFile,
     InputFolder,
+    InputPath,
     Name,
     Port,
     Positive,
@@ -181,7 +182,7 @@ class Evaluate(_Inheriting):
     task: Annotated[Any, Tasks]
     logger: _Loggers
     trainer: Annotated[Any, one_of(Trainer)]
-    predictions: InputFile | None = None
+    predictions: InputPath | None = None
     split: Literal["test", "val"] = "test"
     boxes: Literal["gt"] | InputFile = "gt"
     box_threshold: Fraction = 0.0

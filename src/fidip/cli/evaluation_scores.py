@@ -14,8 +14,14 @@ from fidip.cli.targets import instantiate
 from fidip.core.errors import ConfigError
 from fidip.core.people import People
 from fidip.core.poses import Poses
-from fidip.data import PoseDataset, count_leaked, read_detections, read_second_annotator
-from fidip.io.coco import from_coco_results, read_results
+from fidip.data import (
+    PoseDataset,
+    count_leaked,
+    read_detections,
+    read_second_annotator,
+    require_image_files,
+)
+from fidip.io.coco import from_coco_results, read_results, read_video_results
 from fidip.metrics import Calibration, without_duplicates
 from fidip.nn.weights.checkpoint_files import load_weights, training_images
 from fidip.report.scoring import score_poses, score_results
@@ -39,6 +45,8 @@ def score(config: DictConfig, trained: DictConfig) -> tuple[dict[str, Any], Pose
             f"{data.val_fraction} and data.target_labels={data.target_labels}; expected a fraction "
             "above 0, and images that keep their labels"
         )
+    if config.ckpt:
+        require_image_files(data.test_json if is_test else data.train_json, people)
     # Validation images are part of the training split.
     seen = training_images(weights_file(config)) if config.ckpt and is_test else None
     leaked = count_leaked([person.image_path for person in people], seen, config.allow_leakage)
@@ -66,7 +74,7 @@ def score_people(
         The scores, and the poses if they were predicted.
     """
     if config.predictions:
-        poses = from_coco_results(read_results(Path(config.predictions)))
+        poses = from_coco_results(read_predictions(Path(config.predictions), people))
         return score_results(poses, people, "the file's own", config.predictions), None
     if config.boxes == "gt":
         poses = predict(config, trained, data, PoseDataset(people, data.input_wh))
@@ -77,6 +85,16 @@ def score_people(
     areas = found.crop_areas[poses.index]
     poses = without_duplicates(poses, areas, config.nms, config.nms_threshold)
     return score_results(poses.rounded(), people, f"detections: {config.boxes}"), poses
+
+
+def read_predictions(path: Path, people: People) -> list[dict[str, Any]]:
+    """Read a results file, or a folder with the results of each video.
+
+    Args:
+        path: the file or folder.
+        people: the labelled people and their images.
+    """
+    return read_video_results(path, people.images) if path.is_dir() else read_results(path)
 
 
 def predict(config: DictConfig, trained: DictConfig, data: Any, dataset: PoseDataset) -> Poses:

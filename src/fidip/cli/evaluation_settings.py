@@ -22,7 +22,7 @@ SCORED = ("name", "group", "seed", "data")
 def check(config: DictConfig) -> None:
     """Raise ConfigError if the keys do not define what is scored."""
     if (config.ckpt is None) == (config.predictions is None):
-        raise ConfigError("give either ckpt=RUN_OR_CKPT or predictions=FILE")
+        raise ConfigError("give either ckpt=RUN_OR_CKPT or predictions=FILE_OR_FOLDER")
     if config.predictions and config.boxes != "gt":
         raise ConfigError(
             f"boxes={config.boxes}: predictions={config.predictions} has poses already; expected "

@@ -61,6 +61,12 @@ def _file(value: str) -> str:
     return value
 
 
+def _file_or_folder(value: str) -> str:
+    if not os.path.isfile(value) and not os.path.isdir(value):
+        raise ValueError("expected the name of a file that exists, or of a folder")
+    return value
+
+
 def _folder(value: str) -> str:
     if not os.path.isdir(value):
         raise ValueError("expected the name of a folder that exists")
@@ -89,6 +95,8 @@ Text = Annotated[str, PlainValidator(_text), QUOTED]
 """A path, pattern or other non-empty text."""
 InputFile = Annotated[Text, AfterValidator(_file)]
 """A file to read."""
+InputPath = Annotated[Text, AfterValidator(_file_or_folder)]
+"""A file or folder to read."""
 InputFolder = Annotated[Text, AfterValidator(_folder)]
 """A folder to read from."""
 Name = Annotated[str, AfterValidator(_name), QUOTED]

@@ -67,6 +67,7 @@ class ImageInfo(NamedTuple):
         is_synthetic: domain of the image; None if the file does not state it.
         posture: posture label of the image; None if the file has none.
         video: name of the video that the image is a frame of; None for a photograph.
+        frame: number of the frame in the video, from 0; None if unknown.
         is_covered: whether a blanket or the like covers part of the people; None if unknown.
     """
 
@@ -77,7 +78,13 @@ class ImageInfo(NamedTuple):
     is_synthetic: bool | None = None
     posture: str | None = None
     video: str | None = None
+    frame: int | None = None
     is_covered: bool | None = None
+
+    @property
+    def is_in_video(self) -> bool:
+        """Whether the pixels are in the file of the video, so that there is no image file."""
+        return self.video == self.file_name
 
 
 @dataclass(frozen=True, eq=False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from fidip.data.annotations import AnnotationFile, read_annotations
+from fidip.data.annotations import AnnotationFile, read_annotations, require_image_files
 from fidip.data.annotator_pairs import SecondAnnotator, read_second_annotator
 from fidip.data.augment import Augmentation
 from fidip.data.dataset import MixedDataset, PoseDataset, UnlabelledDataset, read_image
@@ -32,6 +32,7 @@ __all__ = [
     "read_detections",
     "read_image",
     "read_second_annotator",
+    "require_image_files",
     "trained_on",
 ]
 

@@ -180,9 +180,29 @@ def _inspect(
         _repeated("image", (image.id for image in images)),
         _malformed("annotation", bad_people),
         _repeated("annotation", (person.id for person in (*labelled, *reader.others))),
-        _missing_files(labelled, names),
+        _missing_files([p for p in labelled if not reader.images[p.image_id].is_in_video], names),
     )
     return AnnotationFile(path, people, reader.skipped, [p for p in problems if p.cases])
+
+
+def require_image_files(path: Path, people: People) -> None:
+    """Check that no image is a frame in the file of a video.
+
+    Args:
+        path: the annotation file, for the message.
+        people: the people read from it.
+
+    Raises:
+        DataError: there are such images.
+    """
+    frames = [image for image in people.images if image.is_in_video]
+    if frames:
+        raise DataError(
+            f"{path}: {len(frames)} of {len(people.images)} images are frames in the files of "
+            f"videos (the first: {frames[0].file_name}); expected image files. Extract them, or "
+            "predict the videos with fidip predict and score them with fidip evaluate "
+            "predictions=FOLDER"
+        )
 
 
 def require_both_domains(path: Path, people: Sequence[Annotation]) -> None:
@@ -299,6 +319,7 @@ def _image(
         is_synthetic=flag(record, "is_synthetic"),
         posture=text(record, "posture") if record.get("posture") not in (None, "") else None,
         video=_video_of(record, videos),
+        frame=integer(record, "frame_index") if type(record.get("frame_index")) is int else None,
         is_covered=flag(record, "covered"),
     )
 

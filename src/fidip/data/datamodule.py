@@ -23,6 +23,7 @@ from fidip.data.annotations import (
     read_annotations,
     read_boxes,
     require_both_domains,
+    require_image_files,
 )
 from fidip.data.augment import Augmentation
 from fidip.data.dataset import MixedDataset, PoseDataset, UnlabelledDataset, check_images
@@ -183,7 +184,7 @@ class SyripDataModule(pl.LightningDataModule):
             ArgumentError: no training images are left, or there are fewer images than requested.
         """
         self.test_people = self._with_rendered_labels(
-            self._read(self.test_split).people, self.test_split
+            self._read(self.test_split, needs_images=stage != "test").people, self.test_split
         )
         self.test_set = PoseDataset(self.test_people, self.input_wh)
         if self.source_split is not None:
@@ -306,10 +307,14 @@ class SyripDataModule(pl.LightningDataModule):
         test = image_hashes(a.image_path for a in self.test_set.annotations)
         self.leaked = trained_on(test, self.training_images, self.allow_leakage)
 
-    def _read(self, name: str, read: Reader = read_annotations) -> AnnotationFile:
+    def _read(
+        self, name: str, read: Reader = read_annotations, needs_images: bool = True
+    ) -> AnnotationFile:
         """Return the annotations of a split; process 0 logs what was skipped."""
         split = find_split(self.root, name)
         file = read(split.json, *split.image_dirs, skip_unusable=self.skip_unusable)
+        if needs_images:
+            require_image_files(file.path, file.people)
         if file.skipped and self._rank == 0:
             log.warning(file)
         return file

@@ -122,15 +122,16 @@ def examine_split(
         file = inspect_annotations(split.json, *split.image_dirs, skip_unusable=skip_unusable)
     except DataError as error:
         return Examination(name, findings=[Finding("unusable annotations", [str(error)], True)])
-    people, images = file.people, file.people.images
+    people = file.people
+    images = [image for image in people.images if not image.is_in_video]
     with ThreadPoolExecutor(THREADS) as pool:
         checks = list(reported(pool.map(_check, images), name, len(images), progress))
     findings = [*_broken(file, checks), *_odd(file, checks)]
     return Examination(
         name=name,
-        images=Counter(map(_domain, images)),
+        images=Counter(map(_domain, people.images)),
         people=len(people),
-        postures=Counter(i.posture for i in images if i.posture is not None),
+        postures=Counter(i.posture for i in people.images if i.posture is not None),
         areas=area_source(people) if people else "",
         skipped=file.skipped,
         findings=[finding for finding in findings if finding.cases],
@@ -218,6 +219,8 @@ def _broken(file: AnnotationFile, checks: Sequence[ImageCheck]) -> Iterator[Find
     needed = [str(check.problem) for check in bad if check.image.id in used]
     others = [str(check.problem) for check in bad if check.image.id not in used]
     yield Finding("unreadable images", needed, refused=True)
+    videos = dict.fromkeys(image.file_name for image in file.people.images if image.is_in_video)
+    yield Finding("videos without image files of their frames", list(videos), refused=True)
     yield Finding("missing or unreadable images without people", others)
 
 

@@ -5,6 +5,7 @@ SyRIP uses the same format. ``fidip.data.annotations`` reads and checks annotati
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import numpy as np
 
 from fidip.core.arrays import Floats
 from fidip.core.errors import DataError
-from fidip.core.people import Annotation, People, require_people
+from fidip.core.people import Annotation, ImageInfo, People, require_people
 from fidip.core.poses import Poses, pose_scores
 from fidip.core.skeleton import COCO17
 from fidip.io.json import read_json
@@ -223,6 +224,55 @@ def read_results(path: Path) -> list[dict[str, Any]]:
     if not isinstance(results, list):
         raise DataError(f"{path}: expected a list of results in COCO's keypoint format")
     return parse_records(path, "result", results, _result)
+
+
+def read_video_results(folder: Path, images: Sequence[ImageInfo]) -> list[dict[str, Any]]:
+    """Read the results of videos, one file for each, as ``fidip predict`` writes them.
+
+    The file of ``NAME.mp4`` is ``NAME.json`` or ``NAME.mp4.json``. Its ``image_id`` are numbers of
+    frames; frames that are not among the images are skipped.
+
+    Args:
+        folder: the folder of the files.
+        images: images of the dataset, with ``video`` and ``frame``.
+
+    Returns:
+        The entries of all frames, with the ids of the images.
+
+    Raises:
+        DataError: the images are not frames of videos, or a file is missing or malformed.
+    """
+    frames: dict[str, dict[int, int]] = {}
+    for image in images:
+        if image.video is not None and image.frame is not None:
+            frames.setdefault(image.video, {})[image.frame] = image.id
+    if not frames:
+        raise DataError(
+            f"predictions={folder}: a folder holds the results of videos, but no image of the "
+            "split has video_id and frame_index; expected the name of a file that exists"
+        )
+    files = {video: _results_of_video(folder, video) for video in frames}
+    missing = [video for video, file in files.items() if file is None]
+    if missing:
+        raise DataError(
+            f"predictions={folder}: no results of {len(missing)} of {len(files)} videos (the "
+            f"first: {missing[0]}); expected NAME.json for each. Predict all of them: fidip "
+            "predict source=VIDEOS"
+        )
+    return [
+        {**entry, "image_id": ids[entry["image_id"]]}
+        for video, ids in frames.items()
+        if (file := files[video])
+        for entry in read_results(file)
+        if entry["image_id"] in ids
+    ]
+
+
+def _results_of_video(folder: Path, video: str) -> Path | None:
+    if Path(video).is_absolute() or ".." in Path(video).parts:
+        return None
+    files = [folder / f"{name}.json" for name in (os.path.splitext(video)[0], video)]
+    return next((file for file in files if os.path.isfile(file)), None)
 
 
 def _result(record: dict[str, Any]) -> dict[str, Any]:

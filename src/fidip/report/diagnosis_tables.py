@@ -66,7 +66,7 @@ def _video_table(videos: dict[str, Any]) -> Table:
     columns = ("frames", "people", "predictions", "missed", "redundant")
     every = ("all", {key: total(videos, key) for key in columns})
     rows = [[name, *(str(row[key]) for key in columns)] for name, row in (every, *videos.items())]
-    title = "videos: frames without a detection (missed), detections beyond one per person"
+    title = "videos: missed frames and redundant detections"
     return _table(title, columns, rows)
 
 

@@ -66,6 +66,39 @@ def infant_note(runs: list[Run]) -> str:
     return " ".join(notes)
 
 
+def video_header(runs: list[Run]) -> list[str]:
+    """Return the headings of ``video_rows``; empty if no run was tested on videos.
+
+    Args:
+        runs: the finished runs.
+    """
+    columns = [f"{name}: {key}" for name in by_experiment(runs) for key in DETECTIONS]
+    return ["video", "frames", *columns] if _have_videos(runs) else []
+
+
+def video_rows(runs: list[Run]) -> list[list[str]]:
+    """Return one row per video: missed and redundant detections of each experiment.
+
+    Args:
+        runs: the finished runs.
+    """
+    frames = {
+        name: counts["frames"]
+        for run in runs
+        for name, counts in (run.results.videos or {}).items()
+    }
+    groups = by_experiment(runs).values()
+    return [
+        [name, str(count), *(_of_video(group, name, key) for group in groups for key in DETECTIONS)]
+        for name, count in frames.items()
+    ]
+
+
+def _of_video(group: list[Run], video: str, key: str) -> str:
+    """Return the mean over seeds of a count of one video."""
+    return _count([(run.results.videos or {}).get(video, {}).get(key) for run in group])
+
+
 def infant_cells(run: Run) -> dict[str, float | None]:
     """Return the metrics of one run by name; None where not available.
 

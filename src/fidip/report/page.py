@@ -10,7 +10,13 @@ from fidip.report import figures
 from fidip.report.comparison import Comparison
 from fidip.report.diagnosis_figures import plot_diagnosis
 from fidip.report.grid import show
-from fidip.report.infant_tables import infant_header, infant_note, infant_rows
+from fidip.report.infant_tables import (
+    infant_header,
+    infant_note,
+    infant_rows,
+    video_header,
+    video_rows,
+)
 from fidip.report.overlay_figures import side_by_side
 from fidip.report.runs import Run, by_experiment
 from fidip.report.sweeps import sweep_curves
@@ -52,6 +58,8 @@ def html_page(
         infant_header=infant_header(runs),
         infant_rows=infant_rows(runs),
         infant_note=infant_note(runs),
+        video_header=video_header(runs),
+        video_rows=video_rows(runs),
         problems=comparison.problems,
         repeats=repeats,
         gaps=gaps,

@@ -73,6 +73,7 @@ class _BodyScaled(_Stored):
 
 
 class _Video(_Stored):
+    frames: Count
     missed: Count
     redundant: Count
 

@@ -1,4 +1,4 @@
-"""Missed and redundant detections by video (Gama et al., Behavior Research Methods 2025)."""
+"""Missed and redundant detections by video, which Gama et al. (Behavior Research Methods 2025) study."""
 
 from __future__ import annotations
 

@@ -2,25 +2,35 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
 
-def source_and_target(is_synthetic: Tensor, is_replayed: Tensor) -> tuple[Tensor, Tensor]:
+def source_and_target(
+    is_synthetic: Tensor, is_replayed: Tensor, is_unlabelled: Tensor
+) -> tuple[Tensor, Tensor]:
     """Return which samples are of the source domain and which are of the target domain.
 
-    The source is synthetic and the target real. Replayed samples are of neither.
+    The target are the unlabelled samples, or the real ones if all samples are labelled. The source
+    are the synthetic ones of the others, or all others if none of them is synthetic. Replayed
+    samples are of neither.
 
     Args:
         is_synthetic: (N,) 1 synthetic, 0 real, NaN unknown.
         is_replayed: (N,) bool.
+        is_unlabelled: (N,) bool.
 
     Returns:
         (N,) bool masks of the source and of the target.
 
     Example:
-        >>> import torch
-        >>> none = torch.tensor([False, False, False])
-        >>> source_and_target(torch.tensor([1.0, 0.0, 0.0]), none)
+        >>> is_synthetic, none = torch.tensor([1.0, 0.0, 0.0]), torch.zeros(3, dtype=torch.bool)
+        >>> source_and_target(is_synthetic, none, none)
         (tensor([ True, False, False]), tensor([False,  True,  True]))
+        >>> source_and_target(is_synthetic, none, torch.tensor([False, False, True]))
+        (tensor([ True, False, False]), tensor([False, False,  True]))
     """
-    return (is_synthetic == 1) & ~is_replayed, (is_synthetic == 0) & ~is_replayed
+    new = ~is_replayed
+    target = new & torch.where(is_unlabelled.any(), is_unlabelled, is_synthetic == 0)
+    synthetic = new & ~target & (is_synthetic == 1)
+    return torch.where(synthetic.any(), synthetic, new & ~target), target

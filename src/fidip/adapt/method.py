@@ -213,6 +213,7 @@ class Step:
         return source_and_target(
             self.of_all_samples(lambda part: part.batch.is_synthetic),
             self.of_all_samples(lambda part: part.batch.is_replayed),
+            self.of_all_samples(lambda part: part.batch.is_unlabelled),
         )
 
     @cached_property

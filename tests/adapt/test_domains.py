@@ -2,9 +2,13 @@
 
 import pytest
 import torch
+from omegaconf import OmegaConf
 
 from fidip.adapt.domains import source_and_target
+from fidip.core.errors import ConfigError
+from tests.adapt.test_methods import compose, fit
 
+ALIGNING = ["coral", "mmd", "regda"]
 NAN = float("nan")
 
 
@@ -31,3 +35,31 @@ def test_domains(is_synthetic, kinds, expected):
     )
     assert source.tolist() == mask(expected, "s").tolist()
     assert target.tolist() == mask(expected, "t").tolist()
+
+
+UNLABELLED = ["data.target_labels=0", "data.target_split=null", "data.replay_split=null"]
+
+
+@pytest.mark.forks
+@pytest.mark.parametrize("method", ALIGNING)
+def test_a_target_without_labels_is_learned_from(method, tiny_root):
+    words = [*UNLABELLED, "data.batch_size=8", "trainer.max_epochs=1"]
+    config = compose(method, tiny_root, *words)
+    with_target = fit(config).net.state_dict()
+    OmegaConf.update(config, "method.weight", 0)
+    without = fit(config).net.state_dict()
+    assert any(not torch.equal(with_target[name], without[name]) for name in without)
+
+
+ONE_DOMAIN = ["data.target_split=null", "data.batch_size=6", "data.balanced=false"]
+
+
+@pytest.mark.parametrize("method", ALIGNING)
+@pytest.mark.parametrize("words", [["data.real_images=0"], ["data.synthetic_images=0"]])
+def test_one_domain_is_one_line_also_where_replayed_images_are_of_the_other(
+    method, words, tiny_root
+):
+    with pytest.raises(ConfigError) as error:
+        fit(compose(method, tiny_root, *words, *ONE_DOMAIN))
+    assert "images of a source and of a target domain" in str(error.value)
+    assert "\n" not in str(error.value)

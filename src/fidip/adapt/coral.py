@@ -72,9 +72,7 @@ class Coral(AddedLoss):
     Logs ``pose_loss`` and ``coral_loss``.
     """
 
-    needs: ClassVar[frozenset[DataPart]] = frozenset(
-        {DataPart.LABELLED_SOURCE, DataPart.LABELLED_TARGET}
-    )
+    needs: ClassVar[frozenset[DataPart]] = frozenset({DataPart.BOTH_DOMAINS})
 
     def __init__(self, *, weight: NonNegative = 3000.0) -> None:
         super().__init__()

@@ -74,9 +74,7 @@ class MMD(AddedLoss):
     Logs ``pose_loss`` and ``mmd_loss``.
     """
 
-    needs: ClassVar[frozenset[DataPart]] = frozenset(
-        {DataPart.LABELLED_SOURCE, DataPart.LABELLED_TARGET}
-    )
+    needs: ClassVar[frozenset[DataPart]] = frozenset({DataPart.BOTH_DOMAINS})
 
     def __init__(self, *, weight: NonNegative = 0.003) -> None:
         super().__init__()

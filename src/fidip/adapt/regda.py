@@ -115,9 +115,7 @@ class RegDA(AddedLoss):
     the features minimise.
     """
 
-    needs: ClassVar[frozenset[DataPart]] = frozenset(
-        {DataPart.LABELLED_SOURCE, DataPart.LABELLED_TARGET}
-    )
+    needs: ClassVar[frozenset[DataPart]] = frozenset({DataPart.BOTH_DOMAINS})
     regressor: nn.Module
 
     def __init__(

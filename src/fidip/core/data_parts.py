@@ -26,6 +26,10 @@ class DataPart(Enum):
     LABELLED_SOURCE = ("labelled synthetic images", _DOMAINS)
     LABELLED_TARGET = ("labelled real images", _DOMAINS)
     UNLABELLED_TARGET = ("unlabelled real images", _UNLABELLED)
+    BOTH_DOMAINS = (
+        "images of a source and of a target domain",
+        f"either {_DOMAINS}; or {_UNLABELLED}",
+    )
     REPLAY = (
         "images of the pretraining domain",
         "data.replay_split=null; give the name of a split, such as train_adult",

@@ -231,10 +231,12 @@ class SyripDataModule(pl.LightningDataModule):
         parts = self._parts
         known = [part for part in (parts.labelled, parts.replayed) if part is not None]
         domains = {person.is_synthetic for part in known for person in part.annotations}
+        new = {person.is_synthetic for person in parts.labelled.annotations}
         held = {
             DataPart.LABELLED_SOURCE: domains >= {True} and None not in domains,
             DataPart.LABELLED_TARGET: domains >= {False} and None not in domains,
             DataPart.UNLABELLED_TARGET: parts.unlabelled is not None,
+            DataPart.BOTH_DOMAINS: bool(new) if parts.unlabelled else new == {True, False},
             DataPart.REPLAY: parts.replayed is not None,
         }
         return frozenset(part for part, is_held in held.items() if is_held)

@@ -41,7 +41,7 @@ UNLABELLED = ["data.target_labels=0", "data.target_split=null", "data.replay_spl
 
 
 @pytest.mark.forks
-@pytest.mark.parametrize("method", ALIGNING)
+@pytest.mark.parametrize("method", [*ALIGNING, "adversarial", "dann"])
 def test_a_target_without_labels_is_learned_from(method, tiny_root):
     words = [*UNLABELLED, "data.batch_size=8", "trainer.max_epochs=1"]
     config = compose(method, tiny_root, *words)

@@ -1,8 +1,9 @@
 """FiDIP: adversarial adaptation with two alternating updates.
 
 A domain head reads the network's features and predicts whether an image is synthetic (1) or real
-(0). The head learns to tell the domains apart; the network learns poses and, with a small weight,
-to make that impossible. Every batch, with network P, domain head D, and features f:
+(0); unlabelled images count as real. The head learns to tell the domains apart; the network learns
+poses and, with a small weight, to make that impossible. Every batch, with network P, domain head D,
+and features f:
 
     I:   min over D of  BCE(D(stop_grad(f)), y)
     II:  min over P of  L_pose - lambda * BCE(D(f), y),  D fixed
@@ -19,6 +20,7 @@ from typing import ClassVar
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from fidip.adapt.domains import domain_labels
 from fidip.adapt.method import AdaptationMethod, Part, Step, Trained, trainable
 from fidip.adapt.schedules import always, ramp
 from fidip.core.data_parts import DataPart
@@ -118,7 +120,7 @@ class Adversarial(AdaptationMethod):
     """
 
     needs: ClassVar[frozenset[DataPart]] = frozenset(
-        {DataPart.LABELLED_SOURCE, DataPart.LABELLED_TARGET}
+        {DataPart.LABELLED_SOURCE, DataPart.BOTH_DOMAINS}
     )
     domain_head: nn.Module
 
@@ -158,7 +160,7 @@ class Adversarial(AdaptationMethod):
             pose = step.pose_loss(part.output.heatmaps, part.batch)
             with fixed(self.domain_head):
                 logits = self.domain_head(part.output.features)
-                confusion = domain_loss(logits, part.batch.is_synthetic)
+                confusion = domain_loss(logits, _labels(part))
             return {"loss": confusion_loss(pose, confusion, weight), "pose_loss": pose}
 
         head = step.update("domain", self.step_one)
@@ -167,10 +169,13 @@ class Adversarial(AdaptationMethod):
 
     def step_one(self, part: Part) -> dict[str, Tensor]:
         """Return the domain head's loss and accuracy on features that it cannot change."""
-        logits, is_synthetic = self.domain_head(part.features), part.batch.is_synthetic
-        accuracy = domain_accuracy(logits, is_synthetic)
-        return {"loss": domain_loss(logits, is_synthetic), "accuracy": accuracy}
+        logits, labels = self.domain_head(part.features), _labels(part)
+        return {"loss": domain_loss(logits, labels), "accuracy": domain_accuracy(logits, labels)}
 
     def pretraining_step(self, step: Step) -> dict[str, Tensor]:
         """Train only the domain head, on the features of the fixed network."""
         return step.update("domain", self.step_one)
+
+
+def _labels(part: Part) -> Tensor:
+    return domain_labels(part.batch.is_synthetic, part.batch.is_unlabelled)

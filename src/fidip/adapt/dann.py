@@ -2,7 +2,8 @@
 
 A domain head reads the network's features through a layer that is the identity forwards and
 multiplies gradients by -lambda backwards. One step of one optimizer therefore trains the head to
-tell the domains apart and the network to prevent that, with network P, head D and features f:
+tell the domains apart and the network to prevent that, with network P, head D, features f and
+domains y (1 synthetic, 0 real or unlabelled):
 
     L = L_pose + BCE(D(R(f)), y),  where R(f) = f and dR/df = -lambda
 
@@ -21,6 +22,7 @@ from fidip.adapt.adversarial import (
     domain_accuracy,
     domain_loss,
 )
+from fidip.adapt.domains import domain_labels
 from fidip.adapt.gradients import scale_gradient
 from fidip.adapt.method import AddedLoss, Part, Step, Term
 from fidip.adapt.schedules import ramp
@@ -63,7 +65,7 @@ class GradientReversal(AddedLoss):
     """
 
     needs: ClassVar[frozenset[DataPart]] = frozenset(
-        {DataPart.LABELLED_SOURCE, DataPart.LABELLED_TARGET}
+        {DataPart.LABELLED_SOURCE, DataPart.BOTH_DOMAINS}
     )
     domain_head: nn.Module
 
@@ -87,8 +89,8 @@ class GradientReversal(AddedLoss):
         """Return the loss of the domain head, reversing its gradient for the network."""
         weight = self.weight * self.schedule(step.progress)
         logits = self.domain_head(reverse_gradient(part.output.features, weight))
-        is_synthetic = part.batch.is_synthetic
+        labels = domain_labels(part.batch.is_synthetic, part.batch.is_unlabelled)
         return {
-            "domain_loss": Term(domain_loss(logits, is_synthetic), 1.0),
-            "domain_accuracy": Term(domain_accuracy(logits, is_synthetic)),
+            "domain_loss": Term(domain_loss(logits, labels), 1.0),
+            "domain_accuracy": Term(domain_accuracy(logits, labels)),
         }

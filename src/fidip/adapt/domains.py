@@ -34,3 +34,20 @@ def source_and_target(
     target = new & torch.where(is_unlabelled.any(), is_unlabelled, is_synthetic == 0)
     synthetic = new & ~target & (is_synthetic == 1)
     return torch.where(synthetic.any(), synthetic, new & ~target), target
+
+
+def domain_labels(is_synthetic: Tensor, is_unlabelled: Tensor) -> Tensor:
+    """Return the labels of a domain head: 1 for the source, 0 for the target.
+
+    Args:
+        is_synthetic: (B,) 1 synthetic, 0 real.
+        is_unlabelled: (B,) bool; these samples are of the target also if they are synthetic.
+
+    Returns:
+        (B,) labels.
+
+    Example:
+        >>> domain_labels(torch.tensor([1.0, 0.0, 1.0]), torch.tensor([False, False, True]))
+        tensor([1., 0., 0.])
+    """
+    return is_synthetic.masked_fill(is_unlabelled, 0)

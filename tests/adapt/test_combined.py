@@ -75,8 +75,8 @@ class OwnUpdates(AdaptationMethod):
     ("methods", "message"),
     [
         ({}, "methods={}: expected at least one"),
-        ({"items": L2SP()}, "methods=items: cannot be the name"),
-        ({"a.b": L2SP()}, "methods=a.b: cannot be the name"),
+        ({"items": L2SP()}, "methods=items: is reserved"),
+        ({"a.b": L2SP()}, "methods=a.b: is reserved or no word"),
         ({"own": OwnUpdates()}, "methods.own=OwnUpdates: makes its updates itself"),
         ({"net": nn.Identity()}, "methods.net=Identity: makes its updates itself"),
     ],
@@ -94,6 +94,9 @@ def test_what_cannot_be_combined_is_one_line(methods, message):
         (["method.methods.replay.map_weight=-1"], "method.methods.replay.map_weight=-1: expected"),
         (["+method.methods.replay.map_wight=1"], "method.methods.replay.map_wight: unknown key"),
         (["+method@method.methods.fidip=adversarial"], "method.methods.fidip={"),
+        (["+method@method.methods.A-b=l2_sp"], "method.methods.A-b={"),
+        (["method.methods=null"], "method.methods=null: expected a mapping"),
+        (["~method.methods.replay", "~method.methods.l2_sp"], "method.methods={}: expected at"),
     ],
 )
 def test_settings_of_combined_methods_are_checked(words, message):
@@ -101,7 +104,7 @@ def test_settings_of_combined_methods_are_checked(words, message):
     problems = find_problems(Train, composed(words))
     assert len(problems) == 1
     assert problems[0].startswith(message)
-    assert not find_problems(Train, composed(words[:-1]))
+    assert not find_problems(Train, composed(words[:4]))
 
 
 def test_a_model_card_names_all_methods_and_their_weights():

@@ -165,9 +165,18 @@ def test_the_regressor_has_the_size_of_the_heatmaps():
 MOVENET = ["net=movenet_lightning_full", "codec=movenet_192", "loss@task.loss=movenet"]
 
 
-@pytest.mark.parametrize("words", [["method.joints=16"], MOVENET])
-def test_a_network_without_a_heatmap_for_each_joint_is_one_line(words, tiny_root):
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["method.joints=16"], "method.joints=16: the network has 17 heatmaps"),
+        (
+            MOVENET,
+            "method: RegDA needs one heatmap for each joint, but the network's maps have the",
+        ),
+    ],
+)
+def test_a_network_without_a_heatmap_for_each_joint_is_one_line(words, message, tiny_root):
     with pytest.raises(ConfigError) as error:
-        fit_tiny(compose("regda", tiny_root, "data.batch_size=6", *words))
-    assert str(error.value).startswith("method: RegDA needs one heatmap for each of")
+        fit_tiny(compose("regda", tiny_root, "data.batch_size=8", *words))
+    assert str(error.value).startswith(message)
     assert "\n" not in str(error.value)

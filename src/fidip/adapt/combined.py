@@ -47,7 +47,8 @@ class Combined(AddedLoss):
                 raise ArgumentError(
                     "methods",
                     name,
-                    "cannot be the name of a method; expected letters, digits and _. Rename it",
+                    "is reserved or no word of letters, digits and _; expected another name. "
+                    "Rename the method",
                 )
             if not isinstance(method, AddedLoss):
                 raise ArgumentError(

@@ -32,7 +32,7 @@ from fidip.adapt.adversarial import WeightSchedule
 from fidip.adapt.method import AddedLoss, Part, Step, Term
 from fidip.adapt.schedules import ramp
 from fidip.core.data_parts import DataPart
-from fidip.core.errors import ConfigError
+from fidip.core.errors import ArgumentError, ConfigError
 from fidip.core.ranges import NonNegative, Positive
 from fidip.nn.freeze import fixed
 from fidip.nn.pose_net import PoseNet
@@ -142,7 +142,8 @@ class RegDA(AddedLoss):
         """Return the loss of the regressor and that of the features.
 
         Raises:
-            ConfigError: the network's maps are not one heatmap for each joint.
+            ConfigError: the network's maps are not heatmaps of joints, or of another number of
+                joints.
         """
         features, right = part.output.features, self.predicted(step, part)
         size, (source, target) = (right.shape[2], right.shape[3]), step.domains
@@ -166,10 +167,18 @@ class RegDA(AddedLoss):
         heatmaps = part.output.heatmaps.detach()
         joints, scores = step.codec.decode(heatmaps)
         gaussians, weight = step.codec.encode(joints, (scores > 0).float())
-        if heatmaps.ndim != 4 or weight.ndim != 2 or heatmaps.shape[1] != self.joints:
+        shape = list(heatmaps.shape[1:])
+        if len(shape) != 3 or weight.ndim != 2:
             raise ConfigError(
-                f"method: {type(self).__name__} needs one heatmap for each of {self.joints} "
-                f"joints, but the network's maps have the shape {list(heatmaps.shape[1:])}; "
-                "expected a codec of heatmaps. Choose another codec= and net=, or another method="
+                f"method: {type(self).__name__} needs one heatmap for each joint, but the "
+                f"network's maps have the shape {shape}; expected a codec of heatmaps. Choose "
+                "another codec= and net=, or another method="
+            )
+        if shape[0] != self.joints:
+            raise ArgumentError(
+                "method.joints",
+                self.joints,
+                f"the network has {shape[0]} heatmaps; expected as many joints. Set "
+                f"method.joints={shape[0]}",
             )
         return gaussians

@@ -8,13 +8,14 @@ needs no line here. Its constructor takes keyword arguments, each with one of th
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Mapping, Sequence
 from functools import reduce
 from operator import or_
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import Field, create_model
+from pydantic import AfterValidator, Field, create_model
 
 from fidip.cli.components.adaptation import AffineViews, Confident, MovingAverage, Occlusion
 from fidip.cli.components.component import REGISTRY, Component, one_of
@@ -85,8 +86,14 @@ def _bases(node: ast.ClassDef) -> set[str]:
 
 def _by_name(models: Sequence[type[Component]]) -> Any:
     """Return the type of a mapping from names to components."""
-    name = Annotated[str, Field(pattern=r"^[a-z]\w*$")]
+    name = Annotated[str, AfterValidator(_method_name)]
     return Annotated[dict[name, Annotated[Any, one_of(*models)]], Field(min_length=1)]
+
+
+def _method_name(value: str) -> str:
+    if not re.fullmatch(r"[a-z][a-z0-9_]*", value):
+        raise ValueError("expected a name of small letters, digits and _")
+    return value
 
 
 def _fields(method: ast.ClassDef, where: str, hints: Mapping[str, Any]) -> dict[str, Any]:

@@ -41,6 +41,7 @@ LABELS = ("labels.floor=0", "occlusion.confidence=0", "average.decay=0.5")
 OF_METHOD = {
     "easy_hard": ["method.occlusion.confidence=0"],
     "mean_teacher": [f"method.{setting}" for setting in LABELS],
+    "mean_teacher_replay": [f"method.methods.mean_teacher.{setting}" for setting in LABELS],
     "source_free": [f"method.methods.mean_teacher.{setting}" for setting in LABELS],
 }
 """Settings with which the predictions of random weights count."""

@@ -13,6 +13,7 @@ from omegaconf import OmegaConf
 
 from fidip.cli.components.methods import METHODS, method_schemas
 from fidip.cli.trainer import make_trainer
+from fidip.core.data_parts import DataPart
 from fidip.core.errors import ConfigError
 from fidip.io.paths import config_dir
 from fidip.tasks import Checkpoints
@@ -45,10 +46,12 @@ OF_METHOD = {
     "source_free": [f"method.methods.mean_teacher.{setting}" for setting in LABELS],
 }
 """Settings with which the predictions of random weights count."""
+NETS = {"adabn": ["net.backbone.norm=true"]}
+"""Settings of the network that a method needs."""
 
 
 def compose(method, root, *overrides):
-    settings = OF_METHOD.get(method, [])
+    settings = [*NETS.get(method, []), *OF_METHOD.get(method, [])]
     words = [*TINY, f"method={method}", *settings, f"data.root={root}", *overrides]
     with hydra.initialize_config_dir(str(config_dir()), version_base="1.3"):
         return hydra.compose("train", words)
@@ -105,7 +108,8 @@ def test_without_its_weights_a_method_is_fine_tuning_bit_by_bit(method, tiny_roo
     for key in weights:
         OmegaConf.update(config, key, 0)
     off = fit(config).net.state_dict()
-    plain = fit(compose("finetune", tiny_root, "data.batch_size=8")).net.state_dict()
+    net = NETS.get(method, [])
+    plain = fit(compose("finetune", tiny_root, "data.batch_size=8", *net)).net.state_dict()
     torch.testing.assert_close(off, plain, rtol=0, atol=0)
     assert any(not torch.equal(off[name], default[name]) for name in off)
 
@@ -154,6 +158,8 @@ def test_data_that_a_method_cannot_learn_from_are_one_line(method, tiny_root):
     config.data.replay_split = config.data.target_split = None
     config.data.synthetic_images = 0
     needs = instantiate(config.task).method.needs
+    if DataPart.TARGET in needs:
+        config.data.update(synthetic_images=None, real_images=0)
     with pytest.raises(ConfigError) as error:
         fit(config)
     assert "does not deliver" in str(error.value)

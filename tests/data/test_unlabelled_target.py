@@ -223,3 +223,31 @@ def test_crowds_are_no_target_and_no_box_is_an_error(tiny_copy):
     edit(tiny_copy, "train_pre_infant", lambda c: c["annotations"].clear())
     with pytest.raises(DataError, match="expected at least one person with a box"):
         set_up(tiny_copy, target_split="train_pre_infant")
+
+
+@pytest.mark.parametrize(
+    ("options", "count"),
+    [
+        ({"target_split": "train_pre_infant"}, 6),
+        ({"target_labels": 1, "val_fraction": 0}, 3),
+        ({"val_fraction": 0}, 4),
+        ({"val_fraction": 0, "replay_split": "train_adult"}, 4),
+    ],
+)
+def test_the_target_is_loaded_once_without_labels_and_augmentation(tiny_root, options, count):
+    data = set_up(tiny_root, batch_size=4, **options)
+    assert DataPart.TARGET in data.delivers
+    sets = [list(data.target_dataloader()) for _ in range(2)]
+    assert sum(map(len, sets[0])) == count
+    for first, second in zip(*sets, strict=True):
+        assert first.crops.equal(second.crops)
+        assert first.is_unlabelled.all()
+        assert not first.labelled.any()
+        assert not first.joints_crop.any()
+    everyone = {person.image_id for person in data.train_set.annotations}
+    assert set(sets[0][0].image_ids.tolist()) <= everyone
+
+
+def test_synthetic_images_are_no_target(tiny_root):
+    data = set_up(tiny_root, real_images=0, val_fraction=0)
+    assert DataPart.TARGET not in data.delivers

@@ -14,7 +14,7 @@ for Unsupervised Domain Adaptation", ICML 2020, with other losses.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from torch import Tensor
@@ -22,6 +22,7 @@ from torch import Tensor
 from fidip.adapt.combined import Combined
 from fidip.adapt.method import AdaptationMethod, AddedLoss, Part, Step, Trained, trainable
 from fidip.core.data_parts import DataPart
+from fidip.core.samples import Batch
 from fidip.nn.freeze import fixed
 from fidip.nn.pose_net import PoseNet
 
@@ -75,6 +76,12 @@ class SourceFree(AdaptationMethod):
             return {"loss": loss, **{name: term.value for name, term in terms.items()}}
 
         return step.update("pose", losses)
+
+    def finish(self, net: PoseNet, target: Iterable[Batch]) -> None:
+        """Finish the weights of the backbone with the methods."""
+        head = {name: value.clone() for name, value in net.head.state_dict().items()}
+        self.combined.finish(net, target)
+        net.head.load_state_dict(head)
 
     def hidden_state(self) -> dict[str, Any]:
         """Return the hidden states of the methods."""

@@ -30,6 +30,11 @@ class DataPart(Enum):
         "images of a source and of a target domain",
         f"either {_DOMAINS}; or {_UNLABELLED}",
     )
+    TARGET = (
+        "real images",
+        "choose data.real_images or data.target_split so that images with is_synthetic false are "
+        "left, or images without labels",
+    )
     REPLAY = (
         "images of the pretraining domain",
         "data.replay_split=null; give the name of a split, such as train_adult",

@@ -237,6 +237,7 @@ class SyripDataModule(pl.LightningDataModule):
             DataPart.LABELLED_TARGET: domains >= {False} and None not in domains,
             DataPart.UNLABELLED_TARGET: parts.unlabelled is not None,
             DataPart.BOTH_DOMAINS: bool(new) if parts.unlabelled else new == {True, False},
+            DataPart.TARGET: bool(self._target),
             DataPart.REPLAY: parts.replayed is not None,
         }
         return frozenset(part for part, is_held in held.items() if is_held)
@@ -271,6 +272,15 @@ class SyripDataModule(pl.LightningDataModule):
     def source_dataloader(self) -> DataLoader[Sample]:
         """Return the loader of ``source_split``, without augmentation."""
         return self.eval_dataloader(PoseDataset(self.source_people, self.input_wh))
+
+    def target_dataloader(self) -> DataLoader[Sample]:
+        """Return the loader of the target domain, without labels and without augmentation.
+
+        The target are the unlabelled training samples, or the labelled real ones if there are none.
+        Every process loads all of them.
+        """
+        dataset = UnlabelledDataset(self._target, self.input_wh)
+        return self._loader(dataset, EvalSampler(len(dataset)))
 
     def eval_dataloader(self, dataset: PoseDataset) -> DataLoader[Sample]:
         """Return a loader of a dataset that has each sample once, in order.
@@ -344,6 +354,13 @@ class SyripDataModule(pl.LightningDataModule):
     def _mixed_sampler(self, dataset: MixedDataset) -> MixedSampler:
         groups = _groups(dataset, self.balanced)
         return MixedSampler(groups, self.batch_size, self.seed, self._rank, self._world_size)
+
+    @property
+    def _target(self) -> Sequence[Annotation]:
+        parts = self._parts
+        if parts.unlabelled is not None:
+            return parts.unlabelled.annotations
+        return [person for person in parts.labelled.annotations if person.is_synthetic is False]
 
     @property
     def _parts(self) -> MixedDataset:

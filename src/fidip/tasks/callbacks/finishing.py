@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -115,5 +116,7 @@ class _Target:
         self.device = device
 
     def __iter__(self) -> Iterator[Batch]:
-        for batch in self.trainer.datamodule.target_dataloader():
+        limit = self.trainer.limit_train_batches
+        loader = self.trainer.datamodule.target_dataloader()
+        for batch in islice(loader, limit if isinstance(limit, int) else None):
             yield batch.to(self.device)

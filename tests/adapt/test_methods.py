@@ -21,7 +21,7 @@ from fidip.tasks import Checkpoints
 pytestmark = pytest.mark.forks
 
 NAMES = sorted(file.stem for file in (config_dir() / "method").glob("*.yaml"))
-WITHOUT_POSE_LOSS = {"source_free"}
+WITHOUT_POSE_LOSS = {"source_free", "tent"}
 """Methods that do not use labels: without their weights they leave the network as it is."""
 ADAPTING = [name for name in NAMES if name != "finetune"]
 NEEDING_DATA = [
@@ -46,7 +46,7 @@ OF_METHOD = {
     "source_free": [f"method.methods.mean_teacher.{setting}" for setting in LABELS],
 }
 """Settings with which the predictions of random weights count."""
-NETS = {"adabn": ["net.backbone.norm=true"]}
+NETS = {name: ["net.backbone.norm=true"] for name in ("adabn", "tent")}
 """Settings of the network that a method needs."""
 
 

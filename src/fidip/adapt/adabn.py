@@ -49,7 +49,8 @@ class AdaBN(AddedLoss):
         Raises:
             ConfigError: it has no BatchNorm layer that is not frozen.
         """
-        require_batch_norm(net, "AdaBN")
+        if not unfrozen_norms(net):
+            raise no_batch_norm("AdaBN")
 
     def terms(self, step: Step, part: Part) -> dict[str, Term]:
         """Return no terms: training is supervised."""
@@ -64,19 +65,14 @@ class AdaBN(AddedLoss):
         net.load_state_dict(interpolate(net.state_dict(), trained, 1 - self.target_weight))
 
 
-def require_batch_norm(net: PoseNet, name: str) -> None:
-    """Check that a method that changes BatchNorm layers can do so.
+def no_batch_norm(name: str) -> ConfigError:
+    """Return the error of a method that has no BatchNorm layer to change.
 
     Args:
-        net: the network, in train mode.
         name: name of the method.
-
-    Raises:
-        ConfigError: the network has no BatchNorm layer that is not frozen.
     """
-    if not unfrozen_norms(net):
-        raise ConfigError(
-            f"method: {name} changes BatchNorm layers, and the network has none that is not "
-            "frozen; expected at least one. Choose another net, such as net=resnet50 or "
-            "net.backbone.norm=true of a MoveNet, or another method"
-        )
+    return ConfigError(
+        f"method: {name} changes BatchNorm layers, and the network has none that is not frozen; "
+        "expected at least one. Choose another net, such as net=resnet50 or "
+        "net.backbone.norm=true of a MoveNet, or another method"
+    )

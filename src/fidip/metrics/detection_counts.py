@@ -1,4 +1,7 @@
-"""Missed and redundant detections by video, which Gama et al. (Behavior Research Methods 2025) study."""
+"""Missed and redundant detections by video.
+
+Gama et al. (Behavior Research Methods 2025) study them for videos of infants.
+"""
 
 from __future__ import annotations
 

@@ -4,7 +4,7 @@ from fidip.core.poses import pose_scores
 from fidip.io.coco import annotations_to_coco, area_source, to_coco_results
 from fidip.metrics.annotator_agreement import describe_agreement
 from fidip.metrics.assignment import match_people
-from fidip.metrics.body_scale import BodyScaled, body_scales, mks, pcksh
+from fidip.metrics.body_scale import BodyScaled, BodySums, body_scales, mks, pcksh
 from fidip.metrics.calibration import Calibration, fit_calibration, reliability
 from fidip.metrics.coco_bootstrap import Matches
 from fidip.metrics.error_kinds import KINDS, error_kinds
@@ -31,6 +31,7 @@ __all__ = [
     "KINDS",
     "NAMES",
     "BodyScaled",
+    "BodySums",
     "Calibration",
     "Difference",
     "Evaluation",

@@ -19,15 +19,77 @@ import numpy as np
 from fidip.core.arrays import Floats, Ints
 from fidip.core.skeleton import FACE, HIPS, SHOULDERS
 from fidip.metrics.coco_bootstrap import draw_images
-from fidip.metrics.keypoint_ap import Interval, Number, percentile_interval
+from fidip.metrics.keypoint_ap import Number, percentile_intervals
 
 PCKSH, MKS = "pcksh@0.1", "mks"
 """Names in ``results.json``."""
+SHOWN = {PCKSH: "PCKsh@0.1", MKS: "mKS"}
+"""Names in tables."""
 BETA = 0.1
 """Threshold of PCKsh relative to the scale of the person."""
 SMOOTHING = 0.0072
 """Smoothing parameter of mKS, an estimate: its authors do not publish theirs. With 0.0072, and no
 error above 0.3 scales, their PCKsh at 0.02 to 0.1 gives their mKS to within 0.005."""
+
+
+@dataclass(frozen=True)
+class BodySums:
+    """Sums over the joints of each image, from which PCKsh and mKS of any resample follow.
+
+    Attributes:
+        totals: (I, 2) sums of ``pcksh_per_joint`` and ``ks_per_joint`` in I images.
+        counts: (I,) number of their joints.
+    """
+
+    totals: Floats
+    counts: Ints
+
+    @classmethod
+    def of(cls, xy: Floats, keypoints: Floats, image: Ints, images: int) -> BodySums:
+        """Return the sums of predicted people.
+
+        Args:
+            xy: (N, K, 2) predicted keypoints in image px.
+            keypoints: (N, K, 3) labelled keypoints in image px.
+            image: (N,) numbers of the people's images, from 0.
+            images: number of images.
+        """
+        values = (pcksh_per_joint(xy, keypoints), ks_per_joint(xy, keypoints))
+        totals = [np.bincount(image, np.nansum(value, axis=1), images) for value in values]
+        counts = np.bincount(image, (~np.isnan(values[0])).sum(axis=1), images)
+        return cls(np.stack(totals, axis=1), counts.astype(np.int64))
+
+    @property
+    def images(self) -> int:
+        """Number of images."""
+        return len(self.counts)
+
+    def numbers(self, draws: Ints) -> Floats:
+        """Return PCKsh and mKS of resampled images.
+
+        Args:
+            draws: (R, I) how often each image occurs in each resample.
+
+        Returns:
+            (R, 2) values, NaN without a joint.
+
+        Example:
+            >>> sums = BodySums(np.array([[1.0, 1.5], [0.0, 0.5]]), np.array([2, 1]))
+            >>> sums.numbers(np.array([[2, 0], [0, 2]]))
+            array([[0.5 , 0.75],
+                   [0.  , 0.5 ]])
+        """
+        counts = (draws @ self.counts)[:, None]
+        return np.where(counts > 0, draws @ self.totals / np.maximum(counts, 1), np.nan)
+
+    def beside(self, other: BodySums) -> BodySums:
+        """Return the sums of two runs on I images as those of 2 I images.
+
+        Args:
+            other: sums of the other run.
+        """
+        counts = np.concatenate([self.counts, other.counts])
+        return BodySums(np.concatenate([self.totals, other.totals]), counts)
 
 
 @dataclass(frozen=True)
@@ -192,22 +254,14 @@ def describe_body_scaled(
         >>> found["mks"], found["intervals"]["mks"], found["people"], found["left_out"]
         (1.0, (1.0, 1.0), 1, 0)
     """
-    per_joint = {PCKSH: pcksh_per_joint(xy, keypoints), MKS: ks_per_joint(xy, keypoints)}
-    found = {name: _mean(values, keypoints) for name, values in per_joint.items()}
-    draws = draw_images(images, rounds)
+    found = {PCKSH: pcksh(xy, keypoints), MKS: mks(xy, keypoints)}
+    sampled = BodySums.of(xy, keypoints, image, images).numbers(draw_images(images, rounds))
     return {
         **{name: mean.value for name, mean in found.items()},
-        "intervals": {name: _interval(values, image, draws) for name, values in per_joint.items()},
+        "intervals": percentile_intervals(sampled, list(found)),
         "people": found[MKS].people,
         "left_out": found[MKS].left_out,
     }
-
-
-def _interval(values: Floats, image: Ints, draws: Ints) -> Interval | None:
-    """Return the interval of the mean of all known values over resampled images."""
-    totals = draws @ np.bincount(image, np.nansum(values, axis=1), draws.shape[1])
-    counts = draws @ np.bincount(image, (~np.isnan(values)).sum(axis=1), draws.shape[1])
-    return percentile_interval(np.where(counts > 0, totals / np.maximum(counts, 1), np.nan))
 
 
 def _relative_errors(xy: Floats, keypoints: Floats) -> Floats:

@@ -115,8 +115,7 @@ def average_precision(
     once = np.ones((1, len(area.people)), dtype=np.int64)
     draws = np.concatenate([once, draw_images(len(area.people), rounds, seed)])
     value, *sampled = area.accumulate(draws)[0].mean(1)
-    interval = percentile_interval(np.array(sampled or [np.nan]))
-    return None if np.isnan(value) else float(value), interval
+    return None if np.isnan(value) else float(value), _interval(np.array(sampled or [np.nan]))
 
 
 def match_keypoints(people: People, poses: Poses) -> Matches:
@@ -169,11 +168,14 @@ def by_name(numbers: Sequence[float] | Floats) -> dict[str, Number]:
     }
 
 
-def percentile_intervals(sampled: Floats) -> dict[str, Interval | None]:
+def percentile_intervals(
+    sampled: Floats, names: Sequence[str] = NAMES
+) -> dict[str, Interval | None]:
     """Return 95 % percentile intervals by name.
 
     Args:
-        sampled: (R, 10) numbers of R resamples.
+        sampled: (R, C) numbers of R resamples.
+        names: the C names.
 
     Returns:
         Interval by name; None where all resamples are NaN.
@@ -184,24 +186,10 @@ def percentile_intervals(sampled: Floats) -> dict[str, Interval | None]:
         >>> round(low, 3), round(high, 3)
         (0.025, 0.975)
     """
-    columns = zip(NAMES, sampled.T, strict=True)
-    return {name: percentile_interval(values) for name, values in columns}
+    return {name: _interval(values) for name, values in zip(names, sampled.T, strict=True)}
 
 
-def percentile_interval(values: Floats) -> Interval | None:
-    """Return the 95 % percentile interval of resampled numbers.
-
-    Args:
-        values: (R,) numbers of R resamples.
-
-    Returns:
-        The interval; None if all numbers are NaN.
-
-    Example:
-        >>> low, high = percentile_interval(np.linspace(0, 1, 41))
-        >>> round(low, 3), round(high, 3)
-        (0.025, 0.975)
-    """
+def _interval(values: Floats) -> Interval | None:
     if np.isnan(values).all():
         return None
     low, high = np.nanpercentile(values, [2.5, 97.5])

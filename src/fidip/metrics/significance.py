@@ -28,11 +28,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
 
 from fidip.core.arrays import Floats, Ints
-from fidip.metrics.coco_bootstrap import Matches, draw_images
+from fidip.metrics.coco_bootstrap import draw_images
 from fidip.metrics.keypoint_ap import NAMES, Interval, percentile_intervals
 
 LEVEL = 0.05
@@ -71,29 +72,55 @@ class Difference:
         return "better" if self.value > 0 else "worse"
 
 
+class Resampled(Protocol):
+    """Predictions of a run, from which numbers of any resample of images follow.
+
+    ``Matches`` for the ten COCO numbers, and ``BodySums`` for PCKsh and mKS.
+    """
+
+    @property
+    def images(self) -> int:
+        """Number of images."""
+
+    def numbers(self, draws: Ints) -> Floats:
+        """Return (R, C) numbers; ``draws`` (R, I) is how often each image occurs."""
+
+    def beside(self, other: Any) -> Resampled:
+        """Return the predictions of two runs on I images as those on 2 I images."""
+
+
 @dataclass(frozen=True)
 class Experiment:
     """Runs of one experiment with different seeds on the same images.
 
     Attributes:
-        seeds: matches of each of S seeds.
-        sampled: (S, R, 10) numbers of every seed for R resamples of the images.
+        seeds: predictions of each of S seeds.
+        sampled: (S, R, C) numbers of every seed for R resamples of the images.
+        names: names of the C numbers.
     """
 
-    seeds: Sequence[Matches]
+    seeds: Sequence[Resampled]
     sampled: Floats
+    names: Sequence[str] = NAMES
 
     @classmethod
-    def of(cls, seeds: Sequence[Matches], rounds: int, seed: int = 0) -> Experiment:
+    def of(
+        cls,
+        seeds: Sequence[Resampled],
+        rounds: int,
+        seed: int = 0,
+        names: Sequence[str] = NAMES,
+    ) -> Experiment:
         """Return an experiment with resampled images.
 
         Args:
-            seeds: matches of each seed.
+            seeds: predictions of each seed.
             rounds: number of resamples.
             seed: seed of the random generator; equal seeds draw the same images.
+            names: names of the numbers.
         """
         draws = draw_images(seeds[0].images, rounds, seed)
-        return cls(seeds, np.stack([matches.numbers(draws) for matches in seeds]))
+        return cls(seeds, np.stack([matches.numbers(draws) for matches in seeds]), names)
 
     def intervals(self, seed: int = 0) -> dict[str, Interval | None]:
         """Return 95 % intervals of the mean over seeds, by name; they include seeds and images.
@@ -101,17 +128,18 @@ class Experiment:
         Args:
             seed: seed of the random generator that draws seeds.
         """
-        return percentile_intervals(_mean_of_drawn_seeds(self.sampled, np.random.default_rng(seed)))
+        drawn = _mean_of_drawn_seeds(self.sampled, np.random.default_rng(seed))
+        return percentile_intervals(drawn, self.names)
 
 
 def compare_experiments(
     first: Experiment, second: Experiment, rounds: int, seed: int = 0
 ) -> dict[str, Difference | None]:
-    """Compare the ten COCO numbers of two experiments.
+    """Compare the numbers of two experiments, such as the ten of COCO.
 
     Args:
         first: an experiment.
-        second: an experiment on the same images, resampled with the same seed.
+        second: an experiment with the same numbers and images, resampled with the same seed.
         rounds: number of rounds of the permutation test.
         seed: seed for drawing seeds and for the permutations.
 
@@ -119,7 +147,7 @@ def compare_experiments(
         Difference ``first`` - ``second`` by name; None where a number is undefined in either.
 
     Example:
-        >>> from fidip.metrics.coco_bootstrap import Area
+        >>> from fidip.metrics.coco_bootstrap import Area, Matches
         >>> def matches(hit):
         ...     scores, recalls = np.array([0.9, 0.8]), np.linspace(0, 1, 101)
         ...     area = Area(np.arange(2), scores, hit, ~hit, np.ones(2, np.int64), recalls)
@@ -131,18 +159,20 @@ def compare_experiments(
     """
     rng = np.random.default_rng(seed)
     drawn = [_mean_of_drawn_seeds(experiment.sampled, rng) for experiment in (first, second)]
-    intervals = percentile_intervals(drawn[0] - drawn[1])
+    intervals = percentile_intervals(drawn[0] - drawn[1], first.names)
     coins = rng.integers(2, size=(rounds, first.seeds[0].images))
     unswapped = np.zeros_like(coins[:1])
     swapped = swapped_differences(first.seeds, second.seeds, np.concatenate([unswapped, coins]))
     return {
         name: None if (between := intervals[name]) is None or math.isnan(column[0])
         else Difference(float(column[0]), between, p_value(column[0], column[1:]))
-        for name, column in zip(NAMES, swapped.T, strict=True)
+        for name, column in zip(first.names, swapped.T, strict=True)
     }  # fmt: skip
 
 
-def swapped_differences(first: Sequence[Matches], second: Sequence[Matches], swaps: Ints) -> Floats:
+def swapped_differences(
+    first: Sequence[Resampled], second: Sequence[Resampled], swaps: Ints
+) -> Floats:
     """Return differences of mean numbers after exchanging predictions image by image.
 
     Each seed of one experiment is paired with a seed of the other. If one experiment has fewer
@@ -154,10 +184,10 @@ def swapped_differences(first: Sequence[Matches], second: Sequence[Matches], swa
         swaps: (R, I) 1 where the pairs exchange their predictions of an image, else 0.
 
     Returns:
-        (R, 10) differences ``first`` - ``second``.
+        (R, C) differences ``first`` - ``second``.
 
     Example:
-        >>> from fidip.metrics.coco_bootstrap import Area
+        >>> from fidip.metrics.coco_bootstrap import Area, Matches
         >>> def matches(hit):
         ...     scores, recalls = np.array([0.9, 0.8]), np.linspace(0, 1, 101)
         ...     area = Area(np.arange(2), scores, hit, ~hit, np.ones(2, np.int64), recalls)
@@ -168,11 +198,11 @@ def swapped_differences(first: Sequence[Matches], second: Sequence[Matches], swa
         array([ 1., -1.])
     """
     pairs = math.lcm(len(first), len(second))
-    total = np.zeros((len(swaps), len(NAMES)))
+    total: Floats = np.zeros(())
     for i in range(pairs):
         both = first[i % len(first)].beside(second[i % len(second)])
         kept, given = np.hstack([1 - swaps, swaps]), np.hstack([swaps, 1 - swaps])
-        total += both.numbers(kept) - both.numbers(given)
+        total = total + (both.numbers(kept) - both.numbers(given))
     return total / pairs
 
 
@@ -196,7 +226,7 @@ def p_value(difference: float, swapped: Floats) -> float:
 
 
 def _mean_of_drawn_seeds(sampled: Floats, rng: np.random.Generator) -> Floats:
-    """Return (R, 10) means over S - 1 seeds, drawn with replacement in each round."""
+    """Return (R, C) means over S - 1 seeds, drawn with replacement in each round."""
     seeds, rounds = sampled.shape[:2]
     drawn = rng.integers(seeds, size=(max(seeds - 1, 1), rounds))
     return sampled[drawn, np.arange(rounds)].mean(axis=0)

@@ -5,15 +5,20 @@ import json
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 import pytorch_lightning as pl
 import torch
 
 from fidip import train
 from fidip.cli.loading import load_net
+from fidip.data import image_hashes
 from fidip.inference.runtime import OnnxRuntime
+from fidip.io.images import write_image
 from fidip.io.run_directory import RunDirectory
 from fidip.nn.portable_export import Portable, write_onnx
+from tests.inference.made_media import make_video
+from tests.inference.rendered_people import draw_person
 
 TINY = (
     *("data.num_workers=0", "data.batch_size=2", "data.val_fraction=0.5"),
@@ -66,6 +71,24 @@ def test_an_experiment_leaves_a_complete_run_folder(experiment, monkeypatch, tmp
     environment = json.loads((run / "environment.json").read_text())
     assert environment["seed"] == 0
     assert "experiment=" in environment["command"]
+
+
+def test_infants_are_found_in_target_images_and_videos(monkeypatch, tmp_path, tiny_root):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("FIDIP_CACHE", str(tmp_path / "cache"))
+    (tmp_path / "ward").mkdir()
+    infant, keypoints = draw_person("infant", 5)
+    write_image(tmp_path / "ward" / "infant.png", infant)
+    make_video(tmp_path / "ward" / "clip.mp4", wh=(128, 128))  # without a person
+    target = ("data.target_images=ward", "data.batch_size=3")
+    run_train(monkeypatch, *SMALL_RUN, f"data.root={tiny_root}", *target)
+    (record,) = (f for f in tmp_path.glob("cache/targets/*/boxes.json") if "png" in f.read_text())
+    (box,) = (person["bbox"] for person in json.loads(record.read_text())["annotations"])
+    inside = (keypoints[:, :2] >= box[:2]) & (keypoints[:, :2] <= np.add(box[:2], box[2:]))
+    assert inside.all()
+    last = torch.load(only_run(tmp_path) / "checkpoints" / "last.ckpt", weights_only=True)
+    seen = set(last["SyripDataModule"]["training_images"])
+    assert set(image_hashes([tmp_path / "ward" / "infant.png"]).values()) <= seen
 
 
 def test_the_curves_have_a_row_an_epoch_and_the_agreed_names(monkeypatch, tmp_path, tiny_root):

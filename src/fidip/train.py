@@ -21,6 +21,7 @@ from fidip.cli.loading import saved_config
 from fidip.cli.preflight import check
 from fidip.cli.run_test import test_source, write_test
 from fidip.cli.sweep_jobs import run_job
+from fidip.cli.target_search import find_people
 from fidip.cli.trainer import check_new, make_trainer, name_wandb_run
 from fidip.io.run_directory import AUTO, RunDirectory, run_directory_for
 from fidip.nn.weights.checkpoint_files import load_weights, training_images
@@ -53,6 +54,7 @@ def train(config: DictConfig) -> None:
     pl.seed_everything(config.seed, workers=True, verbose=False)
 
     data = instantiate(config.data)
+    data.find_people = find_people
     task = instantiate(config.task)
     settings: Any = OmegaConf.to_container(config, resolve=True)
 

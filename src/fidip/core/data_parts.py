@@ -10,8 +10,8 @@ _DOMAINS = (
 )
 
 _UNLABELLED = (
-    "give data.target_split the name of a split, or data.target_labels the number of real images "
-    "that keep their labels, fewer than there are"
+    "give data.target_split the name of a split, data.target_images a folder of images or videos, "
+    "or data.target_labels the number of real images that keep their labels, fewer than there are"
 )
 
 

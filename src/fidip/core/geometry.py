@@ -15,6 +15,9 @@ from numpy.typing import NDArray
 
 from fidip.core.arrays import Floats, ImageSize
 
+MARGIN = 0.25
+"""Padding of the keypoints' bounding box, as a fraction of its size, for people without a box."""
+
 
 def clip_box(box_xywh: Floats, image_wh: ImageSize) -> Floats:
     """Clip a box to the image.
@@ -62,6 +65,25 @@ def box_to_center_size(
     center = np.array([left + (width - 1) / 2, top + (height - 1) / 2])
     width = max(width, height * aspect_ratio)
     return center, np.array([width, width / aspect_ratio]) * padding
+
+
+def box_around(keypoints: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the padded bounding box of the labelled keypoints.
+
+    Args:
+        keypoints: (K, 3) x and y in image px, and visibility.
+
+    Returns:
+        (4,) box xywh in image px, enlarged by ``MARGIN``.
+
+    Example:
+        >>> box_around(np.array([[10.0, 20.0, 2.0], [90.0, 60.0, 1.0], [500.0, 0.0, 0.0]]))
+        array([  0.,  15., 100.,  50.])
+    """
+    xy = keypoints[keypoints[:, 2] > 0, :2]
+    low, high = xy.min(axis=0), xy.max(axis=0)
+    margin = np.maximum(MARGIN / 2 * (high - low), 4)
+    return np.concatenate([low - margin, high - low + 2 * margin])
 
 
 def half_body_box(

@@ -107,13 +107,16 @@ def read_annotations(path: Path, *image_dirs: Path, skip_unusable: bool = False)
     return _required(file, "person with a labelled joint (v > 0)")
 
 
-def read_boxes(path: Path, *image_dirs: Path, skip_unusable: bool = False) -> AnnotationFile:
+def read_boxes(
+    path: Path, *image_dirs: Path, skip_unusable: bool = False, may_be_empty: bool = False
+) -> AnnotationFile:
     """Read and check the boxes of an annotation file; its keypoints and areas are not read.
 
     Args:
         path: JSON file in COCO's format; people need a ``bbox`` only.
         image_dirs: as for ``read_annotations``.
         skip_unusable: skip and count people whose visible box is too small.
+        may_be_empty: whether the file needs no box.
 
     Returns:
         The people, without keypoints and with the area of their box, except crowds.
@@ -122,7 +125,7 @@ def read_boxes(path: Path, *image_dirs: Path, skip_unusable: bool = False) -> An
         DataError: as for ``read_annotations``, or there is no box.
     """
     file = _inspect(path, image_dirs, _Boxes, skip_unusable)
-    return _required(file, "person with a box")
+    return file if may_be_empty and not file.problems else _required(file, "person with a box")
 
 
 def _required(file: AnnotationFile, wanted: str) -> AnnotationFile:

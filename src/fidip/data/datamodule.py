@@ -16,6 +16,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from fidip.core.arrays import ImageSize
 from fidip.core.data_parts import DataPart
+from fidip.core.errors import ArgumentError, shown
 from fidip.core.people import Annotation, People
 from fidip.core.samples import Batch, Sample, SampleKey
 from fidip.data.annotations import (
@@ -37,6 +38,7 @@ from fidip.data.sampler import (
     ShuffledSampler,
 )
 from fidip.data.splits import split_validation, take_images, withhold_labels
+from fidip.data.target_images import FindPeople
 from fidip.nn.weights.checkpoint_files import TRAINING_IMAGES
 
 log = logging.getLogger(__name__)
@@ -57,11 +59,12 @@ class SyripDataModule(pl.LightningDataModule):
     them.
 
     The unlabelled target are images that are trained on without their keypoints: those of
-    ``target_split``, and with ``target_labels`` the real images of ``train_split`` beyond this
-    number. Validation uses labels, so with ``target_labels`` its images are taken from those that
-    keep their labels, and there is no validation with ``target_labels=0``: the last epoch is then
-    tested. Every batch has equal numbers of labelled (of each domain if ``balanced``), replayed and
-    unlabelled samples; without unlabelled ones, two thirds are labelled and one third replayed.
+    ``target_split`` and ``target_images``, and with ``target_labels`` the real images of
+    ``train_split`` beyond this number. Validation uses labels, so with ``target_labels`` its images
+    are taken from those that keep their labels, and there is no validation with
+    ``target_labels=0``: the last epoch is then tested. Every batch has equal numbers of labelled
+    (of each domain if ``balanced``), replayed and unlabelled samples; without unlabelled ones, two
+    thirds are labelled and one third replayed.
 
     Args:
         root: folder of the dataset.
@@ -76,6 +79,11 @@ class SyripDataModule(pl.LightningDataModule):
             left after the validation split, see ``take_images``; None for all, 0 for none. With
             ``target_labels``, ``real_images`` counts images with and without labels.
         target_split: split that is trained on without its keypoints; None for none.
+        target_images: folder of images without labels; without ``target_boxes`` also videos, a
+            file, or a pattern of files; None for none.
+        target_boxes: file in COCO's format with the boxes of the people in ``target_images``; its
+            ``file_name`` are relative to this folder. None to find the people with ``find_people``.
+        target_frames: number of frames that are taken from each video of ``target_images``.
         target_labels: number of real images of ``train_split`` that keep their labels, among them
             those for validation; the others become unlabelled target. None for all.
         replay_split: split of the pretraining data that fills a third of every batch; None for no
@@ -95,6 +103,7 @@ class SyripDataModule(pl.LightningDataModule):
         source_people: the people of ``source_split``, if there is one.
         train_json, test_json, test_images: the files that the sets were read from.
         leaked: test images that are among the training images; known after ``setup("fit")``.
+        find_people: finds the people in ``target_images``; ``fidip train`` sets it.
     """
 
     train_set: PoseDataset | MixedDataset
@@ -120,6 +129,9 @@ class SyripDataModule(pl.LightningDataModule):
         real_images: int | None = None,
         synthetic_images: int | None = None,
         target_split: str | None = None,
+        target_images: str | None = None,
+        target_boxes: str | None = None,
+        target_frames: int = 100,
         target_labels: int | None = None,
         replay_split: str | None = None,
         source_split: str | None = None,
@@ -142,6 +154,9 @@ class SyripDataModule(pl.LightningDataModule):
         self.real_images = real_images
         self.synthetic_images = synthetic_images
         self.target_split = target_split
+        self.target_images = target_images
+        self.target_boxes = target_boxes
+        self.target_frames = target_frames
         self.target_labels = target_labels
         self.replay_split = replay_split
         self.replay_augment = replay_augment
@@ -151,6 +166,7 @@ class SyripDataModule(pl.LightningDataModule):
         self.allow_leakage = allow_leakage
         self.training_images: set[str] = set()
         self.leaked: list[Path] = []
+        self.find_people: FindPeople | None = None
 
     @property
     def train_json(self) -> Path:
@@ -167,6 +183,11 @@ class SyripDataModule(pl.LightningDataModule):
         """Folder that the ``file_name`` of the first test image is relative to."""
         first = self.test_people.images[0]
         return first.path.parents[len(Path(first.file_name).parts) - 1]
+
+    def prepare_data(self) -> None:
+        """Find the people in ``target_images``, in one process of every machine."""
+        if self.trainer is not None and self.trainer.state.fn == "fit":
+            self._target_people()
 
     def setup(self, stage: str) -> None:
         """Read and check the annotations.
@@ -193,6 +214,8 @@ class SyripDataModule(pl.LightningDataModule):
             return
         people = self._read(self.train_split).people
         train, val, target = self._divide(people)
+        if stage == "fit":
+            target = [*target, *self._target_people()]
         if self.balanced and self.target_labels != 0:
             require_both_domains(self.train_json, train)
         labelled = PoseDataset(train, self.input_wh, self.augment, self.seed)
@@ -222,7 +245,7 @@ class SyripDataModule(pl.LightningDataModule):
         if self.target_split is not None:
             target = [*target, *self._read(self.target_split, read_boxes).people]
         train, val = split_validation(pool, fraction, self.seed)
-        has_target = bool(target)
+        has_target = bool(target) or self.target_images is not None
         return take_images(train, real, self.synthetic_images, self.seed, has_target), val, target
 
     @property
@@ -308,6 +331,41 @@ class SyripDataModule(pl.LightningDataModule):
         people = self._read(self.replay_split).people
         return PoseDataset(people, self.input_wh, self.replay_augment, self.seed)
 
+    def _target_people(self) -> Sequence[Annotation]:
+        """Return the people in ``target_images``.
+
+        Raises:
+            ArgumentError: boxes are given without images, or neither boxes nor ``find_people``.
+        """
+        images, boxes = self.target_images, self.target_boxes
+        if images is not None and boxes is not None:
+            if not Path(images).is_dir():
+                raise ArgumentError(
+                    "target_images",
+                    shown(images),
+                    "there is no such folder; expected the folder that the file_name in "
+                    f"target_boxes={shown(boxes)} are relative to",
+                )
+            return self._checked(
+                read_boxes(Path(boxes), Path(images), skip_unusable=self.skip_unusable)
+            ).people
+        if boxes is not None:
+            raise ArgumentError(
+                "target_boxes",
+                shown(boxes),
+                "target_images is null; expected the folder of the images of these boxes",
+            )
+        if images is None:
+            return []
+        if self.find_people is None:
+            raise ArgumentError(
+                "target_boxes",
+                None,
+                f"expected the boxes of the people in target_images={shown(images)}, or the data "
+                "module's find_people, which fidip train sets",
+            )
+        return self.find_people(images, self.target_frames)
+
     def _unlabelled(self, people: Sequence[Annotation]) -> UnlabelledDataset | None:
         if not people:
             return None
@@ -322,9 +380,13 @@ class SyripDataModule(pl.LightningDataModule):
     def _read(
         self, name: str, read: Reader = read_annotations, needs_images: bool = True
     ) -> AnnotationFile:
-        """Return the annotations of a split; process 0 logs what was skipped."""
+        """Return the annotations of a split."""
         split = find_split(self.root, name)
         file = read(split.json, *split.image_dirs, skip_unusable=self.skip_unusable)
+        return self._checked(file, needs_images)
+
+    def _checked(self, file: AnnotationFile, needs_images: bool = True) -> AnnotationFile:
+        """Return a file of image files; process 0 logs what was skipped."""
         if needs_images:
             require_image_files(file.path, file.people)
         if file.skipped and self._rank == 0:

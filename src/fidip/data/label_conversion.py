@@ -10,10 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from fidip.core.errors import ConfigError, DataError
+from fidip.core.geometry import box_around
 from fidip.data import read_annotations
 from fidip.data.external_labels import Joints, Labelled, find_image, read_dlc, read_label_studio
 from fidip.io.atomic import copy_atomic
@@ -21,8 +19,6 @@ from fidip.io.coco import annotation_record, person_category
 from fidip.io.images import decode_rgb
 from fidip.io.json import read_json
 
-MARGIN = 0.25
-"""Padding of the keypoints' bounding box, as a fraction of its size, for people without a box."""
 FILLED = 0.53
 """Fraction of a box that a person fills, as CrowdPose's evaluation assumes without an outline."""
 
@@ -202,18 +198,3 @@ def as_coco(
             )
         )
     return {"images": images, "annotations": annotations, "categories": [person_category()]}
-
-
-def box_around(keypoints: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the padded bounding box of the labelled keypoints.
-
-    Args:
-        keypoints: (K, 3) x and y in image px, and visibility.
-
-    Returns:
-        (4,) box xywh in image px, enlarged by ``MARGIN``.
-    """
-    xy = keypoints[keypoints[:, 2] > 0, :2]
-    low, high = xy.min(axis=0), xy.max(axis=0)
-    margin = np.maximum(MARGIN / 2 * (high - low), 4)
-    return np.concatenate([low - margin, high - low + 2 * margin])

@@ -104,13 +104,31 @@ def window_around(xy: Floats, scores: NDArray[np.float32], aspect_ratio: float) 
     cos, sin = math.cos(angle), math.sin(angle)
     to_window = np.array([[cos, sin], [-sin, cos]])
     turned = xy @ to_window.T
-    sure = turned[scores >= np.median(scores)]
-    middle, reach = np.median(sure, axis=0), np.ptp(sure, axis=0).max()
-    held = turned[(np.abs(turned - middle) <= reach).all(axis=1)]
+    held = turned[near_sure(turned, scores)]
     low, high = held.min(axis=0), held.max(axis=0)
     width, height = high - low
     width = max(width, height * aspect_ratio, 2.0) * PADDING
     return CropWindow(((low + high) / 2) @ to_window, float(width), math.degrees(angle))
+
+
+def near_sure(xy: Floats, scores: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Return which keypoints are close to the certain half of them.
+
+    Args:
+        xy: (K, 2) keypoints.
+        scores: (K,) confidences.
+
+    Returns:
+        (K,) mask.
+
+    Example:
+        >>> xy = np.array([[0.0, 0], [1, 1], [2, 2], [90, 0]])
+        >>> near_sure(xy, np.array([0.9, 0.8, 0.2, 0.1], np.float32))
+        array([ True,  True, False, False])
+    """
+    sure = xy[scores >= np.median(scores)]
+    middle, reach = np.median(sure, axis=0), np.ptp(sure, axis=0).max()
+    return np.asarray((np.abs(xy - middle) <= reach).all(axis=1))
 
 
 def held_to(window: CropWindow, image_wh: ImageSize, aspect_ratio: float) -> CropWindow:

@@ -11,9 +11,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fidip.core.arrays import Image
+from fidip.core.arrays import Floats, Image
+from fidip.core.geometry import box_around
 from fidip.core.poses import Poses
-from fidip.inference.crop_windows import ROTATIONS, box_windows, search_windows, window_around
+from fidip.inference.crop_windows import (
+    ROTATIONS,
+    box_windows,
+    near_sure,
+    search_windows,
+    window_around,
+)
 from fidip.inference.detectors import NO_DETECTOR, Detector
 from fidip.inference.person_selection import Preference, infancy, one_per_person
 from fidip.inference.predictor import Predictor
@@ -62,6 +69,24 @@ def find_person(
         CheckpointError: the output of the network is not finite.
     """
     return choose(find_people(predictor, image, rotations, detector), prefer)
+
+
+def person_boxes(predictor: Predictor, image: Image, lost: float = 0.2) -> Floats:
+    """Return the box of the preferred person in an image, around the plausible keypoints.
+
+    Args:
+        predictor: predicts the keypoints in crop windows.
+        image: (H, W, 3) uint8 RGB.
+        lost: minimum mean confidence of a person; below it, there is none.
+
+    Returns:
+        (N, 4) box xywh in image px, padded as labels without a box are; N is 0 or 1.
+    """
+    pose = find_person(predictor, image)
+    if pose.confidence[0] < lost:
+        return np.zeros((0, 4))
+    plausible = near_sure(pose.xy[0], pose.scores[0])
+    return box_around(np.column_stack([pose.xy[0], plausible]))[None]
 
 
 def find_people(

@@ -58,7 +58,7 @@ def is_media(path: Path) -> bool:
     return not path.name.startswith(".") and (suffix in PHOTOS | VIDEOS or suffix in UNSUPPORTED)
 
 
-def find_media(source: str) -> list[Path]:
+def find_media(source: str, key: str = "source") -> list[Path]:
     """Return the sorted images and videos that a file, a folder or a pattern stands for.
 
     An existing file of exactly this name takes precedence over a pattern. Other files in a folder
@@ -66,30 +66,31 @@ def find_media(source: str) -> list[Path]:
 
     Args:
         source: path of a file or folder, or a glob pattern.
+        key: name of the setting, for messages.
 
     Raises:
         DataError: there are none.
     """
     try:
-        return _find_media(source)
+        return _find_media(source, key)
     except (OSError, ValueError, NotImplementedError) as error:
         reason = getattr(error, "strerror", None) or error
         raise DataError(
-            f"source={shown(source)}: cannot be looked up ({reason}); expected a file, a folder or "
-            "a pattern. Correct source="
+            f"{key}={shown(source)}: cannot be looked up ({reason}); expected a file, a folder or "
+            f"a pattern. Correct {key}="
         ) from error
 
 
-def _find_media(source: str) -> list[Path]:
+def _find_media(source: str, key: str) -> list[Path]:
     if not source:
-        raise DataError("source= is empty; expected a file, a folder or a pattern. Name one")
+        raise DataError(f"{key}= is empty; expected a file, a folder or a pattern. Name one")
     path = Path(source)
     if path.is_dir():
         found = sorted(p for p in path.iterdir() if is_media(p))
         if not found:
             raise DataError(
-                f"source={shown(source)}: the folder holds no photograph and no video; subfolders "
-                f"are not read. For those give source='{shown(source)}/**/*.jpg'"
+                f"{key}={shown(source)}: the folder holds no photograph and no video; subfolders "
+                f"are not read. For those give {key}='{shown(source)}/**/*.jpg'"
             )
         return found
     if os.path.lexists(path):
@@ -97,7 +98,7 @@ def _find_media(source: str) -> list[Path]:
     found = sorted(p for p in _glob(path) if not p.is_dir() and not p.name.startswith("."))
     if not found:
         raise DataError(
-            f"source={shown(source)}: no such file or folder, and no file matches it as a pattern"
+            f"{key}={shown(source)}: no such file or folder, and no file matches it as a pattern"
         )
     return found
 

@@ -62,6 +62,9 @@ class SyripDataModule(Component):
     real_images: Count | None = None
     synthetic_images: Count | None = None
     target_split: Name | None = None
+    target_images: Text | None = None
+    target_boxes: Text | None = None
+    target_frames: Annotated[int, Field(ge=1, le=1_000_000)] = 100
     target_labels: Count | None = None
     replay_split: Name | None = None
     source_split: Name | None = None

@@ -296,13 +296,17 @@ class SyripDataModule(pl.LightningDataModule):
         """Return the loader of ``source_split``, without augmentation."""
         return self.eval_dataloader(PoseDataset(self.source_people, self.input_wh))
 
-    def target_dataloader(self) -> DataLoader[Sample]:
+    def target_dataloader(self, at_most: int | None = None) -> DataLoader[Sample]:
         """Return the loader of the target domain, without labels and without augmentation.
 
         The target are the unlabelled training samples, or the labelled real ones if there are none.
         Every process loads all of them.
+
+        Args:
+            at_most: maximum number of samples, evenly spaced in the data; None for all.
         """
-        dataset = UnlabelledDataset(self._target, self.input_wh)
+        step = max(1, -(-len(self._target) // at_most)) if at_most else 1
+        dataset = UnlabelledDataset(self._target[::step], self.input_wh)
         return self._loader(dataset, EvalSampler(len(dataset)))
 
     def eval_dataloader(self, dataset: PoseDataset) -> DataLoader[Sample]:

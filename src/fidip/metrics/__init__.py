@@ -26,6 +26,7 @@ from fidip.metrics.oks import (
     without_duplicates,
 )
 from fidip.metrics.significance import Difference, Experiment, compare_experiments
+from fidip.metrics.view_agreement import view_agreement
 
 __all__ = [
     "KINDS",
@@ -61,5 +62,6 @@ __all__ = [
     "soft_oks_nms",
     "to_coco_results",
     "validation_scores",
+    "view_agreement",
     "without_duplicates",
 ]

@@ -82,8 +82,8 @@ class AdaptationTask(PoseTask):
             self._pretraining.read_data()
 
     def configure_callbacks(self) -> list[pl.Callback]:
-        """Return the callback that finishes the weights; Lightning puts it before Checkpoints."""
-        return [self._finishing]
+        """Add the callback that finishes the weights; Lightning puts it before Checkpoints."""
+        return [*super().configure_callbacks(), self._finishing]
 
     def configure_optimizers(self) -> Any:
         """Build the method's optimizers; defaults are those of ``PoseTask``."""

@@ -25,6 +25,15 @@ def is_accumulating(trainer: pl.Trainer) -> bool:
     return bool(trainer.fit_loop.epoch_loop._should_accumulate())
 
 
+def is_validated(trainer: pl.Trainer) -> bool:
+    """Return whether the present fit has validation batches.
+
+    Args:
+        trainer: the trainer, after its data were set up.
+    """
+    return any(trainer.num_val_batches)
+
+
 def batches_taken(trainer: pl.Trainer) -> int:
     """Return how many batches of this epoch have been trained on.
 

@@ -19,6 +19,7 @@ from fidip.nn.losses import heatmap_mse
 from fidip.nn.optimization import OptimizerFactory, PoseLoss, SchedulerFactory
 from fidip.tasks import lightning
 from fidip.tasks.callbacks.divergence import EVERY, require_finite_weights, stop_if
+from fidip.tasks.callbacks.target_agreement import TargetAgreement
 from fidip.tasks.distributed import share
 from fidip.tasks.learning_rates import constant
 from fidip.tasks.predictions import gather_poses
@@ -77,6 +78,10 @@ class PoseTask(pl.LightningModule):
                 "Choose data.target_labels or data.synthetic_images above 0, or a method for "
                 "unlabelled images"
             )
+
+    def configure_callbacks(self) -> list[pl.Callback]:
+        """Return the callback that logs ``val/agreement`` on an unlabelled target."""
+        return [TargetAgreement()]
 
     def configure_optimizers(self) -> dict[str, Any]:
         """Build the optimizer of the trainable weights, and its schedule by updates."""

@@ -125,6 +125,14 @@ class Checkpoints(Checkpoint):
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Save ``best.ckpt`` if the score is the highest so far."""
+        self._keep_best(trainer)
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Save ``best.ckpt`` by a score that needs no validation, such as ``val/agreement``."""
+        if not lightning.is_validated(trainer):
+            self._keep_best(trainer)
+
+    def _keep_best(self, trainer: pl.Trainer) -> None:
         score = trainer.callback_metrics.get(self.monitor) if self.monitor else None
         if trainer.state.fn == "fit" and score is not None and float(score) > self.best:
             self.best = float(score)

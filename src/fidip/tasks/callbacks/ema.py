@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytorch_lightning as pl
-from pytorch_lightning.callbacks import EMAWeightAveraging
+from pytorch_lightning.callbacks import EMAWeightAveraging, WeightAveraging
 from torch import nn
 
 from fidip.tasks.lightning import averaged_module
@@ -35,6 +37,27 @@ class AveragedWeights(EMAWeightAveraging):
         average = averaged_module(self)
         for name in self._constants:
             average.get_buffer(name).copy_(pl_module.get_buffer(name))
+
+
+@contextmanager
+def averaged(trainer: pl.Trainer, module: pl.LightningModule) -> Iterator[None]:
+    """Give a module the averaged weights for a block, if the run averages weights.
+
+    Args:
+        trainer: the trainer.
+        module: the module that is trained.
+
+    Yields:
+        None.
+    """
+    averages = [each for each in trainer.callbacks if isinstance(each, WeightAveraging)]
+    for callback in averages:
+        callback.on_validation_epoch_start(trainer, module)
+    try:
+        yield
+    finally:
+        for callback in averages:
+            callback.on_validation_epoch_end(trainer, module)
 
 
 def constants(module: nn.Module) -> list[str]:

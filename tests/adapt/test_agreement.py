@@ -1,0 +1,167 @@
+"""Agreement over views: of predictors that are known, and of a run's network."""
+
+import json
+from dataclasses import replace
+
+import hydra
+import numpy as np
+import pytest
+import torch
+from pytorch_lightning.callbacks import Checkpoint
+
+from fidip.adapt.agreement import FixedView, agreement_over_views
+from fidip.core.samples import Batch
+from fidip.core.skeleton import COCO17
+from fidip.io.paths import config_dir
+from fidip.tasks import AveragedWeights, Checkpoints
+from tests.adapt.test_methods import TINY
+from tests.adapt.test_methods import fit as fit_method
+from tests.adapt.test_withheld_labels import TWO
+
+pytestmark = pytest.mark.forks
+
+WH = (48, 64)
+IS_LEFT, IS_RIGHT = (
+    torch.tensor([[side in name] for name in COCO17.joints]) for side in ("left", "right")
+)
+
+
+def batch_of_spots(*spots):
+    """One crop for each pair of places (x, y) with bright spots."""
+    y, x = np.mgrid[: WH[1], : WH[0]]
+    crops = [
+        sum(255 * np.exp(-((x - a) ** 2 + (y - b) ** 2) / 18) for a, b in pair) for pair in spots
+    ]
+    count = len(spots)
+    values = torch.tensor(np.stack(crops)).clamp(0, 255).round().to(torch.uint8)
+    return Batch(
+        crops=values[:, None].expand(-1, 3, -1, -1),
+        joints_crop=torch.zeros(count, 17, 2),
+        labelled=torch.zeros(count, 17),
+        is_synthetic=torch.zeros(count),
+        crop_to_image=torch.tensor([[[2.0, 0, 5], [0, 2.0, 7]]] * count, dtype=torch.float64),
+        image_ids=torch.arange(count),
+        boxes_xywh=torch.tensor([[10.0, 10, 80, 100]] * count, dtype=torch.float64),
+        box_scores=torch.ones(count, dtype=torch.float64),
+        index=torch.arange(count),
+    )
+
+
+BATCH = batch_of_spots([(14, 30), (34, 30)], [(12, 26), (36, 34)])
+
+
+def left_and_right(crops):
+    """Spot in the right half of the image for left joints, as of a person seen from the front."""
+    weight = crops[:, 0] ** 4
+    pixels = torch.stack(torch.meshgrid(*map(torch.arange, WH), indexing="xy"), -1).to(weight)
+    middle = (weight[..., None] * pixels).sum((1, 2)) / weight.sum((1, 2))[:, None]
+    is_right = pixels[None, ..., 0] > middle[:, None, None, 0]
+    both = []
+    for mask in (is_right, ~is_right):
+        part = (weight * mask)[..., None]
+        both.append((part * pixels).sum((1, 2)) / part.sum((1, 2)))
+    left, right = (each[:, None] for each in both)
+    return torch.where(IS_LEFT, left, torch.where(IS_RIGHT, right, middle[:, None]))
+
+
+def test_a_predictor_that_moves_with_the_image_agrees():
+    assert agreement_over_views(left_and_right, BATCH).min() > 0.97
+
+
+def test_a_predictor_that_confuses_left_and_right_in_mirrored_crops_does_not():
+    def by_height(crops):
+        found = left_and_right(crops)
+        upper = (found[:, 1, 1] < found[:, 2, 1])[:, None, None]
+        return torch.where(upper, found, found[:, COCO17.flip_order])
+
+    views = (FixedView(), FixedView(mirrored=True))
+    slanted = batch_of_spots([(20, 40), (28, 22)])
+    assert agreement_over_views(left_and_right, slanted, views)[0] > 0.99
+    assert agreement_over_views(by_height, slanted, views)[0] < 0.5
+
+
+@pytest.mark.parametrize("place", [(23.5, 31.5), (0.0, 0.0), (24.0, 20.0)])
+def test_a_constant_prediction_does_not_agree(place):
+    found = agreement_over_views(lambda crops: torch.tensor(place).expand(len(crops), 17, 2), BATCH)
+    assert found.max() < 0.75
+
+
+def test_agreement_is_relative_to_the_size_of_the_person_in_the_crop():
+    def constant(crops):
+        return torch.full((len(crops), 17, 2), 20.0)
+
+    twice = replace(BATCH, boxes_xywh=BATCH.boxes_xywh * 2, crop_to_image=BATCH.crop_to_image * 2)
+    small = replace(BATCH, boxes_xywh=BATCH.boxes_xywh / 4)
+    found = agreement_over_views(constant, BATCH)
+    np.testing.assert_allclose(agreement_over_views(constant, twice), found, rtol=1e-12)
+    assert (agreement_over_views(constant, small) < found).all()
+
+
+class Recorder(Checkpoint):
+    """Writes what is logged at the end of every epoch into a file, after all other callbacks."""
+
+    def __init__(self, file):
+        self.file = file
+
+    def on_train_epoch_end(self, trainer, pl_module):
+        row = {name: float(value) for name, value in trainer.callback_metrics.items()}
+        if trainer.is_global_zero:
+            with self.file.open("a") as file:
+                file.write(f"{json.dumps(row)}\n")
+
+
+def train(root, folder, *overrides, average=False):
+    """Train with a target and Checkpoints by agreement; return the rows and the task."""
+    words = [*TINY, "method=finetune", f"data.root={root}", "data.batch_size=8"]
+    words += ["trainer.limit_val_batches=1.0", "trainer.max_epochs=3", *overrides]
+    folder.mkdir(exist_ok=True)
+    with hydra.initialize_config_dir(str(config_dir()), version_base="1.3"):
+        config = hydra.compose("train", words)
+    rows, more = folder / "rows", [AveragedWeights(decay=0.5)] if average else []
+    task = fit_method(config, *more, Recorder(rows), Checkpoints(folder, monitor="val/agreement"))
+    return [json.loads(line) for line in rows.read_text().splitlines()], task
+
+
+def of_weights(task, file):
+    """Agreement of the weights of a checkpoint on all of the target."""
+    saved = torch.load(file, weights_only=True)["state_dict"]
+    task.load_state_dict(saved)
+    net, data = task.net.eval(), task.trainer.datamodule
+
+    @torch.no_grad()
+    def predict(crops):
+        return task.codec.decode(net(net.normalize(crops)).heatmaps)[0]
+
+    each = [agreement_over_views(predict, batch) for batch in data.target_dataloader()]
+    return np.concatenate(each).mean()
+
+
+@pytest.mark.parametrize("average", [False, True])
+@pytest.mark.parametrize("fraction", [0, 0.2])
+def test_the_best_checkpoint_is_chosen_without_labels(fraction, average, tiny_root, tmp_path):
+    rows, task = train(tiny_root, tmp_path, f"data.val_fraction={fraction}", average=average)
+    logged = [row["val/agreement"] for row in rows]
+    assert ("val/OKS" in rows[0]) == bool(fraction)
+    assert len(set(logged)) > 1
+    best = torch.load(tmp_path / "best.ckpt", weights_only=True)
+    assert best["epoch"] == int(np.argmax(logged))
+    assert of_weights(task, tmp_path / "best.ckpt") == pytest.approx(max(logged), rel=1e-5)
+    assert of_weights(task, tmp_path / "last.ckpt") == pytest.approx(logged[-1], rel=1e-5)
+
+
+def test_without_an_unlabelled_target_nothing_is_logged(tiny_root, tmp_path):
+    rows, _ = train(tiny_root, tmp_path, "data.target_split=null", "data.batch_size=6")
+    assert not any("val/agreement" in row for row in rows)
+    assert not (tmp_path / "best.ckpt").exists()
+
+
+@pytest.mark.parametrize("fraction", [0, 0.5])
+def test_two_processes_have_the_agreement_of_one(fraction, tiny_root, tmp_path):
+    validation = f"data.val_fraction={fraction}"
+    one = ("data.batch_size=16", "trainer.precision=64-true")
+    runs = [
+        train(tiny_root, tmp_path / name, validation, "net.backbone.norm=true", *overrides)[0]
+        for name, overrides in (("one", one), ("two", ("data.batch_size=8", *TWO[1:])))
+    ]
+    first, second = ([row["val/agreement"] for row in rows] for rows in runs)
+    assert second == pytest.approx(first, rel=0, abs=1e-5)

@@ -16,7 +16,7 @@ from fidip.core.errors import RunError
 from fidip.data import read_annotations
 from fidip.io.coco import from_coco_results
 from fidip.io.json import write_json
-from fidip.metrics import evaluate_keypoints
+from fidip.metrics import evaluate_keypoints, evaluate_poses
 from fidip.report import read_runs
 
 TEST = "annotations/person_keypoints_validate_infant.json"
@@ -125,6 +125,57 @@ def test_what_differs_is_told_and_what_does_not(runs, data, monkeypatch, capsys)
         text = (runs.parent / "out" / file).read_text()
         assert "not distinguishable" in text
         assert "unknown" not in text
+
+
+def add_body_scaled(runs, data):
+    """Add PCKsh and mKS to the results of runs."""
+    people = read_annotations(data / TEST, data / IMAGES).people
+    for run in runs:
+        results = json.loads((run / "results.json").read_text())
+        poses = from_coco_results(json.loads((run / "predictions.json").read_text()))
+        found = evaluate_poses(poses, people, poses.index)
+        extra = {"body_scaled": found["body_scaled"], "box_source": "ground truth"}
+        write_json(run / "results.json", {**results, **extra})
+
+
+def test_differences_of_pcksh_and_mks_are_told_where_all_seeds_have_them(
+    runs, data, monkeypatch, capsys
+):
+    add_body_scaled(runs.glob("[ag]*"), data)
+    printed, rows = run_compare(monkeypatch, capsys, runs, "against=good")
+    by_name = {(r["experiment"], r["number"]): r for r in rows}
+    assert len(by_name) == 22
+    values = {
+        name: np.mean(
+            [json.loads((runs / f"{name}_{seed}/results.json").read_text())["body_scaled"]["mks"]
+             for seed in (0, 1, 2)]
+        ) for name in ("alike", "good")
+    }  # fmt: skip
+    found = by_name["alike", "mKS"]
+    assert float(found["difference"]) == pytest.approx(values["alike"] - values["good"])
+    assert float(found["low"]) <= float(found["difference"]) <= float(found["high"])
+    assert (found["verdict"], found["interval_over"]) == ("not distinguishable", "seeds and images")
+    assert ("bad", "mKS") not in by_name
+    for metric in ("AP", "PCKsh@0.1", "mKS"):
+        assert f"{metric} less that of good" in printed
+        for file in ("compare.md", "compare.html"):
+            assert f"{metric} less that of good" in (runs.parent / "out" / file).read_text()
+    text = (runs.parent / "out/table.tex").read_text()
+    assert r"\label{tab:fidip-differences-mks}" in text
+    assert r"\label{tab:fidip-differences-pcksh-0.1}" in text
+
+
+def test_predictions_that_do_not_give_pcksh_have_no_difference_of_it(
+    runs, data, monkeypatch, capsys
+):
+    add_body_scaled(runs.glob("[ag]*"), data)
+    results = json.loads((runs / "good_1/results.json").read_text())
+    results["body_scaled"]["pcksh@0.1"] += 0.01
+    write_json(runs / "good_1/results.json", results)
+    printed, rows = run_compare(monkeypatch, capsys, runs, "against=alike")
+    assert len(rows) == 20
+    assert "mKS less" not in printed
+    assert "mKS" in printed  # the means are shown
 
 
 def test_the_same_command_says_the_same(runs, monkeypatch, capsys):

@@ -17,6 +17,7 @@ from fidip.io.atomic import write_text_atomic
 from fidip.io.directories import output_folder
 from fidip.io.terminal import print_parts, text_table
 from fidip.report import (
+    compared_numbers,
     dashboard_json,
     difference_header,
     difference_rows,
@@ -72,9 +73,12 @@ def show(compared: RunComparison) -> None:
     runs, comparison = compared.found.runs, compared.comparison
     rows = summary_rows(runs, comparison)
     tables = [text_table(summary_header(runs), rows, caption=footnote(runs))]
-    if comparison.differences:
-        header, rows = difference_header(comparison), difference_rows(runs, comparison)
-        tables.append(text_table(header, rows, caption=rule(runs, comparison)))
+    metrics = compared_numbers(comparison)
+    for metric in metrics:
+        header = difference_header(comparison, metric)
+        rows = difference_rows(runs, comparison, metric)
+        caption = rule(runs, comparison) if metric == metrics[-1] else ""
+        tables.append(text_table(header, rows, caption=caption))
     if infant := infant_header(runs):
         tables.append(text_table(infant, infant_rows(runs), caption=infant_note(runs)))
     print_parts(*tables)

@@ -8,8 +8,17 @@ import pytest
 from fidip.core.people import People
 from fidip.core.skeleton import COCO17
 from fidip.io.coco import from_coco_results
-from fidip.metrics import body_scales, evaluate_poses, mks, pcksh
-from fidip.metrics.body_scale import BETA, MKS, PCKSH, SMOOTHING, describe_body_scaled
+from fidip.metrics import (
+    BodySums,
+    Experiment,
+    body_scales,
+    compare_experiments,
+    evaluate_poses,
+    mks,
+    pcksh,
+)
+from fidip.metrics.body_scale import BETA, MKS, PCKSH, SHOWN, SMOOTHING, describe_body_scaled
+from fidip.metrics.significance import swapped_differences
 from tests.metrics.made_people import GRID, entry, person
 
 INDEX = {joint: k for k, joint in enumerate(COCO17.joints)}
@@ -155,6 +164,40 @@ def test_the_interval_is_that_of_the_mean_over_drawn_images(crowd):
     assert found["intervals"][MKS] == pytest.approx(np.percentile(means, [2.5, 97.5]), abs=0.02)
     low, high = found["intervals"][PCKSH]
     assert low < found[PCKSH] < high
+
+
+def test_sums_of_drawn_and_of_joined_images_are_those_of_their_people(crowd):
+    xy, keypoints = crowd
+    image = np.arange(50) // 2
+    sums = BodySums.of(xy, keypoints, image, 26)  # the last image has no one
+    draws = np.random.default_rng(0).integers(0, 3, (5, 26))
+    for draw, numbers in zip(draws, sums.numbers(draws), strict=True):
+        rows = np.repeat(np.arange(50), draw[image])
+        drawn = xy[rows], keypoints[rows]
+        assert numbers.tolist() == pytest.approx([pcksh(*drawn).value, mks(*drawn).value])
+    both = sums.beside(BodySums.of(xy + 5, keypoints, image, 26))
+    joined = np.concatenate([xy, xy + 5]), np.concatenate([keypoints, keypoints])
+    (numbers,) = both.numbers(np.ones((1, both.images), int))
+    assert numbers.tolist() == pytest.approx([pcksh(*joined).value, mks(*joined).value])
+    assert np.isnan(sums.numbers(np.eye(26, dtype=int)[25:])).all()
+
+
+def test_differences_of_sums_are_those_of_the_values(crowd):
+    xy, keypoints = crowd
+    image = np.arange(50) // 2
+    runs = [BodySums.of(found, keypoints, image, 25) for found in (xy, xy + 3)]
+    names = list(SHOWN.values())
+    experiments = [Experiment.of([run], 300, names=names) for run in runs]
+    found = compare_experiments(*experiments, rounds=300)
+    assert list(found) == names
+    value = mks(xy, keypoints).value - mks(xy + 3, keypoints).value
+    assert found["mKS"].value == pytest.approx(value)
+    low, high = found["mKS"].interval
+    assert low < value < high
+    same = compare_experiments(experiments[0], experiments[0], rounds=300)
+    assert {(d.value, d.interval, d.p) for d in same.values()} == {(0.0, (0.0, 0.0), 1.0)}
+    swaps = np.array([[0] * 25, [1] * 25])
+    np.testing.assert_allclose(*swapped_differences(runs[:1], runs[1:], swaps) * [[1], [-1]])
 
 
 def test_they_are_part_of_an_evaluation_which_keeps_its_other_numbers():

@@ -14,12 +14,21 @@ from fidip.cli.loading import saved_config
 from fidip.cli.targets import instantiate
 from fidip.core.errors import ArgumentError, DamagedRunError, RunDataError, RunError
 from fidip.core.people import People
+from fidip.core.poses import Poses, pose_scores
 from fidip.core.progress import Progress, silent
 from fidip.io.atomic import write_texts_atomic
 from fidip.io.coco import from_coco_results, read_results
 from fidip.io.directories import output_folder
 from fidip.io.run_directory import RunDirectory
-from fidip.metrics import annotations_to_coco, by_name, match_keypoints
+from fidip.metrics import (
+    BodySums,
+    annotations_to_coco,
+    body_sums,
+    by_name,
+    match_keypoints,
+    match_people,
+)
+from fidip.metrics.body_scale import SHOWN
 from fidip.report import (
     Comparison,
     Found,
@@ -33,6 +42,7 @@ from fidip.report import (
     read_runs,
     results_csv,
 )
+from fidip.report.scoring import GROUND_TRUTH
 
 AGREEMENT = 1e-6
 """Tolerance between recomputed metrics and those in ``results.json``."""
@@ -140,14 +150,37 @@ def match(run: Run) -> Tested:
     truth = annotations_to_coco(people)
     results = read_results(RunDirectory(run.root).predictions)
     unknown = {r["image_id"] for r in results} - {image["id"] for image in truth["images"]}
-    matches = match_keypoints(people, from_coco_results([] if unknown else results))
+    poses = from_coco_results([] if unknown else results)
+    matches = match_keypoints(people, poses)
     found = by_name(matches.numbers(np.ones((1, matches.images), dtype=np.int64))[0])
     if unknown or not _agree(found, run.results.metrics):
         raise DamagedRunError(
             f"{run.root}/predictions.json on {run.test_json} does not give the numbers of its "
             "results.json; one of the three has changed. Restore it, or train the run again"
         )
-    return Tested(people, truth, matches)
+    return Tested(people, truth, matches, _body_sums(run, people, poses))
+
+
+def _body_sums(run: Run, people: People, poses: Poses) -> BodySums | None:
+    """Return sums of PCKsh and mKS; None if the run lacks them, or they give other values.
+
+    In labelled boxes, predictions have the order of the people. A file that was changed afterwards
+    may have another one.
+    """
+    told = run.results.body_scaled
+    if told is None:
+        return None
+    ids = [person.image_id for person in people.labelled[: len(poses)]]
+    is_in_order = run.results.box_source == GROUND_TRUTH and poses.image_ids.tolist() == ids
+    index = (
+        np.arange(len(poses))
+        if is_in_order
+        else match_people(poses.xy, poses.image_ids, pose_scores(poses), people)
+    )
+    sums = body_sums(poses.xy, index, people)
+    found = sums.numbers(np.ones((1, sums.images), dtype=np.int64))[0]
+    values = [None if np.isnan(value) else float(value) for value in found]
+    return sums if _agree(dict(zip(SHOWN, values, strict=True)), told) else None
 
 
 def read_people(run: Run) -> People:

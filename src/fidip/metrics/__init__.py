@@ -8,7 +8,7 @@ from fidip.metrics.body_scale import BodyScaled, BodySums, body_scales, mks, pck
 from fidip.metrics.calibration import Calibration, fit_calibration, reliability
 from fidip.metrics.coco_bootstrap import Matches
 from fidip.metrics.error_kinds import KINDS, error_kinds
-from fidip.metrics.evaluation import evaluate_poses, validation_scores
+from fidip.metrics.evaluation import body_sums, evaluate_poses, validation_scores
 from fidip.metrics.keypoint_ap import (
     NAMES,
     Evaluation,
@@ -42,6 +42,7 @@ __all__ = [
     "annotations_to_coco",
     "area_source",
     "body_scales",
+    "body_sums",
     "by_name",
     "compare_experiments",
     "describe_agreement",

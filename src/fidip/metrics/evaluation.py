@@ -18,6 +18,7 @@ from fidip.metrics.assignment import UNMATCHED, match_people
 from fidip.metrics.body_scale import (
     MKS,
     PCKSH,
+    BodySums,
     describe_body_scaled,
     ks_per_joint,
     pcksh_per_joint,
@@ -170,11 +171,30 @@ def _describe(
     }
 
 
+def body_sums(xy: Floats, index: Ints, people: People) -> BodySums:
+    """Return the sums of PCKsh and mKS of predictions, over all images.
+
+    Args:
+        xy: (N, K, 2) predicted keypoints in image px.
+        index: (N,) positions of the people in ``people``, -1 without a match.
+        people: labelled people.
+    """
+    found = index != UNMATCHED
+    persons = [people[i] for i in index[found]]
+    keypoints = label_arrays(persons)[0] if persons else np.zeros((0, len(COCO17), 3))
+    return BodySums.of(xy[found], keypoints, _image_numbers(persons, people), len(people.images))
+
+
 def _describe_body_scaled(xy: Floats, found: list[Annotation], people: People) -> dict[str, Any]:
     """Describe predictions of the people ``found``, with intervals over all images."""
+    image = _image_numbers(found, people)
+    return describe_body_scaled(xy, label_arrays(found)[0], image, len(people.images), ROUNDS)
+
+
+def _image_numbers(found: list[Annotation], people: People) -> Ints:
+    """Return the positions of the images of people, (N,)."""
     numbers = {image.id: number for number, image in enumerate(people.images)}
-    image = np.array([numbers[person.image_id] for person in found])
-    return describe_body_scaled(xy, label_arrays(found)[0], image, len(numbers), ROUNDS)
+    return np.array([numbers[person.image_id] for person in found], dtype=np.int64)
 
 
 def describe_reliability(

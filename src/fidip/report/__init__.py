@@ -15,6 +15,7 @@ from fidip.report.overlay_figures import prediction_sheet
 from fidip.report.page import html_page
 from fidip.report.runs import Found, Run, read_runs
 from fidip.report.tables import (
+    compared_numbers,
     difference_header,
     difference_rows,
     differences_csv,
@@ -32,6 +33,7 @@ __all__ = [
     "Run",
     "Tested",
     "compare_tested",
+    "compared_numbers",
     "dashboard_json",
     "difference_header",
     "difference_rows",

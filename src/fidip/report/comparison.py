@@ -9,7 +9,15 @@ from typing import Any, NamedTuple
 from fidip.core.errors import ArgumentError, FidipError, RunDataError
 from fidip.core.people import Annotation
 from fidip.core.progress import Progress, silent
-from fidip.metrics import Difference, Experiment, Interval, Matches, compare_experiments
+from fidip.metrics import (
+    BodySums,
+    Difference,
+    Experiment,
+    Interval,
+    Matches,
+    compare_experiments,
+)
+from fidip.metrics.body_scale import SHOWN
 from fidip.report.runs import Run, by_experiment
 
 
@@ -20,11 +28,32 @@ class Tested(NamedTuple):
         people: the labelled people that the run was tested on.
         labels: the labels as COCO dictionaries; runs with equal labels can be compared.
         matches: the matched predictions.
+        body: sums of PCKsh and mKS; None if the run has no such results.
     """
 
     people: Sequence[Annotation]
     labels: Mapping[str, Any]
     matches: Matches
+    body: BodySums | None = None
+
+
+class _Measured(NamedTuple):
+    """An experiment with its COCO numbers, and with PCKsh and mKS if all its runs have them."""
+
+    labels: Mapping[str, Any]
+    people: Sequence[Annotation]
+    coco: Experiment
+    body: Experiment | None
+
+    def intervals(self) -> dict[str, Interval | None]:
+        return self.coco.intervals() | (self.body.intervals() if self.body else {})
+
+    def differences(self, other: _Measured, rounds: int) -> dict[str, Difference | None]:
+        """Return the differences of all numbers that both experiments have."""
+        found = compare_experiments(self.coco, other.coco, rounds)
+        if self.body and other.body:
+            found |= compare_experiments(self.body, other.body, rounds)
+        return found
 
 
 @dataclass(frozen=True)
@@ -33,8 +62,9 @@ class Comparison:
 
     Attributes:
         against: the reference experiment.
-        intervals: by experiment, intervals over seeds and images of the ten COCO metrics' means.
-        differences: by experiment, differences of the ten metrics to those of ``against``.
+        intervals: by experiment, intervals over seeds and images of the means of the ten COCO
+            metrics, and of PCKsh and mKS if all its runs have them.
+        differences: by experiment, differences of the same metrics to those of ``against``.
         problems: a line for each reason why something is missing.
         people: the labelled people that ``against`` was tested on.
         damaged: those of ``problems`` that are due to damaged files.
@@ -86,17 +116,17 @@ def compare_tested(
     }
     return Comparison(
         against,
-        {name: experiment.intervals() for name, (_, experiment) in tested.items()},
+        {name: measured.intervals() for name, measured in tested.items()},
         differences,
         list(lines.values()),
-        tested[against][0].people if against in tested else (),
+        tested[against].people if against in tested else (),
         [line for why, line in lines.items() if why in damaged],
     )
 
 
 def _differences(
     groups: dict[str, list[Run]],
-    tested: dict[str, tuple[Tested, Experiment]],
+    tested: dict[str, _Measured],
     against: str,
     rounds: int,
     progress: Progress,
@@ -106,14 +136,13 @@ def _differences(
     if against not in tested:
         why = f"{against} cannot; choose another: against=NAME"
         return {}, {why: others} if others else {}
-    labels, reference = tested[against][0].labels, tested[against][1]
+    reference = tested[against]
     differences: dict[str, dict[str, Difference | None]] = {}
     problems: dict[str, list[str]] = {}
     for done, name in enumerate(others):
         progress("differences", done, len(others))
-        on, experiment = tested[name]
-        if on.labels == labels:
-            differences[name] = compare_experiments(experiment, reference, rounds)
+        if tested[name].labels == reference.labels:
+            differences[name] = tested[name].differences(reference, rounds)
         else:
             why = _other_labels(groups[name][0], groups[against][0])
             problems.setdefault(why, []).append(name)
@@ -125,9 +154,9 @@ def _read_all(
     match: Callable[[Run], Tested],
     rounds: int,
     progress: Progress,
-) -> tuple[dict[str, tuple[Tested, Experiment]], dict[str, list[str]], set[str]]:
+) -> tuple[dict[str, _Measured], dict[str, list[str]], set[str]]:
     """Return tested experiments by name, experiments by problem, and problems due to damage."""
-    tested: dict[str, tuple[Tested, Experiment]] = {}
+    tested: dict[str, _Measured] = {}
     problems: dict[str, list[str]] = {}
     damaged: set[str] = set()
     for done, name in enumerate(groups):
@@ -141,14 +170,19 @@ def _read_all(
     return tested, problems, damaged
 
 
-def _read(
-    group: list[Run], match: Callable[[Run], Tested], rounds: int
-) -> tuple[Tested, Experiment]:
+def _read(group: list[Run], match: Callable[[Run], Tested], rounds: int) -> _Measured:
     tested = [match(run) for run in group]
     for run, one in zip(group, tested, strict=True):
         if one.labels != tested[0].labels:
             raise RunDataError(_other_labels(run, group[0]))
-    return tested[0], Experiment.of([one.matches for one in tested], rounds)
+    bodies = [one.body for one in tested if one.body is not None]
+    are_all = len(bodies) == len(tested)
+    return _Measured(
+        tested[0].labels,
+        tested[0].people,
+        Experiment.of([one.matches for one in tested], rounds),
+        Experiment.of(bodies, rounds, names=tuple(SHOWN.values())) if are_all else None,
+    )
 
 
 def _other_labels(run: Run, other: Run) -> str:

@@ -7,12 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from fidip.metrics.body_scale import MKS, PCKSH
+from fidip.metrics.body_scale import SHOWN
 from fidip.report.formatting import NOT_AVAILABLE, show_number
 from fidip.report.runs import Run, by_experiment
 
-BODY_SCALED = {PCKSH: "PCKsh@0.1", MKS: "mKS"}
-"""Shown names."""
 COUNTED = {"people": "people with a scale", "left_out": "left out"}
 DETECTIONS = ("missed", "redundant")
 NOTE = (
@@ -31,7 +29,7 @@ def infant_header(runs: list[Run]) -> list[str]:
     Args:
         runs: the finished runs.
     """
-    body = [*BODY_SCALED.values(), *COUNTED.values()] if _have_body_scaled(runs) else []
+    body = [*SHOWN.values(), *COUNTED.values()] if _have_body_scaled(runs) else []
     columns = [*body, *(DETECTIONS if _have_videos(runs) else ())]
     return ["experiment", "seeds", *columns] if columns else []
 
@@ -47,7 +45,7 @@ def infant_rows(runs: list[Run]) -> list[list[str]]:
         cells = [name, str(len(group))]
         if _have_body_scaled(runs):
             found = [run.results.body_scaled or {} for run in group]
-            cells += [_spread([values.get(key) for values in found]) for key in BODY_SCALED]
+            cells += [_spread([values.get(key) for values in found]) for key in SHOWN]
             cells += [_count([values.get(key) for values in found]) for key in COUNTED]
         if _have_videos(runs):
             videos = [run.results.videos for run in group]
@@ -107,7 +105,7 @@ def infant_cells(run: Run) -> dict[str, float | None]:
     """
     body, videos = run.results.body_scaled or {}, run.results.videos
     return {
-        **{shown: body.get(key) for key, shown in {**BODY_SCALED, **COUNTED}.items()},
+        **{shown: body.get(key) for key, shown in {**SHOWN, **COUNTED}.items()},
         **{key: total(videos, key) if videos else None for key in DETECTIONS},
     }
 

@@ -10,6 +10,7 @@ from fidip.report.infant_tables import infant_header, infant_note, infant_rows
 from fidip.report.runs import Run, by_experiment, mean_and_spread
 from fidip.report.tables import (
     COLUMNS,
+    compared_numbers,
     difference_header,
     difference_rows,
     footnote,
@@ -51,7 +52,9 @@ def latex_tables(runs: list[Run], comparison: Comparison) -> str:
     """
     tables = [latex_table(runs, comparison)]
     if comparison.differences:
-        tables.append(difference_table(runs, comparison))
+        tables += [
+            difference_table(runs, comparison, metric) for metric in compared_numbers(comparison)
+        ]
     if infant_header(runs):
         tables.append(infant_table(runs))
     return "\n".join(tables)
@@ -77,16 +80,18 @@ def latex_table(runs: list[Run], comparison: Comparison) -> str:
     return _table(header, lines, caption, "tab:fidip")
 
 
-def difference_table(runs: list[Run], comparison: Comparison) -> str:
+def difference_table(runs: list[Run], comparison: Comparison, metric: str = "AP") -> str:
     """Return a booktabs table with one row per experiment except the reference.
 
     Args:
         runs: the finished runs.
         comparison: their comparison.
+        metric: one of ``compared_numbers``.
     """
-    header = [escape(name) for name in difference_header(comparison)]
-    lines = [[escape(cell) for cell in row] for row in difference_rows(runs, comparison)]
-    return _table(header, lines, escape(rule(runs, comparison)), "tab:fidip-differences")
+    header = [escape(name) for name in difference_header(comparison, metric)]
+    lines = [[escape(cell) for cell in row] for row in difference_rows(runs, comparison, metric)]
+    label = "" if metric == "AP" else f"-{metric.lower().replace('@', '-')}"
+    return _table(header, lines, escape(rule(runs, comparison)), f"tab:fidip-differences{label}")
 
 
 def infant_table(runs: list[Run]) -> str:

@@ -21,6 +21,7 @@ from fidip.report.overlay_figures import side_by_side
 from fidip.report.runs import Run, by_experiment
 from fidip.report.sweeps import sweep_curves
 from fidip.report.tables import (
+    compared_numbers,
     difference_header,
     difference_rows,
     footnote,
@@ -29,6 +30,9 @@ from fidip.report.tables import (
     summary_header,
     summary_rows,
 )
+
+Table = tuple[list[str], list[list[str]]]
+"""Headings and rows."""
 
 
 def html_page(
@@ -52,14 +56,9 @@ def html_page(
         header=summary_header(runs),
         rows=summary_rows(runs, comparison),
         footnote=footnote(runs),
-        difference_header=difference_header(comparison),
-        difference_rows=difference_rows(runs, comparison),
+        differences=_differences(runs, comparison),
         rule=rule(runs, comparison),
-        infant_header=infant_header(runs),
-        infant_rows=infant_rows(runs),
-        infant_note=infant_note(runs),
-        video_header=video_header(runs),
-        video_rows=video_rows(runs),
+        infant_tables=_infant_tables(runs),
         problems=comparison.problems,
         repeats=repeats,
         gaps=gaps,
@@ -76,6 +75,28 @@ def html_page(
         diagnosis=plot_diagnosis(runs),
         runs=[_origin(run) for run in runs],
     )
+
+
+def _differences(runs: list[Run], comparison: Comparison) -> list[Table]:
+    """Return headings and rows of the differences of each metric."""
+    return [
+        (difference_header(comparison, metric), difference_rows(runs, comparison, metric))
+        for metric in compared_numbers(comparison)
+    ]
+
+
+def _infant_tables(runs: list[Run]) -> list[tuple[str, list[str], list[list[str]], str]]:
+    """Return titles, headings, rows and notes of the tables of metrics of papers on infants."""
+    tables = [
+        (
+            "Metrics of papers on infants",
+            infant_header(runs),
+            infant_rows(runs),
+            infant_note(runs),
+        ),
+        ("Detections by video", video_header(runs), video_rows(runs), ""),
+    ]
+    return [table for table in tables if table[1]]
 
 
 def _origin(run: Run) -> dict[str, str]:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from fidip.metrics import NAMES, Difference, Interval
+from fidip.metrics.body_scale import SHOWN
 from fidip.report.comparison import Comparison
 from fidip.report.formatting import show_interval, show_signed
 from fidip.report.infant_tables import infant_cells, infant_header, infant_note, infant_rows
@@ -75,35 +76,49 @@ def _source_cells(group: list[Run]) -> list[str]:
     return [f"{after:.3f}", kept]
 
 
-def difference_header(comparison: Comparison) -> list[str]:
-    """Return the headings of ``difference_rows``.
+def compared_numbers(comparison: Comparison) -> list[str]:
+    """Return the metrics that have a table of differences: AP, and PCKsh and mKS if known.
 
     Args:
         comparison: the comparison.
     """
-    value = f"AP less that of {comparison.against}"
+    known = {name for numbers in comparison.differences.values() for name in numbers}
+    return [name for name in ("AP", *SHOWN.values()) if name in known]
+
+
+def difference_header(comparison: Comparison, metric: str = "AP") -> list[str]:
+    """Return the headings of ``difference_rows``.
+
+    Args:
+        comparison: the comparison.
+        metric: one of ``compared_numbers``.
+    """
+    value = f"{metric} less that of {comparison.against}"
     return ["experiment", value, "95 % interval", "interval over", "p over images", "verdict"]
 
 
-def difference_rows(runs: list[Run], comparison: Comparison) -> list[list[str]]:
-    """Return one row per experiment except the reference: difference of AP and verdict.
+def difference_rows(runs: list[Run], comparison: Comparison, metric: str = "AP") -> list[list[str]]:
+    """Return one row per experiment except the reference: difference of a metric and verdict.
 
     Args:
         runs: the finished runs.
         comparison: their comparison.
+        metric: one of ``compared_numbers``; experiments without it have no row.
     """
     groups = by_experiment(runs)
     against = groups.get(comparison.against, [])
     rows = []
     for name, numbers in comparison.differences.items():
-        ap, over = numbers["AP"], interval_over(groups[name], against)
-        if ap is None:
+        if metric not in numbers:
+            continue
+        difference, over = numbers[metric], interval_over(groups[name], against)
+        if difference is None:
             rows.append([name, "n/a", "n/a", over, "n/a", "no people to compare on"])
         else:
-            low, high = ap.interval
+            low, high = difference.interval
             interval = f"{show_signed(low)} to {show_signed(high)}"
-            says = verdict(ap, groups[name], against)
-            rows.append([name, show_signed(ap.value), interval, over, f"{ap.p:.3f}", says])
+            cells = [show_signed(difference.value), interval, over, f"{difference.p:.3f}"]
+            rows.append([name, *cells, verdict(difference, groups[name], against)])
     return rows
 
 
@@ -176,7 +191,12 @@ def markdown(runs: list[Run], comparison: Comparison, notes: Sequence[str] = ())
     """
     parts = [_markdown(summary_header(runs), summary_rows(runs, comparison)), footnote(runs)]
     if comparison.differences:
-        parts += [_markdown(difference_header(comparison), difference_rows(runs, comparison))]
+        parts += [
+            _markdown(
+                difference_header(comparison, metric), difference_rows(runs, comparison, metric)
+            )
+            for metric in compared_numbers(comparison)
+        ]
         parts += [rule(runs, comparison)]
     if header := infant_header(runs):
         parts += [_markdown(header, infant_rows(runs)), infant_note(runs)]

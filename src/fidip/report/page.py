@@ -94,7 +94,7 @@ def _infant_tables(runs: list[Run]) -> list[tuple[str, list[str], list[list[str]
             infant_rows(runs),
             infant_note(runs),
         ),
-        ("Detections by video", video_header(runs), video_rows(runs), ""),
+        ("Detections by video", video_header(runs), video_rows(runs), "Means over seeds."),
     ]
     return [table for table in tables if table[1]]
 

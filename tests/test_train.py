@@ -73,6 +73,20 @@ def test_an_experiment_leaves_a_complete_run_folder(experiment, monkeypatch, tmp
     assert "experiment=" in environment["command"]
 
 
+@pytest.mark.parametrize(("experiment", "labels"), [("adapt_unlabelled", 0), ("adapt_few", 2)])
+def test_adaptation_to_a_target_with_few_or_no_labels(
+    experiment, labels, monkeypatch, tmp_path, tiny_root
+):
+    monkeypatch.chdir(tmp_path)
+    few = (f"data.target_labels={labels}", "data.batch_size=6", "data.num_workers=0")
+    net = ("codec.input_wh=[32,32]", "codec.heatmap_wh=[8,8]", "net.backbone.width=0.125")
+    base = (f"experiment={experiment}", f"data.root={tiny_root}", "ckpt=null", "debug=smoke")
+    run_train(monkeypatch, *base, *few, *net)
+    run = only_run(tmp_path)
+    assert json.loads((run / "results.json").read_text())["experiment"] == experiment
+    assert {path.name for path in (run / "checkpoints").iterdir()} == {"last.ckpt"}
+
+
 def test_infants_are_found_in_target_images_and_videos(monkeypatch, tmp_path, tiny_root):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("FIDIP_CACHE", str(tmp_path / "cache"))

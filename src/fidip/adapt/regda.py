@@ -121,7 +121,7 @@ class RegDA(AddedLoss):
     def __init__(
         self,
         *,
-        weight: NonNegative = 0.001,
+        weight: NonNegative = 1e-5,
         schedule: WeightSchedule = ramp,
         margin: NonNegative = 4.0,
         width: Positive = 64,

@@ -43,6 +43,7 @@ OF_METHOD = {
     "easy_hard": ["method.occlusion.confidence=0"],
     "mean_teacher": [f"method.{setting}" for setting in LABELS],
     "mean_teacher_replay": [f"method.methods.mean_teacher.{setting}" for setting in LABELS],
+    "style_mean_teacher": [f"method.methods.mean_teacher.{setting}" for setting in LABELS],
     "source_free": [f"method.methods.mean_teacher.{setting}" for setting in LABELS],
 }
 """Settings with which the predictions of random weights count."""

@@ -24,7 +24,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, ClassVar
 
@@ -91,6 +91,16 @@ class Part:
         with torch.no_grad(), fixed(self._net):
             output: PoseOutput = self._net(self.images)
         return output.features
+
+    def change_crops(self, crops: Tensor) -> None:
+        """Replace the crops, and drop what was computed from them.
+
+        Args:
+            crops: (B, 3, H, W) uint8 RGB.
+        """
+        self.batch = replace(self.batch, crops=crops)
+        self.__dict__.pop("images", None)
+        self.__dict__.pop("output", None)
 
     def release(self) -> None:
         """Free what was computed, unless a later loss of the same update shares it."""

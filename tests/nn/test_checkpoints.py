@@ -290,3 +290,16 @@ def test_cut_short_anywhere(saved, lightning, tmp_path):
             short = tmp_path / f"short{length}{path.suffix}"
             short.write_bytes(whole[:length])
             assert_refused(short, "cut short")
+
+
+def test_a_run_directory_stands_for_its_best_or_last_checkpoint(tmp_path):
+    folder = tmp_path / "run" / "checkpoints"
+    folder.mkdir(parents=True)
+    (tmp_path / "run" / "config.yaml").touch()
+    with pytest.raises(CheckpointError, match="has neither best.ckpt nor last.ckpt"):
+        load_weights(make_net(), tmp_path / "run")
+    for seed, name in ((1, "last"), (2, "best")):
+        torch.save({"state_dict": make_net(seed).state_dict()}, folder / f"{name}.ckpt")
+        net = make_net()
+        load_weights(net, tmp_path / "run")
+        assert same(net, make_net(seed))

@@ -22,6 +22,7 @@ from torch.serialization import safe_globals
 
 from fidip.core.errors import CheckpointError
 from fidip.io.atomic import write_atomic
+from fidip.io.run_directory import RunDirectory
 from fidip.nn.weights.architecture import net_of
 from fidip.nn.weights.families import family_of
 from fidip.nn.weights.model_zoo import BUNDLED, DEFAULT, ONNX, ZOO, bundled, entry_of, fetch
@@ -103,8 +104,8 @@ def load_weights(net: nn.Module, ckpt: str | Path, allow_partial: bool = False) 
 
     Args:
         net: the network; changed in place.
-        ckpt: a file of one of ``fidip.nn.weights.families.FAMILIES``, a folder of ``transformers``,
-            ``zoo:NAME``, ``bundled:NAME``, or ``bundled``.
+        ckpt: a file of one of ``fidip.nn.weights.families.FAMILIES``, a run directory, a folder of
+            ``transformers``, ``zoo:NAME``, ``bundled:NAME``, or ``bundled``.
         allow_partial: load the tensors that fit and keep the others of ``net``.
 
     Returns:
@@ -235,6 +236,9 @@ def resolve_ckpt(ckpt: str, setting: str = "ckpt") -> Path:
     path = Path(ckpt)
     if (path / IN_FOLDERS).is_file():
         return path / IN_FOLDERS
+    run = RunDirectory(path)
+    if run.config.is_file():
+        return run.weights()
     if not path.is_file():
         raise CheckpointError(
             f"{setting}={ckpt}: {_what_is_there(path)}; expected a file of weights, a run "

@@ -80,3 +80,12 @@ def test_without_confident_joints_nothing_is_covered():
     crops, joints = torch.rand(2, 3, 8, 8), torch.ones(2, 3, 2)
     confidence = torch.tensor([[0.8] * 3, [NAN] * 3])
     assert torch.equal(Occlusion(1.0).cover(crops, joints, confidence, np.zeros((2, 4))), crops)
+
+
+def test_a_draw_that_rounds_to_1_stays_in_the_crop_and_in_the_list():
+    """float32 rounds the largest draws to 1."""
+    crop = torch.arange(5.0).view(1, 1, 1, 5)
+    joints = torch.tensor([[[0.0, 0.0], [2.0, 0.0], [3.0, 0.0]]])
+    draws = np.array([[0.0, *[1 - 1e-12] * 3]])
+    ours = Occlusion(1.0, size=1.0).cover(crop, joints, torch.tensor([[0.1, 1.0, 0.1]]), draws)
+    assert ours.flatten().tolist() == [0, 1, 4, 3, 4]

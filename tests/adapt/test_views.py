@@ -136,3 +136,13 @@ def test_points_move_as_in_numpy():
     affine = random_views(5).affine
     ours = move_points(torch.from_numpy(xy), affine)
     np.testing.assert_allclose(ours, apply_affine(affine, xy))
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_mixed_precision_does_not_round_positions(dtype):
+    crops = torch.randint(0, 256, (3, 3, 32, 24), dtype=torch.uint8)
+    view, points = random_views(3), torch.rand(3, 17, 2) * 30
+    plain = apply_views(crops, view), move_points(points, view.affine)
+    with torch.autocast("cpu", dtype):
+        mixed = apply_views(crops, view), move_points(points, view.affine)
+    torch.testing.assert_close(mixed, plain)

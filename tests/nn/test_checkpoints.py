@@ -296,7 +296,7 @@ def test_a_run_directory_stands_for_its_best_or_last_checkpoint(tmp_path):
     folder = tmp_path / "run" / "checkpoints"
     folder.mkdir(parents=True)
     (tmp_path / "run" / "config.yaml").touch()
-    with pytest.raises(CheckpointError, match="has neither best.ckpt nor last.ckpt"):
+    with pytest.raises(CheckpointError, match="has neither best"):
         load_weights(make_net(), tmp_path / "run")
     for seed, name in ((1, "last"), (2, "best")):
         torch.save({"state_dict": make_net(seed).state_dict()}, folder / f"{name}.ckpt")

@@ -115,7 +115,7 @@ class Occlusion:
         centers = joints[torch.arange(len(joints), device=joints.device), chosen]
         room = joints.new_tensor(size_wh) - side
         to = (centers.round() - side // 2).clamp(min=0).minimum(room)
-        start = (draws[:, 2:DRAWS] * (room + 1)).floor()
+        start = (draws[:, 2:DRAWS] * (room + 1)).floor().minimum(room)  # a draw may round to 1
         return _paste(crops, start.long(), to.long(), side * is_covered.long())
 
 
@@ -149,7 +149,8 @@ def _inside(joints: Tensor, crop_wh: ImageSize) -> Tensor:
 
 def _choose(allowed: Tensor, uniform: Tensor) -> Tensor:
     """Return (B,) one allowed column of each row of (B, K), by numbers from 0 to 1."""
-    rank = (uniform * allowed.sum(dim=1)).floor()
+    count = allowed.sum(dim=1)
+    rank = (uniform * count).floor().minimum(count - 1)
     return ((allowed.cumsum(dim=1) - 1 == rank[:, None]) & allowed).float().argmax(dim=1)
 
 

@@ -264,4 +264,5 @@ def move_points(xy: Tensor, affine: Floats) -> Tensor:
         tensor([[[7., 3.]]])
     """
     matrix = torch.as_tensor(affine).to(xy)
-    return xy @ matrix[..., :2].mT + matrix[..., None, :, 2]
+    # Not a matrix product, which automatic mixed precision would round to 8 or 11 bits.
+    return (xy[..., None, :] * matrix[:, None, :, :2]).sum(dim=-1) + matrix[:, None, :, 2]

@@ -133,3 +133,9 @@ def test_source_free_adaptation_keeps_the_statistics_of_the_head():
     changed = {n for n, value in net.state_dict().items() if not value.equal(before[n])}
     kinds = ("running_mean", "running_var")
     assert changed == {f"backbone.{i}.{kind}" for i in (1, 4) for kind in kinds}
+
+
+def test_data_without_a_loader_of_the_target_are_one_line():
+    with pytest.raises(ConfigError, match=r"ToyData: AdaBN reads .* target_dataloader") as error:
+        fit_toy(task_of(AdaBN(), Observing()), data=ToyData())
+    assert "\n" not in str(error.value)

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from fidip.adapt.method import AdaptationMethod, Losses, Part, Step, Trained
+from fidip.core.data_parts import DataPart
 from fidip.core.errors import ConfigError
 from fidip.core.samples import Batch
 from fidip.tasks.callbacks.finishing import Finishing, restore_unfinished
@@ -76,6 +77,12 @@ class AdaptationTask(PoseTask):
             name = type(self.method).__name__
             raise ConfigError(
                 f"method: {name} needs {part.title}, which the data does not deliver; {part.hint}"
+            )
+        if DataPart.TARGET in self.method.needs and not hasattr(data, "target_dataloader"):
+            raise ConfigError(
+                f"datamodule={type(data).__name__}: {type(self.method).__name__} reads the target "
+                "when training has ended; expected a data module with target_dataloader. Pass one "
+                "to fit, or choose another method"
             )
         self.method.begin(self.net)
         if self._pretraining.epochs and self.trainer.ckpt_path is None:

@@ -6,8 +6,8 @@ from dataclasses import replace
 import hydra
 import numpy as np
 import pytest
+import pytorch_lightning as pl
 import torch
-from pytorch_lightning.callbacks import Checkpoint
 
 from fidip.adapt.agreement import FixedView, agreement_over_views
 from fidip.core.samples import Batch
@@ -97,8 +97,8 @@ def test_agreement_is_relative_to_the_size_of_the_person_in_the_crop():
     assert (agreement_over_views(constant, small) < found).all()
 
 
-class Recorder(Checkpoint):
-    """Writes what is logged at the end of every epoch into a file, after all other callbacks."""
+class Recorder(pl.Callback):
+    """Writes what is logged at the end of every epoch into a file, before callbacks of the task."""
 
     def __init__(self, file):
         self.file = file

@@ -16,6 +16,7 @@ SHOWN = {
     "val/loss": "val loss {:.5f}",
     "val/AP": "val AP {:.3f}",
     "val/OKS": "val OKS {:.3f}",
+    "val/agreement": "val agreement {:.3f}",
 }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import islice
+from typing import Any
 
 import numpy as np
 import pytorch_lightning as pl
@@ -33,9 +34,12 @@ class TargetAgreement(pl.Callback):
         if trainer.state.fn == "fit" and not trainer.sanity_checking:
             self._log(trainer, pl_module)
 
-    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Log the agreement at the end of an epoch of a run without validation."""
-        if not is_validated(trainer) and trainer.limit_val_batches:
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, *args: Any
+    ) -> None:
+        """Log the agreement after the last batch of an epoch of a run without validation."""
+        # Not at the end of the epoch, when other callbacks have already shown its values.
+        if trainer.is_last_batch and trainer.limit_val_batches and not is_validated(trainer):
             with averaged(trainer, pl_module):
                 self._log(trainer, pl_module)
 
@@ -57,4 +61,5 @@ class TargetAgreement(pl.Callback):
         with trainer.precision_plugin.forward_context():
             found = [agreement_over_views(predict, batch.to(task.device)) for batch in batches]
         task.net.train(mode)
-        task.log(NAME, float(np.concatenate(found).mean()), sync_dist=True)
+        mean = float(np.concatenate(found).mean())
+        task.log(NAME, mean, on_step=False, on_epoch=True, sync_dist=True, batch_size=1)

@@ -172,3 +172,11 @@ def test_a_method_without_the_keys_of_the_experiment_is_explained(cli, tmp_path)
     last = cli("train", *words, status=2).err.splitlines()[-1]
     assert last.startswith("error: method.domain_epochs: unknown key")
     assert "experiment=finetune_demo" in last
+
+
+@pytest.mark.parametrize("method", ["finetune", "coral", "mean_teacher_replay"])
+@pytest.mark.parametrize("name", ["adapt_unlabelled", "adapt_few_syrip"])
+def test_experiments_without_labels_take_any_method(name, method):
+    config = compose(f"experiment={name}", f"method={method}")
+    assert config.data.target_labels is not None
+    assert OmegaConf.select(config, "method.average") is None

@@ -70,7 +70,7 @@ class MovingAverage:
         ArgumentError: ``buffers`` is none of the three.
     """
 
-    decay: float = 0.999
+    decay: float = 0.99
     buffers: str = "ema"
 
     def __post_init__(self) -> None:

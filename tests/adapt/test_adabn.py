@@ -12,10 +12,15 @@ from fidip.adapt.source_free import SourceFree
 from fidip.core.errors import ConfigError
 from fidip.nn import PoseNet
 from fidip.nn.batch_norm import estimate_statistics
-from fidip.tasks import AdaptationTask
+from fidip.tasks import AdaptationTask, Checkpoints
 from tests.adapt.test_dann import BATCH, RATE, Codec, Net, T, X
+from tests.adapt.test_methods import compose
+from tests.adapt.test_methods import fit as fit_method
+from tests.adapt.test_withheld_labels import TWO
 from tests.tasks.toy_fidip import ToyData
 from tests.tasks.toy_fidip import fit as fit_toy
+
+pytestmark = pytest.mark.forks
 
 METHOD = "adabn"
 CROPS = torch.tensor([10, 90, 250]).to(torch.uint8).view(-1, 1, 1, 1).expand(-1, 3, 2, 2)
@@ -139,3 +144,15 @@ def test_data_without_a_loader_of_the_target_are_one_line():
     with pytest.raises(ConfigError, match=r"ToyData: AdaBN reads .* target_dataloader") as error:
         fit_toy(task_of(AdaBN(), Observing()), data=ToyData())
     assert "\n" not in str(error.value)
+
+
+def test_two_processes_have_the_statistics_of_one(tiny_root, tmp_path):
+    one = ("data.batch_size=16", "trainer.precision=64-true")
+    for name, overrides in (("one", one), ("two", ("data.batch_size=8", *TWO[1:]))):
+        config = compose("adabn", tiny_root, *overrides)
+        fit_method(config, Checkpoints(tmp_path / name))
+    first, second = (
+        torch.load(tmp_path / name / "last.ckpt", weights_only=True) for name in ("one", "two")
+    )
+    torch.testing.assert_close(second["state_dict"], first["state_dict"], rtol=1e-6, atol=1e-9)
+    torch.testing.assert_close(second["unfinished"], first["unfinished"], rtol=1e-6, atol=1e-9)

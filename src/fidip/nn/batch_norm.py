@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from fidip.nn.pose_net import PoseNet
+from fidip.nn.sync_norm import local
 
 
 def unfrozen_norms(net: PoseNet) -> list[_BatchNorm]:
@@ -40,7 +41,8 @@ def estimate_statistics(net: PoseNet, images: Iterable[Tensor]) -> None:
 
     Args:
         net: the network.
-        images: (B, 3, H, W) normalised images; without any, the statistics stay as they are.
+        images: (B, 3, H, W) normalised images, the same ones in all processes; without any, the
+            statistics stay as they are.
     """
     mode = net.training
     norms = unfrozen_norms(net.train())
@@ -53,7 +55,8 @@ def estimate_statistics(net: PoseNet, images: Iterable[Tensor]) -> None:
         seen += len(batch)
         for norm in norms:
             norm.momentum = len(batch) / seen
-        net(batch)
+        with local(net):
+            net(batch)
     for norm, momentum in zip(norms, momenta, strict=True):
         norm.momentum = momentum
     net.train(mode)

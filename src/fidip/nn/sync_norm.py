@@ -7,6 +7,8 @@ not affected.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, cast
 
 import torch
@@ -19,14 +21,21 @@ from fidip.core.errors import ConfigError
 
 
 class SyncedBatchNorm(_BatchNorm):
-    """BatchNorm layer synchronised between processes; in train mode, all processes must call it."""
+    """BatchNorm layer synchronised between processes; in train mode, all processes must call it.
+
+    Attributes:
+        is_synced: whether statistics are those of all processes; see ``local``.
+    """
+
+    is_synced = True
 
     def _check_input_dim(self, input: Tensor) -> None:
         """Accept any number of dimensions; the network's layout is known to fit."""
 
     def forward(self, input: Tensor) -> Tensor:
         """Normalise the (B, C, ...) batch of this process, in train mode by statistics of all."""
-        return self._synced(input) if self.training else super().forward(input)
+        is_synced = self.training and self.is_synced
+        return self._synced(input) if is_synced else super().forward(input)
 
     def _synced(self, x: Tensor) -> Tensor:
         exact = x.to(torch.promote_types(x.dtype, torch.float32))
@@ -108,6 +117,26 @@ def unsynchronize(layers: dict[_BatchNorm, type[_BatchNorm]]) -> None:
     """
     for layer, kind in layers.items():
         layer.__class__ = kind
+
+
+@contextmanager
+def local(model: nn.Module) -> Iterator[None]:
+    """Use the statistics of this process only for a block, for batches that all processes have.
+
+    Args:
+        model: the model; layers that are not synchronised stay as they are.
+
+    Yields:
+        None.
+    """
+    layers = [m for m in model.modules() if isinstance(m, SyncedBatchNorm)]
+    for layer in layers:
+        layer.is_synced = False
+    try:
+        yield
+    finally:
+        for layer in layers:
+            del layer.is_synced
 
 
 class _Total(torch.autograd.Function):

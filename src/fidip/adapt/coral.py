@@ -74,7 +74,7 @@ class Coral(AddedLoss):
 
     needs: ClassVar[frozenset[DataPart]] = frozenset({DataPart.BOTH_DOMAINS})
 
-    def __init__(self, *, weight: NonNegative = 3000.0) -> None:
+    def __init__(self, *, weight: NonNegative = 100.0) -> None:
         super().__init__()
         self.weight = weight
 

@@ -76,7 +76,7 @@ class MMD(AddedLoss):
 
     needs: ClassVar[frozenset[DataPart]] = frozenset({DataPart.BOTH_DOMAINS})
 
-    def __init__(self, *, weight: NonNegative = 0.003) -> None:
+    def __init__(self, *, weight: NonNegative = 1e-5) -> None:
         super().__init__()
         self.weight = weight
 

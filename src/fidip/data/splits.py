@@ -125,12 +125,19 @@ def withhold_labels(
     used = images_of(boxes, is_synthetic=False)
     if real is not None:
         ids = used = images_of(take_images(people, real, None, seed), is_synthetic=False)
-    if not used or not 0 <= number <= len(ids):
+    if not used:
+        raise ArgumentError(
+            "target_labels",
+            number,
+            "the training split has no image with is_synthetic false to use; expected at least one "
+            "real image. Add is_synthetic to the images, or use all labels with null",
+        )
+    if not 0 <= number <= len(ids):
         raise ArgumentError(
             "target_labels",
             number,
             f"the training split has {len(ids)} real images (is_synthetic false) with labels; "
-            f"expected 0 to {len(ids)}, and at least one real image. Null uses all labels",
+            f"expected 0 to {len(ids)}, or null for all",
         )
     kept = set(images_of(take_images(people, number, None, seed, may_be_empty=True), False))
     labelled = [a for a in people if a.is_synthetic is not False or a.image_id in kept]

@@ -68,7 +68,11 @@ def test_a_withheld_label_changes_nothing(method, overrides, tmp_path, tiny_root
 
 @pytest.mark.parametrize("method", ["finetune", "replay"])
 def test_two_processes_have_the_losses_of_one_with_unlabelled_images(method, tmp_path, tiny_root):
-    few = ("data.target_labels=2", "data.val_fraction=0", "data.balanced=false")
+    few = (
+        *("data.target_labels=2", "data.val_fraction=0", "data.balanced=false"),
+        *("data.target_split=null", f"data.target_images={tiny_root}/images/train_pre_infant"),
+        f"data.target_boxes={tiny_root}/annotations/person_keypoints_train_pre_infant.json",
+    )
     one = ("data.batch_size=12", "trainer.precision=64-true")
     for name, overrides in (("one", one), ("two", TWO)):
         fit(compose(method, tiny_root, *few, *overrides), Losses(tmp_path / name))

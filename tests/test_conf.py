@@ -3,6 +3,7 @@
 import hydra
 import pytest
 import torch
+from hydra.core.hydra_config import HydraConfig
 from hydra.utils import instantiate
 from omegaconf import OmegaConf
 
@@ -37,6 +38,8 @@ PLACES = {
     "loss": "task.loss",
 }
 """Keys of groups that are parts of a component."""
+NAMED_LIKE = {"adaptation_replay": "adaptation"}
+"""Experiments whose names begin with the name of another one."""
 
 
 def compose(*overrides, name="train"):
@@ -45,11 +48,20 @@ def compose(*overrides, name="train"):
     return config
 
 
+def compose_with_choices(monkeypatch, *overrides):
+    """A configuration whose settings may refer to the choices of groups, as in a command."""
+    with hydra.initialize_config_dir(str(ROOT), version_base="1.3"):
+        config = hydra.compose("train", [*overrides, "run_dir=run"], return_hydra_config=True)
+    monkeypatch.setattr(HydraConfig.instance(), "cfg", OmegaConf.masked_copy(config, "hydra"))
+    return OmegaConf.masked_copy(config, [key for key in config if key != "hydra"])
+
+
 @pytest.mark.parametrize("experiment", EXPERIMENTS)
 def test_every_experiment_can_be_made(experiment, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
-    config = compose(f"experiment={experiment}")
-    assert config.name == experiment
+    paths = ("data.root=x", "ckpt=x")
+    config = compose_with_choices(monkeypatch, f"experiment={experiment}", *paths)
+    assert config.name.partition("-")[0] == NAMED_LIKE.get(experiment, experiment)
     assert OmegaConf.missing_keys(config) == {"resume"}
     with torch.device("meta"):  # weights without numbers, which take seconds to draw
         task = instantiate(config.task)
@@ -180,3 +192,44 @@ def test_experiments_without_labels_take_any_method(name, method):
     config = compose(f"experiment={name}", f"method={method}")
     assert config.data.target_labels is not None
     assert OmegaConf.select(config, "method.average") is None
+
+
+@pytest.mark.parametrize("target", ["home", "clinic", "night", "far"])
+def test_a_cell_of_the_adaptation_benchmark_is_named_by_method_target_and_labels(
+    target, monkeypatch
+):
+    words = ("experiment=adaptation", "method=dann", f"target={target}", "data.target_labels=25")
+    config = compose_with_choices(monkeypatch, *words)
+    assert config.name == f"adaptation-dann-{target}-25"
+    splits = compose_preset("adaptation").splits
+    assert {config.data.train_split, config.data.test_split, config.data.domain_split} <= set(
+        splits
+    )
+    appearances = {part.appearance for part in splits[config.data.test_split]}
+    trained = {part.appearance: part.is_synthetic for part in splits[config.data.train_split]}
+    assert appearances == {target}
+    assert trained == {target: False, "clean": True}
+
+
+def compose_preset(name):
+    with hydra.initialize_config_dir(str(ROOT), version_base="1.3"):
+        return hydra.compose("synthesize", [f"preset={name}"]).preset
+
+
+def test_cells_of_the_adaptation_benchmark_differ_in_method_data_and_start_only(monkeypatch):
+    """The same updates, batches, rates and augmentation, and no label selects an epoch."""
+    cells = [
+        compose_with_choices(monkeypatch, f"experiment=adaptation{part}", "ckpt=x", "data.root=x")
+        for part in ("", "_replay", "_norm")
+    ]
+    for key in ("trainer", "optimizer", "scheduler", "callbacks", "codec", "data.augment"):
+        assert len({str(OmegaConf.select(cell, key)) for cell in cells}) == 1
+    for cell in cells:
+        assert (cell.data.batch_size % 12, cell.data.val_fraction) == (0, 0)
+        assert cell.callbacks.checkpoints.monitor is None
+
+
+def test_a_group_that_the_experiment_lacks_is_explained(cli, tmp_path):
+    words = ("experiment=finetune_demo", "target=home", f"data.root={tmp_path}")
+    (line,) = cli("train", *words, status=2).err.splitlines()
+    assert line.startswith("error: target=home: the experiment has no group 'target'")

@@ -126,7 +126,9 @@ class Train(Command):
     """Settings of ``fidip train``."""
 
     main_key = "experiment"
-    groups = frozenset({"augment", "debug", "experiment", "frozen", "loss", "recipe", "sweep"})
+    groups = frozenset(
+        {"augment", "debug", "experiment", "frozen", "loss", "recipe", "sweep", "target"}
+    )
     sweeps = True
 
     name: Name

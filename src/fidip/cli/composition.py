@@ -100,6 +100,11 @@ def explain(message: str, config: DictConfig | None, word: str = "") -> str:
     unknown = re.search(r"Could not override '([^'@]+)'", message)
     if unknown:
         name = unknown.group(1)
+        if (config_dir() / name).is_dir():
+            return (
+                f"{word}: the experiment has no group '{name}'; choose another experiment, or "
+                f"leave out {name}="
+            )
         return f"unknown key '{name}'{did_you_mean(name, names(config))}"
     choice = re.search(r"Could not find '([^']+)'", message)
     if choice:

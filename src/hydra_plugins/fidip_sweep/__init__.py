@@ -70,8 +70,8 @@ class Sweep(BasicSweeper):
         (combinations,) = self.split_arguments(overrides, None)
         jobs, todo, problems = [], [], []
         for number, combination in enumerate(combinations):
-            config, problem = self._compose(combination)
-            jobs.append(self._job(number, combination, config))
+            name, problem = self._compose(combination)
+            jobs.append(self._job(number, combination, name))
             if jobs[-1].state != "finished":
                 todo.append(jobs[-1])
                 problems.append(problem)
@@ -85,36 +85,33 @@ class Sweep(BasicSweeper):
         if report(jobs):
             sys.exit(3)
 
-    def _compose(self, overrides: list[str]) -> tuple[Any, str | None]:
-        """Return the configuration of a job, or of the sweep if it has none, and its problem."""
+    def _compose(self, overrides: list[str]) -> tuple[str, str | None]:
+        """Return the name of a job's experiment, or of the sweep's if it has none, and its problem.
+
+        The name is resolved here, because it may refer to the choices of the job.
+        """
         from hydra.core.hydra_config import HydraConfig
         from hydra.errors import HydraException
-        from omegaconf import OmegaConf
         from omegaconf.errors import OmegaConfBaseException
 
         from fidip.cli import explain
-        from fidip.cli.arguments import problems_of
-        from fidip.cli.preflight import check_job
-        from fidip.core.errors import ConfigError, FidipError
+        from fidip.core.errors import FidipError
 
-        singleton, config = HydraConfig.instance(), self.config
+        singleton, config, problem = HydraConfig.instance(), self.config, None
         outer = singleton.cfg
         try:
             config = self.hydra_context.config_loader.load_sweep_config(config, overrides)
-            launcher = str(config.hydra.launcher._target_)
             config.hydra.runtime.output_dir = "."  # not used here, but settings refer to it
             singleton.set_config(config)
-            config = OmegaConf.masked_copy(config, [str(k) for k in config if k != "hydra"])
-            problems = problems_of("train", config)
-            if problems:  # in the values of the sweep's file
-                raise ConfigError("; ".join(problems))
-            check_job(config, are_files_here=launcher in HERE)
+            _check(config)
         except (FidipError, HydraException, OmegaConfBaseException) as error:
             problem = explain(error) or str(error)
-            return config, self._missing_key(problem) or problem
+            problem = self._missing_key(problem) or problem
+        try:
+            singleton.set_config(config)
+            return str(config.name), problem
         finally:
             singleton.cfg = outer
-        return config, None
 
     def _missing_key(self, problem: str) -> str | None:
         """Return a sentence about a key that the sweep sets and the experiment does not have."""
@@ -129,7 +126,7 @@ class Sweep(BasicSweeper):
             f"experiment that has it. Choose another one{such_as}"
         )
 
-    def _job(self, number: int, overrides: list[str], config: Any) -> Any:
+    def _job(self, number: int, overrides: list[str], name: str) -> Any:
         """Return the job with a new run directory, or with that of an earlier sweep."""
         from fidip.cli.sweep_jobs import Job, earlier
         from fidip.io.run_directory import RunDirectory
@@ -137,9 +134,9 @@ class Sweep(BasicSweeper):
         root = Path(self.config.hydra.sweep.dir)
         # Chosen once here, because the time would differ between the processes of a job, and when
         # SLURM starts it again.
-        folder = root / config.name / self.config.sweep.started / str(number)
+        folder = root / name / self.config.sweep.started / str(number)
         job = Job(RunDirectory(folder), tuple(overrides))
-        before = earlier(job, root, config.name) if self.config.sweep.resume else None
+        before = earlier(job, root, name) if self.config.sweep.resume else None
         if before:
             return Job(before.run, job.overrides)
         job.require_own_folder()
@@ -148,6 +145,26 @@ class Sweep(BasicSweeper):
     def _arguments(self, job: Any) -> list[str]:
         subdir = job.run.root.relative_to(self.config.hydra.sweep.dir)
         return [*job.overrides, f"hydra.sweep.subdir='{subdir}'"]
+
+
+def _check(config: Any) -> None:
+    """Check the configuration of a job, with that of Hydra.
+
+    Raises:
+        FidipError: it cannot start.
+    """
+    from omegaconf import OmegaConf
+
+    from fidip.cli.arguments import problems_of
+    from fidip.cli.preflight import check_job
+    from fidip.core.errors import ConfigError
+
+    launcher = str(config.hydra.launcher._target_)
+    config = OmegaConf.masked_copy(config, [str(k) for k in config if k != "hydra"])
+    problems = problems_of("train", config)
+    if problems:  # in the values of the sweep's file
+        raise ConfigError("; ".join(problems))
+    check_job(config, are_files_here=launcher in HERE)
 
 
 if BaseSubmititLauncher is not None:

@@ -1,0 +1,18 @@
+#!/usr/bin/env bash
+# The adaptation benchmark from nothing, two runs at a time: bash experiments/010-adaptation/run.sh [key=value ...]
+# The same command continues it. LAUNCHER=slurm runs job arrays; key=value changes all sweeps, such as seed=0.
+set -uo pipefail
+cd "$(dirname "$0")/../.."
+export OMP_NUM_THREADS=1 # more threads take sums in another order
+fidip=.venv/bin/fidip
+failed=0
+sweep() { "$fidip" train -m "hydra/launcher=${LAUNCHER:-local}" sweep.resume=true "$@" || failed=1; }
+"$fidip" synthesize preset=adaptation out=data/adaptation || exit
+"$fidip" train experiment=adaptation_start hydra.run.dir=outputs/adaptation_start resume=auto || exit
+for name in adaptation adaptation_replay adaptation_norm; do
+  sweep sweep="$name" "$@"
+  case $name in adaptation_replay) continue ;; esac
+  sweep sweep="$name" "$@" method=finetune data.target_labels=null # supervised: all labels of the target
+done
+.venv/bin/python experiments/010-adaptation/report.py outputs experiments/010-adaptation || exit
+exit "$failed"

@@ -1,0 +1,155 @@
+"""The adaptation benchmark: a tiny version from its preset to its page."""
+
+import csv
+import importlib.util
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+from fidip import synthesize, train
+from fidip.core.errors import RunError
+from fidip.io.json import read_object, write_json
+from fidip.io.paths import config_dir
+
+FOLDER = config_dir().parent / "experiments" / "010-adaptation"
+TINY = (
+    *("data.num_workers=0", "data.batch_size=6", "trainer.max_steps=2"),
+    *("codec.input_wh=[64,64]", "codec.heatmap_wh=[16,16]"),
+)
+
+
+def script(name):
+    """A module of the experiment's folder."""
+    spec = importlib.util.spec_from_file_location(name, FOLDER / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def run(monkeypatch, main, *arguments):
+    monkeypatch.setattr(sys, "argv", ["fidip", *arguments])
+    try:
+        main()
+    except SystemExit as exit_:
+        return exit_.code
+    return 0
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    """The first images of every part of ``preset=adaptation``, small."""
+    folder = tmp_path_factory.mktemp("adaptation")
+    with pytest.MonkeyPatch.context() as patch:
+        words = ("preset=adaptation", "first=2", "preset.size_wh=[64,64]", "workers=1")
+        run(patch, synthesize.main, *words, f"out={folder}")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def outputs(root, tmp_path_factory):
+    """Runs of a sweep: two methods and two numbers of labels of one target."""
+    folder = tmp_path_factory.mktemp("outputs")
+    sweep(root, folder, "sweep=adaptation", "method=finetune,l2_sp", "data.target_labels=0,1")
+    return folder
+
+
+def sweep(root, folder, *words):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        where = (f"data.root={root}", f"hydra.sweep.dir={folder}", "sweep.resume=true")
+        status = run(patch, train.main, "-m", *words, "target=night", "seed=0", *TINY, *where)
+    assert status == 0
+
+
+def test_the_jobs_of_a_sweep_are_in_folders_named_by_cell_and_have_equal_updates(outputs):
+    results = sorted(outputs.glob("*/*/*/results.json"))
+    methods = ("finetune", "l2_sp")
+    names = [f"adaptation-{method}-night-{labels}" for method in methods for labels in (0, 1)]
+    assert [file.parents[2].name for file in results] == names
+    for file, name in zip(results, names, strict=True):
+        assert read_object(file)["experiment"] == name
+        assert read_object(file)["updates"] == 2
+        assert read_object(file)["source"]["split"] == "validate_adult"
+
+
+def test_a_method_is_added_to_the_runs_of_others(root, outputs, tmp_path):
+    folder = Path(shutil.copytree(outputs, tmp_path / "outputs"))
+    before = {file: file.stat().st_mtime_ns for file in folder.glob("*/*/*/results.json")}
+    words = ("sweep=adaptation_replay", "method=replay", "data.target_labels=0")
+    sweep(root, folder, *words)
+    (new,) = set(folder.glob("*/*/*/results.json")) - set(before)
+    assert new.parents[2].name == "adaptation-replay-night-0"
+    sweep(root, folder, *words)  # with sweep.resume=true nothing is left to do
+    after = {file: file.stat().st_mtime_ns for file in folder.glob("*/*/*/results.json")}
+    assert before.items() <= after.items()
+    assert len(after) == len(before) + 1
+
+
+def copied(outputs, folder, start, method, seed, ap_kept):
+    """A finished run under the name of another method, with other weights on adults."""
+    (source,) = outputs.glob("adaptation-finetune-night-0/*/*")
+    target = Path(shutil.copytree(source, folder / f"{start}-{method}-night-0" / "x" / str(seed)))
+    content = read_object(target / "results.json")
+    content |= {"experiment": f"{start}-{method}-night-0", "seed": seed}
+    content["source"] = {"split": "validate_adult", "AP": ap_kept, "AP_before": 0.5}
+    write_json(target / "results.json", content)
+    config = (target / "config.yaml").read_text()
+    assert "seed: 0\n" in config
+    config = config.replace("name: adaptation-finetune", f"name: {start}-{method}")
+    (target / "config.yaml").write_text(config.replace("seed: 0\n", f"seed: {seed}\n"))
+
+
+@pytest.fixture
+def page_of(tmp_path):
+    def write(outputs):
+        script("report").main(outputs, tmp_path / "page", 20)
+        return (tmp_path / "page" / "results.md").read_text()
+
+    return write
+
+
+def test_the_page_compares_with_fine_tuning_and_adabn_of_the_same_start(outputs, tmp_path, page_of):
+    folder = tmp_path / "outputs"
+    for seed in range(3):
+        for start, method, kept in (
+            ("adaptation", "finetune", 0.2),
+            ("adaptation", "dann", 0.3),
+            ("adaptation_norm", "adabn", 0.25),
+            ("adaptation_norm", "finetune", 0.5),
+        ):
+            copied(outputs, folder, start, method, seed, kept)
+    text = page_of(folder)
+    first, second = text.split("\n## ")[1:3]
+    same = "0.000 (0.000 to 0.000), not distinguishable"
+    assert (first.count(same), second.count(same)) == (1, 2)
+    assert "| 0 | dann | 1 | 0.000 | 60% | 0 of 1 |  |" in first
+    assert "| 0 | adabn | 1 | 0.000 | 50% | 0 of 1 |  |" in second
+    assert "| 0 | finetune | 1 | 0.000 | 100% |  | 0 of 1 |" in second
+    assert "## Missing" not in text
+    with (tmp_path / "page" / "differences.csv").open() as file:
+        pairs = {(row["experiment"], row["against"]) for row in csv.DictReader(file)}
+    norm = ("adaptation_norm-adabn-night-0", "adaptation_norm-finetune-night-0")
+    assert pairs == {("adaptation-dann-night-0", "adaptation-finetune-night-0"), norm, norm[::-1]}
+    for name in ("plane.png", "labels.png"):
+        assert (tmp_path / "page" / name).stat().st_size > 10_000
+
+
+def test_the_page_orders_labels_and_lists_what_is_missing(outputs, tmp_path, page_of):
+    folder = Path(shutil.copytree(outputs, tmp_path / "outputs"))
+    (lost,) = folder.glob("adaptation-l2_sp-night-1/*/*/results.json")
+    lost.unlink()
+    text = page_of(folder)
+    rows = [line.split(" | ")[:2] for line in text.split("### night")[1].splitlines()[4:7]]
+    assert rows == [["| 0", "finetune"], ["| 0", "l2_sp"], ["| 1", "finetune"]]
+    assert "adaptation-l2_sp-night-1, seed 0: not finished" in text.split("## Missing")[1]
+
+
+def test_runs_with_other_names_are_refused(outputs, tmp_path, page_of):
+    copied(outputs, tmp_path / "outputs", "adaptation", "x-y", 0, 0.1)
+    (file,) = tmp_path.glob("outputs/*/*/*/results.json")
+    write_json(file, {**read_object(file), "experiment": "adaptation-x"})
+    with pytest.raises(RunError, match="is named adaptation-x; expected START-METHOD-TARGET"):
+        page_of(tmp_path / "outputs")

@@ -6,6 +6,7 @@ import shutil
 import sys
 from pathlib import Path
 
+import hydra
 import pytest
 
 from fidip import synthesize, train
@@ -14,9 +15,10 @@ from fidip.io.json import read_object, write_json
 from fidip.io.paths import config_dir
 
 FOLDER = config_dir().parent / "experiments" / "010-adaptation"
+SIZE = ("codec.input_wh=[64,64]", "codec.heatmap_wh=[16,16]")
 TINY = (
     *("data.num_workers=0", "data.batch_size=6", "trainer.max_steps=2"),
-    *("codec.input_wh=[64,64]", "codec.heatmap_wh=[16,16]"),
+    *SIZE,
 )
 
 
@@ -153,3 +155,39 @@ def test_runs_with_other_names_are_refused(outputs, tmp_path, page_of):
     write_json(file, {**read_object(file), "experiment": "adaptation-x"})
     with pytest.raises(RunError, match="is named adaptation-x; expected START-METHOD-TARGET"):
         page_of(tmp_path / "outputs")
+
+
+def compose(*overrides):
+    with hydra.initialize_config_dir(str(config_dir()), version_base="1.3"):
+        return hydra.compose("train", overrides, return_hydra_config=True)
+
+
+@pytest.mark.parametrize(
+    ("method", "labels", "images", "with_gradients"),
+    [("finetune", 0, 1, 1), ("mean_teacher", 0, 3 / 2, 1), ("mean_teacher", 1, 4 / 3, 1)],
+)
+def test_forward_passes_of_an_update(root, method, labels, images, with_gradients):
+    """A teacher sees the unlabelled images: a half of a batch, or with labels a third."""
+    passes = script("passes")
+    words = ("sweep=adaptation", f"method={method}", f"data.target_labels={labels}")
+    config = compose(*words, f"data.root={root}", "data.batch_size=6", *SIZE, *passes.TRAINING)
+    assert passes.passes(config) == pytest.approx((images, with_gradients))
+
+
+def test_the_forward_passes_of_all_methods_of_the_sweeps_are_known():
+    with (FOLDER / "passes.csv").open(encoding="utf-8") as file:
+        known = {(row["start"], row["method"]) for row in csv.DictReader(file)}
+    found = set()
+    for name in script("passes").SWEEPS:
+        methods = compose(f"sweep={name}").hydra.sweeper.params.method.split(",")
+        found |= {(name.removesuffix("_replay"), method) for method in methods}
+    assert known == found
+
+
+def test_every_adaptation_method_is_in_a_sweep():
+    """Except an example that combines two of them."""
+    methods = {file.stem for file in (config_dir() / "method").glob("*.yaml")}
+    sweeps = [compose(f"sweep={name}") for name in script("passes").SWEEPS]
+    assert methods - {
+        method for sweep in sweeps for method in sweep.hydra.sweeper.params.method.split(",")
+    } == {"replay_l2_sp"}

@@ -7,6 +7,7 @@ ROUNDS is the number of bootstrap samples, 1000 if it is left out.
 
 from __future__ import annotations
 
+import csv
 import re
 import sys
 from collections.abc import Callable, Iterable, Sequence
@@ -55,6 +56,12 @@ HOW_TO_READ = (
     "excludes 0 and p < .05 in a permutation test over images; it needs three seeds of both. "
     "Nothing corrects for several rows. better than X: targets with this verdict, of those where "
     "both were run."
+)
+
+PASSES = Path(__file__).with_name("passes.csv")
+ABOUT_PASSES = (
+    "Images that pass through a network in one update, the student's and a teacher's, and those "
+    "with gradients, as multiples of the batch; written by passes.py."
 )
 
 
@@ -308,6 +315,8 @@ def page(
     parts += ["![AP on the targets over the AP kept on adults](plane.png)"]
     parts += ["![AP over the number of labels, by target](labels.png)"]
     parts += ["## How to read it", HOW_TO_READ, footnote(runs)]
+    header, *passes = csv.reader(PASSES.read_text(encoding="utf-8").splitlines())
+    parts += ["## Forward passes", ABOUT_PASSES, table(header, passes)]
     if gaps:
         parts += ["## Missing", "\n".join(f"- {line}" for line in gaps)]
     return "\n\n".join(parts) + "\n"

@@ -17,7 +17,7 @@ from fidip.io.paths import config_dir
 FOLDER = config_dir().parent / "experiments" / "010-adaptation"
 SIZE = ("codec.input_wh=[64,64]", "codec.heatmap_wh=[16,16]")
 TINY = (
-    *("data.num_workers=0", "data.batch_size=6", "trainer.max_steps=2"),
+    *("data.num_workers=0", "data.batch_size=6", "trainer.max_epochs=2"),
     *SIZE,
 )
 

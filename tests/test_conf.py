@@ -227,6 +227,9 @@ def test_cells_of_the_adaptation_benchmark_differ_in_method_data_and_start_only(
     for cell in cells:
         assert (cell.data.batch_size % 12, cell.data.val_fraction) == (0, 0)
         assert cell.callbacks.checkpoints.monitor is None
+        # An epoch of the shortest kind, half source and half target, is as long as all others.
+        source = compose_preset("adaptation").source
+        assert source / (cell.data.batch_size / 2) == cell.trainer.limit_train_batches == 50
 
 
 def test_a_group_that_the_experiment_lacks_is_explained(cli, tmp_path):

@@ -30,8 +30,8 @@ from fidip.nn.pose_net import PoseNet
 SWEEPS = ("adaptation", "adaptation_replay", "adaptation_norm")
 HEADER = ("start", "method", "target labels", "images", "images with gradients")
 TRAINING = (
-    *("ckpt=null", "run_dir=.", "data.num_workers=0", "trainer.max_steps=2"),
-    *("trainer.max_epochs=2", "+trainer.enable_checkpointing=false", "~callbacks.checkpoints"),
+    *("ckpt=null", "run_dir=.", "data.num_workers=0", "trainer.limit_train_batches=2"),
+    *("trainer.max_epochs=1", "+trainer.enable_checkpointing=false", "~callbacks.checkpoints"),
     *("~callbacks.progress", "+trainer.enable_progress_bar=false", "~logger", "+logger={}"),
 )
 

@@ -79,7 +79,10 @@ def test_an_interrupt_is_status_130():
         ("optimizer.lr=-1e-3", "optimizer.lr=-0.001: expected at least 0"),
         ("codec.input_wh=[0,384]", "codec.input_wh=[0, 384]: expected at least 8"),
         ("task.flip_test=maybe", "task.flip_test=maybe: expected true or false"),
-        ("callbacks.checkpoints.monitor=val/XX", "expected one of val/OKS or val/AP"),
+        (
+            "callbacks.checkpoints.monitor=val/XX",
+            "expected one of val/OKS, val/AP or val/agreement",
+        ),
         ("trainer.precision=7", "trainer.precision=7: expected one of 32-true"),
         ("+foo=1", "foo: unknown key"),
         ("hydra.job=5", "hydra.job=5: expected a value of the kind that this key"),

@@ -70,6 +70,10 @@ def no_batch_norm(name: str) -> ConfigError:
 
     Args:
         name: name of the method.
+
+    Example:
+        >>> str(no_batch_norm("AdaBN")).partition(",")[0]
+        'method: AdaBN changes BatchNorm layers'
     """
     return ConfigError(
         f"method: {name} changes BatchNorm layers, and the network has none that is not frozen; "

@@ -29,7 +29,7 @@ class FixedView:
         rotation_deg: rotation of the window in degrees, clockwise on the screen.
         scale: magnification.
         shift: offset (x, y) of the window, in widths and heights of the crop. Without one, a
-            network that always predicts the middle of its input would agree with itself.
+            network that always predicts the middle of its input would agree with itself completely.
         mirrored: whether left and right are exchanged.
     """
 
@@ -77,6 +77,20 @@ def agreement_over_views(
 
     Returns:
         (B,) agreement from 0 to 1, see ``fidip.metrics.view_agreement``.
+
+    Example:
+        A network that always predicts the middle of the crop agrees with itself only in part:
+
+        >>> import torch
+        >>> from fidip.core.samples import Sample
+        >>> crop, k = np.zeros((64, 64, 3), np.uint8), 17
+        >>> sample = Sample(
+        ...     crop, np.zeros((k, 2), np.float32), np.zeros(k, np.float32), 0.0,
+        ...     np.eye(2, 3), 0, np.array([0.0, 0, 64, 64]), 1.0, 0,
+        ... )
+        >>> middle = lambda crops: torch.full((len(crops), k, 2), 31.5)
+        >>> agreement_over_views(middle, Batch.collate([sample])).round(2)
+        array([0.69])
     """
     crops = batch.crops.float()
     crop_wh = (crops.shape[3], crops.shape[2])

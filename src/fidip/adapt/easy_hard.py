@@ -87,9 +87,9 @@ class EasyHard(AddedLoss):
 
     def _target(self, step: Step, part: Part) -> Tensor:
         """Return the (B, K, h, w) targets of a part, 0 for other samples."""
-        codec = require_heatmaps(step.codec)
+        codec = _require_heatmaps(step.codec)
         views = ViewPairs.draw(step, part, self.seed, self.easy, self.hard)
-        heatmaps = predict(step.net, views.teacher_images(step, part))
+        heatmaps = _predict(step.net, views.teacher_images(step, part))
         to_crop = invert_affine(views.teacher.affine)
         joints_view, confidence = codec.decode(heatmaps)
         joints = move_points(joints_view, to_crop)
@@ -99,7 +99,7 @@ class EasyHard(AddedLoss):
 
 
 @torch.no_grad()
-def predict(net: PoseNet, images: Tensor) -> Tensor:
+def _predict(net: PoseNet, images: Tensor) -> Tensor:
     """Return the float32 heatmaps of a network in eval mode, and restore its mode.
 
     Args:
@@ -116,7 +116,7 @@ def predict(net: PoseNet, images: Tensor) -> Tensor:
     return heatmaps.to(torch.promote_types(heatmaps.dtype, torch.float32))
 
 
-def require_heatmaps(codec: Codec) -> HeatmapCodec:
+def _require_heatmaps(codec: Codec) -> HeatmapCodec:
     """Return a codec with one heatmap for each joint.
 
     Args:

@@ -178,6 +178,11 @@ def body_sums(xy: Floats, index: Ints, people: People) -> BodySums:
         xy: (N, K, 2) predicted keypoints in image px.
         index: (N,) positions of the people in ``people``, -1 without a match.
         people: labelled people.
+
+    Example:
+        >>> nothing = body_sums(np.zeros((0, 17, 2)), np.zeros(0, int), People([], [], []))
+        >>> nothing.counts.shape
+        (0,)
     """
     found = index != UNMATCHED
     persons = [people[i] for i in index[found]]

@@ -29,7 +29,7 @@ from fidip.nn.pose_net import PoseNet
 class AdaBN(AddedLoss):
     """Supervised training, and statistics of the target at the end; see the module.
 
-    The target are the unlabelled samples, or the labelled real ones if there are none.
+    The unlabelled samples are the target, or the labelled real ones if there are none.
 
     Args:
         target_weight: a, fraction of the target's statistics; 0 keeps those of training.

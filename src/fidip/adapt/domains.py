@@ -11,9 +11,8 @@ def source_and_target(
 ) -> tuple[Tensor, Tensor]:
     """Return which samples are of the source domain and which are of the target domain.
 
-    The target are the unlabelled samples, or the real ones if all samples are labelled. The source
-    are the synthetic ones of the others, or all others if none of them is synthetic. Replayed
-    samples are of neither.
+    The unlabelled samples are the target, or the real ones if all are labelled. Of the others, the
+    synthetic ones are the source, or all if none is synthetic. Replayed samples are of neither.
 
     Args:
         is_synthetic: (N,) 1 synthetic, 0 real, NaN unknown.

@@ -299,7 +299,7 @@ class SyripDataModule(pl.LightningDataModule):
     def target_dataloader(self, at_most: int | None = None) -> DataLoader[Sample]:
         """Return the loader of the target domain, without labels and without augmentation.
 
-        The target are the unlabelled training samples, or the labelled real ones if there are none.
+        Unlabelled training samples are the target, or the labelled real ones if there are none.
         Every process loads all of them.
 
         Args:

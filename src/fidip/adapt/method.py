@@ -99,14 +99,16 @@ class Part:
             crops: (B, 3, H, W) uint8 RGB.
         """
         self.batch = replace(self.batch, crops=crops)
-        self.__dict__.pop("images", None)
-        self.__dict__.pop("output", None)
+        self._forget()
 
     def release(self) -> None:
         """Free what was computed, unless a later loss of the same update shares it."""
         if not self._is_whole:
-            self.__dict__.pop("images", None)
-            self.__dict__.pop("output", None)
+            self._forget()
+
+    def _forget(self) -> None:
+        self.__dict__.pop("images", None)
+        self.__dict__.pop("output", None)
 
 
 Losses = Callable[[Part], Mapping[str, Tensor]]

@@ -283,8 +283,8 @@ def _plain(names: Iterable[object]) -> list[str]:
 def _video_names(document: dict[str, Any]) -> dict[str, str]:
     """Return the file names of the file's videos by id.
 
-    They only name rows of a table, so a list of another form is no reason for an error. Videos of
-    the same name are told apart by their ids.
+    They only name rows of a table, so a list of another form is no reason for an error. Videos
+    that share a name get their ids appended.
     """
     videos = document.get("videos")
     records = [v for v in videos if isinstance(v, dict)] if isinstance(videos, list) else []

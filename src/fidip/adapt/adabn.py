@@ -16,7 +16,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import ClassVar
 
-from fidip.adapt.method import AddedLoss, Part, Step, Term
+from fidip.adapt.method import AddedLoss, Term
+from fidip.adapt.step import Part, Step
 from fidip.core.data_parts import DataPart
 from fidip.core.errors import ConfigError
 from fidip.core.ranges import Fraction

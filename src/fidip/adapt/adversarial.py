@@ -21,8 +21,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from fidip.adapt.domains import domain_labels
-from fidip.adapt.method import AdaptationMethod, Part, Step, Trained, trainable
+from fidip.adapt.method import AdaptationMethod, Trained, trainable
 from fidip.adapt.schedules import always, ramp
+from fidip.adapt.step import Part, Step
 from fidip.core.data_parts import DataPart
 from fidip.core.ranges import Count, NonNegative
 from fidip.nn.freeze import fixed

@@ -15,7 +15,8 @@ from typing import Any
 
 from torch import nn
 
-from fidip.adapt.method import AddedLoss, Part, Step, Term
+from fidip.adapt.method import AddedLoss, Term
+from fidip.adapt.step import Part, Step
 from fidip.core.data_parts import DataPart
 from fidip.core.errors import ArgumentError
 from fidip.core.samples import Batch

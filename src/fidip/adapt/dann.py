@@ -24,8 +24,9 @@ from fidip.adapt.adversarial import (
 )
 from fidip.adapt.domains import domain_labels
 from fidip.adapt.gradients import scale_gradient
-from fidip.adapt.method import AddedLoss, Part, Step, Term
+from fidip.adapt.method import AddedLoss, Term
 from fidip.adapt.schedules import ramp
+from fidip.adapt.step import Part, Step
 from fidip.core.data_parts import DataPart
 from fidip.core.ranges import NonNegative
 from fidip.nn.pose_net import PoseNet

@@ -20,8 +20,9 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from fidip.adapt.method import AddedLoss, Part, Step, Term
+from fidip.adapt.method import AddedLoss, Term
 from fidip.adapt.pseudo_labels import Occlusion
+from fidip.adapt.step import Part, Step
 from fidip.adapt.view_pairs import ViewPairs
 from fidip.adapt.views import AffineViews, compose, heatmap_affine, move_points, warp
 from fidip.codecs.base import Codec

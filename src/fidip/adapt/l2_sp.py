@@ -16,7 +16,8 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor, nn
 
-from fidip.adapt.method import AddedLoss, Part, Step, Term
+from fidip.adapt.method import AddedLoss, Term
+from fidip.adapt.step import Part, Step
 from fidip.core.ranges import NonNegative
 from fidip.nn.pose_net import PoseNet
 

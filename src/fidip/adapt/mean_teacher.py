@@ -22,8 +22,9 @@ from typing import ClassVar, NamedTuple
 import torch
 from torch import Tensor
 
-from fidip.adapt.method import AddedLoss, Part, Step, Term
+from fidip.adapt.method import AddedLoss, Term
 from fidip.adapt.pseudo_labels import Confident, Occlusion, pseudo_labels
+from fidip.adapt.step import Part, Step
 from fidip.adapt.teacher import MovingAverage, WithTeacher
 from fidip.adapt.view_pairs import ViewPairs
 from fidip.adapt.views import AffineViews, move_points

@@ -29,8 +29,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from fidip.adapt.adversarial import WeightSchedule
-from fidip.adapt.method import AddedLoss, Part, Step, Term
+from fidip.adapt.method import AddedLoss, Term
 from fidip.adapt.schedules import ramp
+from fidip.adapt.step import Part, Step
 from fidip.core.data_parts import DataPart
 from fidip.core.errors import ArgumentError, ConfigError
 from fidip.core.ranges import NonNegative, Positive

@@ -17,7 +17,8 @@ from typing import ClassVar
 import torch
 
 from fidip.adapt.distillation import feature_loss, mean_square
-from fidip.adapt.method import AddedLoss, Part, Step, Term
+from fidip.adapt.method import AddedLoss, Term
+from fidip.adapt.step import Part, Step
 from fidip.adapt.teacher import WithTeacher
 from fidip.core.data_parts import DataPart
 from fidip.core.ranges import NonNegative

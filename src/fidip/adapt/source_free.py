@@ -20,7 +20,8 @@ from typing import Any
 from torch import Tensor
 
 from fidip.adapt.combined import Combined
-from fidip.adapt.method import AdaptationMethod, AddedLoss, Part, Step, Trained, trainable
+from fidip.adapt.method import AdaptationMethod, AddedLoss, Trained, trainable
+from fidip.adapt.step import Part, Step
 from fidip.core.data_parts import DataPart
 from fidip.core.samples import Batch
 from fidip.nn.freeze import fixed

@@ -21,7 +21,8 @@ import torch
 from torch import Tensor, nn
 
 from fidip.adapt.adabn import no_batch_norm
-from fidip.adapt.method import AdaptationMethod, Part, Step, Trained
+from fidip.adapt.method import AdaptationMethod, Trained
+from fidip.adapt.step import Part, Step
 from fidip.core.data_parts import DataPart
 from fidip.core.errors import ConfigError
 from fidip.core.ranges import PositiveFloat

@@ -8,8 +8,8 @@ import numpy as np
 from torch import Tensor
 
 from fidip.adapt import pseudo_labels, views
-from fidip.adapt.method import Part, Step
 from fidip.adapt.pseudo_labels import Occlusion
+from fidip.adapt.step import Part, Step
 from fidip.adapt.views import AffineViews, View, apply_views, move_points, uniform_draws
 from fidip.core.arrays import Floats
 

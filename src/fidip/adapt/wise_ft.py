@@ -18,7 +18,8 @@ from typing import Any
 
 from torch import Tensor
 
-from fidip.adapt.method import AddedLoss, Part, Step, Term
+from fidip.adapt.method import AddedLoss, Term
+from fidip.adapt.step import Part, Step
 from fidip.core.ranges import Fraction
 from fidip.core.samples import Batch
 from fidip.nn.interpolation import interpolate

@@ -11,7 +11,8 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor, nn
 
-from fidip.adapt.method import AdaptationMethod, Losses, Part, Step, Trained
+from fidip.adapt.method import AdaptationMethod, Trained
+from fidip.adapt.step import Losses, Part, Step
 from fidip.core.data_parts import DataPart
 from fidip.core.errors import ConfigError
 from fidip.core.samples import Batch

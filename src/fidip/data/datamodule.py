@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -187,7 +188,7 @@ class SyripDataModule(pl.LightningDataModule):
     def prepare_data(self) -> None:
         """Find the people in ``target_images``, in one process of every machine."""
         if self.trainer is not None and self.trainer.state.fn == "fit":
-            self._target_people()
+            _ = self._target_people
 
     def setup(self, stage: str) -> None:
         """Read and check the annotations.
@@ -215,7 +216,7 @@ class SyripDataModule(pl.LightningDataModule):
         people = self._read(self.train_split).people
         train, val, target = self._divide(people)
         if stage == "fit":
-            target = [*target, *self._target_people()]
+            target = [*target, *self._target_people]
         if self.balanced and self.target_labels != 0:
             require_both_domains(self.train_json, train)
         labelled = PoseDataset(train, self.input_wh, self.augment, self.seed)
@@ -335,6 +336,7 @@ class SyripDataModule(pl.LightningDataModule):
         people = self._read(self.replay_split).people
         return PoseDataset(people, self.input_wh, self.replay_augment, self.seed)
 
+    @cached_property
     def _target_people(self) -> Sequence[Annotation]:
         """Return the people in ``target_images``.
 

@@ -203,7 +203,7 @@ def test_what_a_search_understands_by_an_override(text, expected):
 @pytest.mark.slow
 def test_a_workstation_runs_several_at_a_time(tmp_path, tiny_root):
     command = [sys.executable, "-m", "fidip.train", "-m", "experiment=scratch_demo", "seed=1,2"]
-    where = ["hydra/launcher=local", f"data.root={tiny_root}", *TINY]
+    where = ["hydra/launcher=local", f"data.root={tiny_root}", *TINY, "data.num_workers=1"]
     subprocess.run([*command, *where], cwd=tmp_path, check=True)
     assert len(list(tmp_path.glob("outputs/scratch_demo/*/*/results.json"))) == 2
 

@@ -7,6 +7,7 @@ run with none of them waits, runs, or was cancelled.
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import sys
 import traceback
@@ -188,6 +189,9 @@ def _run_of_sweep(task: Callable[[DictConfig], Any], config: DictConfig, run: Ru
         if run.last.is_file() or run.previous.is_file():
             config.resume = str(run.root)
         config.overwrite = not run.results.is_file()
+        if multiprocessing.get_start_method(allow_none=True) == "loky":
+            # joblib's way to start processes, in which workers of a DataLoader cannot be started
+            multiprocessing.set_start_method(None, force=True)
         try:
             _run_or_prune(task, config, run)
         except Exception as error:

@@ -1,16 +1,12 @@
 """AP on what is new and on what must be kept, along the line from the adult net to trained nets.
 
-python front.py TABLE.csv SIDE SHARES SPLIT... -- CKPT...
-
-SIDE is the side of the crop in px; SHARES are the fractions of the trained weights, such as
-0,.4,.6,.8,1; a SPLIT is ROOT:NAME[:COUNT], people in labelled boxes; a CKPT is a checkpoint of
-fidip train or a file of weights.
+``python front.py TABLE.csv SIDE SHARES SPLIT... --ckpts CKPT...``; ``--help`` explains them.
 """
 
 from __future__ import annotations
 
+import argparse
 import csv
-import sys
 from pathlib import Path
 
 import torch
@@ -31,21 +27,21 @@ from fidip.metrics import validation_scores
 from fidip.nn import interpolate
 from fidip.nn.weights.checkpoint_files import read_weights
 
-ADULT = "bundled:movenet-lightning"
 
-
-def main(table: Path, side: int, shares: list[float], splits: list[str], ckpts: list[str]) -> None:
-    people = {split: people_of(split) for split in splits}
+def main() -> None:
+    options = arguments()
+    people = {split: people_of(split) for split in options.splits}
+    side = options.side
+    sizes = [f"codec.input_wh=[{side},{side}]", f"codec.heatmap_wh=[{side // 4},{side // 4}]"]
     with initialize_config_dir(str(config_dir()), version_base="1.3"):
-        sizes = [f"codec.input_wh=[{side},{side}]", f"codec.heatmap_wh=[{side // 4},{side // 4}]"]
-        config = compose("train", ["net=movenet_lightning_full", "codec=movenet_192", *sizes])
+        config = compose("train", [f"net={options.net}", "codec=movenet_192", *sizes])
     net, codec = instantiate(config.net).eval(), instantiate(config.codec)
-    adult = read_weights(ADULT).tensors
+    adult = read_weights(options.adult).tensors
     rows = []
-    for ckpt in ckpts:
+    for ckpt in options.ckpts:
         found = read_weights(ckpt).tensors
         trained = {name: found[name] for name in adult}  # without what a method keeps
-        for share in tqdm(shares, desc=Path(ckpt).parent.parent.name):
+        for share in tqdm(options.shares, desc=Path(ckpt).parent.parent.name):
             net.load_state_dict(interpolate(adult, trained, share))
             aps = {split: ap(net, codec, some) for split, some in people.items()}
             rows.append({"ckpt": ckpt, "share": share, **aps})
@@ -53,10 +49,27 @@ def main(table: Path, side: int, shares: list[float], splits: list[str], ckpts: 
                 {k: round(v, 3) if isinstance(v, float) else v for k, v in rows[-1].items()},
                 flush=True,
             )
-    with table.open("w", newline="", encoding="utf-8") as file:
+    with options.table.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, rows[0], lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    add = parser.add_argument
+    add("table", type=Path, help="CSV file to write")
+    add("side", type=int, help="side of the crop, px")
+    add("shares", type=numbers, help="fractions of the trained weights, such as 0,.5,1")
+    add("splits", nargs="+", help="ROOT:NAME[:COUNT]: people in labelled boxes")
+    add("--ckpts", nargs="+", required=True, help="checkpoints of fidip train, or files of weights")
+    add("--net", default="movenet_lightning_full", help="default: %(default)s")
+    add("--adult", default="bundled:movenet-lightning", help="its weights (default: %(default)s)")
+    return parser.parse_args()
+
+
+def numbers(text: str) -> list[float]:
+    return [float(number) for number in text.split(",")]
 
 
 def people_of(split: str) -> People:
@@ -78,6 +91,4 @@ def ap(net: torch.nn.Module, codec: object, people: People) -> float:
 
 
 if __name__ == "__main__":
-    marker = sys.argv.index("--")
-    file, size, parts, *names = sys.argv[1:marker]
-    main(Path(file), int(size), [float(s) for s in parts.split(",")], names, sys.argv[marker + 1 :])
+    main()

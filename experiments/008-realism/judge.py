@@ -12,35 +12,18 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from hydra import compose, initialize_config_dir
-from omegaconf import DictConfig
+from torch.utils.data import DataLoader
 from turn import turn_split
 
-from fidip.cli import config_dir
+import fidip
 from fidip.core.people import Annotation
+from fidip.core.poses import Poses
+from fidip.core.samples import Batch
 from fidip.data import PoseDataset
 from fidip.data.annotations import inspect_annotations
-from fidip.evaluate import predict
-from fidip.io.run_directory import write_json
-from fidip.metrics import to_coco_results
-
-SIZES = {"thunder": 256, "lightning": 192}
-
-
-def settings(ckpt: str, judge: str) -> DictConfig:
-    """What ``fidip evaluate`` composes for a judge, without averaging over the mirrored image."""
-    overrides = [
-        f"ckpt={ckpt}",
-        "experiment=pretrain_coco",
-        f"net=movenet_{judge}_full",
-        f"codec=movenet_{SIZES[judge]}",
-        "task.flip_test=false",
-        "data.root=unused",
-        "data.num_workers=0",
-        "data.batch_size=25",
-    ]
-    with initialize_config_dir(str(config_dir()), version_base="1.3"):
-        return compose("evaluate", overrides)
+from fidip.inference.predictor import Predictor
+from fidip.io.coco import to_coco_results
+from fidip.io.json import write_json
 
 
 def splits(work: Path) -> Iterator[tuple[Path, str]]:
@@ -51,7 +34,7 @@ def splits(work: Path) -> Iterator[tuple[Path, str]]:
 
 
 def main(ckpt: str, work: Path, judge: str) -> None:
-    config = settings(ckpt, judge)
+    predictor = fidip.load_predictor(ckpt, runtime="torch", flip_test=False)
     for root, split in splits(work):
         turned = work / "upright" / root.relative_to(work)
         if not (turned / "annotations" / f"person_keypoints_{split}.json").exists():
@@ -63,13 +46,17 @@ def main(ckpt: str, work: Path, judge: str) -> None:
             out = work / "results" / judge / folder.relative_to(work) / f"{split}.json"
             if not out.exists():
                 people = [p for p in read(folder, split) if p.image_id not in left_out]
-                data = PoseDataset(people, (SIZES[judge], SIZES[judge]))
-                results = (
-                    to_coco_results(predict(config, config, data), decimals=4) if people else []
-                )
+                results = to_coco_results(predict(predictor, people), 4) if people else []
                 out.parent.mkdir(parents=True, exist_ok=True)
                 write_json(out, results)
                 print(out, flush=True)
+
+
+def predict(predictor: Predictor, people: Sequence[Annotation]) -> Poses:
+    """The poses of people in labelled boxes."""
+    dataset = PoseDataset(people, predictor.codec.input_wh)
+    batches = DataLoader(dataset, 25, collate_fn=Batch.collate)
+    return Poses.concatenate([predictor.predict_batch(batch)[1] for batch in batches])
 
 
 def read(root: Path, split: str) -> Sequence[Annotation]:

@@ -1,0 +1,19 @@
+"""Scripts of experiments and benchmarks: what they import exists."""
+
+import runpy
+from pathlib import Path
+
+import pytest
+
+REPO = Path(__file__).parents[1]
+SCRIPTS = [
+    str(file.relative_to(REPO))
+    for folder in ("benchmarks", "experiments/*")
+    for file in sorted(REPO.glob(f"{folder}/*.py"))
+]
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_imports_of_a_script_exist(monkeypatch, script):
+    monkeypatch.syspath_prepend((REPO / script).parent)
+    runpy.run_path(str(REPO / script), run_name="imported")

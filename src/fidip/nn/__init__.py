@@ -11,6 +11,7 @@ from fidip.nn.interpolation import interpolate
 from fidip.nn.movenet import MoveNetBackbone, MoveNetFullHead, MoveNetHead
 from fidip.nn.pose_head import ConvHead, DeconvHead, PixelShuffleHead, SimccHead, UpsampleHead
 from fidip.nn.pose_net import PoseNet, PoseOutput
+from fidip.nn.temporal import HeatmapFusion, SequenceNet
 from fidip.nn.vit import ViT
 from fidip.nn.weights.checkpoint_files import LoadReport, load_weights, save_weights
 
@@ -20,6 +21,7 @@ __all__ = [
     "DomainHead",
     "HRNet",
     "HRNetDomainHead",
+    "HeatmapFusion",
     "LoadReport",
     "MobileNetDomainHead",
     "MoveNetBackbone",
@@ -29,6 +31,7 @@ __all__ = [
     "PoseNet",
     "PoseOutput",
     "ResNetDomainHead",
+    "SequenceNet",
     "SimccHead",
     "TimmPyramid",
     "UpsampleHead",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -38,10 +38,15 @@ class PoseNet(nn.Module):
         frozen_statistics: keep frozen modules in eval mode, so that their BatchNorm statistics do
             not change either.
 
+    Attributes:
+        optional_parts: names of modules that weights may lack as a whole; they then keep their
+            initial weights.
+
     Raises:
         ArgumentError: ``frozen`` has a name that does not exist.
     """
 
+    optional_parts: ClassVar[tuple[str, ...]] = ()
     mean: Tensor
     std: Tensor
 

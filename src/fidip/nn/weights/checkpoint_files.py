@@ -171,7 +171,11 @@ def fill(net: nn.Module, weights: Weights, allow_partial: bool = False) -> LoadR
         weights.family,
         loaded=tuple(fitting),
         unused=(*(weights.names[n] for n in theirs if n not in fitting), *weights.others),
-        missing=tuple(n for n in own if n not in fitting and not _is_count(n)),
+        missing=tuple(
+            n
+            for n in own
+            if n not in fitting and not _is_count(n) and not _is_optional(net, n, theirs)
+        ),
     )
     if report.missing and not (allow_partial and any(not _is_count(n) for n in fitting)):
         raise CheckpointError(f"{report.path}: {_misfit(report, own, theirs)}")
@@ -183,6 +187,13 @@ def fill(net: nn.Module, weights: Weights, allow_partial: bool = False) -> LoadR
         )
     net.load_state_dict({**own, **fitting})
     return report
+
+
+def _is_optional(net: nn.Module, name: str, given: Tensors) -> bool:
+    """Whether a tensor is of a part that the network does not need and the weights lack."""
+    part = f"{name.partition('.')[0]}."
+    optional: tuple[str, ...] = getattr(net, "optional_parts", ())
+    return part[:-1] in optional and not any(other.startswith(part) for other in given)
 
 
 def save_weights(net: nn.Module, path: Path, metadata: Mapping[str, str]) -> None:

@@ -77,10 +77,10 @@ def score_people(
         poses = from_coco_results(read_predictions(Path(config.predictions), people))
         return score_results(poses, people, "the file's own", config.predictions), None
     if config.boxes == "gt":
-        poses = predict(config, trained, data, PoseDataset(people, data.input_wh))
+        poses = predict(config, trained, data, data.dataset(people))
         return score_poses(poses, people, calibration(config, trained, poses, people)), poses
     boxes = read_detections(Path(config.boxes), people, config.box_threshold)
-    found = PoseDataset(boxes, data.input_wh, clip_boxes=config.clip_boxes)
+    found = data.dataset(boxes, config.clip_boxes)
     poses = predict(config, trained, data, found)
     areas = found.crop_areas[poses.index]
     poses = without_duplicates(poses, areas, config.nms, config.nms_threshold)

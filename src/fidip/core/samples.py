@@ -40,7 +40,8 @@ class Sample:
     """One cropped person, the item type of datasets.
 
     Attributes:
-        crop: (H, W, 3) uint8 RGB, in crop px.
+        crop: (H, W, 3) uint8 RGB, in crop px; or (T, H, W, 3), crops of T frames of a clip in the
+            same window.
         joints_crop: (K, 2) float32, xy in crop px.
         labelled: (K,) float32, 1 where the joint is labelled (v > 0), else 0.
         is_synthetic: 1 synthetic, 0 real, NaN unknown.
@@ -67,7 +68,7 @@ class Sample:
     is_unlabelled: bool = False
 
     def __post_init__(self) -> None:
-        check_shape(self, "crop", ("H", "W", 3))
+        check_shape(self, "crop", (*self.crop.shape[:-3], "H", "W", 3))
         check_shape(self, "joints_crop", ("K", 2))
         check_shape(self, "labelled", ("K",))
         check_shape(self, "crop_to_image", (2, 3))
@@ -88,7 +89,7 @@ class Batch:
     """A batch of B samples. Bookkeeping stays on the CPU when the batch moves to a device.
 
     Attributes:
-        crops: (B, 3, H, W) uint8 RGB, stored channels last.
+        crops: (B, 3, H, W) uint8 RGB, stored channels last; or (B, T, 3, H, W) for clips.
         joints_crop: (B, K, 2) float32, xy in crop px.
         labelled: (B, K) float32, 1 where the joint is labelled, else 0.
         is_synthetic: (B,) float32: 1 synthetic, 0 real, NaN unknown.
@@ -120,7 +121,7 @@ class Batch:
             if getattr(self, name) is _NONE:
                 none = torch.zeros(len(self), dtype=torch.bool, device=self.crops.device)
                 object.__setattr__(self, name, none)
-        check_shape(self, "crops", ("B", 3, "H", "W"))
+        check_shape(self, "crops", ("B", *self.crops.shape[1:-3], 3, "H", "W"))
         check_shape(self, "joints_crop", (len(self), "K", 2))
         check_shape(self, "labelled", (len(self), "K"))
         check_shape(self, "is_synthetic", (len(self),))
@@ -144,7 +145,7 @@ class Batch:
         """
         crops = torch.from_numpy(np.stack([s.crop for s in samples]))
         return cls(
-            crops=crops.permute(0, 3, 1, 2),
+            crops=crops.movedim(-1, -3),
             joints_crop=torch.from_numpy(np.stack([s.joints_crop for s in samples])),
             labelled=torch.from_numpy(np.stack([s.labelled for s in samples])),
             is_synthetic=torch.tensor([s.is_synthetic for s in samples], dtype=torch.float32),

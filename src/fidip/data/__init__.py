@@ -7,18 +7,22 @@ from typing import TYPE_CHECKING, Any
 from fidip.data.annotations import AnnotationFile, read_annotations, require_image_files
 from fidip.data.annotator_pairs import SecondAnnotator, read_second_annotator
 from fidip.data.augment import Augmentation
+from fidip.data.clip_dataset import ClipDataset
 from fidip.data.dataset import MixedDataset, PoseDataset, UnlabelledDataset, read_image
 from fidip.data.detections import read_detections
 from fidip.data.leakage import count_leaked, image_hashes, trained_on
 from fidip.data.sampler import BalancedSampler, EvalSampler, ShuffledSampler
 
 if TYPE_CHECKING:
+    from fidip.data.clip_datamodule import ClipDataModule
     from fidip.data.datamodule import SyripDataModule
 
 __all__ = [
     "AnnotationFile",
     "Augmentation",
     "BalancedSampler",
+    "ClipDataModule",
+    "ClipDataset",
     "EvalSampler",
     "MixedDataset",
     "PoseDataset",
@@ -38,9 +42,13 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Import the data module on first use, because importing Lightning takes seconds."""
-    if name != "SyripDataModule":
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from fidip.data.datamodule import SyripDataModule
+    """Import data modules on first use, because importing Lightning takes seconds."""
+    if name == "ClipDataModule":
+        from fidip.data.clip_datamodule import ClipDataModule
 
-    return SyripDataModule
+        return ClipDataModule
+    if name == "SyripDataModule":
+        from fidip.data.datamodule import SyripDataModule
+
+        return SyripDataModule
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

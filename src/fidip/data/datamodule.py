@@ -208,7 +208,7 @@ class SyripDataModule(pl.LightningDataModule):
         self.test_people = self._with_rendered_labels(
             self._read(self.test_split, needs_images=stage != "test").people, self.test_split
         )
-        self.test_set = PoseDataset(self.test_people, self.input_wh)
+        self.test_set = self.dataset(self.test_people)
         if self.source_split is not None:
             self.source_people = self._read(self.source_split).people
         if stage == "test":
@@ -219,12 +219,12 @@ class SyripDataModule(pl.LightningDataModule):
             target = [*target, *self._target_people]
         if self.balanced and self.target_labels != 0:
             require_both_domains(self.train_json, train)
-        labelled = PoseDataset(train, self.input_wh, self.augment, self.seed)
+        labelled = self._training_set(train)
         replayed, unlabelled = self._replayed(), self._unlabelled(target)
         is_mixed = replayed is not None or unlabelled is not None
         self.train_set = MixedDataset(labelled, replayed, unlabelled) if is_mixed else labelled
         self.val_people = self._with_rendered_labels(people.part(val), self.train_split)
-        self.val_set = PoseDataset(self.val_people, self.input_wh)
+        self.val_set = self.dataset(self.val_people)
         if stage == "fit":
             self._record([*self.train_set.annotations, *val])
             check_images(self.test_people)
@@ -295,7 +295,7 @@ class SyripDataModule(pl.LightningDataModule):
 
     def source_dataloader(self) -> DataLoader[Sample]:
         """Return the loader of ``source_split``, without augmentation."""
-        return self.eval_dataloader(PoseDataset(self.source_people, self.input_wh))
+        return self.eval_dataloader(self.dataset(self.source_people))
 
     def target_dataloader(self, at_most: int | None = None) -> DataLoader[Sample]:
         """Return the loader of the target domain, without labels and without augmentation.
@@ -317,6 +317,18 @@ class SyripDataModule(pl.LightningDataModule):
             dataset: the samples, divided between the processes of the trainer.
         """
         return self._loader(dataset, EvalSampler(len(dataset), self._rank, self._world_size))
+
+    def dataset(self, people: Sequence[Annotation], clip_boxes: bool = True) -> PoseDataset:
+        """Return the dataset of people for validation, test and evaluation.
+
+        Args:
+            people: people in images of the data that ``setup`` has read.
+            clip_boxes: clip boxes to their image before cropping.
+        """
+        return PoseDataset(people, self.input_wh, clip_boxes=clip_boxes)
+
+    def _training_set(self, people: Sequence[Annotation]) -> PoseDataset:
+        return PoseDataset(people, self.input_wh, self.augment, self.seed)
 
     def domain_dataloader(self) -> DataLoader[Sample]:
         """Return balanced batches of adults for pretraining the domain head.

@@ -71,7 +71,7 @@ class PoseDataset(Dataset[Sample]):
             return self._sample(index, self.crop_window(index))
         rng = np.random.default_rng((self.seed, key.epoch, key.index, key.repeat))
         sample = self._sample(index, self.augment.draw_window(person, self._aspect_ratio, rng))
-        return replace(sample, crop=self.augment.recolour(sample.crop, rng))
+        return replace(sample, crop=self._recolour(sample.crop, self.augment, rng))
 
     def crop_window(self, index: int) -> CropWindow:
         """Return the crop window of a person for validation and test."""
@@ -94,11 +94,10 @@ class PoseDataset(Dataset[Sample]):
         """Return the sample of a person in a crop window."""
         person = self.annotations[index]
         image_to_crop = window.image_to_crop(self.input_wh)
-        image = read_image(person.image_path, person.image_wh)
         # In a mirrored crop, left and right joints swap.
         keypoints = person.keypoints[COCO17.flip_order] if window.mirrored else person.keypoints
         return Sample(
-            crop=cv2.warpAffine(image, image_to_crop, self.input_wh, flags=cv2.INTER_LINEAR),
+            crop=self._crop(person, image_to_crop),
             joints_crop=apply_affine(image_to_crop, keypoints[:, :2]).astype(np.float32),
             labelled=(keypoints[:, 2] > 0).astype(np.float32),
             is_synthetic=math.nan if person.is_synthetic is None else float(person.is_synthetic),
@@ -108,6 +107,23 @@ class PoseDataset(Dataset[Sample]):
             box_score=person.box_score,
             index=index,
         )
+
+    def _crop(self, person: Annotation, image_to_crop: Floats) -> NDArray[np.uint8]:
+        """Return the pixels of a sample."""
+        return self._crop_image(person.image_path, person.image_wh, image_to_crop)
+
+    def _crop_image(
+        self, path: Path, image_wh: ImageSize, image_to_crop: Floats
+    ) -> NDArray[np.uint8]:
+        """Return the (H, W, 3) crop of an image."""
+        image = read_image(path, image_wh)
+        return cv2.warpAffine(image, image_to_crop, self.input_wh, flags=cv2.INTER_LINEAR)
+
+    def _recolour(
+        self, crop: NDArray[np.uint8], augment: Augmentation, rng: np.random.Generator
+    ) -> NDArray[np.uint8]:
+        """Return the pixels of a sample with another appearance."""
+        return augment.recolour(crop, rng)
 
 
 class UnlabelledDataset(PoseDataset):

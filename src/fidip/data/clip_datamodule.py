@@ -1,0 +1,129 @@
+"""Data module of labelled clips."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from fidip.core.arrays import ImageSize
+from fidip.core.errors import ArgumentError
+from fidip.core.people import Annotation, ImageInfo, People
+from fidip.data.annotations import AnnotationFile, read_annotations
+from fidip.data.augment import Augmentation
+from fidip.data.clip_dataset import ClipDataset
+from fidip.data.datamodule import Reader, SyripDataModule
+from fidip.data.layout import find_split
+from fidip.data.video_frames import Windows, frame_windows, with_frame_files
+
+
+class ClipDataModule(SyripDataModule):
+    """Data loaders for windows of frames of labelled clips, as ``fidip synthesize`` writes them.
+
+    The videos of a split are in ``videos/SPLIT``; their frames are written to the cache once. Image
+    files with ``video_id`` and ``frame_index`` work too. Validation takes whole videos, so that
+    neighbouring frames are on one side.
+
+    Args:
+        past: number of frames before the target frame.
+        future: number of frames after the target frame.
+        margin: number of further frames on either side in training samples, see ``SequenceTask``.
+        root, input_wh, batch_size, num_workers, augment, train_split, test_split: as for
+            ``SyripDataModule``.
+        val_fraction: fraction of the training videos used for validation; 0 for no validation.
+        seed, skip_unusable, allow_leakage: as for ``SyripDataModule``.
+    """
+
+    def __init__(
+        self,
+        *,
+        root: str | Path,
+        input_wh: ImageSize,
+        past: int,
+        future: int,
+        margin: int = 0,
+        batch_size: int = 16,
+        num_workers: int = 2,
+        augment: Augmentation | None = None,
+        train_split: str = "train_clips",
+        test_split: str = "validate_clips",
+        val_fraction: float = 0.0,
+        seed: int = 0,
+        skip_unusable: bool = False,
+        allow_leakage: bool = False,
+    ) -> None:
+        super().__init__(
+            root=root,
+            input_wh=input_wh,
+            batch_size=batch_size,
+            num_workers=num_workers,
+            augment=augment,
+            train_split=train_split,
+            test_split=test_split,
+            val_fraction=val_fraction,
+            seed=seed,
+            skip_unusable=skip_unusable,
+            allow_leakage=allow_leakage,
+        )
+        self.past = past
+        self.future = future
+        self.margin = margin
+        self._images: dict[str, Sequence[ImageInfo]] = {}  # by split
+
+    def prepare_data(self) -> None:
+        """Write the frames of all videos to the cache, in one process of every machine."""
+        for name in dict.fromkeys((self.train_split, self.test_split)):
+            self._read(name)
+
+    def dataset(self, people: Sequence[Annotation], clip_boxes: bool = True) -> ClipDataset:
+        """Return the dataset of people for validation, test and evaluation.
+
+        Args:
+            people: people in images of the data that ``setup`` has read.
+            clip_boxes: clip boxes to their image before cropping.
+        """
+        windows = self._windows(self.past, self.future)
+        return ClipDataset(people, windows, self.input_wh, clip_boxes=clip_boxes)
+
+    def _training_set(self, people: Sequence[Annotation]) -> ClipDataset:
+        windows = self._windows(self.past + self.margin, self.future + self.margin)
+        return ClipDataset(people, windows, self.input_wh, self.augment, self.seed)
+
+    def _divide(
+        self, people: People
+    ) -> tuple[list[Annotation], list[Annotation], list[Annotation]]:
+        videos = {image.id: _clip_of(image) for image in people.images}
+        clips = sorted({videos[person.image_id] for person in people})
+        count = max(1, round(self.val_fraction * len(clips))) if self.val_fraction else 0
+        if count >= len(clips):
+            raise ArgumentError(
+                "val_fraction",
+                self.val_fraction,
+                f"takes {count} of {len(clips)} videos for validation; expected videos left for "
+                "training",
+            )
+        chosen = set(np.random.default_rng(self.seed).permutation(clips)[:count].tolist())
+        train = [person for person in people if videos[person.image_id] not in chosen]
+        return train, [person for person in people if videos[person.image_id] in chosen], []
+
+    def _read(
+        self, name: str, read: Reader = read_annotations, needs_images: bool = True
+    ) -> AnnotationFile:
+        split = find_split(self.root, name)
+        folders = (self.root / "videos" / name, *split.image_dirs)
+        file = self._checked(read(split.json, *folders, skip_unusable=self.skip_unusable), False)
+        people = with_frame_files(file.people)
+        self._images[name] = people.images
+        return replace(file, people=people)
+
+    def _windows(self, past: int, future: int) -> Windows:
+        """Return the windows around all images; names of videos are unique in a split only."""
+        splits = [frame_windows(images, past, future) for images in self._images.values()]
+        return {path: window for windows in splits for path, window in windows.items()}
+
+
+def _clip_of(image: ImageInfo) -> str:
+    """Return the name of an image's video, or its own name for a photograph."""
+    return image.video or image.file_name

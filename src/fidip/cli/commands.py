@@ -15,12 +15,13 @@ from fidip.cli.components import (
     Checkpoints,
     Codecs,
     CurveFile,
+    DataModules,
     Methods,
+    Nets,
     NoDetector,
     OnnxDetector,
     Optimizer,
     Overlay,
-    PoseNet,
     ProgressBar,
     Pruning,
     Schedulers,
@@ -92,7 +93,7 @@ class _Inheriting(Command):
     groups: ClassVar[frozenset[str]] = frozenset({"experiment"})
 
     name: Name
-    net: Annotated[Any, one_of(PoseNet)]
+    net: Annotated[Any, Nets]
     codec: Annotated[Any, Codecs]
     run_dir: Text | None = None
     ckpt: Text | None = None
@@ -127,7 +128,17 @@ class Train(Command):
 
     main_key = "experiment"
     groups = frozenset(
-        {"augment", "debug", "experiment", "frozen", "loss", "recipe", "sweep", "target"}
+        {
+            "augment",
+            "debug",
+            "experiment",
+            "frozen",
+            "loss",
+            "recipe",
+            "sweep",
+            "target",
+            "temporal",
+        }
     )
     sweeps = True
 
@@ -142,8 +153,8 @@ class Train(Command):
     overwrite: bool = False
     run_dir: Text
     sweep: _Sweep
-    data: Annotated[Any, one_of(SyripDataModule)]
-    net: Annotated[Any, one_of(PoseNet)]
+    data: Annotated[Any, DataModules]
+    net: Annotated[Any, Nets]
     codec: Annotated[Any, Codecs]
     task: Annotated[Any, Tasks]
     method: Annotated[Any, Methods] | None = None
@@ -162,8 +173,8 @@ class Saved(Strict):
     name: Name = "unnamed"
     group: Name = "none"
     seed: Seed = 0
-    data: Annotated[Any, one_of(SyripDataModule)] | None = None
-    net: Annotated[Any, one_of(PoseNet)] | None = None
+    data: Annotated[Any, DataModules] | None = None
+    net: Annotated[Any, Nets] | None = None
     codec: Annotated[Any, Codecs] | None = None
     task: Annotated[Any, Tasks] | None = None
     method: Annotated[Any, Methods] | None = None
@@ -180,7 +191,7 @@ class Evaluate(_Inheriting):
     refers = frozenset({"group", "method", "optimizer", "scheduler"})
 
     seed: Seed
-    data: Annotated[Any, one_of(SyripDataModule)]
+    data: Annotated[Any, DataModules]
     task: Annotated[Any, Tasks]
     logger: _Loggers
     trainer: Annotated[Any, one_of(Trainer)]
@@ -297,7 +308,7 @@ class Convert(Command):
 
     src: Text | None = None
     out: Text | None = None
-    net: Annotated[Any, one_of(PoseNet)] | None = None
+    net: Annotated[Any, Nets] | None = None
     allow_targets: list[Text] = []
 
 

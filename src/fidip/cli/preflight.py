@@ -49,6 +49,11 @@ def check(config: DictConfig) -> None:
                 f"trainer.{key}={value}: an adaptation method has optimizers of its own, so its "
                 f"task does this; set task.{instead} instead"
             )
+    if config.get("method") is not None and "method" not in config.task:
+        raise ConfigError(
+            f"method: has no effect on task {config.task.get('_target_')}; expected none. Leave "
+            "it out, or choose another experiment"
+        )
     missing = sorted(OmegaConf.missing_keys(config) - {"resume"})
     if missing:
         needs = [f"{key} is not set: {MISSING.get(key, f'give {key}=VALUE')}" for key in missing]

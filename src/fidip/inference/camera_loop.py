@@ -15,6 +15,7 @@ from fidip.core.poses import Poses
 from fidip.inference.concurrency import BackgroundConsumer, latest, prefetch
 from fidip.inference.overlay import Overlay, VideoWriter
 from fidip.inference.person_selection import without_uncertain
+from fidip.inference.sequence import Refiner
 from fidip.inference.smoothing.chain import Step
 from fidip.inference.tracker import SinglePersonTracker
 from fidip.inference.webcam import Webcam
@@ -41,10 +42,12 @@ class Follower:
     Attributes:
         tracker: tracks the infant.
         step: smooths its keypoints.
+        refiner: predicts the keypoints again from this frame and earlier ones; None for none.
     """
 
     tracker: SinglePersonTracker
     step: Step
+    refiner: Refiner | None = None
 
     def __call__(self, image: Image, time: float) -> Poses:
         """Return the pose (one row) in the next frame, unknown while the infant is lost.
@@ -53,7 +56,10 @@ class Follower:
             image: (H, W, 3) uint8 RGB.
             time: time of the frame in s, later than that of the previous frame.
         """
-        pose = without_uncertain(self.tracker(image), self.tracker.lost)
+        found = self.tracker(image)
+        if self.refiner is not None:
+            found = self.refiner(image, found)
+        pose = without_uncertain(found, self.tracker.lost)
         xy, scores = self.step(time, pose.xy[0], pose.scores[0])
         return replace(pose, xy=xy[None], scores=scores[None])
 

@@ -32,6 +32,7 @@ from fidip.inference.person_selection import Preference, infancy, without_uncert
 from fidip.inference.predictor import Predictor
 from fidip.inference.recorder import Recorder
 from fidip.inference.search import find_person
+from fidip.inference.sequence import Refiner, refined
 from fidip.inference.smoothing import Chain, Filter
 from fidip.inference.tracker import SinglePersonTracker
 from fidip.inference.webcam import WEBCAM, Webcam
@@ -187,6 +188,9 @@ class ImagePipeline(Pipeline):
 class VideoPipeline(Pipeline):
     """Tracking of one infant in a video, with smoothing and output files.
 
+    With a ``SequenceNet``, the pose of each tracked frame is predicted again from the frames around
+    it, see ``fidip.inference.sequence``.
+
     Attributes:
         smoother: filter of the track; None for no smoothing.
         lost: mean confidence below which the infant is lost and keypoints are unknown.
@@ -245,9 +249,10 @@ class VideoPipeline(Pipeline):
             progress(source.name, 0, video.count)
             start = perf_counter()
             try:
-                for frame in prefetch(video):
+                followed = ((frame, tracker(frame.image)) for frame in prefetch(video))
+                for frame, pose in refined(followed, self.predictor):
                     wh = (frame.image.shape[1], frame.image.shape[0])
-                    recorder.add(frame.time, without_uncertain(tracker(frame.image), self.lost))
+                    recorder.add(frame.time, without_uncertain(pose, self.lost))
                     progress(source.name, len(recorder), video.count)
             except KeyboardInterrupt:
                 count = len(recorder) if recorder else 0
@@ -288,7 +293,7 @@ class CameraPipeline(Pipeline):
         tracker = SinglePersonTracker(
             self.predictor, self.lost, self.rotations, self.detector, self.prefer, spread
         )
-        return Follower(tracker, self.smoother.online())
+        return Follower(tracker, self.smoother.online(), Refiner.for_camera(self.predictor))
 
     def run(
         self, camera: Webcam, out: str | Path, progress: Progress = silent

@@ -20,7 +20,7 @@ from fidip.core.geometry import apply_affine, invert_affine
 from fidip.core.poses import Poses
 from fidip.core.samples import Batch
 from fidip.core.skeleton import COCO17
-from fidip.inference.runtime import Runtime
+from fidip.inference.runtime import Runtime, SequenceRuntime
 
 
 class Predictor:
@@ -69,6 +69,16 @@ class Predictor:
         return Predictor(self.runtime, self.codec, flip_test, rotation_test, self.flip_shift)
 
     @property
+    def past(self) -> int:
+        """Number of frames before the target frame that ``predict_clip`` needs."""
+        return self.runtime.fusion.past if isinstance(self.runtime, SequenceRuntime) else 0
+
+    @property
+    def future(self) -> int:
+        """Number of frames after the target frame that ``predict_clip`` needs."""
+        return self.runtime.fusion.future if isinstance(self.runtime, SequenceRuntime) else 0
+
+    @property
     def aspect_ratio(self) -> float:
         """Width / height of a window."""
         return self.codec.input_wh[0] / self.codec.input_wh[1]
@@ -110,16 +120,54 @@ class Predictor:
         Raises:
             CheckpointError: the output of the network is not finite.
         """
-        wh = self.codec.input_wh
-        affines = np.stack(
+        affines = self._affines(windows)
+        return self._predict(np.stack([self._crop(image, a) for a in affines]), affines, windows)
+
+    @torch.inference_mode()
+    def predict_clip(self, images: Sequence[NDArray[np.uint8]], window: CropWindow) -> Poses:
+        """Predict a person in the target frame of a window of frames.
+
+        All frames are cropped by the same window, as in ``fidip.data.ClipDataset``.
+
+        Args:
+            images: T frames of a clip, (H, W, 3) uint8 RGB, as many as ``past + 1 + future``.
+            window: window of the person in the target frame.
+
+        Returns:
+            One pose, as of ``__call__``.
+
+        Raises:
+            CheckpointError: the output of the network is not finite.
+        """
+        affines = self._affines([window])
+        crops = np.stack([[self._crop(image, affine) for image in images] for affine in affines])
+        poses = self._predict(crops, affines, [window])
+        return replace(poses, scores=poses.scores.clip(0, 1))
+
+    def _affines(self, windows: Sequence[CropWindow]) -> Floats:
+        """Return (A N, 2, 3) affines to crop px of N windows, rotated by each of A angles."""
+        return np.stack(
             [
-                replace(w, rotation_deg=w.rotation_deg + turn).image_to_crop(wh)
+                replace(w, rotation_deg=w.rotation_deg + turn).image_to_crop(self.codec.input_wh)
                 for turn in self.turns
                 for w in windows
             ]
         )
-        crops = np.stack([cv2.warpAffine(image, affine, wh) for affine in affines])
-        maps = self._maps(torch.from_numpy(crops).permute(0, 3, 1, 2))
+
+    def _crop(self, image: NDArray[np.uint8], affine: Floats) -> NDArray[np.uint8]:
+        return np.asarray(cv2.warpAffine(image, affine, self.codec.input_wh), np.uint8)
+
+    def _predict(
+        self, crops: NDArray[np.uint8], affines: Floats, windows: Sequence[CropWindow]
+    ) -> Poses:
+        """Return N poses.
+
+        Args:
+            crops: (A N, ..., H, W, 3) crops of N windows rotated by each of A angles.
+            affines: (A N, 2, 3) affines from image px to these crops.
+            windows: the N windows.
+        """
+        maps = self._maps(torch.from_numpy(crops).movedim(-1, -3))
         if len(self.turns) > 1:
             by_turn = maps.unflatten(0, (len(self.turns), len(windows)))
             maps = self.codec.turn_back(by_turn, self.turns).mean(dim=0)
@@ -151,7 +199,7 @@ class Predictor:
         return maps, poses
 
     def _maps(self, crops: Tensor) -> Tensor:
-        """Return the maps of (N, 3, H, W) crops."""
+        """Return the maps of (N, 3, H, W) crops or (N, T, 3, H, W) windows of frames."""
         if self.flip_order is None:
             return self.runtime(crops)
         # Both in one batch, which is faster than two calls.

@@ -20,7 +20,7 @@ from fidip.inference.devices import torch_device
 from fidip.inference.external_onnx import ExternalFile
 from fidip.io.atomic import atomic_folder, require_folder
 from fidip.io.paths import cache_dir
-from fidip.nn import PoseNet, ViT
+from fidip.nn import HeatmapFusion, PoseNet, SequenceNet, ViT
 from fidip.nn.onnx_sessions import onnx_session, read_facts, run_onnx, try_onnx
 from fidip.nn.portable_export import Portable, codec_of, write_onnx
 
@@ -126,6 +126,34 @@ class ExportedFile:
         return run_onnx(self._session, crops)[0]
 
 
+class SequenceRuntime:
+    """Runtime of a ``SequenceNet``: single frames as they are, and windows of frames fused.
+
+    Args:
+        frames: computes the maps of single frames.
+        fusion: fuses them, on the device of the maps.
+    """
+
+    def __init__(self, frames: Runtime, fusion: HeatmapFusion) -> None:
+        self.frames = frames
+        self.fusion = fusion.eval()
+
+    @torch.inference_mode()
+    def __call__(self, crops: Tensor) -> Tensor:
+        """Return maps.
+
+        Args:
+            crops: (B, 3, H, W) uint8 RGB crops, or (B, T, 3, H, W) windows of T frames.
+
+        Returns:
+            Maps of the B crops, or of the target frames of the B windows.
+        """
+        if crops.ndim == 4:
+            return self.frames(crops)
+        maps: Tensor = self.fusion(self.frames(crops.flatten(0, 1)).unflatten(0, crops.shape[:2]))
+        return maps
+
+
 def make_runtime(
     runtime: str | None, net: PoseNet, codec: Codec, device: str | None = None
 ) -> Runtime:
@@ -140,6 +168,11 @@ def make_runtime(
     Raises:
         ArgumentError: the runtime is unknown.
     """
+    frames = _frame_runtime(runtime, net, codec, device)
+    return SequenceRuntime(frames, net.fusion) if isinstance(net, SequenceNet) else frames
+
+
+def _frame_runtime(runtime: str | None, net: PoseNet, codec: Codec, device: str | None) -> Runtime:
     if runtime is None:
         return best_runtime(net, codec, device)
     if runtime not in RUNTIMES:

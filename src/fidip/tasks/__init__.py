@@ -12,6 +12,7 @@ from fidip.tasks.loggers import CurveFile
 from fidip.tasks.pose_task import PoseTask
 from fidip.tasks.precision import Float64
 from fidip.tasks.replay_task import ReplayTask
+from fidip.tasks.sequence_task import SequenceTask
 from fidip.tasks.wandb_run import WandbRun, announce, has_key, publish
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "Pruned",
     "Pruning",
     "ReplayTask",
+    "SequenceTask",
     "SyncedBatchNorms",
     "WandbRun",
     "announce",

@@ -68,8 +68,15 @@ class AdaptationTask(PoseTask):
         """Check the data and initialise the method, so that errors are reported before training.
 
         Raises:
-            ConfigError: the data module does not deliver what the method needs.
+            ConfigError: the data module does not deliver what the method needs, or the network
+                expects windows of frames.
         """
+        self.require_frames()
+        if hasattr(self.net, "fusion"):
+            raise ConfigError(
+                f"method: {type(self.method).__name__} adapts networks for single images; expected "
+                "another net than SequenceNet. Leave out method, or choose another experiment"
+            )
         if stage != "fit":
             return
         data = self.trainer.datamodule

@@ -25,6 +25,9 @@ from fidip.tasks.learning_rates import constant
 from fidip.tasks.predictions import gather_poses
 from fidip.tasks.running_means import RunningMeans
 
+FRAMES = ("past", "future")
+"""Attributes of networks and data of clips: numbers of frames before and after the target."""
+
 
 class PoseTask(pl.LightningModule):
     """Task that fits heatmaps to labelled keypoints, and validates and tests by COCO AP.
@@ -70,13 +73,29 @@ class PoseTask(pl.LightningModule):
         """Check the data, so that errors are reported before training.
 
         Raises:
-            ConfigError: there are no labels to train on.
+            ConfigError: there are no labels to train on, or the network expects other samples.
         """
+        self.require_frames()
         if stage == "fit" and not getattr(self.trainer.datamodule, "has_labels", True):
             raise ConfigError(
                 "method=finetune: the data have no labelled images to train on; expected some. "
                 "Choose data.target_labels or data.synthetic_images above 0, or a method for "
                 "unlabelled images"
+            )
+
+    def require_frames(self) -> None:
+        """Check that samples have as many frames as the network expects.
+
+        Raises:
+            ConfigError: they have not.
+        """
+        data = self.trainer.datamodule
+        wanted, given = (tuple(getattr(each, n, 0) for n in FRAMES) for each in (self.net, data))
+        if data is not None and wanted != given:
+            raise ConfigError(
+                f"data: gives {_described(given)}; expected {_described(wanted)} for this net. "
+                "Clips need experiment=sequence_offline or sequence_causal, data.past and "
+                "data.future as in net.fusion, and no method; images need another experiment"
             )
 
     def configure_callbacks(self) -> list[pl.Callback]:
@@ -209,3 +228,9 @@ class PoseTask(pl.LightningModule):
         if self.trainer.is_global_zero:
             scores = validation_scores(poses, self.trainer.val_dataloaders.dataset.annotations)
         return self.trainer.strategy.broadcast(scores)
+
+
+def _described(frames: tuple[int, ...]) -> str:
+    """Return a description of the frames of a sample."""
+    past, future = frames
+    return f"{past} frames before and {future} after each frame" if any(frames) else "single images"

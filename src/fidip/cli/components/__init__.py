@@ -14,7 +14,7 @@ from fidip.cli.components.component import (
     schema_of,
     trusting,
 )
-from fidip.cli.components.data import SyripDataModule
+from fidip.cli.components.data import DataModules, SyripDataModule
 from fidip.cli.components.inference import (
     Chain,
     NoDetector,
@@ -22,7 +22,7 @@ from fidip.cli.components.inference import (
     Overlay,
     TorchvisionDetector,
 )
-from fidip.cli.components.nets import Codecs, PoseNet
+from fidip.cli.components.nets import Codecs, Nets, PoseNet
 from fidip.cli.components.synthesis import Appearance
 from fidip.cli.components.tasks import Methods, Tasks
 from fidip.cli.components.training import (
@@ -47,7 +47,9 @@ __all__ = [
     "Codecs",
     "Component",
     "CurveFile",
+    "DataModules",
     "Methods",
+    "Nets",
     "NoDetector",
     "OnnxDetector",
     "Optimizer",

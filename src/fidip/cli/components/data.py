@@ -72,3 +72,25 @@ class SyripDataModule(Component):
     seed: Seed = 0
     skip_unusable: bool = False
     allow_leakage: bool = False
+
+
+class ClipDataModule(Component):
+    targets = ("fidip.data.ClipDataModule",)
+
+    root: Text
+    input_wh: Size
+    past: Annotated[int, Field(ge=0, le=32)]
+    future: Annotated[int, Field(ge=0, le=32)]
+    margin: Annotated[int, Field(ge=0, le=32)] = 0
+    batch_size: Annotated[int, Field(ge=1, le=65536)] = 16
+    num_workers: Workers = 2
+    augment: Annotated[Any, one_of(Augmentation)] | None = None
+    train_split: Name = "train_clips"
+    test_split: Name = "validate_clips"
+    val_fraction: FractionBelow1 = 0.0
+    seed: Seed = 0
+    skip_unusable: bool = False
+    allow_leakage: bool = False
+
+
+DataModules = one_of(SyripDataModule, ClipDataModule)

@@ -10,6 +10,7 @@ from fidip.cli.components.component import Component, one_of
 from fidip.cli.fields import (
     Bins,
     Channels,
+    Count,
     FractionBelow1,
     Kernel,
     Name,
@@ -158,6 +159,26 @@ class PoseNet(Component):
     std: Annotated[list[PositiveFloat], Field(min_length=3, max_length=3)] | None = None
     frozen: list[Text] = []
     frozen_statistics: bool = True
+
+
+class HeatmapFusion(Component):
+    targets = ("fidip.nn.HeatmapFusion",)
+
+    past: Annotated[int, Field(ge=0, le=32)] = 2
+    future: Annotated[int, Field(ge=0, le=32)] = 2
+    joints: Channels = 17
+    first_map: Count = 0
+    width: Channels = 16
+    dilations: Annotated[list[Annotated[int, Field(ge=1, le=64)]], Field(max_length=16)] = [1, 2, 4]
+
+
+class SequenceNet(PoseNet):
+    targets = ("fidip.nn.SequenceNet",)
+
+    fusion: Annotated[Any, one_of(HeatmapFusion)]
+
+
+Nets = one_of(PoseNet, SequenceNet)
 
 
 class DomainHead(Component):

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from fidip.cli.components.component import Component, one_of
 from fidip.cli.components.methods import METHODS
-from fidip.cli.components.nets import Codecs, DomainHead, PaperDomainHead, PoseNet
+from fidip.cli.components.nets import Codecs, DomainHead, Nets, PaperDomainHead
 from fidip.cli.components.training import (
     Always,
     HeatmapMse,
@@ -27,13 +27,25 @@ Methods = one_of(*METHODS.values())
 class PoseTask(Component):
     targets = ("fidip.tasks.PoseTask",)
 
-    net: Annotated[Any, one_of(PoseNet)]
+    net: Annotated[Any, Nets]
     codec: Annotated[Any, Codecs]
     optimizer: Annotated[Any, one_of(Optimizer)]
     scheduler: Annotated[Any, Schedulers] = None
     loss: Annotated[Any, one_of(HeatmapMse, HeatmapOhkm, MoveNetLoss, SimccKl)] = None
     flip_test: bool = True
     flip_shift: bool = False
+
+
+class SequenceTask(PoseTask):
+    targets = ("fidip.tasks.SequenceTask",)
+
+    margin: Annotated[int, Field(ge=0, le=32)] = 0
+    jump_weight: NonNegative = 0.0
+    jump_limit: NonNegative = 0.1
+    bone_weight: NonNegative = 0.0
+    bone_tolerance: NonNegative = 0.2
+    plausibility_weight: NonNegative = 0.0
+    plausibility_tolerance: NonNegative = 0.1
 
 
 class AdaptationTask(PoseTask):
@@ -67,4 +79,4 @@ class ReplayTask(PoseTask):
     clip_norm: PositiveFloat | None = None
 
 
-Tasks = one_of(PoseTask, AdaptationTask, FidipTask, ReplayTask)
+Tasks = one_of(PoseTask, SequenceTask, AdaptationTask, FidipTask, ReplayTask)

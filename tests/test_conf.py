@@ -76,7 +76,7 @@ def test_every_choice_of_a_group_can_be_made(group, name):
     key = PLACES.get(group, group)
     codec = ["codec=simcc_192x256"] if (group, name) == ("loss", "simcc") else []
     config = compose(
-        "experiment=scratch_demo",
+        f"experiment={'sequence_offline' if name == 'clips' else 'scratch_demo'}",
         *codec,
         f"{group}@{key}={name}" if group in PLACES else f"{group}={name}",
     )

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from fidip.core.errors import DataError
-from fidip.data.annotations import read_annotations, require_both_domains
+from fidip.data.annotations import read_annotations, read_boxes, require_both_domains
 
 SPLIT = "train_infant"
 
@@ -149,6 +149,21 @@ def test_whoever_is_left_out_is_kept_for_the_evaluation(tiny_copy):
     part = people.part(people.labelled[:1])
     assert [image.id for image in part.images] == [3]
     assert part.others == []
+
+
+def test_predicted_keypoints_are_no_labels_but_their_boxes_can_be_read(tiny_copy):
+    edit(tiny_copy, lambda c: c["annotations"][0].update(is_predicted=True, score=0.9))
+    file = read(tiny_copy)
+    assert [a.id for a in file.people][:1] == [102]
+    assert file.skipped["with predicted instead of labelled keypoints (is_predicted)"] == 1
+    (other,) = file.people.others  # the evaluation ignores it, as it has no labelled joint
+    assert not other.keypoints.any()
+    boxes = read_boxes(json_of(tiny_copy), tiny_copy / "images" / SPLIT).people
+    assert [a.id for a in boxes][:2] == [101, 102]
+    edit(tiny_copy, lambda c: [a.update(is_predicted=True) for a in c["annotations"]])
+    message = error_line(read, tiny_copy)
+    assert "left out 12 with predicted instead of labelled keypoints" in message
+    assert "expected at least one person with a labelled joint" in message
 
 
 def test_people_too_small_to_crop_are_left_out_where_that_is_asked_for(tiny_copy):

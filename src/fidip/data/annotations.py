@@ -40,6 +40,7 @@ from fidip.io.records import (
 
 CROWDS = "crowds"
 UNLABELLED = "without a labelled joint"
+PREDICTED = "with predicted instead of labelled keypoints (is_predicted)"
 LONGEST_LABEL = 200
 SIDE = re.compile(r"\b(side|lateral)")
 """Posture labels of people who lie on their side: Side, side-lying, Left side, lateral."""
@@ -364,6 +365,7 @@ class _People:
         if image is None:
             raise RecordError(f"image_id {record['image_id']} is not among the file's images")
         is_crowd, is_covered = bool(flag(record, "iscrowd")), flag(record, "covered")
+        no_joints = _is_predicted(record) or (is_crowd and "keypoints" not in record)
         return Annotation(
             id=integer(record, "id"),
             image_id=image.id,
@@ -371,7 +373,7 @@ class _People:
             image_wh=image.wh,
             box_xywh=numbers(record, "bbox", 4),
             area=number(record, "area"),
-            keypoints=NO_JOINTS if is_crowd and "keypoints" not in record else keypoints(record),
+            keypoints=NO_JOINTS if no_joints else keypoints(record),
             is_synthetic=image.is_synthetic,
             posture=image.posture,
             is_crowd=is_crowd,
@@ -382,6 +384,8 @@ class _People:
     def _reason_to_skip(self, record: dict[str, Any], person: Annotation) -> str | None:
         if person.is_crowd:
             return CROWDS
+        if _is_predicted(record):
+            return PREDICTED
         if not person.keypoints[:, 2].any():
             return UNLABELLED
         try:
@@ -405,7 +409,12 @@ class _Boxes(_People):
 
     def _reason_to_skip(self, record: dict[str, Any], person: Annotation) -> str | None:
         bare = replace(person, keypoints=np.ones_like(person.keypoints))
-        return super()._reason_to_skip({**record, "area": 1}, bare)
+        return super()._reason_to_skip({**record, "area": 1, "is_predicted": None}, bare)
+
+
+def _is_predicted(record: dict[str, Any]) -> bool:
+    """Return whether the keypoints are predictions, as in pre-annotations of ``fidip frames``."""
+    return bool(flag(record, "is_predicted"))
 
 
 def _malformed(kind: str, cases: Sequence[str]) -> Problem:

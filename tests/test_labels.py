@@ -1,6 +1,8 @@
 """``fidip labels``: what was labelled elsewhere is found again by the loader that trains."""
 
 import json
+from urllib.parse import unquote
+from xml.etree import ElementTree
 
 import cv2
 import numpy as np
@@ -212,3 +214,202 @@ def test_where_nothing_can_be_written_it_is_one_line(out, monkeypatch, tmp_path,
     (tmp_path / "a.json").write_text(json.dumps([task("baby.png", ("nose", 1, 1))]))
     ended = cli("labels", "source=a.json", f"out={out}", status=2)
     assert ended.err.count("\n") == 1
+
+
+def coco_of(folder):
+    """Three images: two people, one of them with an occluded and an absent joint; one predicted
+    person; no person."""
+    rng = np.random.default_rng(3)
+    joints = np.concatenate([rng.uniform(5, 90, (3, 17, 2)), np.full((3, 17, 1), 2.0)], axis=-1)
+    joints[0, 3] = 0
+    joints[0, 9, 2] = 1
+    names = ["sub/a.png", "sub/ü & b.png", "c.png"]
+    for name in names:
+        image(folder / name)
+    people = [
+        {"id": n + 1, "image_id": image_id, "category_id": 1, "bbox": [4, 3, 91.25, 92], "area": 99,
+         "iscrowd": 0, "keypoints": joints[n].ravel().tolist(), **more}
+        for n, (image_id, more) in enumerate([(1, {}), (1, {}), (2, {"is_predicted": True})])
+    ]  # fmt: skip
+    images = [
+        {"id": n, "file_name": name, "width": WH[0], "height": WH[1]}
+        for n, name in enumerate(names, start=1)
+    ]
+    file = folder / "labels.json"
+    file.write_text(json.dumps({"images": images, "annotations": people}))
+    return file, joints
+
+
+def saved_in_label_studio(out, which=(1,)):
+    """The export of Label Studio after the predictions of some tasks were submitted."""
+    tasks = json.loads((out / "tasks.json").read_text())
+    for number, made in enumerate(tasks, start=1):
+        for each in made.get("annotations", []):
+            each["completed_by"] = 1
+        if "predictions" in made and number in which:
+            made["annotations"] = [{**made["predictions"][0], "completed_by": {"id": 1}}]
+    (out / "export.json").write_text(json.dumps(tasks))
+    return out / "export.json"
+
+
+def saved_in_cvat(out, which=(1,)):
+    """The export of CVAT, with two decimals, after people of some images were ticked."""
+    tree = ElementTree.parse(out / "annotations.xml")
+    for number, element in enumerate(tree.iter("image"), start=1):
+        for point in element.iter("points"):
+            point.set("points", ",".join(f"{float(x):.2f}" for x in point.get("points").split(",")))
+        for attribute in element.iter("attribute"):
+            attribute.text = "true" if number in which else attribute.text
+    tree.write(out / "export.xml")
+    return out / "export.xml"
+
+
+PROGRAMS = {"label-studio": saved_in_label_studio, "cvat": saved_in_cvat}
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_labels_come_back_from_other_programs(program, cli, tmp_path):
+    source, joints = coco_of(tmp_path / "photos")
+    out = tmp_path / "export"
+    said = cli("labels", f"source={source}", f"out={out}", f"to={program}").out
+    assert f"{out}: 3 images, 3 people, 1 of them predicted" in said
+    unseen, seen = tmp_path / "unseen", tmp_path / "seen"
+    said = cli("labels", f"source={PROGRAMS[program](out, ())}", f"out={unseen}").out
+    assert "left out: 1 predicted people that were not confirmed" in said
+    assert len(people_of(unseen)) == 2
+    cli("labels", f"source={PROGRAMS[program](out, (2,))}", f"out={seen}")
+    people = people_of(seen)
+    assert [person.image_path.name for person in people] == ["a.png", "a.png", "ü & b.png"]
+    for person, expected in zip(people, joints, strict=True):
+        np.testing.assert_allclose(person.keypoints, expected, atol=0.01)
+    np.testing.assert_allclose(people[0].box_xywh, [4, 3, 91.25, 92], atol=0.01)
+
+
+def test_moved_points_are_labels_in_cvat(cli, tmp_path):
+    source, _ = coco_of(tmp_path / "photos")
+    cli("labels", f"source={source}", f"out={tmp_path / 'export'}", "to=cvat")
+    file = tmp_path / "export" / "annotations.xml"
+    file.write_text(file.read_text().replace('source="auto"', 'source="semi-auto"'))
+    cli("labels", f"source={file}", f"out={tmp_path / 'data'}")
+    assert len(people_of(tmp_path / "data")) == 3
+
+
+def test_files_of_other_programs_are_theirs(cli, tmp_path):
+    """The labels agree with the annotations, as the programs check at the import."""
+    source, _ = coco_of(tmp_path / "photos")
+    for program in PROGRAMS:
+        cli("labels", f"source={source}", f"out={tmp_path / program}", f"to={program}")
+    config = ElementTree.parse(tmp_path / "label-studio" / "config.xml").getroot()
+    controls = {each.get("name"): each.get("toName") for each in config}
+    words = {each.get("value") for each in config.iter() if each.get("value")}
+    for made in json.loads((tmp_path / "label-studio" / "tasks.json").read_text()):
+        name = unquote(made["data"]["image"].removeprefix("/data/local-files/?d="))
+        assert (tmp_path / "label-studio" / name).is_file()
+        for kind in ("annotations", "predictions"):
+            for region in made.get(kind, [{"result": []}])[0]["result"]:
+                assert controls[region["from_name"]] == region["to_name"]
+                assert set(region["value"][region["type"]]) <= words
+    person, box = json.loads((tmp_path / "cvat" / "labels.json").read_text())
+    drawn = ElementTree.fromstring(f"<svg>{person['svg']}</svg>")
+    nodes = {int(node.get("data-node-id")): node.get("data-label-name") for node in drawn[19:]}
+    assert nodes == {each["id"]: each["name"] for each in person["sublabels"]}
+    assert list(nodes.values()) == list(COCO17.joints)
+    root = ElementTree.parse(tmp_path / "cvat" / "annotations.xml").getroot()
+    assert {each.get("label") for each in root.iter("skeleton")} == {person["name"]}
+    assert {each.get("label") for each in root.iter("box")} == {box["name"]}
+    assert {each.get("label") for each in root.iter("points")} == set(nodes.values())
+
+
+def two(name, *annotators):
+    """A task that several people have labelled."""
+    made = task(name, ("nose", 50, 50))
+    made["annotations"] = [{**made["annotations"][0], "completed_by": by} for by in annotators]
+    return made
+
+
+def test_one_of_two_annotators_is_chosen(cli, tmp_path):
+    image(tmp_path / "a.png")
+    by = two("a.png", 7, {"id": 9, "email": "b@x.org"})
+    by["annotations"][1] = {
+        **by["annotations"][1],
+        **task("a.png", ("nose", 25, 50))["annotations"][0],
+    }
+    (tmp_path / "a.json").write_text(json.dumps([by]))
+    for annotator, x in (("7", 99.5), ("b@x.org", 49.5)):
+        out = tmp_path / annotator
+        cli("labels", f"source={tmp_path / 'a.json'}", f"out={out}", f"annotator={annotator}")
+        assert people_of(out)[0].keypoints[0, 0] == x
+
+
+def parented(*parents):
+    """A task with two rectangles, and a nose for each of the parents."""
+    made = task("a.png", *[("nose", 50, 50)] * len(parents), box=(0, 0, 50, 50))
+    *noses, box = made["annotations"][0]["result"]
+    for nose, parent in zip(noses, parents, strict=True):
+        nose["parentID"] = parent
+    made["annotations"][0]["result"] = [*noses, {**box, "id": "p"}, {**box, "id": "q"}]
+    return made
+
+
+def cvat(*images):
+    return f"<annotations><version>1.1</version>{''.join(images)}</annotations>"
+
+
+def skeleton(*points, name="a.png", width=WH[0], more=""):
+    inside = "".join(f'<points label="{label}" points="{xy}"/>' for label, xy in points)
+    return (
+        f'<image id="0" name="{name}" width="{width}" height="{WH[1]}">'
+        f'<skeleton label="person">{inside}{more}</skeleton></image>'
+    )
+
+
+LABEL_MISTAKES = [
+    ([two("a.png", 7, 9)], "2 annotators have labelled it (7, 9), expected one; choose one with"),
+    ([two("a.png", 7, 7)], "has 2 annotations of one annotator, expected one"),
+    ([task("a.png", ("nose", 1, 1))] * 2, "are in several tasks (the first: /data/upload/1/a.png)"),
+    ([parented(None)], "nose belongs to none of 2 people"),
+    ([parented("p", "p")], "nose is there twice"),
+    ([{**task("a.png"), "predictions": parented("p", "q")["annotations"], "annotations": []}],
+     "all 2 people are predictions; expected labels that a person has confirmed"),
+    ([task("b.png", ("nose", 1, 1)), task("0a1b2c3d-b.png", ("nose", 1, 1))],
+     "b.png and /data/upload/1/0a1b2c3d-b.png are both found as"),
+    (cvat(skeleton(("nose", "1,1")), skeleton(("nose", "1,1"))), "1 images are in several images"),
+    (cvat(skeleton(("nose", "1,1"), width=100)), "was labelled on 100x100 px, but"),
+    (cvat(skeleton(("nose", "1;1"))), "nose x is '1;1', expected a number"),
+    (cvat(skeleton(("nose", "nan,1"))), "nose x is 'nan', expected a number"),
+    (cvat(skeleton(("nose", "1,1"), ("Nose", "1,1"))), "Nose is there twice"),
+    (cvat(skeleton(("snout", "1,1"))), "names that are none: snout"),
+    (cvat(skeleton(("nose", "1,1"), name="../a.png")), "a path inside the folder"),
+    (cvat(skeleton(("nose", "1,1"), name="gone.png")), "1 of 1 images are missing"),
+    (cvat(skeleton(("nose", "1,1"), more='<attribute name="checked">false</attribute>')),
+     "all 1 people are predictions"),
+    (cvat('<image name="a.png" width="200" height="100"><points label="nose"/></image>'),
+     "has single points, expected skeletons"),
+    ("<annotations><track/></annotations>", "expected the format CVAT for images 1.1"),
+    ("<annotations>", "not valid XML"),
+    ('<!DOCTYPE a [<!ENTITY b "c">]><annotations>&b;</annotations>', "it has a document type (a)"),
+    ('<?xml version="1.0" encoding="x"?><annotations/>', "not valid XML"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("content", "words"), LABEL_MISTAKES)
+def test_mistakes_of_other_programs_are_a_line(content, words, cli, tmp_path):
+    for name in ("a.png", "b.png"):
+        image(tmp_path / name)
+    is_xml = isinstance(content, str)
+    file = tmp_path / ("a.xml" if is_xml else "a.json")
+    file.write_text(content if is_xml else json.dumps(content))
+    ended = cli("labels", f"source={file}", f"out={tmp_path / 'data'}", status=2)
+    (line,) = ended.err.strip().splitlines()
+    assert f"{file}: " in line
+    assert words in line
+    assert not (tmp_path / "data").exists()
+
+
+def test_an_annotator_is_for_label_studio_and_files_are_not_replaced(cli, tmp_path):
+    source, _ = coco_of(tmp_path / "photos")
+    out = tmp_path / "export"
+    arguments = [f"source={source}", f"out={out}", "to=cvat"]
+    assert "does not name annotators" in cli("labels", *arguments, "annotator=1", status=2).err
+    cli("labels", *arguments)
+    assert "labels.json exists" in cli("labels", *arguments, status=2).err

@@ -9,9 +9,10 @@ import pytest
 
 from fidip.core.errors import DataError
 from fidip.data import read_annotations, read_detections, read_second_annotator
-from fidip.data.external_labels import Joints, read_label_studio
 from fidip.io.coco import read_results
 from fidip.io.json import read_json
+from fidip.io.labels.label_studio import read_label_studio
+from fidip.io.labels.labelled import Joints
 
 SPLIT = "train_infant"
 LITERALS = {

@@ -320,8 +320,10 @@ class Labels(Command):
 
     source: InputFile | None = None
     out: Text | None = None
+    to: Literal["coco", "label-studio", "cvat"] = "coco"
     images: InputFolder | None = None
     split: Name = "train"
+    annotator: int | Text | None = None
     joints: dict[str, str] | None = None
     is_synthetic: bool = False
 

@@ -108,6 +108,23 @@ def read_annotations(path: Path, *image_dirs: Path, skip_unusable: bool = False)
     return _required(file, "person with a labelled joint (v > 0)")
 
 
+def read_preannotations(path: Path, *image_dirs: Path) -> AnnotationFile:
+    """Read an annotation file and take predicted keypoints for labelled ones.
+
+    Args:
+        path: as for ``read_annotations``.
+        image_dirs: as for ``read_annotations``.
+
+    Returns:
+        The content of the file. It needs no people.
+
+    Raises:
+        DataError: as for ``read_annotations``.
+    """
+    file = _inspect(path, image_dirs, _LabelledOrPredicted, skip_unusable=False)
+    return _required(file, "person") if file.problems else file
+
+
 def read_boxes(
     path: Path, *image_dirs: Path, skip_unusable: bool = False, may_be_empty: bool = False
 ) -> AnnotationFile:
@@ -396,6 +413,13 @@ class _People:
                 return "with an area or a box too small to crop"
             raise
         return None
+
+
+class _LabelledOrPredicted(_People):
+    """Reader of annotation records that takes predicted keypoints for labelled ones."""
+
+    def read(self, record: dict[str, Any]) -> Annotation | None:
+        return super().read({**record, "is_predicted": None})
 
 
 class _Boxes(_People):

@@ -127,14 +127,30 @@ def write_json(path: Path, content: object, compact: bool = False) -> None:
         DiskError: the file cannot be written.
     """
     try:
-        text = json.dumps(content, indent=None if compact else 2, allow_nan=False)
+        text = json.dumps(content, allow_nan=False) if compact else to_json(content)
     except ValueError as error:
         field = next(_not_finite(content, ""), "a number")
         raise RunError(
             f"{path}: {field} is NaN or infinite; expected finite numbers. Check for a training "
             "run that diverged, or weights with NaN"
         ) from error
-    write_text_atomic(path, text if compact else text + "\n")
+    write_text_atomic(path, text)
+
+
+def to_json(content: object) -> str:
+    r"""Return indented JSON of whole lines.
+
+    Args:
+        content: a value that ``json.dumps`` accepts.
+
+    Raises:
+        ValueError: a number is NaN or infinite.
+
+    Example:
+        >>> to_json([1])
+        '[\n  1\n]\n'
+    """
+    return json.dumps(content, indent=2, allow_nan=False) + "\n"
 
 
 def _not_finite(content: object, name: str) -> Iterator[str]:

@@ -1,0 +1,1 @@
+"""Readers of keypoint labels of other programs."""

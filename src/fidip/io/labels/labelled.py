@@ -1,0 +1,215 @@
+"""Labelled people as other programs store them, and the joints that their names stand for."""
+
+from __future__ import annotations
+
+import re
+import reprlib
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fidip.core.arrays import ImageSize
+from fidip.core.errors import DataError
+from fidip.core.skeleton import COCO17
+from fidip.io.records import LARGEST, RecordError
+
+OCCLUDED, VISIBLE = 1, 2
+"""Visibility of labelled keypoints."""
+WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
+"""Word of a name in any of the spellings ``left_eye``, ``leftEye`` and ``LEye``."""
+SIDES = {"l": "left", "left": "left", "r": "right", "right": "right"}
+
+
+@dataclass(frozen=True, eq=False)
+class Labelled:
+    """Labelled person.
+
+    Attributes:
+        name: path of the image as the file gives it, with "/" between folders.
+        keypoints: (K, 3) x and y in image px, and visibility: 0 unlabelled, 1 occluded, 2 visible.
+        box_xywh: (4,) box in image px; None if no box is labelled.
+        image_wh: (width, height) in px of the image that was labelled; None if unknown.
+        is_predicted: whether the keypoints are a prediction that no person has confirmed.
+    """
+
+    name: str
+    keypoints: NDArray[np.float64]
+    box_xywh: NDArray[np.float64] | None = None
+    image_wh: ImageSize | None = None
+    is_predicted: bool = False
+
+
+class LabelledImage(NamedTuple):
+    """Image with the people in it.
+
+    Attributes:
+        name: path below the folder of images, with "/" between folders.
+        wh: (width, height) in px.
+        people: labelled or predicted people.
+    """
+
+    name: str
+    wh: ImageSize
+    people: list[Labelled]
+
+
+class Point(NamedTuple):
+    """Labelled point.
+
+    Attributes:
+        name: name of the joint in the file.
+        x: image px.
+        y: image px.
+        visibility: 1 occluded, 2 visible.
+    """
+
+    name: str
+    x: float
+    y: float
+    visibility: int = VISIBLE
+
+
+class Joints:
+    """Mapping of joint names in a file to joint indices.
+
+    Args:
+        renamed: fidip's names by the file's names, where they differ in more than spelling.
+
+    Attributes:
+        unknown: number of points by name, of names that are not among the 17 joints.
+
+    Raises:
+        DataError: a value of ``renamed`` is not among the 17 joints.
+    """
+
+    def __init__(self, renamed: Mapping[str, str]) -> None:
+        odd = sorted(set(renamed.values()) - set(COCO17.joints))
+        if odd:
+            raise DataError(
+                f"joints: {', '.join(odd)} is none of the {len(COCO17)}: {', '.join(COCO17.joints)}"
+            )
+        self._ours = {plain(name): number for number, name in enumerate(COCO17.joints)}
+        self._ours |= {plain(theirs): COCO17.joints.index(o) for theirs, o in renamed.items()}
+        self.unknown: Counter[str] = Counter()
+
+    def __call__(self, name: str) -> int | None:
+        """Return the index of a joint; None for a name that is not among the 17 joints.
+
+        Args:
+            name: name in the file.
+        """
+        number = self._ours.get(plain(name), self._ours.get(spelled_out(name)))
+        if number is None:
+            self.unknown[one_line(name)] += 1
+        return number
+
+    def keypoints(self, points: Iterable[Point]) -> NDArray[np.float64]:
+        """Return the keypoints of a person. Points with other names are counted and left out.
+
+        Args:
+            points: labelled points; none for absent joints.
+
+        Returns:
+            (K, 3) x, y and visibility, or three zeros for joints without a point.
+
+        Raises:
+            RecordError: a joint has two points, or a coordinate is too large.
+        """
+        keypoints = np.zeros((len(COCO17), 3))
+        for point in points:
+            joint = self(point.name)
+            if joint is None:
+                continue
+            if keypoints[joint, 2]:
+                raise RecordError(f"{one_line(point.name)} is there twice; expected one person")
+            if not max(abs(point.x), abs(point.y)) <= LARGEST:
+                raise RecordError(
+                    f"{one_line(point.name)} is at {point.x:g}, {point.y:g}; expected finite "
+                    f"numbers of at most {LARGEST:g}"
+                )
+            keypoints[joint] = point[1:]
+        return keypoints
+
+
+def plain(name: str) -> str:
+    """Return a name in a common spelling.
+
+    Args:
+        name: name of a joint.
+
+    Example:
+        >>> plain("left_eye"), plain("Left Eye"), plain("leftEye")
+        ('lefteye', 'lefteye', 'lefteye')
+    """
+    return "".join(filter(str.isalnum, name.lower()))
+
+
+def spelled_out(name: str) -> str:
+    """Return a name with an abbreviated or trailing side in the spelling of ``plain``.
+
+    "rear" stays as it is: only a separator or a capital letter divides a side from the rest.
+
+    Args:
+        name: name of a joint.
+
+    Example:
+        >>> spelled_out("LEye"), spelled_out("wrist left"), spelled_out("rear")
+        ('lefteye', 'leftwrist', 'rear')
+    """
+    words = [word.lower() for word in WORD.findall(name)]
+    if len(words) < 2 or "".join(words) != plain(name):
+        return plain(name)
+    if words[-1] in SIDES:
+        words = [words[-1], *words[:-1]]
+    return SIDES.get(words[0], words[0]) + "".join(words[1:])
+
+
+def one_line(name: str) -> str:
+    """Return a name for a message, shortened and escaped where needed.
+
+    Args:
+        name: text of a file.
+    """
+    return name if len(name) < 50 and name.isprintable() else reprlib.repr(name)
+
+
+def with_visibility(xy: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Append the visibility to coordinates.
+
+    Args:
+        xy: (K, 2) coordinates in image px; NaN if unlabelled.
+
+    Returns:
+        (K, 3) x, y and v = 2, or three zeros for unlabelled joints.
+
+    Example:
+        >>> with_visibility(np.array([[3.0, 4.0], [np.nan, 4.0]])).tolist()
+        [[3.0, 4.0, 2.0], [0.0, 0.0, 0.0]]
+    """
+    known = np.isfinite(xy).all(axis=1, keepdims=True)
+    return np.concatenate([np.where(known, xy, 0.0), np.where(known, 2.0, 0.0)], axis=1)
+
+
+def require_one_each(path: Path, kind: str, images: Sequence[str]) -> None:
+    """Check that no image was labelled twice, for example by two annotators.
+
+    Args:
+        path: the label file, for the message.
+        kind: what the file has for each image.
+        images: names of the images.
+
+    Raises:
+        DataError: an image occurs twice.
+    """
+    twice = [name for name, count in Counter(images).items() if count > 1]
+    if twice:
+        raise DataError(
+            f"{path}: {len(twice)} images are in several {kind}s (the first: "
+            f"{one_line(twice[0])}); expected one {kind} per image. Remove the others, for example "
+            "those of a second annotator"
+        )

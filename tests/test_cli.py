@@ -81,7 +81,7 @@ def test_an_interrupt_is_status_130():
         ("task.flip_test=maybe", "task.flip_test=maybe: expected true or false"),
         (
             "callbacks.checkpoints.monitor=val/XX",
-            "expected one of val/OKS, val/AP or val/agreement",
+            "expected one of val/OKS, val/AP, val/agreement or val/teacher_agreement",
         ),
         ("trainer.precision=7", "trainer.precision=7: expected one of 32-true"),
         ("+foo=1", "foo: unknown key"),

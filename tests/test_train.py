@@ -129,6 +129,7 @@ def test_the_curves_have_a_row_an_epoch_and_the_agreed_names(monkeypatch, tmp_pa
 
 
 MONITOR = "callbacks.checkpoints.monitor"
+UNLABELLED = ("data.val_fraction=0", "data.target_split=train_pre_infant")
 
 
 @pytest.mark.parametrize(
@@ -137,6 +138,7 @@ MONITOR = "callbacks.checkpoints.monitor"
         ((f"{MONITOR}=val/OKS",), {"best.ckpt", "last.ckpt"}),
         ((f"{MONITOR}=val/OKS", "data.val_fraction=0"), {"last.ckpt"}),
         ((f"{MONITOR}=null",), {"last.ckpt"}),
+        ((f"{MONITOR}=val/agreement", *UNLABELLED), {"best.ckpt", "last.ckpt"}),
     ],
 )
 def test_the_best_weights_are_tested_or_the_last(monkeypatch, tmp_path, tiny_root, options, kept):
@@ -145,7 +147,10 @@ def test_the_best_weights_are_tested_or_the_last(monkeypatch, tmp_path, tiny_roo
     run_train(monkeypatch, *arguments, "debug=smoke", *options)
     run = only_run(tmp_path)
     assert {path.name for path in (run / "checkpoints").iterdir()} == kept
-    selected = "val/OKS on a fraction of" if "best.ckpt" in kept else "nothing: the last epoch"
+    selected = "nothing: the last epoch"
+    if "best.ckpt" in kept:
+        by_agreement = "data.val_fraction=0" in options
+        selected = "val/agreement on unlabelled" if by_agreement else "val/OKS on a fraction of 0."
     assert f"| selected on | {selected}" in (run / "model_card.md").read_text()
     assert (run / "results.json").exists()
 

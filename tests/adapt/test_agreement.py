@@ -1,4 +1,4 @@
-"""Agreement over views: of predictors that are known, and of a run's network."""
+"""Label-free criteria: of predictors that are known, and of a run's network."""
 
 import json
 from dataclasses import replace
@@ -9,12 +9,20 @@ import pytest
 import pytorch_lightning as pl
 import torch
 
-from fidip.adapt.agreement import FixedView, agreement_over_views
+from fidip.adapt.agreement import (
+    VIEWS,
+    FixedView,
+    areas_in_crops,
+    keypoints_in_views,
+    label_free_criteria,
+)
 from fidip.core.samples import Batch
 from fidip.core.skeleton import COCO17
 from fidip.io.paths import config_dir
+from fidip.metrics import agreement_beyond_chance, view_agreement
 from fidip.tasks import AveragedWeights, Checkpoints
-from tests.adapt.test_methods import TINY
+from fidip.tasks.callbacks.target_agreement import predictor
+from tests.adapt.test_methods import OF_METHOD, TINY
 from tests.adapt.test_methods import fit as fit_method
 from tests.adapt.test_withheld_labels import TWO
 
@@ -64,8 +72,14 @@ def left_and_right(crops):
     return torch.where(IS_LEFT, left, torch.where(IS_RIGHT, right, middle[:, None]))
 
 
+def by_person(predict, batch=BATCH, views=VIEWS):
+    areas = areas_in_crops(batch.boxes_xywh, batch.crop_to_image)
+    return view_agreement(keypoints_in_views(predict, batch.crops, views), areas)
+
+
 def test_a_predictor_that_moves_with_the_image_agrees():
-    assert agreement_over_views(left_and_right, BATCH).min() > 0.97
+    assert by_person(left_and_right).min() > 0.97
+    assert label_free_criteria(left_and_right, [BATCH])["agreement"] > 0.97
 
 
 def test_a_predictor_that_confuses_left_and_right_in_mirrored_crops_does_not():
@@ -76,25 +90,59 @@ def test_a_predictor_that_confuses_left_and_right_in_mirrored_crops_does_not():
 
     views = (FixedView(), FixedView(mirrored=True))
     slanted = batch_of_spots([(20, 40), (28, 22)])
-    assert agreement_over_views(left_and_right, slanted, views)[0] > 0.99
-    assert agreement_over_views(by_height, slanted, views)[0] < 0.5
+    assert by_person(left_and_right, slanted, views)[0] > 0.99
+    assert by_person(by_height, slanted, views)[0] < 0.5
+
+
+def constant(place):
+    return lambda crops: torch.tensor(place).expand(len(crops), 17, 2)
 
 
 @pytest.mark.parametrize("place", [(23.5, 31.5), (0.0, 0.0), (24.0, 20.0)])
-def test_a_constant_prediction_does_not_agree(place):
-    found = agreement_over_views(lambda crops: torch.tensor(place).expand(len(crops), 17, 2), BATCH)
-    assert found.max() < 0.75
+def test_a_constant_prediction_has_no_agreement_beyond_chance(place):
+    other_shape = replace(BATCH, boxes_xywh=BATCH.boxes_xywh / torch.tensor([[1.0], [3.0]]))
+    found = label_free_criteria(constant(place), [BATCH, other_shape], teacher=constant(place))
+    assert found == pytest.approx({"agreement": 0, "teacher_agreement": 0}, abs=1e-12)
+
+
+def test_agreement_beyond_chance_follows_its_formula():
+    rng = np.random.default_rng(0)
+    xy, area = rng.uniform(0, 60, (3, 4, 17, 2)), rng.uniform(1e3, 1e4, 4)
+
+    def similarity(a, m, b, n):
+        squared = ((xy[a, m] - xy[b, n]) ** 2).sum(-1)
+        return np.exp(-squared / (2 * np.array(COCO17.sigmas)) ** 2 / area[m] / 2).mean()
+
+    pairs = [(0, 1), (0, 2), (1, 2)]
+    same = np.mean([similarity(a, n, b, n) for a, b in pairs for n in range(4)])
+    others = [(m, n) for m in range(4) for n in range(4) if m != n]
+    chance = np.mean([similarity(a, m, b, n) for a, b in pairs for m, n in others])
+    expected = (same - chance) / (1 - chance)
+    assert agreement_beyond_chance(xy, area) == pytest.approx(expected, rel=1e-9)
+
+
+def test_a_single_person_and_equal_keypoints_have_no_agreement_beyond_chance():
+    assert agreement_beyond_chance(np.zeros((2, 1, 17, 2)), np.full(1, 100.0)) == 0
+    assert agreement_beyond_chance(np.zeros((2, 3, 17, 2)), np.full(3, 100.0)) == 0
+
+
+def test_a_teacher_agrees_with_a_network_that_finds_the_same():
+    def shifted(crops):
+        return left_and_right(crops) + 2.0
+
+    same = label_free_criteria(left_and_right, [BATCH], teacher=left_and_right)
+    other = label_free_criteria(left_and_right, [BATCH], teacher=shifted)
+    assert same["teacher_agreement"] == 1
+    assert 0.1 < other["teacher_agreement"] < 0.9
+    assert same["agreement"] == other["agreement"]
 
 
 def test_agreement_is_relative_to_the_size_of_the_person_in_the_crop():
-    def constant(crops):
-        return torch.full((len(crops), 17, 2), 20.0)
-
+    middle = constant((20.0, 20.0))
     twice = replace(BATCH, boxes_xywh=BATCH.boxes_xywh * 2, crop_to_image=BATCH.crop_to_image * 2)
     small = replace(BATCH, boxes_xywh=BATCH.boxes_xywh / 4)
-    found = agreement_over_views(constant, BATCH)
-    np.testing.assert_allclose(agreement_over_views(constant, twice), found, rtol=1e-12)
-    assert (agreement_over_views(constant, small) < found).all()
+    np.testing.assert_allclose(by_person(middle, twice), by_person(middle), rtol=1e-12)
+    assert (by_person(middle, small) < by_person(middle)).all()
 
 
 class Recorder(pl.Callback):
@@ -110,30 +158,29 @@ class Recorder(pl.Callback):
                 file.write(f"{json.dumps(row)}\n")
 
 
-def train(root, folder, *overrides, average=False):
-    """Train with a target and Checkpoints by agreement; return the rows and the task."""
-    words = [*TINY, "method=finetune", f"data.root={root}", "data.batch_size=8"]
-    words += ["trainer.limit_val_batches=1.0", "trainer.max_epochs=3", *overrides]
+def train(root, folder, *overrides, average=False, method="finetune", monitor="val/agreement"):
+    """Train with a target and Checkpoints by a criterion; return the rows and the task."""
+    words = [*TINY, f"method={method}", *OF_METHOD.get(method, []), f"data.root={root}"]
+    words += ["data.batch_size=8", "trainer.limit_val_batches=1.0", "trainer.max_epochs=3"]
     folder.mkdir(exist_ok=True)
     with hydra.initialize_config_dir(str(config_dir()), version_base="1.3"):
-        config = hydra.compose("train", words)
+        config = hydra.compose("train", [*words, *overrides])
     rows, more = folder / "rows", [AveragedWeights(decay=0.5)] if average else []
-    task = fit_method(config, *more, Recorder(rows), Checkpoints(folder, monitor="val/agreement"))
+    task = fit_method(config, *more, Recorder(rows), Checkpoints(folder, monitor=monitor))
     return [json.loads(line) for line in rows.read_text().splitlines()], task
 
 
+@torch.no_grad()
 def of_weights(task, file):
-    """Agreement of the weights of a checkpoint on all of the target."""
-    saved = torch.load(file, weights_only=True)["state_dict"]
-    task.load_state_dict(saved)
-    net, data = task.net.eval(), task.trainer.datamodule
-
-    @torch.no_grad()
-    def predict(crops):
-        return task.codec.decode(net(net.normalize(crops)).heatmaps)[0]
-
-    each = [agreement_over_views(predict, batch) for batch in data.target_dataloader()]
-    return np.concatenate(each).mean()
+    """Criteria of the weights of a checkpoint on all of the target."""
+    saved = torch.load(file, weights_only=True)
+    task.load_state_dict(saved["state_dict"])
+    if "method" in saved:
+        task.method.load_hidden_state(saved["method"])
+    teacher = task.labelling_net and predictor(task.labelling_net, task.codec)
+    data = task.trainer.datamodule
+    batches = data.target_dataloader()
+    return label_free_criteria(predictor(task.net.eval(), task.codec), batches, teacher)
 
 
 @pytest.mark.parametrize("average", [False, True])
@@ -145,8 +192,27 @@ def test_the_best_checkpoint_is_chosen_without_labels(fraction, average, tiny_ro
     assert len(set(logged)) > 1
     best = torch.load(tmp_path / "best.ckpt", weights_only=True)
     assert best["epoch"] == int(np.argmax(logged))
-    assert of_weights(task, tmp_path / "best.ckpt") == pytest.approx(max(logged), rel=1e-5)
-    assert of_weights(task, tmp_path / "last.ckpt") == pytest.approx(logged[-1], rel=1e-5)
+    for name, expected in (("best", max(logged)), ("last", logged[-1])):
+        found = of_weights(task, tmp_path / f"{name}.ckpt")
+        assert found == pytest.approx({"agreement": expected}, rel=1e-5)
+
+
+@pytest.mark.parametrize("method", ["mean_teacher", "source_free"])
+def test_agreement_with_a_teacher_chooses_the_best_checkpoint(tiny_root, tmp_path, method):
+    monitor = "val/teacher_agreement"
+    rows, task = train(tiny_root, tmp_path, method=method, monitor=monitor)
+    logged = [row[monitor] for row in rows]
+    assert len(set(logged)) == len(rows)
+    assert torch.load(tmp_path / "best.ckpt", weights_only=True)["epoch"] == np.argmax(logged)
+    assert of_weights(task, tmp_path / "best.ckpt") == pytest.approx(
+        {"agreement": rows[np.argmax(logged)]["val/agreement"], "teacher_agreement": max(logged)},
+        rel=1e-5,
+    )
+
+
+def test_a_method_that_is_turned_off_has_no_teacher(tiny_root, tmp_path):
+    rows, _ = train(tiny_root, tmp_path, "method.weight=0", method="mean_teacher")
+    assert all("val/agreement" in row and "val/teacher_agreement" not in row for row in rows)
 
 
 def test_without_an_unlabelled_target_nothing_is_logged(tiny_root, tmp_path):

@@ -1,12 +1,12 @@
-"""Agreement of a network's predictions over fixed views of unlabelled crops.
+"""Criteria that compare networks on unlabelled crops.
 
-A label-free criterion: on images of the target, a network that fits them predicts the same
-keypoints in a crop, in the mirrored crop, and after small rotations and changes of scale.
+On images of the target, a network that fits them predicts the same keypoints in a crop, in the
+mirrored crop, and after small rotations and changes of scale; and the same as its teacher.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,7 +18,10 @@ from fidip.core.crop_window import CropWindow
 from fidip.core.geometry import invert_affine
 from fidip.core.samples import Batch
 from fidip.core.skeleton import COCO17
-from fidip.metrics.view_agreement import view_agreement
+from fidip.metrics.view_agreement import agreement_beyond_chance
+
+Predict = Callable[[Tensor], Tensor]
+"""Takes (B, 3, H, W) RGB crops, float 0 to 255, to (B, K, 2) xy in crop px."""
 
 
 @dataclass(frozen=True)
@@ -28,8 +31,7 @@ class FixedView:
     Attributes:
         rotation_deg: rotation of the window in degrees, clockwise on the screen.
         scale: magnification.
-        shift: offset (x, y) of the window, in widths and heights of the crop. Without one, a
-            network that always predicts the middle of its input would agree with itself completely.
+        shift: offset (x, y) of the window, in widths and heights of the crop.
         mirrored: whether left and right are exchanged.
     """
 
@@ -65,44 +67,101 @@ VIEWS = (
 """Views whose predictions are compared."""
 
 
-def agreement_over_views(
-    predict: Callable[[Tensor], Tensor], batch: Batch, views: Sequence[FixedView] = VIEWS
-) -> Floats:
-    """Return how well predictions in views of the crops of a batch agree.
+def label_free_criteria(
+    predict: Predict,
+    batches: Iterable[Batch],
+    teacher: Predict | None = None,
+    views: Sequence[FixedView] = VIEWS,
+) -> dict[str, float]:
+    """Return criteria of how well a network predicts crops without labels; higher is better.
 
     Args:
-        predict: takes (B, 3, H, W) RGB crops, float 0 to 255, to (B, K, 2) xy in crop px.
-        batch: B crops; its labels are not used.
+        predict: the network.
+        batches: crops of at least two people in all; their labels are not used.
+        teacher: the network's teacher, if it has one.
         views: at least two views.
 
     Returns:
-        (B,) agreement from 0 to 1, see ``fidip.metrics.view_agreement``.
+        ``agreement`` between the views, and with a teacher ``teacher_agreement``, between network
+        and teacher in the first view; both as ``fidip.metrics.agreement_beyond_chance``.
 
     Example:
-        A network that always predicts the middle of the crop agrees with itself only in part:
+        A network that always predicts the middle of the crop has no agreement beyond chance:
 
         >>> import torch
         >>> from fidip.core.samples import Sample
         >>> crop, k = np.zeros((64, 64, 3), np.uint8), 17
-        >>> sample = Sample(
-        ...     crop, np.zeros((k, 2), np.float32), np.zeros(k, np.float32), 0.0,
-        ...     np.eye(2, 3), 0, np.array([0.0, 0, 64, 64]), 1.0, 0,
-        ... )
+        >>> samples = [
+        ...     Sample(
+        ...         crop, np.zeros((k, 2), np.float32), np.zeros(k, np.float32), 0.0,
+        ...         np.eye(2, 3), 0, np.array([0.0, 0, 64, height]), 1.0, 0,
+        ...     )
+        ...     for height in (64, 32)
+        ... ]
         >>> middle = lambda crops: torch.full((len(crops), k, 2), 31.5)
-        >>> agreement_over_views(middle, Batch.collate([sample])).round(2)
-        array([0.69])
+        >>> label_free_criteria(middle, [Batch.collate(samples)], teacher=middle)
+        {'agreement': 0.0, 'teacher_agreement': 0.0}
     """
-    crops = batch.crops.float()
-    crop_wh = (crops.shape[3], crops.shape[2])
-    found = [_predict_view(predict, crops, view, crop_wh) for view in views]
-    linear = batch.crop_to_image[:, :, :2].numpy()
-    area = batch.boxes_xywh[:, 2:].prod(1).numpy() / np.abs(np.linalg.det(linear))
-    return view_agreement(np.stack(found), area)
+    by_view, by_teacher, areas = [], [], []
+    for batch in batches:
+        by_view.append(keypoints_in_views(predict, batch.crops, views))
+        areas.append(areas_in_crops(batch.boxes_xywh, batch.crop_to_image))
+        if teacher is not None:
+            by_teacher.append(keypoints_in_views(teacher, batch.crops, views[:1]))
+    xy, area = np.concatenate(by_view, axis=1), np.concatenate(areas)
+    found = {"agreement": agreement_beyond_chance(xy, area)}
+    if by_teacher:
+        both = np.concatenate([xy[:1], np.concatenate(by_teacher, axis=1)])
+        found["teacher_agreement"] = agreement_beyond_chance(both, area)
+    return found
 
 
-def _predict_view(
-    predict: Callable[[Tensor], Tensor], crops: Tensor, view: FixedView, crop_wh: ImageSize
+def keypoints_in_views(
+    predict: Predict, crops: Tensor, views: Sequence[FixedView] = VIEWS
 ) -> Floats:
+    """Return the keypoints that a network predicts in views of crops.
+
+    Args:
+        predict: the network.
+        crops: (B, 3, H, W) RGB, 0 to 255.
+        views: V views.
+
+    Returns:
+        (V, B, K, 2) xy, mapped back to px of the crops.
+
+    Example:
+        >>> import torch
+        >>> middle = lambda crops: torch.full((len(crops), 17, 2), 2.0)
+        >>> views = (FixedView(), FixedView(shift=(0.5, 0.0)))
+        >>> keypoints_in_views(middle, torch.zeros(1, 3, 5, 5), views)[:, 0, 0]
+        array([[2., 2.],
+               [4., 2.]])
+    """
+    crop_wh = (crops.shape[3], crops.shape[2])
+    return np.stack([_predict_view(predict, crops.float(), view, crop_wh) for view in views])
+
+
+def areas_in_crops(boxes_xywh: Tensor, crop_to_image: Tensor) -> Floats:
+    """Return the areas of boxes in px² of their crops.
+
+    Args:
+        boxes_xywh: (B, 4) boxes in image px.
+        crop_to_image: (B, 2, 3) affines from px of the crop to px of the image.
+
+    Returns:
+        (B,) areas.
+
+    Example:
+        >>> import torch
+        >>> areas_in_crops(torch.tensor([[0.0, 0, 4, 6]]), torch.tensor([[[2.0, 0, 0], [0, 2, 0]]]))
+        array([6.], dtype=float32)
+    """
+    linear = crop_to_image[:, :, :2].cpu().numpy()
+    areas: Floats = boxes_xywh[:, 2:].prod(1).cpu().numpy() / np.abs(np.linalg.det(linear))
+    return areas
+
+
+def _predict_view(predict: Predict, crops: Tensor, view: FixedView, crop_wh: ImageSize) -> Floats:
     """Return the (B, K, 2) keypoints of a view in px of the crops."""
     affine = np.tile(view.affine(crop_wh), (len(crops), 1, 1))
     xy = move_points(predict(warp(crops, affine)).double(), invert_affine(affine))

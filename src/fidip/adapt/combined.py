@@ -65,6 +65,12 @@ class Combined(AddedLoss):
         """The data that at least one of the methods needs."""
         return frozenset[DataPart]().union(*(method.needs for method in self._methods.values()))
 
+    @property
+    def labelling_net(self) -> PoseNet | None:
+        """The network of the first method that has one."""
+        nets = (method.labelling_net for method in self._methods.values())
+        return next((net for net in nets if net is not None), None)
+
     def attach(self, net: PoseNet) -> None:
         """Attach all methods to the network."""
         for method in self._methods.values():

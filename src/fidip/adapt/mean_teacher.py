@@ -31,7 +31,7 @@ from fidip.adapt.views import AffineViews, move_points
 from fidip.core.data_parts import DataPart
 from fidip.core.geometry import invert_affine
 from fidip.core.ranges import Count, NonNegative
-from fidip.nn.pose_net import PoseOutput
+from fidip.nn.pose_net import PoseNet, PoseOutput
 
 
 class Taught(NamedTuple):
@@ -97,6 +97,11 @@ class MeanTeacher(WithTeacher, AddedLoss):
         self.occlusion = occlusion
         self.seed = seed
         self._labels: dict[Part, Labels] = {}
+
+    @property
+    def labelling_net(self) -> PoseNet | None:
+        """The teacher, unless the method is turned off."""
+        return self.teacher if self.weight else None
 
     def prepare(self, step: Step) -> None:
         """Update the teacher, label the unlabelled samples, and show their views to the student."""

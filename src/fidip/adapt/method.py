@@ -68,6 +68,11 @@ class AdaptationMethod(nn.Module, ABC):
     needs: ClassVar[frozenset[DataPart]] = frozenset()
     pretraining_epochs: int = 0
 
+    @property
+    def labelling_net(self) -> PoseNet | None:
+        """The network whose predictions label the unlabelled target, if there is one."""
+        return None
+
     def attach(self, net: PoseNet) -> None:
         """Build heads for the network; called once, before weights are loaded into it."""
 

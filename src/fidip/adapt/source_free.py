@@ -50,6 +50,11 @@ class SourceFree(AdaptationMethod):
         """The data that the methods need."""
         return self.combined.needs
 
+    @property
+    def labelling_net(self) -> PoseNet | None:
+        """The network of the methods that labels the target."""
+        return self.combined.labelling_net
+
     def attach(self, net: PoseNet) -> None:
         """Attach the methods to the network."""
         self.combined.attach(net)

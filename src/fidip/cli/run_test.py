@@ -74,7 +74,7 @@ def write_test(
     facts_of_run = {"split": "test", "minutes": minutes, "updates": trainer.global_step}
     results = results_of(scores, config, **facts_of_run)
     settings: Any = OmegaConf.to_container(config, resolve=True)
-    write_text_atomic(run.card, model_card(settings, environment, results))
+    write_text_atomic(run.card, model_card(settings, environment, results, run.best.is_file()))
     write_image(run.overlays, prediction_sheet(poses, data.test_set.annotations))
     write_results(run, results, poses)
     print_table(results.to_json())

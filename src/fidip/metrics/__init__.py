@@ -26,7 +26,7 @@ from fidip.metrics.oks import (
     without_duplicates,
 )
 from fidip.metrics.significance import Difference, Experiment, compare_experiments
-from fidip.metrics.view_agreement import view_agreement
+from fidip.metrics.view_agreement import agreement_beyond_chance, view_agreement
 
 __all__ = [
     "KINDS",
@@ -39,6 +39,7 @@ __all__ = [
     "Experiment",
     "Interval",
     "Matches",
+    "agreement_beyond_chance",
     "annotations_to_coco",
     "area_source",
     "body_scales",

@@ -12,13 +12,19 @@ from fidip.report.formatting import show_interval, show_number
 from fidip.report.results import Results
 
 
-def model_card(config: Mapping[str, Any], environment: Mapping[str, Any], results: Results) -> str:
+def model_card(
+    config: Mapping[str, Any],
+    environment: Mapping[str, Any],
+    results: Results,
+    is_selected: bool,
+) -> str:
     """Return the model card of a run as Markdown.
 
     Args:
         config: settings of the run.
         environment: content of ``environment.json``.
         results: results of the test.
+        is_selected: whether the weights are those with the best score, not those of the last epoch.
     """
     start = config.get("ckpt")
     template = Environment(loader=PackageLoader("fidip.report"), autoescape=False, trim_blocks=True)
@@ -28,11 +34,19 @@ def model_card(config: Mapping[str, Any], environment: Mapping[str, Any], result
         results=results,
         data_name=Path(str(config["data"]["root"])).name,
         start=Path(str(start)).name if start else None,
-        monitor=config["callbacks"]["checkpoints"]["monitor"],
+        selected=_selection(config) if is_selected else "nothing: the last epoch",
         recipe=_recipe(config, environment, results),
         number=show_number,
         interval=show_interval,
     )
+
+
+def _selection(config: Mapping[str, Any]) -> str:
+    """Return what the weights were selected on."""
+    monitor = config["callbacks"]["checkpoints"]["monitor"]
+    if str(monitor).endswith("agreement"):
+        return f"{monitor} on unlabelled images of the target"
+    return f"{monitor} on a fraction of {config['data']['val_fraction']} of the training split"
 
 
 def _recipe(

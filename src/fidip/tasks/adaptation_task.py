@@ -16,6 +16,7 @@ from fidip.adapt.step import Losses, Part, Step
 from fidip.core.data_parts import DataPart
 from fidip.core.errors import ConfigError
 from fidip.core.samples import Batch
+from fidip.nn.pose_net import PoseNet
 from fidip.tasks.callbacks.finishing import Finishing, restore_unfinished
 from fidip.tasks.distributed import average_gradients, gather, keep_out_of_ddp, share, without_ddp
 from fidip.tasks.learning_rates import constant
@@ -118,6 +119,11 @@ class AdaptationTask(PoseTask):
         at_most = super()._updates  # first: it makes Lightning count the batches
         an_epoch = math.ceil(self.trainer.num_training_batches / self.accumulate)
         return min(at_most, self.trainer.max_epochs * an_epoch)
+
+    @property
+    def labelling_net(self) -> PoseNet | None:
+        """The network of the method that labels the unlabelled target, if there is one."""
+        return self.method.labelling_net
 
     @property
     def within_group(self) -> bool:

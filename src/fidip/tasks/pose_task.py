@@ -99,7 +99,7 @@ class PoseTask(pl.LightningModule):
             )
 
     def configure_callbacks(self) -> list[pl.Callback]:
-        """Return the callback that logs ``val/agreement`` on an unlabelled target."""
+        """Return the callback that logs label-free criteria on an unlabelled target."""
         return [TargetAgreement()]
 
     def configure_optimizers(self) -> dict[str, Any]:
@@ -114,6 +114,11 @@ class PoseTask(pl.LightningModule):
     @property
     def _updates(self) -> int:
         return int(self.trainer.estimated_stepping_batches)
+
+    @property
+    def labelling_net(self) -> PoseNet | None:
+        """A network whose predictions label the unlabelled target; None for supervised training."""
+        return None
 
     @property
     def within_group(self) -> bool:

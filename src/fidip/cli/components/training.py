@@ -96,7 +96,9 @@ class Checkpoints(Component):
     targets = ("fidip.tasks.Checkpoints",)
 
     folder: Text
-    monitor: Literal["val/OKS", "val/AP", "val/agreement"] | None = "val/OKS"
+    monitor: Literal["val/OKS", "val/AP", "val/agreement", "val/teacher_agreement"] | None = (
+        "val/OKS"
+    )
     every_minutes: NonNegative = 10
     max_requeues: Count = 20
 

@@ -17,6 +17,7 @@ SHOWN = {
     "val/AP": "val AP {:.3f}",
     "val/OKS": "val OKS {:.3f}",
     "val/agreement": "val agreement {:.3f}",
+    "val/teacher_agreement": "teacher agreement {:.3f}",
 }
 
 

@@ -129,7 +129,7 @@ def test_the_curves_have_a_row_an_epoch_and_the_agreed_names(monkeypatch, tmp_pa
 
 
 MONITOR = "callbacks.checkpoints.monitor"
-UNLABELLED = ("data.val_fraction=0", "data.target_split=train_pre_infant")
+UNLABELLED = ("data.val_fraction=0", "data.target_split=train_pre_infant", "data.batch_size=3")
 
 
 @pytest.mark.parametrize(

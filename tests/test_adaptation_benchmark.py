@@ -1,7 +1,7 @@
 """The adaptation benchmark: a tiny version from its preset to its page."""
 
 import csv
-import importlib.util
+import importlib
 import shutil
 import sys
 from pathlib import Path
@@ -24,11 +24,9 @@ TINY = (
 
 def script(name):
     """A module of the experiment's folder."""
-    spec = importlib.util.spec_from_file_location(name, FOLDER / f"{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    return module
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(FOLDER)
+        return importlib.import_module(name)
 
 
 def run(monkeypatch, main, *arguments):
@@ -54,7 +52,9 @@ def root(tmp_path_factory):
 def outputs(root, tmp_path_factory):
     """Runs of a sweep: two methods and two numbers of labels of one target."""
     folder = tmp_path_factory.mktemp("outputs")
-    sweep(root, folder, "sweep=adaptation", "method=finetune,l2_sp", "data.target_labels=0,1")
+    sweep(
+        root, folder, "sweep=adaptation", "method=finetune,mean_teacher", "data.target_labels=0,1"
+    )
     return folder
 
 
@@ -68,7 +68,7 @@ def sweep(root, folder, *words):
 
 def test_the_jobs_of_a_sweep_are_in_folders_named_by_cell_and_have_equal_updates(outputs):
     results = sorted(outputs.glob("*/*/*/results.json"))
-    methods = ("finetune", "l2_sp")
+    methods = ("finetune", "mean_teacher")
     names = [f"adaptation-{method}-night-{labels}" for method in methods for labels in (0, 1)]
     assert [file.parents[2].name for file in results] == names
     for file, name in zip(results, names, strict=True):
@@ -127,9 +127,9 @@ def test_the_page_compares_with_fine_tuning_and_adabn_of_the_same_start(outputs,
     first, second = text.split("\n## ")[1:3]
     same = "0.000 (0.000 to 0.000), not distinguishable"
     assert (first.count(same), second.count(same)) == (1, 2)
-    assert "| 0 | dann | 1 | 0.000 | 60% | 0 of 1 |  |" in first
-    assert "| 0 | adabn | 1 | 0.000 | 50% | 0 of 1 |  |" in second
-    assert "| 0 | finetune | 1 | 0.000 | 100% |  | 0 of 1 |" in second
+    assert "| 0 | dann | night | 0.000 | n/a | 60% | 0 of 1 |  |" in first
+    assert "| 0 | adabn | night | 0.000 | n/a | 50% | 0 of 1 |  |" in second
+    assert "| 0 | finetune | night | 0.000 | n/a | 100% |  | 0 of 1 |" in second
     assert "## Missing" not in text
     with (tmp_path / "page" / "differences.csv").open() as file:
         pairs = {(row["experiment"], row["against"]) for row in csv.DictReader(file)}
@@ -141,12 +141,57 @@ def test_the_page_compares_with_fine_tuning_and_adabn_of_the_same_start(outputs,
 
 def test_the_page_orders_labels_and_lists_what_is_missing(outputs, tmp_path, page_of):
     folder = Path(shutil.copytree(outputs, tmp_path / "outputs"))
-    (lost,) = folder.glob("adaptation-l2_sp-night-1/*/*/results.json")
+    (lost,) = folder.glob("adaptation-mean_teacher-night-1/*/*/results.json")
     lost.unlink()
     text = page_of(folder)
     rows = [line.split(" | ")[:2] for line in text.split("### night")[1].splitlines()[4:7]]
-    assert rows == [["| 0", "finetune"], ["| 0", "l2_sp"], ["| 1", "finetune"]]
-    assert "adaptation-l2_sp-night-1, seed 0: not finished" in text.split("## Missing")[1]
+    assert rows == [["| 0", "finetune"], ["| 0", "mean_teacher"], ["| 1", "finetune"]]
+    assert "adaptation-mean_teacher-night-1, seed 0: not finished" in text.split("## Missing")[1]
+
+
+def test_the_page_says_which_seeds_and_which_part_of_the_gap_there_are(outputs, tmp_path, page_of):
+    folder = Path(shutil.copytree(outputs, tmp_path / "outputs"))
+    aps = {"finetune-night-0": 0.1, "mean_teacher-night-0": 0.175, "finetune-night-1": 0.2}
+    for name, ap in aps.items():
+        (file,) = folder.glob(f"adaptation-{name}/*/*/results.json")
+        content = read_object(file)
+        content["metrics"]["AP"] = ap
+        supervised = "adaptation-finetune-night-None"
+        is_supervised = name == "finetune-night-1"
+        content["experiment"] = supervised if is_supervised else content["experiment"]
+        write_json(file, content)
+    text = page_of(folder)
+    assert "| 0 | mean_teacher | night | 0.175 | 75% |" in text
+    assert "| mean_teacher | 0: 1, 1: 1 |" in text
+    assert "| finetune | 0: 1, all: 1 |" in text
+    assert "| dann | none |" in text
+    assert "Choice without labels" not in text
+
+
+def test_criteria_of_finished_runs_are_those_of_the_training(outputs, tmp_path, page_of, capsys):
+    file = tmp_path / "page" / "criteria.csv"
+    file.parent.mkdir()
+    criteria = script("criteria")
+    criteria.main(outputs, file)
+    rows = criteria.read(file)
+    assert len(rows) == len(list(outputs.glob("*/*/*/results.json")))
+    for name, row in rows.items():
+        with (outputs / name / "metrics.csv").open() as lines:
+            logged = list(csv.DictReader(lines))[-1]
+        for key in ("agreement", "teacher_agreement"):
+            value = logged.get(f"val/{key}")
+            assert (float(row[key]) if row[key] else None) == (
+                pytest.approx(float(value), abs=1e-3) if value else None
+            )
+        assert bool(row["teacher_agreement"]) == ("mean_teacher" in name)
+    content = file.read_bytes()
+    criteria.main(outputs, file)  # nothing is left to do
+    assert file.read_bytes() == content
+    assert len(capsys.readouterr().out.splitlines()) == len(rows)
+    table = page_of(outputs).split("## Choice without labels")[1]
+    assert "| criterion | runs | rank correlation | 95 % interval | MoveNet, night |" in table
+    assert "| agreement | 4 |" in table
+    assert "| teacher_agreement |" not in table  # of two runs only
 
 
 def test_runs_with_other_names_are_refused(outputs, tmp_path, page_of):

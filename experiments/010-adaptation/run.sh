@@ -14,5 +14,7 @@ for name in adaptation adaptation_replay adaptation_norm; do
   case $name in adaptation_replay) continue ;; esac
   sweep sweep="$name" "$@" method=finetune data.target_labels=null # supervised: all labels of the target
 done
-.venv/bin/python experiments/010-adaptation/report.py outputs experiments/010-adaptation || exit
+here=experiments/010-adaptation
+.venv/bin/python "$here/criteria.py" outputs "$here/criteria.csv" || exit
+.venv/bin/python "$here/report.py" outputs "$here" || exit
 exit "$failed"

@@ -8,7 +8,7 @@ pattern.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 
@@ -116,6 +116,20 @@ class Motion:
         """Return the opening of both hands at ``time`` seconds, 0 to ``widest``."""
         left, right = self.widest / (1 + np.exp(-2 * self.opening(time)))
         return float(left), float(right)
+
+    def with_still_trunk(self) -> Motion:
+        """Return the movement of head and limbs only, as of somebody who is held."""
+        hertz, active = self.wander.frequency.copy(), self.activity.frequency.copy()
+        spine = [i for i in _TRUNK if _ANGLES[i] not in _HEAD]
+        hertz[spine] = hertz[[len(_ANGLES) + i for i in spine]] = 0  # left and right
+        active[0] = 0  # of the trunk
+        sway = replace(self.sway, frequency=np.zeros_like(self.sway.frequency))
+        return replace(
+            self,
+            wander=replace(self.wander, frequency=hertz),
+            activity=replace(self.activity, frequency=active),
+            sway=sway,
+        )
 
     def _position(self, time: float) -> Floats:
         """Return the position (2, A) of each angle within its range, -1 to 1; left and right."""

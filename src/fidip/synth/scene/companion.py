@@ -24,7 +24,7 @@ from fidip.synth.render.raster import visible_fraction
 from fidip.synth.scene.furniture import boxes, placed
 from fidip.synth.scene.subject import Subject
 
-_KNEELING = AngleRanges(
+KNEELING = AngleRanges(
     bend=(10, 40), lean=(-10, 10), twist=(-15, 15), nod=(0, 25), turn=(-20, 20),
     raise_=(48, 80), reach=(68, 98), roll=(-30, 30), elbow=(5, 45), pronate=(-70, 70),
     flex=(70, 110), spread=(0, 20), knee=(90, 135),
@@ -76,7 +76,7 @@ def draw_holder(
     """
     infant = Infant.from_vertices(body, person.vertices)
     grown = body if "adult" in body.shapes else default_body()
-    rest, outfit = _draw_adult(grown, appearance, rng)
+    rest, outfit = draw_adult(grown, appearance, rng)
     opening = HandOpening("adult", *rng.uniform(0.2, 0.8, 2))
     opened = open_hands(grown, rest.vertices, rest.heads, opening)
     pose = fit_adult(way, infant, RestShape(grown, opened, rest.heads), rng)
@@ -90,7 +90,7 @@ def draw_holder(
     return Holder(meshes, paints, -float(floor[2]))
 
 
-def _draw_adult(
+def draw_adult(
     body: Body, appearance: Appearance, rng: np.random.Generator
 ) -> tuple[RestShape, Outfit]:
     """Draw the shape and the clothes of an adult."""
@@ -129,7 +129,7 @@ def draw_caregiver(
         The adult, or None if all draws hide too much of the infant.
     """
     body = body if "adult" in body.shapes else default_body()
-    rest, outfit = _draw_adult(body, appearance, rng)
+    rest, outfit = draw_adult(body, appearance, rng)
     opening = HandOpening.draw("adult", appearance.hands, rng.spawn(1)[0])
     opened = RestShape(body, open_hands(body, rest.vertices, rest.heads, opening), rest.heads)
     for _ in range(_ATTEMPTS):
@@ -139,7 +139,7 @@ def draw_caregiver(
         turn = Rotation.from_euler("z", heading).as_matrix()
         vertices = (posed - palm) @ turn.T + target
         adult = Mesh(vertices, body.faces, rest.vertices, material, outfit.cover)
-        mesh = outfit.worn(_above_floor(adult))
+        mesh = outfit.worn(above_floor(adult))
         if visible_fraction(subject.mesh.vertices[::7], mesh, camera) >= _LEAST_VISIBLE:
             return Companion(mesh, outfit)
     return None
@@ -149,7 +149,7 @@ def _kneeling(rest: RestShape, rng: np.random.Generator) -> tuple[Floats, Floats
     """Draw a kneeling pose; return its vertices (V, 3) and the palm (3,) of one hand, metres."""
     body = rest.body
     root = Rotation.from_euler("x", rng.uniform(15, 55), degrees=True).as_matrix()
-    posed = rest.pose(pose_rotations(body, rest.heads, root, draw_angles(_KNEELING, rng)))
+    posed = rest.pose(pose_rotations(body, rest.heads, root, draw_angles(KNEELING, rng)))
     side = str(rng.choice(["L", "R"]))
     hand = posed[body.weight_of(f"wrist.{side}") > 0.9]
     return posed, np.array([*hand[:, :2].mean(0), hand[:, 2].min()])
@@ -170,7 +170,7 @@ def _heading(palm: Floats, target: Floats, camera: Camera, rng: np.random.Genera
     return float(wanted - root)
 
 
-def _above_floor(mesh: Mesh) -> Mesh:
+def above_floor(mesh: Mesh) -> Mesh:
     """Remove the faces below the floor, through which kneeling legs would show."""
     above = (mesh.vertices[:, 2] > 0.0)[mesh.faces].all(1)
     return Mesh(mesh.vertices, mesh.faces[above], mesh.texture, mesh.material, mesh.layers)

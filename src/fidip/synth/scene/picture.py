@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -66,20 +67,30 @@ def render_person(
     return capture(set_stage(body, group, appearance, size_wh, rng), appearance, rng)
 
 
-def capture(stage: Stage, appearance: Appearance, rng: np.random.Generator) -> Picture:
-    """Take a labelled picture of a stage."""
+def capture(
+    stage: Stage,
+    appearance: Appearance,
+    rng: np.random.Generator,
+    others: Sequence[Stage] = (),
+) -> Picture:
+    """Take a labelled picture of a stage.
+
+    Args:
+        stage: the stage in the middle of the exposure; it is labelled.
+        appearance: statistics of the image.
+        rng: random stream.
+        others: the stage at other instants while the shutter is open. The picture is the mean of
+            all instants in linear light, which blurs what moves.
+    """
     film, beyond = rng.spawn(2)
     sensor = draw_sensor(appearance, film)
-    meshes, camera = [*stage.worn, *stage.props], stage.camera
-    fine = camera.scaled(max(1.0, appearance.samples * sensor))
-    surface = draw(meshes, fine, stage.wall)
-    albedo = _albedo(surface, stage.paints)
-    if beyond.random() < appearance.collage:
-        room = np.isin(surface.material, (FLOOR, WALL))
-        albedo[room] = collage(room.shape[::-1], beyond)[room]
-    if appearance.infrared:
-        albedo = infrared(albedo)
-    radiance = shade(surface, albedo, meshes, *stage.lights)
+    camera, scale = stage.camera, max(1.0, appearance.samples * sensor)
+    fine = camera.scaled(scale)
+    surface, radiance = _render(stage, scale, appearance, beyond)
+    for other in others:
+        radiance += _render(other, scale, appearance, beyond)[1]
+    if others:
+        radiance /= np.float32(1 + len(others))
     focus = float(np.median(camera.project(stage.joints)[:, 2]))
     view, streams = LinearView(radiance, surface.depth, focus), RandomStreams(rng, film)
     mask = silhouette(stage.worn, camera)
@@ -94,6 +105,21 @@ def capture(stage: Stage, appearance: Appearance, rng: np.random.Generator) -> P
         quality=int(rng.integers(appearance.jpeg[0], appearance.jpeg[1] + 1)),
         shown=surface.material[row, column],
     )
+
+
+def _render(
+    stage: Stage, scale: float, appearance: Appearance, rng: np.random.Generator
+) -> tuple[Surface, Pixels]:
+    """Return what each pixel shows and its radiance (H, W, 3), in ``scale`` times the pixels."""
+    meshes = [*stage.worn, *stage.props]
+    surface = draw(meshes, stage.camera.scaled(scale), stage.wall)
+    albedo = _albedo(surface, stage.paints)
+    if rng.random() < appearance.collage:
+        room = np.isin(surface.material, (FLOOR, WALL))
+        albedo[room] = collage(room.shape[::-1], rng)[room]
+    if appearance.infrared:
+        albedo = infrared(albedo)
+    return surface, shade(surface, albedo, meshes, *stage.lights)
 
 
 def _albedo(surface: Surface, paints: dict[int, Paint]) -> Pixels:

@@ -35,7 +35,8 @@ from fidip.synth.scene.subject import Subject
 
 Paint = Material | Outfit
 
-_HOLDER = 100  # material index; those of other things are smaller
+HOLDER = 100
+"""Material index of the adult who holds an infant; those of other things are smaller."""
 _LEAST_VISIBLE = 0.6  # smallest visible fraction of the person behind furniture
 
 
@@ -81,7 +82,7 @@ class _Streams:
 
 
 @dataclass(frozen=True, eq=False)
-class _Person:
+class Person:
     """A drawn person: figure, naked body in the room, keypoints, and who holds them."""
 
     figure: Figure
@@ -115,8 +116,7 @@ def set_stage(
         chances = (appearance.held, appearance.lap)
         posture = draw_posture(group, *chances, rng, streams.others.spawn(1)[0])
     if POSTURES[posture].held is not None:
-        # These would be in the way, and from above the holder's head would hide the infant's.
-        appearance = replace(appearance, cot=0.0, sack=0.0, caregiver=0.0, overhead=0.0)
+        appearance = around_holder(appearance)
     person = _draw_person(body, posture, appearance, rng, streams)
     stage = _draw_room(person, posture, appearance, size_wh, rng, streams)
     _add_sleep_sack(stage, body, appearance, streams.wear)
@@ -125,8 +125,32 @@ def set_stage(
     return stage
 
 
+def stage_around(
+    person: Person,
+    posture: str,
+    appearance: Appearance,
+    size_wh: tuple[int, int],
+    rng: np.random.Generator,
+) -> Stage:
+    """Draw surroundings, camera and light around a person who is drawn already.
+
+    Sleep sacks and adults with a hand at the infant are left out.
+
+    Args:
+        person: the person.
+        posture: name of the person's posture.
+        appearance: statistics of the image.
+        size_wh: image (width, height), px.
+        rng: random stream.
+    """
+    streams = _Streams(*rng.spawn(6))
+    stage = _draw_room(person, posture, appearance, size_wh, rng, streams)
+    _add_furniture(stage, person.bare, appearance, streams.around)
+    return stage
+
+
 def _draw_room(
-    person: _Person,
+    person: Person,
     posture: str,
     appearance: Appearance,
     size_wh: tuple[int, int],
@@ -165,7 +189,7 @@ def _draw_person(
     appearance: Appearance,
     rng: np.random.Generator,
     streams: _Streams,
-) -> _Person:
+) -> Person:
     """Draw shape, clothes and pose of a person, and the adult who holds them, if any."""
     kind, limbs = POSTURES[posture], streams.limbs
     rest, heads = draw_shape(body, kind.group, appearance, rng, limbs)
@@ -177,13 +201,49 @@ def _draw_person(
     rotations = least_cutting_pose(opened, rotations, posture, appearance.redraws, limbs)
     posed = opened.pose(rotations)
     figure = Figure(rest, heads, outfit, opening, rotations, ground(posed))
-    bare, holder = figure.bare(body, posed), Holder([], {}, 0.0)
+    return place_person(body, figure, posture, appearance, streams.others, posed)
+
+
+def place_person(
+    body: Body,
+    figure: Figure,
+    posture: str,
+    appearance: Appearance,
+    rng: np.random.Generator,
+    posed: Floats | None = None,
+) -> Person:
+    """Place a person on the floor, or draw the adult who holds them.
+
+    Args:
+        body: the body.
+        figure: the person, on the floor.
+        posture: name of the person's posture.
+        appearance: statistics of the adult's clothes.
+        rng: random stream of the adult.
+        posed: (V, 3) posed vertices, metres, if they are known already.
+    """
+    kind, bare, holder = POSTURES[posture], figure.bare(body, posed), Holder([], {}, 0.0)
     if kind.held is not None:
         clothed = figure.clothed(bare)
-        holder = draw_holder(body, clothed, kind.held, appearance, _HOLDER, streams.others)
+        holder = draw_holder(body, clothed, kind.held, appearance, HOLDER, rng)
         figure = replace(figure, offset=figure.offset - holder.lift * UP)
         bare = figure.bare(body, posed)
-    return _Person(figure, bare, body.keypoints(bare.vertices), holder)
+    return Person(figure, bare, body.keypoints(bare.vertices), holder)
+
+
+def with_prop(stage: Stage, mesh: Mesh, paint: Paint) -> Stage:
+    """Return a stage with one more thing; the mesh gets a material index of its own."""
+    index = max(stage.paints) + 1
+    mesh = replace(mesh, material=index)
+    return replace(stage, props=[*stage.props, mesh], paints={**stage.paints, index: paint})
+
+
+def around_holder(appearance: Appearance) -> Appearance:
+    """Return an appearance without what would be in the way of an adult who holds the infant.
+
+    From above, the adult's head would hide the infant's.
+    """
+    return replace(appearance, cot=0.0, sack=0.0, caregiver=0.0, overhead=0.0)
 
 
 def _add_sleep_sack(

@@ -19,7 +19,8 @@ from fidip.io.coco import annotation_file
 from fidip.io.directories import output_folder
 from fidip.synth import Appearance, ImageSet, RenderSettings, write_split
 from fidip.synth.body.own_body import OwnBody
-from fidip.synth.dataset.clip_writer import ClipSet, write_clips
+from fidip.synth.dataset.clip_set import ClipSet
+from fidip.synth.dataset.clip_writer import write_clips
 from fidip.synth.dataset.contact_sheet import contact_sheet
 from fidip.synth.labels.clinical import extra_file
 
@@ -85,7 +86,10 @@ def _is_wanted(root: Path, split: str, force: bool, extra: tuple[str, ...] = ())
 
 def _clip_set(part: DictConfig) -> ClipSet:
     fields = {str(key): value for key, value in part.items()}
-    return ClipSet(**{**fields, "postures": tuple(part.postures)})
+    fields |= {"postures": tuple(part.postures), "subjects": tuple(part.get("subjects", ()))}
+    if part.get("events") is not None:
+        fields["events"] = instantiate(part.events, _convert_="all")
+    return ClipSet(**fields)
 
 
 def _own_body(config: DictConfig) -> OwnBody | None:

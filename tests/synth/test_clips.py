@@ -12,7 +12,8 @@ from fidip.core.errors import ConfigError
 from fidip.data import read_annotations
 from fidip.synth import Appearance, RenderSettings
 from fidip.synth.body.body_model import default_body
-from fidip.synth.dataset.clip_writer import TIME_BASE, ClipSet, frame_ticks, write_clips
+from fidip.synth.dataset.clip_set import TIME_BASE, ClipSet, frame_ticks
+from fidip.synth.dataset.clip_writer import write_clips
 from fidip.synth.scene.clip import draw_scene
 
 KIND = ClipSet("infant", "clean", ("supine",), 1, 1.0, 12)

@@ -10,7 +10,7 @@ from fidip.core.errors import ConfigError
 from fidip.synth import Appearance
 from fidip.synth.body.body_model import RestShape, default_body
 from fidip.synth.body.growth import infant_shape
-from fidip.synth.dataset.clip_writer import ClipSet
+from fidip.synth.dataset.clip_set import ClipSet
 from fidip.synth.labels.labels3d import occluders
 from fidip.synth.pose.collision import deepest_cut, depth_under
 from fidip.synth.pose.joint_angles import sample_pose

@@ -13,6 +13,7 @@ from fidip.cli.components import (
     AveragedWeights,
     Chain,
     Checkpoints,
+    ClipEvents,
     Codecs,
     CurveFile,
     DataModules,
@@ -351,6 +352,9 @@ class _Clips(Strict):
     seconds: Annotated[float, Field(gt=0, le=60)]
     fps: Annotated[float, Field(gt=0, le=240)]
     variable: bool = False
+    kind: Name | None = None
+    events: Annotated[Any, one_of(ClipEvents)] | None = None
+    subjects: list[Positive] = []
 
 
 class _Preset(Strict):

@@ -23,7 +23,7 @@ from fidip.cli.components.inference import (
     TorchvisionDetector,
 )
 from fidip.cli.components.nets import Codecs, Nets, PoseNet
-from fidip.cli.components.synthesis import Appearance
+from fidip.cli.components.synthesis import Appearance, ClipEvents
 from fidip.cli.components.tasks import Methods, Tasks
 from fidip.cli.components.training import (
     AveragedWeights,
@@ -44,6 +44,7 @@ __all__ = [
     "AveragedWeights",
     "Chain",
     "Checkpoints",
+    "ClipEvents",
     "Codecs",
     "Component",
     "CurveFile",

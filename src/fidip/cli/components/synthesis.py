@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import Field
 
-from fidip.cli.components.component import Component
+from fidip.cli.components.component import Component, one_of
 from fidip.cli.fields import (
     Angle,
     CountRange,
     Fraction,
     FractionRange,
     NonNegative,
+    Positive,
+    PositiveFloat,
     PositiveRange,
     QualityRange,
     Range,
@@ -63,3 +65,84 @@ class Appearance(Component):
     contrast: NonNegative = 0.0
     resolution: Annotated[float, Field(gt=0, le=1)] = 1.0
     samples: Annotated[float, Field(ge=1, le=16)] = 1.5
+
+
+class Shutter(Component):
+    targets = ("fidip.synth.Shutter",)
+
+    seconds: PositiveRange = [0.008, 0.03]
+    step: PositiveFloat = 1.5
+    most: Annotated[int, Field(ge=1, le=999)] = 15
+
+
+class Kicks(Component):
+    targets = ("fidip.synth.Kicks",)
+
+    pause: PositiveRange = [0.1, 1.0]
+    seconds: PositiveRange = [0.22, 0.4]
+    depth: FractionRange = [0.7, 1.0]
+
+
+class Cover(Component):
+    targets = ("fidip.synth.Cover",)
+
+    length: PositiveRange = [0.7, 1.0]
+    width: PositiveRange = [0.7, 1.1]
+    edge: Range = [0.2, 0.9]
+    slide: Range = [0.0, 0.35]
+
+
+class Handling(Component):
+    targets = ("fidip.synth.Handling",)
+
+    touch: PositiveRange = [0.3, 1.0]
+    move: PositiveRange = [0.25, 0.7]
+    height: Range = [0.03, 0.05]
+
+
+class Carrying(Component):
+    targets = ("fidip.synth.Carrying",)
+
+    bounce: PositiveRange = [0.01, 0.03]
+    bounce_hertz: PositiveRange = [1.0, 2.2]
+    step: PositiveRange = [0.02, 0.05]
+    turn: PositiveRange = [5.0, 15.0]
+    hertz: PositiveRange = [0.2, 0.8]
+
+
+class CameraMoves(Component):
+    targets = ("fidip.synth.CameraMoves",)
+
+    shake: Fraction = 0.006
+    shake_hertz: PositiveRange = [1.0, 7.0]
+    pan: Fraction = 0.25
+    pan_hertz: PositiveRange = [0.1, 0.5]
+
+
+class LightsOut(Component):
+    targets = ("fidip.synth.LightsOut",)
+
+    start: FractionRange = [0.15, 0.4]
+    seconds: PositiveRange = [1.0, 2.0]
+    stops: PositiveRange = [2.5, 4.5]
+    adapts: PositiveFloat = 0.5
+
+
+class DroppedFrames(Component):
+    targets = ("fidip.synth.DroppedFrames",)
+
+    chance: Fraction = 0.06
+    longest: Positive = 8
+
+
+class ClipEvents(Component):
+    targets = ("fidip.synth.ClipEvents",)
+
+    shutter: Annotated[Any, one_of(Shutter)] | None = None
+    kicks: Annotated[Any, one_of(Kicks)] | None = None
+    cover: Annotated[Any, one_of(Cover)] | None = None
+    handling: Annotated[Any, one_of(Handling)] | None = None
+    carrying: Annotated[Any, one_of(Carrying)] | None = None
+    camera: Annotated[Any, one_of(CameraMoves)] | None = None
+    lights: Annotated[Any, one_of(LightsOut)] | None = None
+    drops: Annotated[Any, one_of(DroppedFrames)] | None = None

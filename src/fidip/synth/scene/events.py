@@ -15,6 +15,18 @@ from fidip.synth.scene.handling import Handling
 from fidip.synth.scene.lights_out import LightsOut
 from fidip.synth.scene.shutter import Shutter
 
+__all__ = [
+    "CameraMoves",
+    "Carrying",
+    "ClipEvents",
+    "Cover",
+    "DroppedFrames",
+    "Handling",
+    "Kicks",
+    "LightsOut",
+    "Shutter",
+]
+
 
 @dataclass(frozen=True)
 class DroppedFrames:

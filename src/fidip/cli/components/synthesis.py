@@ -71,8 +71,8 @@ class Shutter(Component):
     targets = ("fidip.synth.Shutter",)
 
     seconds: PositiveRange = [0.008, 0.03]
-    step: PositiveFloat = 1.5
-    most: Annotated[int, Field(ge=1, le=999)] = 15
+    step: PositiveFloat = 2.0
+    most: Annotated[int, Field(ge=1, le=999)] = 11
 
 
 class Kicks(Component):

@@ -25,8 +25,8 @@ class Shutter:
     """
 
     seconds: Range = (0.008, 0.03)
-    step: float = 1.5
-    most: int = 15
+    step: float = 2.0
+    most: int = 11
 
     def instants(self, distance: float) -> Floats:
         """Return the instants of an exposure as fractions of its length, from its middle.

@@ -31,20 +31,24 @@ def app(config: DictConfig) -> None:
         raise ConfigError(f"fidip app needs {', '.join(missing)}; pip install 'fidip[app]'")
     import uvicorn
 
+    from fidip.data.label_store import LabelStore
     from fidip.web.camera_stream import Live
+    from fidip.web.labelling import Labelling
     from fidip.web.server import LOCAL, configured, make_server
     from fidip.web.tabs import Limits, Tabs
-    from fidip.web.worker import about, cameras, options, worker
+    from fidip.web.worker import about, cameras, options, prefill, worker
 
     with listen(str(config.host), int(config.port)) as door, folder(config.keep) as root:
-        url = f"http://{config.host}:{door.getsockname()[1]}"
+        store = LabelStore(Path(config.label)) if config.label else None
+        url = f"http://{config.host}:{door.getsockname()[1]}{'/label' if store else ''}"
         ckpt = str(config.ckpt or default_ckpt(has_video=True, device=config.device))
         predictor = make_predictor(ckpt, config)
         limits = Limits(config.max_upload_mb, config.max_queued, config.max_queued_per_page)
         tabs = Tabs(root, bool(config.keep), worker(predictor, config), limits)
         hosts = LOCAL if config.host in LOCAL else ("*",)
         live = Live(cameras(predictor, config))
-        server = make_server(tabs, about(ckpt, config), hosts, options(), live)
+        labelling = Labelling(store, prefill(predictor, config)) if store else None
+        server = make_server(tabs, about(ckpt, config), hosts, options(), live, labelling)
         print(f"fidip is at {url} (Ctrl-C ends it)", flush=True)
         if config.open_browser and has_display():
             webbrowser.open(url)

@@ -10,6 +10,7 @@ if __name__ == "__main__":
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 from omegaconf import DictConfig
 
 from fidip.core.errors import ConfigError, DataError
@@ -64,7 +65,7 @@ def confirmed(source: Path, people: Sequence[Labelled], joints: Joints) -> list[
         )
     if len(labelled) < len(known):
         print(f"left out: {len(known) - len(labelled)} predicted people that were not confirmed")
-    has_label = sum(person.keypoints[:, 2] for person in labelled) > 0
+    has_label = np.stack([person.keypoints[:, 2] for person in labelled]).any(axis=0)
     never = [name for name, has in zip(COCO17.joints, has_label, strict=True) if not has]
     if never:
         print(f"no person has a label of: {', '.join(never)}")

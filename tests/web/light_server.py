@@ -1,6 +1,7 @@
 """The real server of the page with a light work function: what a file holds says what happens.
 
-``python light_server.py FOLDER KEEP UPLOAD_MB QUEUED QUEUED_PER_PAGE STALLED`` prints its port.
+``python light_server.py FOLDER KEEP UPLOAD_MB QUEUED QUEUED_PER_PAGE STALLED`` prints its port. A
+seventh argument is a folder of images to label.
 """
 
 import contextlib
@@ -9,11 +10,14 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import uvicorn
 
 from fidip.core.errors import DataError
+from fidip.data.label_store import EditedPerson, LabelStore
 from fidip.web import server
 from fidip.web.camera_stream import Live
+from fidip.web.labelling import Labelling
 from fidip.web.tabs import Limits, Tabs
 
 OPTIONS = ("blur_face", "dlc")
@@ -48,11 +52,24 @@ def start():
     return follow
 
 
-def main(folder, keep, upload_mb, queued, per_page, stalled):
+def predict(path):
+    """A person in every image: a row of joints, the nose at (20, 30)."""
+    xy = np.column_stack([20 + 4 * np.arange(17), np.full(17, 30)])
+    keypoints = np.column_stack([xy, np.full(17, 2.0)])
+    return [EditedPerson(None, keypoints, True, np.linspace(0.1, 0.9, 17))]
+
+
+def main(folder, keep, upload_mb, queued, per_page, stalled, label=None):
     server.STALLED = float(stalled)
     limits = Limits(float(upload_mb), int(queued), int(per_page))
     tabs = Tabs(Path(folder), keep == "keep", work, limits)
-    app = server.make_server(tabs, {"about": "nothing"}, options=OPTIONS, live=Live(start))
+    app = server.make_server(
+        tabs,
+        {"about": "nothing"},
+        options=OPTIONS,
+        live=Live(start),
+        labelling=label and Labelling(LabelStore(Path(label)), predict),
+    )
     with socket.create_server(("127.0.0.1", 0)) as door, contextlib.suppress(KeyboardInterrupt):
         print(door.getsockname()[1], flush=True)
         uvicorn.Server(server.configured(app)).run(sockets=[door])

@@ -3,7 +3,6 @@
 import csv
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -32,7 +31,6 @@ from tests.inference.test_detectors import detector_file
 pytestmark = pytest.mark.slow
 WAIT = 120_000
 """ms that anything may take on a busy machine."""
-CAMERA = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
 
 
 @pytest.fixture(scope="module")
@@ -55,18 +53,6 @@ def served(folder, *arguments):
     process.send_signal(signal.SIGINT)
     assert process.wait(timeout=60) == 130
     assert list(folder.glob("fidip-app-*")) == []
-
-
-@pytest.fixture(scope="module")
-def browser():
-    playwright = pytest.importorskip("playwright.sync_api")
-    there = shutil.which("chromium") or shutil.which("google-chrome")
-    if there is None:
-        pytest.skip("no Chromium here: apt-get install chromium")
-    with playwright.sync_playwright() as started:
-        opened = started.chromium.launch(executable_path=there, args=["--no-sandbox", *CAMERA])
-        yield opened
-        opened.close()
 
 
 @pytest.fixture

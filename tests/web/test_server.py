@@ -110,10 +110,10 @@ class Served:
 
 
 @contextmanager
-def serving(folder, keep="drop", mb=MB, queued=6, per_page=4, stalled=30):
+def serving(folder, keep="drop", mb=MB, queued=6, per_page=4, stalled=30, label=()):
     script, log = Path(__file__).with_name("light_server.py"), folder / "stderr.txt"
     files = folder / "files"
-    arguments = [files, keep, mb, queued, per_page, stalled]
+    arguments = [files, keep, mb, queued, per_page, stalled, *label]
     with log.open("w") as error:
         process = subprocess.Popen(
             [sys.executable, script, *map(str, arguments)], stdout=subprocess.PIPE, stderr=error

@@ -245,6 +245,7 @@ class App(Predict):
 
     host: Text = "127.0.0.1"
     port: Port = 8000
+    label: InputPath | None = None
     keep: Text | None = None
     open_browser: bool = True
     max_upload_mb: PositiveFloat = 2000

@@ -23,7 +23,7 @@ from fidip.core.errors import FidipError
 from fidip.web.tabs import Message, Tab
 
 LARGEST = 1_000_000
-"""Maximum size of a picture in bytes."""
+"""Maximum size of a picture, or of the labels of one, in bytes."""
 WAITING = 8
 """Maximum number of pictures of all pages that are received, wait or are processed."""
 WAITING_PER_PAGE = 2
@@ -137,8 +137,14 @@ def add_live(server: FastAPI, live: Live, find: Callable[[str], Tab], next_part:
             return await live.process(live.view(tab, time), picture)
 
 
-async def receive(request: Request, tab: Tab, next_part: NextPart) -> bytes:
-    """Return the picture in the body of a request.
+async def receive(request: Request, tab: Tab, next_part: NextPart, what: str = "picture") -> bytes:
+    """Return the body of a request, a picture or the like.
+
+    Args:
+        request: the request.
+        tab: the tab that sends it.
+        next_part: reads a part of a body; see ``fidip.web.server``.
+        what: name of the body, for messages.
 
     Raises:
         HTTPException: it is too large or too slow, or its tab was closed.
@@ -149,12 +155,12 @@ async def receive(request: Request, tab: Tab, next_part: NextPart) -> bytes:
     is_too_large = not more
     try:
         while more:
-            part, more = await next_part(request, "picture", closed)
+            part, more = await next_part(request, what, closed)
             body += part
             is_too_large = len(body) > LARGEST
             more = more and not is_too_large
     finally:
         closed.cancel()
     if is_too_large:
-        raise HTTPException(413, f"picture: too large; expected at most {LARGEST} bytes.")
+        raise HTTPException(413, f"{what}: too large; expected at most {LARGEST} bytes.")
     return bytes(body)

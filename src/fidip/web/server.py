@@ -33,6 +33,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
 
 from fidip.web.camera_stream import Live, add_live
+from fidip.web.labelling import Labelling, add_labelling
 from fidip.web.protocol import TAB, Protocol, is_of_fidip
 from fidip.web.tabs import Message, QueueFullError, Tab, Tabs, safe_name
 
@@ -58,6 +59,7 @@ def make_server(
     hosts: tuple[str, ...] = LOCAL,
     options: Collection[str] = (),
     live: Live | None = None,
+    labelling: Labelling | None = None,
 ) -> FastAPI:
     """Create the application.
 
@@ -68,6 +70,7 @@ def make_server(
             reach the server under a name of their own.
         options: names of the options that can be sent with a file.
         live: tracks people in cameras; None for no live view.
+        labelling: labels of the labelling page; None for no such page.
     """
 
     @asynccontextmanager
@@ -82,6 +85,8 @@ def make_server(
     server.add_exception_handler(RequestValidationError, explain)
     server.add_api_route("/", lambda: FileResponse(PAGE), response_class=FileResponse)
     server.add_api_route("/about", lambda: about)
+    if labelling is not None:  # before the results, whose path fits everything
+        add_labelling(server, labelling, partial(find, tabs), next_part)
     server.include_router(tab_routes(tabs, options))
     if live is not None:
         add_live(server, live, partial(find, tabs), next_part)

@@ -23,15 +23,18 @@ from fidip.core.arrays import Image
 from fidip.core.errors import DataError
 from fidip.core.progress import Progress
 from fidip.core.skeleton import COCO17
-from fidip.inference import ImagePipeline, Predictor, VideoPipeline
+from fidip.data.label_store import EditedPerson
+from fidip.inference import ImagePipeline, Predictor, VideoPipeline, find_person
 from fidip.inference.output_names import TABLE, name_inputs
 from fidip.inference.writers import FORMATS
 from fidip.io.drawing import SIDES, side_of
 from fidip.io.images import decode_rgb
+from fidip.io.json import read_bytes
 from fidip.io.video import SMALLEST
 
 if TYPE_CHECKING:
     from fidip.web.camera_stream import Follow
+    from fidip.web.labelling import Predict
     from fidip.web.tabs import Job, Message, Report, Work
 
 LARGEST_PICTURE = 2048
@@ -167,6 +170,30 @@ def cameras(predictor: Predictor, config: DictConfig) -> Callable[[], Follow]:
         return follow
 
     return start
+
+
+def prefill(predictor: Predictor, config: DictConfig) -> Predict:
+    """Return a function that predicts the person in an image, to be corrected by hand.
+
+    Args:
+        predictor: the network.
+        config: settings of ``fidip app``.
+    """
+    settings = pipeline_settings(config)
+
+    def predict(path: Path) -> list[EditedPerson]:
+        image = decode_rgb(read_bytes(path), path)
+        pose = find_person(
+            predictor, image, settings["rotations"], settings["detector"], settings["prefer"]
+        )
+        if pose.confidence[0] < config.lost:
+            return []
+        xy, scores = pose.xy[0], pose.scores[0].astype(np.float64)
+        is_inside = ((xy >= 0) & (xy < [image.shape[1], image.shape[0]])).all(axis=1)
+        keypoints = np.where(is_inside[:, None], np.column_stack([xy, 2.0 * is_inside]), 0.0)
+        return [EditedPerson(None, keypoints, is_predicted=True, scores=scores)]
+
+    return predict
 
 
 def decode_picture(picture: bytes) -> Image:

@@ -8,8 +8,9 @@ import pytest
 
 from fidip.core.errors import ArgumentError, DataError
 from fidip.data import SyripDataModule
-from fidip.data.target_images import find_target, frame_numbers
+from fidip.data.target_images import find_target
 from fidip.io.images import write_image
+from fidip.io.video import frame_numbers
 from tests.inference.made_media import make_video, square
 
 

@@ -31,7 +31,7 @@ __all__ = ["check_arguments", "command", "explain", "instantiate", "main", "user
 
 COMMANDS = (
     *("synthesize", "check", "train", "evaluate", "predict", "app"),
-    *("compare", "export", "zoo", "labels", "convert"),
+    *("compare", "export", "zoo", "frames", "labels", "convert"),
 )
 """Names of the commands, in the order in which a user meets them."""
 HELP_FLAGS = frozenset({"-h", "--help"})

@@ -41,6 +41,7 @@ from fidip.cli.fields import (
     InputFolder,
     InputPath,
     Name,
+    NonNegative,
     Port,
     Positive,
     PositiveFloat,
@@ -238,6 +239,25 @@ class Predict(_Inheriting):
     overwrite: bool = False
 
 
+class Frames(_Inheriting):
+    """Settings of ``fidip frames``."""
+
+    main_key = "source"
+    needs = {"source": "give source=FOLDER, FILE or 'PATTERN'", "out": "give out=DIR"}
+
+    source: Text | None = None
+    out: Text | None = None
+    count: Positive = 50
+    method: Literal["useful", "random", "uniform"] = "useful"
+    subject: Text | None = None
+    seed: Seed = 0
+    rate: PositiveFloat = 5.0
+    gap: NonNegative = 0.5
+    person: Literal["infant", "surest"] = "infant"
+    lost: Fraction = 0.2
+    device: Device | None = None
+
+
 class App(Predict):
     """Settings of ``fidip app``: those of ``fidip predict``, and of the local web server."""
 
@@ -398,6 +418,7 @@ SCHEMAS: dict[str, type[Command]] = {
     "evaluate": Evaluate,
     "export": Export,
     "convert": Convert,
+    "frames": Frames,
     "labels": Labels,
     "predict": Predict,
     "synthesize": Synthesize,

@@ -32,7 +32,8 @@ class Report:
         total: number of inputs.
         done: number of inputs that were processed completely.
         failed: a line about each input without results.
-        partial: a line about each damaged video, of which the first frames were processed.
+        partial: a line about each damaged video, of which the first frames were processed, and
+            about other results that are incomplete.
     """
 
     total: int
@@ -62,7 +63,7 @@ class Report:
         if len(self.failed) == self.total:
             raise DataError(f"all {self.total} inputs failed; expected readable photographs or "
                             "videos. The lines above tell why")  # fmt: skip
-        if self.done < self.total:
+        if self.failed or self.partial:
             raise SystemExit(SOME_FAILED)
 
 

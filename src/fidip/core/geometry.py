@@ -17,6 +17,8 @@ from fidip.core.arrays import Floats, ImageSize
 
 MARGIN = 0.25
 """Padding of the keypoints' bounding box, as a fraction of its size, for people without a box."""
+FILLED = 0.53
+"""Fraction of a box that a person fills, as CrowdPose's evaluation assumes without an outline."""
 
 
 def clip_box(box_xywh: Floats, image_wh: ImageSize) -> Floats:

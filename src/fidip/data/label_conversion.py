@@ -12,7 +12,7 @@ from typing import Any
 
 from fidip.core.arrays import ImageSize
 from fidip.core.errors import ConfigError, DataError
-from fidip.core.geometry import box_around
+from fidip.core.geometry import FILLED, box_around
 from fidip.core.people import Annotation
 from fidip.data.annotations import NO_JOINTS, inspect_annotations, read_preannotations
 from fidip.data.external_labels import find_image, read_dlc
@@ -23,9 +23,6 @@ from fidip.io.json import read_json
 from fidip.io.labels.cvat import read_cvat
 from fidip.io.labels.label_studio import read_label_studio
 from fidip.io.labels.labelled import Joints, Labelled, LabelledImage
-
-FILLED = 0.53
-"""Fraction of a box that a person fills, as CrowdPose's evaluation assumes without an outline."""
 
 
 def image_folders(source: Path) -> list[Path]:

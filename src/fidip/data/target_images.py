@@ -30,7 +30,7 @@ from fidip.io.json import write_json
 from fidip.io.media_files import check_readable, find_media, is_photo
 from fidip.io.paths import cache_dir
 from fidip.io.records import RecordError, box
-from fidip.io.video import Video, read_photo
+from fidip.io.video import Video, frame_numbers, read_photo
 
 BOXES, FRAMES = "boxes.json", "frames"
 QUALITY = 95
@@ -141,21 +141,6 @@ def _frames_of(path: Path, count: int) -> Iterator[tuple[str, Image]]:
     for frame in video:
         if frame.index in chosen:
             yield f"{frame.index:06}.jpg", frame.image
-
-
-def frame_numbers(total: int, count: int) -> list[int]:
-    """Return the numbers of at most ``count`` of ``total`` frames, at equal distances.
-
-    Args:
-        total: number of frames of a video.
-        count: number of frames to take.
-
-    Example:
-        >>> frame_numbers(10, 3), frame_numbers(2, 3)
-        ([1, 5, 8], [0, 1])
-    """
-    count = min(count, total)
-    return [int((number + 0.5) * total / count) for number in range(count)]
 
 
 def _is_usable(found: Sequence[float], wh: ImageSize) -> bool:

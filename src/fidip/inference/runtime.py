@@ -234,9 +234,18 @@ def cached_onnx(net: PoseNet, codec: Codec) -> Path:
 
 def _fingerprint(model: Portable) -> str:
     """Return a hash of weights, layers, sizes and the version of the exporter."""
-    about = json.dumps([model.facts(), str(model.net), torch.__version__])
-    digest = hashlib.sha256(about.encode())
-    for name, tensor in sorted(model.net.state_dict().items()):
+    about = json.dumps([model.facts(), str(model.net), torch.__version__, net_digest(model.net)])
+    return hashlib.sha256(about.encode()).hexdigest()[:32]
+
+
+def net_digest(net: PoseNet) -> str:
+    """Return a hash of the names and values of a network's weights.
+
+    Args:
+        net: the network.
+    """
+    digest = hashlib.sha256()
+    for name, tensor in sorted(net.state_dict().items()):
         digest.update(name.encode())
         digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
     return digest.hexdigest()[:32]

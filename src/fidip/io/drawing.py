@@ -85,7 +85,7 @@ def sheet(images: Sequence[Image], tile: int, columns: int) -> Image:
         >>> sheet([np.zeros((40, 20, 3), np.uint8)] * 3, tile=10, columns=2).shape
         (20, 20, 3)
     """
-    tiles = [_fit(image, tile) for image in images]
+    tiles = [fit_tile(image, tile) for image in images]
     tiles += [np.full((tile, tile, 3), 255, np.uint8)] * (-len(tiles) % columns)
     return np.vstack([np.hstack(tiles[i : i + columns]) for i in range(0, len(tiles), columns)])
 
@@ -104,7 +104,13 @@ def spread(total: int, count: int) -> list[int]:
     return np.unique(np.linspace(0, total - 1, min(count, total)).astype(int)).tolist()
 
 
-def _fit(image: Image, tile: int) -> Image:
+def fit_tile(image: Image, tile: int) -> Image:
+    """Scale an image to fit a square tile, white beside it.
+
+    Args:
+        image: RGB image.
+        tile: side of the tile in px.
+    """
     zoom = tile / max(image.shape[:2])
     small = cv2.resize(image, None, fx=zoom, fy=zoom, interpolation=cv2.INTER_AREA)[:tile, :tile]
     out = np.full((tile, tile, 3), 255, np.uint8)

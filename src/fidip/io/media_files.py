@@ -81,6 +81,37 @@ def find_media(source: str, key: str = "source") -> list[Path]:
         ) from error
 
 
+def find_videos(source: str) -> list[Path]:
+    """Return the sorted videos that a file, a folder or a pattern stands for.
+
+    Subfolders of a folder are searched, too. Photographs and hidden files are left out.
+
+    Args:
+        source: path of a file or folder, or a glob pattern.
+
+    Raises:
+        DataError: there are none.
+    """
+    folder = Path(source)
+    if not source or not folder.is_dir():
+        found = [path for path in find_media(source) if not is_photo(path)]
+    else:
+        found = sorted(path for path in _walk(folder) if is_media(path) and not is_photo(path))
+    if not found:
+        raise DataError(
+            f"source={shown(source)}: holds no video; expected at least one file such as "
+            "baby.mp4. Correct source="
+        )
+    return found
+
+
+def _walk(folder: Path) -> Iterable[Path]:
+    """Yield the files below a folder, without hidden folders."""
+    for parent, folders, names in os.walk(folder):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        yield from (Path(parent) / name for name in names)
+
+
 def _find_media(source: str, key: str) -> list[Path]:
     if not source:
         raise DataError(f"{key}= is empty; expected a file, a folder or a pattern. Name one")

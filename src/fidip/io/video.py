@@ -216,6 +216,21 @@ class Video:
         return "frames are missing" if lost > max(FEW_FRAMES / self.fps, FEW * announced) else None
 
 
+def frame_numbers(total: int, count: int) -> list[int]:
+    """Return the numbers of at most ``count`` of ``total`` frames, at equal distances.
+
+    Args:
+        total: number of frames of a video.
+        count: number of frames to take.
+
+    Example:
+        >>> frame_numbers(10, 3), frame_numbers(2, 3)
+        ([1, 5, 8], [0, 1])
+    """
+    count = min(count, total)
+    return [int((number + 0.5) * total / count) for number in range(count)]
+
+
 def _announced_s(container: InputContainer, stream: VideoStream) -> float:
     """Return the duration of a video track in s according to the header; 0 if unknown.
 

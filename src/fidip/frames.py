@@ -1,0 +1,103 @@
+"""``fidip frames``: choose the most useful frames of videos to label."""
+
+from __future__ import annotations
+
+from fidip.cli import check_arguments, command
+
+if __name__ == "__main__":
+    check_arguments("frames")
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from omegaconf import DictConfig
+
+from fidip.cli.console_progress import ConsoleProgress
+from fidip.cli.frame_settings import make_analysis
+from fidip.cli.prediction_inputs import Report, sort_out
+from fidip.core.errors import DataError, shown
+from fidip.inference.frame_candidates import FrameAnalysis
+from fidip.inference.frame_dataset import OUTPUTS, AnalysedVideo, pool_of, write_frames
+from fidip.inference.frame_selection import METHODS
+from fidip.inference.output_names import Input, name_inputs
+from fidip.inference.subjects import subjects_of
+from fidip.io.directories import output_folder, require_new
+from fidip.io.media_files import find_videos
+
+
+def frames(config: DictConfig) -> None:
+    """Analyse all videos of ``source``, choose ``count`` frames, and write them."""
+    out = Path(config.out)
+    inputs = name_inputs(find_videos(str(config.source)), out)
+    subjects = dict(zip(inputs, subjects_of(inputs, config.subject), strict=True))
+    require_new(out, OUTPUTS)
+    readable, report = sort_out(inputs)
+    with output_folder(out, OUTPUTS[1:]):
+        videos = analyse(make_analysis(config), readable, subjects, report) if readable else []
+        if videos:
+            choose(videos, config, report)
+    report.finish(config.out)
+
+
+def analyse(
+    analysis: FrameAnalysis, inputs: Sequence[Input], subjects: dict[Input, str], report: Report
+) -> list[AnalysedVideo]:
+    """Return the videos with their candidate frames, and collect the outcomes in the report.
+
+    Args:
+        analysis: finds the candidate frames of a video.
+        inputs: the videos.
+        subjects: subject of each video.
+        report: collects the outcomes.
+    """
+    videos: list[AnalysedVideo] = []
+    for source in inputs:
+        try:
+            with ConsoleProgress("frame") as progress:
+                found = analysis.cached(source.path, source.name, progress)
+        except DataError as error:
+            report.failed.append(str(error))
+            continue
+        except KeyboardInterrupt:
+            kept = f"the analysis of {len(videos)} of {report.total} videos is kept"
+            print(f"interrupted: {kept}; the same command continues", file=sys.stderr)
+            raise
+        videos.append(AnalysedVideo(source, subjects[source], found))
+        report.done += not found.damage
+        if found.damage:
+            report.partial.append(f"{shown(source.path)}: {found.damage}; its frames are used")
+    return videos
+
+
+def choose(videos: Sequence[AnalysedVideo], config: DictConfig, report: Report) -> None:
+    """Choose frames of analysed videos, and write them.
+
+    Args:
+        videos: the videos, at least one.
+        config: settings of the command.
+        report: collects the outcomes.
+    """
+    pool = pool_of(videos)
+    chosen = METHODS[config.method](pool, config.count, config.seed, config.gap)
+    with ConsoleProgress("image") as progress:
+        write_frames(videos, chosen, Path(config.out), progress)
+    lost = len(chosen) - int(pool.is_found[chosen].sum())
+    used = len(set(pool.subjects[chosen].tolist()))
+    print(f"chose {len(chosen)} of {len(pool)} frames of {used} subjects; in {lost} of them no "
+          "infant was found")  # fmt: skip
+    if len(chosen) < config.count:
+        report.partial.append(
+            f"count={config.count}: only {len(chosen)} of {len(pool)} frames differ enough; "
+            "expected at most as many. They are written; lower count or gap, or give more videos"
+        )
+
+
+@command("frames")
+def main(config: DictConfig) -> None:
+    """Run the command."""
+    frames(config)
+
+
+if __name__ == "__main__":
+    main()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, fields
@@ -29,7 +30,13 @@ from fidip.core.poses import Poses
 from fidip.core.progress import Progress, silent
 from fidip.core.samples import Batch, Sample
 from fidip.inference.concurrency import prefetch
-from fidip.inference.crop_windows import PADDING, held_to, search_windows, window_around
+from fidip.inference.crop_windows import (
+    PADDING,
+    held_to,
+    near_sure,
+    search_windows,
+    window_around,
+)
 from fidip.inference.person_selection import Preference, infancy, without_uncertain
 from fidip.inference.predictor import Predictor
 from fidip.inference.runtime import net_digest
@@ -40,10 +47,12 @@ from fidip.io.paths import cache_dir
 from fidip.io.video import Frame, Video
 from fidip.nn import PoseNet
 
-VERSION = 1
+VERSION = 2
 """Version of the analysis; another one ignores what is in the cache."""
 GRID = 2
 """The features are means over GRID x GRID parts of the crop, so that they depend on the pose."""
+MEMORY = 15
+"""Candidates over which the window of the features is averaged."""
 SMALL = 32
 """Side in px of the grey crops that are compared for motion; their pixels average out noise."""
 log = logging.getLogger(__name__)
@@ -160,12 +169,14 @@ class FrameAnalysis:
         """Return the candidate frames of a video; see ``cached``."""
         tracker = SinglePersonTracker(self.predictor, self.lost, prefer=self.prefer)
         rows: list[dict[str, Any]] = []
+        place = SteadyWindow(self.predictor.aspect_ratio)
         before: Image | None = None
         progress(name, 0, video.count)
         with closing(prefetch(at_rate(video, self.rate))) as frames:
             for frame in frames:
-                before = frame.image if before is None else before
-                found = self._describe(frame.image, before, tracker(frame.image))
+                pose = without_uncertain(tracker(frame.image), self.lost)
+                pair = (frame.image, frame.image if before is None else before)
+                found = self._describe(*pair, pose, place(frame.image, pose))
                 rows.append({"frames": frame.index, "times": frame.time, **found})
                 before = frame.image
                 progress(name, frame.index + 1, video.count)
@@ -174,31 +185,24 @@ class FrameAnalysis:
         damage = video.damage and f"the first {seconds:.1f} s could be decoded ({video.damage})"
         return Candidates(**columns, damage=damage or "")
 
-    def _describe(self, image: Image, before: Image, pose: Poses) -> dict[str, Any]:
-        """Return the columns of a frame: its image, the one before, and the tracked pose."""
-        sure = without_uncertain(pose, self.lost)
-        affine = self._window(image, sure).image_to_crop(self.predictor.codec.input_wh)
-        crop, old = self._crop(image, affine), self._crop(before, affine)
-        is_found = bool(sure.known.all())
+    def _describe(
+        self, image: Image, before: Image, pose: Poses, place: CropWindow
+    ) -> dict[str, Any]:
+        """Return the columns of a frame: its image, the one before, the pose, and its window."""
+        crop, old = self._crop(image, place), self._crop(before, place)
+        is_found = bool(pose.known.all())
         return {
-            "xy": sure.xy[0],
-            "scores": sure.scores[0],
+            "xy": pose.xy[0],
+            "scores": pose.scores[0],
             "features": self._features(crop),
             "hashes": difference_hash(crop),
-            "uncertainty": 1 - self._agreement(crop) if is_found else 1.0,
+            "uncertainty": 1 - self._agreement(image, pose) if is_found else 1.0,
             "motion": float(np.abs(_small(crop) - _small(old)).mean() / 255),
         }
 
-    def _window(self, image: Image, pose: Poses) -> CropWindow:
-        """Return the window around the person, or else that of the whole image."""
-        wh: ImageSize = (image.shape[1], image.shape[0])
-        ratio = self.predictor.aspect_ratio
-        if pose.known.all():
-            return held_to(window_around(pose.xy[0], pose.scores[0], ratio), wh, ratio)
-        return search_windows(wh, ratio, rotations=[0.0])[0]
-
-    def _crop(self, image: Image, affine: Floats) -> Image:
-        crop: Image = cv2.warpAffine(image, affine, self.predictor.codec.input_wh).astype(np.uint8)
+    def _crop(self, image: Image, window: CropWindow) -> Image:
+        wh = self.predictor.codec.input_wh
+        crop: Image = cv2.warpAffine(image, window.image_to_crop(wh), wh).astype(np.uint8)
         return crop
 
     @torch.inference_mode()
@@ -211,7 +215,11 @@ class FrameAnalysis:
         return found
 
     @torch.inference_mode()
-    def _agreement(self, crop: Image) -> float:
+    def _agreement(self, image: Image, pose: Poses) -> float:
+        """Return the agreement over views of the window in which the tracker would look next."""
+        ratio, image_wh = self.predictor.aspect_ratio, (image.shape[1], image.shape[0])
+        window = held_to(window_around(pose.xy[0], pose.scores[0], ratio), image_wh, ratio)
+        crop = self._crop(image, window)
         height, width = crop.shape[:2]
         joints = np.zeros((17, 2), np.float32)
         box = np.array([0, 0, width, height]) / PADDING
@@ -222,6 +230,38 @@ class FrameAnalysis:
         pixels = crops.round().clamp(0, 255).to(torch.uint8)
         xy: Tensor = self.predictor.codec.decode(self.predictor.runtime(pixels))[0]
         return xy.cpu()
+
+
+class SteadyWindow:
+    """Window around a tracked person that does not follow the noise of the predictions.
+
+    It is upright in the image; centre and size are medians over the last ``MEMORY`` frames. Crops
+    of successive frames then differ by what the person does.
+
+    Args:
+        aspect_ratio: width / height of the window.
+    """
+
+    def __init__(self, aspect_ratio: float) -> None:
+        self.aspect_ratio = aspect_ratio
+        self._last: deque[Floats] = deque(maxlen=MEMORY)
+
+    def __call__(self, image: Image, pose: Poses) -> CropWindow:
+        """Return the window in the next frame; that of the whole image without a person.
+
+        Args:
+            image: (H, W, 3) uint8 RGB.
+            pose: one row, NaN if the person was not found.
+        """
+        wh: ImageSize = (image.shape[1], image.shape[0])
+        if not pose.known.all():
+            return search_windows(wh, self.aspect_ratio, rotations=[0.0])[0]
+        sure = pose.xy[0][near_sure(pose.xy[0], pose.scores[0])]
+        low, high = sure.min(axis=0), sure.max(axis=0)
+        width = max(high[0] - low[0], (high[1] - low[1]) * self.aspect_ratio, 2.0) * PADDING
+        self._last.append(np.array([*(low + high) / 2, width]))
+        x, y, width = np.median(self._last, axis=0)
+        return held_to(CropWindow(np.array([x, y]), float(width)), wh, self.aspect_ratio)
 
 
 def at_rate(frames: Iterable[Frame], rate: float) -> Iterator[Frame]:

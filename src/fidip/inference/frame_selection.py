@@ -21,10 +21,9 @@ from fidip.io.video import frame_numbers
 
 SAME_BITS = 3
 """Near-duplicates: perceptual hashes that differ in at most so many bits."""
-SAME_FEATURES = 0.1
-"""Near-duplicates: distance of features, relative to their root mean square distance to the mean.
-
-Also at this limit, so that frames of a still image are near-duplicates."""
+SAME_FEATURES = 0.2
+"""Near-duplicates: distance of features, relative to the root mean square distance of the features
+of a subject to their mean."""
 LOST_SHARE = 0.2
 """Maximum fraction of the frames of a subject in which the person was not found, if there are
 enough others: such frames may be hard, or show an empty room."""
@@ -147,7 +146,7 @@ class _Chosen:
         self.rows: list[int] = []
         self.is_free = np.ones(len(pool), dtype=bool)
         self._pool, self._gap_s = pool, gap_s
-        self._reach = SAME_FEATURES * spread_of(pool.features)
+        self._reach = SAME_FEATURES * spread_of(pool.features, pool.subjects)
         self._nearest = np.full(len(pool), np.inf)
         self._counts = np.zeros(pool.subjects.max(initial=-1) + 1, dtype=np.int64)
 
@@ -303,16 +302,22 @@ def squared_distances(
     return distances
 
 
-def spread_of(features: NDArray[np.float32]) -> float:
-    """Return the root mean square distance of features to their mean; 0 without features.
+def spread_of(features: NDArray[np.float32], subjects: Ints) -> float:
+    """Return the root mean square distance of features to the mean of their subject.
+
+    Args:
+        features: (N, D) features.
+        subjects: (N,) number of the subject.
 
     Example:
-        >>> spread_of(np.array([[0.0], [2.0]], np.float32))
-        1.0
+        >>> spread_of(np.array([[0.0], [2.0], [7.0], [7.0]], np.float32), np.array([0, 0, 1, 1]))
+        0.7071067690849304
     """
-    if not len(features):
-        return 0.0
-    return float(np.sqrt(((features - features.mean(axis=0)) ** 2).sum(axis=1).mean()))
+    centered = features.copy()
+    for subject in np.unique(subjects):
+        own = subjects == subject
+        centered[own] -= features[own].mean(axis=0)
+    return float(np.sqrt((centered**2).sum(axis=1).mean())) if len(features) else 0.0
 
 
 def ranks(values: Floats) -> Floats:

@@ -65,8 +65,11 @@ def confirmed(source: Path, people: Sequence[Labelled], joints: Joints) -> list[
         )
     if len(labelled) < len(known):
         print(f"left out: {len(known) - len(labelled)} predicted people that were not confirmed")
-    has_label = np.stack([person.keypoints[:, 2] for person in labelled]).any(axis=0)
-    never = [name for name, has in zip(COCO17.joints, has_label, strict=True) if not has]
+    never = [
+        name
+        for joint, name in enumerate(COCO17.joints)
+        if not any(person.keypoints[joint, 2] for person in labelled)
+    ]
     if never:
         print(f"no person has a label of: {', '.join(never)}")
     return labelled

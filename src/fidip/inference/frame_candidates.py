@@ -22,13 +22,12 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from fidip.adapt.agreement import agreement_over_views
+from fidip.adapt.agreement import areas_in_crops, keypoints_in_views
 from fidip.core.arrays import Floats, Image, ImageSize, Ints
 from fidip.core.crop_window import CropWindow
 from fidip.core.errors import DataError, shown
 from fidip.core.poses import Poses
 from fidip.core.progress import Progress, silent
-from fidip.core.samples import Batch, Sample
 from fidip.inference.concurrency import prefetch
 from fidip.inference.crop_windows import (
     PADDING,
@@ -45,6 +44,7 @@ from fidip.io.atomic import is_intact, require_folder, write_atomic
 from fidip.io.hashing import fingerprint
 from fidip.io.paths import cache_dir
 from fidip.io.video import Frame, Video
+from fidip.metrics import view_agreement
 from fidip.nn import PoseNet
 
 VERSION = 2
@@ -221,10 +221,9 @@ class FrameAnalysis:
         window = held_to(window_around(pose.xy[0], pose.scores[0], ratio), image_wh, ratio)
         crop = self._crop(image, window)
         height, width = crop.shape[:2]
-        joints = np.zeros((17, 2), np.float32)
-        box = np.array([0, 0, width, height]) / PADDING
-        sample = Sample(crop, joints, joints[:, 0], np.nan, np.eye(2, 3), 0, box, 1.0, 0)
-        return float(agreement_over_views(self._predict, Batch.collate([sample]))[0])
+        box = torch.tensor([[0, 0, width, height]]) / PADDING
+        xy = keypoints_in_views(self._predict, torch.from_numpy(crop).permute(2, 0, 1)[None])
+        return float(view_agreement(xy, areas_in_crops(box, torch.eye(2, 3)[None]))[0])
 
     def _predict(self, crops: Tensor) -> Tensor:
         pixels = crops.round().clamp(0, 255).to(torch.uint8)

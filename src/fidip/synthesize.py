@@ -21,7 +21,7 @@ from fidip.synth import Appearance, ImageSet, RenderSettings, write_split
 from fidip.synth.body.own_body import OwnBody
 from fidip.synth.dataset.clip_set import ClipSet
 from fidip.synth.dataset.clip_writer import write_clips
-from fidip.synth.dataset.contact_sheet import contact_sheet
+from fidip.synth.dataset.contact_sheet import clip_contact_sheet, contact_sheet
 from fidip.synth.labels.clinical import extra_file
 
 
@@ -36,14 +36,15 @@ def synthesize(config: DictConfig) -> None:
 def _render(config: DictConfig, root: Path, progress: Progress) -> None:
     settings = _settings(config, progress)
     _require_appearances(config.preset, settings.appearances)
+    clips = {} if config.first else _clip_sets(config.preset)
     for split, parts in config.preset.get("splits", {}).items():
         if _is_wanted(root, split, config.force, settings.extra_points):
             write_split(root, split, [ImageSet(**part) for part in parts], settings)
             contact_sheet(root, split, root / "contact_sheets" / f"{split}.jpg")
-    clips = {} if config.first else config.preset.get("clips", {})
     for split, parts in clips.items():
         if _is_wanted(root, split, config.force):
-            write_clips(root, split, [_clip_set(part) for part in parts], settings)
+            write_clips(root, split, parts, settings)
+            clip_contact_sheet(root, split, root / "contact_sheets" / f"{split}.jpg")
 
 
 def _settings(config: DictConfig, progress: Progress) -> RenderSettings:
@@ -82,6 +83,12 @@ def _is_wanted(root: Path, split: str, force: bool, extra: tuple[str, ...] = ())
         print(f"{split}: exists already")
         return False
     return True
+
+
+def _clip_sets(preset: DictConfig) -> dict[str, list[ClipSet]]:
+    """Return the clips of each split of a preset."""
+    clips = preset.get("clips", {})
+    return {str(split): [_clip_set(part) for part in parts] for split, parts in clips.items()}
 
 
 def _clip_set(part: DictConfig) -> ClipSet:

@@ -5,6 +5,7 @@ from dataclasses import replace
 from fractions import Fraction
 
 import av
+import cv2
 import numpy as np
 import pytest
 
@@ -14,6 +15,7 @@ from fidip.synth import Appearance, RenderSettings
 from fidip.synth.body.body_model import default_body
 from fidip.synth.dataset.clip_set import TIME_BASE, ClipSet, frame_ticks
 from fidip.synth.dataset.clip_writer import write_clips
+from fidip.synth.dataset.contact_sheet import clip_contact_sheet
 from fidip.synth.scene.clip import draw_scene
 
 KIND = ClipSet("infant", "clean", ("supine",), 1, 1.0, 12)
@@ -118,6 +120,15 @@ def decoded(path):
     with av.open(str(path)) as file:
         frames = list(file.decode(video=0))
     return np.array([f.to_ndarray(format="rgb24") for f in frames], float), [f.pts for f in frames]
+
+
+def test_the_contact_sheet_has_a_row_for_each_clip(written, tmp_path):
+    root, _ = written
+    clip_contact_sheet(root, "clips", tmp_path / "sheets/clips.jpg", columns=3)
+    sheet = cv2.imread(str(tmp_path / "sheets/clips.jpg"))
+    assert sheet.shape == (2 * 160, 3 * 160, 3)
+    rows = sheet.reshape(2, 160, 3, 160, 3).swapaxes(1, 2)
+    assert all(tile.std() > 5 for row in rows for tile in row)
 
 
 def test_uneven_time_stamps_keep_the_mean_rate():

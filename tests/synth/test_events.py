@@ -33,7 +33,7 @@ from fidip.synth.scene.eventful import ClipPlan, draw_eventful_scene
 from fidip.synth.scene.identity import Identity
 from fidip.synth.scene.picture import capture
 from fidip.synth.scene.stage import HOLDER
-from fidip.synthesize import _clip_set
+from fidip.synthesize import _clip_sets
 
 SIZE = (64, 64)
 SECONDS = 2.0
@@ -257,9 +257,7 @@ def test_events_that_do_not_suit_are_refused(change, named):
 def test_the_preset_has_every_kind_of_every_infant_once_and_is_split_by_infant():
     with hydra.initialize_config_dir(str(config_dir()), version_base="1.3"):
         config = hydra.compose("synthesize", ["preset=clips_hard", "out=unused"])
-    splits = {
-        split: [_clip_set(part) for part in parts] for split, parts in config.preset.clips.items()
-    }
+    splits = _clip_sets(config.preset)
     shown = {
         split: [(kind.kind, s) for kind in parts for s in kind.subjects * kind.number]
         for split, parts in splits.items()

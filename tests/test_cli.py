@@ -161,6 +161,7 @@ NEEDED = {
     "check": ["data.root=x"],
     "export": ["ckpt=x", "out=x.onnx"],
     "convert": ["src=x", "out=x.safetensors"],
+    "frames": ["source=x", "out=x"],
     "labels": [f"source={__file__}", "out=x"],
     "predict": ["source=x"],
     "synthesize": ["out=x"],

@@ -19,7 +19,7 @@ from fidip.cli.prediction_inputs import Report, sort_out
 from fidip.core.errors import DataError, shown
 from fidip.inference.frame_candidates import FrameAnalysis
 from fidip.inference.frame_dataset import OUTPUTS, AnalysedVideo, pool_of, write_frames
-from fidip.inference.frame_selection import METHODS
+from fidip.inference.frame_selection import CHOICES
 from fidip.inference.output_names import Input, name_inputs
 from fidip.inference.subjects import subjects_of
 from fidip.io.directories import output_folder, require_new
@@ -79,7 +79,7 @@ def choose(videos: Sequence[AnalysedVideo], config: DictConfig, report: Report) 
         report: collects the outcomes.
     """
     pool = pool_of(videos)
-    chosen = METHODS[config.method](pool, config.count, config.seed, config.gap)
+    chosen = CHOICES[config.choice](pool, config.count, config.seed, config.gap)
     with ConsoleProgress("image") as progress:
         write_frames(videos, chosen, Path(config.out), progress)
     lost = len(chosen) - int(pool.is_found[chosen].sum())

@@ -248,7 +248,7 @@ class Frames(_Inheriting):
     source: Text | None = None
     out: Text | None = None
     count: Positive = 50
-    method: Literal["useful", "random", "uniform"] = "useful"
+    choice: Literal["useful", "random", "uniform"] = "useful"
     subject: Text | None = None
     seed: Seed = 0
     rate: PositiveFloat = 5.0
@@ -256,6 +256,7 @@ class Frames(_Inheriting):
     person: Literal["infant", "surest"] = "infant"
     lost: Fraction = 0.2
     device: Device | None = None
+    runtime: Literal["torch", "onnx"] | None = None
 
 
 class App(Predict):

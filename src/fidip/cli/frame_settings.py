@@ -25,6 +25,6 @@ def make_analysis(config: DictConfig) -> FrameAnalysis:
             "directory, a checkpoint or zoo:NAME. Choose other weights"
         )
     net, codec = load_net(ckpt, config)
-    runtime = make_runtime(None, net.eval(), codec, config.device)
+    runtime = make_runtime(config.runtime, net.eval(), codec, config.device)
     predictor = Predictor(runtime, codec, flip_shift=shifts_when_flipped(ckpt))
     return FrameAnalysis(predictor, net, config.rate, config.lost, PREFERENCES[config.person])

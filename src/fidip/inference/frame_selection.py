@@ -23,7 +23,7 @@ SAME_BITS = 3
 """Near-duplicates: perceptual hashes that differ in at most so many bits."""
 SAME_FEATURES = 0.2
 """Near-duplicates: distance of features, relative to the root mean square distance of the features
-of a subject to their mean."""
+of a video to their mean."""
 LOST_SHARE = 0.2
 """Maximum fraction of the frames of a subject in which the person was not found, if there are
 enough others: such frames may be hard, or show an empty room."""
@@ -126,7 +126,7 @@ def choose_useful(pool: FramePool, count: int, seed: int, gap_s: float) -> Ints:
 
 
 Choice = Callable[[FramePool, int, int, float], Ints]
-METHODS: dict[str, Choice] = {
+CHOICES: dict[str, Choice] = {
     "useful": choose_useful,
     "random": choose_random,
     "uniform": choose_uniform,
@@ -146,7 +146,7 @@ class _Chosen:
         self.rows: list[int] = []
         self.is_free = np.ones(len(pool), dtype=bool)
         self._pool, self._gap_s = pool, gap_s
-        self._reach = SAME_FEATURES * spread_of(pool.features, pool.subjects)
+        self._reach = SAME_FEATURES * spread_of(pool.features, pool.videos)
         self._nearest = np.full(len(pool), np.inf)
         self._counts = np.zeros(pool.subjects.max(initial=-1) + 1, dtype=np.int64)
 
@@ -264,10 +264,11 @@ def clusters(features: NDArray[np.float32], number: int, rng: np.random.Generato
 
 
 def first_centers(features: NDArray[np.float32], number: int, rng: np.random.Generator) -> Ints:
-    """Return the rows of the first centres of k-means++.
+    """Return the rows of the first centres of greedy k-means++.
 
-    Each next centre is drawn with a probability proportional to its squared distance to the nearest
-    one so far (Arthur and Vassilvitskii, SODA 2007).
+    Of several rows that are drawn with a probability proportional to their squared distance to the
+    nearest centre so far, the one that reduces the sum of these distances most is the next centre
+    (Arthur and Vassilvitskii, SODA 2007, section 5).
 
     Args:
         features: (N, D) features.
@@ -279,12 +280,14 @@ def first_centers(features: NDArray[np.float32], number: int, rng: np.random.Gen
     """
     rows = [int(rng.integers(len(features)))]
     nearest = squared_distances(features, features[rows])[:, 0]
-    while len(rows) < number:
-        total = nearest.sum(dtype=np.float64)
-        chance = nearest / total if total > 0 else np.full(len(features), 1 / len(features))
-        reached = np.searchsorted(np.cumsum(chance, dtype=np.float64), rng.random())
-        rows.append(min(int(reached), len(features) - 1))
-        nearest = np.minimum(nearest, squared_distances(features, features[rows[-1:]])[:, 0])
+    for _ in range(number - 1):
+        total = np.cumsum(nearest, dtype=np.float64)
+        draws = np.searchsorted(total, total[-1] * rng.random(2 + int(np.log(number))))
+        draws = np.minimum(draws, len(features) - 1)
+        closer = np.minimum(nearest[:, None], squared_distances(features, features[draws]))
+        best = int(closer.sum(axis=0).argmin())
+        rows.append(int(draws[best]))
+        nearest = closer[:, best]
     return np.array(rows, dtype=np.int64)
 
 
@@ -302,20 +305,20 @@ def squared_distances(
     return distances
 
 
-def spread_of(features: NDArray[np.float32], subjects: Ints) -> float:
-    """Return the root mean square distance of features to the mean of their subject.
+def spread_of(features: NDArray[np.float32], videos: Ints) -> float:
+    """Return the root mean square distance of features to the mean of their video.
 
     Args:
         features: (N, D) features.
-        subjects: (N,) number of the subject.
+        videos: (N,) number of the video.
 
     Example:
         >>> spread_of(np.array([[0.0], [2.0], [7.0], [7.0]], np.float32), np.array([0, 0, 1, 1]))
         0.7071067690849304
     """
     centered = features.copy()
-    for subject in np.unique(subjects):
-        own = subjects == subject
+    for video in np.unique(videos):
+        own = videos == video
         centered[own] -= features[own].mean(axis=0)
     return float(np.sqrt((centered**2).sum(axis=1).mean())) if len(features) else 0.0
 

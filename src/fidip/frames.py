@@ -88,8 +88,8 @@ def choose(videos: Sequence[AnalysedVideo], config: DictConfig, report: Report) 
           "infant was found")  # fmt: skip
     if len(chosen) < config.count:
         report.partial.append(
-            f"count={config.count}: only {len(chosen)} of {len(pool)} frames differ enough; "
-            "expected at most as many. They are written; lower count or gap, or give more videos"
+            f"count={config.count}: only {len(chosen)} of {len(pool)} frames differ enough, which "
+            f"are written; expected at most {len(chosen)}. Lower count or gap, or give more videos"
         )
 
 

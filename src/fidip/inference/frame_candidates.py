@@ -22,7 +22,7 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from fidip.adapt.agreement import areas_in_crops, keypoints_in_views
+from fidip.adapt.agreement import keypoints_in_views
 from fidip.core.arrays import Floats, Image, ImageSize, Ints
 from fidip.core.crop_window import CropWindow
 from fidip.core.errors import DataError, shown
@@ -44,10 +44,10 @@ from fidip.io.atomic import is_intact, require_folder, write_atomic
 from fidip.io.hashing import fingerprint
 from fidip.io.paths import cache_dir
 from fidip.io.video import Frame, Video
-from fidip.metrics import view_agreement
+from fidip.metrics.view_agreement import view_agreement
 from fidip.nn import PoseNet
 
-VERSION = 2
+VERSION = 1
 """Version of the analysis; another one ignores what is in the cache."""
 GRID = 2
 """The features are means over GRID x GRID parts of the crop, so that they depend on the pose."""
@@ -220,10 +220,9 @@ class FrameAnalysis:
         ratio, image_wh = self.predictor.aspect_ratio, (image.shape[1], image.shape[0])
         window = held_to(window_around(pose.xy[0], pose.scores[0], ratio), image_wh, ratio)
         crop = self._crop(image, window)
-        height, width = crop.shape[:2]
-        box = torch.tensor([[0, 0, width, height]]) / PADDING
-        xy = keypoints_in_views(self._predict, torch.from_numpy(crop).permute(2, 0, 1)[None])
-        return float(view_agreement(xy, areas_in_crops(box, torch.eye(2, 3)[None]))[0])
+        pixels = torch.from_numpy(crop).permute(2, 0, 1)[None]
+        area = np.array([crop.shape[0] * crop.shape[1] / PADDING**2])
+        return float(view_agreement(keypoints_in_views(self._predict, pixels), area)[0])
 
     def _predict(self, crops: Tensor) -> Tensor:
         pixels = crops.round().clamp(0, 255).to(torch.uint8)

@@ -10,7 +10,6 @@ if __name__ == "__main__":
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
 from omegaconf import DictConfig
 
 from fidip.core.errors import ConfigError, DataError

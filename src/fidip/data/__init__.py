@@ -8,9 +8,10 @@ from fidip.data.annotations import AnnotationFile, read_annotations, require_ima
 from fidip.data.annotator_pairs import SecondAnnotator, read_second_annotator
 from fidip.data.augment import Augmentation
 from fidip.data.clip_dataset import ClipDataset
-from fidip.data.dataset import MixedDataset, PoseDataset, UnlabelledDataset, read_image
+from fidip.data.dataset import PoseDataset, UnlabelledDataset, read_image
 from fidip.data.detections import read_detections
 from fidip.data.leakage import count_leaked, image_hashes, trained_on
+from fidip.data.mixed_dataset import MixedDataset
 from fidip.data.sampler import BalancedSampler, EvalSampler, ShuffledSampler
 
 if TYPE_CHECKING:

@@ -9,15 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import cv2
-import numpy as np
 import pytorch_lightning as pl
 import torch
-from numpy.typing import NDArray
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from fidip.core.arrays import ImageSize
 from fidip.core.data_parts import DataPart
-from fidip.core.errors import ArgumentError, shown
 from fidip.core.people import Annotation, People
 from fidip.core.samples import Batch, Sample, SampleKey
 from fidip.data.annotations import (
@@ -28,9 +25,10 @@ from fidip.data.annotations import (
     require_image_files,
 )
 from fidip.data.augment import Augmentation
-from fidip.data.dataset import MixedDataset, PoseDataset, UnlabelledDataset, check_images
+from fidip.data.dataset import PoseDataset, UnlabelledDataset, check_images
 from fidip.data.layout import find_split
 from fidip.data.leakage import image_hashes, trained_on
+from fidip.data.mixed_dataset import MixedDataset
 from fidip.data.rendered_labels import FOLDER, with_rendered_labels
 from fidip.data.sampler import (
     BalancedSampler,
@@ -39,7 +37,7 @@ from fidip.data.sampler import (
     ShuffledSampler,
 )
 from fidip.data.splits import split_validation, take_images, withhold_labels
-from fidip.data.target_images import FindPeople
+from fidip.data.target_images import FindPeople, check_target
 from fidip.nn.weights.checkpoint_files import TRAINING_IMAGES
 
 log = logging.getLogger(__name__)
@@ -252,24 +250,12 @@ class SyripDataModule(pl.LightningDataModule):
     @property
     def delivers(self) -> frozenset[DataPart]:
         """Parts that training batches contain; known after ``setup``."""
-        parts = self._parts
-        known = [part for part in (parts.labelled, parts.replayed) if part is not None]
-        domains = {person.is_synthetic for part in known for person in part.annotations}
-        new = {person.is_synthetic for person in parts.labelled.annotations}
-        held = {
-            DataPart.LABELLED_SOURCE: domains >= {True} and None not in domains,
-            DataPart.LABELLED_TARGET: domains >= {False} and None not in domains,
-            DataPart.UNLABELLED_TARGET: parts.unlabelled is not None,
-            DataPart.BOTH_DOMAINS: bool(new) if parts.unlabelled else new == {True, False},
-            DataPart.TARGET: bool(self._target),
-            DataPart.REPLAY: parts.replayed is not None,
-        }
-        return frozenset(part for part, is_held in held.items() if is_held)
+        return self._mixed.delivers
 
     @property
     def has_labels(self) -> bool:
         """Whether training batches contain labelled samples; known after ``setup``."""
-        return bool(self._parts.labelled) or self._parts.replayed is not None
+        return bool(self._mixed.labelled) or self._mixed.replayed is not None
 
     def state_dict(self) -> dict[str, Any]:
         """Return the state that a checkpoint stores: the hashes of the training images."""
@@ -306,8 +292,9 @@ class SyripDataModule(pl.LightningDataModule):
         Args:
             at_most: maximum number of samples, evenly spaced in the data; None for all.
         """
-        step = max(1, -(-len(self._target) // at_most)) if at_most else 1
-        dataset = UnlabelledDataset(self._target[::step], self.input_wh)
+        people = self._mixed.target
+        step = max(1, -(-len(people) // at_most)) if at_most else 1
+        dataset = UnlabelledDataset(people[::step], self.input_wh)
         return self._loader(dataset, EvalSampler(len(dataset)))
 
     def eval_dataloader(self, dataset: PoseDataset) -> DataLoader[Sample]:
@@ -350,39 +337,16 @@ class SyripDataModule(pl.LightningDataModule):
 
     @cached_property
     def _target_people(self) -> Sequence[Annotation]:
-        """Return the people in ``target_images``.
-
-        Raises:
-            ArgumentError: boxes are given without images, or neither boxes nor ``find_people``.
-        """
-        images, boxes = self.target_images, self.target_boxes
-        if images is not None and boxes is not None:
-            if not Path(images).is_dir():
-                raise ArgumentError(
-                    "target_images",
-                    shown(images),
-                    "there is no such folder; expected the folder that the file_name in "
-                    f"target_boxes={shown(boxes)} are relative to",
-                )
-            return self._checked(
-                read_boxes(Path(boxes), Path(images), skip_unusable=self.skip_unusable)
-            ).people
-        if boxes is not None:
-            raise ArgumentError(
-                "target_boxes",
-                shown(boxes),
-                "target_images is null; expected the folder of the images of these boxes",
-            )
+        """Return the people in ``target_images``."""
+        images, boxes, find = self.target_images, self.target_boxes, self.find_people
+        check_target(images, boxes, can_find=find is not None)
         if images is None:
             return []
-        if self.find_people is None:
-            raise ArgumentError(
-                "target_boxes",
-                None,
-                f"expected the boxes of the people in target_images={shown(images)}, or the data "
-                "module's find_people, which fidip train sets",
-            )
-        return self.find_people(images, self.target_frames)
+        if boxes is not None:
+            file = read_boxes(Path(boxes), Path(images), skip_unusable=self.skip_unusable)
+            return self._checked(file).people
+        assert find is not None, "checked by check_target"
+        return find(images, self.target_frames)
 
     def _unlabelled(self, people: Sequence[Annotation]) -> UnlabelledDataset | None:
         if not people:
@@ -432,18 +396,11 @@ class SyripDataModule(pl.LightningDataModule):
         return ShuffledSampler(len(dataset), *options)
 
     def _mixed_sampler(self, dataset: MixedDataset) -> MixedSampler:
-        groups = _groups(dataset, self.balanced)
+        groups = dataset.groups(self.balanced)
         return MixedSampler(groups, self.batch_size, self.seed, self._rank, self._world_size)
 
     @property
-    def _target(self) -> Sequence[Annotation]:
-        parts = self._parts
-        if parts.unlabelled is not None:
-            return parts.unlabelled.annotations
-        return [person for person in parts.labelled.annotations if person.is_synthetic is False]
-
-    @property
-    def _parts(self) -> MixedDataset:
+    def _mixed(self) -> MixedDataset:
         dataset = self.train_set
         return dataset if isinstance(dataset, MixedDataset) else MixedDataset(dataset)
 
@@ -461,24 +418,6 @@ class SyripDataModule(pl.LightningDataModule):
             # break bit-exact resume.
             generator=torch.Generator().manual_seed(self.seed),
         )
-
-
-def _groups(dataset: MixedDataset, balanced: bool) -> list[NDArray[np.int64]]:
-    """Return the indices of the groups of samples that have equal shares of every batch."""
-    synthetic = np.array([bool(a.is_synthetic) for a in dataset.labelled.annotations], dtype=bool)
-    everyone = np.arange(len(synthetic))
-    if balanced:
-        groups = [everyone[synthetic], everyone[~synthetic]]
-    elif dataset.unlabelled is None:  # two halves, so that a third of a batch is replayed
-        groups = [everyone[::2], everyone[1::2]]
-    else:
-        groups = [everyone]
-    end = len(everyone)
-    for part in (dataset.replayed, dataset.unlabelled):
-        if part is not None:
-            groups.append(end + np.arange(len(part)))
-            end += len(part)
-    return [group for group in groups if len(group)]
 
 
 def _one_thread(worker: int) -> None:

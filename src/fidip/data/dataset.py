@@ -167,43 +167,6 @@ def without_keypoints(person: Annotation) -> Annotation:
     return replace(person, keypoints=np.zeros_like(person.keypoints), area=area)
 
 
-class MixedDataset(Dataset[Sample]):
-    """Concatenation of labelled, replayed and unlabelled data, in this order.
-
-    Args:
-        labelled: labelled data to adapt to; may be empty.
-        replayed: pretraining data, replayed against forgetting; None for none.
-        unlabelled: data of the target without labels; None for none.
-    """
-
-    def __init__(
-        self,
-        labelled: PoseDataset,
-        replayed: PoseDataset | None = None,
-        unlabelled: UnlabelledDataset | None = None,
-    ) -> None:
-        self.labelled = labelled
-        self.replayed = replayed
-        self.unlabelled = unlabelled
-        self._parts = [part for part in (labelled, replayed, unlabelled) if part is not None]
-        self.annotations = [person for part in self._parts for person in part.annotations]
-
-    def __len__(self) -> int:
-        return len(self.annotations)
-
-    def __getitem__(self, key: SampleKey) -> Sample:
-        """Return the sample of a key; replayed samples have ``is_replayed`` set."""
-        index = key.index
-        for part in self._parts[:-1]:
-            if index < len(part):
-                break
-            index -= len(part)
-        else:
-            part = self._parts[-1]
-        sample = part[key._replace(index=index)]
-        return replace(sample, index=key.index, is_replayed=part is self.replayed)
-
-
 def check_images(people: Sequence[Annotation]) -> None:
     """Decode every image once, so that unreadable images are reported before training.
 

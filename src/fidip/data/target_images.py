@@ -18,7 +18,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from fidip.core.arrays import Floats, Image, ImageSize
-from fidip.core.errors import DataError, shown
+from fidip.core.errors import ArgumentError, DataError, shown
 from fidip.core.people import Annotation
 from fidip.core.progress import Progress, silent
 from fidip.data.annotations import read_boxes
@@ -57,6 +57,40 @@ class BoxFinder(Protocol):
 
 FindPeople = Callable[[str, int], Sequence[Annotation]]
 """Returns the people in images and videos: ``find_target`` with a finder."""
+
+
+def check_target(images: str | None, boxes: str | None, can_find: bool) -> None:
+    """Check the arguments for images of the target.
+
+    Args:
+        images: ``target_images``.
+        boxes: ``target_boxes``.
+        can_find: whether people can be found.
+
+    Raises:
+        ArgumentError: boxes are given without their images, or neither boxes nor a way to find
+            people.
+    """
+    if images is None and boxes is not None:
+        raise ArgumentError(
+            "target_boxes",
+            shown(boxes),
+            "target_images is null; expected the folder of the images of these boxes",
+        )
+    if images is not None and boxes is not None and not Path(images).is_dir():
+        raise ArgumentError(
+            "target_images",
+            shown(images),
+            "there is no such folder; expected the folder that the file_name in "
+            f"target_boxes={shown(boxes)} are relative to",
+        )
+    if images is not None and boxes is None and not can_find:
+        raise ArgumentError(
+            "target_boxes",
+            None,
+            f"expected the boxes of the people in target_images={shown(images)}, or the data "
+            "module's find_people, which fidip train sets",
+        )
 
 
 def find_target(

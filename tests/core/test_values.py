@@ -62,11 +62,16 @@ ARRAYS = [
 ]
 
 
+def with_an_axis_too_many(values, name):
+    axes = 2 if name in ("crop", "crops") else 1  # one more are the frames of a window
+    return {**values, name: values[name][(None,) * axes]}
+
+
 @pytest.mark.parametrize(("kind", "values", "name"), ARRAYS, ids=lambda value: str(value)[:30])
 def test_an_array_with_an_axis_too_many_is_refused(kind, values, name):
     kind(**values)
     with pytest.raises(ValueError, match=rf"{kind.__name__}\.{name} has shape"):
-        kind(**{**values, name: values[name][None]})
+        kind(**with_an_axis_too_many(values, name))
 
 
 @pytest.mark.parametrize("name", sorted(POSES))
@@ -118,11 +123,11 @@ SHAPES = {
     (Poses, "boxes_xywh"): "(3, 4)",
     (Annotation, "box_xywh"): "(4,)",
     (Annotation, "keypoints"): "('K', 3)",
-    (Sample, "crop"): "('H', 'W', 3)",
+    (Sample, "crop"): "(1, 'H', 'W', 3)",
     (Sample, "joints_crop"): "('K', 2)",
     (Sample, "labelled"): "('K',)",
     (Sample, "crop_to_image"): "(2, 3)",
-    (Batch, "crops"): "('B', 3, 'H', 'W')",
+    (Batch, "crops"): "('B', 2, 3, 'H', 'W')",
     (Batch, "joints_crop"): "(2, 'K', 2)",
     (Batch, "labelled"): "(2, 'K')",
     (Batch, "crop_to_image"): "(2, 2, 3)",
@@ -136,7 +141,7 @@ def test_the_message_names_the_expected_shape(kind, values, name):
     if (kind, name) in ((Sample, "box_xywh"), (Batch, "boxes_xywh")):
         expected = "(4,)" if kind is Sample else "(2, 4)"
     with pytest.raises(ValueError, match=f"expected {re.escape(expected)}$"):
-        kind(**{**values, name: values[name][None]})
+        kind(**with_an_axis_too_many(values, name))
 
 
 @pytest.mark.parametrize("mask", ["is_replayed", "is_unlabelled"])

@@ -68,7 +68,7 @@ class Sample:
     is_unlabelled: bool = False
 
     def __post_init__(self) -> None:
-        check_shape(self, "crop", (*self.crop.shape[:-3], "H", "W", 3))
+        check_shape(self, "crop", (*self.crop.shape[-4:-3], "H", "W", 3))
         check_shape(self, "joints_crop", ("K", 2))
         check_shape(self, "labelled", ("K",))
         check_shape(self, "crop_to_image", (2, 3))
@@ -121,7 +121,7 @@ class Batch:
             if getattr(self, name) is _NONE:
                 none = torch.zeros(len(self), dtype=torch.bool, device=self.crops.device)
                 object.__setattr__(self, name, none)
-        check_shape(self, "crops", ("B", *self.crops.shape[1:-3], 3, "H", "W"))
+        check_shape(self, "crops", ("B", *self.crops.shape[1:][-4:-3], 3, "H", "W"))
         check_shape(self, "joints_crop", (len(self), "K", 2))
         check_shape(self, "labelled", (len(self), "K"))
         check_shape(self, "is_synthetic", (len(self),))

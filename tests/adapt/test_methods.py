@@ -1,5 +1,6 @@
 """What every adaptation method must do: the tests run over all files in ``conf/method``."""
 
+import functools
 import json
 import re
 from pathlib import Path
@@ -77,10 +78,26 @@ class StopWithinAnEpoch(pl.Callback):
             raise KeyboardInterrupt
 
 
+@pytest.fixture(scope="module")
+def whole_run(tiny_root, tmp_path_factory):
+    """Weights after an uninterrupted run of a method; several tests compare with the same one."""
+
+    @functools.cache
+    def weights(method, *overrides):
+        folder = tmp_path_factory.mktemp("whole")
+        config = compose(method, tiny_root, "data.batch_size=8", *overrides)
+        return fit(config, Checkpoints(folder)).state_dict()
+
+    return weights
+
+
+def net_of(weights):
+    return {name: value for name, value in weights.items() if name.startswith("net.")}
+
+
 @pytest.mark.parametrize("method", NAMES)
-def test_a_resumed_run_ends_as_if_it_had_not_stopped(method, tmp_path, tiny_root):
+def test_a_resumed_run_ends_as_if_it_had_not_stopped(method, tmp_path, tiny_root, whole_run):
     config = compose(method, tiny_root, "data.batch_size=8")
-    whole = fit(config, Checkpoints(tmp_path / "whole"))
     keep = Checkpoints(tmp_path / "stopped", every_minutes=0)
     with pytest.raises(SystemExit):
         fit(config, keep, StopWithinAnEpoch())
@@ -88,7 +105,7 @@ def test_a_resumed_run_ends_as_if_it_had_not_stopped(method, tmp_path, tiny_root
     saved = torch.load(last, weights_only=True)["loops"]["fit_loop"]["epoch_loop.batch_progress"]
     assert saved["current"]["completed"] == 1
     resumed = fit(config, Checkpoints(tmp_path / "stopped"), ckpt_path=last)
-    torch.testing.assert_close(resumed.state_dict(), whole.state_dict(), rtol=0, atol=0)
+    torch.testing.assert_close(resumed.state_dict(), whole_run(method), rtol=0, atol=0)
 
 
 def weights_below(config, key):
@@ -101,16 +118,14 @@ def weights_below(config, key):
 
 
 @pytest.mark.parametrize("method", [m for m in ADAPTING if m not in WITHOUT_POSE_LOSS])
-def test_without_its_weights_a_method_is_fine_tuning_bit_by_bit(method, tiny_root):
+def test_without_its_weights_a_method_is_fine_tuning_bit_by_bit(method, tiny_root, whole_run):
     config = compose(method, tiny_root, "data.batch_size=8")
     weights = list(weights_below(config, "method"))
     assert weights
-    default = fit(config).net.state_dict()
     for key in weights:
         OmegaConf.update(config, key, 0)
-    off = fit(config).net.state_dict()
-    net = NETS.get(method, [])
-    plain = fit(compose("finetune", tiny_root, "data.batch_size=8", *net)).net.state_dict()
+    off = net_of(fit(config).state_dict())
+    default, plain = whole_run(method), net_of(whole_run("finetune", *NETS.get(method, [])))
     torch.testing.assert_close(off, plain, rtol=0, atol=0)
     assert any(not torch.equal(off[name], default[name]) for name in off)
 

@@ -32,8 +32,9 @@ $(VENV)/.done: pyproject.toml
 	$(BIN)/pip install --quiet --no-deps rtmlib==0.0.16 # for its tests; it would bring another OpenCV
 	touch $@
 
+# Three workers for two cores: tests wait for SLURM, browsers and child processes.
 test: setup lint docs notebooks ## lint, types, import contract, docs, notebooks, all tests, coverage
-	OMP_NUM_THREADS=1 $(COVERAGE) -m pytest -n 2 --dist loadscope --no-loadscope-reorder
+	OMP_NUM_THREADS=1 $(COVERAGE) -m pytest -n 3 --dist loadscope --no-loadscope-reorder
 
 fuzz: setup ## 3,000 bad inputs, see tests/fuzz; FUZZ=500 fewer, SEED=1 others
 	$(BIN)/python -m tests.fuzz --count $(or $(FUZZ),3000) --seed $(or $(SEED),0)

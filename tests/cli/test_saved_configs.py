@@ -1,13 +1,12 @@
 """A run directory is data: its ``config.yaml`` runs no code and reads nothing from outside."""
 
 import pickle
-import sys
+import shutil
 
 import pytest
 import torch
 from omegaconf import OmegaConf
 
-from fidip import train
 from fidip.cli import instantiate
 from fidip.cli.loading import composed, load_predictor
 from fidip.io.yaml import load_settings
@@ -18,22 +17,31 @@ class Evil:
         return (exec, ("open('executed', 'w').close()",))
 
 
-@pytest.fixture
-def run(tmp_path, monkeypatch):
-    """A run directory with a random network, in the current folder, beside an evil pickle."""
-    monkeypatch.chdir(tmp_path)
+@pytest.fixture(scope="module")
+def saved_run(tmp_path_factory):
+    """A run directory with a random network, beside an evil pickle."""
+    folder = tmp_path_factory.mktemp("saved")
     config = composed(["experiment=scratch_demo", "run_dir=run"])
     saved = OmegaConf.create(
         {key: OmegaConf.to_container(config[key], resolve=True) for key in ("net", "codec", "data")}
-        | {"name": "scratch_demo", "group": "demo", "seed": 0, "run_dir": str(tmp_path / "run")}
+        | {"name": "scratch_demo", "group": "demo", "seed": 0}
     )
-    (tmp_path / "run" / "checkpoints").mkdir(parents=True)
+    (folder / "run" / "checkpoints").mkdir(parents=True)
     net = instantiate(config.net)
     state = {f"net.{name}": tensor for name, tensor in net.state_dict().items()}
-    torch.save({"state_dict": state}, tmp_path / "run" / "checkpoints" / "best.ckpt")
-    (tmp_path / "x.jpg").write_bytes(b"a photograph, never read")
-    (tmp_path / "evil.pkl").write_bytes(pickle.dumps(Evil()))
-    OmegaConf.save(saved, tmp_path / "run" / "config.yaml")
+    torch.save({"state_dict": state}, folder / "run" / "checkpoints" / "best.ckpt")
+    (folder / "x.jpg").write_bytes(b"a photograph, never read")
+    (folder / "evil.pkl").write_bytes(pickle.dumps(Evil()))
+    OmegaConf.save(saved, folder / "run" / "config.yaml")
+    return folder
+
+
+@pytest.fixture
+def run(saved_run, tmp_path, monkeypatch):
+    """A copy of the run directory that a test may change, in the current folder."""
+    shutil.copytree(saved_run, tmp_path, dirs_exist_ok=True)
+    monkeypatch.chdir(tmp_path)
+    change(tmp_path / "run", run_dir=str(tmp_path / "run"))
     return tmp_path / "run"
 
 
@@ -140,12 +148,8 @@ def test_former_names_in_a_run_directory(run):
     assert type(load_predictor(str(run)).codec).__name__ == "HeatmapCodec"
 
 
-def test_former_names_on_the_command_line(monkeypatch, capsys):
-    monkeypatch.setattr(
-        sys, "argv", ["fidip train", "experiment=scratch_demo", "allow_contaminated=1x"]
-    )
-    with pytest.raises(SystemExit):
-        train.main()
-    lines = capsys.readouterr().err.splitlines()
-    assert lines[0] == "note: allow_contaminated=1x is now allow_leakage=1x"
-    assert lines[1].startswith("error: allow_leakage=1x")
+def test_former_names_on_the_command_line(cli):
+    words = ("experiment=scratch_demo", "allow_contaminated=1x")
+    note, error = cli("train", *words, status=2).err.splitlines()
+    assert note == "note: allow_contaminated=1x is now allow_leakage=1x"
+    assert error.startswith("error: allow_leakage=1x")

@@ -340,7 +340,6 @@ HOLD = """
 import sys
 from pathlib import Path
 from fidip.io.run_directory import RunDirectory
-from fidip.cli.loading import load_net
 with RunDirectory(Path(sys.argv[1])).lock():
     print("locked", flush=True)
     sys.stdin.read()

@@ -1,8 +1,5 @@
 """ONNX files of other programs: keypoints equal those of rtmlib, and anything else is one line."""
 
-import subprocess
-import sys
-
 import cv2
 import numpy as np
 import onnx
@@ -198,24 +195,14 @@ def test_a_file_of_the_zoo_that_is_not_here_says_where_it_comes_from(tmp_path, m
         load_predictor("zoo:rtmpose-m")
 
 
-def fidip(*arguments):
-    return subprocess.run(
-        [sys.executable, "-m", "fidip.predict", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-
-@pytest.mark.slow
-def test_a_photograph_on_the_command_line(files, tmp_path):
+def test_a_photograph_on_the_command_line(files, cli, tmp_path):
     photo, out = tmp_path / "photo.png", tmp_path / "out"
     cv2.imwrite(str(photo), spotted_image()[..., ::-1])
-    done = fidip(f"source={photo}", f"ckpt={files['simcc', 1]}", f"out={out}", "rotations=[0]")
-    assert done.returncode == 0, done.stderr
+    arguments = (f"ckpt={files['simcc', 1]}", f"out={out}", "rotations=[0]")
+    cli("predict", f"source={photo}", *arguments)
     assert (out / "overlays" / "photo.jpg").is_file()
     bad = write_constant(tmp_path / "bad.onnx", [("logits", (1000,))])
-    done = fidip(f"source={photo}", f"ckpt={bad}", f"out={tmp_path / 'none'}")
-    assert (done.returncode, done.stderr.count("\n")) == (2, 1), done.stderr
-    assert str(bad) in done.stderr
+    ended = cli("predict", f"source={photo}", f"ckpt={bad}", f"out={tmp_path / 'none'}", status=2)
+    (line,) = ended.err.splitlines()
+    assert str(bad) in line
     assert not (tmp_path / "none").exists()

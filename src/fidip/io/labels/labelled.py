@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 import reprlib
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 from typing import NamedTuple
 
 import numpy as np
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from fidip.core.arrays import ImageSize
 from fidip.core.errors import DataError
 from fidip.core.skeleton import COCO17
-from fidip.io.records import LARGEST, RecordError
+from fidip.io.records import LARGEST, RecordError, below, text
 
 OCCLUDED, VISIBLE = 1, 2
 """Visibility of labelled keypoints."""
@@ -30,11 +30,14 @@ class Labelled:
     """Labelled person.
 
     Attributes:
-        name: path of the image as the file gives it, with "/" between folders.
+        name: path of the image, or of the video, as the file gives it, with "/" between folders.
         keypoints: (K, 3) x and y in image px, and visibility: 0 unlabelled, 1 occluded, 2 visible.
         box_xywh: (4,) box in image px; None if no box is labelled.
         image_wh: (width, height) in px of the image that was labelled; None if unknown.
         is_predicted: whether the keypoints are a prediction that no person has confirmed.
+        frame: number of the frame in the video, from 0; None if ``name`` is an image.
+        embedded: returns the image as the content of an image file; None if the label file does
+            not contain it.
     """
 
     name: str
@@ -42,6 +45,8 @@ class Labelled:
     box_xywh: NDArray[np.float64] | None = None
     image_wh: ImageSize | None = None
     is_predicted: bool = False
+    frame: int | None = None
+    embedded: Callable[[], bytes] | None = None
 
 
 class LabelledImage(NamedTuple):
@@ -97,13 +102,21 @@ class Joints:
         self._ours |= {plain(theirs): COCO17.joints.index(o) for theirs, o in renamed.items()}
         self.unknown: Counter[str] = Counter()
 
-    def __call__(self, name: str) -> int | None:
+    def index(self, name: str) -> int | None:
         """Return the index of a joint; None for a name that is not among the 17 joints.
 
         Args:
             name: name in the file.
         """
-        number = self._ours.get(plain(name), self._ours.get(spelled_out(name)))
+        return self._ours.get(plain(name), self._ours.get(spelled_out(name)))
+
+    def __call__(self, name: str) -> int | None:
+        """Return the index of the joint of a point, and count names that are not among the 17.
+
+        Args:
+            name: name in the file.
+        """
+        number = self.index(name)
         if number is None:
             self.unknown[one_line(name)] += 1
         return number
@@ -176,6 +189,25 @@ def one_line(name: str) -> str:
         name: text of a file.
     """
     return name if len(name) < 50 and name.isprintable() else reprlib.repr(name)
+
+
+def inside(field: str, path: str) -> str:
+    r"""Return a path of another computer as one below a folder: without its root and "..".
+
+    Args:
+        field: name of the field, for the message.
+        path: path of an image or video.
+
+    Raises:
+        RecordError: it is not a path of a file.
+
+    Example:
+        >>> inside("video", "C:\\data\\a.mp4"), inside("video", "../img/a.jpg")
+        ('data/a.mp4', 'img/a.jpg')
+    """
+    whole = PureWindowsPath(text({field: path}, field))
+    parts = [part for part in whole.parts if part not in ("..", whole.anchor)]
+    return below(field, "/".join(parts) or ".")
 
 
 def with_visibility(xy: NDArray[np.float64]) -> NDArray[np.float64]:

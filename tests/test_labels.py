@@ -1,6 +1,7 @@
 """``fidip labels``: what was labelled elsewhere is found again by the loader that trains."""
 
 import json
+from typing import get_args
 from urllib.parse import unquote
 from xml.etree import ElementTree
 
@@ -9,8 +10,22 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from fidip.cli.commands import LabelFormat
 from fidip.core.skeleton import COCO17
 from fidip.data import read_annotations
+from fidip.data.label_formats import FORMATS
+from fidip.io.video import Video
+from tests.io.labels.files import (
+    NYCU,
+    nycu_xy,
+    shape,
+    write_clip,
+    write_labelme,
+    write_nycu,
+    write_photo,
+    write_slp,
+    write_xlsx,
+)
 
 WH = (200, 100)
 DLC_HEAD = "scorer,me,me\nbodyparts,nose,nose\ncoords,x,y\n"
@@ -155,15 +170,15 @@ def test_mistakes_are_a_line_and_leave_nothing(content, name, words, cli, tmp_pa
     assert not (tmp_path / "data").exists()
 
 
-@pytest.mark.parametrize("argument", ["source=~", "source=-1", "source=.", "images=-1"])
+@pytest.mark.parametrize("argument", ["source=~", "source=-1", "images=-1"])
 def test_a_missing_input_is_named_by_its_key(argument, monkeypatch, tmp_path, cli):
     monkeypatch.chdir(tmp_path)
     given = ["source=labels.json"] * (not argument.startswith("source"))
     (tmp_path / "labels.json").write_text("[]")
     ended = cli("labels", *given, argument, f"out={tmp_path / 'data'}", status=2)
     (line,) = ended.err.splitlines()
-    kind = "file" if argument.startswith("source") else "folder"
-    assert line == f"error: {argument}: expected the name of a {kind} that exists"
+    kind = "file that exists, or of a folder" if argument[0] == "s" else "folder that exists"
+    assert line == f"error: {argument}: expected the name of a {kind}"
 
 
 @pytest.mark.parametrize("split", ["x/../../y", "..", ".", "''", "x/y", "a\nb", "s" * 121])
@@ -413,3 +428,140 @@ def test_an_annotator_is_for_label_studio_and_files_are_not_replaced(cli, tmp_pa
     assert "does not name annotators" in cli("labels", *arguments, "annotator=1", status=2).err
     cli("labels", *arguments)
     assert "labels.json exists" in cli("labels", *arguments, status=2).err
+
+
+def test_every_format_can_be_chosen():
+    assert get_args(LabelFormat) == tuple(FORMATS)
+
+
+def test_a_folder_of_labelme_goes_on_without_its_bad_files(cli, tmp_path):
+    """NYCU's layout, with a broken file, one of another skeleton, and one of another image."""
+    split = write_nycu(tmp_path / "Train", range(3))
+    (split / "ann" / "001_00000125.json").write_text("{")
+    paws = [shape("paw", (1, 2))]
+    write_labelme(split / "ann" / "dog.json", paws, "000_00000125.jpg")
+    write_labelme(split / "ann" / "lost.json", [shape("Nose", (9, 9))], "000_0000125.jpg")
+    other = [shape("Nose", (500, 9))]
+    write_labelme(split / "ann" / "other.json", other, "001_00000125.jpg", wh=(640, 480))
+    write_labelme(split / "ann" / "todo.json", [], "001_00000125.jpg")
+    out = tmp_path / "data"
+    ended = cli("labels", f"source={split}", f"out={out}", status=3)
+    lines = ended.out.splitlines()
+    failed = [line.removeprefix(f"failed: {split / 'ann'}/") for line in lines if "failed:" in line]
+    assert [line.partition(":")[0] for line in failed] == [
+        *("001_00000125.json", "dog.json", "lost.json", "other.json")
+    ]
+    assert "names that are none: paw" in failed[1]
+    assert "1 of 1 images are missing (the first: 000_0000125.jpg; similar: 000_" in failed[2]
+    assert "was labelled on 640x480 px, but " in failed[3]
+    assert "3 of 7 files converted" in lines
+    assert "no person has a label of: left_ear, right_ear" in lines
+    (left_out,) = (line for line in lines if line.startswith("left out, none of the 17: "))
+    names = [n for n in NYCU if "Lip" in n or "joint" in n or n == "Head"]
+    assert left_out.partition(": ")[2] == ", ".join(f"{name} (2)" for name in names)
+    first, second = people_of(out)
+    assert first.keypoints[:, 2].sum() == 2 * 15
+    wrist = COCO17.joints.index("left_wrist")
+    expected = np.subtract(nycu_xy(2)["Wrist_L"], 0.5)
+    np.testing.assert_allclose(second.keypoints[wrist, :2], expected, atol=1e-3)
+    cli("check", f"data.root={out}", "splits=[train]")
+
+
+def test_two_annotators_of_one_image_are_not_mixed(cli, tmp_path):
+    source, _ = dlc_project(tmp_path / "project", ["/".join(n) for n in NAMES])
+    (source.parent / "CollectedData_you.csv").write_bytes(source.read_bytes())
+    ended = cli("labels", f"source={source.parent}", f"out={tmp_path / 'data'}", status=2)
+    (line,) = ended.err.splitlines()
+    assert (
+        "2 people are in images that two files label (the first: labeled-data/a/img01.png" in line
+    )
+    assert "CollectedData_me.csv" in line
+    assert "CollectedData_you.csv" in line
+    assert not (tmp_path / "data").exists()
+
+
+def test_labels_of_two_images_do_not_share_one(cli, tmp_path):
+    source, _ = dlc_project(tmp_path / "project", ["/".join(n) for n in NAMES])
+    image(tmp_path / "flat" / "img01.png")
+    arguments = [f"source={source}", f"images={tmp_path / 'flat'}", f"out={tmp_path / 'data'}"]
+    assert "are both found as" in cli("labels", *arguments, status=2).err
+
+
+def test_frames_of_a_video_are_extracted(cli, tmp_path):
+    """The labels of SLEAP name a video; renamed, cut or exchanged, it is missed in one line."""
+    clip = write_clip(tmp_path / "baby.mp4")
+    write_slp(
+        tmp_path / "a.slp", clip, {2: [[(10, 20), (90, 40), None]], 4: [[(11, 21), None, None]]}
+    )
+    out = tmp_path / "data"
+    ended = cli("labels", f"source={tmp_path / 'a.slp'}", f"out={out}")
+    first, second = people_of(out)
+    assert [p.image_path.name for p in (first, second)] == ["baby_000002.png", "baby_000004.png"]
+    np.testing.assert_array_equal(
+        cv2.imread(str(second.image_path))[..., ::-1], list(Video(clip))[4].image
+    )
+    document = json.loads((out / "annotations" / "person_keypoints_train.json").read_text())
+    assert [(i["video_id"], i["frame_index"]) for i in document["images"]] == [
+        ("baby.mp4", 2),
+        ("baby.mp4", 4),
+    ]
+    clip.rename(tmp_path / "baby1.mp4")
+    ended = cli("labels", f"source={tmp_path / 'a.slp'}", f"out={tmp_path / 'b'}", status=2)
+    assert "the video " in ended.err
+    assert "baby.mp4 of 2 labelled frames is missing" in ended.err
+    assert "similar: baby1.mp4" in ended.err
+    write_clip(clip, frames=3)
+    ended = cli("labels", f"source={tmp_path / 'a.slp'}", f"out={tmp_path / 'b'}", status=2)
+    assert "has 3 frames, but frame 4 is labelled" in ended.err
+    write_clip(clip, wh=(64, 48))
+    ended = cli("labels", f"source={tmp_path / 'a.slp'}", f"out={tmp_path / 'b'}", status=2)
+    assert "was labelled on 160x120 px, but " in ended.err
+    assert not (tmp_path / "b").exists()
+
+
+def depth_image(path, depth):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    cv2.imwrite(str(path), np.array(depth, np.uint16))
+
+
+def test_depth_images_of_a_workbook(cli, tmp_path):
+    """BabyPose: images of 16 bits and a sheet; 8 bits only where asked for."""
+    depth = np.full((60, 80), 1000)
+    depth[0, :4] = [0, 400, 500, 1500]
+    for number in (0, 1):
+        depth_image(tmp_path / "pz3" / f"{number:05d}_16bit.png", depth)
+    rows = [["image", "right_wrist", "right_hand"], ["00000_16bit.png", "11,12", "13,14"]]
+    write_xlsx(tmp_path / "pz3.xlsx", {"a": [*rows, ["00001_16bit.png", "-1,-1", "13,14"]]})
+    arguments = [f"source={tmp_path / 'pz3.xlsx'}"]
+    ended = cli("labels", *arguments, f"out={tmp_path / 'as_is'}")
+    assert "images with 16 bits: 1" in ended.out
+    assert "right_hand (2)" in ended.out
+    (person,) = people_of(tmp_path / "as_is")
+    assert person.keypoints[10].tolist() == [11, 12, 2]
+    assert cv2.imread(str(person.image_path), cv2.IMREAD_UNCHANGED).dtype == np.uint16
+    cli("labels", *arguments, f"out={tmp_path / 'grey'}", "depth=[500,1500]")
+    (person,) = people_of(tmp_path / "grey")
+    grey = cv2.imread(str(person.image_path), cv2.IMREAD_UNCHANGED)
+    assert grey.dtype == np.uint8
+    assert grey[0, :5, 0].tolist() == [0, 255, 255, 1, 128]
+    image(tmp_path / "pz3" / "00000_16bit.png")
+    arguments.append(f"out={tmp_path / 'b'}")
+    ended = cli("labels", *arguments, "depth=[500,1500]", status=2)
+    assert "expected a depth image with one channel of 16 bits" in ended.err
+
+
+def test_a_table_of_frames_finds_their_images_by_number(cli, tmp_path):
+    for number in (7, 12):
+        write_photo(tmp_path / "frames" / "video_000001" / f"f_{number:06d}.jpg", number)
+    rows = "\n".join(f"video_000001,{number},RWrist,20,{30 + number}" for number in (12, 7))
+    (tmp_path / "t.csv").write_text(f"video,frame,bp,x,y\n{rows}\n")
+    out = tmp_path / "data"
+    arguments = [f"source={tmp_path / 't.csv'}", f"images={tmp_path / 'frames'}"]
+    cli("labels", *arguments, f"out={out}")
+    assert [(p.image_path.name, p.keypoints[10, 1]) for p in people_of(out)] == [
+        ("f_000012.jpg", 42),
+        ("f_000007.jpg", 37),
+    ]
+    write_photo(tmp_path / "frames" / "video_000001" / "other_7.jpg")
+    ended = cli("labels", *arguments, f"out={tmp_path / 'b'}", status=2)
+    assert "frame 7 of video_000001 has 2 images, f_000007.jpg and other_7.jpg" in ended.err

@@ -9,21 +9,24 @@ if __name__ == "__main__":
 
 from collections.abc import Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
+import numpy as np
 from omegaconf import DictConfig
 
-from fidip.core.errors import ConfigError, DataError
+from fidip.cli.prediction_inputs import SOME_FAILED
+from fidip.core.errors import ConfigError
 from fidip.core.skeleton import COCO17
 from fidip.data import read_annotations
 from fidip.data.label_conversion import (
+    Labels,
+    ReadOptions,
     as_coco,
     by_image,
+    collect,
     copied,
     copy_names,
-    image_folders,
-    image_sizes,
-    locate,
-    read_labels,
+    names_of,
 )
 from fidip.io.atomic import write_text_atomic
 from fidip.io.coco import annotation_file
@@ -31,56 +34,49 @@ from fidip.io.directories import output_folder
 from fidip.io.json import to_json, write_json
 from fidip.io.labels.cvat import cvat_labels, to_cvat
 from fidip.io.labels.label_studio import labeling_config, to_label_studio
-from fidip.io.labels.labelled import Joints, Labelled, LabelledImage
+from fidip.io.labels.labelled import LabelledImage
+from fidip.io.labels.sleap import PREDICTED
 
 
 def labels(config: DictConfig) -> None:
     """Read labels and write them in the format that ``to`` names."""
-    source, joints = Path(config.source), Joints(dict(config.joints or {}))
-    folders = [Path(config.images)] if config.images else image_folders(source)
-    people = read_labels(source, joints, folders, config.annotator)
-    if config.to == "coco":
-        to_dataset(config, confirmed(source, people, joints), folders)
-    else:
-        to_program(config, people, folders)
-    if joints.unknown:
-        print(f"left out, none of the {len(COCO17)}: {', '.join(joints.unknown)}")
+    options = ReadOptions(
+        renamed=dict(config.joints or {}),
+        images=Path(config.images) if config.images else None,
+        format_name=config.format,
+        annotator=config.annotator,
+        depth=config.depth,
+        needs_labels=config.to == "coco",
+    )
+    with TemporaryDirectory(prefix="fidip-labels-") as scratch:
+        if config.to == "coco":
+            check_new(config)
+        read = collect(Path(config.source), options, Path(scratch))
+        copies = copy_names([f.person.name for f in read.found], [f.path for f in read.found])
+        images = by_image(read.found, copies)
+        if config.to == "coco":
+            to_dataset(config, copies, images)
+        else:
+            to_program(config, copies, images)
+    print_losses(read, is_dataset=config.to == "coco")
+    if read.failed:
+        print(f"{read.total - len(read.failed)} of {read.total} files converted")
+        raise SystemExit(SOME_FAILED)
 
 
-def confirmed(source: Path, people: Sequence[Labelled], joints: Joints) -> list[Labelled]:
-    """Return the labelled people. Print how many are only predicted, and joints without a label."""
-    known = [person for person in people if person.keypoints[:, 2].any()]
-    labelled = [person for person in known if not person.is_predicted]
-    if not known:
-        raise DataError(
-            f"{source}: no person has one of the {len(COCO17)} joints; names that are none: "
-            f"{', '.join(joints.unknown) or 'none'}; map them with 'joints={{snout: nose}}'"
-        )
-    if not labelled:
-        raise DataError(
-            f"{source}: all {len(known)} people are predictions; expected labels that a person has "
-            "confirmed. Submit them in Label Studio, tick 'checked' in CVAT, or press Enter in "
-            "fidip app label="
-        )
-    if len(labelled) < len(known):
-        print(f"left out: {len(known) - len(labelled)} predicted people that were not confirmed")
-    never = [
-        name
-        for joint, name in enumerate(COCO17.joints)
-        if not any(person.keypoints[joint, 2] for person in labelled)
-    ]
-    if never:
-        print(f"no person has a label of: {', '.join(never)}")
-    return labelled
+def check_new(config: DictConfig) -> None:
+    """Check that the split does not exist yet."""
+    file = annotation_file(Path(config.out), str(config.split))
+    if file.exists():
+        raise ConfigError(f"{file} exists; choose another split=NAME or out=DIR")
 
 
-def to_dataset(config: DictConfig, people: Sequence[Labelled], folders: Sequence[Path]) -> None:
+def to_dataset(
+    config: DictConfig, copies: dict[Path, str], images: Sequence[LabelledImage]
+) -> None:
     """Copy the images of people and write an annotation file in SyRIP's layout."""
     out, split = Path(config.out), str(config.split)
     file = annotation_file(out, split)
-    if file.exists():
-        raise ConfigError(f"{file} exists; choose another split=NAME or out=DIR")
-    copies, images = located(Path(config.source), people, folders)
     names = [f"images/{split}/{copy}" for copy in copies.values()]
     with (
         output_folder(out, [*names, f"annotations/{file.name}"]),
@@ -91,10 +87,11 @@ def to_dataset(config: DictConfig, people: Sequence[Labelled], folders: Sequence
     print(f"use it with data.root={out} and data.train_split={split} or data.test_split={split}")
 
 
-def to_program(config: DictConfig, people: Sequence[Labelled], folders: Sequence[Path]) -> None:
+def to_program(
+    config: DictConfig, copies: dict[Path, str], images: Sequence[LabelledImage]
+) -> None:
     """Copy the images and write the files to import into Label Studio or CVAT."""
     out = Path(config.out)
-    copies, images = located(Path(config.source), people, folders)
     texts = EXPORTS[config.to](images)
     there = [name for name in texts if (out / name).exists()]
     if there:
@@ -109,13 +106,26 @@ def to_program(config: DictConfig, people: Sequence[Labelled], folders: Sequence
     print(NEXT[config.to].format(out=out.absolute()))
 
 
-def located(
-    source: Path, people: Sequence[Labelled], folders: Sequence[Path]
-) -> tuple[dict[Path, str], list[LabelledImage]]:
-    """Return the names of the images' copies by path, and the people of each image."""
-    paths = locate(source, people, folders)
-    copies = copy_names([person.name for person in people], paths)
-    return copies, by_image(people, paths, copies, image_sizes(source, people, paths))
+def print_losses(read: Labels, is_dataset: bool) -> None:
+    """Print what was left out, and which joints have no label."""
+    hidden = read.unknown.pop(PREDICTED, 0)
+    if read.unknown:
+        print(f"left out, none of the {len(COCO17)}: {names_of(read.unknown)}")
+    predicted = hidden + (read.predicted if is_dataset else 0)
+    if predicted:
+        print(f"left out: {predicted} predicted people that were not confirmed")
+    is_labelled = np.any([each.person.keypoints[:, 2] > 0 for each in read.found], axis=0)
+    never = [COCO17.joints[index] for index in np.flatnonzero(~is_labelled)]
+    if never and is_dataset:
+        print(f"no person has a label of: {', '.join(never)}")
+    deep = len({each.path for each in read.found if each.has_16_bits})
+    if deep:
+        print(
+            f"images with 16 bits: {deep}; training uses the upper 8 bits. Convert depth with "
+            "depth=[NEAR,FAR]"
+        )
+    for line in read.failed:
+        print(f"failed: {line}")
 
 
 def label_studio_files(images: Sequence[LabelledImage]) -> dict[str, str]:

@@ -35,6 +35,7 @@ from fidip.cli.components import (
 )
 from fidip.cli.fields import (
     Count,
+    DepthRange,
     Device,
     Fraction,
     InputFile,
@@ -335,19 +336,27 @@ class Convert(Command):
     allow_targets: list[Text] = []
 
 
+LabelFormat = Literal[
+    "coco", "label-studio", "cvat", "labelme", "deeplabcut", "sleap", "table", "points"
+]
+"""Keys of ``fidip.data.label_formats.FORMATS``."""
+
+
 class Labels(Command):
     """Settings of ``fidip labels``."""
 
     main_key = "source"
     needs = {"source": "give source=FILE", "out": "give out=DIR"}
 
-    source: InputFile | None = None
+    source: InputPath | None = None
     out: Text | None = None
+    format: LabelFormat | None = None
     to: Literal["coco", "label-studio", "cvat"] = "coco"
     images: InputFolder | None = None
     split: Name = "train"
     annotator: int | Text | None = None
     joints: dict[str, str] | None = None
+    depth: DepthRange | None = None
     is_synthetic: bool = False
 
 

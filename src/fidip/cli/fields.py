@@ -79,6 +79,12 @@ def _ascending(value: list[Any]) -> list[Any]:
     return value
 
 
+def _two_values(value: list[Any]) -> list[Any]:
+    if value[0] >= value[1]:
+        raise ValueError("expected the nearest depth first, and another farthest one")
+    return value
+
+
 def _odd(value: int) -> int:
     if value % 2 == 0:
         raise ValueError("expected an odd number")
@@ -127,6 +133,10 @@ Kernel = Annotated[int, Ge(3), Le(255), AfterValidator(_odd)]
 Statistics = Annotated[list[float], Len(3, 3)]
 """A number for each of R, G and B."""
 Range = Annotated[list[float], Len(2, 2), AfterValidator(_ascending)]
+DepthRange = Annotated[
+    list[Annotated[float, Ge(0), Le(65535)]], Len(2, 2), AfterValidator(_two_values)
+]
+"""Nearest and farthest value of depth images of 16 bits."""
 PositiveRange = Annotated[list[PositiveFloat], Len(2, 2), AfterValidator(_ascending)]
 FractionRange = Annotated[list[Fraction], Len(2, 2), AfterValidator(_ascending)]
 QualityRange = Annotated[

@@ -7,121 +7,161 @@ import os
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from fidip.core.arrays import ImageSize
 from fidip.core.errors import ConfigError, DataError
 from fidip.core.geometry import FILLED, box_around
-from fidip.core.people import Annotation
-from fidip.data.annotations import NO_JOINTS, inspect_annotations, read_preannotations
-from fidip.data.external_labels import find_image, read_dlc
+from fidip.core.skeleton import COCO17
+from fidip.data.label_formats import FORMATS, format_of, image_folders, label_files, read_labels
+from fidip.data.label_images import Found, locate
 from fidip.io.atomic import copy_atomic
-from fidip.io.coco import annotation_record, person_category, split_of
-from fidip.io.images import decode_rgb
-from fidip.io.json import read_json
-from fidip.io.labels.cvat import read_cvat
-from fidip.io.labels.label_studio import read_label_studio
-from fidip.io.labels.labelled import Joints, Labelled, LabelledImage
+from fidip.io.coco import annotation_record, person_category
+from fidip.io.labels.labelled import Joints, LabelledImage
+
+MOST_NAMES = 20
+"""Number of unknown names that a message lists."""
 
 
-def image_folders(source: Path) -> list[Path]:
-    """Return the folders that usually have the images of a label file.
+@dataclass(frozen=True)
+class ReadOptions:
+    """How labels are read.
+
+    Attributes:
+        renamed: fidip's joint names by the file's names.
+        images: folder of the images; None for those where each format has them.
+        format_name: key of ``FORMATS``; None to recognise the format.
+        annotator: as for ``read_label_studio``.
+        depth: as for ``locate``.
+        needs_labels: leave out images without labels, and people that are only predicted.
+    """
+
+    renamed: Mapping[str, str] = field(default_factory=dict)
+    images: Path | None = None
+    format_name: str | None = None
+    annotator: int | str | None = None
+    depth: Sequence[float] | None = None
+    needs_labels: bool = True
+
+
+@dataclass
+class Labels:
+    """Labelled people of one or several files.
+
+    Attributes:
+        total: number of files.
+        found: the people with their images.
+        unknown: number of points by name, of names that are not among the 17 joints.
+        predicted: number of people that were left out because they are only predicted.
+        failed: a line about each file that was left out.
+    """
+
+    total: int
+    found: list[Found] = field(default_factory=list)
+    unknown: Counter[str] = field(default_factory=Counter)
+    predicted: int = 0
+    failed: list[str] = field(default_factory=list)
+
+
+def collect(source: Path, options: ReadOptions, scratch: Path) -> Labels:
+    """Read the labels of a file or folder, and find their images.
+
+    In a folder, a malformed file, a file of another skeleton, or a file without its images is left
+    out and reported.
 
     Args:
-        source: the label file.
+        source: a label file, or a folder of them.
+        options: how to read them.
+        scratch: an empty folder for frames of videos, embedded and converted images.
+
+    Raises:
+        DataError: the only file is malformed, all are, none has a joint, or two label one image.
+    """
+    files = label_files(source, options.format_name)
+    labels = Labels(len(files))
+    owners: dict[Path, Path] = {}
+    shared: list[tuple[str, Path, Path]] = []
+    for number, file in enumerate(files):
+        try:
+            found = _read(file, options, labels, scratch / str(number))
+        except DataError as error:
+            if len(files) == 1:
+                raise
+            labels.failed.append(str(error))
+            continue
+        for each in found:
+            owner = owners.setdefault(each.path, file)
+            if owner != file:
+                shared.append((each.person.name, owner, file))
+        labels.found += found
+    if shared:
+        name, first, second = shared[0]
+        raise DataError(
+            f"source={source}: {len(shared)} people are in images that two files label (the first: "
+            f"{name} in {first} and {second}); expected the labels of one annotator. Convert each "
+            "file by itself, with another split=NAME"
+        )
+    if not labels.found:
+        raise DataError(labels.failed[0] if labels.failed else _no_joint(source, labels.unknown))
+    return labels
+
+
+def _read(file: Path, options: ReadOptions, labels: Labels, scratch: Path) -> list[Found]:
+    """Return the people of a file with their images, and add what is left out to the labels."""
+    joints, name = Joints(options.renamed), options.format_name or format_of(file)
+    folders = [options.images] if options.images else folders_of(file, name)
+    people = read_labels(file, joints, folders, name, options.annotator)
+    known = [person for person in people if person.keypoints[:, 2].any()]
+    if not known and joints.unknown:
+        raise DataError(_no_joint(file, joints.unknown))
+    labelled = [person for person in known if not person.is_predicted]
+    if options.needs_labels and known and not labelled:
+        raise DataError(
+            f"{file}: all {len(known)} people are predictions; expected labels that a person has "
+            "confirmed. Submit them in Label Studio, tick 'checked' in CVAT, or press Enter in "
+            "fidip app label="
+        )
+    found = locate(
+        file, labelled if options.needs_labels else people, folders, scratch, options.depth
+    )
+    labels.unknown += joints.unknown
+    labels.predicted += len(known) - len(labelled)
+    return found
+
+
+def folders_of(file: Path, format_name: str) -> list[Path]:
+    """Return the folders in which the images of a label file are searched.
+
+    Args:
+        file: the label file.
+        format_name: key of ``FORMATS``.
+    """
+    further = [file.parent / each for each in FORMATS[format_name].image_folders]
+    return [*image_folders(file), *further]
+
+
+def _no_joint(source: Path, unknown: Counter[str]) -> str:
+    return (
+        f"{source}: no person has one of the {len(COCO17)} joints; names that are none: "
+        f"{names_of(unknown, with_counts=False) or 'none'}; map them with 'joints={{snout: nose}}'"
+    )
+
+
+def names_of(unknown: Counter[str], with_counts: bool = True) -> str:
+    """Return names with the numbers of their points, for a message.
+
+    Args:
+        unknown: number of points by name.
+        with_counts: whether to append the numbers.
 
     Example:
-        >>> [folder.as_posix() for folder in image_folders(Path("a/annotations/b.json"))]
-        ['a/annotations', 'a/annotations/images', 'a/images/b', 'a/images']
+        >>> names_of(Counter({"tail": 2, "snout": 1}))
+        'tail (2), snout (1)'
     """
-    beside = source.parent
-    images = beside.parent / "images"
-    return [beside, beside / "images", images / split_of(source), images]
-
-
-def read_labels(
-    source: Path, joints: Joints, folders: Sequence[Path], annotator: int | str | None = None
-) -> list[Labelled]:
-    """Read labels of DeepLabCut, Label Studio, CVAT or COCO, detected from the file.
-
-    Args:
-        source: the label file.
-        joints: mapping of joint names.
-        folders: folders of the images.
-        annotator: as for ``read_label_studio``.
-
-    Returns:
-        The labelled and predicted people. An image without people gives one without keypoints.
-
-    Raises:
-        ConfigError: ``annotator`` is given for a file that does not name annotators.
-        DataError: the file is in none of these formats, or is malformed.
-    """
-    suffix = source.suffix.lower()
-    content = None if suffix in (".csv", ".xml") else read_json(source)
-    if isinstance(content, list):
-        return read_label_studio(source, joints, annotator)
-    if annotator is not None:
-        raise ConfigError(
-            f"annotator={annotator}: {source} does not name annotators; expected Label Studio's "
-            "JSON export. Remove annotator="
-        )
-    if suffix == ".csv":
-        return read_dlc(source, joints)
-    return read_cvat(source, joints) if suffix == ".xml" else _read_coco(source, folders)
-
-
-def _read_coco(source: Path, folders: Sequence[Path]) -> list[Labelled]:
-    labelled = {person.id for person in inspect_annotations(source, *folders).people}
-    people = read_preannotations(source, *folders).people
-    of_image: dict[int, list[Annotation]] = {image.id: [] for image in people.images}
-    for person in people:
-        of_image[person.image_id].append(person)
-    found = []
-    for image in people.images:
-        name = image.path.relative_to(_above(image.path, folders)).as_posix()
-        found += [
-            Labelled(name, p.keypoints, p.box_xywh, image.wh, is_predicted=p.id not in labelled)
-            for p in of_image[image.id]
-        ] or [Labelled(name, NO_JOINTS, image_wh=image.wh)]
-    return found
-
-
-def _above(path: Path, folders: Sequence[Path]) -> Path:
-    return next(folder for folder in folders if path.is_relative_to(folder))
-
-
-def locate(source: Path, people: Sequence[Labelled], folders: Sequence[Path]) -> list[Path]:
-    """Find the image of each labelled person.
-
-    Args:
-        source: the label file, for the message.
-        people: the labelled people.
-        folders: folders to search.
-
-    Returns:
-        The path of the image of each person.
-
-    Raises:
-        DataError: an image is missing.
-    """
-    paths = [find_image(person.name, folders) for person in people]
-    missing = [p.name for p, path in zip(people, paths, strict=True) if path is None]
-    if missing:
-        raise DataError(
-            f"{source}: {len(missing)} of {len(people)} images are missing (the first: "
-            f"{missing[0]}); give their folder with images=DIR"
-        )
-    found = [path for path in paths if path is not None]
-    names: dict[Path, str] = {}
-    for person, path in zip(people, found, strict=True):
-        if names.setdefault(path, person.name) != person.name:
-            raise DataError(
-                f"{source}: {names[path]} and {person.name} are both found as {path}; expected an "
-                "image for each. Restore their folders, or rename one in the label file"
-            )
-    return found
+    names = [f"{name} ({n})" if with_counts else name for name, n in unknown.items()]
+    more = len(names) - MOST_NAMES
+    return ", ".join(names[:MOST_NAMES]) + (f" and {more} more names" if more > 0 else "")
 
 
 def copy_names(names: Sequence[str], paths: Sequence[Path]) -> dict[Path, str]:
@@ -206,51 +246,18 @@ def _is_same(path: Path, copy: Path) -> bool:
     return copy.exists() and path.samefile(copy)
 
 
-def image_sizes(
-    source: Path, people: Sequence[Labelled], paths: Sequence[Path]
-) -> dict[Path, ImageSize]:
-    """Return the (width, height) in px of the images.
-
-    Args:
-        source: the label file, for the message.
-        people: the labelled people.
-        paths: the path of each person's image.
-
-    Raises:
-        DataError: an image cannot be read, or does not have the size of the one that was labelled.
-    """
-    sizes: dict[Path, ImageSize] = {}
-    for person, path in zip(people, paths, strict=True):
-        if path not in sizes:
-            height, width = decode_rgb(path.read_bytes(), path).shape[:2]
-            sizes[path] = width, height
-        if person.image_wh not in (None, sizes[path]):
-            labelled, found = ("x".join(map(str, wh)) for wh in (person.image_wh, sizes[path]))
-            raise DataError(
-                f"{source}: {person.name} was labelled on {labelled} px, but {path} has {found} "
-                "px; expected the same image. Check that no image was renamed or resized"
-            )
-    return sizes
-
-
-def by_image(
-    people: Sequence[Labelled],
-    paths: Sequence[Path],
-    copies: Mapping[Path, str],
-    sizes: Mapping[Path, ImageSize],
-) -> list[LabelledImage]:
+def by_image(found: Sequence[Found], copies: Mapping[Path, str]) -> list[LabelledImage]:
     """Return the people of each image.
 
     Args:
-        people: the labelled and predicted people.
-        paths: the path of each person's image.
+        found: the labelled and predicted people with their images.
         copies: the names of the copies by path.
-        sizes: the sizes of the images by path.
     """
+    sizes = {each.path: each.wh for each in found}
     images = {path: LabelledImage(name, sizes[path], []) for path, name in copies.items()}
-    for person, path in zip(people, paths, strict=True):
-        if person.keypoints[:, 2].any():
-            images[path].people.append(person)
+    for each in found:
+        if each.person.keypoints[:, 2].any():
+            images[each.path].people.append(each.person)
     return list(images.values())
 
 
@@ -262,7 +269,8 @@ def as_coco(images: Sequence[LabelledImage], is_synthetic: bool) -> dict[str, li
         is_synthetic: domain of the images.
 
     Returns:
-        A dictionary with ``images``, ``annotations`` and ``categories``.
+        A dictionary with ``images``, ``annotations`` and ``categories``. Frames of videos have the
+        video's name as ``video_id`` and their number as ``frame_index``.
     """
     annotations: list[dict[str, Any]] = []
     for image_id, image in enumerate(images, start=1):
@@ -280,7 +288,15 @@ def as_coco(images: Sequence[LabelledImage], is_synthetic: bool) -> dict[str, li
             )
     records = [
         {"id": image_id, "file_name": image.name, "width": image.wh[0], "height": image.wh[1],
-         "is_synthetic": is_synthetic}
+         "is_synthetic": is_synthetic, **_frame(image)}
         for image_id, image in enumerate(images, start=1)
     ]  # fmt: skip
     return {"images": records, "annotations": annotations, "categories": [person_category()]}
+
+
+def _frame(image: LabelledImage) -> dict[str, Any]:
+    """Return the fields of an image that is a frame of a video; none for others."""
+    person = next(iter(image.people), None)
+    if person is None or person.frame is None:
+        return {}
+    return {"video_id": PurePosixPath(person.name).name, "frame_index": person.frame}

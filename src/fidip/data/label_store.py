@@ -17,7 +17,7 @@ from fidip.core.errors import DataError, FidipError, shown
 from fidip.core.geometry import FILLED, box_around
 from fidip.core.skeleton import COCO17
 from fidip.data.annotations import is_person, read_preannotations
-from fidip.data.label_conversion import image_folders
+from fidip.data.label_formats import image_folders
 from fidip.io.coco import PREFIX, annotation_record, person_category
 from fidip.io.images import decode_rgb
 from fidip.io.json import read_bytes, read_object, write_json

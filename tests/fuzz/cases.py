@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from random import Random
 
-from . import checkpoints, documents, media, onnx_files, runs, settings
+from . import checkpoints, documents, labels, media, onnx_files, runs, settings
 from .case import Box, Case, Draw
 from .stage import Stage
 
@@ -35,6 +35,10 @@ AREAS: dict[str, tuple[int, dict[Draw, int]]] = {
             documents.draw_second_labels: 1,
             documents.draw_label_studio: 4,
             documents.draw_deeplabcut: 4,
+            labels.draw_labelme: 3,
+            labels.draw_sleap: 3,
+            labels.draw_table: 3,
+            labels.draw_container: 3,
             documents.draw_path: 1,
             documents.draw_good: 1,
         },

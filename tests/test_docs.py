@@ -71,11 +71,12 @@ READ = {
     "boxes",
     "detector.path",
     "detector.weights",
+    "label",
     "second_annotator",
     "predictions",
     "source",
 }
-"""Keys of files that have to exist."""
+"""Keys of files, or folders, that have to exist."""
 
 
 def test_there_are_commands():

@@ -11,9 +11,12 @@ import pandas as pd
 import pytest
 
 from fidip.cli.commands import LabelFormat
+from fidip.core.errors import DataError
 from fidip.core.skeleton import COCO17
 from fidip.data import read_annotations
 from fidip.data.label_formats import FORMATS
+from fidip.io.labels.cvat import read_cvat
+from fidip.io.labels.labelled import Joints
 from fidip.io.video import Video
 from tests.io.labels.files import (
     NYCU,
@@ -565,3 +568,30 @@ def test_a_table_of_frames_finds_their_images_by_number(cli, tmp_path):
     write_photo(tmp_path / "frames" / "video_000001" / "other_7.jpg")
     ended = cli("labels", *arguments, f"out={tmp_path / 'b'}", status=2)
     assert "frame 7 of video_000001 has 2 images, f_000007.jpg and other_7.jpg" in ended.err
+
+
+ODD = ["", "x", "nan", "inf", "-1e300", "1e13", "0", "-1", "9" * 5000, "../a", "/a", "1,", "1,2,3"]
+
+
+def test_odd_values_in_xml_are_problems_of_one_line(tmp_path):
+    file = tmp_path / "a.xml"
+    box = '<box label="box" xtl="1" ytl="1" xbr="9" ybr="9" group_id="1"/>'
+    person = skeleton(("nose", "1,1"), ("left_eye", "2,2"))
+    good = cvat(person.replace("</image>", f"{box}</image>"))
+    root = ElementTree.fromstring(good)
+    for element in root.iter():
+        for key in [*element.attrib, "outside", "occluded", "source", "group_id"]:
+            before = dict(element.attrib)
+            for value in [*ODD, None]:
+                element.set(key, value or "")
+                if value is None:
+                    del element.attrib[key]
+                ElementTree.ElementTree(root).write(file, encoding="utf-8")
+                try:
+                    for person in read_cvat(file, Joints({})):
+                        assert np.isfinite(person.keypoints).all()
+                except DataError as error:
+                    assert "\n" not in str(error)
+                    assert len(str(error)) < 1000
+            element.attrib.clear()
+            element.attrib.update(before)

@@ -178,6 +178,23 @@ def test_keypoints_of_smaller_pictures_fit_the_camera(tiny_root):
     assert np.median(np.abs(found - same)) < 10
 
 
+def test_images_to_label_start_from_the_predicted_infant(tiny_root, tmp_path):
+    with initialize_config_dir(str(config_dir()), version_base="1.3"):
+        wanted = compose("app", ["lost=0", "rotations=[0]"])
+        strict = compose("app", ["lost=1", "rotations=[0]"])
+    predictor = load_predictor("bundled:movenet-lightning", flip_test=False)
+    photo = next((tiny_root / "images" / "validate_infant").iterdir())
+    (person,) = worker.prefill(predictor, wanted)(photo)
+    height, width = cv2.imread(str(photo)).shape[:2]
+    inside = person.keypoints[person.keypoints[:, 2] == 2, :2]
+    assert len(inside) > 10
+    assert ((inside >= 0) & (inside < [width, height])).all()
+    assert not person.keypoints[person.keypoints[:, 2] == 0].any()
+    assert person.is_predicted
+    assert person.scores.shape == (len(COCO17),)
+    assert worker.prefill(predictor, strict)(photo) == []
+
+
 def test_what_is_kept_stays_and_settings_of_page_and_command_hold(browser, tmp_path):
     noise = np.random.default_rng(7).integers(0, 256, (480, 640, 3), np.uint8)  # poses are wide
     video, kept = tmp_path / "baby.mp4", tmp_path / "kept"

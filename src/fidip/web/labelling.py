@@ -14,7 +14,7 @@ from typing import Annotated, Any
 
 import numpy as np
 from annotated_types import Ge, Le, Len
-from fastapi import FastAPI, HTTPException, Request
+from fastapi import APIRouter, FastAPI, HTTPException, Request
 from fastapi.responses import FileResponse, Response
 from pydantic import BaseModel, ConfigDict, ValidationError
 from starlette.requests import ClientDisconnect
@@ -75,7 +75,7 @@ class Labelling:
 
     store: LabelStore
     predict: Predict
-    _predicted: dict[int, list[EditedPerson]] = field(default_factory=dict)
+    _predicted: dict[Path, list[EditedPerson]] = field(default_factory=dict)
     _thread: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(max_workers=1))
 
     def overview(self) -> Message:
@@ -92,18 +92,35 @@ class Labelling:
             "pairs": [list(pair) for pair in COCO17.flip_pairs],
         }
 
+    def path(self, image_id: int) -> Path:
+        """Return the path of an image.
+
+        Raises:
+            HTTPException: there is no such image.
+        """
+        try:
+            return self.store.path(image_id)
+        except KeyError:
+            raise HTTPException(404, "there is no such image") from None
+
     async def people(self, image_id: int) -> Message:
-        """Return the people of an image; predicted ones if it is new."""
+        """Return the people of an image; predicted ones if it is new.
+
+        Raises:
+            HTTPException: there is no such image.
+            DataError: the image cannot be read.
+        """
+        path = self.path(image_id)
         people = self.store.people(image_id)
         if self.store.is_new(image_id):
             loop = asyncio.get_running_loop()
-            people = await loop.run_in_executor(self._thread, self._prediction, image_id)
+            people = await loop.run_in_executor(self._thread, self._prediction, path)
         return {"version": self.store.version(image_id), "people": [_message(p) for p in people]}
 
-    def _prediction(self, image_id: int) -> list[EditedPerson]:
-        if image_id not in self._predicted:
-            self._predicted[image_id] = self.predict(self.store.path(image_id))
-        return self._predicted[image_id]
+    def _prediction(self, path: Path) -> list[EditedPerson]:
+        if path not in self._predicted:
+            self._predicted[path] = self.predict(path)
+        return self._predicted[path]
 
     def save(self, image_id: int, body: bytes) -> Message:
         """Save the people of an image.
@@ -151,16 +168,29 @@ def add_labelling(
     """
     for path, name in PAGES.items():
         server.add_api_route(path, _page(STATIC / name), response_class=FileResponse)
+    server.include_router(reading_routes(labelling, find))
 
-    def image_of(name: str, image: int) -> int:
-        find(name)
+    @server.put("/tabs/{name}/label/{image}")
+    async def save(request: Request, name: str, image: int) -> Message:
+        tab = find(name)
+        labelling.path(image)
         try:
-            labelling.store.path(image)
-        except KeyError:
-            raise HTTPException(404, "there is no such image") from None
-        return image
+            body = await receive(request, tab, next_part, "labels")
+        except ClientDisconnect as error:
+            raise HTTPException(400, "the labels were cut short.") from error
+        return await asyncio.to_thread(labelling.save, image, body)
 
-    @server.get("/tabs/{name}/label")
+
+def reading_routes(labelling: Labelling, find: Callable[[str], Tab]) -> APIRouter:
+    """Return the routes that read images and labels.
+
+    Args:
+        labelling: the labels.
+        find: returns the tab of a name; raises HTTPException if there is none.
+    """
+    router = APIRouter(prefix="/tabs/{name}/label")
+
+    @router.get("")
     def overview(name: str) -> Message:
         find(name)
         try:
@@ -168,25 +198,20 @@ def add_labelling(
         except FidipError as error:
             raise HTTPException(409, str(error)) from error
 
-    @server.get("/tabs/{name}/label/{image}")
+    @router.get("/{image}")
     async def people(name: str, image: int) -> Message:
+        find(name)
         try:
-            return await labelling.people(image_of(name, image))
+            return await labelling.people(image)
         except DataError as error:
             raise HTTPException(422, str(error)) from error
 
-    @server.get("/tabs/{name}/label/{image}/picture")
+    @router.get("/{image}/picture")
     def picture(name: str, image: int) -> Response:
-        return _picture(labelling.store.path(image_of(name, image)))
+        find(name)
+        return _picture(labelling.path(image))
 
-    @server.put("/tabs/{name}/label/{image}")
-    async def save(request: Request, name: str, image: int) -> Message:
-        image_id = image_of(name, image)
-        try:
-            body = await receive(request, find(name), next_part, "labels")
-        except ClientDisconnect as error:
-            raise HTTPException(400, "the labels were cut short.") from error
-        return await asyncio.to_thread(labelling.save, image_id, body)
+    return router
 
 
 def _picture(path: Path) -> Response:

@@ -28,7 +28,7 @@ def photos(folder, names=("a.png", "b.png")):
 
 
 def preannotated(folder):
-    """The layout of ``fidip frames``: two predicted images, and fields of another program."""
+    """A dataset of two predicted images, and fields of another program."""
     photos(folder / "images" / "frames")
     images = [
         {"id": n, "file_name": name, "width": WH[0], "height": WH[1], "license": 3}
@@ -278,6 +278,19 @@ def test_boxes_follow_points_and_labelled_boxes_stay(tmp_path):
     store.refresh()
     assert store.save(4, [], True, store.version(4)) == []
     assert [state for *_, state in store.images()] == ["done", "todo"]
+
+
+def test_frames_to_label_are_those_of_the_file(tmp_path):
+    """The folder of ``fidip frames`` also has a contact sheet."""
+    file = preannotated(tmp_path / "set").rename(tmp_path / "pre_annotations.json")
+    file.write_text(
+        file.read_text().replace('"a.png"', '"images/a.png"').replace("b.", "images/b.")
+    )
+    photos(tmp_path, ("images/a.png", "images/b.png", "contact_sheet.jpg"))
+    store = LabelStore(tmp_path)
+    assert store.file == file
+    assert [name for _, name, _ in store.images()] == ["images/a.png", "images/b.png"]
+    assert store.path(4) == tmp_path / "images" / "a.png"
 
 
 @pytest.mark.parametrize(

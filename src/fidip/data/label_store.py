@@ -18,7 +18,7 @@ from fidip.core.geometry import FILLED, box_around
 from fidip.core.skeleton import COCO17
 from fidip.data.annotations import is_person, read_preannotations
 from fidip.data.label_formats import image_folders
-from fidip.io.coco import PREFIX, annotation_record, person_category
+from fidip.io.coco import PRE_ANNOTATIONS, PREFIX, annotation_record, person_category
 from fidip.io.images import decode_rgb
 from fidip.io.json import read_bytes, read_object, write_json
 from fidip.io.media_files import is_photo
@@ -57,8 +57,8 @@ class LabelStore:
     Other fields and records of the file are kept.
 
     Args:
-        path: a COCO file, a dataset with one file below ``annotations``, or a folder of images,
-            whose file is ``labels.json``.
+        path: a COCO file, a folder of ``fidip frames``, a dataset with one file below
+            ``annotations``, or a folder of images, whose file is ``labels.json``.
 
     Raises:
         DataError: there are no images, an image is missing, or the file is malformed.
@@ -225,9 +225,11 @@ def _files_of(path: Path) -> tuple[Path, list[Path]]:
     """Return the annotation file and the folders of its images."""
     if not path.is_dir():
         return path, image_folders(path)
+    own = [path / name for name in (NAME, PRE_ANNOTATIONS) if (path / name).exists()]
     files = sorted((path / "annotations").glob(f"{PREFIX}*.json"))
-    if (path / NAME).exists() or not files:
-        return path / NAME, [path]
+    if own or not files:
+        file = own[0] if own else path / NAME
+        return file, [path]
     if len(files) > 1:
         raise DataError(
             f"label={shown(path)}: has {len(files)} annotation files; expected one. Name it: "

@@ -20,13 +20,13 @@ from fidip.inference.frame_candidates import Candidates
 from fidip.inference.frame_selection import FramePool
 from fidip.inference.output_names import Input
 from fidip.io.atomic import disk_errors
-from fidip.io.coco import annotation_record, person_category
+from fidip.io.coco import PRE_ANNOTATIONS, annotation_record, person_category
 from fidip.io.drawing import draw_pose, fit_tile, sheet, spread
 from fidip.io.images import write_image
 from fidip.io.json import write_json
 from fidip.io.video import Video
 
-IMAGES, LABELS = "images", "pre_annotations.json"
+IMAGES, LABELS = "images", PRE_ANNOTATIONS
 SHEET, TABLE = "contact_sheet.jpg", "frames.csv"
 OUTPUTS = (IMAGES, TABLE, SHEET, LABELS)
 """Names of the outputs; the annotation file is written last."""

@@ -22,6 +22,8 @@ from fidip.io.records import integer, number, numbers, parse_records
 
 PREFIX = "person_keypoints_"
 """Prefix of the names of annotation files, followed by the name of the split."""
+PRE_ANNOTATIONS = "pre_annotations.json"
+"""Name of the annotation file of frames that were chosen for labelling, with predictions."""
 PERSON = 1
 """``category_id`` of people in COCO and SyRIP."""
 

@@ -80,7 +80,12 @@ def test_a_schema_has_the_arguments_of_its_target(target):
         assert known <= given or inspect.Parameter.VAR_KEYWORD in kinds
 
 
+OF_CLIPS = "the default is that of SyripDataModule, the YAML is for clips"
 OWN_DEFAULTS = {
+    **{
+        ("fidip.data.ClipDataModule", name): OF_CLIPS
+        for name in ("batch_size", "train_split", "test_split", "val_fraction")
+    },
     (
         "fidip.tasks.AveragedWeights",
         "decay",

@@ -29,7 +29,8 @@ def cache(monkeypatch, tmp_path):
 
 def make_data(root, **options):
     sizes = {"past": 2, "future": 1, "batch_size": 4, "num_workers": 0, "input_wh": (48, 48)}
-    return ClipDataModule(root=root, **{**sizes, **options})
+    splits = {"train_split": "train_clips", "test_split": "validate_clips", "val_fraction": 0}
+    return ClipDataModule(root=root, **{**sizes, **splits, **options})
 
 
 def edit(root, change, split="train_clips"):

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from fidip.core.arrays import ImageSize
 from fidip.core.errors import ArgumentError
 from fidip.core.people import Annotation, ImageInfo, People
 from fidip.data.annotations import AnnotationFile, read_annotations
-from fidip.data.augment import Augmentation
 from fidip.data.clip_dataset import ClipDataset
 from fidip.data.datamodule import Reader, SyripDataModule
 from fidip.data.layout import find_split
@@ -30,43 +28,14 @@ class ClipDataModule(SyripDataModule):
         past: number of frames before the target frame.
         future: number of frames after the target frame.
         margin: number of further frames on either side in training samples, see ``SequenceTask``.
-        root, input_wh, batch_size, num_workers, augment, train_split, test_split: as for
-            ``SyripDataModule``.
-        val_fraction: fraction of the training videos used for validation; 0 for no validation.
-        seed, skip_unusable, allow_leakage: as for ``SyripDataModule``.
+        data: arguments of ``SyripDataModule`` for labelled images: ``root``, ``input_wh``,
+            ``batch_size``, ``num_workers``, ``augment``, ``train_split``, ``test_split``,
+            ``val_fraction`` (of the training videos), ``seed``, ``skip_unusable`` and
+            ``allow_leakage``.
     """
 
-    def __init__(
-        self,
-        *,
-        root: str | Path,
-        input_wh: ImageSize,
-        past: int,
-        future: int,
-        margin: int = 0,
-        batch_size: int = 16,
-        num_workers: int = 2,
-        augment: Augmentation | None = None,
-        train_split: str = "train_clips",
-        test_split: str = "validate_clips",
-        val_fraction: float = 0.0,
-        seed: int = 0,
-        skip_unusable: bool = False,
-        allow_leakage: bool = False,
-    ) -> None:
-        super().__init__(
-            root=root,
-            input_wh=input_wh,
-            batch_size=batch_size,
-            num_workers=num_workers,
-            augment=augment,
-            train_split=train_split,
-            test_split=test_split,
-            val_fraction=val_fraction,
-            seed=seed,
-            skip_unusable=skip_unusable,
-            allow_leakage=allow_leakage,
-        )
+    def __init__(self, *, past: int, future: int, margin: int = 0, **data: Any) -> None:
+        super().__init__(**data)
         self.past = past
         self.future = future
         self.margin = margin

@@ -12,7 +12,7 @@ from fidip.tasks.loggers import CurveFile
 from fidip.tasks.pose_task import PoseTask
 from fidip.tasks.precision import Float64
 from fidip.tasks.replay_task import ReplayTask
-from fidip.tasks.sequence_task import SequenceTask
+from fidip.tasks.sequence_task import LossesOverTime, SequenceTask
 from fidip.tasks.wandb_run import WandbRun, announce, has_key, publish
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "CurveFile",
     "FidipTask",
     "Float64",
+    "LossesOverTime",
     "PoseTask",
     "ProgressBar",
     "Pruned",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, cast
 
 import numpy as np
@@ -22,8 +23,55 @@ from fidip.nn.sequence_losses import (
 )
 from fidip.tasks.pose_task import PoseTask
 
+Weighted = tuple[float, Tensor]
+"""A weight and a () loss."""
 FEWEST_POSES = 20
 """Labelled poses that a subspace of poses needs."""
+
+
+@dataclass(frozen=True)
+class LossesOverTime:
+    """Weights and limits of losses that compare consecutive frames without labels.
+
+    Attributes:
+        jump_weight: weight of ``temporal_hinge``; 0 for none.
+        jump_limit: distance that joints may move from frame to frame, as a fraction of the width of
+            the crop.
+        bone_weight: weight of ``bone_changes``; 0 for none.
+        bone_tolerance: relative change of bones from frame to frame that costs nothing.
+        plausibility_weight: weight of ``implausibility`` with the labelled poses of the training
+            data; 0 for none.
+        plausibility_tolerance: distance from their subspace that costs nothing, relative to the
+            size of the pose.
+    """
+
+    jump_weight: float = 0.0
+    jump_limit: float = 0.1
+    bone_weight: float = 0.0
+    bone_tolerance: float = 0.2
+    plausibility_weight: float = 0.0
+    plausibility_tolerance: float = 0.1
+
+    def weighted(self, xy: Tensor, subspace: PoseSubspace | None) -> dict[str, Weighted]:
+        """Return the losses that have a weight.
+
+        Args:
+            xy: (B, S, K, 2) keypoints of S consecutive frames, in widths of the crop.
+            subspace: of labelled poses; None without ``plausibility_weight``.
+
+        Returns:
+            Weights and () losses by name.
+        """
+        losses: dict[str, Weighted] = {}
+        if self.jump_weight:
+            losses["jump_loss"] = self.jump_weight, temporal_hinge(xy, self.jump_limit)
+        if self.bone_weight:
+            changes = bone_changes(xy, tolerance=self.bone_tolerance)
+            losses["bone_loss"] = self.bone_weight, changes
+        if subspace is not None:
+            distance = implausibility(xy, subspace, self.plausibility_tolerance)
+            losses["plausibility_loss"] = self.plausibility_weight, distance
+        return losses
 
 
 class SequenceTask(PoseTask):
@@ -36,15 +84,7 @@ class SequenceTask(PoseTask):
 
     Args:
         margin: number of frames on either side of the target frame that are predicted too.
-        jump_weight: weight of ``temporal_hinge``; 0 for none.
-        jump_limit: distance that joints may move from frame to frame, as a fraction of the width of
-            the crop.
-        bone_weight: weight of ``bone_changes``; 0 for none.
-        bone_tolerance: relative change of bones from frame to frame that costs nothing.
-        plausibility_weight: weight of ``implausibility`` with the labelled poses of the training
-            data; 0 for none.
-        plausibility_tolerance: distance from their subspace that costs nothing, relative to the
-            size of the pose.
+        over_time: weights and limits of the losses without labels.
         pose_task: arguments of ``PoseTask``.
 
     Raises:
@@ -52,31 +92,17 @@ class SequenceTask(PoseTask):
     """
 
     def __init__(
-        self,
-        *,
-        margin: int = 0,
-        jump_weight: float = 0.0,
-        jump_limit: float = 0.1,
-        bone_weight: float = 0.0,
-        bone_tolerance: float = 0.2,
-        plausibility_weight: float = 0.0,
-        plausibility_tolerance: float = 0.1,
-        **pose_task: Any,
+        self, *, margin: int = 0, over_time: LossesOverTime | None = None, **pose_task: Any
     ) -> None:
         super().__init__(**pose_task)
-        if not margin and (jump_weight or bone_weight):
+        self.margin = margin
+        self.over_time = over_time or LossesOverTime()
+        if not margin and (self.over_time.jump_weight or self.over_time.bone_weight):
             raise ArgumentError(
                 "margin",
                 margin,
                 "jump_weight and bone_weight compare several frames; expected at least 1",
             )
-        self.margin = margin
-        self.jump_weight = jump_weight
-        self.jump_limit = jump_limit
-        self.bone_weight = bone_weight
-        self.bone_tolerance = bone_tolerance
-        self.plausibility_weight = plausibility_weight
-        self.plausibility_tolerance = plausibility_tolerance
         self._subspace: PoseSubspace | None = None
 
     def setup(self, stage: str) -> None:
@@ -98,7 +124,7 @@ class SequenceTask(PoseTask):
             raise ConfigError(
                 f"data.margin={given}: expected {self.margin}, as task.margin. Set task.margin only"
             )
-        if self.plausibility_weight:
+        if self.over_time.plausibility_weight:
             self._subspace = self._labelled_subspace()
 
     def _labelled_subspace(self) -> PoseSubspace:
@@ -107,8 +133,9 @@ class SequenceTask(PoseTask):
         whole = [p.keypoints[:, :2] for p in people if p.keypoints[:, 2].all()]
         if len(whole) < FEWEST_POSES:
             raise ConfigError(
-                f"task.plausibility_weight={self.plausibility_weight}: {len(whole)} people have "
-                f"all joints labelled; expected at least {FEWEST_POSES}. Set it to 0"
+                f"task.over_time.plausibility_weight={self.over_time.plausibility_weight}: "
+                f"{len(whole)} people have all joints labelled; expected at least {FEWEST_POSES}. "
+                "Set it to 0"
             )
         poses = torch.from_numpy(np.stack(whole)).float()
         mirrored = poses[:, torch.from_numpy(COCO17.flip_order)] * torch.tensor([-1.0, 1.0])
@@ -125,22 +152,12 @@ class SequenceTask(PoseTask):
         self.log_train({"train/loss": loss, "train/pose_loss": pose_loss, **values}, len(batch))
         return loss
 
-    def _losses_over_time(self, maps: Tensor) -> dict[str, tuple[float, Tensor]]:
+    def _losses_over_time(self, maps: Tensor) -> dict[str, Weighted]:
         """Return weights and losses of (B, S, M, h, w) maps of consecutive frames, by name."""
-        weights = (self.jump_weight, self.bone_weight, self.plausibility_weight)
-        if not any(weights):
+        if self.over_time == LossesOverTime():  # no weight: soft argmax takes time
             return {}
         fusion = cast(SequenceNet, self.net).fusion
         heatmaps = maps[:, :, fusion.first_map : fusion.first_map + fusion.joints]
         xy = soft_argmax(heatmaps) / heatmaps.shape[-1]
-        losses = {}
-        if self.jump_weight:
-            losses["jump_loss"] = self.jump_weight, temporal_hinge(xy, self.jump_limit)
-        if self.bone_weight:
-            changes = bone_changes(xy, tolerance=self.bone_tolerance)
-            losses["bone_loss"] = self.bone_weight, changes
-        if self._subspace is not None:
-            subspace = PoseSubspace(*(part.to(xy.device) for part in self._subspace))
-            distance = implausibility(xy, subspace, self.plausibility_tolerance)
-            losses["plausibility_loss"] = self.plausibility_weight, distance
-        return losses
+        subspace = self._subspace and PoseSubspace(*(part.to(xy.device) for part in self._subspace))
+        return self.over_time.weighted(xy, subspace)

@@ -82,12 +82,12 @@ class ClipDataModule(Component):
     past: Annotated[int, Field(ge=0, le=32)]
     future: Annotated[int, Field(ge=0, le=32)]
     margin: Annotated[int, Field(ge=0, le=32)] = 0
-    batch_size: Annotated[int, Field(ge=1, le=65536)] = 16
+    batch_size: Annotated[int, Field(ge=1, le=65536)] = 20
     num_workers: Workers = 2
     augment: Annotated[Any, one_of(Augmentation)] | None = None
-    train_split: Name = "train_clips"
-    test_split: Name = "validate_clips"
-    val_fraction: FractionBelow1 = 0.0
+    train_split: Name = "train_infant"
+    test_split: Name = "validate_infant"
+    val_fraction: FractionBelow1 = 0.1
     seed: Seed = 0
     skip_unusable: bool = False
     allow_leakage: bool = False

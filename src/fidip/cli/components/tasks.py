@@ -36,16 +36,22 @@ class PoseTask(Component):
     flip_shift: bool = False
 
 
-class SequenceTask(PoseTask):
-    targets = ("fidip.tasks.SequenceTask",)
+class LossesOverTime(Component):
+    targets = ("fidip.tasks.LossesOverTime",)
 
-    margin: Annotated[int, Field(ge=0, le=32)] = 0
     jump_weight: NonNegative = 0.0
     jump_limit: NonNegative = 0.1
     bone_weight: NonNegative = 0.0
     bone_tolerance: NonNegative = 0.2
     plausibility_weight: NonNegative = 0.0
     plausibility_tolerance: NonNegative = 0.1
+
+
+class SequenceTask(PoseTask):
+    targets = ("fidip.tasks.SequenceTask",)
+
+    margin: Annotated[int, Field(ge=0, le=32)] = 0
+    over_time: Annotated[Any, one_of(LossesOverTime)] | None = None
 
 
 class AdaptationTask(PoseTask):

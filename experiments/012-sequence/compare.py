@@ -37,7 +37,8 @@ def figures_of_smoothing() -> Any:
     """Return the script of experiment 004, which computes the figures of tracks."""
     file = Path(__file__).parents[1] / "004-smoothing" / "table.py"
     spec = importlib.util.spec_from_file_location("figures_of_smoothing", file)
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module

@@ -1,6 +1,7 @@
 """The mean teacher against closed formulas and plain loops."""
 
 from dataclasses import replace
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -189,3 +190,25 @@ def test_labels_are_where_the_student_sees_what_the_teacher_found():
     assert labels.labelled.all()
     assert seen.std(0).min() > 1
     assert (labels.joints_crop[:, 0] - seen).abs().max() < 2.5
+
+
+class Watched(Brightness):
+    """Keeps what is seen without gradients, which is what the teacher sees."""
+
+    seen: ClassVar[list[torch.Tensor]] = []
+
+    def forward(self, images):
+        if not torch.is_grad_enabled():
+            self.seen.append(images)
+        return super().forward(images)
+
+
+def test_the_teacher_can_see_the_crops_as_they_are():
+    batch = batch_of([True] * 4)
+    plain = Watched().normalize(batch.crops)
+    for teacher_views, is_plain in ((STILL, True), (None, False)):
+        Watched.seen.clear()
+        views = {"views": AffineViews(), "teacher_views": teacher_views}
+        student, _ = recorded([batch], net=Watched(), **views).method.seen[0]
+        assert torch.allclose(Watched.seen[0], plain, atol=1e-6) == is_plain
+        assert (student != plain).flatten(1).any(1).all()

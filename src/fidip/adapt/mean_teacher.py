@@ -69,7 +69,8 @@ class MeanTeacher(WithTeacher, AddedLoss):
         weight: a, weight of the loss against pseudo-labels; 0 turns the method off, so that the
             network sees unlabelled samples as they are, and only its statistics can use them.
         average: update of the teacher.
-        views: random views of both.
+        views: random views of the student.
+        teacher_views: random views of the teacher; None for views like the student's, as in UDAPE.
         labels: which joints become labels.
         occlusion: patches in the student's view; None for none.
         seed: seed of the views.
@@ -85,6 +86,7 @@ class MeanTeacher(WithTeacher, AddedLoss):
         weight: NonNegative = 1.0,
         average: MovingAverage,
         views: AffineViews,
+        teacher_views: AffineViews | None = None,
         labels: Confident,
         occlusion: Occlusion | None = None,
         seed: Count = 0,
@@ -93,6 +95,7 @@ class MeanTeacher(WithTeacher, AddedLoss):
         self.weight = weight
         self.average = average
         self.views = views
+        self.teacher_views = teacher_views or views
         self.labels = labels
         self.occlusion = occlusion
         self.seed = seed
@@ -133,7 +136,7 @@ class MeanTeacher(WithTeacher, AddedLoss):
 
     def _teach(self, step: Step, part: Part) -> Taught:
         """Return the joints that the teacher finds in its views."""
-        views = ViewPairs.draw(step, part, self.seed, self.views, self.views)
+        views = ViewPairs.draw(step, part, self.seed, self.teacher_views, self.views)
         with torch.no_grad():
             output: PoseOutput = self.teacher(views.teacher_images(step, part))
             joints_view, confidence = step.codec.decode(output.heatmaps)

@@ -10,9 +10,9 @@ filter. OUT.csv keeps the rows of an earlier call: networks that are in it are n
 from __future__ import annotations
 
 import csv
-import importlib.util
 import io
 import json
+import runpy
 import sys
 from pathlib import Path
 from time import perf_counter
@@ -31,17 +31,8 @@ from fidip.io.paths import config_dir
 from fidip.metrics.error_kinds import KINDS, error_kinds
 
 SMOOTHINGS = ("none", "kalman")
-
-
-def figures_of_smoothing() -> Any:
-    """Return the script of experiment 004, which computes the figures of tracks."""
-    file = Path(__file__).parents[1] / "004-smoothing" / "table.py"
-    spec = importlib.util.spec_from_file_location("figures_of_smoothing", file)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+FIGURES = Path(__file__).parents[1] / "004-smoothing" / "table.py"
+"""Script of the experiment on smoothing, which computes the figures of tracks."""
 
 
 def follow(ckpt: str, videos: list[Path]) -> tuple[list[Track], float]:
@@ -64,8 +55,9 @@ def inverted(truth: dict[str, Any], tracks: list[Track], people: Any) -> float:
 
 def main(data: Path, split: str, table: Path, *nets: str) -> None:
     """Predict, compare, and add rows to the table."""
-    figures = figures_of_smoothing()
+    script = runpy.run_path(str(FIGURES))
     truth = json.loads(annotation_file(data, split).read_text(encoding="utf-8"))
+    people = script["labelled"](truth)
     videos = [data / "videos" / split / video["file_name"] for video in truth["videos"]]
     rows = list(csv.DictReader(table.open(newline=""))) if table.is_file() else []
     for net in nets:
@@ -76,8 +68,8 @@ def main(data: Path, split: str, table: Path, *nets: str) -> None:
         for smoothing in SMOOTHINGS:
             smooth = instantiate(OmegaConf.load(config_dir() / "smoothing" / f"{smoothing}.yaml"))
             smoothed = [smooth(track) for track in tracks]
-            found = figures.figures(truth, smoothed)
-            swaps = round(inverted(truth, smoothed, figures.labelled(truth)), 4)
+            found = script["figures"](truth, smoothed)
+            swaps = round(inverted(truth, smoothed, people), 4)
             row = {
                 "net": name,
                 "smoothing": smoothing,

@@ -334,7 +334,9 @@ def grid(
     )
     for panel_row, start in zip(panels, starts, strict=True):
         for axes, value in zip(panel_row, columns, strict=True):
-            draw(axes, [r for r in rows if (r.cell.start, column(r)) == (start, value)], styles)
+            own = [row for row in rows if (row.cell.start, column(row)) == (start, value)]
+            axes.set_visible(bool(own))
+            draw(axes, own, styles)
             axes.set_title(f"{SHORT.get(start, start)}: {value}", fontsize=10)
             axes.grid(alpha=0.25, linewidth=0.6)
     handles = [Line2D([], [], linestyle="", **style) for style in styles.values()]
@@ -370,7 +372,7 @@ def draw_labels(axes: Axes, rows: list[Row], styles: dict[str, Any]) -> None:
         ends = [(ap - low).clip(0), (high - ap).clip(0)]  # a mean may lie outside
         axes.errorbar(at, ap, ends, markersize=4, linewidth=0.8, elinewidth=0.7, **styles[method])
     axes.set_xticks(range(len(ticks)), ticks)
-    axes.set_xlim(-0.5, len(ticks) - 0.5)
+    axes.set_xlim(-0.5, max(len(ticks), 1) - 0.5)
     axes.set_xlabel("target images with labels")
     axes.set_ylabel("AP")
 

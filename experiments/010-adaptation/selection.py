@@ -72,12 +72,10 @@ def selection_rows(
     runs: Mapping[str, Sequence[Run]], criteria: Criteria, outputs: Path, rounds: int
 ) -> tuple[list[str], list[list[str]]]:
     """Return header and rows of the table, a row for each criterion."""
-    header = ["criterion", "runs", "rank correlation", "95 % interval", *runs, "chosen", "best"]
-    lines = []
-    for name in names_of(criteria):
-        groups = groups_of(name, runs, criteria, outputs)
-        if groups:
-            lines.append([name, *_cells(groups, list(runs), rounds)])
+    found = {name: groups_of(name, runs, criteria, outputs) for name in names_of(criteria)}
+    columns = [group for group in runs if any(group in groups for groups in found.values())]
+    header = ["criterion", "runs", "rank correlation", "95 % interval", *columns, "chosen", "best"]
+    lines = [[name, *_cells(own, columns, rounds)] for name, own in found.items() if own]
     return header, lines
 
 

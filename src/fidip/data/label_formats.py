@@ -14,17 +14,17 @@ from fidip.io.coco import split_of
 from fidip.io.json import read_json
 from fidip.io.labels.cvat import read_cvat
 from fidip.io.labels.deeplabcut import read_dlc
-from fidip.io.labels.label_studio import read_label_studio
-from fidip.io.labels.labelled import Joints, Labelled
-from fidip.io.labels.labelme import read_labelme
-from fidip.io.labels.sleap import read_sleap_json
-from fidip.io.labels.tables import (
+from fidip.io.labels.keypoint_tables import (
     point_columns,
     read_points,
     read_table,
     sheets_of,
     table_columns,
 )
+from fidip.io.labels.label_studio import read_label_studio
+from fidip.io.labels.labelled import Joints, Labelled
+from fidip.io.labels.labelme import read_labelme
+from fidip.io.labels.sleap import read_sleap_json
 from fidip.io.labels.trial import READERS, require_readable
 
 Reader = Callable[[Path, Joints, Sequence[Path]], list[Labelled]]

@@ -15,10 +15,10 @@ from fidip.core.errors import DataError
 from fidip.core.skeleton import COCO17
 from fidip.io.labels import trial
 from fidip.io.labels.deeplabcut import read_dlc, read_dlc_h5
+from fidip.io.labels.keypoint_tables import read_points, read_table
 from fidip.io.labels.labelled import Joints
 from fidip.io.labels.labelme import read_labelme
 from fidip.io.labels.sleap import read_sleap_json, read_slp
-from fidip.io.labels.tables import read_points, read_table
 
 from .files import (
     NYCU,

@@ -58,6 +58,7 @@ def test_frames_are_written_with_predictions_that_are_no_labels(videos, cli, tmp
     assert "broken.mp4: cannot be opened as a video" in printed
     assert "chose 5 of 9 frames of 2 subjects" in printed
     assert "2 of 3 done" in printed
+    assert f"label them with fidip app label={out}" in printed
 
     rows = rows_of(out)
     places = [(row["subject"], row["video"], int(row["frame"])) for row in rows]

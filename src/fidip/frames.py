@@ -86,6 +86,7 @@ def choose(videos: Sequence[AnalysedVideo], config: DictConfig, report: Report) 
     used = len(set(pool.subjects[chosen].tolist()))
     print(f"chose {len(chosen)} of {len(pool)} frames of {used} subjects; in {lost} of them no "
           "infant was found")  # fmt: skip
+    print(f"label them with fidip app label={shown(config.out)}")
     if len(chosen) < config.count:
         report.partial.append(
             f"count={config.count}: only {len(chosen)} of {len(pool)} frames differ enough, which "

@@ -1,5 +1,7 @@
 """Prediction from the frames around each frame of a video."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -44,7 +46,8 @@ def film():
         for channel, at in enumerate(SPOTS + number * STEP):
             image[..., channel] = 255 * np.exp(-((x - at[0]) ** 2 + (y - at[1]) ** 2) / 50)
         xy = (STANDING * 3 + [52, 54] + number * STEP)[None]
-        pose = Poses.of_keypoints(xy, np.ones((1, 17), np.float32))
+        box = np.array([[*(xy[0].mean(axis=0) - 45), 90.0, 90.0]])
+        pose = Poses.of_keypoints(xy, np.ones((1, 17), np.float32), boxes_xywh=box)
         yield Frame(image.round().astype(np.uint8), number, number / 25), pose
 
 
@@ -99,6 +102,18 @@ def test_an_unknown_pose_stays_unknown():
     found = list(refined(frames, make_predictor(Pick(1, 1, 1))))
     assert len(found) == COUNT
     assert all(np.isnan(pose.xy).all() for _, pose in found)
+
+
+def test_the_window_is_as_large_as_that_of_the_tracker():
+    """Also where the found keypoints lie close together."""
+    frames = [
+        (frame, replace(pose, xy=pose.xy.mean(1, keepdims=True) + (pose.xy - pose.xy.mean(1)) / 9))
+        for frame, pose in film()
+    ]
+    for (_, given), (_, found) in zip(
+        frames, refined(frames, make_predictor(Pick(1, 1, 1))), strict=True
+    ):
+        np.testing.assert_allclose(found.boxes_xywh[0], given.boxes_xywh[0])
 
 
 def test_windows_of_few_items_are_full():

@@ -1,9 +1,10 @@
 """Prediction from several frames of a video, with a ``fidip.nn.SequenceNet``.
 
 The tracker finds the person in each frame with the network for single frames. The pose is then
-predicted again from the window of frames around it: the crop window around the pose that the
-tracker found in the target frame crops all frames, so that in the crops only the person moves. A
-network that looks ahead gets its frames before it predicts, so the output has no lag.
+predicted again from the window of frames around it: the crop window in which the tracker found the
+person in the target frame, turned so that the found torso is upright, crops all frames. In the
+crops only the person moves. A network that looks ahead gets its frames before it predicts, so the
+output has no lag.
 """
 
 from __future__ import annotations
@@ -11,13 +12,14 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import TypeVar
 
 import numpy as np
 
 from fidip.core.arrays import Image
 from fidip.core.poses import Poses
-from fidip.inference.crop_windows import held_to, window_around
+from fidip.inference.crop_windows import window_around
 from fidip.inference.predictor import Predictor
 from fidip.io.video import Frame
 
@@ -90,7 +92,7 @@ def predict_in_window(images: Sequence[Image], pose: Poses, predictor: Predictor
 
     Args:
         images: T frames of the same size.
-        pose: one row, found in the target frame.
+        pose: one row, found in the target frame in the window ``boxes_xywh``.
         predictor: predictor of windows of T frames.
 
     Returns:
@@ -98,9 +100,11 @@ def predict_in_window(images: Sequence[Image], pose: Poses, predictor: Predictor
     """
     if not np.isfinite(pose.xy).all():
         return pose
-    height, width = images[predictor.past].shape[:2]
-    window = window_around(pose.xy[0], pose.scores[0], predictor.aspect_ratio)
-    return predictor.predict_clip(images, held_to(window, (width, height), predictor.aspect_ratio))
+    x, y, width, height = pose.boxes_xywh[0]
+    # A window around the found pose would shrink where its keypoints lie close together.
+    upright = window_around(pose.xy[0], pose.scores[0], predictor.aspect_ratio)
+    center = np.array([x + width / 2, y + height / 2])
+    return predictor.predict_clip(images, replace(upright, center=center, width=float(width)))
 
 
 def sliding_windows(items: Iterable[T], past: int, future: int) -> Iterator[list[T]]:

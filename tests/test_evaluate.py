@@ -486,10 +486,10 @@ def test_scores_are_calibrated_on_validation_images_for_the_test(
     logits = [math.log(max(s, 0.01) / (1 - max(s, 0.01))) for s in raw]
     expected = [1 / (1 + math.exp(-saved["slope"] * x - saved["bias"])) for x in logits]
     assert [row["score"] for row in calibrated["bins"]] == pytest.approx(expected, abs=1e-3)
-    assert "is of other weights" not in capsys.readouterr().out
+    assert "is of other weights" not in capsys.readouterr().err
     other, _ = run_evaluate(monkeypatch, tmp_path / "d", f"ckpt={copy}", "task.flip_test=false")
     assert "calibrated" not in other["reliability"]
-    assert "calibration.json is of other weights or settings: not used" in capsys.readouterr().out
+    assert "calibration.json is of other weights or settings: not used" in capsys.readouterr().err
 
 
 def test_a_broken_calibration_is_named(run, monkeypatch, tmp_path, capsys):

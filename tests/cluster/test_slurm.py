@@ -128,7 +128,8 @@ class Sweep:
         return job
 
     def output_of_jobs(self):
-        files = sorted(self.folder.glob("outputs/.slurm/*/*.out"))
+        logs = self.folder.glob("outputs/.slurm/*/*")
+        files = sorted(file for file in logs if file.suffix in {".out", ".err"})
         return "\n".join(file.read_text() for file in files)
 
 

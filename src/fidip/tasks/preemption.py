@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import signal
 import subprocess
-import sys
 from types import FrameType
 from typing import Any
+
+log = logging.getLogger(__name__)
 
 REQUEUED_AT = (signal.SIGUSR1, signal.SIGUSR2)
 """Signals that announce a time limit or a preemption: the job goes back into the queue."""
@@ -38,7 +40,7 @@ class StopSignals:
     def _notice(self, number: int, frame: FrameType | None) -> None:
         if number == signal.SIGINT:
             signal.signal(signal.SIGINT, signal.default_int_handler)
-            print("stopping after this batch; Ctrl-C again stops at once", file=sys.stderr)
+            log.info("stopping after this batch; Ctrl-C again stops at once")
         self.received = signal.Signals(number)
 
 
@@ -87,12 +89,14 @@ def requeue(max_requeues: int) -> bool:
     if job is None:
         return False
     if int(os.environ.get("SLURM_RESTART_COUNT", "0")) >= max_requeues:
-        print(f"job {job} has been requeued {max_requeues} times (max_requeues): not again")
+        log.warning(
+            "job %s has been requeued %d times (max_requeues): not again", job, max_requeues
+        )
         return False
     try:
         done = subprocess.run(["scontrol", "requeue", job], check=False)
     except OSError as error:
-        print(f"job {job} cannot be requeued: scontrol: {error.strerror}", file=sys.stderr)
+        log.warning("job %s cannot be requeued: scontrol: %s", job, error.strerror)
         return False
     return done.returncode == 0
 

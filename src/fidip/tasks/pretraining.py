@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,8 @@ from fidip.tasks.callbacks.divergence import are_finite, stop_if
 
 if TYPE_CHECKING:
     from fidip.tasks.adaptation_task import AdaptationTask
+
+log = logging.getLogger(__name__)
 
 
 class Pretraining:
@@ -106,6 +109,6 @@ class Pretraining:
         for logger in self.task.trainer.loggers:
             logger.log_metrics(logged, step=0)
         shown = "  ".join(f"{name} {value:.3f}" for name, value in values.items())
-        self.task.print(
-            f"pretraining {epoch + 1:>3}/{self.task.method.pretraining_epochs}  {shown}", flush=True
-        )
+        if self.task.trainer.is_global_zero:
+            epochs = self.task.method.pretraining_epochs
+            log.info("pretraining %3d/%s  %s", epoch + 1, epochs, shown)

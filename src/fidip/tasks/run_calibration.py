@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,8 @@ from fidip.io.records import RecordError, number
 from fidip.io.run_directory import RunDirectory
 from fidip.io.yaml import to_yaml
 from fidip.metrics import Calibration, fit_calibration, instance_oks, pose_scores
+
+log = logging.getLogger(__name__)
 
 
 def fit_run(
@@ -81,5 +84,5 @@ def read_run(run: RunDirectory, weights: Path, task: Mapping[str, Any]) -> Calib
         ) from error
     if of == (fingerprint([weights]), to_yaml(task)):
         return found
-    rank_zero_only(print)(f"{run.calibration} is of other weights or settings: not used")
+    rank_zero_only(log.info)("%s is of other weights or settings: not used", run.calibration)
     return None

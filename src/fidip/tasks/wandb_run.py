@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,6 +11,8 @@ from typing import Any
 from pytorch_lightning.loggers import Logger, WandbLogger
 
 from fidip.tasks.lightning import drop_anonymous
+
+log = logging.getLogger(__name__)
 
 LONGEST_NAME, LONGEST_TAG = 128, 64
 """Of W&B, in characters."""
@@ -154,7 +157,7 @@ def _publish(
     folder = Path(run.dir).parent
     run.finish()
     if folder.name.startswith("offline-"):
-        print(f"W&B: kept here; to send it: {sync_command(folder)}")
+        log.info("W&B: kept here; to send it: %s", sync_command(folder))
 
 
 def sync_command(folder: Path) -> str:

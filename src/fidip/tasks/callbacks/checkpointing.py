@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 import time
 from pathlib import Path
@@ -19,6 +20,8 @@ from fidip.tasks import lightning
 from fidip.tasks.callbacks.divergence import require_finite_weights
 from fidip.tasks.preemption import StopSignals, belongs_in_queue, requeue
 from fidip.tasks.random_state import random_state, set_random_state
+
+log = logging.getLogger(__name__)
 
 GO_ON, SAVE, STOP = range(3)
 
@@ -183,10 +186,12 @@ class Checkpoints(Checkpoint):
         number = self._signals.received or signal.SIGTERM  # another process has got it
         epoch = min(trainer.current_epoch + 1, trainer.max_epochs or 1)
         where = "in the test" if trainer.testing else f"in epoch {epoch}"
-        print(
-            f"stopped by {number.name} {where}; kept: "
-            f"{self.folder / 'last.ckpt'}; continue with: fidip train resume={self.folder.parent}",
-            flush=True,
+        log.info(
+            "stopped by %s %s; kept: %s; continue with: fidip train resume=%s",
+            number.name,
+            where,
+            self.folder / "last.ckpt",
+            self.folder.parent,
         )
         requeued = belongs_in_queue(number) and requeue(self.max_requeues)
         raise SystemExit(0 if requeued else 128 + number)

@@ -11,8 +11,9 @@ exponential moving average of the student's.
 
 Source: Kim et al., "A Unified Framework for Domain Adaptive Pose Estimation", ECCV 2022, without
 style transfer; the teacher is of Tarvainen and Valpola, "Mean teachers are better role models",
-NeurIPS 2017. Two differences: joints are mapped instead of heatmaps, which needs no interpolation
-and works with every codec; and confidence must reach a floor beside the percentile.
+NeurIPS 2017. Three differences: joints are mapped instead of heatmaps, which needs no interpolation
+and works with every codec; confidence must reach a floor beside the percentile; and the teacher can
+see milder views than the student, as in FixMatch (Sohn et al., NeurIPS 2020).
 """
 
 from __future__ import annotations

@@ -204,3 +204,17 @@ def cli(monkeypatch, capfd):
         return printed
 
     return run
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """A real browser with a camera; Playwright allows one at a time in a process."""
+    playwright = pytest.importorskip("playwright.sync_api")
+    there = shutil.which("chromium") or shutil.which("google-chrome")
+    if there is None:
+        pytest.skip("no Chromium here: apt-get install chromium")
+    camera = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
+    with playwright.sync_playwright() as started:
+        opened = started.chromium.launch(executable_path=there, args=["--no-sandbox", *camera])
+        yield opened
+        opened.close()

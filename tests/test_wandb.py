@@ -83,7 +83,7 @@ def test_a_run_has_a_name_curves_and_tables_but_no_image(run_train, tmp_path, ca
     assert settings.keys().isdisjoint({"logger", "callbacks", "run_dir", "resume"})
     assert "_target_" not in json.dumps(settings)
     assert str(tmp_path) not in json.dumps(settings)
-    lines = [line for line in capsys.readouterr().out.splitlines() if "wandb sync" in line]
+    lines = [line for line in capsys.readouterr().err.splitlines() if "wandb sync" in line]
     sent = lines[0].partition("wandb sync ")[2]
     assert len(lines) == 1
     assert list((tmp_path / sent).glob("run-*.wandb"))

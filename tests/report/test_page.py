@@ -63,18 +63,6 @@ def page_file(tiny_root, tmp_path_factory):
     return folder / "compare.html"
 
 
-@pytest.fixture(scope="module")
-def browser():
-    playwright = pytest.importorskip("playwright.sync_api")
-    there = shutil.which("chromium") or shutil.which("google-chrome")
-    if there is None:
-        pytest.skip("no Chromium here: apt-get install chromium")
-    with playwright.sync_playwright() as started:
-        opened = started.chromium.launch(executable_path=there, args=["--no-sandbox"])
-        yield opened
-        opened.close()
-
-
 @pytest.mark.parametrize("width", [NARROW, WIDE])
 def test_the_page_does_not_scroll_sideways(width, page_file, browser):
     page = browser.new_page(viewport={"width": width, "height": 900})

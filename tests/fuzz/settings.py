@@ -233,7 +233,7 @@ FRAMES = {
     "out": NO_TARGET,
     "count": POSITIVE_INT,
     "choice": CHOICE,
-    "subject": ("'('", "'[a'", "'*'", "nobody", "''", "'(x)|'"),
+    "subject": ("'('", "'[a'", "'*'", "room", "''", "'(x)|'"),
     "seed": SEED,
     "rate": POSITIVE,
     "gap": NOT_NEGATIVE,

@@ -21,6 +21,22 @@ FILLED = 0.53
 """Fraction of a box that a person fills, as CrowdPose's evaluation assumes without an outline."""
 
 
+def filled_area(box_xywh: Floats) -> float:
+    """Return the area of a person without an outline, as CrowdPose's evaluation assumes.
+
+    Args:
+        box_xywh: (4,) box in px.
+
+    Returns:
+        Area in px², rounded to 3 decimals.
+
+    Example:
+        >>> filled_area(np.array([0.0, 0.0, 10.0, 10.0]))
+        53.0
+    """
+    return round(float(FILLED * box_xywh[2] * box_xywh[3]), 3)
+
+
 def clip_box(box_xywh: Floats, image_wh: ImageSize) -> Floats:
     """Clip a box to the image.
 

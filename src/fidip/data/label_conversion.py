@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from fidip.core.errors import ConfigError, DataError
-from fidip.core.geometry import FILLED, box_around
+from fidip.core.geometry import box_around, filled_area
 from fidip.core.skeleton import COCO17
 from fidip.data.label_formats import FORMATS, format_of, image_folders, label_files, read_labels
 from fidip.data.label_images import Found, locate
@@ -276,7 +276,7 @@ def as_coco(images: Sequence[LabelledImage], is_synthetic: bool) -> dict[str, li
     for image_id, image in enumerate(images, start=1):
         for person in image.people:
             box = person.box_xywh if person.box_xywh is not None else box_around(person.keypoints)
-            area = round(float(FILLED * box[2] * box[3]), 3)
+            area = filled_area(box)
             annotations.append(
                 annotation_record(
                     len(annotations) + 1,

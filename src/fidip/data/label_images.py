@@ -134,7 +134,7 @@ def frame_files(video: str, folders: Sequence[Path]) -> dict[int, list[Path]]:
     return found
 
 
-def extract_frames(video: Path, numbers: Set[int], folder: Path) -> dict[int, Path]:
+def write_frames_of(video: Path, numbers: Set[int], folder: Path) -> dict[int, Path]:
     """Write frames of a video as PNG files.
 
     Args:
@@ -204,7 +204,7 @@ def _frames_of(
                 f"is a folder {_stem(name)} with its frames{_similar(name, folders, VIDEOS)}; give "
                 "their folder with images=DIR, or give the video the name in the label file"
             )
-        return extract_frames(video, frames, scratch)
+        return write_frames_of(video, frames, scratch)
     missing = sorted(frame for frame in frames if frame not in files)
     if missing:
         raise DataError(

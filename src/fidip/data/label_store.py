@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from threading import RLock
 from typing import Any, Literal
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 
 from fidip.core.arrays import ImageSize
 from fidip.core.errors import DataError, FidipError, shown
-from fidip.core.geometry import FILLED, box_around
+from fidip.core.geometry import box_around, filled_area
 from fidip.core.skeleton import COCO17
 from fidip.data.annotations import is_person, read_preannotations
 from fidip.data.label_formats import image_folders
@@ -179,7 +180,7 @@ class LabelStore:
             each["id"]: each for each in self._editable() if each["image_id"] == image_id
         }
         kept = [each for each in self._document["annotations"] if each.get("id") not in old]
-        new_ids = _free_ids(self._document["annotations"])
+        new_ids = count(max((each["id"] for each in self._document["annotations"]), default=0) + 1)
         new = [
             _record(person, old.get(person.id) or {"id": next(new_ids)}, image_id, wh)
             for person in people
@@ -262,13 +263,6 @@ def _edited(record: Record) -> EditedPerson:
     return EditedPerson(record["id"], keypoints, bool(record.get("is_predicted")), scores)
 
 
-def _free_ids(annotations: Sequence[Record]) -> Iterator[int]:
-    number = max((each["id"] for each in annotations), default=0)
-    while True:
-        number += 1
-        yield number
-
-
 def _record(person: EditedPerson, old: Record, image_id: int, wh: ImageSize) -> Record:
     """Return the annotation of a person; its other fields are kept."""
     keypoints = person.keypoints.round(3)
@@ -278,8 +272,8 @@ def _record(person: EditedPerson, old: Record, image_id: int, wh: ImageSize) -> 
     if is_moved and (
         old.get("is_predicted", "bbox" not in old) or not _is_within(keypoints, old["bbox"])
     ):
-        box = box_around(keypoints).round(3).tolist()
-        area = round(FILLED * box[2] * box[3], 3)
+        around = box_around(keypoints).round(3)
+        box, area = around.tolist(), filled_area(around)
     else:
         box, area = old["bbox"], old["area"]
     record = {**old, **annotation_record(old["id"], image_id, box, area, keypoints)}

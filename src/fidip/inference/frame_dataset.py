@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from fidip.core.arrays import Floats, Image, ImageSize, Ints
-from fidip.core.geometry import FILLED, box_around
+from fidip.core.geometry import box_around, filled_area
 from fidip.core.poses import Poses, pose_scores
 from fidip.core.progress import Progress, silent
 from fidip.inference.frame_candidates import Candidates
@@ -215,7 +215,7 @@ def pre_annotation(
         return None
     keypoints = np.where(inside[:, None], np.c_[xy, np.full(len(xy), 2.0)], 0.0).round(3)
     box = clipped(box_around(keypoints), image_wh)
-    area = round(float(FILLED * box[2] * box[3]), 3)
+    area = filled_area(box)
     record = annotation_record(id_, image_id, box.round(3).tolist(), area, keypoints)
     pose = Poses.of_keypoints(xy[None], scores[None])
     return {

@@ -14,8 +14,8 @@ import numpy as np
 from fidip.core.errors import DataError
 from fidip.io.json import read_bytes
 from fidip.io.labels.hdf5 import Hdf5, open_hdf5
-from fidip.io.labels.labelled import Joints, Labelled, Point, one_line
-from fidip.io.records import LARGEST, RecordError, below, listed, text
+from fidip.io.labels.labelled import Joints, Labelled, Point, coordinate, one_line
+from fidip.io.records import RecordError, below, listed, text
 
 HEADS = (("scorer", "bodyparts", "coords"), ("scorer", "individuals", "bodyparts", "coords"))
 """Names of the header rows of projects with one animal and with several."""
@@ -71,7 +71,7 @@ def read_dlc(path: Path, joints: Joints) -> list[Labelled]:
             if len(row) != len(header):
                 raise RecordError(f"{name}: has {len(row)} cells, expected {len(header)}")
             values = [
-                _coordinate(f"{name}: {one_line(column.part)} {column.axis}", cell)
+                coordinate(f"{name}: {one_line(column.part)} {column.axis}", cell)
                 for column, cell in zip(columns, row[first:], strict=True)
             ]
             people.extend(_people(name, columns, values, joints))
@@ -210,19 +210,6 @@ def _people(
         except RecordError as problem:
             raise RecordError(f"{name}: {problem}") from problem
     return people
-
-
-def _coordinate(what: str, cell: str) -> float:
-    """Return a coordinate in px; NaN, as pandas may write an empty cell, means unlabelled."""
-    try:
-        value = float(cell) if cell else np.nan
-    except ValueError:
-        value = np.inf
-    if abs(value) > LARGEST:
-        raise RecordError(
-            f"{what} is {reprlib.repr(cell)}, expected a number of at most {LARGEST:g}"
-        )
-    return value
 
 
 def _has_block(file: Hdf5, number: int) -> bool:

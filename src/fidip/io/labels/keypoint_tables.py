@@ -14,9 +14,9 @@ from fidip.core.arrays import ImageSize
 from fidip.core.errors import DataError
 from fidip.io.json import read_bytes
 from fidip.io.labels.deeplabcut import csv_rows
-from fidip.io.labels.labelled import Joints, Labelled, Point, inside, one_line, plain
+from fidip.io.labels.labelled import Joints, Labelled, Point, coordinate, inside, one_line, plain
 from fidip.io.labels.xlsx import read_workbook
-from fidip.io.records import LARGEST, RecordError, image_side, listed, text
+from fidip.io.records import RecordError, image_side, listed, text
 
 IMAGE_NAMES = {"image", "images", "img", "imagename", "file", "filename", "frame", "frames"}
 """Names of the column of the image, or of the number of its frame."""
@@ -199,22 +199,8 @@ def _split(joint: str, cell: str) -> tuple[str, str]:
 
 def _point(joint: str, x: str, y: str) -> Point | None:
     """Return a point; None if it is not labelled."""
-    xy = _coordinate(joint, "x", x), _coordinate(joint, "y", y)
+    xy = coordinate(f"{one_line(joint)} x", x), coordinate(f"{one_line(joint)} y", y)
     return None if np.isnan(xy).any() or xy in ABSENT else Point(joint, *xy)
-
-
-def _coordinate(joint: str, axis: str, cell: str) -> float:
-    """Return a coordinate in px; NaN if the cell is empty."""
-    try:
-        value = float(cell) if cell else np.nan
-    except ValueError:
-        value = np.inf
-    if abs(value) > LARGEST:
-        raise RecordError(
-            f"{one_line(joint)} {axis} is {reprlib.repr(cell)}, expected a number of at most "
-            f"{LARGEST:g}"
-        )
-    return value
 
 
 def point_columns(head: Sequence[str]) -> dict[str, int] | None:
@@ -312,5 +298,5 @@ def _size_of(row: Sequence[str], names: Sequence[str]) -> ImageSize | None:
     cells = [_optional(row, names, [name]) for name in SIZE_NAMES]
     if not all(cells):
         return None
-    sides = {name: _coordinate("the size", name, c) for name, c in zip("xy", cells, strict=True)}
+    sides = {name: coordinate(f"the size {name}", c) for name, c in zip("xy", cells, strict=True)}
     return image_side(sides, "x"), image_side(sides, "y")

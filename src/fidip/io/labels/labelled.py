@@ -191,6 +191,31 @@ def one_line(name: str) -> str:
     return name if len(name) < 50 and name.isprintable() else reprlib.repr(name)
 
 
+def coordinate(what: str, cell: str) -> float:
+    """Return a coordinate in px; NaN for an empty cell or "nan", which mean unlabelled.
+
+    Args:
+        what: the coordinate, for messages.
+        cell: text of a table.
+
+    Raises:
+        RecordError: it is no number, or too large.
+
+    Example:
+        >>> coordinate("nose x", "12.5"), coordinate("nose x", "")
+        (12.5, nan)
+    """
+    try:
+        value = float(cell) if cell else np.nan
+    except ValueError:
+        value = np.inf
+    if abs(value) > LARGEST:
+        raise RecordError(
+            f"{what} is {reprlib.repr(cell)}, expected a number of at most {LARGEST:g}"
+        )
+    return value
+
+
 def inside(field: str, path: str) -> str:
     r"""Return a path of another computer as one below a folder: without its root and "..".
 

@@ -1,5 +1,6 @@
 """Domain adaptation: one module for each method, all on the interface of ``method``."""
 
+from fidip.adapt.averaged_views import AveragedViews
 from fidip.adapt.distillation import feature_loss
 from fidip.adapt.method import AdaptationMethod, AddedLoss, Term, Trained
 from fidip.adapt.pseudo_labels import Confident, Occlusion
@@ -13,6 +14,7 @@ __all__ = [
     "AdaptationMethod",
     "AddedLoss",
     "AffineViews",
+    "AveragedViews",
     "Confident",
     "DataPart",
     "MovingAverage",

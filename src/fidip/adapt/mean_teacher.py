@@ -13,7 +13,8 @@ Source: Kim et al., "A Unified Framework for Domain Adaptive Pose Estimation", E
 style transfer; the teacher is of Tarvainen and Valpola, "Mean teachers are better role models",
 NeurIPS 2017. Three differences: joints are mapped instead of heatmaps, which needs no interpolation
 and works with every codec; confidence must reach a floor beside the percentile; and the teacher can
-see milder views than the student, as in FixMatch (Sohn et al., NeurIPS 2020).
+see milder views than the student, as in FixMatch (Sohn et al., NeurIPS 2020), or average over
+several (``averaged_views``).
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from typing import ClassVar, NamedTuple
 import torch
 from torch import Tensor
 
+from fidip.adapt.averaged_views import AveragedViews
 from fidip.adapt.method import AddedLoss, Term
 from fidip.adapt.pseudo_labels import Confident, Occlusion, pseudo_labels
 from fidip.adapt.step import Part, Step
@@ -33,6 +35,10 @@ from fidip.core.data_parts import DataPart
 from fidip.core.geometry import invert_affine
 from fidip.core.ranges import Count, NonNegative
 from fidip.nn.pose_net import PoseNet, PoseOutput
+
+TeacherViews = AveragedViews | AffineViews
+AS_IT_IS = AffineViews(rotation_deg=0.0, shear_deg=0.0, scale=(1.0, 1.0), colour=0.0)
+"""The crop without changes."""
 
 
 class Taught(NamedTuple):
@@ -71,7 +77,8 @@ class MeanTeacher(WithTeacher, AddedLoss):
             network sees unlabelled samples as they are, and only its statistics can use them.
         average: update of the teacher.
         views: random views of the student.
-        teacher_views: random views of the teacher; None for views like the student's, as in UDAPE.
+        teacher_views: views over which the teacher averages, or random ones; None for random views
+            like the student's, as in UDAPE.
         labels: which joints become labels.
         occlusion: patches in the student's view; None for none.
         seed: seed of the views.
@@ -87,7 +94,7 @@ class MeanTeacher(WithTeacher, AddedLoss):
         weight: NonNegative = 1.0,
         average: MovingAverage,
         views: AffineViews,
-        teacher_views: AffineViews | None = None,
+        teacher_views: TeacherViews | None = None,
         labels: Confident,
         occlusion: Occlusion | None = None,
         seed: Count = 0,
@@ -137,7 +144,12 @@ class MeanTeacher(WithTeacher, AddedLoss):
 
     def _teach(self, step: Step, part: Part) -> Taught:
         """Return the joints that the teacher finds in its views."""
-        views = ViewPairs.draw(step, part, self.seed, self.teacher_views, self.views)
+        seen = self.teacher_views
+        ranges = AS_IT_IS if isinstance(seen, AveragedViews) else seen
+        views = ViewPairs.draw(step, part, self.seed, ranges, self.views)
+        if isinstance(seen, AveragedViews):
+            crops = part.batch.crops[views.rows]
+            return Taught(views, *seen.predict(self.teacher, step.codec, crops))
         with torch.no_grad():
             output: PoseOutput = self.teacher(views.teacher_images(step, part))
             joints_view, confidence = step.codec.decode(output.heatmaps)

@@ -28,6 +28,16 @@ class AffineViews(Component):
     colour: Fraction = 0.25
 
 
+class AveragedViews(Component):
+    targets = ("fidip.adapt.AveragedViews",)
+
+    rotations_deg: Annotated[
+        list[Annotated[float, Field(ge=-180, le=180)]], Field(min_length=1)
+    ] = [0.0, -25.0, 25.0]
+    mirrored: bool = True
+    zoom: PositiveFloat = 1.25
+
+
 class Confident(Component):
     targets = ("fidip.adapt.Confident",)
 

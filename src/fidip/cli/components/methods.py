@@ -17,7 +17,13 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, create_model
 
-from fidip.cli.components.adaptation import AffineViews, Confident, MovingAverage, Occlusion
+from fidip.cli.components.adaptation import (
+    AffineViews,
+    AveragedViews,
+    Confident,
+    MovingAverage,
+    Occlusion,
+)
 from fidip.cli.components.component import REGISTRY, Component, one_of
 from fidip.cli.components.nets import DomainHead, PaperDomainHead
 from fidip.cli.components.training import Always, Optimizer, Ramp, Schedulers
@@ -44,6 +50,7 @@ HINTS: dict[str, Any] = {
     "SchedulerFactory": Annotated[Any, Schedulers],
     "WeightSchedule": Annotated[Any, one_of(Always, Ramp)],
     "AffineViews": Annotated[Any, one_of(AffineViews)],
+    "TeacherViews": Annotated[Any, one_of(AveragedViews, AffineViews)],
     "Confident": Annotated[Any, one_of(Confident)],
     "MovingAverage": Annotated[Any, one_of(MovingAverage)],
     "Occlusion": Annotated[Any, one_of(Occlusion)],

@@ -145,6 +145,13 @@ def test_the_command_line_overrides_the_settings_of_the_run(run, monkeypatch, tm
     assert flipped != plain
 
 
+def test_the_codec_of_the_command_line_replaces_the_one_of_the_run(run, monkeypatch, tmp_path):
+    larger = ["codec.input_wh=[96,128]", "codec.heatmap_wh=[24,32]"]
+    _, other = run_evaluate(monkeypatch, tmp_path / "a", f"ckpt={run}", *larger)
+    _, same = run_evaluate(monkeypatch, tmp_path / "b", f"ckpt={run}")
+    assert other != same
+
+
 def test_the_validation_split_is_a_part_of_train(run, monkeypatch, tmp_path, tiny_root):
     arguments = [f"ckpt={run}", "split=val", "data.val_fraction=0.5"]
     results, predictions = run_evaluate(monkeypatch, tmp_path, *arguments)

@@ -195,9 +195,19 @@ def saved_config(
     if problems:
         raise RunError(f"{run.config}: {'; '.join(problems)}")
     dotted = [override for override in overrides if "." in override.partition("=")[0]]
+    dotted += [copy for override in dotted for copy in _copies(override, saved)]
     merged = OmegaConf.merge(saved, OmegaConf.from_dotlist(dotted))
     assert isinstance(merged, DictConfig)
     return merged
+
+
+def _copies(override: str, saved: DictConfig) -> Iterator[str]:
+    """Yield a setting for the places that refer to it in ``conf``, where a run has copies."""
+    key, _, value = override.partition("=")
+    if OmegaConf.select(saved, f"task.{key}") is not None:
+        yield f"task.{key}={value}"
+    if key == "codec.input_wh":
+        yield f"data.input_wh={value}"
 
 
 def written_to(config: DictConfig) -> Iterator[tuple[str, str]]:

@@ -18,6 +18,7 @@ from fidip.data.label_formats import FORMATS
 from fidip.io.labels.cvat import read_cvat
 from fidip.io.labels.labelled import Joints
 from fidip.io.video import Video
+from tests.data.made_clips import write_made_clips
 from tests.io.labels.files import (
     NYCU,
     nycu_xy,
@@ -117,6 +118,39 @@ def test_coco(tiny_root, cli, tmp_path):
         np.testing.assert_allclose(ours.keypoints, theirs.keypoints, atol=1e-3)
         np.testing.assert_allclose(ours.box_xywh, theirs.box_xywh, atol=1e-3)
         assert ours.image_path.read_bytes() == theirs.image_path.read_bytes()
+
+
+def test_coco_keeps_subjects_videos_and_areas(cli, tmp_path):
+    made = write_made_clips(tmp_path / "made", {"train": 2}, frames=2)
+    source = made / "annotations" / "person_keypoints_train.json"
+    given = json.loads(source.read_text())
+    for image in given["images"]:
+        known = {"time": image["id"] / 25, "subject": f"s{image['video_id']}", "kind": "kicks"}
+        image |= {**known, "is_synthetic": True}
+    for number, person in enumerate(given["annotations"]):
+        person |= {"area": 300.0 + number, "covered": number == 1}
+    given["videos"][1]["subject"] = "s2"
+    source.write_text(json.dumps(given))
+    cli(
+        "labels", f"source={source}", f"images={made / 'videos' / 'train'}", f"out={tmp_path / 'a'}"
+    )
+    written = json.loads((tmp_path / "a" / "annotations" / source.name).read_text())
+    assert written["videos"] == given["videos"]
+    for ours, theirs in zip(written["images"], given["images"], strict=True):
+        assert ours == {**theirs, "file_name": ours["file_name"]}
+        assert ours["file_name"].endswith(f"_{theirs['frame_index']:06d}.png")
+    for ours, theirs in zip(written["annotations"], given["annotations"], strict=True):
+        assert (ours["area"], ours["covered"]) == (theirs["area"], theirs["covered"])
+    assert [image.video for image in people_of(tmp_path / "a").images[::2]] == [
+        "clip0001.mp4", "clip0002.mp4"
+    ]  # fmt: skip
+    assert {person.clip_kind for person in people_of(tmp_path / "a")} == {"kicks"}
+    file = tmp_path / "a" / "annotations" / source.name
+    cli("labels", f"source={file}", f"out={tmp_path / 'b'}", "is_synthetic=false")
+    again = json.loads((tmp_path / "b" / "annotations" / source.name).read_text())
+    assert again == {
+        **written, "images": [{**each, "is_synthetic": False} for each in written["images"]]
+    }  # fmt: skip
 
 
 def test_names_can_be_told(cli, tmp_path):

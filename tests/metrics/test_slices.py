@@ -68,6 +68,16 @@ def test_cover_and_lying_on_the_side_are_what_the_data_tell():
     }  # fmt: skip
 
 
+def test_clips_are_scored_by_what_happens_in_them():
+    kinds = ["kicks", None, "blanket"]
+    people = [person(i + 1, image=i, clip_kind=kind) for i, kind in enumerate(kinds)]
+    found = from_coco_results([entry(people[0]), entry(people[1])])
+    slices = describe_slices(found, np.array([0, 1]), People.without_others(people), rounds=0)
+    assert {value: row["AP"] for value, row in slices["kind"].items()} == {
+        "kicks": pytest.approx(1), "unknown": pytest.approx(1), "blanket": 0,
+    }  # fmt: skip
+
+
 @pytest.mark.parametrize("told", [(None, False), (True, True), (None, None)], ids=str)
 def test_there_is_no_slice_of_covered_people_without_any_or_without_others(told):
     people = [person(i + 1, image=i, is_covered=told[i], is_side_lying=told[i]) for i in range(2)]

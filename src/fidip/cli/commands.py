@@ -357,7 +357,7 @@ class Labels(Command):
     annotator: int | Text | None = None
     joints: dict[str, str] | None = None
     depth: DepthRange | None = None
-    is_synthetic: bool = False
+    is_synthetic: bool | None = None
 
 
 class Zoo(Command):

@@ -35,6 +35,7 @@ class Annotation:
         is_crowd: whether the box contains a crowd instead of one person.
         is_covered: whether a blanket or the like covers part of the person; None if unknown.
         is_side_lying: whether the person lies on the side; None if unknown.
+        clip_kind: what happens in the clip of the image (kicks, blanket, ...); None if unknown.
     """
 
     id: int
@@ -50,6 +51,7 @@ class Annotation:
     is_crowd: bool = False
     is_covered: bool | None = None
     is_side_lying: bool | None = None
+    clip_kind: str | None = None
 
     def __post_init__(self) -> None:
         check_shape(self, "box_xywh", (4,))
@@ -69,6 +71,7 @@ class ImageInfo(NamedTuple):
         video: name of the video that the image is a frame of; None for a photograph.
         frame: number of the frame in the video, from 0; None if unknown.
         is_covered: whether a blanket or the like covers part of the people; None if unknown.
+        clip_kind: what happens in the clip of the image; None if unknown.
     """
 
     id: int
@@ -80,6 +83,7 @@ class ImageInfo(NamedTuple):
     video: str | None = None
     frame: int | None = None
     is_covered: bool | None = None
+    clip_kind: str | None = None
 
     @property
     def is_in_video(self) -> bool:

@@ -342,6 +342,7 @@ def _image(
         video=_video_of(record, videos),
         frame=integer(record, "frame_index") if type(record.get("frame_index")) is int else None,
         is_covered=flag(record, "covered"),
+        clip_kind=_label(record.get("kind")),
     )
 
 
@@ -396,6 +397,7 @@ class _People:
             is_crowd=is_crowd,
             is_covered=image.is_covered if is_covered is None else is_covered,
             is_side_lying=_is_side_lying(image.posture),
+            clip_kind=image.clip_kind,
         )
 
     def _reason_to_skip(self, record: dict[str, Any], person: Annotation) -> str | None:

@@ -18,7 +18,7 @@ from fidip.data.label_formats import FORMATS, format_of, image_folders, label_fi
 from fidip.data.label_images import Found, locate
 from fidip.io.atomic import copy_atomic
 from fidip.io.coco import annotation_record, person_category
-from fidip.io.labels.labelled import Joints, LabelledImage
+from fidip.io.labels.labelled import Joints, Labelled, LabelledImage
 
 MOST_NAMES = 20
 """Number of unknown names that a message lists."""
@@ -261,42 +261,55 @@ def by_image(found: Sequence[Found], copies: Mapping[Path, str]) -> list[Labelle
     return list(images.values())
 
 
-def as_coco(images: Sequence[LabelledImage], is_synthetic: bool) -> dict[str, list[dict[str, Any]]]:
+def as_coco(
+    images: Sequence[LabelledImage], is_synthetic: bool | None = None
+) -> dict[str, list[dict[str, Any]]]:
     """Return the content of an annotation file in SyRIP's layout.
 
     Args:
         images: the images with their people.
-        is_synthetic: domain of the images.
+        is_synthetic: domain of the images; None for that in a COCO file, or else real.
 
     Returns:
-        A dictionary with ``images``, ``annotations`` and ``categories``. Frames of videos have the
-        video's name as ``video_id`` and their number as ``frame_index``.
+        A dictionary with ``images``, ``annotations``, ``categories``, and the ``videos`` of a COCO
+        file. Frames of other videos have the video's name as ``video_id`` and their number as
+        ``frame_index``. Other fields of a COCO file are kept.
     """
     annotations: list[dict[str, Any]] = []
     for image_id, image in enumerate(images, start=1):
         for person in image.people:
-            box = person.box_xywh if person.box_xywh is not None else box_around(person.keypoints)
-            area = filled_area(box)
-            annotations.append(
-                annotation_record(
-                    len(annotations) + 1,
-                    image_id,
-                    box.round(3).tolist(),
-                    area,
-                    person.keypoints.round(3),
-                )
-            )
+            annotations.append(_annotation(len(annotations) + 1, image_id, person))
     records = [
         {"id": image_id, "file_name": image.name, "width": image.wh[0], "height": image.wh[1],
-         "is_synthetic": is_synthetic, **_frame(image)}
+         **_image_fields(image, is_synthetic)}
         for image_id, image in enumerate(images, start=1)
     ]  # fmt: skip
-    return {"images": records, "annotations": annotations, "categories": [person_category()]}
+    listed = [person.other.video for image in images for person in image.people]
+    videos = list({str(video["id"]): dict(video) for video in listed if video}.values())
+    return {
+        **({"videos": videos} if videos else {}),
+        "images": records,
+        "annotations": annotations,
+        "categories": [person_category()],
+    }
 
 
-def _frame(image: LabelledImage) -> dict[str, Any]:
-    """Return the fields of an image that is a frame of a video; none for others."""
-    person = next(iter(image.people), None)
-    if person is None or person.frame is None:
-        return {}
-    return {"video_id": PurePosixPath(person.name).name, "frame_index": person.frame}
+def _annotation(id_: int, image_id: int, person: Labelled) -> dict[str, Any]:
+    box = person.box_xywh if person.box_xywh is not None else box_around(person.keypoints)
+    record = annotation_record(
+        id_, image_id, box.round(3).tolist(), filled_area(box), person.keypoints.round(3)
+    )
+    return record | dict(person.other.person)
+
+
+def _image_fields(image: LabelledImage, is_synthetic: bool | None) -> dict[str, Any]:
+    """Return the domain of an image, its frame in a video, and other fields of a COCO file."""
+    fields: dict[str, Any] = {}
+    for person in image.people[:1]:
+        if person.frame is not None:
+            name = PurePosixPath(person.name).name
+            fields = {"video_id": name, "frame_index": person.frame}
+        fields |= person.other.image
+    if is_synthetic is None:
+        is_synthetic = bool(fields.get("is_synthetic"))
+    return fields | {"is_synthetic": is_synthetic}

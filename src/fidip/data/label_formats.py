@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from reprlib import repr as short
+from typing import Any
 
 from fidip.core.errors import ConfigError, DataError
 from fidip.core.people import Annotation
 from fidip.data.annotations import NO_JOINTS, inspect_annotations, read_preannotations
 from fidip.io.coco import split_of
-from fidip.io.json import read_json
+from fidip.io.json import read_json, read_object
 from fidip.io.labels.cvat import read_cvat
 from fidip.io.labels.deeplabcut import read_dlc
 from fidip.io.labels.keypoint_tables import (
@@ -22,13 +23,18 @@ from fidip.io.labels.keypoint_tables import (
     table_columns,
 )
 from fidip.io.labels.label_studio import read_label_studio
-from fidip.io.labels.labelled import Joints, Labelled
+from fidip.io.labels.labelled import Joints, Labelled, OtherFields
 from fidip.io.labels.labelme import read_labelme
 from fidip.io.labels.sleap import read_sleap_json
 from fidip.io.labels.trial import READERS, require_readable
 
 Reader = Callable[[Path, Joints, Sequence[Path]], list[Labelled]]
 """Reads a file; the folders are those of the images."""
+
+
+IMAGE_KEYS = {"id", "file_name", "width", "height"}
+PERSON_KEYS = {"id", "image_id", "category_id", "iscrowd", "bbox", "num_keypoints", "keypoints"}
+"""Keys of COCO's records that copies have of their own."""
 
 
 def image_folders(source: Path) -> list[Path]:
@@ -53,14 +59,47 @@ def _coco(path: Path, joints: Joints, folders: Sequence[Path]) -> list[Labelled]
     of_image: dict[int, list[Annotation]] = {image.id: [] for image in people.images}
     for person in people:
         of_image[person.image_id].append(person)
+    other = _OtherFields(read_object(path))
     found = []
     for image in people.images:
         name = image.path.relative_to(_above(image.path, folders)).as_posix()
+        frame = image.frame if image.is_in_video else None
         found += [
-            Labelled(name, p.keypoints, p.box_xywh, image.wh, is_predicted=p.id not in labelled)
+            Labelled(
+                name,
+                p.keypoints,
+                p.box_xywh,
+                image.wh,
+                is_predicted=p.id not in labelled,
+                frame=frame,
+                other=other.of(image.id, p.id),
+            )
             for p in of_image[image.id]
-        ] or [Labelled(name, NO_JOINTS, image_wh=image.wh)]
+        ] or [Labelled(name, NO_JOINTS, image_wh=image.wh, frame=frame)]
     return found
+
+
+class _OtherFields:
+    """Fields of the records of a COCO file that ``Labelled`` does not have."""
+
+    def __init__(self, document: Mapping[str, Any]) -> None:
+        self._images = {record["id"]: record for record in document["images"]}
+        self._people = {record["id"]: record for record in document["annotations"]}
+        videos = document.get("videos")
+        self._videos = {
+            str(record.get("id")): record
+            for record in (videos if isinstance(videos, list) else [])
+            if isinstance(record, dict)
+        }
+
+    def of(self, image_id: int, annotation_id: int) -> OtherFields:
+        """Return the fields about a person."""
+        image, person = self._images[image_id], self._people[annotation_id]
+        return OtherFields(
+            {key: value for key, value in image.items() if key not in IMAGE_KEYS},
+            {key: value for key, value in person.items() if key not in PERSON_KEYS},
+            self._videos.get(str(image.get("video_id")), {}),
+        )
 
 
 def _above(path: Path, folders: Sequence[Path]) -> Path:

@@ -33,7 +33,8 @@ def properties(people: Sequence[Annotation]) -> dict[str, list[str]]:
     - occlusion: fraction of the labelled joints that are labelled as occluded (v = 1);
     - domain: domain of the image;
     - covered: whether a blanket or the like covers part of the person, as the data tell;
-    - side-lying: whether the person lies on the side, as the data tell.
+    - side-lying: whether the person lies on the side, as the data tell;
+    - kind: what happens in the clip, such as kicks, as the data tell.
 
     Args:
         people: N labelled people.
@@ -57,6 +58,7 @@ def properties(people: Sequence[Annotation]) -> dict[str, list[str]]:
         "domain": [_domain(person) for person in people],
         "covered": [FLAGS[person.is_covered] for person in people],
         "side-lying": [FLAGS[person.is_side_lying] for person in people],
+        "kind": [person.clip_kind or UNKNOWN for person in people],
     }
 
 

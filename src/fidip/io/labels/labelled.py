@@ -6,9 +6,9 @@ import re
 import reprlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PureWindowsPath
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,20 @@ WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 SIDES = {"l": "left", "left": "left", "r": "right", "right": "right"}
 
 
+class OtherFields(NamedTuple):
+    """Fields of a COCO file that have no meaning for labels, but are kept in copies.
+
+    Attributes:
+        image: of the image, such as ``subject`` and ``video_id``.
+        person: of the annotation, such as ``area``.
+        video: the record of the video; empty if there is none.
+    """
+
+    image: Mapping[str, Any] = {}
+    person: Mapping[str, Any] = {}
+    video: Mapping[str, Any] = {}
+
+
 @dataclass(frozen=True, eq=False)
 class Labelled:
     """Labelled person.
@@ -38,6 +52,7 @@ class Labelled:
         frame: number of the frame in the video, from 0; None if ``name`` is an image.
         embedded: returns the image as the content of an image file; None if the label file does
             not contain it.
+        other: further fields of a COCO file.
     """
 
     name: str
@@ -47,6 +62,7 @@ class Labelled:
     is_predicted: bool = False
     frame: int | None = None
     embedded: Callable[[], bytes] | None = None
+    other: OtherFields = field(default_factory=OtherFields)
 
 
 class LabelledImage(NamedTuple):

@@ -7,9 +7,13 @@ import hydra
 import onnxruntime
 import pytest
 
-from fidip.core.errors import CheckpointError, DiskError, FidipError
+from fidip.codecs.gaussian import HeatmapCodec, dark_decode
+from fidip.core.errors import CheckpointError, ConfigError, DiskError, FidipError
 from fidip.export import export, main
 from fidip.io.paths import config_dir
+from fidip.nn import ConvHead, HeatmapFusion, MoveNetBackbone, SequenceNet
+from fidip.nn.export_formats import export_net
+from fidip.nn.portable_export import Portable
 
 
 def compose(*overrides):
@@ -90,6 +94,14 @@ def test_a_device_is_not_replaced(tmp_path):
     with pytest.raises(DiskError, match="not a regular file"):
         export(compose("ckpt=bundled:movenet-lightning", f"out={device}"))
     assert device.is_symlink()
+
+
+def test_a_network_for_windows_is_not_exported_as_one_for_single_frames(tmp_path):
+    net = SequenceNet(MoveNetBackbone(0.125), ConvHead, HeatmapFusion(past=2, future=1, width=2))
+    codec = HeatmapCodec((32, 32), (8, 8), 1.5, dark_decode)
+    with pytest.raises(ConfigError, match="ckpt: is a network for windows of 4 frames"):
+        export_net(Portable(net, codec), tmp_path / "net.onnx")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_file_that_does_not_compute_the_same_is_not_written(tmp_path, monkeypatch):

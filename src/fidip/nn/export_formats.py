@@ -19,6 +19,7 @@ from fidip.nn.portable_export import (
     write_onnx,
     write_torchscript,
 )
+from fidip.nn.temporal import SequenceNet
 
 TOLERANCE = 1e-3
 """The largest difference of a good file, relative to the largest output."""
@@ -38,9 +39,15 @@ def export_net(model: Portable, out: Path, format: str = "onnx") -> Deviation:
     Raises:
         ArgumentError: the format is unknown, or ``out`` has another suffix.
         CheckpointError: the file does not compute what the network does.
+        ConfigError: the network takes several frames.
         DiskError: the file cannot be written.
     """
     require_exportable(out, format)
+    if isinstance(model.net, SequenceNet):
+        raise ConfigError(
+            f"ckpt: is a network for windows of {model.net.fusion.frames} frames; expected one for "
+            "single frames. Export the run it was trained from, or use it with fidip predict"
+        )
     with TemporaryDirectory() as folder:
         made = Path(folder) / out.name
         with disk_errors(made, f"out={out}"):

@@ -280,6 +280,16 @@ def test_boxes_follow_points_and_labelled_boxes_stay(tmp_path):
     assert [state for *_, state in store.images()] == ["done", "todo"]
 
 
+def test_images_are_in_the_order_of_their_numbers(tmp_path):
+    photos(tmp_path, [f"{name}.png" for name in ("test10", "test2", "b/a100", "test1", "b/a20")])
+    store = LabelStore(tmp_path)
+    names = [f"{name}.png" for name in ("b/a20", "b/a100", "test1", "test2", "test10")]
+    assert [name for _, name, _ in store.images()] == names
+    last = store.images()[-1][0]
+    store.save(last, [EditedPerson(None, np.array(ROW), False)], is_done=True, version=0)
+    assert [name for _, name, _ in LabelStore(tmp_path).images()] == names
+
+
 def test_frames_to_label_are_those_of_the_file(tmp_path):
     """The folder of ``fidip frames`` also has a contact sheet."""
     file = preannotated(tmp_path / "set").rename(tmp_path / "pre_annotations.json")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count
@@ -83,6 +84,8 @@ class LabelStore:
         self._names = {image["id"]: image["file_name"] for image in self._document["images"]}
         if self._is_folder:
             self._add_new_images()
+            order = sorted(self._paths, key=lambda image_id: _natural(self._names[image_id]))
+            self._paths = {image_id: self._paths[image_id] for image_id in order}
         missing = [path for path in self._paths.values() if not path.is_file()]
         if missing or not self._paths:
             named = "".join(f", the first: {shown(path)}" for path in missing[:1])
@@ -246,6 +249,12 @@ def _stamp(file: Path) -> tuple[int, int] | None:
     except FileNotFoundError:
         return None
     return status.st_mtime_ns, status.st_size
+
+
+def _natural(name: str) -> list[tuple[int, str]]:
+    """Return a key that sorts numbers in names as numbers: a2 before a10."""
+    parts = re.split(r"([0-9]+)", name)
+    return [(int(part), part) if part.isdecimal() else (-1, part) for part in parts]
 
 
 def _state(records: Sequence[Record], is_labelled: bool) -> State:

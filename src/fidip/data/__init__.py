@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from fidip.data.annotations import AnnotationFile, read_annotations, require_image_files
+from fidip.data.annotation_checks import require_image_files
+from fidip.data.annotations import AnnotationFile, read_annotations
 from fidip.data.annotator_pairs import SecondAnnotator, read_second_annotator
 from fidip.data.augment import Augmentation
 from fidip.data.clip_dataset import ClipDataset

@@ -12,7 +12,8 @@ import numpy as np
 from fidip.core.arrays import ImageSize
 from fidip.core.errors import DataError
 from fidip.core.people import Annotation, ImageInfo, People, require_people
-from fidip.data.annotations import is_person, list_of
+from fidip.data.annotation_checks import list_of
+from fidip.data.annotation_records import is_person
 from fidip.io.json import read_json
 from fidip.io.records import (
     file_name,

@@ -17,13 +17,8 @@ from fidip.core.arrays import ImageSize
 from fidip.core.data_parts import DataPart
 from fidip.core.people import Annotation, People
 from fidip.core.samples import Batch, Sample, SampleKey
-from fidip.data.annotations import (
-    AnnotationFile,
-    read_annotations,
-    read_boxes,
-    require_both_domains,
-    require_image_files,
-)
+from fidip.data.annotation_checks import require_both_domains, require_image_files
+from fidip.data.annotations import AnnotationFile, read_annotations, read_boxes
 from fidip.data.augment import Augmentation
 from fidip.data.dataset import PoseDataset, UnlabelledDataset, check_images
 from fidip.data.layout import find_split

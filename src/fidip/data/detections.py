@@ -8,7 +8,7 @@ from typing import Any
 
 from fidip.core.errors import DataError
 from fidip.core.people import Annotation, ImageInfo, People, require_people
-from fidip.data.annotations import NO_JOINTS, is_person
+from fidip.data.annotation_records import NO_JOINTS, is_person
 from fidip.io.json import read_json
 from fidip.io.records import box, integer, number, parse_records
 

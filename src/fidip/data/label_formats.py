@@ -10,7 +10,8 @@ from typing import Any
 
 from fidip.core.errors import ConfigError, DataError
 from fidip.core.people import Annotation
-from fidip.data.annotations import NO_JOINTS, inspect_annotations, read_preannotations
+from fidip.data.annotation_records import NO_JOINTS
+from fidip.data.annotations import inspect_annotations, read_preannotations
 from fidip.io.coco import split_of
 from fidip.io.json import read_json, read_object
 from fidip.io.labels.cvat import read_cvat

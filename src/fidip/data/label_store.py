@@ -18,7 +18,8 @@ from fidip.core.arrays import ImageSize
 from fidip.core.errors import DataError, FidipError, shown
 from fidip.core.geometry import box_around, filled_area
 from fidip.core.skeleton import COCO17
-from fidip.data.annotations import is_person, read_preannotations
+from fidip.data.annotation_records import is_person
+from fidip.data.annotations import read_preannotations
 from fidip.data.label_formats import image_folders
 from fidip.io.coco import PRE_ANNOTATIONS, PREFIX, annotation_record, person_category
 from fidip.io.images import decode_rgb

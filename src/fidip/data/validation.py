@@ -20,7 +20,8 @@ from fidip.core.errors import DataError
 from fidip.core.people import Annotation, ImageInfo
 from fidip.core.progress import Progress, reported, silent
 from fidip.core.skeleton import COCO17, EARS, EYES, HIPS, SHOULDERS
-from fidip.data.annotations import UNLABELLED, AnnotationFile, inspect_annotations
+from fidip.data.annotation_records import UNLABELLED
+from fidip.data.annotations import AnnotationFile, inspect_annotations
 from fidip.data.dataset import decode_image
 from fidip.data.layout import find_split
 from fidip.data.leakage import image_hash

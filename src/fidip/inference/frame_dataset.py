@@ -196,8 +196,9 @@ def pre_annotation(
 ) -> dict[str, Any] | None:
     """Return the predicted person of a frame as an annotation that is not read as a label.
 
-    ``is_predicted`` marks it, see ``fidip.data.annotations``; ``score`` is that of the person, and
-    ``keypoint_scores`` are those of the keypoints. Keypoints outside the image are left out.
+    ``is_predicted`` marks it, see ``fidip.data.annotation_records``; ``score`` is that of the
+    person, and ``keypoint_scores`` are those of the keypoints. Keypoints outside the image are left
+    out.
 
     Args:
         id_: id of the annotation.

@@ -16,7 +16,8 @@ from fidip.data import image_hashes
 from fidip.inference.runtime import OnnxRuntime
 from fidip.io.images import write_image
 from fidip.io.run_directory import RunDirectory
-from fidip.nn.portable_export import Portable, write_onnx
+from fidip.nn.export_formats import write_onnx
+from fidip.nn.portable_export import Portable
 from tests.inference.made_media import make_video
 from tests.inference.rendered_people import draw_person
 

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from fidip.core.errors import DataError
-from fidip.data.annotations import read_annotations, read_boxes, require_both_domains
+from fidip.data.annotation_checks import require_both_domains
+from fidip.data.annotations import read_annotations, read_boxes
 
 SPLIT = "train_infant"
 

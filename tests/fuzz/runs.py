@@ -126,7 +126,7 @@ def code(box: Box) -> dict[str, Any]:
             "path_or_url": evil,
             "weights_only": False,
         },
-        "a private one": {"_target_": "fidip.io.run_directory._commit"},
+        "a private one": {"_target_": "fidip.io.environment._commit"},
         "a dunder": {"_target_": "fidip.__loader__.set_data", "path": path, "data": b"x".hex()},
         "a fidip of one's own": {"_target_": "fidipx.evil.run"},
         "upper case": {"_target_": "OS.system", "command": touch},

@@ -16,7 +16,8 @@ from fidip.core.crop_window import CropWindow
 from fidip.core.errors import CheckpointError, ConfigError
 from fidip.inference import runtime as runtimes
 from fidip.inference.runtime import OnnxRuntime, TorchRuntime, cached_onnx, make_runtime
-from fidip.nn.portable_export import Portable, write_onnx
+from fidip.nn.export_formats import write_onnx
+from fidip.nn.portable_export import Portable
 
 
 @pytest.fixture(scope="module")

@@ -14,9 +14,10 @@ from fidip.cli.composition import choice
 from fidip.codecs.centernet import MoveNetCodec
 from fidip.core.errors import ConfigError
 from fidip.nn import MoveNetBackbone, MoveNetFullHead, MoveNetHead, PoseNet, load_weights
+from fidip.nn.export_formats import write_onnx
 from fidip.nn.losses import movenet_loss
 from fidip.nn.movenet import SameConv2d
-from fidip.nn.portable_export import Portable, write_onnx
+from fidip.nn.portable_export import Portable
 from tests.nn.movenet_files import crops_of, picture
 
 GOLDEN = np.load(Path(__file__).parents[1] / "golden" / "movenet.npz")

@@ -12,15 +12,10 @@ from fidip.codecs.udp import UdpCodec, dark_udp_decode
 from fidip.core.errors import CheckpointError, ConfigError
 from fidip.inference.runtime import OnnxRuntime, TorchRuntime
 from fidip.nn import PoseNet, SimccHead
+from fidip.nn.codec_facts import codec_of, describe_codec
+from fidip.nn.export_formats import measure_deviation, write_onnx, write_torchscript
 from fidip.nn.onnx_sessions import FACTS, onnx_session, read_facts
-from fidip.nn.portable_export import (
-    Portable,
-    codec_of,
-    describe_codec,
-    measure_deviation,
-    write_onnx,
-    write_torchscript,
-)
+from fidip.nn.portable_export import Portable
 from tests.nn.spot_net import WH, Shrink, spot_codec, spot_net
 
 SPOTS = {0: (60.0, 50.0), 1: (120.0, 130.0), 2: (40.0, 180.0)}

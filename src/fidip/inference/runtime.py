@@ -21,8 +21,10 @@ from fidip.inference.external_onnx import ExternalFile
 from fidip.io.atomic import atomic_folder, require_folder
 from fidip.io.paths import cache_dir
 from fidip.nn import HeatmapFusion, PoseNet, SequenceNet, ViT
+from fidip.nn.codec_facts import codec_of
+from fidip.nn.export_formats import write_onnx
 from fidip.nn.onnx_sessions import onnx_session, read_facts, run_onnx, try_onnx
-from fidip.nn.portable_export import Portable, codec_of, write_onnx
+from fidip.nn.portable_export import Portable
 
 log = logging.getLogger(__name__)
 RUNTIMES = ("torch", "onnx")

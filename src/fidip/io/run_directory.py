@@ -3,31 +3,24 @@
 from __future__ import annotations
 
 import csv
-import errno
-import fcntl
 import hashlib
 import json
 import logging
 import os
-import platform
-import shlex
-import socket
-import subprocess
-import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from fidip.core.errors import CheckpointError, RunError
 from fidip.io.atomic import disk_errors, is_intact, require_folder, write_text_atomic
+from fidip.io.environment import environment
 from fidip.io.json import write_json
+from fidip.io.locks import lock
 from fidip.io.yaml import load_settings, parse_settings, to_yaml
 
 log = logging.getLogger(__name__)
-PACKAGES = ("torch", "pytorch-lightning", "hydra-core", "timm", "albumentations", "numpy")
 
 RANKS = ("RANK", "LOCAL_RANK", "NODE_RANK", "GROUP_RANK", "SLURM_PROCID")
 """Environment variables with the rank of a process; all are 0 in the first process."""
@@ -195,7 +188,7 @@ class RunDirectory:
         require_folder(self.root, str(self.root))
         with disk_errors(path):
             self.root.mkdir(parents=True, exist_ok=True)
-            handle = _lock(path)
+            handle = lock(path)
         try:
             yield
         finally:
@@ -351,40 +344,9 @@ class RunDirectory:
         Returns:
             All facts that were written.
         """
-        known = {**_environment(), **facts}
+        known = {**environment(), **facts}
         write_json(self.environment, known)
         return known
-
-
-def _lock(path: Path) -> int:
-    """Lock a file, created if necessary, and return its open handle, which holds the lock."""
-    while True:
-        handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
-        try:
-            fcntl.lockf(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            if error.errno not in (errno.EACCES, errno.EAGAIN):
-                return handle  # a file system without locks
-            holder = os.read(handle, 200).decode(errors="replace")
-            os.close(handle)
-            raise RunError(
-                f"{path.parent}: another process works on this run ({holder}); wait until it ends, "
-                "or give another hydra.run.dir=DIR"
-            ) from error
-        if _is_open_file(path, handle):
-            break
-        os.close(handle)  # the holder has just removed the file
-    with suppress(OSError):  # on a full disk
-        os.ftruncate(handle, 0)
-        os.write(handle, f"process {os.getpid()} on {socket.gethostname()}".encode())
-    return handle
-
-
-def _is_open_file(path: Path, handle: int) -> bool:
-    try:
-        return os.path.samestat(path.stat(), os.fstat(handle))
-    except FileNotFoundError:
-        return False
 
 
 def _identity(settings: dict[str, Any]) -> dict[str, Any]:
@@ -404,26 +366,3 @@ def _moved(settings: Any, old: str, new: str) -> Any:
     if settings == old or str(settings).startswith(f"{old}{os.sep}"):
         return new + settings[len(old) :]
     return settings
-
-
-def _environment() -> dict[str, Any]:
-    return {
-        "command": shlex.join(["python", "-m", "fidip.train", *sys.argv[1:]]),
-        "commit": _commit(),
-        "python": platform.python_version(),
-        "platform": platform.platform(),
-        "versions": {name: version(name) for name in PACKAGES},
-    }
-
-
-def _commit() -> str | None:
-    """Return the commit of the checkout that contains this package; None if it is installed."""
-    checkout = Path(__file__).parents[3]
-    if not (checkout / ".git").exists():
-        return None
-    git = ["git", "-C", str(checkout), "describe", "--always", "--dirty"]
-    try:
-        done = subprocess.run(git, capture_output=True, text=True, check=False)
-    except OSError:
-        return None
-    return done.stdout.strip() or None

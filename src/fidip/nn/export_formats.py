@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import io
+import json
+import logging
+import warnings
 from collections.abc import Callable
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -12,17 +17,30 @@ from torch import Tensor
 
 from fidip.core.errors import ArgumentError, CheckpointError, ConfigError
 from fidip.io.atomic import copy_atomic, disk_errors, require_file
-from fidip.nn.portable_export import (
-    Deviation,
-    Portable,
-    measure_deviation,
-    write_onnx,
-    write_torchscript,
-)
+from fidip.nn.onnx_sessions import FACTS, onnx_session, run_onnx
+from fidip.nn.portable_export import Portable
 from fidip.nn.temporal import SequenceNet
 
 TOLERANCE = 1e-3
 """The largest difference of a good file, relative to the largest output."""
+LARGEST = 1_900_000_000
+"""Limit in bytes of the weights in one ONNX file, a message of at most 2 GiB."""
+
+
+@dataclass(frozen=True)
+class Deviation:
+    """Difference between a written file and the network, on batches of 1 and 3 random images.
+
+    Attributes:
+        error: largest absolute difference of an output.
+        largest: largest absolute value of an output.
+    """
+
+    error: float
+    largest: float
+
+
+Run = Callable[[Tensor], list[Tensor]]
 
 
 def export_net(model: Portable, out: Path, format: str = "onnx") -> Deviation:
@@ -81,6 +99,91 @@ def require_exportable(out: Path, format: str) -> None:
     require_file(out, f"out={out}")
 
 
+def measure_deviation(model: Portable, run: Run) -> Deviation:
+    """Compare the outputs of a written file with those of the network on random images.
+
+    Args:
+        model: the network.
+        run: runs the written file.
+    """
+    error = largest = 0.0
+    with torch.inference_mode():
+        for count in (1, 3):
+            images = model.example(count, seed=count)
+            expected = model(images)
+            wanted = list(expected) if isinstance(expected, tuple) else [expected]
+            for ours, theirs in zip(wanted, run(images), strict=True):
+                error = max(error, float((ours - theirs).abs().max()))
+                largest = max(largest, float(ours.abs().max()))
+    return Deviation(error, largest)
+
+
+def write_onnx(model: Portable, path: Path) -> Deviation:
+    """Write an ONNX file for any batch size, with an input named ``images``.
+
+    Args:
+        model: the network.
+        path: the file.
+
+    Returns:
+        The difference between the file and the network.
+
+    Raises:
+        ConfigError: the package onnx is not installed.
+    """
+    try:
+        import onnx
+        import onnxscript  # noqa: F401 - the exporter needs it
+    except ModuleNotFoundError as error:
+        raise ConfigError(
+            f"ONNX needs the package {error.name}: pip install 'fidip[onnx]'"
+        ) from error
+    path.parent.mkdir(parents=True, exist_ok=True)
+    weights = sum(t.numel() * t.element_size() for t in model.state_dict().values())
+    with torch.no_grad(), _quiet():
+        torch.onnx.export(
+            model,
+            (model.example(2),),
+            str(path),
+            dynamo=True,
+            input_names=["images"],
+            output_names=model.outputs,
+            dynamic_shapes=({0: torch.export.Dim("batch")},),
+            external_data=weights > LARGEST,
+            verbose=False,
+        )
+    written = onnx.load(path, load_external_data=False)
+    written.metadata_props.add(key=FACTS, value=json.dumps(model.facts()))
+    onnx.save(written, path)
+    session = onnx_session(path)
+    return measure_deviation(model, lambda images: run_onnx(session, images))
+
+
+def write_torchscript(model: Portable, path: Path) -> Deviation:
+    """Write a TorchScript file for any batch size.
+
+    Args:
+        model: the network.
+        path: the file.
+
+    Returns:
+        The difference between the file and the network.
+    """
+    written = io.BytesIO()  # PyTorch's file writer aborts the process if the disk is full
+    with torch.no_grad(), _quiet():
+        traced = torch.jit.trace(model, model.example(2), check_trace=False)
+        torch.jit.save(traced, written, _extra_files={FACTS: json.dumps(model.facts())})
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(written.getvalue())
+        loaded = torch.jit.load(str(path))
+
+    def run(images: Tensor) -> list[Tensor]:
+        outputs = loaded(images)
+        return list(outputs) if isinstance(outputs, tuple) else [outputs]
+
+    return measure_deviation(model, run)
+
+
 def write_openvino(model: Portable, path: Path) -> Deviation:
     """Write OpenVINO's .xml and .bin files, converted from ONNX.
 
@@ -118,3 +221,14 @@ FORMATS: dict[str, tuple[str, Callable[[Portable, Path], Deviation]]] = {
     "openvino": (".xml", write_openvino),
 }
 """Suffixes and writers of the formats."""
+
+
+class _quiet(warnings.catch_warnings):  # noqa: N801 - used like a function
+    """Suppress progress and deprecation messages of the exporters."""
+
+    def __enter__(self) -> None:
+        super().__enter__()
+        warnings.simplefilter("ignore")
+        logging.getLogger("torch.onnx").setLevel(logging.ERROR)
+        logging.getLogger("onnxscript").setLevel(logging.ERROR)
+        logging.getLogger("onnx_ir").setLevel(logging.ERROR)

@@ -1,21 +1,10 @@
-"""Export of pose networks to ONNX and TorchScript, compared with the original.
+"""Pose networks with normalisation and decoding, as they are exported.
 
 The expected input and the outputs are stored in the file's metadata, see ``Portable.facts``.
 """
 
 from __future__ import annotations
 
-import inspect
-import io
-import json
-import logging
-import math
-import operator
-import warnings
-from collections.abc import Callable
-from dataclasses import dataclass
-from functools import partial
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,13 +14,10 @@ from scipy.interpolate import CubicSpline
 from torch import Tensor, nn
 
 from fidip.codecs.base import Codec
-from fidip.codecs.centernet import MoveNetCodec
-from fidip.codecs.gaussian import HeatmapCodec, argmax_decode, dark_decode, quarter_decode
+from fidip.codecs.gaussian import HeatmapCodec
 from fidip.codecs.simcc import SimccCodec
-from fidip.codecs.udp import UdpCodec, dark_udp_decode
-from fidip.core.arrays import ImageSize
-from fidip.core.errors import CheckpointError, ConfigError
-from fidip.nn.onnx_sessions import FACTS, onnx_session, run_onnx
+from fidip.core.errors import ConfigError
+from fidip.nn.codec_facts import describe_codec
 from fidip.nn.pose_net import IMAGENET_MEAN, IMAGENET_STD, PoseNet
 
 INPUTS = {
@@ -39,11 +25,6 @@ INPUTS = {
     "normalized": torch.float32,  # RGB, normalised by the caller
     "rtmlib": torch.float32,  # BGR, normalised with RGB statistics, as rtmlib does
 }
-LARGEST = 1_900_000_000
-"""Limit in bytes of the weights in one ONNX file, a message of at most 2 GiB."""
-LARGEST_SIDE = 2048
-"""Limit in px of crop and heatmap sides in a file's metadata."""
-MOST_BINS = 4 * LARGEST_SIDE
 RTMLIB_BINS = 2
 """Bins per pixel that rtmlib's RTMPose class expects."""
 
@@ -174,190 +155,3 @@ def rtmlib_resampling(codec: HeatmapCodec, axis: int) -> Tensor:
     origin, step = codec.sample_positions(axis)
     spline = CubicSpline(pixels, np.eye(heatmap))
     return torch.tensor(spline((xy_crop - origin) / step), dtype=torch.float32)
-
-
-CODECS = {codec.__name__: codec for codec in (HeatmapCodec, UdpCodec, MoveNetCodec)}
-DECODERS = {f.__name__: f for f in (argmax_decode, quarter_decode, dark_decode, dark_udp_decode)}
-
-
-def describe_codec(codec: Codec) -> dict[str, Any]:
-    """Return the class and numbers of a codec.
-
-    Args:
-        codec: the codec.
-    """
-    about = {"name": type(codec).__name__, "input_wh": list(codec.input_wh)}
-    if isinstance(codec, SimccCodec):
-        return {**about, "bins_wh": list(codec.bins_wh), "sigma": list(codec.sigma)}
-    assert isinstance(codec, HeatmapCodec)
-    decoder = codec.decoder if isinstance(codec.decoder, partial) else partial(codec.decoder)
-    return {
-        **about,
-        "heatmap_wh": list(codec.heatmap_wh),
-        "sigma": codec.sigma,
-        "decoder": decoder.func.__name__,
-        "decoder_settings": decoder.keywords,
-    }
-
-
-def codec_of(facts: dict[str, Any], path: Path) -> Codec:
-    """Return the codec that the metadata of a file describe.
-
-    Args:
-        facts: the metadata.
-        path: the file, for the message.
-
-    Raises:
-        CheckpointError: the metadata do not describe a codec of fidip.
-    """
-    try:
-        about = facts["codec"]
-        is_simcc = about["name"] == SimccCodec.__name__
-        return _simcc_codec(about) if is_simcc else _heatmap_codec(about)
-    except (KeyError, TypeError, ValueError, ArithmeticError, AttributeError, ConfigError) as error:
-        raise CheckpointError(
-            f"{path}: its metadata do not describe a codec of fidip ({error}); export it again"
-        ) from error
-
-
-def _heatmap_codec(about: dict[str, Any]) -> HeatmapCodec:
-    decoder: Callable[..., tuple[Tensor, Tensor]] = DECODERS[about["decoder"]]
-    settings = {name: operator.index(value) for name, value in about["decoder_settings"].items()}
-    inspect.signature(decoder).bind(None, **settings)
-    if not all(3 <= n <= LARGEST_SIDE for n in settings.values()):
-        raise ValueError("kernel is out of range")
-    make, sigma = CODECS[about["name"]], _finite(about["sigma"])
-    sizes = _size(about["input_wh"]), _size(about["heatmap_wh"])
-    return make(*sizes, sigma, partial(decoder, **settings))
-
-
-def _simcc_codec(about: dict[str, Any]) -> SimccCodec:
-    sigma_x, sigma_y = about["sigma"]
-    sigma = _finite(sigma_x), _finite(sigma_y)
-    return SimccCodec(_size(about["input_wh"]), _size(about["bins_wh"], MOST_BINS), sigma)
-
-
-def _finite(value: Any) -> float:
-    number = float(value)
-    if not math.isfinite(number):
-        raise ValueError("sigma is out of range")
-    return number
-
-
-def _size(pair: Any, largest: int = LARGEST_SIDE) -> ImageSize:
-    width, height = (operator.index(side) for side in pair)
-    if not (1 < width <= largest and 1 < height <= largest):
-        raise ValueError(f"size {width}x{height} is out of range")
-    return width, height
-
-
-@dataclass(frozen=True)
-class Deviation:
-    """Difference between a written file and the network, on batches of 1 and 3 random images.
-
-    Attributes:
-        error: largest absolute difference of an output.
-        largest: largest absolute value of an output.
-    """
-
-    error: float
-    largest: float
-
-
-Run = Callable[[Tensor], list[Tensor]]
-
-
-def measure_deviation(model: Portable, run: Run) -> Deviation:
-    """Compare the outputs of a written file with those of the network on random images.
-
-    Args:
-        model: the network.
-        run: runs the written file.
-    """
-    error = largest = 0.0
-    with torch.inference_mode():
-        for count in (1, 3):
-            images = model.example(count, seed=count)
-            expected = model(images)
-            wanted = list(expected) if isinstance(expected, tuple) else [expected]
-            for ours, theirs in zip(wanted, run(images), strict=True):
-                error = max(error, float((ours - theirs).abs().max()))
-                largest = max(largest, float(ours.abs().max()))
-    return Deviation(error, largest)
-
-
-def write_onnx(model: Portable, path: Path) -> Deviation:
-    """Write an ONNX file for any batch size, with an input named ``images``.
-
-    Args:
-        model: the network.
-        path: the file.
-
-    Returns:
-        The difference between the file and the network.
-
-    Raises:
-        ConfigError: the package onnx is not installed.
-    """
-    try:
-        import onnx
-        import onnxscript  # noqa: F401 - the exporter needs it
-    except ModuleNotFoundError as error:
-        raise ConfigError(
-            f"ONNX needs the package {error.name}: pip install 'fidip[onnx]'"
-        ) from error
-    path.parent.mkdir(parents=True, exist_ok=True)
-    weights = sum(t.numel() * t.element_size() for t in model.state_dict().values())
-    with torch.no_grad(), _quiet():
-        torch.onnx.export(
-            model,
-            (model.example(2),),
-            str(path),
-            dynamo=True,
-            input_names=["images"],
-            output_names=model.outputs,
-            dynamic_shapes=({0: torch.export.Dim("batch")},),
-            external_data=weights > LARGEST,
-            verbose=False,
-        )
-    written = onnx.load(path, load_external_data=False)
-    written.metadata_props.add(key=FACTS, value=json.dumps(model.facts()))
-    onnx.save(written, path)
-    session = onnx_session(path)
-    return measure_deviation(model, lambda images: run_onnx(session, images))
-
-
-def write_torchscript(model: Portable, path: Path) -> Deviation:
-    """Write a TorchScript file for any batch size.
-
-    Args:
-        model: the network.
-        path: the file.
-
-    Returns:
-        The difference between the file and the network.
-    """
-    written = io.BytesIO()  # PyTorch's file writer aborts the process if the disk is full
-    with torch.no_grad(), _quiet():
-        traced = torch.jit.trace(model, model.example(2), check_trace=False)
-        torch.jit.save(traced, written, _extra_files={FACTS: json.dumps(model.facts())})
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(written.getvalue())
-        loaded = torch.jit.load(str(path))
-
-    def run(images: Tensor) -> list[Tensor]:
-        outputs = loaded(images)
-        return list(outputs) if isinstance(outputs, tuple) else [outputs]
-
-    return measure_deviation(model, run)
-
-
-class _quiet(warnings.catch_warnings):  # noqa: N801 - used like a function
-    """Suppress progress and deprecation messages of the exporters."""
-
-    def __enter__(self) -> None:
-        super().__enter__()
-        warnings.simplefilter("ignore")
-        logging.getLogger("torch.onnx").setLevel(logging.ERROR)
-        logging.getLogger("onnxscript").setLevel(logging.ERROR)
-        logging.getLogger("onnx_ir").setLevel(logging.ERROR)

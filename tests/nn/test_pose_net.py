@@ -73,6 +73,17 @@ def test_nothing_is_frozen_by_default():
     assert not any(same(before, state(net)).values())
 
 
+def test_frozen_norms_keep_their_statistics_while_all_weights_are_trained():
+    net = make_net(frozen_norms=True)
+    before = state(net)
+    train(net)
+    kept = {name for name, is_same in same(before, state(net)).items() if is_same}
+    statistics = {name for name in before if name.endswith(("_mean", "_var", "_tracked"))}
+    assert statistics
+    assert statistics <= kept
+    assert not {name for name in kept if name.endswith("weight")}
+
+
 def test_every_parameter_of_a_frozen_module_is_frozen():
     net = make_net(frozen=["backbone.smooth", "head"])
     frozen = [p.numel() for p in net.parameters() if not p.requires_grad]

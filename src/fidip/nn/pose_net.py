@@ -7,6 +7,7 @@ from typing import ClassVar, NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from fidip.nn.freeze import freeze
 
@@ -37,6 +38,8 @@ class PoseNet(nn.Module):
         frozen: names of modules or parameters that are not trained, such as ``backbone.conv1``.
         frozen_statistics: keep frozen modules in eval mode, so that their BatchNorm statistics do
             not change either.
+        frozen_norms: keep all BatchNorm layers in eval mode, so that no statistics change; their
+            weights are trained.
 
     Attributes:
         optional_parts: names of modules that weights may lack as a whole; they then keep their
@@ -58,6 +61,7 @@ class PoseNet(nn.Module):
         std: Sequence[float] = IMAGENET_STD,
         frozen: Sequence[str] = (),
         frozen_statistics: bool = True,
+        frozen_norms: bool = False,
     ) -> None:
         super().__init__()
         self.feature_channels = int(backbone.num_features)  # type: ignore[arg-type]
@@ -67,7 +71,8 @@ class PoseNet(nn.Module):
             per_channel = 255 * torch.tensor(values).view(3, 1, 1)
             self.register_buffer(name, per_channel, persistent=False)
         modules = freeze(self, frozen)
-        self._frozen = modules if frozen_statistics else ()
+        norms = tuple(m for m in self.modules() if isinstance(m, _BatchNorm) and frozen_norms)
+        self._frozen = (*(modules if frozen_statistics else ()), *norms)
         # Crops are channels_last; convolutions in the same layout are faster on a CPU.
         self.to(memory_format=torch.channels_last)
         self.train()  # puts frozen modules into eval mode

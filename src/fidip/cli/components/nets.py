@@ -159,6 +159,7 @@ class PoseNet(Component):
     std: Annotated[list[PositiveFloat], Field(min_length=3, max_length=3)] | None = None
     frozen: list[Text] = []
     frozen_statistics: bool = True
+    frozen_norms: bool = False
 
 
 class HeatmapFusion(Component):

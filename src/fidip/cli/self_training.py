@@ -1,0 +1,237 @@
+"""Self-training on videos without labels: a network is trained on labels that it predicted.
+
+Each round predicts labels, keeps those that the guards accept, and trains on them in a run
+directory as ``fidip train`` does. The network of a round labels the videos of the next one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig
+
+from fidip.cli.console_progress import ConsoleProgress
+from fidip.cli.loading import composed, load_net, onnx_file, shifts_when_flipped
+from fidip.core.errors import ArgumentError, ConfigError, RunError, shown
+from fidip.inference import Predictor
+from fidip.inference.output_names import Input
+from fidip.inference.person_selection import PREFERENCES
+from fidip.inference.runtime import make_runtime
+from fidip.inference.self_label_dataset import (
+    SelfLabelledVideo,
+    require_enough,
+    write_self_labels,
+)
+from fidip.inference.self_labels import SelfLabeller
+from fidip.io.atomic import atomic_folder
+from fidip.io.hashing import fingerprint
+from fidip.io.json import read_object, write_json
+from fidip.io.run_directory import AUTO, RunDirectory
+
+EXPERIMENT = "adapt_videos_unlabelled"
+SETTINGS, REPORT = "self_training.json", "self_labels.json"
+"""Files about the whole, and about the labels of a round."""
+Train = Callable[[DictConfig], Any]
+"""``fidip.train.train``, which is on a higher layer."""
+
+
+@dataclass(frozen=True)
+class SelfTraining:
+    """Settings of self-training.
+
+    Attributes:
+        rounds: number of rounds.
+        first: fraction of the joints that become labels in the first round.
+        step: increase of this fraction in each further round.
+        most: largest fraction.
+        frames: largest number of frames of each video.
+        updates: updates of each round.
+        person: whom to track, a key of ``PREFERENCES``.
+        lost: mean confidence below which the infant is not found.
+        device: compute device; None for a GPU if there is one.
+        overrides: further settings of ``fidip train``.
+
+    Raises:
+        ArgumentError: a number is out of range.
+    """
+
+    rounds: int = 4
+    first: float = 0.2
+    step: float = 0.2
+    most: float = 0.8
+    frames: int = 100
+    updates: int = 60
+    person: str = "infant"
+    lost: float = 0.2
+    device: str | None = None
+    overrides: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for name in ("rounds", "frames", "updates"):
+            if getattr(self, name) < 1:
+                raise ArgumentError(name, getattr(self, name), "expected at least 1")
+        for name in ("first", "most"):
+            if not 0 < getattr(self, name) <= 1:
+                raise ArgumentError(name, getattr(self, name), "expected more than 0, at most 1")
+
+    def fraction(self, number: int) -> float:
+        """Return the fraction of the joints that become labels.
+
+        Args:
+            number: number of the round, from 1.
+
+        Example:
+            >>> [round(SelfTraining().fraction(number), 1) for number in (1, 2, 5)]
+            [0.2, 0.4, 0.8]
+        """
+        return min(self.first + self.step * (number - 1), self.most)
+
+
+def self_train(
+    videos: Sequence[Input],
+    ckpt: str,
+    out: Path,
+    seed: int,
+    settings: SelfTraining,
+    train: Train,
+) -> RunDirectory:
+    """Train a network on videos without labels; the same call continues an interrupted one.
+
+    Args:
+        videos: videos of one subject or several, which can be opened.
+        ckpt: weights to start from.
+        out: folder with ``roundN/data`` and ``roundN/run`` of each round.
+        seed: seed of the training runs.
+        settings: rounds and labels.
+        train: trains a configuration of ``fidip train``.
+
+    Returns:
+        The run directory of the last round.
+
+    Raises:
+        FidipError: too few frames show the infant, the guards accept no joint, ``out`` belongs to
+            other settings, or a file cannot be read or written.
+    """
+    require_same(out, identity_of(videos, ckpt, seed, settings))
+    for number in range(1, settings.rounds + 1):
+        folder = out / f"round{number}"
+        run = RunDirectory(folder / "run")
+        if not run.results.is_file():
+            config = round_config(folder, ckpt, seed, settings)
+            label(videos, config, folder / "data", settings, number)
+            with run.lock():
+                train(config)
+        ckpt = str(run.root)
+    return run
+
+
+def identity_of(
+    videos: Sequence[Input], ckpt: str, seed: int, settings: SelfTraining
+) -> dict[str, Any]:
+    """Return what must be the same when self-training continues.
+
+    Args:
+        videos: as for ``self_train``.
+        ckpt: as for ``self_train``.
+        seed: as for ``self_train``.
+        settings: as for ``self_train``.
+    """
+    content = {video.name: fingerprint([video.path]) for video in videos}
+    values = {**asdict(settings), "overrides": list(settings.overrides)}
+    return {"ckpt": ckpt, "seed": seed, **values, "videos": content}
+
+
+def require_same(out: Path, identity: dict[str, Any]) -> None:
+    """Write the settings of self-training, or check that they are those of the folder.
+
+    Args:
+        out: folder of the outputs.
+        identity: ``identity_of`` the settings.
+
+    Raises:
+        RunError: the folder has other settings.
+    """
+    file = out / SETTINGS
+    if not file.is_file():
+        write_json(file, identity)
+        return
+    saved = read_object(file)
+    other = sorted(key for key in identity if saved.get(key) != identity[key])
+    if other:
+        raise RunError(
+            f"out={shown(out)}: was begun with another {', '.join(other)}; expected the same "
+            "settings to continue. Restore them, or choose another out=DIR"
+        )
+
+
+def round_config(folder: Path, ckpt: str, seed: int, settings: SelfTraining) -> DictConfig:
+    """Return the configuration of a round's training run.
+
+    Args:
+        folder: folder of the round.
+        ckpt: weights to start from.
+        seed: seed of the run.
+        settings: settings of self-training.
+    """
+    config = composed([f"experiment={EXPERIMENT}", *settings.overrides])
+    # Not as overrides: their grammar has a meaning for spaces and commas in paths.
+    config.data.root = str(folder / "data")
+    config.run_dir = str(folder / "run")
+    config.ckpt, config.seed, config.resume = ckpt, seed, AUTO
+    config.trainer.max_steps = settings.updates
+    return config
+
+
+def label(
+    videos: Sequence[Input], config: DictConfig, root: Path, settings: SelfTraining, number: int
+) -> None:
+    """Write the labels of a round, unless they exist.
+
+    Args:
+        videos: the videos.
+        config: ``round_config`` of the round.
+        root: folder of the labels.
+        settings: settings of self-training.
+        number: number of the round, from 1.
+
+    Raises:
+        FidipError: as for ``self_train``.
+    """
+    if root.is_dir():  # complete, because it is renamed at the end
+        return
+    labeller = SelfLabeller(
+        make_predictor(config, settings), settings.lost, PREFERENCES[settings.person]
+    )
+    labelled = []
+    with ConsoleProgress("frame") as progress:
+        for video in videos:
+            found = labeller(video.path, progress)
+            labelled.append(SelfLabelledVideo(video, found, found.chosen(settings.frames)))
+    require_enough(labelled)
+    with atomic_folder(root) as new, ConsoleProgress("image") as progress:
+        report = write_self_labels(new, labelled, settings.fraction(number), progress)
+        write_json(new / REPORT, report)
+
+
+def make_predictor(config: DictConfig, settings: SelfTraining) -> Predictor:
+    """Return the predictor of the weights that a round starts from.
+
+    Args:
+        config: ``round_config`` of the round.
+        settings: settings of self-training.
+
+    Raises:
+        ConfigError: the weights are an ONNX file.
+    """
+    ckpt = str(config.ckpt)
+    if onnx_file(ckpt) is not None:
+        raise ConfigError(
+            f"ckpt={ckpt}: an ONNX file cannot be trained; expected a run directory, a checkpoint "
+            "or zoo:NAME. Choose other weights"
+        )
+    net, codec = load_net(ckpt, config)
+    runtime = make_runtime(None, net.eval(), codec, settings.device)
+    return Predictor(runtime, codec, flip_shift=shifts_when_flipped(ckpt))

@@ -22,7 +22,7 @@ from fidip.tasks import Checkpoints
 pytestmark = pytest.mark.forks
 
 NAMES = sorted(file.stem for file in (config_dir() / "method").glob("*.yaml"))
-WITHOUT_POSE_LOSS = {"source_free", "tent"}
+WITHOUT_POSE_LOSS = {"source_free", "source_free_prior", "tent"}
 """Methods that do not use labels: without their weights they leave the network as it is."""
 ADAPTING = [name for name in NAMES if name != "finetune"]
 NEEDING_DATA = [
@@ -46,6 +46,7 @@ OF_METHOD = {
     "mean_teacher_replay": [f"method.methods.mean_teacher.{setting}" for setting in LABELS],
     "style_mean_teacher": [f"method.methods.mean_teacher.{setting}" for setting in LABELS],
     "source_free": [f"method.methods.mean_teacher.{setting}" for setting in LABELS],
+    "source_free_prior": [f"method.methods.mean_teacher.{setting}" for setting in LABELS],
 }
 """Settings with which the predictions of random weights count."""
 NETS = {name: ["net.backbone.norm=true"] for name in ("adabn", "tent")}

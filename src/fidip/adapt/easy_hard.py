@@ -20,15 +20,13 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
+from fidip.adapt.heatmap_codecs import require_heatmaps
 from fidip.adapt.method import AddedLoss, Term
 from fidip.adapt.pseudo_labels import Occlusion
 from fidip.adapt.step import Part, Step
 from fidip.adapt.view_pairs import ViewPairs
 from fidip.adapt.views import AffineViews, compose, heatmap_affine, move_points, warp
-from fidip.codecs.base import Codec
-from fidip.codecs.gaussian import HeatmapCodec
 from fidip.core.data_parts import DataPart
-from fidip.core.errors import ConfigError
 from fidip.core.geometry import invert_affine
 from fidip.core.ranges import Count, NonNegative
 from fidip.nn.pose_net import PoseNet
@@ -88,7 +86,7 @@ class EasyHard(AddedLoss):
 
     def _target(self, step: Step, part: Part) -> Tensor:
         """Return the (B, K, h, w) targets of a part, 0 for other samples."""
-        codec = _require_heatmaps(step.codec)
+        codec = require_heatmaps(step.codec, self)
         views = ViewPairs.draw(step, part, self.seed, self.easy, self.hard)
         heatmaps = _predict(step.net, views.teacher_images(step, part))
         to_crop = invert_affine(views.teacher.affine)
@@ -115,20 +113,3 @@ def _predict(net: PoseNet, images: Tensor) -> Tensor:
     heatmaps: Tensor = net(images).heatmaps
     net.train(is_training)
     return heatmaps.to(torch.promote_types(heatmaps.dtype, torch.float32))
-
-
-def _require_heatmaps(codec: Codec) -> HeatmapCodec:
-    """Return a codec with one heatmap for each joint.
-
-    Args:
-        codec: any codec.
-
-    Raises:
-        ConfigError: it has other maps, which cannot be warped.
-    """
-    if not isinstance(codec, HeatmapCodec) or codec.map_shape(1)[0] != 1:
-        raise ConfigError(
-            f"method: EasyHard warps heatmaps, and the maps of {type(codec).__name__} are others; "
-            "expected HeatmapCodec or UdpCodec. Choose another codec=, or method=mean_teacher"
-        )
-    return codec

@@ -68,7 +68,7 @@ class LabelStore:
     """
 
     def __init__(self, path: Path) -> None:
-        self.file, self._folders = _files_of(path)
+        self.file, self._folders = label_file(path)
         self._is_folder = path.is_dir() and self.file == path / NAME
         self._lock = RLock()
         self._versions: dict[int, int] = {}
@@ -226,8 +226,15 @@ class LabelStore:
                 yield record
 
 
-def _files_of(path: Path) -> tuple[Path, list[Path]]:
-    """Return the annotation file and the folders of its images."""
+def label_file(path: Path) -> tuple[Path, list[Path]]:
+    """Return the annotation file that a path stands for, and the folders of its images.
+
+    Args:
+        path: as for ``LabelStore``.
+
+    Raises:
+        DataError: a dataset has several annotation files.
+    """
     if not path.is_dir():
         return path, image_folders(path)
     own = [path / name for name in (NAME, PRE_ANNOTATIONS) if (path / name).exists()]

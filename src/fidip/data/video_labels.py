@@ -1,0 +1,268 @@
+"""Labels of video frames: which video and which subject each labelled frame is of."""
+
+from __future__ import annotations
+
+import difflib
+import itertools
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fidip.core.errors import DataError, shown
+from fidip.core.people import Annotation, ImageInfo, People
+from fidip.data.annotations import (
+    PREDICTED,
+    AnnotationFile,
+    inspect_annotations,
+    read_annotations,
+    require_image_files,
+)
+from fidip.data.label_store import label_file
+from fidip.io.json import read_object
+from fidip.metrics.oks import instance_oks
+
+FRAME_NAME = re.compile(r"(?P<video>.+)_(?P<frame>\d{6,})")
+"""Name of a frame's image without its suffix, as ``fidip frames`` writes it."""
+SAME = 0.5
+"""OKS above which two labels of an image are of the same person."""
+
+
+@dataclass(frozen=True)
+class LabelledFrame:
+    """Labelled frame of a video.
+
+    Attributes:
+        image_id: id of its image in the label file.
+        video: name of the video.
+        subject: name of the subject.
+    """
+
+    image_id: int
+    video: str
+    subject: str
+
+
+@dataclass(frozen=True)
+class VideoLabels:
+    """Labels of frames of videos.
+
+    Attributes:
+        file: the label file.
+        people: the labelled people, and the images that have any.
+        frames: the labelled frames, one for each image, by video and frame.
+        subjects: subject of every video, also of those without labels.
+    """
+
+    file: Path
+    people: People
+    frames: Sequence[LabelledFrame]
+    subjects: Mapping[str, str]
+
+
+def read_video_labels(path: Path, videos: Mapping[str, str], pattern: str | None) -> VideoLabels:
+    """Read a label file, and find the video and the subject of each labelled frame.
+
+    A label file of ``fidip frames`` names the videos and their subjects. Other files are matched by
+    the names of their images, ``VIDEO_FRAME.jpg``.
+
+    Args:
+        path: label file in COCO's layout, with its images beside it or where datasets have them;
+            or the folder of both, as ``fidip app label=`` takes it.
+        videos: subject by name of every video, as the names of the files tell it.
+        pattern: the regular expression that gave the subjects; None if folders and names of files
+            did, over which the subjects in the label file take precedence.
+
+    Returns:
+        The labels.
+
+    Raises:
+        DataError: the file is malformed, has labels of another skeleton or none that a person has
+            confirmed, names a video that is not there, labels a person twice, or contradicts the
+            subjects of the videos.
+    """
+    file, folders = label_file(path)
+    _require_confirmed(inspect_annotations(file, *folders))
+    people = read_annotations(file, *folders).people
+    people = people.on_images({person.image_id for person in people})
+    require_image_files(file, people)
+    of_image = {image.id: _video_of(file, image, videos) for image in people.images}
+    _require_one_label_each(file, people, of_image)
+    recorded = _recorded_subjects(file, of_image, list(videos))
+    subjects = _subjects(file, videos, recorded, pattern)
+    images = sorted(people.images, key=lambda i: (of_image[i.id], _frame_of(i) or 0, i.id))
+    frames = [LabelledFrame(i.id, of_image[i.id], subjects[of_image[i.id]]) for i in images]
+    return VideoLabels(file, people, frames, subjects)
+
+
+def find_video_name(name: str, videos: Iterable[str]) -> list[str]:
+    """Return the videos that a name can stand for: the video itself, or those that it ends like.
+
+    Args:
+        name: path of a video, with or without its suffix.
+        videos: names of the videos.
+
+    Example:
+        >>> find_video_name("day1.mp4", ["anna/day1.mp4", "anna/day2.mp4"])
+        ['anna/day1.mp4']
+        >>> find_video_name("images/anna/day1", ["anna/day1.mp4", "ben/day1.mp4"])
+        ['anna/day1.mp4']
+    """
+    names = {video: {video, str(PurePosixPath(video).with_suffix(""))} for video in videos}
+    tests = (
+        lambda known: name == known,
+        lambda known: name.endswith(f"/{known}"),
+        lambda known: known.endswith(f"/{name}"),
+        lambda known: PurePosixPath(known).name == PurePosixPath(name).name,
+    )
+    for test in tests:
+        found = [video for video, known in names.items() if any(map(test, known))]
+        if found:
+            return found
+    return []
+
+
+def _require_confirmed(found: AnnotationFile) -> None:
+    """Check that a person has confirmed labels, if the file has predictions."""
+    predicted = found.skipped[PREDICTED]
+    if predicted and not found.people and not found.problems:
+        raise DataError(
+            f"{shown(found.path)}: all {predicted} people are predictions that no person has "
+            "confirmed; expected labels. Press Enter on each frame in fidip app label="
+        )
+
+
+def _video_of(file: Path, image: ImageInfo, videos: Mapping[str, str]) -> str:
+    """Return the name of the video that an image is a frame of."""
+    named = image.video
+    if named is None:
+        match = FRAME_NAME.fullmatch(str(PurePosixPath(image.file_name).with_suffix("")))
+        named = match["video"] if match else None
+    if named is None:
+        raise DataError(
+            f"{shown(file)}: image {shown(image.file_name)} names no video; expected video_id, as "
+            "fidip frames writes it, or a name such as VIDEO_000123.jpg. Label frames of fidip "
+            "frames"
+        )
+    found = find_video_name(named, videos)
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise DataError(
+            f"{shown(file)}: the video {shown(named)} of image {shown(image.file_name)} can be "
+            f"{found[0]} or {found[1]}; expected one. Write its name with its folder"
+        )
+    by_name = {video: video for video in videos} | {Path(video).name: video for video in videos}
+    close = [
+        by_name[match]
+        for name in (named, PurePosixPath(named).name)
+        for match in difflib.get_close_matches(name, list(by_name)[:10_000], 1)
+    ]
+    near = f", the most similar name is {close[0]}" if close else ""
+    raise DataError(
+        f"{shown(file)}: the video {shown(named)} is not in source{near}; expected the videos that "
+        "were labelled. Restore its name, or correct source="
+    )
+
+
+def _frame_of(image: ImageInfo) -> int | None:
+    """Return the number of a frame; None if it is unknown."""
+    match = FRAME_NAME.fullmatch(PurePosixPath(image.file_name).stem)
+    return image.frame if image.frame is not None or match is None else int(match["frame"])
+
+
+def _require_one_label_each(file: Path, people: People, of_image: Mapping[int, str]) -> None:
+    """Check that no frame has two images, and that no person of a frame has two labels."""
+    remedy = "expected the labels of one annotator. Remove those of the other"
+    known: dict[object, ImageInfo] = {}
+    for image in people.images:
+        frame = _frame_of(image)
+        places = [image.path, *([(of_image[image.id], frame)] if frame is not None else [])]
+        other = next((known[place] for place in places if place in known), None)
+        if other is not None:
+            raise DataError(
+                f"{shown(file)}: frame {frame} of {of_image[image.id]} is labelled twice (images "
+                f"{other.id} and {image.id}, {shown(image.file_name)}); {remedy}"
+            )
+        known |= dict.fromkeys(places, image)
+    by_image: dict[int, list[Annotation]] = defaultdict(list)
+    for person in people:
+        by_image[person.image_id].append(person)
+    for found in by_image.values():
+        for one, other_label in itertools.combinations(found, 2):
+            if _is_same(one, other_label):
+                raise DataError(
+                    f"{shown(file)}: {shown(one.image_path.name)} has two labels of one person "
+                    f"(annotations {one.id} and {other_label.id}); {remedy}"
+                )
+
+
+def _is_same(one: Annotation, other: Annotation) -> bool:
+    """Return whether two labels are of the same person, by the joints that both have."""
+    both = (one.keypoints[:, 2] > 0) & (other.keypoints[:, 2] > 0)
+    if not both.any():
+        return False
+    return bool(instance_oks(one.keypoints[None, :, :2], [_only(other, both)])[0] > SAME)
+
+
+def _only(person: Annotation, joints: NDArray[np.bool_]) -> Annotation:
+    """Return a person with some of the labelled joints."""
+    keypoints = person.keypoints.copy()
+    keypoints[~joints] = 0
+    return replace(person, keypoints=keypoints)
+
+
+def _recorded_subjects(
+    file: Path, of_image: Mapping[int, str], videos: Sequence[str]
+) -> dict[str, str]:
+    """Return the subjects that the label file gives for videos, as far as it does."""
+    document = read_object(file)
+    pairs = [(of_image.get(image["id"]), image.get("subject")) for image in document["images"]]
+    listed = document.get("videos")
+    for record in listed if isinstance(listed, list) else []:
+        if not isinstance(record, dict):
+            continue
+        same = find_video_name(str(record.get("file_name")), videos)
+        pairs += [(same[0], record.get("subject"))] if len(same) == 1 else []
+    found: dict[str, str] = {}
+    for video, subject in pairs:
+        if video is None or not isinstance(subject, str) or not subject:
+            continue
+        other = found.setdefault(video, subject)
+        if other != subject:
+            raise DataError(
+                f"{shown(file)}: the video {video} has the subjects {shown(other)} and "
+                f"{shown(subject)}; expected one. Correct the file"
+            )
+    return found
+
+
+def _subjects(
+    file: Path, videos: Mapping[str, str], recorded: Mapping[str, str], pattern: str | None
+) -> dict[str, str]:
+    """Return the subject of every video, where file names and label file agree on who is who."""
+    if pattern is None:
+        differing = [video for video, name in recorded.items() if videos[video] != name]
+        unknown = [video for video in videos if video not in recorded]
+        if differing and unknown:
+            video = differing[0]
+            raise DataError(
+                f"{shown(file)}: {video} is of {recorded[video]}, but its name says "
+                f"{videos[video]}, so the subject of {unknown[0]} is unknown; expected names that "
+                "tell the subject. Give the subject= of fidip frames"
+            )
+        return {**videos, **recorded}
+    first: dict[str, str] = {}
+    for video, name in recorded.items():
+        other = first.setdefault(name, video)
+        if videos[other] != videos[video]:
+            raise DataError(
+                f"subject={pattern}: makes {videos[other]} and {videos[video]} of the videos "
+                f"{other} and {video}, which are both of {name} in {shown(file)}; expected one "
+                "subject. Correct subject=, or leave it out"
+            )
+    return dict(videos)

@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 from hydra._internal.config_repository import ConfigRepository
 
+from fidip.cli import module_of
 from fidip.core.skeleton import COCO17
 from fidip.io.paths import config_dir
 
@@ -196,7 +197,7 @@ def cli(monkeypatch, capfd):
         capfd.readouterr()
         ended = 0
         try:
-            importlib.import_module(f"fidip.{name}").main()
+            importlib.import_module(f"fidip.{module_of(name)}").main()
         except SystemExit as exit_:
             ended = exit_.code or 0
         printed = Ended(*capfd.readouterr())

@@ -27,9 +27,11 @@ def test_the_tree_is_that_of_the_package():
 
 
 def test_the_commands_of_the_tree_are_those_of_the_command_line():
-    from fidip.cli import COMMANDS
+    from fidip.cli import COMMANDS, module_of
 
-    assert {f"{name}.py" for name in COMMANDS} == {n for n in listed() if n.endswith(".py")}
+    assert {f"{module_of(name)}.py" for name in COMMANDS} == {
+        n for n in listed() if n.endswith(".py")
+    }
 
 
 @pytest.mark.parametrize("target", sorted(set(re.findall(r"^make ([a-z-]+)", GUIDE, re.M))))

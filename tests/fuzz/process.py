@@ -52,12 +52,12 @@ def warm_up() -> None:
     torch.set_num_threads(1)
     cv2.setNumThreads(0)
     for name in fidip.cli.COMMANDS:
-        importlib.import_module(f"fidip.{name}")
+        importlib.import_module(f"fidip.{fidip.cli.module_of(name)}")
     for name in ("onnxruntime", "scipy.stats", "matplotlib.figure", "rich.console", "hydra.utils"):
         importlib.import_module(name)
     Plugins.instance()  # Hydra's search for plugins
     for name in fidip.cli.COMMANDS:  # to be run as __main__, without a warning
-        del sys.modules[f"fidip.{name}"]
+        del sys.modules[f"fidip.{fidip.cli.module_of(name)}"]
     gc.collect()
     gc.freeze()
 

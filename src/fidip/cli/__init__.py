@@ -31,9 +31,11 @@ __all__ = ["check_arguments", "command", "explain", "instantiate", "main", "user
 
 COMMANDS = (
     *("synthesize", "check", "train", "evaluate", "predict", "app"),
-    *("compare", "export", "zoo", "frames", "labels", "convert"),
+    *("compare", "export", "zoo", "frames", "labels", "adapt", "convert"),
 )
 """Names of the commands, in the order in which a user meets them."""
+MODULES = {"adapt": "adapt_videos"}  # fidip.adapt has the methods
+"""Modules of commands that have another name."""
 HELP_FLAGS = frozenset({"-h", "--help"})
 
 FORMER_NAMES = {"import": "convert"}
@@ -66,7 +68,12 @@ def main() -> None:
     sys.argv = [f"fidip {name}", *rest]
     if HELP_FLAGS & set(rest):
         check_arguments(name)  # the module would take seconds to import
-    runpy.run_module(f"fidip.{name}", run_name="__main__", alter_sys=True)
+    runpy.run_module(f"fidip.{module_of(name)}", run_name="__main__", alter_sys=True)
+
+
+def module_of(name: str) -> str:
+    """Return the name of the module of a command, in the package."""
+    return MODULES.get(name, name)
 
 
 def _usage() -> str:

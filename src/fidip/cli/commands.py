@@ -260,6 +260,33 @@ class Frames(_Inheriting):
     runtime: Literal["torch", "onnx"] | None = None
 
 
+class Adapt(_Inheriting):
+    """Settings of ``fidip adapt``: those of ``fidip frames``, and of training."""
+
+    main_key = "source"
+    needs = {"source": "give source=FOLDER, FILE or 'PATTERN'", "out": "give out=DIR"}
+    refers = frozenset({"allow_leakage", "callbacks", "group", "logger", "scheduler", "task"})
+
+    source: Text | None = None
+    labels: InputPath | None = None
+    out: Text | None = None
+    synthetic: InputFolder | None = None
+    split: Literal["subject", "video"] = "subject"
+    test_subjects: list[Text | int] | Text | int | None = None
+    subject: Text | None = None
+    counts: list[Positive] = [10, 25, 50]
+    updates: Positive = 300
+    unlabelled: Count = 400
+    seed: Seed = 0
+    rate: PositiveFloat = 5.0
+    lost: Fraction = 0.2
+    device: Device | None = None
+    data: Annotated[Any, one_of(SyripDataModule)]
+    method: Annotated[Any, Methods] | None = None
+    optimizer: Annotated[Any, one_of(Optimizer)]
+    trainer: Annotated[Any, one_of(Trainer)]
+
+
 class App(Predict):
     """Settings of ``fidip app``: those of ``fidip predict``, and of the local web server."""
 
@@ -422,6 +449,7 @@ class Synthesize(Command):
 
 
 SCHEMAS: dict[str, type[Command]] = {
+    "adapt": Adapt,
     "app": App,
     "check": Check,
     "compare": Compare,

@@ -61,6 +61,17 @@ def choice(group: str, name: str) -> DictConfig:
     return found
 
 
+def choices(command: str) -> dict[str, str | None]:
+    """Return the files that a command chooses by default, by group.
+
+    Args:
+        command: name of the command.
+    """
+    with hydra.initialize_config_dir(str(config_dir()), version_base="1.3"):
+        settings = hydra.compose(command, return_hydra_config=True).hydra
+    return dict(settings.runtime.choices)
+
+
 def composed(command: str, overrides: Sequence[str]) -> DictConfig:
     """Return the configuration of a command, inside Hydra's application and outside.
 

@@ -9,13 +9,14 @@ from __future__ import annotations
 import re
 import textwrap
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from shutil import get_terminal_size
 from typing import Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel
 
 from fidip.cli.commands import SCHEMAS, Command
+from fidip.cli.composition import choices
 from fidip.io.paths import config_dir
 
 WIDEST, COLUMN = 110, 26
@@ -78,7 +79,7 @@ def help_of(command: str) -> str:
     """Return the help of a command, such as ``train``."""
     page, schema = read_page(command), SCHEMAS[command]
     entries = [entry for entry in _entries(command) if entry.text and _is_used(entry, schema)]
-    parts = [entry for entry in entries if entry.is_part]
+    parts = _chosen(command, [entry for entry in entries if entry.is_part])
     keys = [entry for entry in entries if not entry.is_part]
     lines = [*page.usage, ""]
     lines += [line for entry in keys for line in _lines(entry, _choices(entry, schema))]
@@ -86,6 +87,13 @@ def help_of(command: str) -> str:
         lines += ["", "Parts, each a choice of files (PART.key=value changes one of its keys):"]
         lines += [line for entry in parts for line in _lines(entry, _files(entry.key))]
     return "\n".join([*lines, *(["", *page.notes] if page.notes else [])])
+
+
+def _chosen(command: str, parts: Sequence[Entry]) -> list[Entry]:
+    """Return the parts with the choices of the command's experiment, if it has one."""
+    has_experiment = any(each.key == "experiment" and each.value != "null" for each in parts)
+    chosen = choices(command) if has_experiment else {}
+    return [replace(each, value=str(chosen.get(each.key, each.value))) for each in parts]
 
 
 def read_page(name: str) -> Page:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -32,6 +33,26 @@ def draw_images(images: int, rounds: int, seed: int = 0) -> Ints:
     """
     rng = np.random.default_rng(seed)
     return rng.multinomial(images, np.full(images, 1 / images), size=rounds)
+
+
+def draw_groups(groups: Sequence[str], rounds: int, seed: int = 0) -> Ints:
+    """Draw groups of images with replacement, such as all frames of a video.
+
+    Args:
+        groups: group of each image.
+        rounds: number of draws.
+        seed: seed of the random generator.
+
+    Returns:
+        (rounds, images) int64, how often each image occurs in each draw.
+
+    Example:
+        >>> draw_groups(["a", "a", "b"], rounds=2)
+        array([[2, 2, 0],
+               [1, 1, 1]])
+    """
+    names, numbers = np.unique(np.array(groups), return_inverse=True)
+    return draw_images(len(names), rounds, seed)[:, numbers]
 
 
 @dataclass(frozen=True)

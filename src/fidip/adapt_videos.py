@@ -1,0 +1,109 @@
+"""``fidip adapt``: train a network on labelled frames of one's own videos."""
+
+from __future__ import annotations
+
+from fidip.cli import check_arguments, command
+
+if __name__ == "__main__":
+    check_arguments("adapt")
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from omegaconf import DictConfig, OmegaConf
+
+from fidip.cli.adaptation_dataset import OUTPUTS, identity_of, prepare, require_own
+from fidip.cli.adaptation_plan import Plan, make_plan
+from fidip.cli.adaptation_results import REPORT, publish
+from fidip.cli.adaptation_runs import (
+    run_of_subset,
+    run_settings,
+    score_start,
+    start_settings,
+    trained_settings,
+)
+from fidip.cli.frame_settings import make_analysis
+from fidip.cli.loading import default_ckpt
+from fidip.core.errors import ConfigError, shown
+from fidip.frames import analyse
+from fidip.inference.frame_dataset import AnalysedVideo
+from fidip.io.directories import output_folder
+from fidip.io.json import read_object
+from fidip.io.run_directory import RunDirectory
+from fidip.train import train
+
+
+def adapt(config: DictConfig) -> None:
+    """Score the start weights, train with growing numbers of labels, and write the report."""
+    if config.labels is None:
+        raise ConfigError(
+            "labels=null: training on videos without labels is not available in this command; "
+            "expected the file of labelled frames. Choose frames with fidip frames, label them "
+            "with fidip app label=, and give labels=FILE"
+        )
+    out = Path(config.out)
+    config.ckpt = config.ckpt or default_ckpt(has_video=True, device=config.device)
+    plan = make_plan(config)
+    start = start_settings(config)
+    identity = identity_of(config, plan)
+    require_own(out, identity)
+    announce(plan, config.updates)
+    with output_folder(out, OUTPUTS):
+        try:
+            with RunDirectory(out).lock():
+                count = config.unlabelled
+                unlabelled = prepare(out, identity, plan, count, lambda: find(config, start, plan))
+                score_start(config, start, out)
+                train_subsets(trained_settings(config, start), plan, out)
+                curve = publish(config, plan, unlabelled)
+        except (KeyboardInterrupt, SystemExit):
+            print("interrupted; the same command continues", file=sys.stderr)
+            raise
+    for row in curve.rows():
+        print("  ".join(row))
+    print(f"report: {shown(out / REPORT)}; use the network with fidip predict ckpt={shown(out)}")
+    plan.report.finish(config.out)
+
+
+def announce(plan: Plan, updates: int) -> None:
+    """Print the split and the runs."""
+    test = sorted({frame.subject for frame in plan.split.test})
+    videos = {frame.video for frame in plan.split.test}
+    print(f"training: {len(plan.split.train)} labelled frames; test: {len(plan.split.test)} of "
+          f"{len(videos)} videos of {', '.join(test)}")  # fmt: skip
+    print(f"runs: {', '.join(plan.subsets)} labelled frames, {updates} updates each")
+
+
+def find(config: DictConfig, start: DictConfig, plan: Plan) -> Sequence[AnalysedVideo]:
+    """Find the infant in the training videos, as ``fidip frames`` does."""
+    own = config.copy()
+    OmegaConf.set_struct(own, False)
+    own.person, own.runtime = "infant", None
+    if start is not config:
+        own.name = "unnamed"  # the weights name their network
+    subjects = {each: plan.labels.subjects[each.name] for each in plan.unlabelled}
+    return analyse(make_analysis(own), plan.unlabelled, subjects, plan.report)
+
+
+def train_subsets(trained: DictConfig, plan: Plan, out: Path) -> None:
+    """Train a run for each subset, and estimate the time after the first one."""
+    names = list(plan.subsets)
+    for done, name in enumerate(names):
+        run, is_new = run_of_subset(out, name), not run_of_subset(out, name).results.is_file()
+        train(run_settings(trained, out, name, plan))
+        left = len(names) - done - 1
+        if is_new and left:
+            minutes = float(read_object(run.results).get("minutes") or 0)
+            print(f"{minutes:.1f} min for {name} labels; about {left * minutes:.0f} min for the "
+                  f"{left} other runs")  # fmt: skip
+
+
+@command("adapt")
+def main(config: DictConfig) -> None:
+    """Run the command."""
+    adapt(config)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,108 @@
+"""Results of ``fidip adapt``: report, pictures, and the run directory of all labels."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig
+
+from fidip.cli.adaptation_dataset import data_folder
+from fidip.cli.adaptation_plan import Plan
+from fidip.cli.adaptation_runs import START, run_of_subset
+from fidip.core.arrays import Floats, Image
+from fidip.core.people import People
+from fidip.core.poses import Poses
+from fidip.data import read_annotations
+from fidip.data.adaptation_data import TEST
+from fidip.data.layout import find_split
+from fidip.data.video_split import ALL
+from fidip.io.atomic import copy_atomic, write_text_atomic
+from fidip.io.coco import from_coco_results, read_results
+from fidip.io.images import write_image
+from fidip.io.run_directory import RunDirectory
+from fidip.report.adaptation_page import Adaptation, adaptation_html, card_section
+from fidip.report.before_after import (
+    PAIRS,
+    before_after_sheet,
+    most_changed,
+    random_sample,
+)
+from fidip.report.learning_curve import LearningCurve, learning_curve
+
+REPORT = "report.html"
+PICTURES = {"changed_most.jpg": "Test frames that changed most", "random.jpg": "Random test frames"}
+"""Captions of the pictures in ``figures``, by file name."""
+
+
+def publish(config: DictConfig, plan: Plan, unlabelled: int) -> LearningCurve:
+    """Write the report, and copy the run of all labels to ``out``.
+
+    Args:
+        config: settings of the command.
+        plan: the plan.
+        unlabelled: number of unlabelled frames of the dataset.
+
+    Returns:
+        AP over the number of labelled frames.
+    """
+    out = Path(config.out)
+    split = find_split(data_folder(out), TEST)
+    people = read_annotations(split.json, *split.image_dirs).people
+    curve = learning_curve(people, _predictions(out, plan))
+    found = Adaptation(
+        start=config.ckpt,
+        method=HydraConfig.get().runtime.choices.get("method") or "finetune",
+        updates=config.updates,
+        by=plan.split.by,
+        videos=plan.table(),
+        unlabelled=unlabelled,
+        synthetic=len(plan.synthetic.images) if plan.synthetic else 0,
+        curve=curve,
+        problems=[*plan.report.failed, *plan.report.partial],
+    )
+    pictures = _pictures(out, people, config.seed)
+    for name, image in pictures.items():
+        write_image(out / "figures" / name, image)
+    page = adaptation_html(found, [(PICTURES[name], image) for name, image in pictures.items()])
+    write_text_atomic(out / REPORT, page)
+    _copy_run(run_of_subset(out, ALL), RunDirectory(out), card_section(found))
+    return curve
+
+
+def _predictions(out: Path, plan: Plan) -> dict[int, Poses]:
+    names = {0: START, **{len(frames): name for name, frames in plan.subsets.items()}}
+    return {
+        labels: from_coco_results(read_results(run_of_subset(out, name).predictions))
+        for labels, name in names.items()
+    }
+
+
+def _pictures(out: Path, people: People, seed: int) -> dict[str, Image]:
+    """Return the pictures by file name."""
+    before, after = (_keypoints(run_of_subset(out, name)) for name in (START, ALL))
+    rows = {
+        "changed_most.jpg": most_changed(before, after, people.labelled, PAIRS),
+        "random.jpg": random_sample(len(people), PAIRS, seed),
+    }
+    return {
+        name: before_after_sheet(before, after, people.labelled, chosen)
+        for name, chosen in rows.items()
+    }
+
+
+def _keypoints(run: RunDirectory) -> Floats:
+    """Return (N, K, 3) predictions in labelled boxes, in the order of the people."""
+    entries = read_results(run.predictions)
+    return np.array([entry["keypoints"] for entry in entries]).reshape(len(entries), -1, 3)
+
+
+def _copy_run(source: RunDirectory, target: RunDirectory, section: str) -> None:
+    """Copy a finished run, with a longer model card; ``results.json`` is copied last."""
+    files = [path for path in source.own_files if path not in (source.card, source.results)]
+    for path in [*files, source.results]:
+        if path == source.results:
+            text = source.card.read_text(encoding="utf-8")
+            write_text_atomic(target.card, text + section)
+        copy_atomic(path, target.root / path.relative_to(source.root))

@@ -1,0 +1,161 @@
+"""Start and training runs of ``fidip adapt``, as configurations of ``fidip train``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig, OmegaConf
+
+from fidip.cli.adaptation_dataset import data_folder
+from fidip.cli.adaptation_plan import Plan
+from fidip.cli.commands import Train
+from fidip.cli.composition import choice
+from fidip.cli.evaluation_scores import predict
+from fidip.cli.evaluation_settings import EVALUATED, weights_file
+from fidip.cli.loading import entry_of_net, onnx_file, run_of, saved_config, settings_of, zoo_entry
+from fidip.cli.targets import instantiate
+from fidip.core.errors import ConfigError
+from fidip.data import count_leaked
+from fidip.data.adaptation_data import TEST, UNLABELLED, train_split
+from fidip.io.run_directory import AUTO, RunDirectory
+from fidip.nn.weights.checkpoint_files import read_weights, training_images
+from fidip.report.scoring import results_of, score_poses, write_results
+
+FULL = "_full"
+"""Suffix of the nets of MoveNet with four heads; only the one with heatmaps is trained."""
+START = "start"
+"""Name of the folder with the scores of the start weights."""
+OWN = ("experiment", "net", "codec")
+"""Choices of the user that define the network, instead of the weights."""
+
+
+def start_settings(config: DictConfig) -> DictConfig:
+    """Return the configuration with the network, the codec and the task of the start weights.
+
+    Args:
+        config: settings of the command, with ``ckpt``.
+
+    Raises:
+        FidipError: the weights do not exist, are of an unknown network, or cannot be trained.
+    """
+    if onnx_file(config.ckpt) is not None:
+        raise ConfigError(
+            f"ckpt={config.ckpt}: an ONNX file cannot be trained; expected a run directory, a "
+            "checkpoint or zoo:NAME. Choose other weights"
+        )
+    run = run_of(config.ckpt)
+    if run is not None:
+        start = saved_config(run, EVALUATED)
+    else:
+        start = settings_of(config.ckpt, read_weights(config.ckpt), _named_by_user(config))
+    if "fusion" in start.net:
+        raise ConfigError(
+            f"ckpt={config.ckpt}: is a network for windows of frames; expected one for single "
+            "images. Choose other weights"
+        )
+    return start
+
+
+def _named_by_user(config: DictConfig) -> DictConfig | None:
+    words = HydraConfig.get().overrides.task
+    is_named = any(word.lstrip("+").startswith(tuple(f"{key}=" for key in OWN)) for word in words)
+    return config if is_named else None
+
+
+def trained_settings(config: DictConfig, start: DictConfig) -> DictConfig:
+    """Return the configuration with the network that is trained.
+
+    It is that of the start weights, with two exceptions. Of MoveNet, only the heatmaps are trained,
+    in crops of the recipe; and the user may choose the network.
+
+    Args:
+        config: settings of the command.
+        start: ``start_settings(config)``.
+    """
+    if start is config:
+        return config
+    trained = config.copy()
+    OmegaConf.set_struct(trained, False)
+    known = None if run_of(config.ckpt) else _entry(config.ckpt)
+    if known is not None and known.endswith(FULL):
+        trained.net = choice("net", known.removesuffix(FULL))
+        return trained
+    trained.net = OmegaConf.to_container(start.net, resolve=True)
+    trained.codec = OmegaConf.to_container(start.codec, resolve=True)
+    trained.task.loss = OmegaConf.to_container(start.task.loss, resolve=True)
+    return trained
+
+
+def _entry(ckpt: str) -> str | None:
+    """Return the name of the net of weights with a name, or of a known network."""
+    found = zoo_entry(ckpt) or entry_of_net(read_weights(ckpt))
+    return found.net if found else None
+
+
+def score_start(config: DictConfig, start: DictConfig, out: Path) -> None:
+    """Score the start weights on the test frames, unless this was done before.
+
+    Args:
+        config: settings of the command.
+        start: ``start_settings(config)``.
+        out: folder of the outputs.
+    """
+    run = run_of_subset(out, START)
+    if run.results.is_file():
+        return
+    data = instantiate(_test_data(config, start, data_folder(out)))
+    data.setup("test")
+    seen = training_images(weights_file(config))
+    paths = [person.image_path for person in data.test_people]
+    leaked = count_leaked(paths, seen, config.allow_leakage)
+    poses = predict(config, start, data, data.test_set)
+    scores = {**score_poses(poses, data.test_people), "leaked_images": leaked}
+    about = {"name": START, "group": config.group, "seed": config.seed}
+    write_results(run, results_of(scores, about, split=TEST), poses)
+
+
+def _test_data(config: DictConfig, start: DictConfig, root: Path) -> DictConfig:
+    plain: Any = OmegaConf.to_container(config.data, resolve=True)
+    wh = OmegaConf.to_container(start.codec.input_wh, resolve=True)
+    return OmegaConf.create({**plain, **_splits(root), "input_wh": wh})
+
+
+def _splits(root: Path) -> dict[str, Any]:
+    """Return the settings of the data that the command defines."""
+    return {
+        **{"root": str(root), "test_split": TEST, "val_fraction": 0, "source_split": None},
+        **dict.fromkeys(("target_labels", "target_images", "target_boxes", "replay_split")),
+        **{"real_images": None, "synthetic_images": None},
+    }
+
+
+def run_settings(trained: DictConfig, out: Path, subset: str, plan: Plan) -> DictConfig:
+    """Return the configuration of the training run of a subset.
+
+    Args:
+        trained: ``trained_settings`` of the command.
+        out: folder of the outputs.
+        subset: name of the subset.
+        plan: the plan.
+    """
+    fields = [str(key) for key in trained if key in Train.model_fields]
+    config = OmegaConf.masked_copy(trained, fields)
+    OmegaConf.set_struct(config, False)
+    config.name = f"{trained.name}-{subset}"
+    config.run_dir = str(run_of_subset(out, subset).root)
+    config.resume, config.overwrite = AUTO, False
+    config.data.update(_splits(data_folder(out)))
+    config.data.train_split = train_split(subset)
+    config.data.balanced = plan.synthetic is not None
+    config.data.target_split = UNLABELLED if plan.uses_unlabelled else None
+    config.trainer.max_epochs = config.trainer.max_steps = trained.updates
+    if "checkpoints" in config.callbacks:
+        config.callbacks.checkpoints.monitor = None  # there is no validation
+    return config
+
+
+def run_of_subset(out: Path, subset: str) -> RunDirectory:
+    """Return the run directory of a subset, or of the start."""
+    return RunDirectory(out / "runs" / subset)

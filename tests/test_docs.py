@@ -72,6 +72,7 @@ READ = {
     "detector.path",
     "detector.weights",
     "label",
+    "labels",
     "second_annotator",
     "predictions",
     "source",
@@ -98,7 +99,7 @@ def test_its_keys_exist(command, monkeypatch, tmp_path):
         if key in READ and value:
             Path(value).parent.mkdir(parents=True, exist_ok=True)
             Path(value).touch()
-        elif key == "images":
+        elif key in ("images", "synthetic"):
             Path(value).mkdir(parents=True, exist_ok=True)
     monkeypatch.setattr(sys, "argv", [f"fidip {name}", *arguments])
     check_command_line(name)

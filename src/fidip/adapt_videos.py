@@ -17,6 +17,7 @@ from fidip.cli.adaptation_dataset import OUTPUTS, identity_of, prepare, require_
 from fidip.cli.adaptation_plan import Plan, make_plan
 from fidip.cli.adaptation_results import REPORT, publish
 from fidip.cli.adaptation_runs import (
+    check_start,
     run_of_subset,
     run_settings,
     score_start,
@@ -46,6 +47,8 @@ def adapt(config: DictConfig) -> None:
     config.ckpt = config.ckpt or default_ckpt(has_video=True, device=config.device)
     plan = make_plan(config)
     start = start_settings(config)
+    trained = trained_settings(config, start)
+    leaked = check_start(config, trained, plan)
     identity = identity_of(config, plan)
     require_own(out, identity)
     announce(plan, config.updates)
@@ -54,9 +57,9 @@ def adapt(config: DictConfig) -> None:
             with RunDirectory(out).lock():
                 count = config.unlabelled
                 unlabelled = prepare(out, identity, plan, count, lambda: find(config, start, plan))
-                score_start(config, start, out)
-                train_subsets(trained_settings(config, start), plan, out)
-                curve = publish(config, plan, unlabelled)
+                score_start(config, start, leaked)
+                train_subsets(trained, plan, unlabelled)
+                curve = publish(config, [start, trained], plan, unlabelled)
         except (KeyboardInterrupt, SystemExit):
             print("interrupted; the same command continues", file=sys.stderr)
             raise
@@ -70,9 +73,9 @@ def announce(plan: Plan, updates: int) -> None:
     """Print the split and the runs."""
     test = sorted({frame.subject for frame in plan.split.test})
     videos = {frame.video for frame in plan.split.test}
-    print(f"training: {len(plan.split.train)} labelled frames; test: {len(plan.split.test)} of "
+    print(f"training: {len(plan.split.train)} labelled frames; test: {len(plan.split.test)} in "
           f"{len(videos)} videos of {', '.join(test)}")  # fmt: skip
-    print(f"runs: {', '.join(plan.subsets)} labelled frames, {updates} updates each")
+    print(f"runs with {', '.join(plan.subsets)} labelled frames, {updates} updates each")
 
 
 def find(config: DictConfig, start: DictConfig, plan: Plan) -> Sequence[AnalysedVideo]:
@@ -86,17 +89,17 @@ def find(config: DictConfig, start: DictConfig, plan: Plan) -> Sequence[Analysed
     return analyse(make_analysis(own), plan.unlabelled, subjects, plan.report)
 
 
-def train_subsets(trained: DictConfig, plan: Plan, out: Path) -> None:
-    """Train a run for each subset, and estimate the time after the first one."""
-    names = list(plan.subsets)
-    for done, name in enumerate(names):
-        run, is_new = run_of_subset(out, name), not run_of_subset(out, name).results.is_file()
-        train(run_settings(trained, out, name, plan))
-        left = len(names) - done - 1
+def train_subsets(trained: DictConfig, plan: Plan, unlabelled: int) -> None:
+    """Train a run for each subset, and estimate the time that is left after each."""
+    out, names = Path(trained.out), list(plan.subsets)
+    for done, name in enumerate(names, start=1):
+        run = run_of_subset(out, name)
+        is_new = not run.results.is_file()
+        train(run_settings(trained, name, plan, unlabelled))
+        left = len(names) - done
         if is_new and left:
             minutes = float(read_object(run.results).get("minutes") or 0)
-            print(f"{minutes:.1f} min for {name} labels; about {left * minutes:.0f} min for the "
-                  f"{left} other runs")  # fmt: skip
+            print(f"{name} labels took {minutes:.1f} min; about {left * minutes:.0f} min left")
 
 
 @command("adapt")

@@ -114,7 +114,7 @@ def same_frame_twice(content):
         (same_frame_twice, "frame 3 of anna/day 1.mp4 is labelled twice (images 1 and 2"),
         (
             lambda c: c["videos"][0].update(file_name="anna/day_1.mp4"),
-            "the video anna/day_1.mp4 is not in source, the most similar name is anna/day 1.mp4",
+            "anna/day_1.mp4 is not in source, the most similar name without labels is anna/day 1.m",
         ),
         (
             lambda c: c["videos"][0].update(file_name="day 1.mp4"),

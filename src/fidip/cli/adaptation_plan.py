@@ -12,7 +12,7 @@ from omegaconf import DictConfig
 from fidip.cli.prediction_inputs import Report, sort_out
 from fidip.cli.targets import instantiate
 from fidip.core.data_parts import DataPart
-from fidip.core.errors import ConfigError, DataError
+from fidip.core.errors import ArgumentError, ConfigError, DataError
 from fidip.data.adaptation_data import Source, synthetic_source
 from fidip.data.video_labels import LabelledFrame, VideoLabels, read_video_labels
 from fidip.data.video_split import (
@@ -86,7 +86,10 @@ def make_plan(config: DictConfig) -> Plan:
     if config.synthetic:
         synthetic = synthetic_source(Path(config.synthetic), config.data.train_split)
     uses_unlabelled = _check_method(config, synthetic is not None)
+    _check_batch(config.data.batch_size, 1 + (synthetic is not None) + uses_unlabelled)
     readable, report = _opened(inputs)
+    if not readable:
+        report.finish(config.out)
     _require_different_videos(readable, split)
     subsets = {name: order[:size] for name, size in sizes.items()}
     return Plan(readable, report, labels, split, subsets, synthetic, uses_unlabelled)
@@ -128,6 +131,17 @@ def _check_method(config: DictConfig, has_synthetic: bool) -> bool:
             "method=finetune"
         )
     return bool(config.unlabelled)
+
+
+def _check_batch(size: int, groups: int) -> None:
+    """Check that a batch can have equal numbers of each group of images."""
+    if size % groups:
+        raise ArgumentError(
+            "data.batch_size",
+            size,
+            f"expected a multiple of {groups}, for equal numbers of labelled images and of those "
+            "that are synthetic or unlabelled",
+        )
 
 
 def _opened(inputs: Sequence[Input]) -> tuple[list[Input], Report]:

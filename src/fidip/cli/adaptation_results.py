@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,16 +11,17 @@ from omegaconf import DictConfig
 
 from fidip.cli.adaptation_dataset import data_folder
 from fidip.cli.adaptation_plan import Plan
-from fidip.cli.adaptation_runs import START, run_of_subset
+from fidip.cli.adaptation_runs import START, predict_people, run_of_subset
 from fidip.core.arrays import Floats, Image
 from fidip.core.people import People
 from fidip.core.poses import Poses
-from fidip.data import read_annotations
-from fidip.data.adaptation_data import TEST
+from fidip.data.adaptation_data import TEST, UNLABELLED
+from fidip.data.annotations import read_annotations, read_boxes
 from fidip.data.layout import find_split
 from fidip.data.video_split import ALL
 from fidip.io.atomic import copy_atomic, write_text_atomic
 from fidip.io.coco import from_coco_results, read_results
+from fidip.io.drawing import spread
 from fidip.io.images import write_image
 from fidip.io.run_directory import RunDirectory
 from fidip.report.adaptation_page import Adaptation, adaptation_html, card_section
@@ -32,15 +34,22 @@ from fidip.report.before_after import (
 from fidip.report.learning_curve import LearningCurve, learning_curve
 
 REPORT = "report.html"
-PICTURES = {"changed_most.jpg": "Test frames that changed most", "random.jpg": "Random test frames"}
+PICTURES = {
+    "changed_most.jpg": "Test frames that changed most",
+    "random.jpg": "Random test frames",
+    "without_labels.jpg": "Training videos without labels",
+}
 """Captions of the pictures in ``figures``, by file name."""
 
 
-def publish(config: DictConfig, plan: Plan, unlabelled: int) -> LearningCurve:
+def publish(
+    config: DictConfig, settings: Sequence[DictConfig], plan: Plan, unlabelled: int
+) -> LearningCurve:
     """Write the report, and copy the run of all labels to ``out``.
 
     Args:
         config: settings of the command.
+        settings: configurations with the network of the start weights, and with the trained one.
         plan: the plan.
         unlabelled: number of unlabelled frames of the dataset.
 
@@ -63,6 +72,8 @@ def publish(config: DictConfig, plan: Plan, unlabelled: int) -> LearningCurve:
         problems=[*plan.report.failed, *plan.report.partial],
     )
     pictures = _pictures(out, people, config.seed)
+    if unlabelled:
+        pictures |= _unlabelled_picture(config, settings, plan)
     for name, image in pictures.items():
         write_image(out / "figures" / name, image)
     page = adaptation_html(found, [(PICTURES[name], image) for name, image in pictures.items()])
@@ -90,6 +101,30 @@ def _pictures(out: Path, people: People, seed: int) -> dict[str, Image]:
         name: before_after_sheet(before, after, people.labelled, chosen)
         for name, chosen in rows.items()
     }
+
+
+def _unlabelled_picture(
+    config: DictConfig, settings: Sequence[DictConfig], plan: Plan
+) -> dict[str, Image]:
+    """Return a picture of the training videos without a labelled frame, if there are any."""
+    out = Path(config.out)
+    split = find_split(data_folder(out), UNLABELLED)
+    people = read_boxes(split.json, *split.image_dirs).people
+    labelled = {frame.video for frame in plan.labels.frames}
+    without = {image.id for image in people.images if image.video not in labelled}
+    people = people.on_images(without)
+    people = people.part([people[row] for row in spread(len(people), PAIRS)])
+    if not people:
+        return {}
+    trained = config.copy()
+    trained.ckpt = str(run_of_subset(out, ALL).root)
+    poses = [
+        predict_people(weights, network, people)
+        for weights, network in zip((config, trained), settings, strict=True)
+    ]
+    before, after = (np.concatenate([p.xy, p.scores[..., None]], axis=-1) for p in poses)
+    sheet = before_after_sheet(before, after, people.labelled, range(len(people)))
+    return {"without_labels.jpg": sheet}
 
 
 def _keypoints(run: RunDirectory) -> Floats:

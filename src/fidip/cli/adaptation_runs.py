@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,16 +19,20 @@ from fidip.cli.evaluation_settings import EVALUATED, weights_file
 from fidip.cli.loading import entry_of_net, onnx_file, run_of, saved_config, settings_of, zoo_entry
 from fidip.cli.targets import instantiate
 from fidip.core.errors import ConfigError
+from fidip.core.people import People
+from fidip.core.poses import Poses
 from fidip.data import count_leaked
 from fidip.data.adaptation_data import TEST, UNLABELLED, train_split
 from fidip.io.run_directory import AUTO, RunDirectory
-from fidip.nn.weights.checkpoint_files import read_weights, training_images
+from fidip.nn.weights.checkpoint_files import load_weights, read_weights, training_images
 from fidip.report.scoring import results_of, score_poses, write_results
 
 FULL = "_full"
 """Suffix of the nets of MoveNet with four heads; only the one with heatmaps is trained."""
 START = "start"
 """Name of the folder with the scores of the start weights."""
+TRAINED = frozenset(Train.model_fields)
+"""Keys of a training run."""
 OWN = ("experiment", "net", "codec")
 """Choices of the user that define the network, instead of the weights."""
 
@@ -94,26 +100,56 @@ def _entry(ckpt: str) -> str | None:
     return found.net if found else None
 
 
-def score_start(config: DictConfig, start: DictConfig, out: Path) -> None:
+def check_start(config: DictConfig, trained: DictConfig, plan: Plan) -> int | None:
+    """Check that the start weights fit the network and have not seen the test frames.
+
+    Args:
+        config: settings of the command.
+        trained: ``trained_settings`` of the command.
+        plan: the plan.
+
+    Returns:
+        The number of test frames that they have seen; None if it is unknown.
+
+    Raises:
+        FidipError: they do not fit, or have seen test frames.
+    """
+    load_weights(instantiate(trained.net), weights_file(config), config.allow_partial)
+    tested = {frame.image_id for frame in plan.split.test}
+    paths = [image.path for image in plan.labels.people.images if image.id in tested]
+    return count_leaked(paths, training_images(weights_file(config)), config.allow_leakage)
+
+
+def score_start(config: DictConfig, start: DictConfig, leaked: int | None) -> None:
     """Score the start weights on the test frames, unless this was done before.
 
     Args:
         config: settings of the command.
         start: ``start_settings(config)``.
-        out: folder of the outputs.
+        leaked: number of test frames that the weights have seen; None if unknown.
     """
+    out = Path(config.out)
     run = run_of_subset(out, START)
     if run.results.is_file():
         return
     data = instantiate(_test_data(config, start, data_folder(out)))
     data.setup("test")
-    seen = training_images(weights_file(config))
-    paths = [person.image_path for person in data.test_people]
-    leaked = count_leaked(paths, seen, config.allow_leakage)
     poses = predict(config, start, data, data.test_set)
     scores = {**score_poses(poses, data.test_people), "leaked_images": leaked}
     about = {"name": START, "group": config.group, "seed": config.seed}
     write_results(run, results_of(scores, about, split=TEST), poses)
+
+
+def predict_people(config: DictConfig, settings: DictConfig, people: People) -> Poses:
+    """Predict the poses in the boxes of people of the dataset.
+
+    Args:
+        config: settings of the command, with the weights as ``ckpt``.
+        settings: configuration with the network of these weights.
+        people: the people.
+    """
+    data = instantiate(_test_data(config, settings, data_folder(Path(config.out))))
+    return predict(config, settings, data, data.dataset(people))
 
 
 def _test_data(config: DictConfig, start: DictConfig, root: Path) -> DictConfig:
@@ -131,17 +167,17 @@ def _splits(root: Path) -> dict[str, Any]:
     }
 
 
-def run_settings(trained: DictConfig, out: Path, subset: str, plan: Plan) -> DictConfig:
+def run_settings(trained: DictConfig, subset: str, plan: Plan, unlabelled: int) -> DictConfig:
     """Return the configuration of the training run of a subset.
 
     Args:
         trained: ``trained_settings`` of the command.
-        out: folder of the outputs.
         subset: name of the subset.
         plan: the plan.
+        unlabelled: number of unlabelled frames.
     """
-    fields = [str(key) for key in trained if key in Train.model_fields]
-    config = OmegaConf.masked_copy(trained, fields)
+    out = Path(trained.out)
+    config = OmegaConf.masked_copy(trained, [str(key) for key in trained if key in TRAINED])
     OmegaConf.set_struct(config, False)
     config.name = f"{trained.name}-{subset}"
     config.run_dir = str(run_of_subset(out, subset).root)
@@ -150,10 +186,29 @@ def run_settings(trained: DictConfig, out: Path, subset: str, plan: Plan) -> Dic
     config.data.train_split = train_split(subset)
     config.data.balanced = plan.synthetic is not None
     config.data.target_split = UNLABELLED if plan.uses_unlabelled else None
-    config.trainer.max_epochs = config.trainer.max_steps = trained.updates
-    if "checkpoints" in config.callbacks:
-        config.callbacks.checkpoints.monitor = None  # there is no validation
+    config.callbacks.checkpoints.monitor = None  # there is no validation
+    groups = [len(plan.subsets[subset]), unlabelled]
+    groups += [len(plan.synthetic.images)] if plan.synthetic else []
+    is_single = config.trainer.devices == 1
+    epochs = epochs_of(trained.updates, groups, config.data.batch_size) if is_single else None
+    config.trainer.max_steps, config.trainer.max_epochs = trained.updates, epochs or trained.updates
     return config
+
+
+def epochs_of(updates: int, groups: Sequence[int], batch_size: int) -> int:
+    """Return the number of epochs, each a pass over the largest group, that has the updates.
+
+    Args:
+        updates: number of updates.
+        groups: minimum number of samples of each group; empty ones have no share of a batch.
+        batch_size: samples of an update.
+
+    Example:
+        >>> epochs_of(updates=300, groups=[25, 400, 0], batch_size=24)
+        9
+    """
+    sizes = [size for size in groups if size]
+    return math.ceil(updates / math.ceil(max(sizes) * len(sizes) / batch_size))
 
 
 def run_of_subset(out: Path, subset: str) -> RunDirectory:

@@ -28,6 +28,8 @@ from fidip.metrics.oks import instance_oks
 
 FRAME_NAME = re.compile(r"(?P<video>.+)_(?P<frame>\d{6,})")
 """Name of a frame's image without its suffix, as ``fidip frames`` writes it."""
+SIMILAR = 0.5
+"""Similarity of names from which a message suggests one."""
 SAME = 0.5
 """OKS above which two labels of an image are of the same person."""
 
@@ -90,7 +92,7 @@ def read_video_labels(path: Path, videos: Mapping[str, str], pattern: str | None
     people = read_annotations(file, *folders).people
     people = people.on_images({person.image_id for person in people})
     require_image_files(file, people)
-    of_image = {image.id: _video_of(file, image, videos) for image in people.images}
+    of_image = _videos_of(file, people.images, videos)
     _require_one_label_each(file, people, of_image)
     recorded = _recorded_subjects(file, of_image, list(videos))
     subjects = _subjects(file, videos, recorded, pattern)
@@ -136,35 +138,49 @@ def _require_confirmed(found: AnnotationFile) -> None:
         )
 
 
-def _video_of(file: Path, image: ImageInfo, videos: Mapping[str, str]) -> str:
-    """Return the name of the video that an image is a frame of."""
-    named = image.video
-    if named is None:
-        match = FRAME_NAME.fullmatch(str(PurePosixPath(image.file_name).with_suffix("")))
-        named = match["video"] if match else None
-    if named is None:
+def _videos_of(
+    file: Path, images: Sequence[ImageInfo], videos: Mapping[str, str]
+) -> dict[int, str]:
+    """Return the name of the video that each image is a frame of, by the id of the image."""
+    named = {image.id: image.video or _name_in(file, image) for image in images}
+    found = {name: find_video_name(name, videos) for name in dict.fromkeys(named.values())}
+    for image in images:
+        name = named[image.id]
+        if len(found[name]) > 1:
+            raise DataError(
+                f"{shown(file)}: the video {shown(name)} of image {shown(image.file_name)} can be "
+                f"{found[name][0]} or {found[name][1]}; expected one. Write its name with its "
+                "folder"
+            )
+        if not found[name]:
+            used = {video for each in found.values() for video in each}
+            raise _missing(file, name, [video for video in videos if video not in used])
+    return {image_id: found[name][0] for image_id, name in named.items()}
+
+
+def _name_in(file: Path, image: ImageInfo) -> str:
+    """Return the name of a video in the name of a frame's image."""
+    match = FRAME_NAME.fullmatch(str(PurePosixPath(image.file_name).with_suffix("")))
+    if match is None:
         raise DataError(
             f"{shown(file)}: image {shown(image.file_name)} names no video; expected video_id, as "
             "fidip frames writes it, or a name such as VIDEO_000123.jpg. Label frames of fidip "
             "frames"
         )
-    found = find_video_name(named, videos)
-    if len(found) == 1:
-        return found[0]
-    if found:
-        raise DataError(
-            f"{shown(file)}: the video {shown(named)} of image {shown(image.file_name)} can be "
-            f"{found[0]} or {found[1]}; expected one. Write its name with its folder"
-        )
-    by_name = {video: video for video in videos} | {Path(video).name: video for video in videos}
+    return match["video"]
+
+
+def _missing(file: Path, name: str, others: Sequence[str]) -> DataError:
+    """Return the error about a video that is not there, with the most similar of the others."""
+    by_name = {video: video for video in others} | {Path(video).name: video for video in others}
     close = [
         by_name[match]
-        for name in (named, PurePosixPath(named).name)
-        for match in difflib.get_close_matches(name, list(by_name)[:10_000], 1)
+        for given in (name, PurePosixPath(name).name)
+        for match in difflib.get_close_matches(given, list(by_name)[:10_000], 1, SIMILAR)
     ]
-    near = f", the most similar name is {close[0]}" if close else ""
-    raise DataError(
-        f"{shown(file)}: the video {shown(named)} is not in source{near}; expected the videos that "
+    near = f", the most similar name without labels is {close[0]}" if close else ""
+    return DataError(
+        f"{shown(file)}: the video {shown(name)} is not in source{near}; expected the videos that "
         "were labelled. Restore its name, or correct source="
     )
 

@@ -52,6 +52,7 @@ def write_unlabelled(
                 {
                     **{"id": id_, "file_name": f"{folder.name}/{name}"},
                     **{"width": wh[0], "height": wh[1], "is_synthetic": False},
+                    "video_id": video.source.name,
                     "frame_index": int(video.candidates.frames[row]),
                     "subject": video.subject,
                 }

@@ -135,9 +135,8 @@ def _keypoints(run: RunDirectory) -> Floats:
 
 def _copy_run(source: RunDirectory, target: RunDirectory, section: str) -> None:
     """Copy a finished run, with a longer model card; ``results.json`` is copied last."""
-    files = [path for path in source.own_files if path not in (source.card, source.results)]
-    for path in [*files, source.results]:
-        if path == source.results:
-            text = source.card.read_text(encoding="utf-8")
-            write_text_atomic(target.card, text + section)
+    changed = (source.card, source.results)
+    for path in (each for each in source.own_files if each not in changed):
         copy_atomic(path, target.root / path.relative_to(source.root))
+    write_text_atomic(target.card, source.card.read_text(encoding="utf-8") + section)
+    copy_atomic(source.results, target.results)

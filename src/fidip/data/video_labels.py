@@ -119,7 +119,6 @@ def find_video_name(name: str, videos: Iterable[str]) -> list[str]:
         lambda known: name == known,
         lambda known: name.endswith(f"/{known}"),
         lambda known: known.endswith(f"/{name}"),
-        lambda known: PurePosixPath(known).name == PurePosixPath(name).name,
     )
     for test in tests:
         found = [video for video, known in names.items() if any(map(test, known))]

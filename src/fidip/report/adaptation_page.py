@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
+from html import escape
 
 from jinja2 import Environment, PackageLoader
 
@@ -108,7 +109,9 @@ def card_section(found: Adaptation) -> str:
 
 def _markdown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     lines = [header, ["---"] * len(header), *rows]
-    return [f"| {' | '.join(cell.replace('|', '&#124;') for cell in line)} |" for line in lines]
+    return [
+        f"| {' | '.join(escape(cell).replace('|', '&#124;') for cell in line)} |" for line in lines
+    ]
 
 
 def _uri(image: Image) -> str:

@@ -15,13 +15,9 @@ from numpy.typing import NDArray
 
 from fidip.core.errors import DataError, shown
 from fidip.core.people import Annotation, ImageInfo, People
-from fidip.data.annotations import (
-    PREDICTED,
-    AnnotationFile,
-    inspect_annotations,
-    read_annotations,
-    require_image_files,
-)
+from fidip.data.annotation_checks import require_image_files
+from fidip.data.annotation_records import PREDICTED
+from fidip.data.annotations import AnnotationFile, inspect_annotations, read_annotations
 from fidip.data.label_store import label_file
 from fidip.io.json import read_object
 from fidip.metrics.oks import instance_oks

@@ -168,6 +168,7 @@ def nothing(folder):
         (nothing, ("data.batch_size=5",), "data.batch_size=5: expected a multiple of 2"),
         (nothing, ("ckpt={folder}/net.onnx",), "net.onnx: an ONNX file cannot be trained"),
         (nothing, ("net=hrnet_w18_small",), "weights of another net"),
+        (nothing, ("codec.heatmap_wh=[32,32]",), "net: gives maps of shape (17, 16, 16)"),
         (nothing, ("synthetic={folder}",), "no split train_infant"),
         (nothing, ("out={folder}",), "holds 1 of the"),
         (unconfirmed, (), "all 18 people are predictions that no person has confirmed"),

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
@@ -18,12 +19,16 @@ from fidip.cli.evaluation_scores import predict
 from fidip.cli.evaluation_settings import EVALUATED, weights_file
 from fidip.cli.loading import entry_of_net, onnx_file, run_of, saved_config, settings_of, zoo_entry
 from fidip.cli.targets import instantiate
+from fidip.codecs.base import Codec
 from fidip.core.errors import ConfigError
 from fidip.core.people import People
 from fidip.core.poses import Poses
+from fidip.core.skeleton import COCO17
 from fidip.data import count_leaked
 from fidip.data.adaptation_data import TEST, UNLABELLED, train_split
 from fidip.io.run_directory import AUTO, RunDirectory
+from fidip.nn import PoseNet
+from fidip.nn.optimization import PoseLoss
 from fidip.nn.weights.checkpoint_files import load_weights, read_weights, training_images
 from fidip.report.scoring import results_of, score_poses, write_results
 
@@ -112,12 +117,23 @@ def check_start(config: DictConfig, trained: DictConfig, plan: Plan) -> int | No
         The number of test frames that they have seen; None if it is unknown.
 
     Raises:
-        FidipError: they do not fit, or have seen test frames.
+        FidipError: weights, network, codec and loss do not fit, or they have seen test frames.
     """
-    load_weights(instantiate(trained.net), weights_file(config), config.allow_partial)
+    net = instantiate(trained.net)
+    load_weights(net, weights_file(config), config.allow_partial)
+    _check_maps(net.eval(), instantiate(trained.codec), instantiate(trained.task.loss))
     tested = {frame.image_id for frame in plan.split.test}
     paths = [image.path for image in plan.labels.people.images if image.id in tested]
     return count_leaked(paths, training_images(weights_file(config)), config.allow_leakage)
+
+
+@torch.inference_mode()
+def _check_maps(net: PoseNet, codec: Codec, loss: PoseLoss) -> None:
+    """Check that the network has the maps of the codec and the loss."""
+    width, height = codec.input_wh
+    maps = net(net.normalize(torch.zeros(1, 3, height, width, dtype=torch.uint8))).heatmaps
+    target, weight = codec.encode(torch.zeros(1, len(COCO17), 2), torch.ones(1, len(COCO17)))
+    loss(maps, target, weight)
 
 
 def score_start(config: DictConfig, start: DictConfig, leaked: int | None) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf
 
-from fidip.cli.adaptation_dataset import OUTPUTS, identity_of, prepare, require_own
+from fidip.cli.adaptation_dataset import identity_of, prepare, require_own
 from fidip.cli.adaptation_plan import Plan, make_plan
 from fidip.cli.adaptation_results import REPORT, publish
 from fidip.cli.adaptation_runs import (
@@ -52,7 +52,7 @@ def adapt(config: DictConfig) -> None:
     identity = identity_of(config, plan)
     require_own(out, identity)
     announce(plan, config.updates)
-    with output_folder(out, OUTPUTS):
+    with output_folder(out, [REPORT]):
         try:
             with RunDirectory(out).lock():
                 count = config.unlabelled

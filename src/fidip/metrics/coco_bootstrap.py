@@ -47,9 +47,9 @@ def draw_groups(groups: Sequence[str], rounds: int, seed: int = 0) -> Ints:
         (rounds, images) int64, how often each image occurs in each draw.
 
     Example:
-        >>> draw_groups(["a", "a", "b"], rounds=2)
-        array([[2, 2, 0],
-               [1, 1, 1]])
+        >>> draws = draw_groups(["a", "a", "b"], rounds=2)
+        >>> bool((draws[:, 0] == draws[:, 1]).all()), draws[:, [0, 2]].sum(axis=1)
+        (True, array([2, 2]))
     """
     names, numbers = np.unique(np.array(groups), return_inverse=True)
     return draw_images(len(names), rounds, seed)[:, numbers]

@@ -42,7 +42,8 @@ def identity_of(config: DictConfig, plan: Plan) -> dict[str, Any]:
         config: settings of the command.
         plan: the plan.
     """
-    settings: Any = OmegaConf.to_container(config, resolve=True)
+    # Not resolved, so that another seed is a difference of seed= only.
+    settings: Any = OmegaConf.to_container(config, resolve=False)
     return {
         **{key: value for key, value in settings.items() if key not in PLACE},
         "content of labels": fingerprint([label_file(Path(config.labels))[0]]),

@@ -23,7 +23,7 @@ import cv2
 import numpy as np
 import torch
 
-from fidip.cli.loading import composed, instantiate
+from fidip.cli.loading import instantiate, training_config
 from fidip.codecs.gaussian import HeatmapCodec
 from fidip.inference import Predictor, SinglePersonTracker, Video, VideoWriter, prefetch
 from fidip.inference.overlay import Overlay
@@ -54,7 +54,7 @@ def write_clip(path: Path, frames: int, wh: tuple[int, int] = WH) -> None:
 def make_net(name: str, codec: str) -> tuple[PoseNet, HeatmapCodec]:
     """Return a network with random weights."""
     torch.manual_seed(0)
-    config = composed([f"net={name}", f"codec={codec}"])
+    config = training_config([f"net={name}", f"codec={codec}"])
     return instantiate(config.net), instantiate(config.codec)
 
 

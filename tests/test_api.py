@@ -9,7 +9,7 @@ import torch
 from omegaconf import OmegaConf
 
 import fidip
-from fidip.cli.loading import composed
+from fidip.cli.loading import training_config
 from fidip.core.errors import ArgumentError, ConfigError
 from fidip.inference import Video
 from fidip.inference.smoothing import FillGaps
@@ -128,7 +128,9 @@ def test_a_folder_of_test_data_that_is_missing_is_an_argument(tmp_path):
 @pytest.mark.parametrize("is_shifted", [True, False])
 def test_a_predictor_of_a_run_shifts_mirrored_maps_as_the_run_does(tmp_path, is_shifted):
     bundled = fidip.load_predictor("bundled", runtime="torch")
-    chosen = OmegaConf.masked_copy(composed(entry_of("zoo:bundled").choices), ["net", "codec"])
+    chosen = OmegaConf.masked_copy(
+        training_config(entry_of("zoo:bundled").choices), ["net", "codec"]
+    )
     settings = OmegaConf.to_container(chosen, resolve=True)
     run = RunDirectory(tmp_path)
     run.write_config({**settings, "task": {"flip_shift": is_shifted}})

@@ -3,7 +3,7 @@
 import numpy as np
 
 from fidip.core.skeleton import COCO17
-from fidip.io.drawing import SIDES, draw_pose, sheet, spread
+from fidip.io.drawing import SIDE_COLORS, draw_pose, sheet, spread
 
 
 def test_a_joint_is_drawn_in_the_colour_of_its_side():
@@ -12,9 +12,9 @@ def test_a_joint_is_drawn_in_the_colour_of_its_side():
     left, right, nose = (COCO17.joints.index(n) for n in ("left_wrist", "right_wrist", "nose"))
     xy[[left, right, nose]] = [(20, 30), (90, 30), (50, 100)]
     out = draw_pose(image, xy, np.isin(np.arange(17), [left, right, nose]))
-    assert tuple(out[30, 20]) == SIDES["left"]
-    assert tuple(out[30, 90]) == SIDES["right"]
-    assert tuple(out[100, 50]) == SIDES["middle"]
+    assert tuple(out[30, 20]) == SIDE_COLORS["left"]
+    assert tuple(out[30, 90]) == SIDE_COLORS["right"]
+    assert tuple(out[100, 50]) == SIDE_COLORS["middle"]
     assert (image == 255).all()
     assert (out != 255).any(-1).sum() < 100
 

@@ -107,7 +107,7 @@ def test_a_network_for_windows_is_not_exported_as_one_for_single_frames(tmp_path
 def test_a_file_that_does_not_compute_the_same_is_not_written(tmp_path, monkeypatch):
     out = tmp_path / "net.pt"
     out.write_text("of before")
-    monkeypatch.setattr("fidip.nn.export_formats.TOLERANCE", -1)
+    monkeypatch.setattr("fidip.nn.export_formats.OUTPUT_TOLERANCE", -1)
     with pytest.raises(CheckpointError, match="not written"):
         export(compose("ckpt=bundled:movenet-lightning", f"out={out}", "format=torchscript"))
     assert out.read_text() == "of before"

@@ -9,7 +9,7 @@ from safetensors import safe_open
 from torch import nn
 
 from fidip.cli.composition import choice
-from fidip.io.hashing import fingerprint
+from fidip.io.hashing import hash_files
 from fidip.nn import ConvHead, HRNet, PoseNet, load_weights, save_weights
 from fidip.nn.weights.model_zoo import bundled
 from fidip.nn.weights.tfjs import tfjs_files
@@ -49,7 +49,7 @@ def test_import_writes_what_ckpt_takes(zoo, tiny_root, tmp_path, cli):
             "family": family,
             "net": "hrnet_w18_small",
             "source": zoo.name,
-            "source_sha256": fingerprint([zoo]),
+            "source_sha256": hash_files([zoo]),
         }
         assert torch.equal(file.get_tensor("backbone.conv1.weight"), zoo_state()["conv1.weight"])
 
@@ -173,7 +173,7 @@ def test_import_of_a_tfjs_pair_gives_the_bundled_weights(tfjs, tmp_path, cli):
     assert loaded.endswith(f"loaded from {tfjs} (MoveNet of TF.js), 0 unused, 0 missing")
     assert written == f"written: {out}; use it with net=movenet_lightning_full ckpt={out}"
     with safe_open(out, "pt") as ours, safe_open(bundled("movenet-lightning"), "pt") as shipped:
-        assert ours.metadata()["source_sha256"] == fingerprint(list(tfjs_files(tfjs)))
+        assert ours.metadata()["source_sha256"] == hash_files(list(tfjs_files(tfjs)))
         names = list(shipped.keys())
         assert list(ours.keys()) == names
         for name in names:

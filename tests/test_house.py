@@ -71,3 +71,15 @@ def test_the_limits(code, over):
 def test_no_two_modules_share_a_base_name():
     names = Counter(p.stem for p in ROOT.rglob("*.py") if not p.stem.startswith("__"))
     assert [name for name, count in names.items() if count > 1] == []
+
+
+def test_no_public_class_or_function_has_two_meanings():
+    """Schemas in ``cli/components`` have the names of their classes, and every command a main."""
+    files = [p for p in ROOT.rglob("*.py") if p.parent.name != "components"]
+    names = Counter(
+        node.name
+        for path in files
+        for node in ast.parse(path.read_text(encoding="utf-8")).body
+        if isinstance(node, ast.ClassDef | ast.FunctionDef) and not node.name.startswith("_")
+    )
+    assert [name for name, count in names.items() if count > 1 and name != "main"] == []

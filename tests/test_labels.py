@@ -14,7 +14,7 @@ from fidip.cli.commands import LabelFormat
 from fidip.core.errors import DataError
 from fidip.core.skeleton import COCO17
 from fidip.data import read_annotations
-from fidip.data.label_formats import FORMATS
+from fidip.data.label_formats import LABEL_FORMATS
 from fidip.io.labels.cvat import read_cvat
 from fidip.io.labels.labelled import Joints
 from fidip.io.video import Video
@@ -468,7 +468,7 @@ def test_an_annotator_is_for_label_studio_and_files_are_not_replaced(cli, tmp_pa
 
 
 def test_every_format_can_be_chosen():
-    assert get_args(LabelFormat) == tuple(FORMATS)
+    assert get_args(LabelFormat) == tuple(LABEL_FORMATS)
 
 
 def test_a_folder_of_labelme_goes_on_without_its_bad_files(cli, tmp_path):

@@ -19,7 +19,7 @@ from optuna.distributions import CategoricalDistribution, FloatDistribution, Int
 from optuna.trial import TrialState
 
 from fidip import train
-from fidip.cli.sweep_jobs import Job, check_processes, differing
+from fidip.cli.sweep_jobs import SweepJob, check_processes, differing
 from fidip.core.errors import ConfigError, RunError
 from fidip.io.paths import config_dir
 from fidip.io.run_directory import RunDirectory
@@ -244,7 +244,7 @@ def test_jobs_of_another_sweep_are_not_taken_for_ones_own(monkeypatch, tmp_path,
     monkeypatch.chdir(tmp_path)
     folder = tmp_path / "outputs" / "scratch_demo" / "first" / "0"
     folder.mkdir(parents=True)
-    job = Job(RunDirectory(folder), ("experiment=scratch_demo", "seed=7"))
+    job = SweepJob(RunDirectory(folder), ("experiment=scratch_demo", "seed=7"))
     job.register()
     (folder / "results.json").write_text("{}")
     command = ["-m", "experiment=scratch_demo", "seed=1,2", f"data.root={tiny_root}"]
@@ -257,7 +257,7 @@ def test_jobs_of_another_sweep_are_not_taken_for_ones_own(monkeypatch, tmp_path,
 def test_a_damaged_file_of_a_job_is_one_line(content, tmp_path):
     folder = tmp_path / "outputs" / "scratch_demo" / "first" / "0"
     folder.mkdir(parents=True)
-    job = Job(RunDirectory(folder), ("seed=7",))
+    job = SweepJob(RunDirectory(folder), ("seed=7",))
     for file in (job.run.job, job.run.failed):
         file.write_text(content)
     with pytest.raises(RunError, match=r"job\.json: .*remove this run") as error:

@@ -36,7 +36,7 @@ def app(config: DictConfig) -> None:
     from fidip.web.labelling import Labelling
     from fidip.web.server import LOCAL, configured, make_server
     from fidip.web.tabs import Limits, Tabs
-    from fidip.web.worker import about, cameras, options, prefill, worker
+    from fidip.web.worker import cameras, options, page_facts, prefill, worker
 
     with listen(str(config.host), int(config.port)) as door, folder(config.keep) as root:
         store = LabelStore(Path(config.label)) if config.label else None
@@ -48,7 +48,7 @@ def app(config: DictConfig) -> None:
         hosts = LOCAL if config.host in LOCAL else ("*",)
         live = Live(cameras(predictor, config))
         labelling = Labelling(store, prefill(predictor, config)) if store else None
-        server = make_server(tabs, about(ckpt, config), hosts, options(), live, labelling)
+        server = make_server(tabs, page_facts(ckpt, config), hosts, options(), live, labelling)
         print(f"fidip is at {url} (Ctrl-C ends it)", flush=True)
         if config.open_browser and has_display():
             webbrowser.open(url)

@@ -44,7 +44,7 @@ def check(config: DictConfig) -> None:
     with ConsoleProgress("image") as progress:
         found = [examine_split(root, name, progress, data.skip_unusable) for name in names]
     overlaps = find_overlaps(found, [data.train_split, data.domain_split], data.test_split)
-    show(root, found, overlaps)
+    print_findings(root, found, overlaps)
     if config.out:
         write_json(Path(config.out), findings_report(root, found, overlaps))
         print(f"report: {config.out}")
@@ -79,7 +79,7 @@ def require_replaceable(out: Path) -> None:
         )
 
 
-def show(root: Path, found: Sequence[Examination], overlaps: Sequence[Overlap]) -> None:
+def print_findings(root: Path, found: Sequence[Examination], overlaps: Sequence[Overlap]) -> None:
     """Print a table of splits and a table of findings.
 
     Args:

@@ -12,7 +12,8 @@ from pathlib import Path
 from omegaconf import DictConfig
 
 from fidip.cli.console_progress import ConsoleProgress
-from fidip.cli.run_comparison import FILES, RunComparison, compare_runs, encodable
+from fidip.cli.messages import SOME_FAILED
+from fidip.cli.run_comparison import COMPARISON_FILES, RunComparison, compare_runs, encodable
 from fidip.io.atomic import write_text_atomic
 from fidip.io.directories import output_folder
 from fidip.io.terminal import print_parts, text_table
@@ -37,7 +38,6 @@ from fidip.report import (
 DASHBOARD = "dashboard.json"
 PATIENCE = 2.0
 """Seconds before a progress bar is shown."""
-SOME_FAILED = 3
 
 
 def compare(config: DictConfig) -> None:
@@ -50,7 +50,7 @@ def compare(config: DictConfig) -> None:
     if config.to == "wandb":
         require_wandb_workspaces()
     out = Path(config.out)
-    with output_folder(out, (*FILES, DASHBOARD)):
+    with output_folder(out, (*COMPARISON_FILES, DASHBOARD)):
         with ConsoleProgress("experiment", patience=PATIENCE) as progress:
             compared = compare_runs(
                 config.runs,
@@ -60,7 +60,7 @@ def compare(config: DictConfig) -> None:
                 progress=progress,
             )
         compared.write(out)
-        show(compared)
+        print_comparison(compared)
         if config.to == "wandb":
             show_at_wandb(compared, config.project, config.entity, out / DASHBOARD)
         print(encodable(f"page: {(out / 'compare.html').resolve()}"))
@@ -68,7 +68,7 @@ def compare(config: DictConfig) -> None:
         raise SystemExit(SOME_FAILED)
 
 
-def show(compared: RunComparison) -> None:
+def print_comparison(compared: RunComparison) -> None:
     """Print the tables, and a line for each missing run or result."""
     runs, comparison = compared.found.runs, compared.comparison
     rows = summary_rows(runs, comparison)

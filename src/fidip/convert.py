@@ -21,7 +21,7 @@ from omegaconf import DictConfig
 from fidip.cli.composition import choice
 from fidip.core.errors import CheckpointError, ConfigError
 from fidip.io.atomic import require_file
-from fidip.io.hashing import fingerprint
+from fidip.io.hashing import hash_files
 from fidip.nn.weights.architecture import net_of
 from fidip.nn.weights.checkpoint_files import Weights, fill, read_weights, save_weights
 from fidip.nn.weights.tfjs import is_tfjs, tfjs_files
@@ -39,7 +39,7 @@ def convert(config: DictConfig) -> None:
     report = fill(net, weights)
     if all(weights.tensors[name].dtype == torch.float16 for name in report.loaded):
         net.half()  # lossless, and half the size
-    source = {"source": weights.path.name, "source_sha256": fingerprint(files_of(weights.path))}
+    source = {"source": weights.path.name, "source_sha256": hash_files(files_of(weights.path))}
     save_weights(net, out, {"family": weights.family, "net": name, **source})
     print(report)
     print(f"written: {out}; use it with net={name} ckpt={out}")

@@ -14,7 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 from pytorch_lightning.utilities import rank_zero_only
 
 from fidip.cli.evaluation_scores import score
-from fidip.cli.evaluation_settings import check, settings
+from fidip.cli.evaluation_settings import check_evaluation, settings
 from fidip.cli.score_table import print_table
 from fidip.core.errors import shown
 from fidip.core.poses import Poses
@@ -27,7 +27,7 @@ from fidip.tasks import announce, publish
 
 def evaluate(config: DictConfig) -> None:
     """Predict or read the poses of a split, score them, print and write the results."""
-    check(config)
+    check_evaluation(config)
     run = RunDirectory(Path(config.out))
     outputs = [run.results.name] + [run.predictions.name] * (config.predictions is None)
     if is_first_process():
@@ -37,13 +37,13 @@ def evaluate(config: DictConfig) -> None:
     with output_folder(run.root, outputs):
         trained = settings(config)
         scores, poses = score(config, trained)
-        finish(run, results_of(scores, trained, split=config.split), poses)
+        write_and_print(run, results_of(scores, trained, split=config.split), poses)
     if "wandb" in config.logger:
         send_to_wandb(config, trained, scores)
 
 
 @rank_zero_only  # type: ignore[untyped-decorator]
-def finish(run: RunDirectory, results: Results, poses: Poses | None) -> None:
+def write_and_print(run: RunDirectory, results: Results, poses: Poses | None) -> None:
     """Write and print the results."""
     write_results(run, results, poses)
     print_table(results.to_json())

@@ -15,7 +15,7 @@ from omegaconf import DictConfig
 
 from fidip.cli.console_progress import ConsoleProgress
 from fidip.cli.frame_settings import make_analysis
-from fidip.cli.prediction_inputs import Report, sort_out
+from fidip.cli.prediction_inputs import InputReport, sort_out
 from fidip.core.errors import DataError, shown
 from fidip.inference.frame_candidates import FrameAnalysis
 from fidip.inference.frame_dataset import OUTPUTS, AnalysedVideo, pool_of, write_frames
@@ -41,7 +41,10 @@ def frames(config: DictConfig) -> None:
 
 
 def analyse(
-    analysis: FrameAnalysis, inputs: Sequence[Input], subjects: dict[Input, str], report: Report
+    analysis: FrameAnalysis,
+    inputs: Sequence[Input],
+    subjects: dict[Input, str],
+    report: InputReport,
 ) -> list[AnalysedVideo]:
     """Return the videos with their candidate frames, and collect the outcomes in the report.
 
@@ -70,7 +73,7 @@ def analyse(
     return videos
 
 
-def choose(videos: Sequence[AnalysedVideo], config: DictConfig, report: Report) -> None:
+def choose(videos: Sequence[AnalysedVideo], config: DictConfig, report: InputReport) -> None:
     """Choose frames of analysed videos, and write them.
 
     Args:

@@ -14,12 +14,12 @@ from tempfile import TemporaryDirectory
 import numpy as np
 from omegaconf import DictConfig
 
-from fidip.cli.prediction_inputs import SOME_FAILED
+from fidip.cli.messages import SOME_FAILED
 from fidip.core.errors import ConfigError
 from fidip.core.skeleton import COCO17
 from fidip.data import read_annotations
 from fidip.data.label_conversion import (
-    Labels,
+    CollectedLabels,
     ReadOptions,
     as_coco,
     by_image,
@@ -35,7 +35,7 @@ from fidip.io.json import to_json, write_json
 from fidip.io.labels.cvat import cvat_labels, to_cvat
 from fidip.io.labels.label_studio import labeling_config, to_label_studio
 from fidip.io.labels.labelled import LabelledImage
-from fidip.io.labels.sleap import PREDICTED
+from fidip.io.labels.sleap import PREDICTED_INSTANCES
 
 
 def labels(config: DictConfig) -> None:
@@ -50,7 +50,7 @@ def labels(config: DictConfig) -> None:
     )
     with TemporaryDirectory(prefix="fidip-labels-") as scratch:
         if config.to == "coco":
-            check_new(config)
+            check_new_split(config)
         read = collect(Path(config.source), options, Path(scratch))
         copies = copy_names([f.person.name for f in read.found], [f.path for f in read.found])
         images = by_image(read.found, copies)
@@ -64,7 +64,7 @@ def labels(config: DictConfig) -> None:
         raise SystemExit(SOME_FAILED)
 
 
-def check_new(config: DictConfig) -> None:
+def check_new_split(config: DictConfig) -> None:
     """Check that the split does not exist yet."""
     file = annotation_file(Path(config.out), str(config.split))
     if file.exists():
@@ -106,9 +106,9 @@ def to_program(
     print(NEXT[config.to].format(out=out.absolute()))
 
 
-def print_losses(read: Labels, is_dataset: bool) -> None:
+def print_losses(read: CollectedLabels, is_dataset: bool) -> None:
     """Print what was left out, and which joints have no label."""
-    hidden = read.unknown.pop(PREDICTED, 0)
+    hidden = read.unknown.pop(PREDICTED_INSTANCES, 0)
     if read.unknown:
         print(f"left out, none of the {len(COCO17)}: {names_of(read.unknown)}")
     predicted = hidden + (read.predicted if is_dataset else 0)

@@ -24,11 +24,10 @@ from fidip.cli.predict_settings import (
     pipeline_settings,
 )
 from fidip.cli.prediction_inputs import (
-    Boxes,
-    Report,
+    InputReport,
     new_outputs,
     output_files,
-    read_boxes,
+    read_photo_boxes,
     sort_out,
 )
 from fidip.cli.score_table import print_poses
@@ -39,6 +38,7 @@ from fidip.inference.output_names import (
     name_inputs,
     output_names,
 )
+from fidip.inference.pipelines import Boxes
 from fidip.inference.webcam import WEBCAM, Webcam, camera_of
 from fidip.io.media_files import find_media
 
@@ -55,7 +55,7 @@ def predict(config: DictConfig) -> None:
     readable, report = sort_out(inputs)
     photos = [each for each in readable if each.is_photo]
     check_kinds(config, inputs)
-    boxes = read_boxes(config.boxes, photos) if config.boxes and photos else None
+    boxes = read_photo_boxes(config.boxes, photos) if config.boxes and photos else None
     if readable:
         try:
             with new_outputs(config, output_files(inputs, config.save)):
@@ -73,7 +73,7 @@ def run(
     inputs: Sequence[Input],
     boxes: Boxes | None,
     config: DictConfig,
-    report: Report,
+    report: InputReport,
 ) -> None:
     """Process all inputs, images first, and collect the outcomes in the report.
 

@@ -18,11 +18,11 @@ from pytorch_lightning.callbacks import LambdaCallback
 from pytorch_lightning.utilities import rank_zero_only
 
 from fidip.cli.loading import saved_config
-from fidip.cli.preflight import check
+from fidip.cli.preflight import check_run_settings
 from fidip.cli.run_test import test_source, write_test
 from fidip.cli.sweep_jobs import run_job
-from fidip.cli.target_search import find_people
-from fidip.cli.trainer import check_new, make_trainer, name_wandb_run
+from fidip.cli.target_search import find_target_people
+from fidip.cli.trainer import check_new_run, make_trainer, name_wandb_run
 from fidip.io.run_directory import AUTO, RunDirectory, run_directory_for
 from fidip.nn.weights.checkpoint_files import load_weights, training_images
 from fidip.tasks import announce
@@ -36,7 +36,7 @@ def train(config: DictConfig) -> None:
     resume = OmegaConf.select(config, "resume")
     begun = run.config.is_file() if resume == AUTO else resume is not None
     if begun and resume == AUTO:
-        check(config)
+        check_run_settings(config)
         resolved: Any = OmegaConf.to_container(config, resolve=True)
         run.require_settings(resolved)
         if run.results.is_file():
@@ -47,14 +47,14 @@ def train(config: DictConfig) -> None:
         config = saved_config(
             run, overrides=[] if resume == AUTO else HydraConfig.get().overrides.task
         )
-        check(config)
+        check_run_settings(config)
     else:
-        check_new(config, run)
+        check_new_run(config, run)
     name_wandb_run(config)
     pl.seed_everything(config.seed, workers=True, verbose=False)
 
     data = instantiate(config.data)
-    data.find_people = find_people
+    data.find_people = find_target_people
     task = instantiate(config.task)
     settings: Any = OmegaConf.to_container(config, resolve=True)
 

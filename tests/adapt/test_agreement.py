@@ -21,7 +21,7 @@ from fidip.core.skeleton import COCO17
 from fidip.io.paths import config_dir
 from fidip.metrics import agreement_beyond_chance, view_agreement
 from fidip.tasks import AveragedWeights, Checkpoints
-from fidip.tasks.callbacks.target_agreement import predictor
+from fidip.tasks.callbacks.target_agreement import keypoint_predictor
 from tests.adapt.test_methods import OF_METHOD, TINY
 from tests.adapt.test_methods import fit as fit_method
 from tests.adapt.test_withheld_labels import TWO
@@ -177,10 +177,10 @@ def of_weights(task, file):
     task.load_state_dict(saved["state_dict"])
     if "method" in saved:
         task.method.load_hidden_state(saved["method"])
-    teacher = task.labelling_net and predictor(task.labelling_net, task.codec)
+    teacher = task.labelling_net and keypoint_predictor(task.labelling_net, task.codec)
     data = task.trainer.datamodule
     batches = data.target_dataloader()
-    return label_free_criteria(predictor(task.net.eval(), task.codec), batches, teacher)
+    return label_free_criteria(keypoint_predictor(task.net.eval(), task.codec), batches, teacher)
 
 
 @pytest.mark.parametrize("average", [False, True])

@@ -11,7 +11,7 @@ from fidip.adapt.l2_sp import L2SP
 from fidip.adapt.replay import Replay
 from fidip.cli.commands import Train
 from fidip.cli.config_validation import find_problems
-from fidip.cli.loading import composed
+from fidip.cli.loading import training_config
 from fidip.core.errors import ArgumentError
 from fidip.report.model_card import _method
 from tests.adapt.test_dann import RATE, Head, T, X, Y, fit, sigmoid
@@ -101,14 +101,14 @@ def test_what_cannot_be_combined_is_one_line(methods, message):
 )
 def test_settings_of_combined_methods_are_checked(words, message):
     words = ["experiment=finetune_demo", "ckpt=null", "run_dir=x", "method=replay_l2_sp", *words]
-    problems = find_problems(Train, composed(words))
+    problems = find_problems(Train, training_config(words))
     assert len(problems) == 1
     assert problems[0].startswith(message)
-    assert not find_problems(Train, composed(words[:4]))
+    assert not find_problems(Train, training_config(words[:4]))
 
 
 def test_a_model_card_names_all_methods_and_their_weights():
-    config = composed(["experiment=finetune_demo", "run_dir=x", "method=replay_l2_sp"])
+    config = training_config(["experiment=finetune_demo", "run_dir=x", "method=replay_l2_sp"])
     assert _method(config.task) == {
         "method": "Replay + L2SP",
         "replay map weight": 1.0,

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader
 
-from fidip.adapt.regda import RegDA, Regressor, divergence, ground_false
+from fidip.adapt.regda import RegDA, Regressor, ground_false, kl_divergence
 from fidip.core.errors import ConfigError
 from fidip.core.samples import Batch
 from fidip.nn import PoseOutput
@@ -144,14 +144,14 @@ def test_the_divergence_is_that_of_distributions():
     maps, logits = rng.uniform(size=(2, 3, 4, 5)), rng.normal(size=(2, 3, 4, 5))
     p = maps / maps.sum((2, 3), keepdims=True)
     q = np.exp(logits) / np.exp(logits).sum((2, 3), keepdims=True)
-    values = divergence(torch.tensor(maps), torch.tensor(logits))
+    values = kl_divergence(torch.tensor(maps), torch.tensor(logits))
     assert values.numpy() == pytest.approx((p * np.log(p / q)).sum((2, 3)).mean(1))
-    assert divergence(torch.tensor(p), torch.tensor(p).log()).abs().max() < 1e-12
+    assert kl_divergence(torch.tensor(p), torch.tensor(p).log()).abs().max() < 1e-12
 
 
 def test_a_joint_without_a_heatmap_has_no_loss():
     logits = torch.randn(1, 2, 2, 2, requires_grad=True)
-    divergence(torch.zeros(1, 2, 2, 2), logits).sum().backward()
+    kl_divergence(torch.zeros(1, 2, 2, 2), logits).sum().backward()
     assert torch.equal(logits.grad, torch.zeros(1, 2, 2, 2))
     assert torch.equal(ground_false(torch.ones(1, 1, 2, 2)), torch.zeros(1, 1, 2, 2))
 

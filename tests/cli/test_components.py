@@ -10,7 +10,7 @@ from omegaconf import OmegaConf
 
 from fidip.adapt.adversarial import Adversarial
 from fidip.cli import instantiate
-from fidip.cli.components import FAMILIES, REGISTRY, Component, is_allowed, trusting
+from fidip.cli.components import REGISTRY, SCHEMA_FAMILIES, Component, is_allowed, trusting
 from fidip.cli.loading import load_predictor
 from fidip.core.errors import ConfigError
 from fidip.inference import Predictor, SinglePersonTracker
@@ -224,7 +224,7 @@ def test_families_are_classes_of_their_module_only():
         assert is_allowed(name)
     for name in ("torch.optim.adam.os", "torch.optim.lr_scheduler.math", "optuna.pruners", 3, None):
         assert not is_allowed(name)
-    assert all(issubclass(schema, Component) for schema in FAMILIES.values())
+    assert all(issubclass(schema, Component) for schema in SCHEMA_FAMILIES.values())
 
 
 def test_an_allowed_component_is_built():

@@ -8,7 +8,7 @@ import torch
 from omegaconf import OmegaConf
 
 from fidip.cli import instantiate
-from fidip.cli.loading import composed, load_predictor
+from fidip.cli.loading import load_predictor, training_config
 from fidip.io.yaml import load_settings
 
 
@@ -21,7 +21,7 @@ class Evil:
 def saved_run(tmp_path_factory):
     """A run directory with a random network, beside an evil pickle."""
     folder = tmp_path_factory.mktemp("saved")
-    config = composed(["experiment=scratch_demo", "run_dir=run"])
+    config = training_config(["experiment=scratch_demo", "run_dir=run"])
     saved = OmegaConf.create(
         {key: OmegaConf.to_container(config[key], resolve=True) for key in ("net", "codec", "data")}
         | {"name": "scratch_demo", "group": "demo", "seed": 0}

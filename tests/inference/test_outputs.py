@@ -8,7 +8,7 @@ import pytest
 
 from fidip.core.errors import ConfigError, DiskError
 from fidip.inference import Track, VideoWriter
-from fidip.inference.writers import FORMATS, write
+from fidip.inference.writers import OUTPUT_FORMATS, write
 from fidip.io.atomic import NO_ROOM, disk_errors
 from fidip.io.directories import output_folder, require_new
 
@@ -91,7 +91,7 @@ def long_track():
     return Track(np.arange(300) / 25, xy, scores, np.ones((300, 4)), (640, 480))
 
 
-@pytest.mark.parametrize("name", list(FORMATS))
+@pytest.mark.parametrize("name", list(OUTPUT_FORMATS))
 def test_on_a_full_disk_no_format_is_half_written(name, small_disk):
     with pytest.raises(DiskError, match="the disk is full"):
         write(long_track(), small_disk / "out" / "v", [name])

@@ -10,7 +10,7 @@ import onnx
 import pytest
 import torch
 
-from fidip.cli.loading import composed, instantiate, load_net, load_predictor
+from fidip.cli.loading import instantiate, load_net, load_predictor, training_config
 from fidip.codecs.centernet import Maps
 from fidip.core.crop_window import CropWindow
 from fidip.core.errors import CheckpointError, ConfigError
@@ -164,7 +164,7 @@ def test_a_gpu_that_is_not_there_is_one_line(bundled):
 
 
 def test_convolutional_networks_run_in_onnx_runtime_and_others_in_torch(bundled, monkeypatch):
-    transformer = composed(["net=vitpose_s", "codec=udp_192x256"])
+    transformer = training_config(["net=vitpose_s", "codec=udp_192x256"])
     vit = instantiate(transformer.net), instantiate(transformer.codec)
     assert isinstance(make_runtime(None, *bundled), OnnxRuntime)
     assert isinstance(make_runtime(None, *vit), TorchRuntime)

@@ -7,7 +7,7 @@ import pytest
 
 from fidip.core.errors import DataError
 from fidip.inference.output_names import name_inputs, output_names
-from fidip.inference.writers import FORMATS
+from fidip.inference.writers import OUTPUT_FORMATS
 from fidip.io.media_files import check_readable, find_media
 
 OUT = Path("/out")
@@ -60,7 +60,7 @@ def test_no_output_is_shared_or_an_input(names, out):
     outputs = [
         str(Path(out) / name).casefold()
         for path, stem in zip(paths, found.values(), strict=True)
-        for name in output_names(path, stem, ("overlay", *FORMATS))
+        for name in output_names(path, stem, ("overlay", *OUTPUT_FORMATS))
     ]
     assert len(set(outputs)) == len(outputs)
     assert not set(outputs) & {str(path).casefold() for path in paths}

@@ -12,7 +12,7 @@ from pycocotools.coco import COCO
 from fidip.core.poses import Poses
 from fidip.core.skeleton import COCO17
 from fidip.core.track import Track
-from fidip.inference.writers import FORMATS, write
+from fidip.inference.writers import OUTPUT_FORMATS, write
 from fidip.io.atomic import atomic_path
 
 TIMES = np.array([0.0, 0.04, 0.08, 0.14, 0.16])
@@ -152,7 +152,7 @@ def test_movement_computes_with_the_netcdf(track, tmp_path):
 
 
 def test_photographs_have_no_files_about_time(photos, tmp_path):
-    files = write(photos, tmp_path / "keypoints", list(FORMATS))
+    files = write(photos, tmp_path / "keypoints", list(OUTPUT_FORMATS))
     assert sorted(f.name for f in files) == ["keypoints.csv", "keypoints.json", "keypoints.parquet"]
 
 

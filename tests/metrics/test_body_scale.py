@@ -17,7 +17,7 @@ from fidip.metrics import (
     mks,
     pcksh,
 )
-from fidip.metrics.body_scale import BETA, MKS, PCKSH, SHOWN, SMOOTHING, describe_body_scaled
+from fidip.metrics.body_scale import BETA, MKS, PCKSH, SMOOTHING, TABLE_NAMES, describe_body_scaled
 from fidip.metrics.significance import swapped_differences
 from tests.metrics.made_people import GRID, entry, person
 
@@ -186,7 +186,7 @@ def test_differences_of_sums_are_those_of_the_values(crowd):
     xy, keypoints = crowd
     image = np.arange(50) // 2
     runs = [BodySums.of(found, keypoints, image, 25) for found in (xy, xy + 3)]
-    names = list(SHOWN.values())
+    names = list(TABLE_NAMES.values())
     experiments = [Experiment.of([run], 300, names=names) for run in runs]
     found = compare_experiments(*experiments, rounds=300)
     assert list(found) == names

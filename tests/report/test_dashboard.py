@@ -11,7 +11,7 @@ from wandb_workspaces.workspaces.internal import View
 from fidip.cli.run_comparison import RunComparison
 from fidip.compare import show_at_wandb
 from fidip.metrics import NAMES, Difference
-from fidip.report import Comparison, Found, Run
+from fidip.report import Comparison, FoundRuns, Run
 from fidip.report.results import Results
 
 RESULTS = {
@@ -39,7 +39,7 @@ def runs(tmp_path):
 
 
 def compared(runs):
-    return RunComparison(Found(runs, [], [], []), COMPARISON)
+    return RunComparison(FoundRuns(runs, [], [], []), COMPARISON)
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 
 from fidip.metrics import NAMES, Difference
 from fidip.report import Comparison, latex_table, latex_tables, read_runs
-from fidip.report.grid import RunPosition, gaps, swept
+from fidip.report.grid import RunPosition, missing_runs, swept
 from fidip.report.latex import escape
 from fidip.report.sweeps import lines_of, scale_of, sweep_curves
 
@@ -60,12 +60,12 @@ def test_a_run_that_failed_and_then_finished_is_not_missing():
         RunPosition("a", 0, {}),
         RunPosition("a", 0, {}, "failed"),
     ]
-    assert gaps(places) == []
+    assert missing_runs(places) == []
 
 
 def test_a_search_has_no_missing_cells():
     places = [RunPosition("a", 0, {"x": i, "y": -i * i % 7}) for i in range(9)]
-    assert gaps(places) == []
+    assert missing_runs(places) == []
 
 
 def test_settings_that_differ_together_are_one_axis():

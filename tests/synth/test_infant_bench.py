@@ -9,7 +9,7 @@ import pytest
 from fidip.cli import config_dir
 from fidip.synth.dataset.fingerprint import (
     INFANT_BENCH,
-    TOLERANCE,
+    LABEL_TOLERANCE,
     compare_fingerprints,
     fingerprints,
     main,
@@ -32,7 +32,7 @@ def test_the_benchmark_is_the_recorded_one(made):
     recorded = json.loads(INFANT_BENCH.read_text())
     result = compare_fingerprints(recorded, fingerprints(made))
     assert result.images == len(recorded) == 8 * 8
-    assert result.drift <= TOLERANCE
+    assert result.drift <= LABEL_TOLERANCE
     assert result.same_visibility > 0.995
     if json.loads(RECORD.read_text())["made_with"] == surroundings():
         assert result.same_files == result.same_annotations == 64

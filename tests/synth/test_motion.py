@@ -7,7 +7,7 @@ import pytest
 
 from fidip.synth.body.body_model import default_body
 from fidip.synth.pose.joint_angles import penetration, trunk_rotation
-from fidip.synth.pose.motion import LONGEST, SmoothCurves, _draw, draw_motion
+from fidip.synth.pose.motion import LONGEST_CLIP, SmoothCurves, _draw, draw_motion
 from fidip.synth.pose.posture import LIMITS, POSTURES, AngleRanges
 
 NAMES = [f.name for f in fields(AngleRanges)]
@@ -138,7 +138,7 @@ def test_resting_positions_and_vigour_are_drawn_from_their_ranges():
 def test_kicks_are_drawn_until_the_end():
     kicks = [motion.kicks for motion in drawn()]
     starts = [kick[:, 0] for kick in kicks]
-    assert LONGEST - 10 < max(start[-1] for start in starts) < LONGEST
+    assert LONGEST_CLIP - 10 < max(start[-1] for start in starts) < LONGEST_CLIP
     gaps = np.concatenate([np.diff(start, prepend=0) for start in starts])
     assert 0.6 <= gaps.min() < 0.65
     assert gaps.mean() == pytest.approx(0.6 + 5, abs=0.7)

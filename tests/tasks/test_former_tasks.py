@@ -10,7 +10,7 @@ from fidip import train
 from fidip.adapt.adversarial import Adversarial
 from fidip.adapt.replay import Replay
 from fidip.cli import instantiate
-from fidip.cli.loading import composed
+from fidip.cli.loading import training_config
 from fidip.io.former_names import current_word
 from fidip.tasks import AdaptationTask, FidipTask, ReplayTask
 from tests.tasks.toy_fidip import make_task
@@ -32,7 +32,7 @@ FORMER = {
 
 @pytest.mark.parametrize("target", FORMER)
 def test_a_former_configuration_of_a_task_is_built(target):
-    node = composed(["experiment=finetune_demo", "run_dir=x"]).task
+    node = training_config(["experiment=finetune_demo", "run_dir=x"]).task
     values = OmegaConf.to_container(node, resolve=True)
     task = instantiate(
         OmegaConf.create({"task": values | FORMER[target] | {"_target_": target}}).task

@@ -20,7 +20,7 @@ from fidip.core.samples import Batch
 from fidip.core.skeleton import COCO17
 from fidip.metrics.view_agreement import agreement_beyond_chance
 
-Predict = Callable[[Tensor], Tensor]
+PredictKeypoints = Callable[[Tensor], Tensor]
 """Takes (B, 3, H, W) RGB crops, float 0 to 255, to (B, K, 2) xy in crop px."""
 
 
@@ -68,9 +68,9 @@ VIEWS = (
 
 
 def label_free_criteria(
-    predict: Predict,
+    predict: PredictKeypoints,
     batches: Iterable[Batch],
-    teacher: Predict | None = None,
+    teacher: PredictKeypoints | None = None,
     views: Sequence[FixedView] = VIEWS,
 ) -> dict[str, float]:
     """Return criteria of how well a network predicts crops without labels; higher is better.
@@ -117,7 +117,7 @@ def label_free_criteria(
 
 
 def keypoints_in_views(
-    predict: Predict, crops: Tensor, views: Sequence[FixedView] = VIEWS
+    predict: PredictKeypoints, crops: Tensor, views: Sequence[FixedView] = VIEWS
 ) -> Floats:
     """Return the keypoints that a network predicts in views of crops.
 
@@ -161,7 +161,9 @@ def areas_in_crops(boxes_xywh: Tensor, crop_to_image: Tensor) -> Floats:
     return areas
 
 
-def _predict_view(predict: Predict, crops: Tensor, view: FixedView, crop_wh: ImageSize) -> Floats:
+def _predict_view(
+    predict: PredictKeypoints, crops: Tensor, view: FixedView, crop_wh: ImageSize
+) -> Floats:
     """Return the (B, K, 2) keypoints of a view in px of the crops."""
     affine = np.tile(view.affine(crop_wh), (len(crops), 1, 1))
     xy = move_points(predict(warp(crops, affine)).double(), invert_affine(affine))

@@ -25,7 +25,7 @@ from fidip.adapt.method import AddedLoss, Term
 from fidip.adapt.pseudo_labels import Occlusion
 from fidip.adapt.step import Part, Step
 from fidip.adapt.view_pairs import ViewPairs
-from fidip.adapt.views import AffineViews, compose, heatmap_affine, move_points, warp
+from fidip.adapt.views import AffineViews, compose_affines, heatmap_affine, move_points, warp
 from fidip.core.data_parts import DataPart
 from fidip.core.geometry import invert_affine
 from fidip.core.ranges import Count, NonNegative
@@ -93,7 +93,7 @@ class EasyHard(AddedLoss):
         joints_view, confidence = codec.decode(heatmaps)
         joints = move_points(joints_view, to_crop)
         views.show_student(step, part, self.occlusion, joints, confidence)
-        to_student = heatmap_affine(compose(views.student.affine, to_crop), codec)
+        to_student = heatmap_affine(compose_affines(views.student.affine, to_crop), codec)
         return views.of_batch(part, warp(heatmaps, to_student), fill=0.0)
 
 

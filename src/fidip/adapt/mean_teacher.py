@@ -55,7 +55,7 @@ class Taught(NamedTuple):
     confidence: Tensor
 
 
-class Labels(NamedTuple):
+class TeacherLabels(NamedTuple):
     """Labels of a part; samples that are not of the unlabelled target have none.
 
     Attributes:
@@ -107,7 +107,7 @@ class MeanTeacher(WithTeacher, AddedLoss):
         self.labels = labels
         self.occlusion = occlusion
         self.seed = seed
-        self._labels: dict[Part, Labels] = {}
+        self._labels: dict[Part, TeacherLabels] = {}
 
     @property
     def labelling_net(self) -> PoseNet | None:
@@ -156,11 +156,11 @@ class MeanTeacher(WithTeacher, AddedLoss):
         joints = move_points(joints_view, invert_affine(views.teacher.affine))
         return Taught(views, joints, confidence)
 
-    def _show(self, step: Step, part: Part, taught: Taught, threshold: Tensor) -> Labels:
+    def _show(self, step: Step, part: Part, taught: Taught, threshold: Tensor) -> TeacherLabels:
         """Put the student's views into the images of a part, and return their labels."""
         views, joints, confidence = taught
         labelled = pseudo_labels(joints, confidence, threshold, step.codec.input_wh)
         seen = views.show_student(step, part, self.occlusion, joints, confidence * labelled)
-        return Labels(
+        return TeacherLabels(
             views.of_batch(part, seen, fill=0.0), views.of_batch(part, labelled, fill=0.0)
         )

@@ -55,7 +55,7 @@ def ground_false(heatmaps: Tensor) -> Tensor:
     return heatmaps.sum(1, keepdim=True) - heatmaps
 
 
-def divergence(heatmaps: Tensor, logits: Tensor) -> Tensor:
+def kl_divergence(heatmaps: Tensor, logits: Tensor) -> Tensor:
     """Return the Kullback-Leibler divergence of logits from heatmaps, as distributions over pixels.
 
     Args:
@@ -67,7 +67,7 @@ def divergence(heatmaps: Tensor, logits: Tensor) -> Tensor:
 
     Example:
         >>> peak = torch.tensor([3.0, 0.0]).view(1, 1, 1, 2)
-        >>> divergence(peak, torch.zeros(1, 1, 1, 2))
+        >>> kl_divergence(peak, torch.zeros(1, 1, 1, 2))
         tensor([0.6931])
     """
     p = heatmaps.flatten(2).to(torch.promote_types(logits.dtype, torch.float32))
@@ -150,9 +150,9 @@ class RegDA(AddedLoss):
         size, (source, target) = (right.shape[2], right.shape[3]), step.domains
 
         def loss(logits: Tensor, on_target: Tensor) -> Tensor:
-            agreement = step.mean_over_samples(part, divergence(right, logits), source)
+            agreement = step.mean_over_samples(part, kl_divergence(right, logits), source)
             return self.margin * agreement + step.mean_over_samples(
-                part, divergence(on_target, logits), target
+                part, kl_divergence(on_target, logits), target
             )
 
         regressor = loss(self.regressor(features.detach(), size), ground_false(right))

@@ -228,7 +228,7 @@ def heatmap_affine(affine: Floats, codec: HeatmapCodec) -> Floats:
     return np.concatenate([linear, (moved / spacing)[..., None]], axis=-1)
 
 
-def compose(after: Floats, before: Floats) -> Floats:
+def compose_affines(after: Floats, before: Floats) -> Floats:
     """Return affines that apply one affine after another.
 
     Args:
@@ -240,7 +240,7 @@ def compose(after: Floats, before: Floats) -> Floats:
 
     Example:
         >>> double = np.array([[2.0, 0.0, 0.0], [0.0, 2.0, 0.0]])
-        >>> compose(double, np.array([[1.0, 0.0, 3.0], [0.0, 1.0, 0.0]]))
+        >>> compose_affines(double, np.array([[1.0, 0.0, 3.0], [0.0, 1.0, 0.0]]))
         array([[2., 0., 6.],
                [0., 2., 0.]])
     """

@@ -20,7 +20,7 @@ from pydantic import BaseModel
 from fidip.cli.commands import SCHEMAS, Command
 from fidip.cli.components import one_of, trusting
 from fidip.cli.composition import compose
-from fidip.cli.config_validation import did_you_mean, find_problems, resolve, show
+from fidip.cli.config_validation import did_you_mean, find_problems, resolve, shown_value
 from fidip.cli.fields import QUOTED
 from fidip.cli.hydra_internals import get_args_parser
 from fidip.core.errors import ConfigError
@@ -33,7 +33,7 @@ SETS_KEY = re.compile(r"[+~]{0,2}(hydra/)?[\w.@]+=|~")
 """The beginning of a word that sets a key, unlike a pattern such as ``outputs/lr=0.1/*``."""
 PLACES = {"augment": "augment@data.augment", "loss": "loss@task.loss"}
 """Groups that fill a part of a component: the name that users type, and the name in Hydra."""
-KEY = re.compile(r"(?P<mark>\+\+|\+|~)?(?P<key>[^=]*)=(?P<value>.*)", re.DOTALL)
+ARGUMENT = re.compile(r"(?P<mark>\+\+|\+|~)?(?P<key>[^=]*)=(?P<value>.*)", re.DOTALL)
 
 
 def check_command_line(command: str) -> None:
@@ -172,7 +172,7 @@ def read_words(
 
 def _read_word(word: str, schema: type[Command], multirun: bool, parser: OverridesParser) -> str:
     """Return a word in Hydra's grammar; raises ConfigError for one that cannot be used."""
-    match = KEY.fullmatch(word)
+    match = ARGUMENT.fullmatch(word)
     problem = _bad_word(word, match, schema)
     if problem:
         raise ConfigError(problem)
@@ -196,16 +196,16 @@ def _read_word(word: str, schema: type[Command], multirun: bool, parser: Overrid
 
 
 def _bad_word(word: str, match: re.Match[str] | None, schema: type[Command]) -> str | None:
-    """Return what is wrong with a word before its value is parsed; ``match`` is of ``KEY``."""
+    """Return what is wrong with a word before its value is parsed; ``match`` is of ``ARGUMENT``."""
     if match is None:
         return None if word.startswith("~") else _not_a_setting(word, schema)
     key, value = match["key"], match["value"]
     if not key:
-        return f"{show(word)}: expected KEY=VALUE, with a key"
+        return f"{shown_value(word)}: expected KEY=VALUE, with a key"
     if key in HYDRA_PATHS and value in ("", "''", '""'):
         return f"{key}=: expected a folder"
     if key in HYDRA_GROUPS:
-        return f"{show(word)}: expected {key.replace('.', '/')}=NAME"
+        return f"{shown_value(word)}: expected {key.replace('.', '/')}=NAME"
     return None
 
 
@@ -307,16 +307,17 @@ def _not_a_setting(word: str, schema: type[Command]) -> str:
     if word in _own(schema):
         return f"{word}: expected {word}=VALUE"
     near = schema.main_key
-    return f"{show(word)}: settings are given as KEY=VALUE; did you mean {near}={show(word)}?"
+    value = shown_value(word)
+    return f"{value}: settings are given as KEY=VALUE; did you mean {near}={value}?"
 
 
 def _unreadable(word: str) -> str:
     key, _, value = word.partition("=")
     if not value:
-        return f"{show(word)}: expected KEY=VALUE"
+        return f"{shown_value(word)}: expected KEY=VALUE"
     quoted = value.replace("'", r"\'")
-    remedy = f"""put it into quotes twice: {key}="'{show(quoted)}'\""""
-    return f"{show(word)}: the value cannot be read; {remedy}"
+    remedy = f"""put it into quotes twice: {key}="'{shown_value(quoted)}'\""""
+    return f"{shown_value(word)}: the value cannot be read; {remedy}"
 
 
 def _root(override: Override) -> str:

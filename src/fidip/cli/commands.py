@@ -168,7 +168,7 @@ class Train(Command):
     trainer: Annotated[Any, one_of(Trainer)]
 
 
-class Saved(Strict):
+class SavedConfig(Strict):
     """The parts of a run directory's ``config.yaml`` that are built again, if it has them."""
 
     model_config = ConfigDict(extra="ignore")
@@ -366,7 +366,7 @@ class Convert(Command):
 LabelFormat = Literal[
     "coco", "label-studio", "cvat", "labelme", "deeplabcut", "sleap", "table", "points"
 ]
-"""Keys of ``fidip.data.label_formats.FORMATS``."""
+"""Keys of ``fidip.data.label_formats.LABEL_FORMATS``."""
 
 
 class Labels(Command):

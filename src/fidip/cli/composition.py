@@ -44,7 +44,7 @@ def compose(command: str, overrides: Sequence[str]) -> tuple[DictConfig | None, 
                 config = None
                 break
             good.remove(culprit)
-    return config, [explain(message, config, word) for word, message in bad]
+    return config, [explain_hydra_error(message, config, word) for word, message in bad]
 
 
 def choice(group: str, name: str) -> DictConfig:
@@ -99,7 +99,7 @@ def _culprit(command: str, overrides: Sequence[str], message: str) -> str | None
     return None
 
 
-def explain(message: str, config: DictConfig | None, word: str = "") -> str:
+def explain_hydra_error(message: str, config: DictConfig | None, word: str = "") -> str:
     """Return Hydra's message as one sentence, with the nearest name that exists.
 
     Args:

@@ -225,7 +225,7 @@ def _sentence(key: str, value: Any, expected: Sequence[str]) -> str:
     if expected[0] == NO_VALUE:
         return f"{key} is not set; give {key}=VALUE"
     wanted = " or ".join(words.removeprefix("expected ") for words in expected)
-    return f"{key}={show(value)}: expected {wanted}"
+    return f"{key}={shown_value(value)}: expected {wanted}"
 
 
 def _unfit(node: Any, path: Path = ()) -> Iterator[tuple[Path, str, str]]:
@@ -247,7 +247,7 @@ def dotted(path: Path) -> str:
     return ".".join(map(str, path))
 
 
-def show(value: Any) -> str:
+def shown_value(value: Any) -> str:
     """Return a value as it is typed, shortened."""
     if value is None or isinstance(value, bool):
         return {None: "null", True: "true", False: "false"}[value]

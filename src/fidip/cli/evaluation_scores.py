@@ -77,11 +77,13 @@ def score_people(
         poses = from_coco_results(read_predictions(Path(config.predictions), people))
         return score_results(poses, people, "the file's own", config.predictions), None
     if config.boxes == "gt":
-        poses = predict(config, trained, data, data.dataset(people))
-        return score_poses(poses, people, calibration(config, trained, poses, people)), poses
+        poses = predict_boxes(config, trained, data, data.dataset(people))
+        return score_poses(
+            poses, people, fit_or_read_calibration(config, trained, poses, people)
+        ), poses
     boxes = read_detections(Path(config.boxes), people, config.box_threshold)
     found = data.dataset(boxes, config.clip_boxes)
-    poses = predict(config, trained, data, found)
+    poses = predict_boxes(config, trained, data, found)
     areas = found.crop_areas[poses.index]
     poses = without_duplicates(poses, areas, config.nms, config.nms_threshold)
     return score_results(poses.rounded(), people, f"detections: {config.boxes}"), poses
@@ -97,7 +99,9 @@ def read_predictions(path: Path, people: People) -> list[dict[str, Any]]:
     return read_video_results(path, people.images) if path.is_dir() else read_results(path)
 
 
-def predict(config: DictConfig, trained: DictConfig, data: Any, dataset: PoseDataset) -> Poses:
+def predict_boxes(
+    config: DictConfig, trained: DictConfig, data: Any, dataset: PoseDataset
+) -> Poses:
     """Predict the poses in all boxes of a dataset.
 
     Args:
@@ -117,7 +121,7 @@ def predict(config: DictConfig, trained: DictConfig, data: Any, dataset: PoseDat
     return poses
 
 
-def calibration(
+def fit_or_read_calibration(
     config: DictConfig, trained: DictConfig, poses: Poses, people: People
 ) -> Calibration | None:
     """Return the calibration of a run's scores: fitted now, or read if it exists.

@@ -19,7 +19,7 @@ SCORED = ("name", "group", "seed", "data")
 """The parts that the scoring of a results file needs."""
 
 
-def check(config: DictConfig) -> None:
+def check_evaluation(config: DictConfig) -> None:
     """Raise ConfigError if the keys do not define what is scored."""
     if (config.ckpt is None) == (config.predictions is None):
         raise ConfigError("give either ckpt=RUN_OR_CKPT or predictions=FILE_OR_FOLDER")

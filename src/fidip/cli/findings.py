@@ -13,7 +13,7 @@ from fidip.data.validation import Examination, Overlap
 from fidip.io.terminal import text_table
 
 DOMAINS = ("real", "synthetic", "unknown")
-SHOWN = 3
+MOST_CASES = 3
 """Number of printed cases of a finding; ``out=`` writes all."""
 
 
@@ -99,6 +99,6 @@ def count_refused(found: Sequence[Examination], overlaps: Sequence[Overlap]) -> 
 
 
 def _first(cases: Sequence[str], root: str) -> str:
-    more = len(cases) - SHOWN
-    shown = "\n".join(cases[:SHOWN]).replace(root, "")
+    more = len(cases) - MOST_CASES
+    shown = "\n".join(cases[:MOST_CASES]).replace(root, "")
     return shown + (f"\nand {more} more" if more > 0 else "")

@@ -26,7 +26,7 @@ MOST_CHOICES = 8
 COMMENT = re.compile(r" *#(?: (?P<text>.*))?")
 INCLUDE = re.compile(r"  - (?P<name>[a-z]\w*(?:/\w+)*)(?:\s+#.*)?")
 PART = re.compile(r"  - /?(?P<group>[a-z_/]+)(?:@[\w.]+)?: (?P<name>\S+)(?:\s+# (?P<text>.*))?")
-KEY = re.compile(r"(?P<indent> *)(?P<key>\w+):(?: (?P<value>.*?))?(?:\s+# (?P<text>.*))?")
+KEY_LINE = re.compile(r"(?P<indent> *)(?P<key>\w+):(?: (?P<value>.*?))?(?:\s+# (?P<text>.*))?")
 TIME = re.compile(r"\$\{now:[^}]*\}(_\$\{now:[^}]*\})?")
 """Interpolations of the date and time."""
 
@@ -133,7 +133,7 @@ def _read_entries(lines: Sequence[str]) -> Iterator[Entry]:
         if comment:
             above.append(comment["text"] or "")
             continue
-        part, key = PART.fullmatch(line), KEY.fullmatch(line)
+        part, key = PART.fullmatch(line), KEY_LINE.fullmatch(line)
         found = part or key
         text = " ".join([*above, *([found["text"]] if found and found["text"] else [])])
         above = []

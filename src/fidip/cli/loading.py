@@ -9,7 +9,7 @@ from pathlib import Path
 from omegaconf import DictConfig, OmegaConf
 
 from fidip.cli import composition, instantiate
-from fidip.cli.commands import Saved
+from fidip.cli.commands import SavedConfig
 from fidip.cli.config_validation import find_problems
 from fidip.codecs.base import Codec
 from fidip.core.errors import CheckpointError, ConfigError, DiskError, RunError
@@ -135,7 +135,7 @@ def load_net(ckpt: str, config: DictConfig | None = None) -> tuple[PoseNet, Code
     """Return the network of a checkpoint with its weights, and its codec."""
     run = RunDirectory(Path(ckpt))
     weights = read_weights(run.weights() if run.config.is_file() else ckpt)
-    trained = settings_of(ckpt, weights, config)
+    trained = checkpoint_settings(ckpt, weights, config)
     saved = run_of(ckpt)
     source = saved.config if saved else None
     net: PoseNet = instantiate(trained.net, source=source)
@@ -146,7 +146,9 @@ def load_net(ckpt: str, config: DictConfig | None = None) -> tuple[PoseNet, Code
     return net, codec
 
 
-def settings_of(ckpt: str, weights: Weights, config: DictConfig | None = None) -> DictConfig:
+def checkpoint_settings(
+    ckpt: str, weights: Weights, config: DictConfig | None = None
+) -> DictConfig:
     """Return the configuration with the network and the codec of a checkpoint.
 
     Raises:
@@ -159,7 +161,7 @@ def settings_of(ckpt: str, weights: Weights, config: DictConfig | None = None) -
         return config
     known = zoo_entry(ckpt) or entry_of_net(weights)
     if known is not None:
-        return composed(known.choices)
+        return training_config(known.choices)
     raise ConfigError(
         f"ckpt={ckpt} lies in no run directory; give its net and codec with experiment=NAME"
     )
@@ -167,7 +169,7 @@ def settings_of(ckpt: str, weights: Weights, config: DictConfig | None = None) -
 
 def saved_config(
     run: RunDirectory,
-    parts: Sequence[str] = tuple(Saved.model_fields),
+    parts: Sequence[str] = tuple(SavedConfig.model_fields),
     overrides: Sequence[str] = (),
 ) -> DictConfig:
     """Return the configuration of a run, which may come from an unknown source.
@@ -184,7 +186,7 @@ def saved_config(
     if "${" in to_yaml(settings):
         raise RunError(f"{run.config}: holds interpolations (${{...}}); expected plain values")
     saved = OmegaConf.create(settings)
-    problems = find_problems(Saved, OmegaConf.masked_copy(saved, list(parts)))
+    problems = find_problems(SavedConfig, OmegaConf.masked_copy(saved, list(parts)))
     absent = [part for part in parts if part in NEEDED and not saved.get(part)]
     problems += [f"{part} is not set; expected what fidip train writes" for part in absent]
     problems += [
@@ -239,6 +241,6 @@ def entry_of_net(weights: Weights) -> ZooEntry | None:
     return next(of_net, None) if net.startswith(("vitpose", "movenet")) else None
 
 
-def composed(overrides: Sequence[str]) -> DictConfig:
+def training_config(overrides: Sequence[str]) -> DictConfig:
     """Return the configuration of a training run."""
     return composition.composed("train", overrides)

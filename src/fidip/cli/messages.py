@@ -16,6 +16,8 @@ from omegaconf.errors import OmegaConfBaseException
 from fidip.cli import composition
 from fidip.core.errors import FidipError
 
+SOME_FAILED = 3
+"""Exit status where some of the inputs failed, or were done in part."""
 FROM_WORKER = re.compile(r"Caught \w+ in .*\n(?:[\w.]+\.)?\w*Error: (?P<message>.*)", re.DOTALL)
 """An error of a loader's process as PyTorch raises it: a traceback, then the message."""
 
@@ -62,7 +64,7 @@ def explain(error: BaseException) -> str | None:
             return _visible(_without_traceback(str(cause)))
     message = " ".join(str(error).split())
     if isinstance(error, (HydraException, OmegaConfBaseException)):
-        return composition.explain(message, None)
+        return composition.explain_hydra_error(message, None)
     if _is_of(error, "lightning_fabric.utilities.exceptions", "MisconfigurationException"):
         return message
     if _is_of(error, "torch", "OutOfMemoryError"):

@@ -16,7 +16,7 @@ from fidip.inference.detectors import Detector
 from fidip.inference.output_names import Input
 from fidip.inference.person_selection import PREFERENCES
 from fidip.inference.webcam import WEBCAM, camera_of
-from fidip.inference.writers import FORMATS, check_installed
+from fidip.inference.writers import OUTPUT_FORMATS, check_installed
 
 
 def make_predictor(ckpt: str, config: DictConfig, is_live: bool = False) -> Predictor:
@@ -91,7 +91,7 @@ def check_prediction(config: DictConfig) -> None:
 
 def formats(config: DictConfig) -> list[str]:
     """Return the file formats in ``save``, without overlays."""
-    return [name for name in config.save if name in FORMATS]
+    return [name for name in config.save if name in OUTPUT_FORMATS]
 
 
 def check_kinds(config: DictConfig, inputs: Sequence[Input]) -> None:
@@ -104,7 +104,7 @@ def check_kinds(config: DictConfig, inputs: Sequence[Input]) -> None:
     Raises:
         ConfigError: they have none.
     """
-    timed = [name for name in formats(config) if not FORMATS[name].photos]
+    timed = [name for name in formats(config) if not OUTPUT_FORMATS[name].photos]
     if timed and all(each.is_photo for each in inputs):
         raise ConfigError(
             f"save: {', '.join(timed)} is for videos, and source names photographs only"

@@ -10,22 +10,18 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
+from fidip.cli.messages import SOME_FAILED
 from fidip.core.arrays import Floats
 from fidip.core.errors import DataError, shown
 from fidip.data import read_annotations
 from fidip.inference.output_names import TABLE, Input, output_names, table_suffixes
+from fidip.inference.pipelines import Boxes
 from fidip.io.directories import output_folder, require_new
 from fidip.io.media_files import check_readable
 
-SOME_FAILED = 3
-"""Exit status where some of the inputs failed, or were done in part."""
-
-Boxes = dict[Path, list[Floats]]
-"""(4,) labelled boxes xywh in image px of photographs, by their path."""
-
 
 @dataclass
-class Report:
+class InputReport:
     """The state of the inputs so far.
 
     Attributes:
@@ -67,9 +63,9 @@ class Report:
             raise SystemExit(SOME_FAILED)
 
 
-def sort_out(inputs: Sequence[Input]) -> tuple[list[Input], Report]:
+def sort_out(inputs: Sequence[Input]) -> tuple[list[Input], InputReport]:
     """Return the inputs that can be opened, and a report that names the others."""
-    readable, report = [], Report(len(inputs))
+    readable, report = [], InputReport(len(inputs))
     for each in inputs:
         try:
             check_readable(each.path)
@@ -86,7 +82,7 @@ def output_files(inputs: Sequence[Input], save: Sequence[str]) -> list[str]:
     return [*tables, *(n for each in inputs for n in output_names(each.path, each.stem, save))]
 
 
-def read_boxes(file: str, photos: Sequence[Input]) -> Boxes:
+def read_photo_boxes(file: str, photos: Sequence[Input]) -> Boxes:
     """Read the labelled boxes of each photograph from a file in COCO's layout.
 
     An image of the file matches the photograph that is called its ``file_name``, or else the only
@@ -101,7 +97,7 @@ def read_boxes(file: str, photos: Sequence[Input]) -> Boxes:
     people = read_annotations(Path(file), *folders).people
     names = {image.id: image.file_name for image in people.images}
     found = {name: _photo_of(name, photos, file) for name in names.values()}
-    boxes: Boxes = {each.path: [] for each in photos}
+    boxes: dict[Path, list[Floats]] = {each.path: [] for each in photos}
     for person in people:
         photo = found[names[person.image_id]]
         if photo is not None:

@@ -33,7 +33,7 @@ MODEL_NAME = re.compile(r"(zoo|bundled):|bundled$")
 """Values of ``ckpt`` that do not name a file; see ``model_zoo.is_named``, which imports PyTorch."""
 
 
-def check(config: DictConfig) -> None:
+def check_run_settings(config: DictConfig) -> None:
     """Check that a run can start, and report all problems at once.
 
     Raises:
@@ -93,7 +93,7 @@ def check_job(config: DictConfig, are_files_here: bool) -> None:
     resume = OmegaConf.select(config, "resume", throw_on_missing=False)
     if resume is not None:
         raise ConfigError(f"resume={resume} is for one run; sweep.resume=true continues a sweep")
-    check(config)
+    check_run_settings(config)
     if are_files_here:
         check_files(config)
 

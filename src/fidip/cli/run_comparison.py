@@ -28,10 +28,10 @@ from fidip.metrics import (
     match_keypoints,
     match_people,
 )
-from fidip.metrics.body_scale import SHOWN
+from fidip.metrics.body_scale import TABLE_NAMES
 from fidip.report import (
     Comparison,
-    Found,
+    FoundRuns,
     Run,
     Tested,
     compare_tested,
@@ -46,7 +46,7 @@ from fidip.report.scoring import GROUND_TRUTH
 
 AGREEMENT = 1e-6
 """Tolerance between recomputed metrics and those in ``results.json``."""
-FILES = ("compare.md", "results.csv", "differences.csv", "table.tex", "compare.html")
+COMPARISON_FILES = ("compare.md", "results.csv", "differences.csv", "table.tex", "compare.html")
 """Files of a comparison."""
 OF_ODD_SETTINGS = (AttributeError, KeyError, TypeError, ValueError, OverflowError)
 """Exceptions of the data module if values in a run's ``config.yaml`` have wrong types."""
@@ -61,7 +61,7 @@ class RunComparison:
         comparison: intervals of experiments, and differences between them.
     """
 
-    found: Found
+    found: FoundRuns
     comparison: Comparison
 
     @property
@@ -93,8 +93,10 @@ class RunComparison:
             latex_tables(runs, comparison),
             html_page(runs, comparison, found.repeats, gaps),
         )
-        with output_folder(Path(out), FILES):
-            write_texts_atomic(Path(out), dict(zip(FILES, map(encodable, texts), strict=True)))
+        with output_folder(Path(out), COMPARISON_FILES):
+            write_texts_atomic(
+                Path(out), dict(zip(COMPARISON_FILES, map(encodable, texts), strict=True))
+            )
 
 
 def compare_runs(
@@ -180,7 +182,7 @@ def _body_sums(run: Run, people: People, poses: Poses) -> BodySums | None:
     sums = body_sums(poses.xy, index, people)
     found = sums.numbers(np.ones((1, sums.images), dtype=np.int64))[0]
     values = [None if np.isnan(value) else float(value) for value in found]
-    return sums if _agree(dict(zip(SHOWN, values, strict=True)), told) else None
+    return sums if _agree(dict(zip(TABLE_NAMES, values, strict=True)), told) else None
 
 
 def read_people(run: Run) -> People:

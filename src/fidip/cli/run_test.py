@@ -12,7 +12,7 @@ from fidip.cli.preflight import absent_weights
 from fidip.cli.score_table import print_table
 from fidip.core.poses import Poses
 from fidip.io.atomic import write_text_atomic
-from fidip.io.hashing import fingerprint
+from fidip.io.hashing import hash_files
 from fidip.io.images import write_image
 from fidip.io.run_directory import RunDirectory
 from fidip.nn.weights.checkpoint_files import load_weights
@@ -96,7 +96,7 @@ def facts(config: DictConfig, trainer: pl.Trainer, minutes: float) -> dict[str, 
         "processes": trainer.world_size,
         "minutes": round(minutes, 2),
         "data_root": str(Path(config.data.root).resolve()),
-        "data_sha256": fingerprint([data.train_json, data.test_json]),
+        "data_sha256": hash_files([data.train_json, data.test_json]),
         "test_json": str(data.test_json.resolve()),
         "test_images": str(data.test_images.resolve()),
     }

@@ -7,7 +7,7 @@ from typing import Any
 from fidip.core.poses import Poses
 from fidip.core.skeleton import COCO17
 from fidip.io.terminal import print_parts, text_table
-from fidip.metrics.body_scale import SHOWN
+from fidip.metrics.body_scale import TABLE_NAMES
 from fidip.report.diagnosis_tables import diagnosis
 from fidip.report.formatting import show_interval, show_number
 from fidip.report.scoring import GROUND_TRUTH
@@ -37,7 +37,7 @@ def print_table(scores: dict[str, Any]) -> None:
     if body_scaled:
         rows += [
             [shown, show_number(body_scaled[key]), show_interval(body_scaled["intervals"][key], "")]
-            for key, shown in SHOWN.items()
+            for key, shown in TABLE_NAMES.items()
         ]
     table = text_table(("", "value", "95 % interval over images"), rows)
     notes = [_people_with_scale(body_scaled)] if body_scaled else []

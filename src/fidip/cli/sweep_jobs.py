@@ -30,7 +30,7 @@ from fidip.io.terminal import print_parts, text_table
 
 
 @dataclass(frozen=True)
-class Job:
+class SweepJob:
     """One run of a sweep.
 
     Attributes:
@@ -83,7 +83,7 @@ class Job:
         write_json(self.run.job, {"overrides": list(self.overrides)})
 
 
-def earlier(job: Job, outputs: Path, name: str) -> Job | None:
+def earlier(job: SweepJob, outputs: Path, name: str) -> SweepJob | None:
     """Return the last job with the same settings that an earlier sweep left in ``outputs/name``."""
     for file in sorted((outputs / name).glob("*/*/job.json"), reverse=True):
         found = _read_job(file)
@@ -92,7 +92,7 @@ def earlier(job: Job, outputs: Path, name: str) -> Job | None:
     return None
 
 
-def _read_job(file: Path) -> Job:
+def _read_job(file: Path) -> SweepJob:
     """Read a ``job.json``.
 
     Raises:
@@ -105,10 +105,10 @@ def _read_job(file: Path) -> Job:
         raise RunError(str(error)) from error
     if not isinstance(overrides, list):
         raise RunError(f"{file}: overrides is {overrides!r:.80}; expected a list of text; {remedy}")
-    return Job(RunDirectory(file.parent), tuple(map(str, overrides)))
+    return SweepJob(RunDirectory(file.parent), tuple(map(str, overrides)))
 
 
-def register(jobs: Sequence[Job], problems: Sequence[str | None]) -> list[Job]:
+def register(jobs: Sequence[SweepJob], problems: Sequence[str | None]) -> list[SweepJob]:
     """Make the run directories of jobs, so that jobs that never start are known.
 
     Args:
@@ -259,7 +259,7 @@ def differing(jobs: Sequence[Sequence[str]]) -> list[list[str]]:
     return [[setting for setting in job if setting not in common] for job in jobs]
 
 
-def show(jobs: Sequence[Job]) -> None:
+def print_jobs(jobs: Sequence[SweepJob]) -> None:
     """Print a table with the state of every job."""
     rows = []
     for job, settings in zip(jobs, differing([job.key for job in jobs]), strict=True):
@@ -268,9 +268,9 @@ def show(jobs: Sequence[Job]) -> None:
     print_parts(text_table(("state", "settings", "folder"), rows))
 
 
-def report(jobs: Sequence[Job]) -> int:
+def print_summary(jobs: Sequence[SweepJob]) -> int:
     """Print the state of every job and return the number of unfinished jobs."""
-    show(jobs)
+    print_jobs(jobs)
     open_jobs = sum(job.state != "finished" for job in jobs)
     if open_jobs:
         print(

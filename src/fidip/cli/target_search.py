@@ -31,7 +31,7 @@ class InfantFinder:
         return person_boxes(self._predictor, image)
 
 
-def find_people(source: str, frames: int) -> Sequence[Annotation]:
+def find_target_people(source: str, frames: int) -> Sequence[Annotation]:
     """Find the infant in images and videos, with a progress bar; see ``find_target``.
 
     Args:

@@ -11,13 +11,13 @@ from omegaconf import DictConfig
 from pytorch_lightning.loggers import Logger
 from pytorch_lightning.plugins.environments import SLURMEnvironment
 
-from fidip.cli.preflight import check, check_files
+from fidip.cli.preflight import check_files, check_run_settings
 from fidip.cli.targets import instantiate
 from fidip.io.run_directory import RunDirectory, is_first_process
 from fidip.tasks import AtomicCheckpoints, Float64, SyncedBatchNorms
 
 
-def check_new(config: DictConfig, run: RunDirectory) -> None:
+def check_new_run(config: DictConfig, run: RunDirectory) -> None:
     """Check that a new run can start.
 
     Args:
@@ -29,7 +29,7 @@ def check_new(config: DictConfig, run: RunDirectory) -> None:
     """
     if is_first_process():
         run.require_free(config.overwrite)
-    check(config)
+    check_run_settings(config)
     check_files(config)
 
 

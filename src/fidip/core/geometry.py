@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from fidip.core.arrays import Floats, ImageSize
 
-MARGIN = 0.25
+BOX_MARGIN = 0.25
 """Padding of the keypoints' bounding box, as a fraction of its size, for people without a box."""
 FILLED = 0.53
 """Fraction of a box that a person fills, as CrowdPose's evaluation assumes without an outline."""
@@ -92,7 +92,7 @@ def box_around(keypoints: NDArray[np.float64]) -> NDArray[np.float64]:
         keypoints: (K, 3) x and y in image px, and visibility.
 
     Returns:
-        (4,) box xywh in image px, enlarged by ``MARGIN``.
+        (4,) box xywh in image px, enlarged by ``BOX_MARGIN``.
 
     Example:
         >>> box_around(np.array([[10.0, 20.0, 2.0], [90.0, 60.0, 1.0], [500.0, 0.0, 0.0]]))
@@ -100,7 +100,7 @@ def box_around(keypoints: NDArray[np.float64]) -> NDArray[np.float64]:
     """
     xy = keypoints[keypoints[:, 2] > 0, :2]
     low, high = xy.min(axis=0), xy.max(axis=0)
-    margin = np.maximum(MARGIN / 2 * (high - low), 4)
+    margin = np.maximum(BOX_MARGIN / 2 * (high - low), 4)
     return np.concatenate([low - margin, high - low + 2 * margin])
 
 

@@ -1,4 +1,4 @@
-"""Type hints for numbers in a range, which configuration schemas enforce."""
+"""Type hints for ranges, and for numbers in a range, which configuration schemas enforce."""
 
 from typing import Annotated
 
@@ -10,3 +10,5 @@ Fraction = Annotated[float, Ge(0), Le(1)]
 FractionBelow1 = Annotated[float, Ge(0), Lt(1)]
 NonNegative = Annotated[float, Ge(0)]
 PositiveFloat = Annotated[float, Gt(0)]
+Range = tuple[float, float]
+"""Lowest and highest value."""

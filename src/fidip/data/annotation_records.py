@@ -34,7 +34,7 @@ CROWDS = "crowds"
 UNLABELLED = "without a labelled joint"
 PREDICTED = "with predicted instead of labelled keypoints (is_predicted)"
 LONGEST_LABEL = 200
-SIDE = re.compile(r"\b(side|lateral)")
+ON_SIDE = re.compile(r"\b(side|lateral)")
 """Posture labels of people who lie on their side: Side, side-lying, Left side, lateral."""
 NO_JOINTS = np.zeros((len(COCO17), 3))
 
@@ -118,7 +118,7 @@ def _is_side_lying(posture: str | None) -> bool | None:
     words = (posture or "").lower()
     if words in ("", "unknown", "other"):
         return None
-    return SIDE.search(words) is not None
+    return ON_SIDE.search(words) is not None
 
 
 class PersonReader:

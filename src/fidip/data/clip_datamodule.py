@@ -12,7 +12,7 @@ from fidip.core.errors import ArgumentError
 from fidip.core.people import Annotation, ImageInfo, People
 from fidip.data.annotations import AnnotationFile, read_annotations
 from fidip.data.clip_dataset import ClipDataset
-from fidip.data.datamodule import Reader, SyripDataModule
+from fidip.data.datamodule import AnnotationReader, SyripDataModule
 from fidip.data.layout import find_split
 from fidip.data.video_frames import Windows, frame_windows, with_frame_files
 
@@ -78,7 +78,7 @@ class ClipDataModule(SyripDataModule):
         return train, [person for person in people if videos[person.image_id] in chosen], []
 
     def _read(
-        self, name: str, read: Reader = read_annotations, needs_images: bool = True
+        self, name: str, read: AnnotationReader = read_annotations, needs_images: bool = True
     ) -> AnnotationFile:
         split = find_split(self.root, name)
         folders = (self.root / "videos" / name, *split.image_dirs)

@@ -24,7 +24,7 @@ from fidip.data.dataset import PoseDataset, UnlabelledDataset, check_images
 from fidip.data.layout import find_split
 from fidip.data.leakage import image_hashes, trained_on
 from fidip.data.mixed_dataset import MixedDataset
-from fidip.data.rendered_labels import FOLDER, with_rendered_labels
+from fidip.data.rendered_labels import LABELS3D, with_rendered_labels
 from fidip.data.sampler import (
     BalancedSampler,
     EvalSampler,
@@ -37,7 +37,7 @@ from fidip.nn.weights.checkpoint_files import TRAINING_IMAGES
 
 log = logging.getLogger(__name__)
 
-Reader = Callable[..., AnnotationFile]
+AnnotationReader = Callable[..., AnnotationFile]
 """``read_annotations`` or ``read_boxes``."""
 
 
@@ -355,7 +355,7 @@ class SyripDataModule(pl.LightningDataModule):
         self.leaked = trained_on(test, self.training_images, self.allow_leakage)
 
     def _read(
-        self, name: str, read: Reader = read_annotations, needs_images: bool = True
+        self, name: str, read: AnnotationReader = read_annotations, needs_images: bool = True
     ) -> AnnotationFile:
         """Return the annotations of a split."""
         split = find_split(self.root, name)
@@ -371,7 +371,7 @@ class SyripDataModule(pl.LightningDataModule):
         return file
 
     def _with_rendered_labels(self, people: People, split: str) -> People:
-        return with_rendered_labels(people, self.root / FOLDER / split)
+        return with_rendered_labels(people, self.root / LABELS3D / split)
 
     @property
     def _rank(self) -> int:

@@ -14,8 +14,14 @@ from typing import Any
 from fidip.core.errors import ConfigError, DataError
 from fidip.core.geometry import box_around, filled_area
 from fidip.core.skeleton import COCO17
-from fidip.data.label_formats import FORMATS, format_of, image_folders, label_files, read_labels
-from fidip.data.label_images import Found, locate
+from fidip.data.label_formats import (
+    LABEL_FORMATS,
+    format_of,
+    image_folders,
+    label_files,
+    read_labels,
+)
+from fidip.data.label_images import LocatedPerson, locate
 from fidip.io.atomic import copy_atomic
 from fidip.io.coco import annotation_record, person_category
 from fidip.io.labels.labelled import Joints, Labelled, LabelledImage
@@ -31,7 +37,7 @@ class ReadOptions:
     Attributes:
         renamed: fidip's joint names by the file's names.
         images: folder of the images; None for those where each format has them.
-        format_name: key of ``FORMATS``; None to recognise the format.
+        format_name: key of ``LABEL_FORMATS``; None to recognise the format.
         annotator: as for ``read_label_studio``.
         depth: as for ``locate``.
         needs_labels: leave out images without labels, and people that are only predicted.
@@ -46,7 +52,7 @@ class ReadOptions:
 
 
 @dataclass
-class Labels:
+class CollectedLabels:
     """Labelled people of one or several files.
 
     Attributes:
@@ -58,13 +64,13 @@ class Labels:
     """
 
     total: int
-    found: list[Found] = field(default_factory=list)
+    found: list[LocatedPerson] = field(default_factory=list)
     unknown: Counter[str] = field(default_factory=Counter)
     predicted: int = 0
     failed: list[str] = field(default_factory=list)
 
 
-def collect(source: Path, options: ReadOptions, scratch: Path) -> Labels:
+def collect(source: Path, options: ReadOptions, scratch: Path) -> CollectedLabels:
     """Read the labels of a file or folder, and find their images.
 
     In a folder, a malformed file, a file of another skeleton, or a file without its images is left
@@ -79,7 +85,7 @@ def collect(source: Path, options: ReadOptions, scratch: Path) -> Labels:
         DataError: the only file is malformed, all are, none has a joint, or two label one image.
     """
     files = label_files(source, options.format_name)
-    labels = Labels(len(files))
+    labels = CollectedLabels(len(files))
     owners: dict[Path, Path] = {}
     shared: list[tuple[str, Path, Path]] = []
     for number, file in enumerate(files):
@@ -107,7 +113,9 @@ def collect(source: Path, options: ReadOptions, scratch: Path) -> Labels:
     return labels
 
 
-def _read(file: Path, options: ReadOptions, labels: Labels, scratch: Path) -> list[Found]:
+def _read(
+    file: Path, options: ReadOptions, labels: CollectedLabels, scratch: Path
+) -> list[LocatedPerson]:
     """Return the people of a file with their images, and add what is left out to the labels."""
     joints, name = Joints(options.renamed), options.format_name or format_of(file)
     folders = [options.images] if options.images else folders_of(file, name)
@@ -135,9 +143,9 @@ def folders_of(file: Path, format_name: str) -> list[Path]:
 
     Args:
         file: the label file.
-        format_name: key of ``FORMATS``.
+        format_name: key of ``LABEL_FORMATS``.
     """
-    further = [file.parent / each for each in FORMATS[format_name].image_folders]
+    further = [file.parent / each for each in LABEL_FORMATS[format_name].image_folders]
     return [*image_folders(file), *further]
 
 
@@ -246,7 +254,7 @@ def _is_same(path: Path, copy: Path) -> bool:
     return copy.exists() and path.samefile(copy)
 
 
-def by_image(found: Sequence[Found], copies: Mapping[Path, str]) -> list[LabelledImage]:
+def by_image(found: Sequence[LocatedPerson], copies: Mapping[Path, str]) -> list[LabelledImage]:
     """Return the people of each image.
 
     Args:

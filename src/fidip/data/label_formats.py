@@ -29,7 +29,7 @@ from fidip.io.labels.labelme import read_labelme
 from fidip.io.labels.sleap import read_sleap_json
 from fidip.io.labels.trial import READERS, require_readable
 
-Reader = Callable[[Path, Joints, Sequence[Path]], list[Labelled]]
+LabelReader = Callable[[Path, Joints, Sequence[Path]], list[Labelled]]
 """Reads a file; the folders are those of the images."""
 
 
@@ -107,7 +107,7 @@ def _above(path: Path, folders: Sequence[Path]) -> Path:
     return next(folder for folder in folders if path.is_relative_to(folder))
 
 
-def _alone(read: Callable[[Path, Joints], list[Labelled]]) -> Reader:
+def _alone(read: Callable[[Path, Joints], list[Labelled]]) -> LabelReader:
     """Return a reader that needs no folders."""
     return lambda path, joints, folders: read(path, joints)
 
@@ -119,7 +119,7 @@ def _hdf5(path: Path, joints: Joints, folders: Sequence[Path]) -> list[Labelled]
 
 
 @dataclass(frozen=True)
-class Format:
+class LabelFileFormat:
     """Format of a label file.
 
     Attributes:
@@ -131,31 +131,33 @@ class Format:
     """
 
     title: str
-    readers: dict[str, Reader]
+    readers: dict[str, LabelReader]
     patterns: Sequence[str] = ()
     image_folders: Sequence[str] = ()
 
 
 BESIDE = ("img", "../img")
 """Folders of the images of a dataset that keeps labels in a folder of their own."""
-FORMATS = {
-    "coco": Format("COCO", {".json": _coco}),
-    "label-studio": Format("Label Studio", {".json": _alone(read_label_studio)}),
-    "cvat": Format("CVAT", {".xml": _alone(read_cvat)}),
-    "labelme": Format("LabelMe", {".json": _alone(read_labelme)}, ("*.json",), BESIDE),
-    "deeplabcut": Format(
+LABEL_FORMATS = {
+    "coco": LabelFileFormat("COCO", {".json": _coco}),
+    "label-studio": LabelFileFormat("Label Studio", {".json": _alone(read_label_studio)}),
+    "cvat": LabelFileFormat("CVAT", {".xml": _alone(read_cvat)}),
+    "labelme": LabelFileFormat("LabelMe", {".json": _alone(read_labelme)}, ("*.json",), BESIDE),
+    "deeplabcut": LabelFileFormat(
         "DeepLabCut",
         {".csv": _alone(read_dlc), ".h5": _hdf5},
         ("CollectedData_*.csv", "CollectedData_*.h5"),
     ),
-    "sleap": Format("SLEAP", {".slp": _hdf5, ".json": _alone(read_sleap_json)}, ("*.slp",)),
-    "table": Format(
+    "sleap": LabelFileFormat(
+        "SLEAP", {".slp": _hdf5, ".json": _alone(read_sleap_json)}, ("*.slp",)
+    ),
+    "table": LabelFileFormat(
         "a table with a row per image",
         {".csv": _alone(read_table), ".xlsx": _alone(read_table)},
         ("*.xlsx", "*.csv"),
         BESIDE,
     ),
-    "points": Format(
+    "points": LabelFileFormat(
         "a table with a row per point", {".csv": _alone(read_points)}, ("*.csv",), BESIDE
     ),
 }
@@ -171,8 +173,8 @@ def format_of(path: Path) -> str:
         path: the file.
 
     Returns:
-        A key of ``FORMATS``; ``deeplabcut`` for an unknown CSV file and ``coco`` for other unknown
-        files, whose readers say what they expect.
+        A key of ``LABEL_FORMATS``; ``deeplabcut`` for an unknown CSV file and ``coco`` for other
+        unknown files, whose readers say what they expect.
 
     Raises:
         DataError: the file cannot be read.
@@ -215,7 +217,7 @@ def read_labels(
         path: the file.
         joints: mapping of joint names.
         folders: folders of the images.
-        format_name: key of ``FORMATS``.
+        format_name: key of ``LABEL_FORMATS``.
         annotator: as for ``read_label_studio``.
 
     Returns:
@@ -232,7 +234,7 @@ def read_labels(
             f"annotator={annotator}: {path} does not name annotators; expected Label Studio's "
             "JSON export. Remove annotator="
         )
-    chosen = FORMATS[format_name]
+    chosen = LABEL_FORMATS[format_name]
     reader = chosen.readers.get(path.suffix.lower()) or chosen.readers.get(".json")
     if reader is None:
         raise DataError(
@@ -249,14 +251,14 @@ def label_files(source: Path, format_name: str | None = None) -> list[Path]:
 
     Args:
         source: a file, or a folder that is searched with its subfolders.
-        format_name: key of ``FORMATS``; None for all.
+        format_name: key of ``LABEL_FORMATS``; None for all.
 
     Raises:
         DataError: the folder has none.
     """
     if source.is_file():
         return [source]
-    formats = [FORMATS[format_name]] if format_name else FORMATS.values()
+    formats = [LABEL_FORMATS[format_name]] if format_name else LABEL_FORMATS.values()
     patterns = {pattern for each in formats for pattern in each.patterns}
     found = {
         path

@@ -13,7 +13,7 @@ from fidip.core.arrays import ImageSize
 from fidip.core.errors import DataError, shown
 from fidip.core.geometry import box_around
 from fidip.io.atomic import write_atomic
-from fidip.io.depth import read_depth, shade
+from fidip.io.depth import depth_to_grey, read_depth
 from fidip.io.images import decode_rgb, encode_image, write_image
 from fidip.io.json import read_bytes
 from fidip.io.labels.labelled import Labelled
@@ -23,14 +23,14 @@ from fidip.io.video import Video
 
 UPLOADED = re.compile(r"^[0-9a-f]{8}-")
 """Prefix that Label Studio adds to the name of an uploaded file."""
-NUMBER = re.compile(r"(\d+)$|^(\d+)")
+FRAME_NUMBER = re.compile(r"(\d+)$|^(\d+)")
 """Number of a frame at the end of a file name without its suffix, or else at its beginning."""
 SUFFIXES = {b"\x89PNG": ".png", b"\xff\xd8\xff": ".jpg"}
 """File suffix by the first bytes of an image."""
 
 
 @dataclass(frozen=True, eq=False)
-class Found:
+class LocatedPerson:
     """Labelled person and the image.
 
     Attributes:
@@ -52,7 +52,7 @@ def locate(
     folders: Sequence[Path],
     scratch: Path,
     depth: Sequence[float] | None = None,
-) -> list[Found]:
+) -> list[LocatedPerson]:
     """Find the image of each labelled person.
 
     Args:
@@ -126,7 +126,7 @@ def frame_files(video: str, folders: Sequence[Path]) -> dict[int, list[Path]]:
     found: dict[int, list[Path]] = {}
     for folder in (each if each.name == stem else each / stem for each in folders):
         for file in _entries(folder):
-            number = NUMBER.search(file.stem)
+            number = FRAME_NUMBER.search(file.stem)
             if number and file.suffix.lower() in PHOTOS:
                 found.setdefault(int(number[1] or number[2]), []).append(file)
         if found:
@@ -295,11 +295,13 @@ def _shaded(files: Sequence[Path], scratch: Path, near: float, far: float) -> li
             name = path.name if path.suffix.lower() == ".png" else f"{path.name}.png"
             folder = scratch / f"depth{folders[path.parent]}" / path.parent.name
             copies[path] = folder / name
-            write_image(copies[path], shade(read_depth(path), near, far), is_synced=False)
+            write_image(copies[path], depth_to_grey(read_depth(path), near, far), is_synced=False)
     return [copies[path] for path in files]
 
 
-def _checked(source: Path, people: Sequence[Labelled], files: Sequence[Path]) -> list[Found]:
+def _checked(
+    source: Path, people: Sequence[Labelled], files: Sequence[Path]
+) -> list[LocatedPerson]:
     """Decode the images, and check that the labels fit them."""
     known: dict[Path, tuple[ImageSize, bool]] = {}
     found, problems = [], []
@@ -311,7 +313,7 @@ def _checked(source: Path, people: Sequence[Labelled], files: Sequence[Path]) ->
         wh, has_16_bits = known[path]
         try:
             _check_fit(person, path, wh)
-            found.append(Found(person, path, wh, has_16_bits))
+            found.append(LocatedPerson(person, path, wh, has_16_bits))
         except RecordError as problem:
             what = person.name if person.frame is None else f"{person.name} {person.frame}"
             problems.append(f"{what} {problem}")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 from threading import RLock
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,11 +25,10 @@ from fidip.io.coco import PRE_ANNOTATIONS, PREFIX, annotation_record, person_cat
 from fidip.io.images import decode_rgb
 from fidip.io.json import read_bytes, read_object, write_json
 from fidip.io.media_files import is_photo
-from fidip.io.records import RecordError, numbers
+from fidip.io.records import Record, RecordError, numbers
 
 NAME = "labels.json"
 """Name of the file of a folder of images."""
-Record = dict[str, Any]
 State = Literal["todo", "done"]
 
 

@@ -11,9 +11,9 @@ from fidip.io.coco import PREFIX, annotation_file
 
 OTHER_TASKS = ("captions_", "image_info_", "instances_", "panoptic_", "stuff_")
 """Prefixes of COCO's annotation files without keypoints."""
-LONGEST_NAME = 200
+LONGEST_SPLIT = 200
 """Bytes of the name of a split; with prefix and suffix, a file name has at most 255."""
-BASES = ("train_infant", "validate_infant")
+BASE_SPLITS = ("train_infant", "validate_infant")
 """Image folders that all splits of a SyRIP archive share."""
 
 
@@ -103,7 +103,7 @@ def annotations_of(root: Path) -> Path:
 def _require_plain(name: str) -> None:
     """Raise a DataError if a name is empty or leads out of the folder."""
     plain = name not in ("", "..") and Path(name).name == name and name.isprintable()
-    if not plain or len(name.encode()) > LONGEST_NAME:
+    if not plain or len(name.encode()) > LONGEST_SPLIT:
         raise DataError(
             f"split {reprlib.repr(name)}: expected a plain name, such as train_infant; choose with "
             "data.train_split, data.test_split and data.domain_split"
@@ -118,7 +118,7 @@ def _image_dirs(root: Path, name: str, base: str) -> tuple[Path, ...]:
     """Return the image folders; ``base`` is the split in the annotation file's name."""
     images = root / "images"
     own = [folder for folder in (images / name, root / name) if folder.is_dir()]
-    bases = BASES[::-1] if name.lower().startswith(("val", "test")) else BASES
+    bases = BASE_SPLITS[::-1] if name.lower().startswith(("val", "test")) else BASE_SPLITS
     shared = [] if own else [images / folder for folder in dict.fromkeys((base, *bases))]
     existing = [folder for folder in (*own, images, *shared) if folder.is_dir()]
     return tuple(existing) or (images / name,)

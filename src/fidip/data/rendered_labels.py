@@ -15,11 +15,11 @@ from fidip.core.errors import DataError
 from fidip.core.people import Annotation, People
 from fidip.core.skeleton import ANKLES, COCO17, HIPS, KNEES
 
-FOLDER = "labels3d"
+LABELS3D = "labels3d"
 """Folder of the 3D labels beside the annotations: ``labels3d/SPLIT/IMAGE.npz``."""
 OBJECT = 2
 """Number of an object in ``occluder``, which says what hides each keypoint."""
-SIDE = "side"
+SIDE_POSTURE = "side"
 """Name of the posture of people who lie on their side."""
 LEGS = [*HIPS, *KNEES, *ANKLES]
 COVERED_JOINTS = 2
@@ -76,12 +76,12 @@ def _read(file: Path) -> tuple[bool, bool]:
         why = " ".join(str(error).split()) or type(error).__name__
         raise DataError(
             f"{file}: cannot be read ({why}); expected 3D labels of fidip synthesize. Render the "
-            f"dataset again, or remove the folder {FOLDER}"
+            f"dataset again, or remove the folder {LABELS3D}"
         ) from error
     if occluder.shape != (len(COCO17),) or posture.shape != ():
         raise DataError(
             f"{file}: occluder and posture have the shapes {occluder.shape} and {posture.shape}; "
             f"expected ({len(COCO17)},) and (). Render the dataset again, or remove the folder "
-            f"{FOLDER}"
+            f"{LABELS3D}"
         )
-    return int((occluder[LEGS] == OBJECT).sum()) >= COVERED_JOINTS, str(posture) == SIDE
+    return int((occluder[LEGS] == OBJECT).sum()) >= COVERED_JOINTS, str(posture) == SIDE_POSTURE

@@ -24,7 +24,7 @@ from fidip.core.progress import Progress, silent
 from fidip.data.annotations import read_boxes
 from fidip.io.atomic import atomic_folder
 from fidip.io.coco import PERSON
-from fidip.io.hashing import fingerprint
+from fidip.io.hashing import hash_files
 from fidip.io.images import write_image
 from fidip.io.json import write_json
 from fidip.io.media_files import check_readable, find_media, is_photo
@@ -33,7 +33,7 @@ from fidip.io.records import RecordError, box
 from fidip.io.video import Video, frame_numbers, read_photo
 
 BOXES, FRAMES = "boxes.json", "frames"
-QUALITY = 95
+FRAME_QUALITY = 95
 """JPEG quality of the frames of videos."""
 log = logging.getLogger(__name__)
 
@@ -135,7 +135,7 @@ def find_target(
 def _folder_of(path: Path, finder: str, frames: int) -> Path:
     """Return the cache folder of a file, whose name also depends on the settings."""
     try:
-        content = fingerprint([path])
+        content = hash_files([path])
     except OSError as error:
         raise DataError(f"{shown(path)}: cannot be read ({error.strerror})") from error
     settings = finder if is_photo(path) else f"{finder} {frames}"
@@ -155,7 +155,7 @@ def _search(path: Path, folder: Path, frames: int, finder: BoxFinder, progress: 
         if not boxes:
             continue
         if not is_photo(path):
-            write_image(folder / FRAMES / name, image, QUALITY)
+            write_image(folder / FRAMES / name, image, FRAME_QUALITY)
         images.append({"id": number, "file_name": name, "width": wh[0], "height": wh[1]})
         for found in boxes:
             id_ = len(annotations) + 1

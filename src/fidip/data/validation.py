@@ -30,7 +30,7 @@ from fidip.metrics import area_source
 
 THREADS = 2
 """Threads that decode images; OpenCV releases the interpreter lock while decoding."""
-MARGIN = 1.0
+BORDER_TOLERANCE = 1.0
 """Tolerance in px of labels outside of their image, for labels on the border."""
 SAME_WAY = ((EYES, EARS), (SHOULDERS, HIPS))
 """(left, right) joints of eyes and ears, and of shoulders and hips, which hardly rotate apart."""
@@ -253,13 +253,13 @@ def _duplicates(checks: Sequence[ImageCheck]) -> list[str]:
 def _box_outside(person: Annotation) -> bool:
     left, top, width, height = person.box_xywh
     far = (left + width - person.image_wh[0], top + height - person.image_wh[1], -left, -top)
-    return bool(max(far) > MARGIN)
+    return bool(max(far) > BORDER_TOLERANCE)
 
 
 def _joints_outside(person: Annotation) -> bool:
     xy = person.keypoints[person.keypoints[:, 2] > 0, :2]
     last = np.array(person.image_wh) - 1
-    return bool((xy < -MARGIN).any() or (xy > last + MARGIN).any())
+    return bool((xy < -BORDER_TOLERANCE).any() or (xy > last + BORDER_TOLERANCE).any())
 
 
 def _paths(images: Iterable[ImageInfo]) -> list[str]:

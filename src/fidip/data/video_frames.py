@@ -14,7 +14,7 @@ from pathlib import Path
 from fidip.core.errors import DataError, shown
 from fidip.core.people import Annotation, ImageInfo, People
 from fidip.io.atomic import atomic_folder
-from fidip.io.hashing import fingerprint
+from fidip.io.hashing import hash_files
 from fidip.io.images import JPEG_QUALITY, write_image
 from fidip.io.paths import cache_dir
 from fidip.io.video import Video
@@ -60,7 +60,7 @@ def extract_frames(video: Path) -> Path:
     """
     frames = Video(video)
     try:
-        folder = cache_dir() / "frames" / fingerprint([video])[:16]
+        folder = cache_dir() / "frames" / hash_files([video])[:16]
     except OSError as error:
         raise DataError(f"{shown(video)}: cannot be read ({error.strerror})") from error
     if not folder.is_dir():

@@ -16,12 +16,12 @@ from fidip.inference.concurrency import BackgroundConsumer, latest, prefetch
 from fidip.inference.overlay import Overlay, VideoWriter
 from fidip.inference.person_selection import without_uncertain
 from fidip.inference.sequence import Refiner
-from fidip.inference.smoothing.chain import Step
+from fidip.inference.smoothing.chain import OnlineStep
 from fidip.inference.tracker import SinglePersonTracker
 from fidip.inference.webcam import Webcam
 from fidip.io.video import Frame
 
-WAITING = 2
+MOST_WAITING = 2
 """Maximum number of frames that wait to be drawn; a longer queue only adds latency."""
 
 
@@ -46,7 +46,7 @@ class Follower:
     """
 
     tracker: SinglePersonTracker
-    step: Step
+    step: OnlineStep
     refiner: Refiner | None = None
 
     def __call__(self, image: Image, time: float) -> Poses:
@@ -111,7 +111,7 @@ class LiveOverlay(BackgroundConsumer[tuple[Frame, Poses]]):
     """
 
     def __init__(self, overlay: Overlay, writer: VideoWriter) -> None:
-        super().__init__(self._draw, WAITING)
+        super().__init__(self._draw, MOST_WAITING)
         self.overlay, self.writer = overlay, writer
         self.speed = Speed()
         self._past: deque[Poses] = deque(maxlen=max(1, overlay.ghosts))

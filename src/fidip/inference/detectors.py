@@ -85,7 +85,7 @@ class TorchvisionDetector:
         boxes, scores, labels = (
             found[name].cpu().numpy() for name in ("boxes", "scores", "labels")
         )
-        return people(boxes, scores, labels, self.threshold)
+        return confident_boxes(boxes, scores, labels, self.threshold)
 
 
 class OnnxDetector:
@@ -132,7 +132,7 @@ class OnnxDetector:
         found = self._session.run(names, {self._input: _as_tensor(scaled)[None].numpy()})
         boxes, scores = found[0] / scale, found[1]
         labels = found[2] if len(found) > 2 else np.full(len(scores), self.person)
-        return people(boxes, scores, labels, self.threshold, self.person)
+        return confident_boxes(boxes, scores, labels, self.threshold, self.person)
 
     def _fit(self, image: Image) -> tuple[Image, float]:
         """Return the image scaled for the file, and the scale factor."""
@@ -146,7 +146,7 @@ class OnnxDetector:
         return canvas, scale
 
 
-def people(
+def confident_boxes(
     boxes_xyxy: NDArray[np.floating],
     scores: NDArray[np.floating],
     labels: NDArray[np.number],
@@ -167,7 +167,7 @@ def people(
 
     Example:
         >>> boxes = np.array([[0, 0, 10, 10], [10, 20, 40, 80]])
-        >>> people(boxes, np.array([0.9, 0.8]), np.array([3, 1]), threshold=0.5)
+        >>> confident_boxes(boxes, np.array([0.9, 0.8]), np.array([3, 1]), threshold=0.5)
         (array([[10., 20., 30., 60.]]), array([0.8], dtype=float32))
     """
     kept = np.flatnonzero((labels == person) & (scores >= threshold))

@@ -41,7 +41,7 @@ from fidip.inference.predictor import Predictor
 from fidip.inference.runtime import net_digest
 from fidip.inference.tracker import SinglePersonTracker
 from fidip.io.atomic import is_intact, require_folder, write_atomic
-from fidip.io.hashing import fingerprint
+from fidip.io.hashing import hash_files
 from fidip.io.paths import cache_dir
 from fidip.io.video import Frame, Video
 from fidip.metrics.view_agreement import view_agreement
@@ -51,7 +51,7 @@ VERSION = 1
 """Version of the analysis; another one ignores what is in the cache."""
 GRID = 2
 """The features are means over GRID x GRID parts of the crop, so that they depend on the pose."""
-MEMORY = 15
+FEATURE_MEMORY = 15
 """Candidates over which the window of the features is averaged."""
 SMALL = 32
 """Side in px of the grey crops that are compared for motion; their pixels average out noise."""
@@ -154,7 +154,7 @@ class FrameAnalysis:
 
     def _cache_file(self, path: Path) -> Path:
         try:
-            content = fingerprint([path])
+            content = hash_files([path])
         except OSError as error:
             raise DataError(f"{shown(path)}: cannot be read ({error.strerror})") from error
         codec, flip = self.predictor.codec, self.predictor.flip_order is not None
@@ -233,8 +233,8 @@ class FrameAnalysis:
 class SteadyWindow:
     """Window around a tracked person that does not follow the noise of the predictions.
 
-    It is upright in the image; centre and size are medians over the last ``MEMORY`` frames. Crops
-    of successive frames then differ by what the person does.
+    It is upright in the image; centre and size are medians over the last ``FEATURE_MEMORY`` frames.
+    Crops of successive frames then differ by what the person does.
 
     Args:
         aspect_ratio: width / height of the window.
@@ -242,7 +242,7 @@ class SteadyWindow:
 
     def __init__(self, aspect_ratio: float) -> None:
         self.aspect_ratio = aspect_ratio
-        self._last: deque[Floats] = deque(maxlen=MEMORY)
+        self._last: deque[Floats] = deque(maxlen=FEATURE_MEMORY)
 
     def __call__(self, image: Image, pose: Poses) -> CropWindow:
         """Return the window in the next frame; that of the whole image without a person.

@@ -29,7 +29,7 @@ LOST_SHARE = 0.2
 enough others: such frames may be hard, or show an empty room."""
 MOST_CLUSTERS = 500
 """Maximum number of clusters of a subject, which limits memory."""
-ROUNDS = 30
+CLUSTER_ROUNDS = 30
 """Maximum number of rounds of k-means."""
 
 
@@ -250,7 +250,7 @@ def clusters(features: NDArray[np.float32], number: int, rng: np.random.Generato
         return []
     centers = features[first_centers(features, number, rng)]
     labels = np.full(len(features), -1)
-    for _ in range(ROUNDS):
+    for _ in range(CLUSTER_ROUNDS):
         squared = squared_distances(features, centers)
         before, labels = labels, squared.argmin(axis=1)
         if (labels == before).all():

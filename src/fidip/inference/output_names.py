@@ -12,14 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from fidip.core.errors import shown
-from fidip.inference.writers import FORMATS
+from fidip.inference.writers import OUTPUT_FORMATS
 from fidip.io.media_files import is_photo
 
 TABLE = "keypoints"
 """File name of the tables that all photographs share."""
 OVERLAY = ".overlay.mp4"
 """Suffix of videos with an overlay."""
-LONGEST = 180
+LONGEST_STEM = 180
 """Maximum length of an output name without suffixes in bytes; file systems allow 255 in total."""
 
 
@@ -70,7 +70,7 @@ def name_inputs(paths: Sequence[Path], out: Path) -> list[Input]:
     below = [PurePosixPath(Path(os.path.abspath(path)).relative_to(root)) for path in paths]
     taken = {_folded(path) for path in paths}
     if any(map(is_photo, paths)):
-        taken |= {_folded(out / f"{TABLE}{suffix}") for suffix in table_suffixes(FORMATS)}
+        taken |= {_folded(out / f"{TABLE}{suffix}") for suffix in table_suffixes(OUTPUT_FORMATS)}
     stems = _tell_apart(paths, below, out, taken)
     return [
         Input(path, shown(str(name)), stem)
@@ -84,7 +84,9 @@ def _tell_apart(
     """Return the stem of each input; inputs without conflicts keep the plain one."""
 
     def outputs(path: Path, stem: str) -> list[str]:
-        return [_folded(out / name) for name in output_names(path, stem, ("overlay", *FORMATS))]
+        return [
+            _folded(out / name) for name in output_names(path, stem, ("overlay", *OUTPUT_FORMATS))
+        ]
 
     plain = [_stem(name.with_suffix("")) for name in below]
     wanted = [outputs(path, stem) for path, stem in zip(paths, plain, strict=True)]
@@ -114,7 +116,7 @@ def output_names(path: Path, stem: str, save: Iterable[str]) -> list[str]:
     """
     if is_photo(path):
         return [f"overlays/{stem}.jpg"] if "overlay" in save else []
-    ends = [[OVERLAY] if name == "overlay" else FORMATS[name].files for name in save]
+    ends = [[OVERLAY] if name == "overlay" else OUTPUT_FORMATS[name].files for name in save]
     return [f"{stem}{end}" for each in ends for end in each]
 
 
@@ -128,7 +130,7 @@ def table_suffixes(save: Iterable[str]) -> list[str]:
         >>> table_suffixes(["csv", "nwb"])
         ['.csv']
     """
-    formats = [FORMATS[name] for name in save if name in FORMATS]
+    formats = [OUTPUT_FORMATS[name] for name in save if name in OUTPUT_FORMATS]
     return [suffix for each in formats if each.photos for suffix in each.files]
 
 
@@ -142,9 +144,9 @@ def _numbered(name: PurePosixPath) -> Iterable[str]:
 def _stem(name: PurePosixPath) -> str:
     """Return a portable path: other bytes escaped as %e9, long names shortened and given a hash."""
     stem = _plain(name.name)
-    if len(stem.encode()) > LONGEST:
+    if len(stem.encode()) > LONGEST_STEM:
         digest = hashlib.sha256(name.name.encode("utf-8", "surrogateescape")).hexdigest()[:8]
-        stem = f"{stem.encode()[: LONGEST - 9].decode('utf-8', 'ignore')}-{digest}"
+        stem = f"{stem.encode()[: LONGEST_STEM - 9].decode('utf-8', 'ignore')}-{digest}"
     return str(PurePosixPath(_plain(str(name.parent))) / stem)
 
 

@@ -27,7 +27,7 @@ from fidip.io.video import av_name
 TICKS = 90_000
 """Time stamps of written videos are multiples of 1/90,000 s, the MPEG clock."""
 
-QUALITY = {"preset": "ultrafast", "crf": "23"}
+ENCODER = {"preset": "ultrafast", "crf": "23"}
 """Encoder settings; a fast preset with a quality that suits overlays."""
 
 LUT = (matplotlib.colormaps["plasma"](np.linspace(0, 1, 256))[:, :3] * 255).astype(np.uint8)
@@ -284,7 +284,7 @@ class VideoWriter:
                 ) from error
 
     def _add_stream(self, width: int, height: int) -> av.VideoStream:
-        stream = self._container.add_stream("libx264", options=QUALITY)
+        stream = self._container.add_stream("libx264", options=ENCODER)
         assert isinstance(stream, av.VideoStream)
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
         stream.time_base = stream.codec_context.time_base = Fraction(1, TICKS)

@@ -40,7 +40,7 @@ SPREAD = 0.35
 """Standard deviation of the logarithm of the relative head size in images."""
 UNSEEN = 0.3
 """Infant probability if the head is not visible, lower than that of a visibly large head."""
-SURE = 0.5
+MEASURED = 0.5
 """Minimum confidence of measured joints, relative to the highest confidence of the person."""
 
 SAME_OKS, SAME_BOX = 0.5, 0.35
@@ -68,7 +68,7 @@ def infancy(poses: Poses) -> Floats:
 
 
 def _infancy(xy: Floats, scores: NDArray[np.float32]) -> float:
-    sure = scores >= SURE * scores.max()
+    sure = scores >= MEASURED * scores.max()
     face = [_length(xy, a, b) for a, b in combinations(FACE, 2) if sure[a] and sure[b]]
     body = [_length(xy, a, b) / share for a, b, share in LIMBS if sure[a] and sure[b]]
     if not face or not body:

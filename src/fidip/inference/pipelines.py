@@ -36,7 +36,7 @@ from fidip.inference.sequence import Refiner, refined
 from fidip.inference.smoothing import Chain, Filter
 from fidip.inference.tracker import SinglePersonTracker
 from fidip.inference.webcam import WEBCAM, Webcam
-from fidip.inference.writers import FORMATS, write
+from fidip.inference.writers import OUTPUT_FORMATS, write
 from fidip.io.images import write_image
 from fidip.io.video import Video, read_photo
 
@@ -50,7 +50,8 @@ class Pipeline:
 
     Attributes:
         predictor: predicts the keypoints in crop windows.
-        writers: files to write: ``overlay`` and names of ``fidip.inference.writers.FORMATS``.
+        writers: files to write: ``overlay`` and keys of ``OUTPUT_FORMATS`` in
+            ``fidip.inference.writers``.
         overlay: drawing settings.
         detector: proposes boxes of people; by default the pose network searches the image.
         prefer: weights people, to choose one of several.
@@ -68,9 +69,9 @@ class Pipeline:
     rotations: Sequence[float] = field(default=ROTATIONS, kw_only=True)
 
     def __post_init__(self) -> None:
-        unknown = [name for name in self.writers if name not in ("overlay", *FORMATS)]
+        unknown = [name for name in self.writers if name not in ("overlay", *OUTPUT_FORMATS)]
         if unknown:
-            names = ", ".join(("overlay", *FORMATS))
+            names = ", ".join(("overlay", *OUTPUT_FORMATS))
             raise ConfigError(f"writers: {unknown[0]!r} is not one of {names}")
 
     @property

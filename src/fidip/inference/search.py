@@ -68,7 +68,7 @@ def find_person(
     Raises:
         CheckpointError: the output of the network is not finite.
     """
-    return choose(find_people(predictor, image, rotations, detector), prefer)
+    return best_pose(find_people(predictor, image, rotations, detector), prefer)
 
 
 def person_boxes(predictor: Predictor, image: Image, lost: float = 0.2) -> Floats:
@@ -130,7 +130,7 @@ def find_people(
     return one_per_person(best)
 
 
-def choose(people: Poses, prefer: Preference) -> Poses:
+def best_pose(people: Poses, prefer: Preference) -> Poses:
     """Return the pose with the highest product of confidence and preference.
 
     Poses with much lower confidence than the best one are left out, because they are probably not
@@ -143,7 +143,7 @@ def choose(people: Poses, prefer: Preference) -> Poses:
     Example:
         >>> scores = np.array([[0.9], [0.8], [0.1]], np.float32)
         >>> people = Poses.of_keypoints(np.ones((3, 1, 2)), scores)
-        >>> choose(people, lambda poses: np.arange(len(poses)) + 1.0).index
+        >>> best_pose(people, lambda poses: np.arange(len(poses)) + 1.0).index
         array([1])
     """
     people = people[people.confidence >= PLAUSIBLE * people.confidence.max()]

@@ -13,7 +13,7 @@ from fidip.inference.crop_windows import ROTATIONS, held_to, window_around
 from fidip.inference.detectors import NO_DETECTOR, Detector
 from fidip.inference.person_selection import Preference, infancy, similarity
 from fidip.inference.predictor import Predictor
-from fidip.inference.search import FULL, QUICK, choose, find_people
+from fidip.inference.search import FULL, QUICK, best_pose, find_people
 
 SHRINKAGE = 0.98
 """Minimum width of a tracked window relative to the previous one.
@@ -31,7 +31,7 @@ JUMP = 0.1
 """OKS with the expected pose below which a pose may belong to another person."""
 STRANGER = 0.5
 """Weight of a candidate away from the tracked person: it needs twice the preference score."""
-MEMORY = 0.95
+PREFERENCE_DECAY = 0.95
 """Decay per frame of the running preference of the tracked person."""
 
 
@@ -131,7 +131,9 @@ class SinglePersonTracker:
             self._unsearched = self._unsearched or list(self.rotations)
             rotations, effort = [self._unsearched.pop(0)], QUICK
         people = find_people(self.predictor, image, rotations, self.detector, effort)
-        return choose(Poses.concatenate([people, followed] if followed else [people]), self._worth)
+        return best_pose(
+            Poses.concatenate([people, followed] if followed else [people]), self._worth
+        )
 
     def _worth(self, poses: Poses) -> Floats:
         return self.prefer(poses) * np.maximum(self._matches(poses), STRANGER)
@@ -149,7 +151,7 @@ class SinglePersonTracker:
         is_new = last is None or self._is_lost or self._match(pose) < JUMP
         # Half of the last motion, so that a limb that stops stays inside the window.
         self._velocity = 0.0 if last is None or is_new else (pose.xy - last.xy) / 2
-        weight = 1.0 if is_new else 1 - MEMORY
+        weight = 1.0 if is_new else 1 - PREFERENCE_DECAY
         self._wanted += weight * (float(self.prefer(pose)[0]) - self._wanted)
         self._usual = max(confidence, FORGETTING * self._usual)
         self._is_lost = confidence < self.lost

@@ -15,7 +15,7 @@ from typing import IO, Any
 
 from fidip.core.errors import DiskError, FidipError, shown
 
-FULL = (errno.ENOSPC, errno.EDQUOT)
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 NO_ROOM = 1 << 16
 """A disk with fewer free bytes counts as full."""
 
@@ -39,7 +39,7 @@ def disk_errors(path: Path, setting: str | None = None) -> Iterator[None]:
         raise
     except Exception as error:
         cause = _os_error(error)
-        is_full = cause.errno in FULL if cause else not _has_room(path)
+        is_full = cause.errno in DISK_FULL if cause else not _has_room(path)
         if cause is None and not is_full:
             raise
         why, remedy = "the disk is full", "make room"

@@ -39,7 +39,7 @@ def read_depth(path: Path) -> NDArray[np.uint16]:
     return image.astype(np.uint16)
 
 
-def shade(depth: NDArray[np.uint16], near: float, far: float) -> Image:
+def depth_to_grey(depth: NDArray[np.uint16], near: float, far: float) -> Image:
     """Return a depth image as grey levels: near is bright, far is dark.
 
     The level is 255 at ``near`` or nearer, 1 at ``far`` or farther, linear in between and rounded,
@@ -54,7 +54,7 @@ def shade(depth: NDArray[np.uint16], near: float, far: float) -> Image:
         (H, W, 3) uint8 image with equal channels.
 
     Example:
-        >>> shade(np.array([[0, 400, 500, 1000, 1500, 9000]], np.uint16), 500, 1500)[..., 0]
+        >>> depth_to_grey(np.array([[0, 400, 500, 1000, 1500, 9000]], np.uint16), 500, 1500)[..., 0]
         array([[  0, 255, 255, 128,   1,   1]], dtype=uint8)
     """
     place = np.clip((depth.astype(np.float64) - near) / (far - near), 0, 1)

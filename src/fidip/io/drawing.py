@@ -12,7 +12,7 @@ from fidip.core.arrays import Image
 from fidip.core.skeleton import COCO17, Skeleton
 
 # Bluish green, vermillion and blue of Okabe and Ito's palette, which is safe for colour blindness.
-SIDES = {"left": (0, 158, 115), "right": (213, 94, 0), "middle": (0, 114, 178)}
+SIDE_COLORS = {"left": (0, 158, 115), "right": (213, 94, 0), "middle": (0, 114, 178)}
 
 FAR = 30_000
 """Limit of drawn coordinates in px, because OpenCV uses 16 bits."""
@@ -119,7 +119,7 @@ def fit_tile(image: Image, tile: int) -> Image:
 
 
 def side_of(skeleton: Skeleton, a: int, b: int) -> str:
-    """Return the side of a limb or joint, a key of ``SIDES``.
+    """Return the side of a limb or joint, a key of ``SIDE_COLORS``.
 
     Args:
         skeleton: the skeleton.
@@ -135,4 +135,4 @@ def side_of(skeleton: Skeleton, a: int, b: int) -> str:
 
 
 def _color(skeleton: Skeleton, a: int, b: int) -> tuple[int, int, int]:
-    return SIDES[side_of(skeleton, a, b)]
+    return SIDE_COLORS[side_of(skeleton, a, b)]

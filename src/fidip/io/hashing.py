@@ -10,7 +10,7 @@ BLOCK = 1 << 20
 """Bytes read at a time."""
 
 
-def fingerprint(files: Sequence[Path]) -> str:
+def hash_files(files: Sequence[Path]) -> str:
     """Return the SHA-256 of the concatenated content of files.
 
     Args:
@@ -23,7 +23,7 @@ def fingerprint(files: Sequence[Path]) -> str:
         OSError: a file cannot be read.
 
     Example:
-        >>> fingerprint([])[:8]
+        >>> hash_files([])[:8]
         'e3b0c442'
     """
     digest = hashlib.sha256()

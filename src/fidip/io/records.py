@@ -18,6 +18,8 @@ from fidip.core.errors import DataError
 from fidip.core.skeleton import COCO17
 
 T = TypeVar("T")
+Record = dict[str, Any]
+"""JSON object in a file."""
 NAMED = 3
 """Number of problems that an error message lists; the others are counted."""
 SMALLEST_BOX = 4

@@ -25,7 +25,7 @@ BOOLEANS = frozenset(
     for form in (word, word.capitalize(), word.upper())
 )
 """Texts that some YAML readers interpret as a boolean."""
-NUMBER = re.compile(
+YAML_FLOAT = re.compile(
     r"""^(?:
      [-+]?[0-9]+(?:_[0-9]+)*\.[0-9_]*(?:[eE][-+]?[0-9]+)?
     |[-+]?[0-9]+(?:_[0-9]+)*(?:[eE][-+]?[0-9]+)
@@ -51,7 +51,7 @@ class _Loader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
-_Loader.add_implicit_resolver(FLOAT, NUMBER, list("-+0123456789."))
+_Loader.add_implicit_resolver(FLOAT, YAML_FLOAT, list("-+0123456789."))
 _Loader.yaml_implicit_resolvers = {
     first: [(tag, pattern) for tag, pattern in resolvers if tag != TIMESTAMP]
     for first, resolvers in _Loader.yaml_implicit_resolvers.items()

@@ -23,7 +23,7 @@ from fidip.metrics.keypoint_ap import Number, percentile_intervals
 
 PCKSH, MKS = "pcksh@0.1", "mks"
 """Names in ``results.json``."""
-SHOWN = {PCKSH: "PCKsh@0.1", MKS: "mKS"}
+TABLE_NAMES = {PCKSH: "PCKsh@0.1", MKS: "mKS"}
 """Names in tables."""
 BETA = 0.1
 """Threshold of PCKsh relative to the scale of the person."""

@@ -33,7 +33,7 @@ from fidip.metrics.slices import describe_slices
 
 PCK_SHARES = (0.05, 0.1, 0.2)
 """PCK thresholds relative to the longer side of the box."""
-ROUNDS = 1000
+BOOTSTRAP_ROUNDS = 1000
 """Number of bootstrap rounds of the overall intervals."""
 SLICE_ROUNDS = 300
 """Number of bootstrap rounds of the intervals per slice."""
@@ -144,7 +144,7 @@ def _describe(
     annotations: People,
     calibration: Calibration | None = None,
 ) -> dict[str, Any]:
-    evaluation = evaluate_keypoints(annotations, poses, rounds=ROUNDS)
+    evaluation = evaluate_keypoints(annotations, poses, rounds=BOOTSTRAP_ROUNDS)
     found = index != UNMATCHED
     people = [annotations[i] for i in index[found]]
     content = {
@@ -193,7 +193,9 @@ def body_sums(xy: Floats, index: Ints, people: People) -> BodySums:
 def _describe_body_scaled(xy: Floats, found: list[Annotation], people: People) -> dict[str, Any]:
     """Describe predictions of the people ``found``, with intervals over all images."""
     image = _image_numbers(found, people)
-    return describe_body_scaled(xy, label_arrays(found)[0], image, len(people.images), ROUNDS)
+    return describe_body_scaled(
+        xy, label_arrays(found)[0], image, len(people.images), BOOTSTRAP_ROUNDS
+    )
 
 
 def _image_numbers(found: list[Annotation], people: People) -> Ints:

@@ -11,7 +11,7 @@ from scipy.stats import ConstantInputWarning, spearmanr
 from fidip.core.arrays import Floats
 from fidip.metrics.keypoint_ap import Interval
 
-Group = tuple[Floats, Floats]
+ComparedRuns = tuple[Floats, Floats]
 """(N,) values of a criterion and (N,) scores of the runs that are compared with each other."""
 
 
@@ -33,7 +33,7 @@ def rank_correlation(criterion: Floats, scores: Floats) -> float:
 
 
 def mean_rank_correlation(
-    groups: Sequence[Group], rounds: int = 1000, seed: int = 0
+    groups: Sequence[ComparedRuns], rounds: int = 1000, seed: int = 0
 ) -> tuple[float, Interval]:
     """Return the mean rank correlation over groups, and its 95 % interval.
 
@@ -57,6 +57,6 @@ def mean_rank_correlation(
     return value, (float(low), float(high))
 
 
-def _draw(rng: np.random.Generator, group: Group) -> Group:
+def _draw(rng: np.random.Generator, group: ComparedRuns) -> ComparedRuns:
     drawn = rng.integers(0, len(group[0]), len(group[0]))
     return group[0][drawn], group[1][drawn]

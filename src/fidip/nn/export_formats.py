@@ -21,9 +21,9 @@ from fidip.nn.onnx_sessions import FACTS, onnx_session, run_onnx
 from fidip.nn.portable_export import Portable
 from fidip.nn.temporal import SequenceNet
 
-TOLERANCE = 1e-3
+OUTPUT_TOLERANCE = 1e-3
 """The largest difference of a good file, relative to the largest output."""
-LARGEST = 1_900_000_000
+LARGEST_ONNX = 1_900_000_000
 """Limit in bytes of the weights in one ONNX file, a message of at most 2 GiB."""
 
 
@@ -40,7 +40,7 @@ class Deviation:
     largest: float
 
 
-Run = Callable[[Tensor], list[Tensor]]
+RunFile = Callable[[Tensor], list[Tensor]]
 
 
 def export_net(model: Portable, out: Path, format: str = "onnx") -> Deviation:
@@ -49,7 +49,7 @@ def export_net(model: Portable, out: Path, format: str = "onnx") -> Deviation:
     Args:
         model: the network.
         out: the file.
-        format: one of ``FORMATS``.
+        format: one of ``EXPORT_FORMATS``.
 
     Returns:
         The difference between the file and the network.
@@ -69,8 +69,8 @@ def export_net(model: Portable, out: Path, format: str = "onnx") -> Deviation:
     with TemporaryDirectory() as folder:
         made = Path(folder) / out.name
         with disk_errors(made, f"out={out}"):
-            found = FORMATS[format][1](model, made)
-        if not found.error <= TOLERANCE * max(found.largest, TOLERANCE):
+            found = EXPORT_FORMATS[format][1](model, made)
+        if not found.error <= OUTPUT_TOLERANCE * max(found.largest, OUTPUT_TOLERANCE):
             raise CheckpointError(
                 f"out={out}: not written, because the file would not compute what the network does "
                 f"(error {found.error:.1e}); report versions and command as a bug"
@@ -85,21 +85,21 @@ def require_exportable(out: Path, format: str) -> None:
 
     Args:
         out: the file.
-        format: one of ``FORMATS``.
+        format: one of ``EXPORT_FORMATS``.
 
     Raises:
         ArgumentError: the format is unknown, or ``out`` has another suffix.
         DiskError: the file cannot be written.
     """
-    if format not in FORMATS:
-        raise ArgumentError("format", format, f"expected one of {', '.join(FORMATS)}")
-    suffix = FORMATS[format][0]
+    if format not in EXPORT_FORMATS:
+        raise ArgumentError("format", format, f"expected one of {', '.join(EXPORT_FORMATS)}")
+    suffix = EXPORT_FORMATS[format][0]
     if out.suffix != suffix:
         raise ArgumentError("out", out, f"files of format={format} end in {suffix}")
     require_file(out, f"out={out}")
 
 
-def measure_deviation(model: Portable, run: Run) -> Deviation:
+def measure_deviation(model: Portable, run: RunFile) -> Deviation:
     """Compare the outputs of a written file with those of the network on random images.
 
     Args:
@@ -149,7 +149,7 @@ def write_onnx(model: Portable, path: Path) -> Deviation:
             input_names=["images"],
             output_names=model.outputs,
             dynamic_shapes=({0: torch.export.Dim("batch")},),
-            external_data=weights > LARGEST,
+            external_data=weights > LARGEST_ONNX,
             verbose=False,
         )
     written = onnx.load(path, load_external_data=False)
@@ -215,7 +215,7 @@ def write_openvino(model: Portable, path: Path) -> Deviation:
     return measure_deviation(model, run)
 
 
-FORMATS: dict[str, tuple[str, Callable[[Portable, Path], Deviation]]] = {
+EXPORT_FORMATS: dict[str, tuple[str, Callable[[Portable, Path], Deviation]]] = {
     "onnx": (".onnx", write_onnx),
     "torchscript": (".pt", write_torchscript),
     "openvino": (".xml", write_openvino),

@@ -13,7 +13,7 @@ from fidip.report.latex import latex_table, latex_tables
 from fidip.report.model_card import model_card
 from fidip.report.overlay_figures import prediction_sheet
 from fidip.report.page import html_page
-from fidip.report.runs import Found, Run, read_runs
+from fidip.report.runs import FoundRuns, Run, read_runs
 from fidip.report.tables import (
     compared_numbers,
     difference_header,
@@ -29,7 +29,7 @@ from fidip.report.tables import (
 
 __all__ = [
     "Comparison",
-    "Found",
+    "FoundRuns",
     "Run",
     "Tested",
     "compare_tested",

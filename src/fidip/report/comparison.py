@@ -17,7 +17,7 @@ from fidip.metrics import (
     Matches,
     compare_experiments,
 )
-from fidip.metrics.body_scale import SHOWN
+from fidip.metrics.body_scale import TABLE_NAMES
 from fidip.report.runs import Run, by_experiment
 
 
@@ -181,7 +181,7 @@ def _read(group: list[Run], match: Callable[[Run], Tested], rounds: int) -> _Mea
         tested[0].labels,
         tested[0].people,
         Experiment.of([one.matches for one in tested], rounds),
-        Experiment.of(bodies, rounds, names=tuple(SHOWN.values())) if are_all else None,
+        Experiment.of(bodies, rounds, names=tuple(TABLE_NAMES.values())) if are_all else None,
     )
 
 

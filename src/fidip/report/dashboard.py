@@ -15,10 +15,10 @@ from fidip.report.comparison import Comparison
 from fidip.report.runs import Run
 from fidip.report.tables import markdown
 
-CURVES = ("val/AP", "val/OKS", "train/loss", "train/domain_accuracy")
+CURVE_PANELS = ("val/AP", "val/OKS", "train/loss", "train/domain_accuracy")
 """Metrics over epochs, one panel each; only runs with a domain head have the last one."""
 BARS = ("test/AP", "test/AR")
-COLUMNS = ("summary:test/AP", "summary:test/AR", "summary:val/AP", "summary:epoch")
+RUN_COLUMNS = ("summary:test/AP", "summary:test/AR", "summary:val/AP", "summary:epoch")
 """Columns of the table of runs."""
 TITLE = "fidip compare"
 HALF_WIDTH, HEIGHT = 12, 8
@@ -44,8 +44,8 @@ def workspace(runs: list[Run], comparison: Comparison, project: str, entity: str
         project=project,
         name=TITLE,
         sections=[
-            ws.Section(name="Curves", panels=panels[: len(CURVES)], is_open=True),
-            ws.Section(name="Test", panels=panels[len(CURVES) :], is_open=True),
+            ws.Section(name="Curves", panels=panels[: len(CURVE_PANELS)], is_open=True),
+            ws.Section(name="Test", panels=panels[len(CURVE_PANELS) :], is_open=True),
             ws.Section(
                 name="Comparison",
                 panels=[wr.MarkdownPanel(markdown=markdown(runs, comparison))],
@@ -55,7 +55,7 @@ def workspace(runs: list[Run], comparison: Comparison, project: str, entity: str
         runset_settings=ws.RunsetSettings(
             filters=_filters(runs),
             groupby=[expr.Metric("Group"), *(expr.Config(axis) for axis in _axes(runs))],
-            pinned_columns=list(COLUMNS),
+            pinned_columns=list(RUN_COLUMNS),
         ),
     )
 
@@ -76,7 +76,7 @@ def make_report(runs: list[Run], comparison: Comparison, project: str, entity: s
         name="Runs",
         filters=_filters(runs),
         groupby=["Group", *(f"config.{axis}" for axis in _axes(runs))],
-        visible_columns=list(COLUMNS),
+        visible_columns=list(RUN_COLUMNS),
     )
     return wr.Report(
         project=project,
@@ -173,7 +173,7 @@ def _panels() -> list[Any]:
             groupby_rangefunc="minmax",
             layout=_place(number),
         )
-        for number, name in enumerate(CURVES)
+        for number, name in enumerate(CURVE_PANELS)
     ]
     bars = [
         wr.BarPlot(
@@ -183,7 +183,7 @@ def _panels() -> list[Any]:
             groupby_rangefunc="minmax",
             layout=_place(number),
         )
-        for number, name in enumerate(BARS, start=len(CURVES))
+        for number, name in enumerate(BARS, start=len(CURVE_PANELS))
     ]
     return [*lines, *bars]
 

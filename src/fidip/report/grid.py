@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from itertools import product
 from typing import Any, NamedTuple
 
-NOISE = [
+UNCOUNTED = [
     "name",
     "group",
     "seed",
@@ -29,7 +29,7 @@ NOISE = [
 ]
 """Settings that cannot change a result, and seeds; runs that differ only in them share a cell."""
 NOISY_GROUPS = ("logger.", "callbacks.progress.", "callbacks.pruning.", "sweep.", "hydra.")
-FULL = 0.5
+LEAST_FILLED = 0.5
 """Fraction of cells below which a grid was searched, so that its other cells are not missing."""
 
 Cell = tuple[Any, ...]
@@ -51,20 +51,20 @@ class RunPosition(NamedTuple):
     state: str = "finished"
 
 
-def settings_of(config: Mapping[str, Any]) -> dict[str, Any]:
+def result_settings(config: Mapping[str, Any]) -> dict[str, Any]:
     """Return the settings that can change a result.
 
     Args:
         config: settings by dotted key.
 
     Example:
-        >>> settings_of({"seed": 1, "optimizer.lr": 0.1})
+        >>> result_settings({"seed": 1, "optimizer.lr": 0.1})
         {'optimizer.lr': 0.1}
     """
     return {
         key: value
         for key, value in config.items()
-        if key not in NOISE and not f"{key}.".startswith(NOISY_GROUPS)
+        if key not in UNCOUNTED and not f"{key}.".startswith(NOISY_GROUPS)
     }
 
 
@@ -112,25 +112,25 @@ def label(name: str, axes: Mapping[str, Any]) -> str:
         >>> label("fidip_demo", {"method.adversarial_weight": 0.001})
         'fidip_demo, adversarial_weight=0.001'
     """
-    parts = [f"{axis.rpartition('.')[2]}={show(value)}" for axis, value in axes.items()]
+    parts = [f"{axis.rpartition('.')[2]}={shown_setting(value)}" for axis, value in axes.items()]
     return ", ".join([name, *parts])
 
 
-def show(value: Any) -> str:
+def shown_setting(value: Any) -> str:
     """Return a setting in one line, as on the command line.
 
     Args:
         value: the setting.
 
     Example:
-        >>> show(None), show([1, 2])
+        >>> shown_setting(None), show([1, 2])
         ('null', '[1, 2]')
     """
     text = "null" if value is None else str(value)
     return text if text.isprintable() else repr(text)
 
 
-def gaps(places: Sequence[RunPosition]) -> list[str]:
+def missing_runs(places: Sequence[RunPosition]) -> list[str]:
     """Return a line for each run of the grid that failed, is not finished or does not exist.
 
     Args:
@@ -158,4 +158,4 @@ def _cells(found: list[Cell]) -> list[Cell]:
     found = list(dict.fromkeys(found))
     columns = [list(dict.fromkeys(column)) for column in zip(*found, strict=True)]
     grid = list(product(*columns))
-    return grid if len(found) >= FULL * len(grid) else found
+    return grid if len(found) >= LEAST_FILLED * len(grid) else found

@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
-from fidip.metrics.body_scale import SHOWN
+from fidip.metrics.body_scale import TABLE_NAMES
 from fidip.report.formatting import NOT_AVAILABLE, show_number
 from fidip.report.runs import Run, by_experiment
 
 COUNTED = {"people": "people with a scale", "left_out": "left out"}
 DETECTIONS = ("missed", "redundant")
-NOTE = (
+METRICS_NOTE = (
     "PCKsh and mKS: errors relative to sqrt(shoulder distance * head-hip distance), over people "
     "with labelled shoulders, hips and face; the others are left out."
 )
@@ -29,7 +29,7 @@ def infant_header(runs: list[Run]) -> list[str]:
     Args:
         runs: the finished runs.
     """
-    body = [*SHOWN.values(), *COUNTED.values()] if _have_body_scaled(runs) else []
+    body = [*TABLE_NAMES.values(), *COUNTED.values()] if _have_body_scaled(runs) else []
     columns = [*body, *(DETECTIONS if _have_videos(runs) else ())]
     return ["experiment", "seeds", *columns] if columns else []
 
@@ -45,7 +45,7 @@ def infant_rows(runs: list[Run]) -> list[list[str]]:
         cells = [name, str(len(group))]
         if _have_body_scaled(runs):
             found = [run.results.body_scaled or {} for run in group]
-            cells += [_spread([values.get(key) for values in found]) for key in SHOWN]
+            cells += [_spread([values.get(key) for values in found]) for key in TABLE_NAMES]
             cells += [_count([values.get(key) for values in found]) for key in COUNTED]
         if _have_videos(runs):
             videos = [run.results.videos for run in group]
@@ -60,7 +60,7 @@ def infant_note(runs: list[Run]) -> str:
     Args:
         runs: the finished runs.
     """
-    notes = [NOTE] * _have_body_scaled(runs) + [VIDEO_NOTE] * _have_videos(runs)
+    notes = [METRICS_NOTE] * _have_body_scaled(runs) + [VIDEO_NOTE] * _have_videos(runs)
     return " ".join(notes)
 
 
@@ -105,7 +105,7 @@ def infant_cells(run: Run) -> dict[str, float | None]:
     """
     body, videos = run.results.body_scaled or {}, run.results.videos
     return {
-        **{shown: body.get(key) for key, shown in {**SHOWN, **COUNTED}.items()},
+        **{shown: body.get(key) for key, shown in {**TABLE_NAMES, **COUNTED}.items()},
         **{key: total(videos, key) if videos else None for key in DETECTIONS},
     }
 

@@ -9,7 +9,7 @@ from fidip.report.formatting import show_interval
 from fidip.report.infant_tables import infant_header, infant_note, infant_rows
 from fidip.report.runs import Run, by_experiment, mean_and_spread
 from fidip.report.tables import (
-    COLUMNS,
+    SCORE_COLUMNS,
     compared_numbers,
     difference_header,
     difference_rows,
@@ -68,14 +68,14 @@ def latex_table(runs: list[Run], comparison: Comparison) -> str:
         comparison: their comparison.
     """
     groups = by_experiment(runs)
-    best = {column: _best(groups, column) for column in COLUMNS}
+    best = {column: _best(groups, column) for column in SCORE_COLUMNS}
     lines = []
     for name, group in groups.items():
-        cells = [_number(mean_and_spread(group, column), best[column]) for column in COLUMNS]
+        cells = [_number(mean_and_spread(group, column), best[column]) for column in SCORE_COLUMNS]
         interval = interval_of(group, comparison)
         ends = show_interval(interval, "--")
         lines.append([escape(name), str(len(group)), *cells, ends])
-    header = ["Experiment", "Seeds", *COLUMNS, r"AP, 95\,\% interval"]
+    header = ["Experiment", "Seeds", *SCORE_COLUMNS, r"AP, 95\,\% interval"]
     caption = f"Keypoint detection: {escape(footnote(runs))} Bold is the highest mean, no verdict."
     return _table(header, lines, caption, "tab:fidip")
 

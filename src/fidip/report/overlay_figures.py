@@ -20,7 +20,7 @@ from fidip.io.images import decode_rgb
 from fidip.io.run_directory import RunDirectory
 from fidip.report.runs import Run
 
-SURE = 0.1
+LEAST_DRAWN = 0.1
 """Keypoints with a lower score are not drawn."""
 
 
@@ -43,7 +43,9 @@ def prediction_sheet(
     for row in spread(len(poses), count):
         image = cv2.imread(str(people[poses.index[row]].image_path), cv2.IMREAD_COLOR_RGB)
         assert image is not None  # the prediction was made on this file
-        tiles.append(draw_pose(image.astype(np.uint8), poses.xy[row], poses.scores[row] > SURE))
+        tiles.append(
+            draw_pose(image.astype(np.uint8), poses.xy[row], poses.scores[row] > LEAST_DRAWN)
+        )
     return sheet(tiles, tile, columns)
 
 
@@ -70,7 +72,7 @@ def side_by_side(
             continue
         entries = [("labelled", person.keypoints, 0.0)]
         entries += [
-            (f"{run.experiment}, seed {run.results.seed}", best[person.image_id], SURE)
+            (f"{run.experiment}, seed {run.results.seed}", best[person.image_id], LEAST_DRAWN)
             for run, best in zip(runs, predictions, strict=True)
             if person.image_id in best
         ]

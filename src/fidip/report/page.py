@@ -9,7 +9,7 @@ from jinja2 import Environment, PackageLoader
 from fidip.report import figures
 from fidip.report.comparison import Comparison
 from fidip.report.diagnosis_figures import plot_diagnosis
-from fidip.report.grid import show
+from fidip.report.grid import shown_setting
 from fidip.report.infant_tables import (
     infant_header,
     infant_note,
@@ -103,8 +103,8 @@ def _origin(run: Run) -> dict[str, str]:
     """Return the origin of a run."""
     about = run.environment
     return {
-        "name": show(run.root.name),
+        "name": shown_setting(run.root.name),
         "commit": about.get("commit") or "",
         "device": about.get("device", ""),
-        "command": show(about.get("command", "")),
+        "command": shown_setting(about.get("command", "")),
     }

@@ -8,7 +8,7 @@ from typing import Any
 
 SCHEMA_VERSION = 2
 """Version of the fields below. Files of fidip 0.1 have no version and count as version 1."""
-FORMER_KEYS = {"contaminated": "leaked_images", "human": "second_annotator"}
+FORMER_RESULT_KEYS = {"contaminated": "leaked_images", "human": "second_annotator"}
 """Current keys by key of version 1."""
 
 
@@ -100,7 +100,7 @@ class Results:
             >>> Results.from_json(old).leaked_images
             3
         """
-        current = {FORMER_KEYS.get(key, key): value for key, value in content.items()}
+        current = {FORMER_RESULT_KEYS.get(key, key): value for key, value in content.items()}
         known = {f.name for f in fields(cls)} - {"schema_version"}
         return cls(**{key: value for key, value in current.items() if key in known})
 

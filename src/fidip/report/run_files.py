@@ -19,8 +19,8 @@ from fidip.report.results import SCHEMA_VERSION, Results
 Curves = dict[str, list[tuple[float, float]]]
 """(epoch, value) pairs by column of ``metrics.csv``, of the rows that have a value."""
 
-LONGEST_NAME = 200
-LARGEST = 1e15
+LONGEST_RUN_NAME = 200
+LARGEST_NUMBER = 1e15
 """Limit of numbers in figures; larger ones break the axes."""
 REPAIR = "restore the file, or evaluate or train the run again"
 RESTORE = REPAIR.capitalize()
@@ -32,12 +32,12 @@ def _printable(text: str) -> str:
     return text
 
 
-Share = Annotated[float, Field(ge=-1e-6, le=1 + 1e-6)]  # tolerates rounding errors
+RoundedFraction = Annotated[float, Field(ge=-1e-6, le=1 + 1e-6)]  # tolerates rounding errors
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 Count = Annotated[int, Field(ge=0)]
-Ends = Annotated[list[Share], Field(min_length=2, max_length=2)]
+Ends = Annotated[list[RoundedFraction], Field(min_length=2, max_length=2)]
 Line = Annotated[str, AfterValidator(_printable)]
-Name = Annotated[Line, Field(min_length=1, max_length=LONGEST_NAME)]
+Name = Annotated[Line, Field(min_length=1, max_length=LONGEST_RUN_NAME)]
 
 
 class _Stored(BaseModel):
@@ -45,13 +45,13 @@ class _Stored(BaseModel):
 
 
 class _Joint(_Stored):
-    pck: Annotated[Share | None, Field(alias="pck@0.1")] = None
-    kinds: dict[str, Share | None] = {}
+    pck: Annotated[RoundedFraction | None, Field(alias="pck@0.1")] = None
+    kinds: dict[str, RoundedFraction | None] = {}
 
 
 class _Bin(_Stored):
     score: float
-    oks: Share
+    oks: RoundedFraction
 
 
 class _Reliability(_Stored):
@@ -61,13 +61,13 @@ class _Reliability(_Stored):
 
 class _Slice(_Stored):
     people: int
-    AP: Share | None
+    AP: RoundedFraction | None
     interval: Ends | None
 
 
 class _BodyScaled(_Stored):
-    pcksh: Annotated[Share | None, Field(alias=PCKSH)]
-    mks: Share | None
+    pcksh: Annotated[RoundedFraction | None, Field(alias=PCKSH)]
+    mks: RoundedFraction | None
     people: Count
     left_out: Count
 
@@ -80,8 +80,8 @@ class _Video(_Stored):
 
 class _Source(_Stored):
     split: Line
-    AP: Share
-    AP_before: Share | None
+    AP: RoundedFraction
+    AP_before: RoundedFraction | None
 
 
 class _Results(_Stored):
@@ -94,10 +94,10 @@ class _Results(_Stored):
     box_source: Line
     area_source: Line
     minutes: Annotated[float, Field(ge=0)] = 0.0
-    metrics: dict[str, Share | None]
+    metrics: dict[str, RoundedFraction | None]
     intervals: dict[str, Ends | None]
     per_joint: dict[Name, _Joint] = {}
-    kinds: dict[str, Share | None] = {}
+    kinds: dict[str, RoundedFraction | None] = {}
     body_scaled: _BodyScaled | None = None
     reliability: _Reliability | None = None
     slices: dict[Name, dict[Name, _Slice]] = {}
@@ -212,7 +212,7 @@ def flatten(node: dict[Any, Any], prefix: str = "") -> dict[str, Any]:
 def _plain(value: Any) -> Any:
     if isinstance(value, list):
         return tuple(map(_plain, value))
-    if isinstance(value, float) and value.is_integer() and abs(value) < LARGEST:
+    if isinstance(value, float) and value.is_integer() and abs(value) < LARGEST_NUMBER:
         return int(value)  # 1.0 and 1 are the same setting
     return value
 
@@ -253,7 +253,7 @@ def read_curves(path: Path) -> Curves:
 
 def _drawable(cell: str) -> float:
     value = float(cell)
-    if abs(value) > LARGEST and value not in (float("inf"), -float("inf")):
+    if abs(value) > LARGEST_NUMBER and value not in (float("inf"), -float("inf")):
         raise ValueError(cell)
     return value
 

@@ -14,7 +14,14 @@ import numpy as np
 from fidip.core.errors import DamagedRunError, DataError, RunError
 from fidip.io.json import read_object
 from fidip.io.run_directory import RunDirectory
-from fidip.report.grid import RunPosition, axes_of, gaps, label, settings_of, show
+from fidip.report.grid import (
+    RunPosition,
+    axes_of,
+    label,
+    missing_runs,
+    result_settings,
+    shown_setting,
+)
 from fidip.report.results import Results
 from fidip.report.run_files import (
     REPAIR,
@@ -78,7 +85,7 @@ class Run:
         return Path(self.environment.get("test_images", ""))
 
 
-class Found(NamedTuple):
+class FoundRuns(NamedTuple):
     """Runs that match a glob.
 
     Attributes:
@@ -115,7 +122,7 @@ class _Entry:
     damage: str = ""
 
 
-def read_runs(pattern: str, data_root: str | None = None) -> Found:
+def read_runs(pattern: str, data_root: str | None = None) -> FoundRuns:
     """Read the runs whose directories match a glob, and list those that are missing.
 
     Args:
@@ -136,12 +143,12 @@ def read_runs(pattern: str, data_root: str | None = None) -> Found:
         except DamagedRunError as error:
             damaged.append(str(error))
     damaged += [entry.damage for entry in entries if entry.damage]
-    missing = [*gaps([entry.place for entry in entries]), *never]
+    missing = [*missing_runs([entry.place for entry in entries]), *never]
     runs, repeats = _newest(entries)
     if not runs:
         raise RunError(f"runs={pattern}: no run is finished; {'; '.join([*damaged, *missing])}")
     runs.sort(key=lambda run: (run.experiment, run.results.seed))
-    return Found(runs, repeats, missing, damaged)
+    return FoundRuns(runs, repeats, missing, damaged)
 
 
 def _directories(pattern: str) -> tuple[list[RunDirectory], list[str]]:
@@ -167,8 +174,8 @@ def _entry(files: RunDirectory, data_root: str | None) -> _Entry:
         DamagedRunError: ``config.yaml`` is damaged, so that the position in the grid is unknown.
     """
     config = flatten(read_config(files.config))
-    settings = settings_of(config)
-    name, seed = show(config.get("name", files.root.name)), config.get("seed")
+    settings = result_settings(config)
+    name, seed = shown_setting(config.get("name", files.root.name)), config.get("seed")
     place = RunPosition(name, seed if type(seed) is int else 0, settings, _state(files))
     if place.state != "finished":
         return _Entry(files, config, place)
@@ -200,13 +207,13 @@ def _waiting(files: RunDirectory) -> str:
     except DataError as error:
         return f"{why}: {error}"
     listed = overrides if isinstance(overrides, list) else []
-    return f"{' '.join(map(show, listed))}: {why} ({files.root})"
+    return f"{' '.join(map(shown_setting, listed))}: {why} ({files.root})"
 
 
 def _reason(path: Path) -> str:
     """Return the error of a failed or pruned job in one line."""
     try:
-        return " ".join(show(read_object(path, REPAIR).get("error")).split())
+        return " ".join(shown_setting(read_object(path, REPAIR).get("error")).split())
     except DataError as error:
         return f"unknown why: {error}"
 

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from fidip.report.comparison import Comparison
 from fidip.report.figures import COLORS, _svg
 from fidip.report.grid import label
-from fidip.report.run_files import LARGEST
+from fidip.report.run_files import LARGEST_NUMBER
 from fidip.report.runs import Run, by_experiment
 from fidip.report.tables import interval_of
 
@@ -40,7 +40,7 @@ def _is_number_line(values: Sequence[Any]) -> bool:
     return (
         len(numbers) > 1
         and all(v is None or v in numbers for v in values)
-        and all(abs(v) < LARGEST for v in numbers)
+        and all(abs(v) < LARGEST_NUMBER for v in numbers)
     )
 
 

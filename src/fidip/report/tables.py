@@ -8,13 +8,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from fidip.metrics import NAMES, Difference, Interval
-from fidip.metrics.body_scale import SHOWN
+from fidip.metrics.body_scale import TABLE_NAMES
 from fidip.report.comparison import Comparison
 from fidip.report.formatting import show_interval, show_signed
 from fidip.report.infant_tables import infant_cells, infant_header, infant_note, infant_rows
 from fidip.report.runs import Run, by_experiment, mean_and_spread
 
-COLUMNS = ("AP", "AP50", "AP75", "AR")
+SCORE_COLUMNS = ("AP", "AP50", "AP75", "AR")
 FEWEST_SEEDS = 3
 """Seeds that both experiments need for a verdict on their difference."""
 
@@ -28,7 +28,7 @@ def summary_rows(runs: list[Run], comparison: Comparison) -> list[list[str]]:
     """
     rows = []
     for name, group in by_experiment(runs).items():
-        cells = [_spread(mean_and_spread(group, column)) for column in COLUMNS]
+        cells = [_spread(mean_and_spread(group, column)) for column in SCORE_COLUMNS]
         minutes = sum((run.results.minutes or 0.0) for run in group) / len(group)
         interval = show_interval(interval_of(group, comparison))
         source = _source_cells(group) if _are_source_tested(runs) else []
@@ -43,7 +43,7 @@ def summary_header(runs: list[Run]) -> list[str]:
         runs: the finished runs.
     """
     source = ["AP, source", "kept"] if _are_source_tested(runs) else []
-    return ["experiment", "seeds", *COLUMNS, "AP, 95 % interval", *source, "minutes"]
+    return ["experiment", "seeds", *SCORE_COLUMNS, "AP, 95 % interval", *source, "minutes"]
 
 
 def source_note(runs: list[Run]) -> str:
@@ -83,7 +83,7 @@ def compared_numbers(comparison: Comparison) -> list[str]:
         comparison: the comparison.
     """
     known = {name for numbers in comparison.differences.values() for name in numbers}
-    return [name for name in ("AP", *SHOWN.values()) if name in known]
+    return [name for name in ("AP", *TABLE_NAMES.values()) if name in known]
 
 
 def difference_header(comparison: Comparison, metric: str = "AP") -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-Range = tuple[float, float]
+from fidip.core.ranges import Range
 
 
 @dataclass(frozen=True)

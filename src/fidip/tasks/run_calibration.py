@@ -12,7 +12,7 @@ from pytorch_lightning.utilities import rank_zero_only
 from fidip.core.errors import RunError
 from fidip.core.people import Annotation
 from fidip.core.poses import Poses
-from fidip.io.hashing import fingerprint
+from fidip.io.hashing import hash_files
 from fidip.io.json import read_json, write_json
 from fidip.io.records import RecordError, number
 from fidip.io.run_directory import RunDirectory
@@ -50,7 +50,7 @@ def fit_run(
             "slope": fitted.slope,
             "bias": fitted.bias,
             "people": len(poses),
-            "weights_sha256": fingerprint([weights]),
+            "weights_sha256": hash_files([weights]),
             "task": to_yaml(task),
         },
     )
@@ -82,7 +82,7 @@ def read_run(run: RunDirectory, weights: Path, task: Mapping[str, Any]) -> Calib
         raise RunError(
             f"{run.calibration}: {error}; delete it, or write it again with calibrate=true"
         ) from error
-    if of == (fingerprint([weights]), to_yaml(task)):
+    if of == (hash_files([weights]), to_yaml(task)):
         return found
     rank_zero_only(log.info)("%s is of other weights or settings: not used", run.calibration)
     return None

@@ -14,9 +14,9 @@ from fidip.tasks.lightning import drop_anonymous
 
 log = logging.getLogger(__name__)
 
-LONGEST_NAME, LONGEST_TAG = 128, 64
+LONGEST_WANDB_NAME, LONGEST_TAG = 128, 64
 """Of W&B, in characters."""
-NOISE = ("callbacks", "logger", "overwrite", "resume", "run_dir", "sweep")
+UNSENT = ("callbacks", "logger", "overwrite", "resume", "run_dir", "sweep")
 """Settings that do not change a result."""
 COPIES = ("net", "codec", "method", "optimizer", "scheduler")
 """Settings of the task that are groups of their own as well."""
@@ -62,7 +62,7 @@ class WandbRun(WandbLogger):
             project=project,
             entity=entity,
             save_dir=str(Path(save_dir).resolve()),  # W&B's process may have another working folder
-            name=name.strip("-")[:LONGEST_NAME],
+            name=name.strip("-")[:LONGEST_WANDB_NAME],
             id=id,
             job_type=job_type,
             group=group,
@@ -85,7 +85,7 @@ def has_key() -> bool:
 
 def wandb_settings(config: Mapping[str, Any]) -> dict[str, Any]:
     """Return the settings that can change a result, without targets and paths."""
-    kept = {key: _quiet(value) for key, value in config.items() if key not in NOISE}
+    kept = {key: _quiet(value) for key, value in config.items() if key not in UNSENT}
     kept["task"] = {k: v for k, v in kept["task"].items() if k not in COPIES}
     kept["data"]["root"] = Path(str(kept["data"]["root"])).name
     return kept

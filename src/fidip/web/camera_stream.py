@@ -22,9 +22,9 @@ from starlette.requests import ClientDisconnect
 from fidip.core.errors import FidipError
 from fidip.web.tabs import Message, Tab
 
-LARGEST = 1_000_000
+LARGEST_BODY = 1_000_000
 """Maximum size of a picture, or of the labels of one, in bytes."""
-WAITING = 8
+MOST_PICTURES = 8
 """Maximum number of pictures of all pages that are received, wait or are processed."""
 WAITING_PER_PAGE = 2
 """The same for one page."""
@@ -35,7 +35,7 @@ NextPart = Callable[[Request, str, asyncio.Task[bool]], Awaitable[tuple[bytes, b
 
 
 @dataclass
-class View:
+class PageCamera:
     """Camera of a page.
 
     Attributes:
@@ -58,7 +58,7 @@ class Live:
     """
 
     start: Callable[[], Follow]
-    _views: WeakKeyDictionary[Tab, View] = field(default_factory=WeakKeyDictionary)
+    _views: WeakKeyDictionary[Tab, PageCamera] = field(default_factory=WeakKeyDictionary)
     _pending: Counter[str] = field(default_factory=Counter)
     _thread: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(max_workers=1))
 
@@ -69,7 +69,7 @@ class Live:
         Raises:
             HTTPException: too many pictures of the page or of all pages are pending.
         """
-        if self._pending[tab.name] >= WAITING_PER_PAGE or self._pending.total() >= WAITING:
+        if self._pending[tab.name] >= WAITING_PER_PAGE or self._pending.total() >= MOST_PICTURES:
             raise HTTPException(
                 429, "pictures are being processed already; send the next one later."
             )
@@ -80,7 +80,7 @@ class Live:
             self._pending[tab.name] -= 1
             self._pending += Counter()  # forgets pages without a picture
 
-    def view(self, tab: Tab, time: float) -> View:
+    def view(self, tab: Tab, time: float) -> PageCamera:
         """Return the camera of a page; a new one if ``time`` does not increase.
 
         Raises:
@@ -90,11 +90,11 @@ class Live:
         if view and time <= view.time and view.processed:
             raise HTTPException(429, "a later picture is being processed already.")
         if view is None or time <= view.time:
-            view = self._views[tab] = View(self.start())
+            view = self._views[tab] = PageCamera(self.start())
         view.time = time
         return view
 
-    async def process(self, view: View, picture: bytes) -> Message:
+    async def process(self, view: PageCamera, picture: bytes) -> Message:
         """Return the page's message for a picture, with the time to process it in ms.
 
         Raises:
@@ -151,16 +151,16 @@ async def receive(request: Request, tab: Tab, next_part: NextPart, what: str = "
         ClientDisconnect: the client disconnected before the end.
     """
     closed = asyncio.create_task(tab.closed.wait())
-    body, more = bytearray(), int(request.headers.get("content-length", 0)) <= LARGEST
+    body, more = bytearray(), int(request.headers.get("content-length", 0)) <= LARGEST_BODY
     is_too_large = not more
     try:
         while more:
             part, more = await next_part(request, what, closed)
             body += part
-            is_too_large = len(body) > LARGEST
+            is_too_large = len(body) > LARGEST_BODY
             more = more and not is_too_large
     finally:
         closed.cancel()
     if is_too_large:
-        raise HTTPException(413, f"{what}: too large; expected at most {LARGEST} bytes.")
+        raise HTTPException(413, f"{what}: too large; expected at most {LARGEST_BODY} bytes.")
     return bytes(body)

@@ -35,16 +35,16 @@ POLICY = {
     "img-src 'self' data:; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'"
 }
 """The page loads nothing from other servers and sends nothing to them."""
-SHOWN = {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".bmp", ".avif"}
+BROWSER_IMAGES = {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".bmp", ".avif"}
 """Suffixes of images that browsers show."""
 FAR = 1e6
 Coordinate = Annotated[float, Ge(-FAR), Le(FAR)]
 Keypoint = tuple[Coordinate, Coordinate, Annotated[int, Ge(0), Le(2)]]
-Predict = Callable[[Path], list[EditedPerson]]
+PredictPeople = Callable[[Path], list[EditedPerson]]
 """Predicts the people of an image."""
 
 
-class Person(BaseModel):
+class SentPerson(BaseModel):
     """Person as the page sends it; see ``EditedPerson``."""
 
     model_config = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
@@ -54,14 +54,14 @@ class Person(BaseModel):
     is_predicted: bool
 
 
-class Saved(BaseModel):
+class SentLabels(BaseModel):
     """Labels of an image as the page sends them."""
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
     version: int
     is_done: bool
-    people: Annotated[list[Person], Len(0, 100)]
+    people: Annotated[list[SentPerson], Len(0, 100)]
 
 
 @dataclass(eq=False)
@@ -74,7 +74,7 @@ class Labelling:
     """
 
     store: LabelStore
-    predict: Predict
+    predict: PredictPeople
     _predicted: dict[Path, list[EditedPerson]] = field(default_factory=dict)
     _thread: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(max_workers=1))
 
@@ -129,7 +129,7 @@ class Labelling:
             HTTPException: they are malformed, cannot be written, or were changed in the meantime.
         """
         try:
-            saved = Saved.model_validate_json(body)
+            saved = SentLabels.model_validate_json(body)
             people = [
                 EditedPerson(p.id, np.array(p.keypoints, dtype=np.float64), p.is_predicted)
                 for p in saved.people
@@ -216,7 +216,7 @@ def reading_routes(labelling: Labelling, find: Callable[[str], Tab]) -> APIRoute
 
 def _picture(path: Path) -> Response:
     """Answer with an image in a format that browsers show."""
-    if path.suffix.lower() in SHOWN:
+    if path.suffix.lower() in BROWSER_IMAGES:
         return FileResponse(path)
     try:
         image = decode_rgb(read_bytes(path), path)

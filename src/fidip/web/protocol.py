@@ -17,7 +17,7 @@ HEADERS = 100
 """Maximum number of headers of a WebSocket request; the library supports 128."""
 LINE = 4096
 """Maximum length of these headers in bytes; the library supports 8192."""
-BODY = {b"content-length", b"transfer-encoding"}
+BODY_HEADERS = {b"content-length", b"transfer-encoding"}
 """Headers of a request with a body, which the library does not support."""
 CLIENT_FAULTS = ("Invalid UTF-8 sequence received", "Fatal error: protocol.")
 """Messages that uvicorn and asyncio log, with a traceback, for malformed bytes."""
@@ -44,7 +44,7 @@ class Protocol(H11Protocol):
             and self.scope["path"] == TAB
             and len(lines) <= HEADERS
             and max(lines) <= LINE
-            and not BODY & {name for name, _ in self.headers}
+            and not BODY_HEADERS & {name for name, _ in self.headers}
             and super()._should_upgrade()
         )
 

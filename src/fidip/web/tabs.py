@@ -17,13 +17,13 @@ from typing import Any
 from fidip.core.errors import FidipError
 
 Message = dict[str, Any]
-Report = Callable[[str, int, int, float], None]
+SendProgress = Callable[[str, int, int, float], None]
 """Takes the stage, frames done, total frames (0 if unknown) and frames per second; raises
 ``TabClosedError`` if the tab was closed.
 """
 RESULTS = "results"
 """Folder of a job's results, beside the uploaded file."""
-LONGEST = 100
+LONGEST_UPLOAD_NAME = 100
 """Limit of a stored name in bytes; results append suffixes, and file systems allow 255."""
 
 
@@ -51,7 +51,7 @@ class Limits:
 
 
 @dataclass(frozen=True)
-class Job:
+class FileJob:
     """One file to process.
 
     Attributes:
@@ -70,7 +70,7 @@ class Job:
         return self.out.parent.name
 
 
-Work = Callable[[Job, Report], Message]
+Work = Callable[[FileJob, SendProgress], Message]
 """Processes a file; returns the message for the page."""
 
 
@@ -96,7 +96,7 @@ class Tab:
     pending: set[str] = field(default_factory=set)
     done: set[str] = field(default_factory=set)
 
-    def new_job(self, file: str, options: Iterable[str]) -> Job:
+    def new_job(self, file: str, options: Iterable[str]) -> FileJob:
         """Create a job and its folder.
 
         Raises:
@@ -105,7 +105,7 @@ class Tab:
         self.jobs += 1
         folder = self.folder / str(self.jobs)
         folder.mkdir(parents=True)
-        return Job(folder / safe_name(file), folder / RESULTS, frozenset(options))
+        return FileJob(folder / safe_name(file), folder / RESULTS, frozenset(options))
 
     def results(self, job: str) -> dict[str, Path]:
         """Return the result files of a job by name; empty if the job is unknown or not done.
@@ -153,7 +153,7 @@ class Tabs:
                 self._thread.submit(shutil.rmtree, tab.folder, ignore_errors=True)
 
     @contextmanager
-    def receiving(self, tab: Tab, file: str, options: Iterable[str]) -> Iterator[Job]:
+    def receiving(self, tab: Tab, file: str, options: Iterable[str]) -> Iterator[FileJob]:
         """Yield a job for a file that the block stores; if the block fails, remove the job.
 
         Args:
@@ -199,7 +199,7 @@ class Tabs:
         with suppress(OSError):
             tab.folder.rmdir()
 
-    def _start(self, tab: Tab, job: Job) -> None:
+    def _start(self, tab: Tab, job: FileJob) -> None:
         """Queue a job; its progress and result are sent to the page."""
         loop = asyncio.get_running_loop()
 
@@ -222,7 +222,7 @@ class Tabs:
                 pass
             except Exception as error:
                 tab.pending.discard(job.name)
-                send({"kind": "error", "text": explain(error, job)})
+                send({"kind": "error", "text": explain_on_page(error, job)})
                 if not isinstance(error, (FidipError, OSError)):
                     raise
 
@@ -235,7 +235,7 @@ class Tabs:
         await asyncio.to_thread(self._thread.shutdown, wait=True)
 
 
-def explain(error: Exception, job: Job) -> str:
+def explain_on_page(error: Exception, job: FileJob) -> str:
     """Return a line for the page about the error that ended a job.
 
     Args:
@@ -270,8 +270,11 @@ def safe_name(file: str) -> str:
     stem, dot, ending = printable.rpartition(".")
     if not dot:
         stem, ending = ending, ""
-    ending = _cut(ending.strip(), LONGEST // 5)
-    stem = _cut(stem.strip(". "), LONGEST - len(ending.encode()) - 1).rstrip(". ") or "file"
+    ending = _cut(ending.strip(), LONGEST_UPLOAD_NAME // 5)
+    stem = (
+        _cut(stem.strip(". "), LONGEST_UPLOAD_NAME - len(ending.encode()) - 1).rstrip(". ")
+        or "file"
+    )
     whole = f"{stem}.{ending}" if ending else stem
     return f"{whole}_" if whole.casefold() == RESULTS else whole
 

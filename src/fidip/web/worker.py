@@ -26,23 +26,23 @@ from fidip.core.skeleton import COCO17
 from fidip.data.label_store import EditedPerson
 from fidip.inference import ImagePipeline, Predictor, VideoPipeline, find_person
 from fidip.inference.output_names import TABLE, name_inputs
-from fidip.inference.writers import FORMATS
-from fidip.io.drawing import SIDES, side_of
+from fidip.inference.writers import OUTPUT_FORMATS
+from fidip.io.drawing import SIDE_COLORS, side_of
 from fidip.io.images import decode_rgb
 from fidip.io.json import read_bytes
 from fidip.io.video import SMALLEST
 
 if TYPE_CHECKING:
     from fidip.web.camera_stream import Follow
-    from fidip.web.labelling import Predict
-    from fidip.web.tabs import Job, Message, Report, Work
+    from fidip.web.labelling import PredictPeople
+    from fidip.web.tabs import FileJob, Message, SendProgress, Work
 
 LARGEST_PICTURE = 2048
 """Largest side of a live view picture in px."""
-SURE = 0.5
+TRACKED = 0.5
 """Confidence from which the page counts a joint as reliably tracked."""
 ALWAYS = ("overlay", "csv", "coco", "timeline")
-FILES = ("dlc", "nwb", "netcdf", "parquet")
+EXTRA_FORMATS = ("dlc", "nwb", "netcdf", "parquet")
 """Additional formats that the page offers."""
 CONTAINERS = (
     "mov", "matroska", "avi", "mpegts", "mpeg", "mpegvideo", "asf", "flv", "ogg", "h264", "hevc",
@@ -58,7 +58,7 @@ SWITCHES: dict[str, tuple[Any, Any]] = {
 """Values of the page's checkboxes, unchecked and checked, by key of ``fidip predict``."""
 
 
-def about(ckpt: str, config: DictConfig) -> dict[str, Any]:
+def page_facts(ckpt: str, config: DictConfig) -> dict[str, Any]:
     """Return what the page shows at the start.
 
     Args:
@@ -70,9 +70,9 @@ def about(ckpt: str, config: DictConfig) -> dict[str, Any]:
         "weights": known.title if known else Path(ckpt).name,
         "note": known and known.note,
         "threshold": config.overlay.threshold,
-        "limbs": [[a, b, SIDES[side_of(COCO17, a, b)]] for a, b in COCO17.limbs],
+        "limbs": [[a, b, SIDE_COLORS[side_of(COCO17, a, b)]] for a, b in COCO17.limbs],
         "kept_in": str(Path(keep).resolve()) if keep else None,
-        "cannot": [name for name in FILES if not installed(name)],
+        "cannot": [name for name in EXTRA_FORMATS if not installed(name)],
         **{key: config[key] for key in ("max_upload_mb", "max_queued", "max_queued_per_page")},
         "ticked": [key for key, (off, _) in SWITCHES.items() if config[key] != off],
     }
@@ -80,16 +80,16 @@ def about(ckpt: str, config: DictConfig) -> dict[str, Any]:
 
 def options() -> list[str]:
     """Return the names of the options that the page can send."""
-    return [*SWITCHES, *filter(installed, FILES)]
+    return [*SWITCHES, *filter(installed, EXTRA_FORMATS)]
 
 
 def installed(name: str) -> bool:
     """Return whether the packages that a format needs are installed.
 
     Args:
-        name: a key of ``FORMATS``.
+        name: a key of ``OUTPUT_FORMATS``.
     """
-    return all(find_spec(module) for module in FORMATS[name].needs)
+    return all(find_spec(module) for module in OUTPUT_FORMATS[name].needs)
 
 
 def worker(predictor: Predictor, config: DictConfig) -> Work:
@@ -100,9 +100,9 @@ def worker(predictor: Predictor, config: DictConfig) -> Work:
         config: settings of ``fidip app``.
     """
 
-    def work(job: Job, report: Report) -> Message:
+    def work(job: FileJob, report: SendProgress) -> Message:
         changes = {
-            "save": [*ALWAYS, *(name for name in FILES if name in job.options)],
+            "save": [*ALWAYS, *(name for name in EXTRA_FORMATS if name in job.options)],
             **switched(job.options, config),
         }
         changed = OmegaConf.merge(config, changes)
@@ -128,7 +128,7 @@ def worker(predictor: Predictor, config: DictConfig) -> Work:
     return work
 
 
-def with_rate(report: Report) -> Progress:
+def with_rate(report: SendProgress) -> Progress:
     """Return a progress callback that also reports the steps per second of the stage.
 
     Args:
@@ -172,7 +172,7 @@ def cameras(predictor: Predictor, config: DictConfig) -> Callable[[], Follow]:
     return start
 
 
-def prefill(predictor: Predictor, config: DictConfig) -> Predict:
+def prefill(predictor: Predictor, config: DictConfig) -> PredictPeople:
     """Return a function that predicts the person in an image, to be corrected by hand.
 
     Args:
@@ -267,7 +267,7 @@ def summary(table: Path) -> dict[str, Any]:
         "pictures": len(values),
         "found": int(found.sum()),
         "joints": [
-            {"name": name, "score": float(column.mean()), "sure": float((column >= SURE).mean())}
+            {"name": name, "score": float(column.mean()), "sure": float((column >= TRACKED).mean())}
             for name, column in zip(COCO17.joints, scores.T, strict=True)
         ]
         if found.any()

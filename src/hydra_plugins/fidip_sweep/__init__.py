@@ -63,7 +63,7 @@ class Sweep(BasicSweeper):
 
     def sweep(self, arguments: list[str]) -> Any:
         """Run all combinations of the arguments."""
-        from fidip.cli.sweep_jobs import register, report
+        from fidip.cli.sweep_jobs import print_summary, register
 
         parser = OverridesParser.create(config_loader=self.hydra_context.config_loader)
         overrides = parser.parse_overrides([*self._parse_config(), *arguments])
@@ -82,7 +82,7 @@ class Sweep(BasicSweeper):
         for first in range(0, len(todo), size):
             batch = [self._arguments(job) for job in todo[first : first + size]]
             self.launcher.launch(batch, initial_job_idx=first)
-        if report(jobs):
+        if print_summary(jobs):
             sys.exit(3)
 
     def _compose(self, overrides: list[str]) -> tuple[str, str | None]:
@@ -128,17 +128,17 @@ class Sweep(BasicSweeper):
 
     def _job(self, number: int, overrides: list[str], name: str) -> Any:
         """Return the job with a new run directory, or with that of an earlier sweep."""
-        from fidip.cli.sweep_jobs import Job, earlier
+        from fidip.cli.sweep_jobs import SweepJob, earlier
         from fidip.io.run_directory import RunDirectory
 
         root = Path(self.config.hydra.sweep.dir)
         # Chosen once here, because the time would differ between the processes of a job, and when
         # SLURM starts it again.
         folder = root / name / self.config.sweep.started / str(number)
-        job = Job(RunDirectory(folder), tuple(overrides))
+        job = SweepJob(RunDirectory(folder), tuple(overrides))
         before = earlier(job, root, name) if self.config.sweep.resume else None
         if before:
-            return Job(before.run, job.overrides)
+            return SweepJob(before.run, job.overrides)
         job.require_own_folder()
         return job
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from optuna.samplers import BaseSampler
     from optuna.trial import FrozenTrial, Trial
 
-    from fidip.cli.sweep_jobs import Job
+    from fidip.cli.sweep_jobs import SweepJob
 
 CHECKED = 5
 """Maximum number of trials that are checked before a search starts, until one is valid."""
@@ -64,7 +64,7 @@ class Search(Sweep):
 
     def sweep(self, arguments: list[str]) -> Any:
         """Run batches until the study has ``n_trials`` trials."""
-        from fidip.cli.sweep_jobs import show
+        from fidip.cli.sweep_jobs import print_jobs
 
         parser = OverridesParser.create(config_loader=self.hydra_context.config_loader)
         overrides = parser.parse_overrides([*self._parse_config(), *arguments])
@@ -84,7 +84,7 @@ class Search(Sweep):
                 self.launcher.launch(todo, initial_job_idx=batch[0].number)
             for trial, job in zip(batch, jobs, strict=True):
                 tell(study, trial.number, job.state, job.run.best_score())
-        show([job_of(trial) for trial in begun(study)])
+        print_jobs([job_of(trial) for trial in begun(study)])
         if not _print_best(study):
             sys.exit(3)
 
@@ -174,17 +174,17 @@ def begun(study: Study) -> list[FrozenTrial]:
     return [trial for trial in study.trials if "folder" in trial.user_attrs]
 
 
-def job_of(trial: FrozenTrial) -> Job:
+def job_of(trial: FrozenTrial) -> SweepJob:
     """Return the job of a trial, in the trial's run directory.
 
     Args:
         trial: a trial with a run directory.
     """
-    from fidip.cli.sweep_jobs import Job
+    from fidip.cli.sweep_jobs import SweepJob
     from fidip.io.run_directory import RunDirectory
 
     run = RunDirectory(Path(trial.user_attrs["folder"]))
-    return Job(run, tuple(trial.user_attrs["overrides"]))
+    return SweepJob(run, tuple(trial.user_attrs["overrides"]))
 
 
 def distribution(override: Override) -> BaseDistribution:

@@ -6,8 +6,8 @@ may name; see ``fidip.cli.targets``.
 """
 
 from fidip.cli.components.component import (
-    FAMILIES,
     REGISTRY,
+    SCHEMA_FAMILIES,
     Component,
     is_allowed,
     one_of,
@@ -38,8 +38,8 @@ from fidip.cli.components.training import (
 )
 
 __all__ = [
-    "FAMILIES",
     "REGISTRY",
+    "SCHEMA_FAMILIES",
     "Appearance",
     "AveragedWeights",
     "Chain",

@@ -9,7 +9,7 @@ from pydantic import Field
 from fidip.cli.components.component import Component
 from fidip.cli.fields import Fraction, FractionBelow1, NonNegative, PositiveFloat
 
-Share = Annotated[float, Field(gt=0, le=1)]
+PositiveFraction = Annotated[float, Field(gt=0, le=1)]
 
 
 class MovingAverage(Component):
@@ -50,4 +50,4 @@ class Occlusion(Component):
 
     probability: Fraction = 0.5
     confidence: NonNegative = 0.9
-    size: Share = 0.15
+    size: PositiveFraction = 0.15

@@ -18,7 +18,7 @@ from fidip.cli.fields import Strict
 
 REGISTRY: dict[str, type[Component]] = {}
 """The schema of every exact target."""
-FAMILIES: dict[str, type[Component]] = {}
+SCHEMA_FAMILIES: dict[str, type[Component]] = {}
 """The schema of every family of targets, such as all optimizers of PyTorch, by its pattern."""
 
 
@@ -37,14 +37,14 @@ class Component(Strict):
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
         REGISTRY.update(dict.fromkeys(cls.__dict__.get("targets", ()), cls))
         if "family" in cls.__dict__ and cls.family is not None:
-            FAMILIES[cls.family] = cls
+            SCHEMA_FAMILIES[cls.family] = cls
 
 
 def schema_of(target: object) -> type[Component] | None:
     """Return the schema of a target, or None if it is not in the list."""
     if not isinstance(target, str):
         return None
-    families = (model for name, model in FAMILIES.items() if re.fullmatch(name, target))
+    families = (model for name, model in SCHEMA_FAMILIES.items() if re.fullmatch(name, target))
     return REGISTRY.get(target) or next(families, None)
 
 

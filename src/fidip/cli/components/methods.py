@@ -30,7 +30,7 @@ from fidip.cli.components.training import Always, Optimizer, Ramp, Schedulers
 from fidip.cli.fields import Text
 from fidip.core import ranges
 
-FOLDER = Path(__file__).parents[2] / "adapt"
+METHODS_FOLDER = Path(__file__).parents[2] / "adapt"
 BASES = {"AdaptationMethod", "AddedLoss", "WithTeacher"}
 """Base classes of methods."""
 HINTS: dict[str, Any] = {
@@ -60,7 +60,7 @@ METHODS_HINT = "Mapping[str, AddedLoss]"
 """The type hint of methods that are combined."""
 
 
-def method_schemas(folder: Path = FOLDER) -> dict[str, type[Component]]:
+def method_schemas(folder: Path = METHODS_FOLDER) -> dict[str, type[Component]]:
     """Return the schema of every method in a folder of modules, by target.
 
     Args:

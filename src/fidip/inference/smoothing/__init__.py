@@ -3,7 +3,7 @@
 All filters work offline; causal filters also work frame by frame.
 """
 
-from fidip.inference.smoothing.chain import CausalFilter, Chain, Filter, Step, apply_step
+from fidip.inference.smoothing.chain import CausalFilter, Chain, Filter, OnlineStep, apply_step
 from fidip.inference.smoothing.gaps import FillGaps, short_gaps
 from fidip.inference.smoothing.kalman import KalmanSmoother
 from fidip.inference.smoothing.one_euro import OneEuro
@@ -19,8 +19,8 @@ __all__ = [
     "Hampel",
     "KalmanSmoother",
     "OneEuro",
+    "OnlineStep",
     "SavitzkyGolay",
-    "Step",
     "SwapRepair",
     "apply_step",
     "short_gaps",

@@ -13,7 +13,7 @@ from fidip.core.arrays import Floats, Mask, Scores
 from fidip.core.errors import ArgumentError
 from fidip.core.track import Track
 
-Step = Callable[[float, Floats, Scores], tuple[Floats, Scores]]
+OnlineStep = Callable[[float, Floats, Scores], tuple[Floats, Scores]]
 """Filters one frame.
 
 Takes the time of the next frame in s, (K, 2) keypoints in image px, NaN where unknown, and (K,)
@@ -36,11 +36,11 @@ class CausalFilter(Filter, Protocol):
     """Filter that also works frame by frame, without later frames."""
 
     @abstractmethod
-    def online(self) -> Step:
+    def online(self) -> OnlineStep:
         """Return a step for one person, which stores its own state."""
 
 
-def apply_step(step: Step, track: Track) -> Track:
+def apply_step(step: OnlineStep, track: Track) -> Track:
     """Apply a step to all frames of a track.
 
     Args:
@@ -86,7 +86,7 @@ class Chain:
             track = filter_(track)
         return track
 
-    def online(self) -> Step:
+    def online(self) -> OnlineStep:
         """Return the steps of the filters in sequence.
 
         Raises:
@@ -102,8 +102,8 @@ class Chain:
         return step
 
 
-def _online(filter_: Filter) -> Step:
-    make: Callable[[], Step] | None = getattr(filter_, "online", None)
+def _online(filter_: Filter) -> OnlineStep:
+    make: Callable[[], OnlineStep] | None = getattr(filter_, "online", None)
     if make is None:
         raise ArgumentError(
             "causal",

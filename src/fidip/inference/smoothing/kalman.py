@@ -8,7 +8,7 @@ import numpy as np
 
 from fidip.core.arrays import Floats, Scores
 from fidip.core.track import Track
-from fidip.inference.smoothing.chain import RunningSize, Step, known_in, usual_size
+from fidip.inference.smoothing.chain import OnlineStep, RunningSize, known_in, usual_size
 from fidip.inference.smoothing.gaps import short_gaps
 
 START_STD = (1.0, 5.0, 50.0)
@@ -54,7 +54,7 @@ class KalmanSmoother:
         kept = track.known | short_gaps(track.times, track.known, self.longest_gap)
         return replace(track, xy=np.where(kept[..., None], smooth, np.nan))
 
-    def online(self) -> Step:
+    def online(self) -> OnlineStep:
         """Return the causal form of the filter, for one person."""
         size, state = RunningSize(), _State(self.jerk)
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from fidip.core.arrays import Floats, Mask, Scores
 from fidip.core.track import Track
-from fidip.inference.smoothing.chain import RunningSize, Step, apply_step, known_in
+from fidip.inference.smoothing.chain import OnlineStep, RunningSize, apply_step, known_in
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class OneEuro:
         """Return the filtered track."""
         return apply_step(self.online(), track)
 
-    def online(self) -> Step:
+    def online(self) -> OnlineStep:
         """Return the causal form of the filter, for one person."""
         return _Memory(self)
 

@@ -10,7 +10,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from fidip.core.arrays import Floats, Mask, Scores
 from fidip.core.track import Track
-from fidip.inference.smoothing.chain import RunningSize, Step, known_in, usual_size
+from fidip.inference.smoothing.chain import OnlineStep, RunningSize, known_in, usual_size
 
 MEDIAN_TO_STD = 0.849
 """Ratio of standard deviation per axis to median distance, for normal noise: 1 / sqrt(2 ln 2)."""
@@ -43,7 +43,7 @@ class Hampel:
             scores=np.where(far, np.float32(0), track.scores),
         )
 
-    def online(self) -> Step:
+    def online(self) -> OnlineStep:
         """Return the causal form of the filter, for one person."""
         past: deque[Floats] = deque(maxlen=2 * self.reach + 1)
         size = RunningSize()

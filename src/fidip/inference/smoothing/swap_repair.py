@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from fidip.core.arrays import Floats, Mask, Scores
 from fidip.core.skeleton import COCO17
 from fidip.core.track import Track
-from fidip.inference.smoothing.chain import RunningSize, Step, known_in, usual_size
+from fidip.inference.smoothing.chain import OnlineStep, RunningSize, known_in, usual_size
 
 PAIRS = np.array(COCO17.flip_pairs)
 """(P, 2) left and right joint indices."""
@@ -46,7 +46,7 @@ class SwapRepair:
         order[rows, PAIRS[:, 1]] = np.where(swapped, PAIRS[:, 0], PAIRS[:, 1])
         return replace(track, xy=track.xy[rows, order], scores=track.scores[rows, order])
 
-    def online(self) -> Step:
+    def online(self) -> OnlineStep:
         """Return the causal form of the filter, for one person."""
         size, cost = RunningSize(), _start(len(PAIRS))
         last: tuple[float, Floats] | None = None

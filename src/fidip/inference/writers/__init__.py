@@ -28,7 +28,7 @@ Writer = Callable[[Any, Path], None]
 
 
 @dataclass(frozen=True)
-class Format:
+class OutputFormat:
     """File format for ``save=``.
 
     Attributes:
@@ -50,19 +50,19 @@ class Format:
 HDF5_ROOM = 1 << 20
 """Size of an HDF5 file in bytes, in addition to four times its keypoints."""
 
-FORMATS: dict[str, Format] = {
-    "coco": Format({".json": write_coco}, photos=True),
-    "csv": Format({".csv": write_csv}, photos=True),
-    "parquet": Format({".parquet": write_parquet}, needs=("pyarrow",), photos=True),
-    "dlc": Format(
+OUTPUT_FORMATS: dict[str, OutputFormat] = {
+    "coco": OutputFormat({".json": write_coco}, photos=True),
+    "csv": OutputFormat({".csv": write_csv}, photos=True),
+    "parquet": OutputFormat({".parquet": write_parquet}, needs=("pyarrow",), photos=True),
+    "dlc": OutputFormat(
         {".dlc.csv": write_dlc_csv, ".dlc.h5": write_dlc_h5},
         needs=("pandas", "tables"),
         is_hdf5=True,
     ),
-    "nwb": Format({".nwb": write_nwb}, needs=("pynwb", "ndx_pose"), is_hdf5=True),
-    "netcdf": Format({".nc": write_netcdf}, needs=("xarray", "netCDF4"), is_hdf5=True),
-    "timeline": Format({".timeline.png": write_timeline}),
-    "movement": Format(
+    "nwb": OutputFormat({".nwb": write_nwb}, needs=("pynwb", "ndx_pose"), is_hdf5=True),
+    "netcdf": OutputFormat({".nc": write_netcdf}, needs=("xarray", "netCDF4"), is_hdf5=True),
+    "timeline": OutputFormat({".timeline.png": write_timeline}),
+    "movement": OutputFormat(
         {".movement.csv": write_movement_csv, ".movement.png": write_movement_figure}
     ),
 }
@@ -73,7 +73,7 @@ def check_installed(save: Sequence[str]) -> None:
     """Check that the modules of formats are installed.
 
     Args:
-        save: keys of ``FORMATS``.
+        save: keys of ``OUTPUT_FORMATS``.
 
     Raises:
         ConfigError: a module is missing.
@@ -82,11 +82,11 @@ def check_installed(save: Sequence[str]) -> None:
         >>> check_installed(["csv", "coco"])
     """
     for name in save:
-        missing = [module for module in FORMATS[name].needs if find_spec(module) is None]
+        missing = [module for module in OUTPUT_FORMATS[name].needs if find_spec(module) is None]
         if missing:
             raise ConfigError(
                 f"save: {name} needs {', '.join(missing)}; "
-                f"pip install 'fidip[{FORMATS[name].extra}]'"
+                f"pip install 'fidip[{OUTPUT_FORMATS[name].extra}]'"
             )
 
 
@@ -96,7 +96,7 @@ def write(found: Track | Poses, stem: Path, save: Sequence[str]) -> list[Path]:
     Args:
         found: track of a video, or poses in photographs.
         stem: path of the files without their suffixes.
-        save: keys of ``FORMATS``; formats for videos are skipped for photographs.
+        save: keys of ``OUTPUT_FORMATS``; formats for videos are skipped for photographs.
 
     Returns:
         Paths of the files.
@@ -104,7 +104,7 @@ def write(found: Track | Poses, stem: Path, save: Sequence[str]) -> list[Path]:
     Raises:
         DiskError: a file cannot be written.
     """
-    formats = [FORMATS[name] for name in save]
+    formats = [OUTPUT_FORMATS[name] for name in save]
     table = found.poses if isinstance(found, Track) else None
     paths = []
     for format_ in formats:

@@ -9,14 +9,13 @@ import numpy as np
 
 from fidip.core.skeleton import COCO17
 from fidip.core.track import Track
+from fidip.io.labels.deeplabcut import KEY
 
 if TYPE_CHECKING:
     import pandas as pd
 
 SCORER = "fidip"
 """Name of the scorer in the files."""
-KEY = "df_with_missing"
-"""Name of the table in DeepLabCut's H5 files."""
 
 
 def write_dlc_csv(track: Track, path: Path) -> None:

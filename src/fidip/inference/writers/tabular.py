@@ -15,7 +15,7 @@ from fidip.core.poses import Poses
 from fidip.core.skeleton import COCO17
 from fidip.io.coco import result_record
 
-DECIMALS = {"time_s": 6, "x": 3, "y": 3, "score": 4}
+CSV_DECIMALS = {"time_s": 6, "x": 3, "y": 3, "score": 4}
 """Decimals of columns in CSV files."""
 
 
@@ -75,9 +75,9 @@ def write_csv(poses: Poses, path: Path) -> None:
 
 
 def _plain(name: str, values: NDArray[Any]) -> list[Any]:
-    if name not in DECIMALS:
+    if name not in CSV_DECIMALS:
         return values.tolist()
-    rounded = values.astype(np.float64).round(DECIMALS[name]).tolist()
+    rounded = values.astype(np.float64).round(CSV_DECIMALS[name]).tolist()
     return ["" if np.isnan(value) else value for value in rounded]
 
 

@@ -17,7 +17,7 @@ from fidip.io.labels.hdf5 import Hdf5, open_hdf5
 from fidip.io.labels.labelled import Joints, Labelled, Point, coordinate, one_line
 from fidip.io.records import RecordError, below, listed, text
 
-HEADS = (("scorer", "bodyparts", "coords"), ("scorer", "individuals", "bodyparts", "coords"))
+TABLE_HEADS = (("scorer", "bodyparts", "coords"), ("scorer", "individuals", "bodyparts", "coords"))
 """Names of the header rows of projects with one animal and with several."""
 KEY = "df_with_missing"
 """Name of the table in H5 files."""
@@ -54,7 +54,7 @@ def read_dlc(path: Path, joints: Joints) -> list[Labelled]:
         DataError: the file has another format, or a row is malformed.
     """
     rows = csv_rows(path)
-    heads = next((heads for heads in HEADS if _first_cells(rows, len(heads)) == heads), None)
+    heads = next((heads for heads in TABLE_HEADS if _first_cells(rows, len(heads)) == heads), None)
     if heads is None:
         raise DataError(
             f"{path}: begins with {reprlib.repr(', '.join(_first_cells(rows, 3)))}; expected rows "
@@ -108,7 +108,7 @@ def read_dlc_h5(path: Path, joints: Joints) -> list[Labelled]:
         names = _index(file, f"{KEY}/axis1")
         blocks = [_block(file, f"{KEY}/block{n}") for n in range(8) if _has_block(file, n)]
     heads = [head for names, _ in blocks for head in names]
-    if not heads or len(heads[0]) not in map(len, HEADS):
+    if not heads or len(heads[0]) not in map(len, TABLE_HEADS):
         raise DataError(
             f"{path}: columns have {len(heads[0]) if heads else 0} names; expected 3 or 4"
         )

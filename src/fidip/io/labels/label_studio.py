@@ -22,7 +22,7 @@ from fidip.core.arrays import ImageSize
 from fidip.core.errors import DataError
 from fidip.core.geometry import box_around
 from fidip.core.skeleton import COCO17
-from fidip.io.drawing import SIDES, side_of
+from fidip.io.drawing import SIDE_COLORS, side_of
 from fidip.io.json import read_json
 from fidip.io.labels.labelled import (
     OCCLUDED,
@@ -312,7 +312,7 @@ def labeling_config() -> str:
     SubElement(person, "Label", value="person", background="#4477aa")
     joint = SubElement(view, "KeyPointLabels", name="joint", toName="image", strokeWidth="3")
     for number_, name in enumerate(COCO17.joints):
-        color = "#{:02x}{:02x}{:02x}".format(*SIDES[side_of(COCO17, number_, number_)])
+        color = "#{:02x}{:02x}{:02x}".format(*SIDE_COLORS[side_of(COCO17, number_, number_)])
         SubElement(joint, "Label", value=name, background=color)
     visibility = SubElement(
         view, "Choices", name="visibility", toName="image", perRegion="true",

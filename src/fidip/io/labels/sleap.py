@@ -23,7 +23,7 @@ from fidip.io.records import LONGEST_SIDE, RecordError, integer, listed, mapping
 
 USER = 0
 """Type of instances that a person labelled; others are predictions."""
-PREDICTED = "(predicted instances)"
+PREDICTED_INSTANCES = "(predicted instances)"
 """Name under which predictions are counted as left out."""
 CENTRED = 1.1
 """First version of the format in which integers are the centres of pixels."""
@@ -152,10 +152,10 @@ def _people(
             problems.append(f"frame {each.frame} of video {each.video}: {problem}")
     if problems:
         raise DataError(f"{path}: {listed(problems)}; {AGAIN}")
-    if not people and joints.unknown[PREDICTED]:
+    if not people and joints.unknown[PREDICTED_INSTANCES]:
         raise DataError(
-            f"{path}: has only predicted instances ({joints.unknown[PREDICTED]}); expected some "
-            "that a person labelled. Correct them in SLEAP first"
+            f"{path}: has only predicted instances ({joints.unknown[PREDICTED_INSTANCES]}); "
+            "expected some that a person labelled. Correct them in SLEAP first"
         )
     return people
 
@@ -271,7 +271,7 @@ def _instances(
         number = int(frame["frame_idx"])
         for row in instances[int(frame["instance_id_start"]) : int(frame["instance_id_end"])]:
             if row["instance_type"] != USER:
-                joints.unknown[PREDICTED] += 1
+                joints.unknown[PREDICTED_INSTANCES] += 1
                 continue
             nodes = _skeleton(skeletons, int(row["skeleton"]))
             part = slice(int(row["point_id_start"]), int(row["point_id_end"]))
@@ -309,7 +309,7 @@ def _json_instances(
     video = _reference(frame, "video_idx" if "video_idx" in frame else "video")
     for each in objects(frame, "_instances" if "_instances" in frame else "instances"):
         if "score" in each or each.get("type") == "predicted_instance":
-            joints.unknown[PREDICTED] += 1
+            joints.unknown[PREDICTED_INSTANCES] += 1
             continue
         nodes = _skeleton(
             skeletons, _reference(each, "skeleton_idx" if "skeleton_idx" in each else "skeleton")

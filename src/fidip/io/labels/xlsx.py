@@ -17,7 +17,7 @@ MOST_BYTES = 1 << 28
 MOST_COLUMNS = 1 << 14
 """Largest number of columns that a sheet may have."""
 AGAIN = "save it again as XLSX, or as CSV"
-REFERENCE = re.compile(r"([A-Z]{1,3})\d*")
+CELL = re.compile(r"([A-Z]{1,3})\d*")
 
 
 def read_workbook(path: Path) -> dict[str, list[list[str]]]:
@@ -66,7 +66,7 @@ def _cells(row: Element, shared: list[str]) -> list[str]:
     """Return the cells of a row; a workbook leaves out empty ones."""
     cells: list[str] = []
     for cell in row.iter("c"):
-        found = REFERENCE.fullmatch(cell.attrib.get("r", ""))
+        found = CELL.fullmatch(cell.attrib.get("r", ""))
         column = _column(found[1]) if found else len(cells)
         if not len(cells) <= column < MOST_COLUMNS:
             raise ValueError(f"cell {cell.attrib.get('r')!a:.20} is out of order")

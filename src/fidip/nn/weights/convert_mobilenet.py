@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-STAGES = (1, 2, 3, 4, 3, 3, 1)
+STAGE_LENGTHS = (1, 2, 3, 4, 3, 3, 1)
 """Blocks in each stage of MobileNetV2 (Sandler et al., CVPR 2018, table 2)."""
 
-BLOCKS = tuple((stage, block) for stage, blocks in enumerate(STAGES) for block in range(blocks))
+BLOCKS = tuple(
+    (stage, block) for stage, blocks in enumerate(STAGE_LENGTHS) for block in range(blocks)
+)
 
 
 def _layers(stage: int) -> tuple[tuple[str, str], ...]:
@@ -46,7 +48,7 @@ MMPOSE_MOBILENET = (
             rf"^backbone\.layer{stage + 1}\.(\d)\.conv\.{i}\.{kind}\.",
             rf"backbone.blocks.{stage}.\1.{layer}.",
         )
-        for stage in range(len(STAGES))
+        for stage in range(len(BLOCKS))
         for i, layers in enumerate(_layers(stage))
         for kind, layer in zip(("conv", "bn"), layers, strict=True)
     ),

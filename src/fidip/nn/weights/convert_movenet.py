@@ -7,9 +7,9 @@ import re
 from torch import Tensor
 
 GRAPH = r"^StatefulPartitionedCall/"
-PYRAMID = rf"{GRAPH}center_net_mobile_net_v2fpn_feature_extractor/model_1/"
+PYRAMID_NAME = rf"{GRAPH}center_net_mobile_net_v2fpn_feature_extractor/model_1/"
 
-MARK = PYRAMID[1:]
+MARK = PYRAMID_NAME[1:]
 """Name of MoveNet's feature extractor, by which its files are recognised."""
 
 HEADS = (
@@ -36,13 +36,13 @@ WEIGHT_OR_BIAS = (
 
 MOVENET = (
     *WEIGHT_OR_BIAS,
-    (rf"{PYRAMID}model/Conv1\.", "backbone.stem."),
-    (rf"{PYRAMID}model/Conv_1\.", "backbone.last."),
-    (rf"{PYRAMID}model/expanded_conv_(\w+)\.", r"backbone.blocks.0.\1."),
-    (rf"{PYRAMID}model/block_(\d+)_(\w+)\.", r"backbone.blocks.\1.\2."),
-    *((rf"{PYRAMID}{theirs}\.", f"backbone.{ours}.") for theirs, ours in LATERALS.items()),
+    (rf"{PYRAMID_NAME}model/Conv1\.", "backbone.stem."),
+    (rf"{PYRAMID_NAME}model/Conv_1\.", "backbone.last."),
+    (rf"{PYRAMID_NAME}model/expanded_conv_(\w+)\.", r"backbone.blocks.0.\1."),
+    (rf"{PYRAMID_NAME}model/block_(\d+)_(\w+)\.", r"backbone.blocks.\1.\2."),
+    *((rf"{PYRAMID_NAME}{theirs}\.", f"backbone.{ours}.") for theirs, ours in LATERALS.items()),
     *(
-        (rf"{PYRAMID}{theirs}/separable_conv2d{end}", f"backbone.merges.{number}.{ours}")
+        (rf"{PYRAMID_NAME}{theirs}/separable_conv2d{end}", f"backbone.merges.{number}.{ours}")
         for number, theirs in enumerate(
             ("separable_conv2d", "separable_conv2d_1", "separable_conv2d_2")
         )

@@ -19,7 +19,7 @@ from pathlib import Path
 from fidip.core.arrays import ImageSize
 from fidip.core.errors import CheckpointError, ConfigError, DiskError
 from fidip.io.atomic import disk_errors, require_folder, write_text_atomic
-from fidip.io.hashing import fingerprint
+from fidip.io.hashing import hash_files
 from fidip.io.paths import cache_dir, config_dir
 from fidip.io.yaml import load_settings
 
@@ -247,7 +247,7 @@ def _check(entry: ZooEntry, path: Path) -> str:
     Raises:
         CheckpointError: the hashes differ.
     """
-    record, found = _record(entry.path), fingerprint([path])
+    record, found = _record(entry.path), hash_files([path])
     recorded = record.read_text(encoding="utf-8").split()[:1] if record.is_file() else []
     expected = entry.sha256 or next(iter(recorded), None)
     if expected is None:

@@ -53,7 +53,7 @@ class Spec:
 
 
 @dataclass(frozen=True)
-class Group:
+class TensorGroup:
     """Tensors that are stored one after another in the concatenation of some shards."""
 
     shards: tuple[Path, ...]
@@ -118,7 +118,7 @@ def tfjs_files(path: Path) -> tuple[Path, ...]:
     return (path, *(shard for group in read_manifest(path) for shard in group.shards))
 
 
-def read_manifest(path: Path) -> list[Group]:
+def read_manifest(path: Path) -> list[TensorGroup]:
     """Read the shards and tensors that the JSON file lists.
 
     Args:
@@ -155,12 +155,12 @@ def read_manifest(path: Path) -> list[Group]:
     return groups
 
 
-def _group(path: Path, group: dict[str, Any]) -> Group:
+def _group(path: Path, group: dict[str, Any]) -> TensorGroup:
     for name in group["paths"]:
         if not isinstance(name, str) or not re.fullmatch(r"(?!\.+$)[^/\\\0]+", name):
             raise ValueError(f"shard {name!r} is not a plain file name")
     shards = tuple(path.with_name(name) for name in group["paths"])
-    return Group(shards, tuple(_spec(weight) for weight in group["weights"]))
+    return TensorGroup(shards, tuple(_spec(weight) for weight in group["weights"]))
 
 
 def _spec(weight: dict[str, Any]) -> Spec:

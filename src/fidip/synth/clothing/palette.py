@@ -5,9 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from fidip.core.arrays import Floats
+from fidip.core.ranges import Range
 from fidip.synth.clothing.texture import Material, linear
-
-Range = tuple[float, float]
 
 _WHITE_D65 = np.array([0.95047, 1.0, 1.08883])
 _XYZ_TO_RGB = np.array(

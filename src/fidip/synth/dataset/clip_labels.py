@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from fidip.io.coco import annotation_record
+from fidip.io.records import Record
 from fidip.synth.camera.pinhole import Camera
 from fidip.synth.dataset.clip_set import ClipJob, Ticks
-from fidip.synth.dataset.work_queue import Record
 from fidip.synth.pose.posture import POSTURES
 from fidip.synth.scene.clip import ClipFrame, Scene
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from fidip.core.errors import ArgumentError
 from fidip.synth.appearance import Appearance
 from fidip.synth.body.own_body import OwnBody
-from fidip.synth.pose.motion import LONGEST
+from fidip.synth.pose.motion import LONGEST_CLIP
 from fidip.synth.pose.posture import POSTURES
 from fidip.synth.scene.events import ClipEvents
 
@@ -52,9 +52,11 @@ class ClipSet:
     subjects: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
-        if not 0 < self.seconds <= LONGEST:
+        if not 0 < self.seconds <= LONGEST_CLIP:
             raise ArgumentError(
-                "seconds", self.seconds, f"expected more than 0 and at most {LONGEST:g} seconds"
+                "seconds",
+                self.seconds,
+                f"expected more than 0 and at most {LONGEST_CLIP:g} seconds",
             )
         if self.fps <= 0:
             raise ArgumentError("fps", self.fps, "expected frames per second, such as 30")

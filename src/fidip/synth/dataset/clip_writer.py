@@ -15,12 +15,13 @@ from numpy.typing import NDArray
 from fidip.core.errors import ArgumentError
 from fidip.io.atomic import atomic_path, disk_errors
 from fidip.io.coco import annotation_file, person_category
+from fidip.io.records import Record
 from fidip.synth.body.body_model import Body
 from fidip.synth.body.own_body import body_of
 from fidip.synth.dataset.clip_labels import clip_record
 from fidip.synth.dataset.clip_set import TIME_BASE, ClipJob, ClipSet, Ticks
 from fidip.synth.dataset.render_settings import RenderSettings
-from fidip.synth.dataset.work_queue import Record, finish, run_jobs
+from fidip.synth.dataset.work_queue import finish, run_jobs
 from fidip.synth.scene.clip import ClipFrame, Scene, draw_scene
 from fidip.synth.scene.eventful import ClipPlan, draw_eventful_scene
 from fidip.synth.scene.identity import Identity

@@ -1,8 +1,8 @@
 """Comparison of a dataset with a record: ``python -m fidip.synth.dataset.fingerprint DIR``.
 
 Reports how many files and annotations of DIR have the recorded bytes, and the largest distance
-between keypoints; the exit status is 1 if that exceeds ``TOLERANCE``. ``--record FILE`` writes a
-record of DIR.
+between keypoints; the exit status is 1 if that exceeds ``LABEL_TOLERANCE``. ``--record FILE``
+writes a record of DIR.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from fidip.io.coco import PREFIX, split_of
 from fidip.io.json import read_object
 
 INFANT_BENCH = Path(__file__).parents[1] / "assets" / "infant_bench.json"
-TOLERANCE = 1e-3 + 1e-9
+LABEL_TOLERANCE = 1e-3 + 1e-9
 """Largest allowed distance, px; labels are rounded to a thousandth."""
 Fingerprints = dict[str, dict[str, Any]]
 
@@ -126,7 +126,7 @@ def main() -> int:
         f"keypoints differ by at most {result.drift:.3f} px, "
         f"{100 * result.same_visibility:.1f} % have the same visibility"
     )
-    return int(result.drift > TOLERANCE)
+    return int(result.drift > LABEL_TOLERANCE)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,9 @@ from fidip.synth.body.own_body import OwnBody
 from fidip.synth.labels.clinical import check_names
 
 MORE_LABELS = ("none", "joints", "all")
-NOTE = "free stand-in rendered by fidip from the anny body model; not SyRIP and not real people"
+DATASET_NOTE = (
+    "free stand-in rendered by fidip from the anny body model; not SyRIP and not real people"
+)
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,7 @@ class RenderSettings:
     def note(self) -> str:
         """Origin and terms of the images, for the annotation file."""
         if self.own is None:
-            return NOTE
+            return DATASET_NOTE
         return (
             f"rendered by fidip; {self.own.group} bodies from the user's own {self.own.file.name} "
             f"(SHA-256 {self.own.digest}), whose licence holds for these images; "

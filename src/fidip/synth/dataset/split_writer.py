@@ -12,10 +12,11 @@ from fidip.io.atomic import disk_errors
 from fidip.io.coco import annotation_file, annotation_record, person_category
 from fidip.io.images import write_image
 from fidip.io.json import write_json
+from fidip.io.records import Record
 from fidip.synth.appearance import Appearance
 from fidip.synth.body.own_body import OwnBody, body_of
 from fidip.synth.dataset.render_settings import RenderSettings
-from fidip.synth.dataset.work_queue import Record, finish, run_jobs
+from fidip.synth.dataset.work_queue import finish, run_jobs
 from fidip.synth.labels.clinical import extra_file, extra_points, with_extra_points
 from fidip.synth.labels.labels3d import write_labels3d
 from fidip.synth.scene.picture import Picture, capture

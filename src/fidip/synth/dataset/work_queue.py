@@ -21,11 +21,10 @@ from fidip.core.progress import Progress, reported
 from fidip.io.atomic import disk_errors
 from fidip.io.directories import output_folder
 from fidip.io.json import write_json
+from fidip.io.records import Record
 
 log = logging.getLogger(__name__)
 Job = TypeVar("Job")
-Record = dict[str, Any]
-"""Result of a job for the annotation file; serialisable as JSON."""
 
 
 def run_jobs(

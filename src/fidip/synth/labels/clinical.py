@@ -17,8 +17,8 @@ from fidip.core.arrays import Floats
 from fidip.core.errors import ArgumentError
 from fidip.core.skeleton import COCO17
 from fidip.io.coco import annotation_file
+from fidip.io.records import Record
 from fidip.synth.body.body_model import Body
-from fidip.synth.dataset.work_queue import Record
 from fidip.synth.labels.projection import flesh, project_keypoints
 from fidip.synth.render.raster import draw
 from fidip.synth.scene.stage import Stage

@@ -18,7 +18,7 @@ from fidip.synth.body.body_model import Body, RestShape
 from fidip.synth.pose.collision import depth_under
 from fidip.synth.pose.ik import HandTarget, joint_position, place_hand
 from fidip.synth.pose.joint_angles import (
-    SIDES,
+    SIDE_SIGNS,
     UP,
     perpendicular,
     pose_rotations,
@@ -263,8 +263,8 @@ def _in_the_crook(
     shift = shoulder - adult.shoulder(crook)
     normal = unit(UP - 0.6 * ahead)
     under = infant.against(0.75 * hips + 0.25 * infant.joints[13:15].mean(0) + 0.02 * ahead, UP)
-    below = -UP + 0.3 * SIDES[crook] * adult.leftward
-    outward = -UP + 0.6 * SIDES[other] * adult.leftward
+    below = -UP + 0.3 * SIDE_SIGNS[crook] * adult.leftward
+    outward = -UP + 0.6 * SIDE_SIGNS[other] * adult.leftward
     place = infant.against(wrist + 0.06 * along, normal)
     targets = {
         crook: HandTarget(place, normal, along, below),
@@ -287,7 +287,7 @@ def _at_the_sides(
     """Place both hands around the trunk; ``band`` is 0 at the hips and 1 at the shoulders."""
     low = rng.uniform(band[0], band[1] - 0.2)
     skin, targets = infant.trunk(low, low + 0.2), {}
-    for side, sign in SIDES.items():
+    for side, sign in SIDE_SIGNS.items():
         outward = sign * perpendicular(adult.leftward, infant.up)
         depth = perpendicular(adult.forward, infant.up)
         edge = skin[skin @ outward > np.percentile(skin @ outward, 90)].mean(0)

@@ -16,7 +16,7 @@ from fidip.synth.pose.posture import POSTURES, JointAngles, Posture, draw_angles
 from fidip.synth.pose.rotation import about, cross, of_vector, to_vector
 
 LEFT, BACK, UP = np.eye(3)
-SIDES = {"L": 1.0, "R": -1.0}
+SIDE_SIGNS = {"L": 1.0, "R": -1.0}
 """Sign of x by side."""
 _DRAWS = 8
 
@@ -102,7 +102,7 @@ def pose_rotations(body: Body, heads: Floats, root: Floats, angles: JointAngles)
 def _arm(
     out: Floats, body: Body, heads: Floats, side: str, chest: Floats, angle: dict[str, float]
 ) -> None:
-    sign = SIDES[side]
+    sign = SIDE_SIGNS[side]
     shrug = about(BACK, -sign * 0.3 * max(0.0, angle["raise_"] - 50.0))
     set_bones(out, body, [f"clavicle.{side}"], chest @ shrug)
     raise_, reach = np.deg2rad([angle["raise_"], angle["reach"]])
@@ -124,7 +124,7 @@ def _arm(
 def _leg(
     out: Floats, body: Body, heads: Floats, side: str, root: Floats, angle: dict[str, float]
 ) -> None:
-    sign = SIDES[side]
+    sign = SIDE_SIGNS[side]
     thigh = about(LEFT, -angle["flex"]) @ about(BACK, -sign * angle["spread"])
     thigh = thigh @ about(UP, sign * angle["rotate"])
     bones = (f"upperleg01.{side}", f"lowerleg01.{side}", f"foot.{side}")

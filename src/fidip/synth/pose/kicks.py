@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fidip.core.arrays import Floats
-from fidip.synth.pose.posture import Range
+from fidip.core.ranges import Range
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from fidip.synth.body.body_model import Body
 from fidip.synth.pose.joint_angles import penetration, pose_rotations, trunk_rotation
 from fidip.synth.pose.posture import POSTURES, AngleRanges, JointAngles
 
-LONGEST = 60.0
+LONGEST_CLIP = 60.0
 """Length of the movement for which kicks are drawn, seconds."""
 _ANGLES = tuple(f.name for f in fields(AngleRanges))
 _ARM = ("raise_", "reach", "roll", "elbow", "pronate")
@@ -169,7 +169,7 @@ def draw_motion(
     """
     rng = np.random.default_rng((seed, 7))
     tried = [_draw(posture, widest_hands, rng) for _ in range(_TRIES)]
-    instants = np.linspace(0, LONGEST, 31)
+    instants = np.linspace(0, LONGEST_CLIP, 31)
     cuts = [
         sum(penetration(body, heads, motion.rotations(body, heads, t)) for t in instants)
         for motion in tried
@@ -181,7 +181,7 @@ def _draw(posture: str, widest_hands: float, rng: np.random.Generator) -> Motion
     count = len(_ANGLES)
     gaps = 0.6 + rng.exponential(5.0, 80)
     starts = np.cumsum(gaps)
-    starts = starts[starts < LONGEST]
+    starts = starts[starts < LONGEST_CLIP]
     kicks = np.stack(
         [
             starts,

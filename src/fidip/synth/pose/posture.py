@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, fields
 
 import numpy as np
 
-Range = tuple[float, float]
+from fidip.core.ranges import Range
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from fidip.core.arrays import Floats
+from fidip.core.ranges import Range
 from fidip.synth.pose.joint_angles import UP
 from fidip.synth.pose.motion import SmoothCurves
-from fidip.synth.pose.posture import Range
 from fidip.synth.pose.rotation import about
 from fidip.synth.render.mesh import Mesh
 from fidip.synth.scene.props import moved

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from fidip.core.arrays import Floats
+from fidip.core.ranges import Range
 from fidip.synth.clothing.palette import bedding
 from fidip.synth.clothing.texture import Material
-from fidip.synth.pose.posture import Range
 from fidip.synth.render.mesh import bounds
 from fidip.synth.scene.props import Rectangle, blanket, faced_up
 from fidip.synth.scene.stage import Stage, with_prop

@@ -9,7 +9,7 @@ import numpy as np
 from fidip.synth.appearance import Appearance
 from fidip.synth.body.body_model import Body
 from fidip.synth.body.hands import HandOpening, open_hands
-from fidip.synth.pose.motion import LONGEST, Motion, draw_motion
+from fidip.synth.pose.motion import LONGEST_CLIP, Motion, draw_motion
 from fidip.synth.pose.posture import POSTURES
 from fidip.synth.render.raster import visible_fraction
 from fidip.synth.scene.clip import Effect, Scene, seen_whole
@@ -85,7 +85,7 @@ def _draw_movement(body: Body, person: Identity, plan: ClipPlan, seed: int) -> M
     if POSTURES[plan.posture].held is not None:
         motion = motion.with_still_trunk()
     if plan.events.kicks is not None:
-        kicks = plan.events.kicks.draw(LONGEST, np.random.default_rng((seed, 8)))
+        kicks = plan.events.kicks.draw(LONGEST_CLIP, np.random.default_rng((seed, 8)))
         motion = replace(motion, kicks=kicks)
     return motion
 

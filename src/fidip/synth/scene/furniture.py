@@ -7,7 +7,7 @@ from scipy import ndimage
 
 from fidip.core.arrays import Floats
 from fidip.synth.render.mesh import Mesh
-from fidip.synth.scene.props import grid
+from fidip.synth.scene.props import cloth_mesh
 
 _CORNERS = np.array([(x, y, z) for x in (-1, 1) for y in (-1, 1) for z in (-1, 1)], dtype=float)
 _SLICES, _SPOKES = 26, 36  # cross sections of a sleep sack, and directions of each
@@ -80,7 +80,7 @@ def sleep_sack(inside: Floats, start: Floats, end: Floats, material: int) -> Mes
     cap = np.repeat((ring[-1].mean(0) + 0.01 * axis)[None, None], _SPOKES + 1, 1)
     points = np.concatenate([ring, cap])
     points[..., 2] = np.maximum(points[..., 2], 0.003)
-    mesh = grid(points, material)
+    mesh = cloth_mesh(points, material)
     unfolded = np.stack(
         np.broadcast_arrays(0.12 * angle[None], np.append(stations, along.max())[:, None], 0.0), -1
     )

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from fidip.core.arrays import Floats
+from fidip.core.ranges import Range
 from fidip.synth.camera.pinhole import Camera
 from fidip.synth.pose.motion import SmoothCurves
-from fidip.synth.pose.posture import Range
 from fidip.synth.pose.rotation import of_vector
 from fidip.synth.scene.stage import Stage
 

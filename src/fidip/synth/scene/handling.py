@@ -7,14 +7,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from fidip.core.arrays import Floats
+from fidip.core.ranges import Range
 from fidip.synth.appearance import Appearance
 from fidip.synth.body.body_model import Body, RestShape, default_body
 from fidip.synth.body.hands import HandOpening, open_hands
 from fidip.synth.clothing.garments import Outfit
 from fidip.synth.pose.holding import Adult
 from fidip.synth.pose.ik import HandTarget
-from fidip.synth.pose.joint_angles import SIDES, UP
-from fidip.synth.pose.posture import Range
+from fidip.synth.pose.joint_angles import SIDE_SIGNS, UP
 from fidip.synth.render.mesh import Mesh
 from fidip.synth.render.raster import visible_fraction
 from fidip.synth.scene.companion import KNEELING, above_floor, draw_adult
@@ -68,7 +68,7 @@ class Handling:
             adult, shift = _beside(stage, RestShape(grown, opened, rest.heads), rng)
             paths = {
                 side: self._path(adult.shoulder(side) + shift, stage.joints, seconds, rng)
-                for side in SIDES
+                for side in SIDE_SIGNS
             }
             tried = Caregiver(adult, shift, outfit, rest.vertices, paths)
             seen = tried.leaves_visible(stage)
@@ -164,7 +164,7 @@ class Caregiver:
             shoulder = self.adult.shoulder(side) + self.shift
             air = shoulder + 0.3 * forward - 0.25 * UP
             place = path.place(joints, air, time) - self.shift
-            elbow = 0.5 * UP + SIDES[side] * self.adult.leftward - 0.5 * forward
+            elbow = 0.5 * UP + SIDE_SIGNS[side] * self.adult.leftward - 0.5 * forward
             adult.place_hand(side, HandTarget(place, -UP, forward, elbow))
         body, cover = self.adult.rest.body, self.outfit.cover
         mesh = Mesh(adult.skin() + self.shift, body.faces, self.texture, 0, cover)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from fidip.synth.pose.posture import Range
+from fidip.core.ranges import Range
 from fidip.synth.render.light import Light
 from fidip.synth.scene.stage import Stage
 

@@ -11,7 +11,7 @@ from fidip.core.arrays import Floats
 from fidip.synth.render.mesh import Mesh
 
 
-def grid(points: Floats, material: int) -> Mesh:
+def cloth_mesh(points: Floats, material: int) -> Mesh:
     """Return a cloth through (N, M, 3) points, metres; its texture is that of the flat cloth."""
     rows, columns = points.shape[:2]
     corner = np.arange(rows * columns).reshape(rows, columns)
@@ -46,7 +46,7 @@ def solid(size: Floats, roundness: float, material: int, resolution: int = 20) -
         ],
         -1,
     )
-    return grid(points * size, material)
+    return cloth_mesh(points * size, material)
 
 
 def ring(radius: float, tube: float, material: int, resolution: int = 20) -> Mesh:
@@ -54,7 +54,7 @@ def ring(radius: float, tube: float, material: int, resolution: int = 20) -> Mes
     u = np.linspace(0, 2 * np.pi, 2 * resolution)[:, None]
     v = np.linspace(0, 2 * np.pi, resolution)[None]
     around = radius + tube * np.cos(v)
-    return grid(
+    return cloth_mesh(
         np.stack([around * np.cos(u), around * np.sin(u), tube * np.sin(v) + 0 * u], -1), material
     )
 
@@ -129,10 +129,10 @@ def blanket(below: Floats, place: Rectangle, material: int, rng: np.random.Gener
     folds = ndimage.gaussian_filter(rng.normal(size=(cells, cells)), 2.5)
     draped = np.maximum(ndimage.gaussian_filter(ndimage.maximum_filter(held, 5), 2.0), held)
     draped += 0.006 + 0.05 * place.size.mean() * np.abs(folds)
-    return grid(np.concatenate([place.points(cells), draped[..., None]], -1), material)
+    return cloth_mesh(np.concatenate([place.points(cells), draped[..., None]], -1), material)
 
 
 def mat(center: Floats, size: Floats, heading: float, material: int) -> Mesh:
     """Return a thin flat rectangle on the floor; arguments as of ``Rectangle``."""
     flat = Rectangle(center, size, heading).points(2)
-    return grid(np.concatenate([flat, np.full((2, 2, 1), 0.002)], -1), material)
+    return cloth_mesh(np.concatenate([flat, np.full((2, 2, 1), 0.002)], -1), material)

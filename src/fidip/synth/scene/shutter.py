@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fidip.core.arrays import Floats
-from fidip.synth.pose.posture import Range
+from fidip.core.ranges import Range
 from fidip.synth.scene.stage import Stage
 
 _EVERY = 40  # vertices; enough to find the fastest part

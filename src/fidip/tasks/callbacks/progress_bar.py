@@ -9,7 +9,7 @@ from typing import Any
 import pytorch_lightning as pl
 from pytorch_lightning.callbacks import TQDMProgressBar
 
-SHOWN = {
+BAR_FORMATS = {
     "train/loss": "loss {:.5f}",
     "train/domain_loss": "domain loss {:.3f}",
     "train/domain_accuracy": "domain accuracy {:.3f}",
@@ -22,7 +22,7 @@ SHOWN = {
 
 
 def epoch_line(epoch: int, epochs: int, metrics: dict[str, Any], seconds: float) -> str:
-    """Return a line about a finished epoch with the metrics of ``SHOWN``.
+    """Return a line about a finished epoch with the metrics of ``BAR_FORMATS``.
 
     Args:
         epoch: number of the epoch, from 1.
@@ -30,7 +30,9 @@ def epoch_line(epoch: int, epochs: int, metrics: dict[str, Any], seconds: float)
         metrics: values by name.
         seconds: duration of the epoch in s.
     """
-    values = [text.format(float(metrics[name])) for name, text in SHOWN.items() if name in metrics]
+    values = [
+        text.format(float(metrics[name])) for name, text in BAR_FORMATS.items() if name in metrics
+    ]
     return "  ".join([f"epoch {epoch:>3}/{epochs}", *values, f"{seconds:.0f} s"])
 
 

@@ -9,7 +9,7 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
-from fidip.adapt.agreement import Predict, label_free_criteria
+from fidip.adapt.agreement import PredictKeypoints, label_free_criteria
 from fidip.codecs.base import Codec
 from fidip.core.data_parts import DataPart
 from fidip.nn.pose_net import PoseNet
@@ -57,16 +57,16 @@ class TargetAgreement(pl.Callback):
         batches = islice(data.target_dataloader(AT_MOST), limit if isinstance(limit, int) else None)
         with trainer.precision_plugin.forward_context():
             criteria = label_free_criteria(
-                predictor(task.net, task.codec),
+                keypoint_predictor(task.net, task.codec),
                 (batch.to(task.device) for batch in batches),
-                teacher=None if teacher is None else predictor(teacher, task.codec),
+                teacher=None if teacher is None else keypoint_predictor(teacher, task.codec),
             )
         task.net.train(mode)
         values = {f"val/{name}": value for name, value in criteria.items()}
         task.log_dict(values, on_step=False, on_epoch=True, sync_dist=True, batch_size=1)
 
 
-def predictor(net: PoseNet, codec: Codec) -> Predict:
+def keypoint_predictor(net: PoseNet, codec: Codec) -> PredictKeypoints:
     """Return what takes crops to the keypoints of a network.
 
     Args:

@@ -156,6 +156,11 @@ def _light_pixels(surface, albedo, shadows, direction, colors):  # pragma: no co
         colors: linear RGB (3,) of light, sky and bounce.
     """
     material, point, normal = surface
+    shadow, nearest, farthest = shadows.depth, shadows.nearest, shadows.farthest
+    # Numbers: the compiler must assume that writing to a pixel may change an array.
+    grid = _grid(shadows)
+    towards = (direction[0], direction[1], direction[2])
+    light = _mixture(colors)
     height, width = material.shape
     out = np.empty((height, width, 3), np.float32)
     last_x = last_y = last_z = np.float32(np.nan)
@@ -166,19 +171,46 @@ def _light_pixels(surface, albedo, shadows, direction, colors):  # pragma: no co
             nx, ny, nz = normal[y, x, 0], normal[y, x, 1], normal[y, x, 2]
             if nx != last_x or ny != last_y or nz != last_z:  # a flat surface has one normal
                 last_x, last_y, last_z, last_lit = nx, ny, nz, -1
-                facing, diffusion, up = _facing(nx, ny, nz, direction)
+                facing, diffusion, up = _facing(nx, ny, nz, towards)
             here = (point[y, x, 0], point[y, x, 1], point[y, x, 2])
-            lit = _lit_taps(here, facing, shadows)
+            u, v, depth, s, t = _on_shadow_map(here, facing, grid)
+            # 25 taps make a soft edge; points that nothing or everything near shades need none.
+            if s < 0 or depth <= nearest[t >> 1, s >> 1]:
+                lit = _TAPS
+            elif depth > farthest[t >> 1, s >> 1]:
+                lit = 0
+            else:
+                lit = _open_taps(shadow, u, v, depth, shadows.radius)
             in_room = material[y, x] < 0
             if lit != last_lit or not in_room:  # floor and wall have the same light everywhere
                 last_lit = lit if in_room else -1
                 # Less of the sky is visible close to the floor.
                 open_sky = 1.0 if in_room else 0.55 + 0.45 * min(1.0, max(0.0, here[2]) / 0.12)
-                red, green, blue = _mixed(colors, diffusion, up, open_sky, lit)
+                red, green, blue = _mixed(light, diffusion, up, open_sky, lit)
             out[y, x, 0] = albedo[y, x, 0] * red
             out[y, x, 1] = albedo[y, x, 1] * green
             out[y, x, 2] = albedo[y, x, 2] * blue
     return out
+
+
+@njit(cache=True, error_model="numpy")
+def _grid(shadows):  # pragma: no cover - compiled
+    """Return axes, corner, texel, far plane, radius and size of a shadow map as numbers."""
+    u, v, w = shadows.axes
+    axes = (u[0], u[1], u[2], v[0], v[1], v[2], w[0], w[1], w[2])
+    numbers = (shadows.low[0], shadows.low[1], shadows.texel, shadows.far)
+    return axes, numbers, shadows.radius, shadows.depth.shape[0]
+
+
+@njit(cache=True, error_model="numpy")
+def _mixture(colors):  # pragma: no cover - compiled
+    """Return linear RGB (3,) of light, sky and bounce as numbers."""
+    color, sky, bounce = colors
+    return (
+        (color[0], color[1], color[2]),
+        (sky[0], sky[1], sky[2]),
+        (bounce[0], bounce[1], bounce[2]),
+    )
 
 
 @njit(cache=True, error_model="numpy")
@@ -194,31 +226,23 @@ def _facing(nx, ny, nz, direction):  # pragma: no cover - compiled
 
 
 @njit(cache=True, error_model="numpy")
-def _lit_taps(point, facing, shadows):  # pragma: no cover - compiled
-    """Return how many of the 25 taps around a point (3,) the light reaches.
-
-    The taps make a soft edge; points that nothing or everything near shades need none.
-    """
+def _on_shadow_map(point, facing, grid):  # pragma: no cover - compiled
+    """Return u, v and depth of a point (3,), and the indices of its texel; -1 outside the map."""
     px, py, pz = point
-    axes, low, texel, radius = shadows.axes, shadows.low, shadows.texel, shadows.radius
+    (ux, uy, uz, vx, vy, vz, wx, wy, wz), (low_u, low_v, texel, far), radius, size = grid
     edge = radius + 1
-    margin, size = 2 * edge, shadows.depth.shape[0]
-    u = axes[0, 0] * px + axes[0, 1] * py + axes[0, 2] * pz - low[0]
-    v = axes[1, 0] * px + axes[1, 1] * py + axes[1, 2] * pz - low[1]
+    margin = 2 * edge
+    u = ux * px + uy * py + uz * pz - low_u
+    v = vx * px + vy * py + vz * pz - low_v
     first, last = (edge - margin - 1) * texel, (size - edge - margin + 1) * texel
-    if not (first < u < last and first < v < last):  # outside the map
-        return _TAPS
+    if not (first < u < last and first < v < last):
+        return 0.0, 0.0, 0.0, -1, -1
     u, v = u / texel, v / texel
-    w = shadows.far - (axes[2, 0] * px + axes[2, 1] * py + axes[2, 2] * pz)
-    depth = w - texel * (1.5 + 2.0 * radius * (1.0 - max(facing, 0.0)))
     s, t = int(np.rint(u)) + margin, int(np.rint(v)) + margin
     if s < edge or t < edge or s >= size - edge or t >= size - edge:
-        return _TAPS
-    if depth <= shadows.nearest[t >> 1, s >> 1]:
-        return _TAPS
-    if depth > shadows.farthest[t >> 1, s >> 1]:
-        return 0
-    return _open_taps(shadows.depth, u, v, depth, radius, margin)
+        return 0.0, 0.0, 0.0, -1, -1
+    w = far - (wx * px + wy * py + wz * pz)
+    return u, v, w - texel * (1.5 + 2.0 * radius * (1.0 - max(facing, 0.0))), s, t
 
 
 @njit(cache=True, error_model="numpy")
@@ -235,9 +259,9 @@ def _mixed(colors, diffusion, up, open_sky, lit):  # pragma: no cover - compiled
 
 
 @njit(cache=True, error_model="numpy")
-def _open_taps(shadow, u, v, depth, radius, margin):  # pragma: no cover - compiled
+def _open_taps(shadow, u, v, depth, radius):  # pragma: no cover - compiled
     """Return how many of 25 taps within ``radius`` texels of (u, v) the light reaches."""
-    half, lit = radius * 0.5, 0
+    half, margin, lit = radius * 0.5, 2 * (radius + 1), 0
     # Rounded up to 32 bits, it compares with the map as the 64-bit number would.
     rounded = np.float32(depth)
     depth = np.float32(rounded + abs(rounded) * (6e-8 * np.float64(rounded < depth)))

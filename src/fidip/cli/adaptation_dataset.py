@@ -17,7 +17,7 @@ from fidip.inference.frame_dataset import AnalysedVideo
 from fidip.inference.unlabelled_frames import write_unlabelled
 from fidip.io.atomic import atomic_folder
 from fidip.io.directories import require_new
-from fidip.io.hashing import fingerprint
+from fidip.io.hashing import hash_files
 from fidip.io.json import read_object, write_json
 
 ABOUT = "adaptation.json"
@@ -46,7 +46,7 @@ def identity_of(config: DictConfig, plan: Plan) -> dict[str, Any]:
     settings: Any = OmegaConf.to_container(config, resolve=False)
     return {
         **{key: value for key, value in settings.items() if key not in PLACE},
-        "content of labels": fingerprint([label_file(Path(config.labels))[0]]),
+        "content of labels": hash_files([label_file(Path(config.labels))[0]]),
         "videos of source": dict(sorted(plan.labels.subjects.items())),
     }
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
-from fidip.cli.prediction_inputs import Report, sort_out
+from fidip.cli.prediction_inputs import InputReport, sort_out
 from fidip.cli.targets import instantiate
 from fidip.core.data_parts import DataPart
 from fidip.core.errors import ArgumentError, ConfigError, DataError
@@ -24,7 +24,7 @@ from fidip.data.video_split import (
 )
 from fidip.inference.output_names import Input, name_inputs
 from fidip.inference.subjects import subjects_of
-from fidip.io.hashing import fingerprint
+from fidip.io.hashing import hash_files
 from fidip.io.media_files import find_videos
 from fidip.io.video import Video
 
@@ -44,7 +44,7 @@ class Plan:
     """
 
     inputs: Sequence[Input]
-    report: Report
+    report: InputReport
     labels: VideoLabels
     split: VideoSplit
     subsets: Mapping[str, Sequence[LabelledFrame]]
@@ -144,7 +144,7 @@ def _check_batch(size: int, groups: int) -> None:
         )
 
 
-def _opened(inputs: Sequence[Input]) -> tuple[list[Input], Report]:
+def _opened(inputs: Sequence[Input]) -> tuple[list[Input], InputReport]:
     """Return the videos that can be opened, and a report that names the others."""
     readable, report = sort_out(inputs)
     opened = []
@@ -176,5 +176,5 @@ def _equal_files(inputs: Sequence[Input]) -> Iterator[list[Input]]:
     for candidates in sizes.values():
         contents: dict[str, list[Input]] = defaultdict(list)
         for each in candidates if len(candidates) > 1 else ():
-            contents[fingerprint([each.path])].append(each)
+            contents[hash_files([each.path])].append(each)
         yield from (same for same in contents.values() if len(same) > 1)

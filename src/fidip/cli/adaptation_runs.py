@@ -15,9 +15,16 @@ from fidip.cli.adaptation_dataset import data_folder
 from fidip.cli.adaptation_plan import Plan
 from fidip.cli.commands import Train
 from fidip.cli.composition import choice
-from fidip.cli.evaluation_scores import predict
+from fidip.cli.evaluation_scores import predict_boxes
 from fidip.cli.evaluation_settings import EVALUATED, weights_file
-from fidip.cli.loading import entry_of_net, onnx_file, run_of, saved_config, settings_of, zoo_entry
+from fidip.cli.loading import (
+    checkpoint_settings,
+    entry_of_net,
+    onnx_file,
+    run_of,
+    saved_config,
+    zoo_entry,
+)
 from fidip.cli.targets import instantiate
 from fidip.codecs.base import Codec
 from fidip.core.errors import ConfigError
@@ -60,7 +67,7 @@ def start_settings(config: DictConfig) -> DictConfig:
     if run is not None:
         start = saved_config(run, EVALUATED)
     else:
-        start = settings_of(config.ckpt, read_weights(config.ckpt), _named_by_user(config))
+        start = checkpoint_settings(config.ckpt, read_weights(config.ckpt), _named_by_user(config))
     if "fusion" in start.net:
         raise ConfigError(
             f"ckpt={config.ckpt}: is a network for windows of frames; expected one for single "
@@ -150,7 +157,7 @@ def score_start(config: DictConfig, start: DictConfig, leaked: int | None) -> No
         return
     data = instantiate(_test_data(config, start, data_folder(out)))
     data.setup("test")
-    poses = predict(config, start, data, data.test_set)
+    poses = predict_boxes(config, start, data, data.test_set)
     scores = {**score_poses(poses, data.test_people), "leaked_images": leaked}
     about = {"name": START, "group": config.group, "seed": config.seed}
     write_results(run, results_of(scores, about, split=TEST), poses)
@@ -165,7 +172,7 @@ def predict_people(config: DictConfig, settings: DictConfig, people: People) -> 
         people: the people.
     """
     data = instantiate(_test_data(config, settings, data_folder(Path(config.out))))
-    return predict(config, settings, data, data.dataset(people))
+    return predict_boxes(config, settings, data, data.dataset(people))
 
 
 def _test_data(config: DictConfig, start: DictConfig, root: Path) -> DictConfig:

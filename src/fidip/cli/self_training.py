@@ -14,7 +14,7 @@ from typing import Any
 from omegaconf import DictConfig
 
 from fidip.cli.console_progress import ConsoleProgress
-from fidip.cli.loading import composed, load_net, onnx_file, shifts_when_flipped
+from fidip.cli.loading import load_net, onnx_file, shifts_when_flipped, training_config
 from fidip.core.errors import ArgumentError, ConfigError, RunError, shown
 from fidip.inference import Predictor
 from fidip.inference.output_names import Input
@@ -27,7 +27,7 @@ from fidip.inference.self_label_dataset import (
 )
 from fidip.inference.self_labels import SelfLabeller
 from fidip.io.atomic import atomic_folder
-from fidip.io.hashing import fingerprint
+from fidip.io.hashing import hash_files
 from fidip.io.json import read_object, write_json
 from fidip.io.run_directory import AUTO, RunDirectory
 
@@ -139,7 +139,7 @@ def identity_of(
         seed: as for ``self_train``.
         settings: as for ``self_train``.
     """
-    content = {video.name: fingerprint([video.path]) for video in videos}
+    content = {video.name: hash_files([video.path]) for video in videos}
     values = {**asdict(settings), "overrides": list(settings.overrides)}
     return {"ckpt": ckpt, "seed": seed, **values, "videos": content}
 
@@ -176,7 +176,7 @@ def round_config(folder: Path, ckpt: str, seed: int, settings: SelfTraining) -> 
         seed: seed of the run.
         settings: settings of self-training.
     """
-    config = composed([f"experiment={EXPERIMENT}", *settings.overrides])
+    config = training_config([f"experiment={EXPERIMENT}", *settings.overrides])
     # Not as overrides: their grammar has a meaning for spaces and commas in paths.
     config.data.root = str(folder / "data")
     config.run_dir = str(folder / "run")

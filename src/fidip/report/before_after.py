@@ -11,7 +11,7 @@ from fidip.core.people import Annotation
 from fidip.io.drawing import draw_pose, fit_tile, sheet
 from fidip.io.images import decode_rgb
 from fidip.io.json import read_bytes
-from fidip.report.overlay_figures import SURE
+from fidip.report.overlay_figures import LEAST_DRAWN
 
 TILE, PAIRS, COLUMNS = 224, 12, 6
 """Side of a tile in px, pairs of a picture, and tiles per row."""
@@ -81,4 +81,4 @@ def _tile(person: Annotation, keypoints: Floats) -> Image:
     crop = np.ascontiguousarray(image[low[1] : high[1], low[0] : high[0]])
     zoomed = fit_tile(crop, TILE)
     zoom = TILE / max(crop.shape[:2])
-    return draw_pose(zoomed, (keypoints[:, :2] - low) * zoom, keypoints[:, 2] > SURE)
+    return draw_pose(zoomed, (keypoints[:, :2] - low) * zoom, keypoints[:, 2] > LEAST_DRAWN)

@@ -13,9 +13,9 @@ from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf
 
-from fidip.cli.adaptation_dataset import identity_of, prepare, require_own
+from fidip.cli.adaptation_dataset import command_identity, prepare, require_own
 from fidip.cli.adaptation_plan import Plan, make_plan
-from fidip.cli.adaptation_results import REPORT, publish
+from fidip.cli.adaptation_results import REPORT, write_report
 from fidip.cli.adaptation_runs import (
     check_start,
     run_of_subset,
@@ -49,17 +49,19 @@ def adapt(config: DictConfig) -> None:
     start = start_settings(config)
     trained = trained_settings(config, start)
     leaked = check_start(config, trained, plan)
-    identity = identity_of(config, plan)
+    identity = command_identity(config, plan)
     require_own(out, identity)
-    announce(plan, config.updates)
+    print_plan(plan, config.updates)
     with output_folder(out, [REPORT]):
         try:
             with RunDirectory(out).lock():
                 count = config.unlabelled
-                unlabelled = prepare(out, identity, plan, count, lambda: find(config, start, plan))
+                unlabelled = prepare(
+                    out, identity, plan, count, lambda: find_infants(config, start, plan)
+                )
                 score_start(config, start, leaked)
                 train_subsets(trained, plan, unlabelled)
-                curve = publish(config, [start, trained], plan, unlabelled)
+                curve = write_report(config, [start, trained], plan, unlabelled)
         except (KeyboardInterrupt, SystemExit):
             print("interrupted; the same command continues", file=sys.stderr)
             raise
@@ -69,7 +71,7 @@ def adapt(config: DictConfig) -> None:
     plan.report.finish(config.out)
 
 
-def announce(plan: Plan, updates: int) -> None:
+def print_plan(plan: Plan, updates: int) -> None:
     """Print the split and the runs."""
     test = sorted({frame.subject for frame in plan.split.test})
     videos = {frame.video for frame in plan.split.test}
@@ -78,7 +80,7 @@ def announce(plan: Plan, updates: int) -> None:
     print(f"runs with {', '.join(plan.subsets)} labelled frames, {updates} updates each")
 
 
-def find(config: DictConfig, start: DictConfig, plan: Plan) -> Sequence[AnalysedVideo]:
+def find_infants(config: DictConfig, start: DictConfig, plan: Plan) -> Sequence[AnalysedVideo]:
     """Find the infant in the training videos, as ``fidip frames`` does."""
     own = config.copy()
     OmegaConf.set_struct(own, False)

@@ -11,7 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 from fidip.cli.adaptation_plan import Plan
 from fidip.cli.console_progress import ConsoleProgress
 from fidip.core.errors import DataError, RunError, shown
-from fidip.data.adaptation_data import UNLABELLED, write_dataset, write_split
+from fidip.data.adaptation_data import UNLABELLED, write_dataset, write_split_labels
 from fidip.data.label_store import label_file
 from fidip.inference.frame_dataset import AnalysedVideo
 from fidip.inference.unlabelled_frames import write_unlabelled
@@ -35,7 +35,7 @@ def data_folder(out: Path) -> Path:
     return out / "data"
 
 
-def identity_of(config: DictConfig, plan: Plan) -> dict[str, Any]:
+def command_identity(config: DictConfig, plan: Plan) -> dict[str, Any]:
     """Return what must be the same when the command continues: settings, labels and videos.
 
     Args:
@@ -56,7 +56,7 @@ def require_own(out: Path, identity: dict[str, Any]) -> None:
 
     Args:
         out: folder of the outputs.
-        identity: ``identity_of`` the command.
+        identity: ``command_identity`` the command.
 
     Raises:
         FidipError: there are others.
@@ -80,7 +80,7 @@ def prepare(out: Path, identity: dict[str, Any], plan: Plan, count: int, analyse
 
     Args:
         out: folder of the outputs.
-        identity: ``identity_of`` the command.
+        identity: ``command_identity`` the command.
         plan: the plan; its report gets the lines about damaged videos.
         count: maximum number of unlabelled frames.
         analyse: called if there is no dataset yet; adds to the report of the plan.
@@ -121,5 +121,5 @@ def _write_unlabelled(root: Path, videos: Sequence[AnalysedVideo], plan: Plan, c
             "videos; expected frames to train on without labels. Lower lost=, or give "
             "method=finetune"
         )
-    write_split(root, UNLABELLED, records)
+    write_split_labels(root, UNLABELLED, records)
     return len(records["images"])

@@ -13,7 +13,7 @@ from fidip.cli.prediction_inputs import InputReport, sort_out
 from fidip.cli.targets import instantiate
 from fidip.core.data_parts import DataPart
 from fidip.core.errors import ArgumentError, ConfigError, DataError
-from fidip.data.adaptation_data import Source, synthetic_source
+from fidip.data.adaptation_data import ImageSource, synthetic_source
 from fidip.data.video_labels import LabelledFrame, VideoLabels, read_video_labels
 from fidip.data.video_split import (
     VideoSplit,
@@ -48,7 +48,7 @@ class Plan:
     labels: VideoLabels
     split: VideoSplit
     subsets: Mapping[str, Sequence[LabelledFrame]]
-    synthetic: Source | None
+    synthetic: ImageSource | None
     uses_unlabelled: bool
 
     @property

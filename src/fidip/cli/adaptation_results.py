@@ -42,7 +42,7 @@ PICTURES = {
 """Captions of the pictures in ``figures``, by file name."""
 
 
-def publish(
+def write_report(
     config: DictConfig, settings: Sequence[DictConfig], plan: Plan, unlabelled: int
 ) -> LearningCurve:
     """Write the report, and copy the run of all labels to ``out``.

@@ -24,7 +24,7 @@ Records = dict[str, list[dict[str, Any]]]
 
 
 @dataclass(frozen=True)
-class Source:
+class ImageSource:
     """Images of a label file with the people in them.
 
     Attributes:
@@ -49,7 +49,7 @@ def train_split(name: str) -> str:
     return f"train_{name}"
 
 
-def synthetic_source(root: Path, split: str) -> Source:
+def synthetic_source(root: Path, split: str) -> ImageSource:
     """Return the synthetic images of a dataset.
 
     Args:
@@ -69,7 +69,7 @@ def synthetic_source(root: Path, split: str) -> Source:
             "out synthetic="
         )
     images = [image for image in people.images if image.id in used]
-    return Source(found.json, images, "synthetic", is_synthetic=True)
+    return ImageSource(found.json, images, "synthetic", is_synthetic=True)
 
 
 def write_dataset(
@@ -77,7 +77,7 @@ def write_dataset(
     labels: VideoLabels,
     subsets: Mapping[str, Sequence[LabelledFrame]],
     test: Sequence[LabelledFrame],
-    synthetic: Source | None,
+    synthetic: ImageSource | None,
 ) -> None:
     """Copy the labelled and synthetic images, and write a split for each subset and the test.
 
@@ -91,8 +91,9 @@ def write_dataset(
     Raises:
         DiskError: a file cannot be written.
     """
-    labelled = Source(labels.file, labels.people.images, "labelled", is_synthetic=False)
-    of_videos, rendered = copied(root, labelled), copied(root, synthetic) if synthetic else None
+    labelled = ImageSource(labels.file, labels.people.images, "labelled", is_synthetic=False)
+    of_videos = copy_images(root, labelled)
+    rendered = copy_images(root, synthetic) if synthetic else None
     known = {frame.image_id: frame for frame in labels.frames}
     for image in of_videos["images"]:
         frame = known[image["id"]]
@@ -101,11 +102,11 @@ def write_dataset(
         records = _of_images(of_videos, (frame.image_id for frame in frames))
         if rendered is not None:
             records = joined(records, rendered)
-        write_split(root, train_split(name), records)
-    write_split(root, TEST, _of_images(of_videos, (frame.image_id for frame in test)))
+        write_split_labels(root, train_split(name), records)
+    write_split_labels(root, TEST, _of_images(of_videos, (frame.image_id for frame in test)))
 
 
-def write_split(root: Path, name: str, records: Records) -> None:
+def write_split_labels(root: Path, name: str, records: Records) -> None:
     """Write the annotation file of a split.
 
     Args:
@@ -120,7 +121,7 @@ def write_split(root: Path, name: str, records: Records) -> None:
     write_json(annotation_file(root, name), content, compact=True)
 
 
-def copied(root: Path, source: Source) -> Records:
+def copy_images(root: Path, source: ImageSource) -> Records:
     """Copy images into a dataset, and return their records and those of the people in them.
 
     Args:

@@ -24,7 +24,7 @@ HEADER = ("labelled frames", "AP", "95 % interval", "difference to the start", "
 
 
 @dataclass(frozen=True)
-class Point:
+class CurvePoint:
     """AP of weights on the test frames.
 
     Attributes:
@@ -51,7 +51,7 @@ class LearningCurve:
         over: ``test videos`` or ``test frames``, which the intervals are over.
     """
 
-    points: Sequence[Point]
+    points: Sequence[CurvePoint]
     over: str
 
     def rows(self) -> list[list[str]]:
@@ -126,12 +126,12 @@ def _numbers(matches: Matches, draws: np.ndarray) -> Floats:
     return matches.numbers(draws)[:, 0]
 
 
-def _point(labels: int, numbers: Floats, start: Floats) -> Point:
+def _point(labels: int, numbers: Floats, start: Floats) -> CurvePoint:
     ap, interval = _number(numbers[0]), _interval(numbers[1:])
     if not labels:
-        return Point(labels, ap, interval)
+        return CurvePoint(labels, ap, interval)
     difference = numbers - start
-    return Point(labels, ap, interval, _number(difference[0]), _interval(difference[1:]))
+    return CurvePoint(labels, ap, interval, _number(difference[0]), _interval(difference[1:]))
 
 
 def _number(value: float) -> float | None:

@@ -103,6 +103,7 @@ def trained_settings(config: DictConfig, start: DictConfig) -> DictConfig:
     trained.net = OmegaConf.to_container(start.net, resolve=True)
     trained.codec = OmegaConf.to_container(start.codec, resolve=True)
     trained.task.loss = OmegaConf.to_container(start.task.loss, resolve=True)
+    trained.task.flip_shift = bool(start.task.get("flip_shift"))
     return trained
 
 

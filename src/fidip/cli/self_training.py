@@ -52,6 +52,8 @@ class SelfTraining:
         person: whom to track, a key of ``PREFERENCES``.
         lost: mean confidence below which the infant is not found.
         device: compute device; None for a GPU if there is one.
+        runtime: ``torch`` or ``onnx``, which is faster for long videos but is exported again for
+            each round; None for ``best_runtime``.
         overrides: further settings of ``fidip train``.
 
     Raises:
@@ -67,6 +69,7 @@ class SelfTraining:
     person: str = "infant"
     lost: float = 0.2
     device: str | None = None
+    runtime: str | None = None
     overrides: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -233,5 +236,5 @@ def make_predictor(config: DictConfig, settings: SelfTraining) -> Predictor:
             "or zoo:NAME. Choose other weights"
         )
     net, codec = load_net(ckpt, config)
-    runtime = make_runtime(None, net.eval(), codec, settings.device)
+    runtime = make_runtime(settings.runtime, net.eval(), codec, settings.device)
     return Predictor(runtime, codec, flip_shift=shifts_when_flipped(ckpt))

@@ -1,0 +1,108 @@
+"""Self-training on videos without labels: rounds of labels and training runs."""
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from fidip.cli.self_training import (
+    SelfTraining,
+    label,
+    make_predictor,
+    round_config,
+    self_train,
+)
+from fidip.core.errors import ConfigError, DataError, RunError
+from fidip.inference.output_names import name_inputs
+from fidip.io.run_directory import RunDirectory
+from fidip.synth.dataset.clip_writer import TIME_BASE, encode
+from fidip.train import train
+from tests.fuzz.stage import write_video
+from tests.inference.rendered_people import SIDE, draw_person, paste
+
+SETTINGS = SelfTraining(
+    rounds=2, updates=1, frames=12, device="cpu", runtime="torch", overrides=("data.batch_size=4",)
+)
+CKPT = "bundled:movenet-infant"
+WH = (SIDE + 48, SIDE + 16)
+
+
+@pytest.fixture(scope="module")
+def videos(tmp_path_factory):
+    """A video of a rendered infant who slides through the image; its path has a comma."""
+    folder = tmp_path_factory.mktemp("day 1, home")
+    person = draw_person("infant", 4)
+    places = [(3 * step, step) for step in range(14)]
+    images = [paste([person], [place], WH)[0] for place in places]
+    ticks = np.arange(len(images)) * int(0.04 / TIME_BASE)
+    encode(folder / "anna.mp4", iter(images), ticks, 25, WH)
+    return name_inputs([folder / "anna.mp4"], folder / "out")
+
+
+def labels_of(data):
+    """The annotations of the training frames of a round."""
+    file = data / "annotations" / "person_keypoints_train.json"
+    return json.loads(file.read_text())["annotations"]
+
+
+def contents(folder):
+    return {p.relative_to(folder): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+
+
+def test_each_round_is_a_run_and_an_interrupted_one_continues(videos, tmp_path):
+    out, runs = tmp_path / "out, 2", []
+
+    def interrupted(config):
+        runs.append(config)
+        if len(runs) > 1:
+            raise KeyboardInterrupt
+        train(config)
+
+    with pytest.raises(KeyboardInterrupt):
+        self_train(videos, CKPT, out, 7, SETTINGS, interrupted)
+    first, second = (RunDirectory(out / f"round{number}" / "run") for number in (1, 2))
+    assert json.loads(first.results.read_text())["updates"] == 1
+    assert "predicted" in (out / "round1/data/annotations/person_keypoints_train.json").read_text()
+    assert [config.ckpt for config in runs] == [CKPT, str(first.root)]
+    assert {config.seed for config in runs} == {7}
+    kept = [
+        sum(person["num_keypoints"] for person in labels_of(out / f"round{number}" / "data"))
+        for number in (1, 2)
+    ]
+    assert 0 < kept[0] < kept[1]
+
+    before, again = contents(out), []
+    self_train(videos, CKPT, out, 7, SETTINGS, again.append)
+    assert [config.run_dir for config in again] == [str(second.root)]
+    assert contents(out) == before
+    label(videos, runs[0], tmp_path / "again", SETTINGS, 1)
+    assert contents(tmp_path / "again") == contents(out / "round1" / "data")
+
+    with pytest.raises(RunError, match="was begun with another seed, updates; expected the same"):
+        self_train(videos, CKPT, out, 8, replace(SETTINGS, updates=3), train)
+
+
+def test_videos_without_an_infant_are_refused_before_anything_is_written(tmp_path):
+    out, noise, broken = tmp_path / "none", tmp_path / "noise.mp4", tmp_path / "broken.mp4"
+    write_video(noise, 2, (64, 48))
+    broken.write_bytes(b"no video")
+    small = ("codec.input_wh=[32,32]", "codec.heatmap_wh=[8,8]")
+    settings = replace(SETTINGS, lost=0.99, overrides=small)
+    with pytest.raises(DataError, match=r"noise\.mp4: the infant is found in 0 different frames"):
+        self_train(name_inputs([noise], out), CKPT, out, 0, settings, pytest.fail)
+    assert not (out / "round1" / "data").exists()
+    with pytest.raises(DataError, match=r"broken\.mp4: cannot be opened"):
+        self_train(name_inputs([broken], out), CKPT, tmp_path / "o", 0, settings, pytest.fail)
+
+
+def test_weights_that_cannot_be_trained_are_refused(tmp_path):
+    config = round_config(tmp_path, "net.onnx", 0, SETTINGS)
+    with pytest.raises(ConfigError, match=r"net\.onnx: an ONNX file cannot be trained"):
+        make_predictor(config, SETTINGS)
+
+
+@pytest.mark.parametrize("wrong", [{"rounds": 0}, {"first": 0.0}, {"most": 1.1}, {"updates": 0}])
+def test_settings_out_of_range_are_refused(wrong):
+    with pytest.raises(ConfigError, match=f"{next(iter(wrong))}="):
+        SelfTraining(**wrong)

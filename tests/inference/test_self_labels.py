@@ -253,7 +253,7 @@ def test_too_few_labels_are_refused_in_one_line(labelled, tmp_path):
     none = labelled.labels.allowed & False
     rejected = SelfLabels(**{**vars(labelled.labels), "allowed": none})
     video = SelfLabelledVideo(labelled.source, rejected, labelled.rows)
-    with pytest.raises(DataError, match="the guards accept no joint of 18 frames") as refused:
+    with pytest.raises(DataError, match="the guards accept no joint of the 20") as refused:
         write_self_labels(tmp_path, [video], fraction=0.4)
     assert "\n" not in str(refused.value)
     assert not (tmp_path / "annotations").exists()

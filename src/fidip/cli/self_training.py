@@ -33,7 +33,7 @@ from fidip.io.run_directory import AUTO, RunDirectory
 
 EXPERIMENT = "adapt_videos_unlabelled"
 SETTINGS, REPORT = "self_training.json", "self_labels.json"
-"""Files about the whole, and about the labels of a round."""
+"""Files beside the labels of a round: the settings, and how many labels there are."""
 Train = Callable[[DictConfig], Any]
 """``fidip.train.train``, which is on a higher layer."""
 
@@ -118,13 +118,14 @@ def self_train(
         FidipError: too few frames show the infant, the guards accept no joint, ``out`` belongs to
             other settings, or a file cannot be read or written.
     """
-    require_same(out, identity_of(videos, ckpt, seed, settings))
+    identity = identity_of(videos, ckpt, seed, settings)
+    require_same(out, identity)
     for number in range(1, settings.rounds + 1):
-        folder = out / f"round{number}"
+        folder = round_folder(out, number)
         run = RunDirectory(folder / "run")
         if not run.results.is_file():
             config = round_config(folder, ckpt, seed, settings)
-            label(videos, config, folder / "data", settings, number)
+            label(videos, config, folder / "data", settings, number, identity)
             with run.lock():
                 train(config)
         ckpt = str(run.root)
@@ -148,26 +149,33 @@ def identity_of(
 
 
 def require_same(out: Path, identity: dict[str, Any]) -> None:
-    """Write the settings of self-training, or check that they are those of the folder.
+    """Check that an earlier call had the same settings, so that it can be continued.
 
     Args:
         out: folder of the outputs.
         identity: ``identity_of`` the settings.
 
     Raises:
-        RunError: the folder has other settings.
+        RunError: the folder has outputs of other settings.
     """
-    file = out / SETTINGS
-    if not file.is_file():
-        write_json(file, identity)
-        return
-    saved = read_object(file)
+    file = round_folder(out, 1) / "data" / SETTINGS
+    saved = read_object(file) if file.is_file() else identity
     other = sorted(key for key in identity if saved.get(key) != identity[key])
     if other:
         raise RunError(
             f"out={shown(out)}: was begun with another {', '.join(other)}; expected the same "
             "settings to continue. Restore them, or choose another out=DIR"
         )
+
+
+def round_folder(out: Path, number: int) -> Path:
+    """Return the folder of a round.
+
+    Args:
+        out: folder of the outputs.
+        number: number of the round, from 1.
+    """
+    return out / f"round{number}"
 
 
 def round_config(folder: Path, ckpt: str, seed: int, settings: SelfTraining) -> DictConfig:
@@ -189,7 +197,12 @@ def round_config(folder: Path, ckpt: str, seed: int, settings: SelfTraining) -> 
 
 
 def label(
-    videos: Sequence[Input], config: DictConfig, root: Path, settings: SelfTraining, number: int
+    videos: Sequence[Input],
+    config: DictConfig,
+    root: Path,
+    settings: SelfTraining,
+    number: int,
+    identity: dict[str, Any],
 ) -> None:
     """Write the labels of a round, unless they exist.
 
@@ -199,6 +212,7 @@ def label(
         root: folder of the labels.
         settings: settings of self-training.
         number: number of the round, from 1.
+        identity: ``identity_of`` the settings, which is written with the labels.
 
     Raises:
         FidipError: as for ``self_train``.
@@ -217,6 +231,7 @@ def label(
     with atomic_folder(root) as new, ConsoleProgress("image") as progress:
         report = write_self_labels(new, labelled, settings.fraction(number), progress)
         write_json(new / REPORT, report)
+        write_json(new / SETTINGS, identity)
 
 
 def make_predictor(config: DictConfig, settings: SelfTraining) -> Predictor:

@@ -91,8 +91,10 @@ def is_far_from_swap(times: Floats, xy: Floats, repaired: Floats, reach: float =
         array([ True,  True, False, False])
     """
     swapped = (np.nan_to_num(xy, nan=-1.0) != np.nan_to_num(repaired, nan=-1.0)).any(axis=-1)
-    near = np.abs(times[:, None] - times) <= reach + EPSILON
-    return ~(near.astype(int) @ swapped.astype(int) > 0)
+    first = np.searchsorted(times, times - reach - EPSILON)
+    end = np.searchsorted(times, times + reach + EPSILON, side="right")
+    count = np.concatenate([np.zeros((1, swapped.shape[1]), int), swapped.cumsum(axis=0)])
+    return np.asarray(count[end] == count[first])
 
 
 def best_ranked(confidence: Floats, allowed: Mask, fraction: float) -> Mask:

@@ -13,6 +13,7 @@ from fidip.core.arrays import Floats, Ints, Mask
 from fidip.core.errors import DataError, shown
 from fidip.core.geometry import box_around, filled_area
 from fidip.core.progress import Progress, silent
+from fidip.inference.crop_windows import near_sure
 from fidip.inference.frame_dataset import clipped
 from fidip.inference.label_guards import best_ranked, kept_by_speed
 from fidip.inference.output_names import Input
@@ -44,7 +45,7 @@ class SelfLabelledVideo:
     Attributes:
         source: the video, with the names of its outputs.
         labels: the labels of all frames.
-        rows: numbers of the frames to use, increasing.
+        rows: numbers of different frames, increasing.
     """
 
     source: Input
@@ -53,9 +54,10 @@ class SelfLabelledVideo:
 
     @property
     def split(self) -> tuple[Ints, Ints]:
-        """Frames to train on, and frames that are held out: the last ones of the video."""
-        last = len(self.rows) - max(1, round(HELD_OUT_SHARE * len(self.rows)))
-        return self.rows[:last], self.rows[last:]
+        """Frames to train on, and frames that are held out: the last ones with a label."""
+        rows = self.rows[self.labels.allowed[self.rows].any(axis=1)]
+        last = len(rows) - max(1, round(HELD_OUT_SHARE * len(rows)))
+        return rows[: max(last, 0)], rows[max(last, 0) :]
 
 
 def require_enough(videos: Sequence[SelfLabelledVideo], fewest: int = FEWEST) -> None:
@@ -109,8 +111,9 @@ def write_self_labels(
     accepted = [v.labels.allowed[rows] for v, rows in zip(videos, held_out, strict=True)]
     if not any(mask.any() for mask in kept):
         raise DataError(
-            f"{shown(videos[0].source.name)}: the guards accept no joint of {sum(map(len, train))} "
-            "frames; expected at least one. Give other videos, or other weights with ckpt="
+            f"{shown(videos[0].source.name)}: the guards accept no joint of the "
+            f"{sum(len(video.rows) for video in videos)} different frames; expected some. Give "
+            "other videos, or other weights with ckpt="
         )
     _write_split(root, TRAIN, videos, train, kept, progress)
     _write_split(root, HELD_OUT, videos, held_out, accepted, progress)
@@ -162,10 +165,10 @@ def _write_split(
 
 
 def _person(id_: int, labels: SelfLabels, row: int, kept: Mask) -> Content:
-    """Return the annotation of a frame; its box is around all joints, labels or not."""
+    """Return the annotation of a frame; its box is around all plausible joints, labels or not."""
     xy: Floats = labels.xy[row]
-    whole = box_around(np.c_[xy, np.ones(len(xy))])
-    box = clipped(whole, labels.image_wh)
+    plausible = near_sure(xy, labels.confidence[row].astype(np.float32))
+    box = clipped(box_around(np.c_[xy, plausible]), labels.image_wh)
     keypoints = np.where(kept[:, None], np.c_[xy, np.full(len(xy), 2.0)], 0.0).round(3)
     return annotation_record(id_, id_, box.round(3).tolist(), filled_area(box), keypoints)
 

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fidip.cli.self_training import SelfTraining, make_predictor, round_config, self_train
+from fidip.cli.self_training import SelfTraining, round_config, self_train, teacher_of
 from fidip.core.crop_window import CropWindow
 from fidip.inference import Predictor, Video
 from fidip.inference.output_names import name_inputs
@@ -104,10 +104,10 @@ def main(root: Path, subject: int, out: Path, ckpt: str, seed: int, words: list[
     clips = list(clips_of(root, subject))
     videos = [clip.path for clip in clips if clip.kind == TRAINED]
     others = [clip for clip in clips if clip.kind != TRAINED]
-    start = make_predictor(round_config(out, ckpt, seed, settings), settings)
+    start = teacher_of(round_config(out, ckpt, seed, settings), settings)
     predict_all(start, others, out / "start.npz")
     run = self_train(name_inputs(videos, out), ckpt, out, seed, settings, train)
-    adapted = make_predictor(round_config(out, str(run.root), seed, settings), settings)
+    adapted = teacher_of(round_config(out, str(run.root), seed, settings), settings)
     predict_all(adapted, others, out / "adapted.npz")
 
 

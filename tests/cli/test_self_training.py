@@ -8,14 +8,17 @@ import pytest
 
 from fidip.cli.self_training import (
     SelfTraining,
-    identity_of,
-    label,
-    make_predictor,
+    add_synthetic,
+    identity_of_self_training,
     round_config,
     self_train,
+    teacher_of,
+    write_round_labels,
 )
 from fidip.core.errors import ConfigError, DataError, RunError
 from fidip.inference.output_names import name_inputs
+from fidip.io.coco import annotation_file
+from fidip.io.json import write_json
 from fidip.io.run_directory import RunDirectory
 from fidip.synth.dataset.clip_writer import TIME_BASE, encode
 from fidip.train import train
@@ -77,8 +80,8 @@ def test_each_round_is_a_run_and_an_interrupted_one_continues(videos, tmp_path):
     self_train(videos, CKPT, out, 7, SETTINGS, again.append)
     assert [config.run_dir for config in again] == [str(second.root)]
     assert contents(out) == before
-    identity = identity_of(videos, CKPT, 7, SETTINGS)
-    label(videos, runs[0], tmp_path / "again", SETTINGS, 1, identity)
+    identity = identity_of_self_training(videos, CKPT, 7, SETTINGS)
+    write_round_labels(videos, runs[0], tmp_path / "again", SETTINGS, 1, identity)
     assert contents(tmp_path / "again") == contents(out / "round1" / "data")
 
     with pytest.raises(RunError, match="was begun with another seed, updates; expected the same"):
@@ -98,10 +101,29 @@ def test_videos_without_an_infant_are_refused_before_anything_is_written(tmp_pat
         self_train(name_inputs([broken], out), CKPT, tmp_path / "o", 0, settings, pytest.fail)
 
 
+def test_synthetic_images_are_added_and_are_half_of_each_batch(tiny_root, tmp_path):
+    file = annotation_file(tmp_path, "train")
+    frame = {"images": [{"id": 3}], "annotations": [{"id": 5, "image_id": 3}]}
+    write_json(file, {"info": {"labels_are_predicted": True}, **frame})
+    add_synthetic(tmp_path, tiny_root)
+    content = json.loads(file.read_text())
+    assert content["info"] == {"labels_are_predicted": True}
+    assert content["images"][0] == {"id": 3}
+    added = content["images"][1:]
+    assert len(added) == 8
+    assert all(image["is_synthetic"] for image in added)
+    assert all((tmp_path / "images" / image["file_name"]).is_file() for image in added)
+    assert {p["image_id"] for p in content["annotations"]} == {i["id"] for i in content["images"]}
+    settings = replace(SETTINGS, synthetic=str(tiny_root))
+    assert round_config(tmp_path, CKPT, 0, settings).data.balanced
+    with pytest.raises(DataError, match="there is no dataset"):
+        add_synthetic(tmp_path, tmp_path / "none")
+
+
 def test_weights_that_cannot_be_trained_are_refused(tmp_path):
     config = round_config(tmp_path, "net.onnx", 0, SETTINGS)
     with pytest.raises(ConfigError, match=r"net\.onnx: an ONNX file cannot be trained"):
-        make_predictor(config, SETTINGS)
+        teacher_of(config, SETTINGS)
 
 
 @pytest.mark.parametrize("wrong", [{"rounds": 0}, {"first": 0.0}, {"most": 1.1}, {"updates": 0}])

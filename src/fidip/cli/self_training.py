@@ -16,17 +16,20 @@ from omegaconf import DictConfig
 from fidip.cli.console_progress import ConsoleProgress
 from fidip.cli.loading import load_net, onnx_file, shifts_when_flipped, training_config
 from fidip.core.errors import ArgumentError, ConfigError, RunError, shown
+from fidip.data.adaptation_data import copied, joined, synthetic_source
 from fidip.inference import Predictor
 from fidip.inference.output_names import Input
 from fidip.inference.person_selection import PREFERENCES
 from fidip.inference.runtime import make_runtime
 from fidip.inference.self_label_dataset import (
+    TRAIN,
     SelfLabelledVideo,
     require_enough,
     write_self_labels,
 )
 from fidip.inference.self_labels import SelfLabeller
 from fidip.io.atomic import atomic_folder
+from fidip.io.coco import annotation_file
 from fidip.io.hashing import hash_files
 from fidip.io.json import read_object, write_json
 from fidip.io.run_directory import AUTO, RunDirectory
@@ -34,7 +37,9 @@ from fidip.io.run_directory import AUTO, RunDirectory
 EXPERIMENT = "adapt_videos_unlabelled"
 SETTINGS, REPORT = "self_training.json", "self_labels.json"
 """Files beside the labels of a round: the settings, and how many labels there are."""
-Train = Callable[[DictConfig], Any]
+SYNTHETIC_SPLIT = "train_infant"
+"""Split with the synthetic images, as ``fidip synthesize`` writes it."""
+TrainRun = Callable[[DictConfig], Any]
 """``fidip.train.train``, which is on a higher layer."""
 
 
@@ -54,6 +59,7 @@ class SelfTraining:
         device: compute device; None for a GPU if there is one.
         runtime: ``torch`` or ``onnx``, which is faster for long videos but is exported again for
             each round; None for ``best_runtime``.
+        synthetic: folder of a dataset whose synthetic images are half of each batch; None for none.
         overrides: further settings of ``fidip train``.
 
     Raises:
@@ -70,6 +76,7 @@ class SelfTraining:
     lost: float = 0.2
     device: str | None = None
     runtime: str | None = None
+    synthetic: str | None = None
     overrides: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -99,7 +106,7 @@ def self_train(
     out: Path,
     seed: int,
     settings: SelfTraining,
-    train: Train,
+    train: TrainRun,
 ) -> RunDirectory:
     """Train a network on videos without labels; the same call continues an interrupted one.
 
@@ -118,21 +125,21 @@ def self_train(
         FidipError: too few frames show the infant, the guards accept no joint, ``out`` belongs to
             other settings, or a file cannot be read or written.
     """
-    identity = identity_of(videos, ckpt, seed, settings)
-    require_same(out, identity)
+    identity = identity_of_self_training(videos, ckpt, seed, settings)
+    require_same_settings(out, identity)
     for number in range(1, settings.rounds + 1):
         folder = round_folder(out, number)
         run = RunDirectory(folder / "run")
         if not run.results.is_file():
             config = round_config(folder, ckpt, seed, settings)
-            label(videos, config, folder / "data", settings, number, identity)
+            write_round_labels(videos, config, folder / "data", settings, number, identity)
             with run.lock():
                 train(config)
         ckpt = str(run.root)
     return run
 
 
-def identity_of(
+def identity_of_self_training(
     videos: Sequence[Input], ckpt: str, seed: int, settings: SelfTraining
 ) -> dict[str, Any]:
     """Return what must be the same when self-training continues.
@@ -148,12 +155,12 @@ def identity_of(
     return {"ckpt": ckpt, "seed": seed, **values, "videos": content}
 
 
-def require_same(out: Path, identity: dict[str, Any]) -> None:
+def require_same_settings(out: Path, identity: dict[str, Any]) -> None:
     """Check that an earlier call had the same settings, so that it can be continued.
 
     Args:
         out: folder of the outputs.
-        identity: ``identity_of`` the settings.
+        identity: ``identity_of_self_training`` the settings.
 
     Raises:
         RunError: the folder has outputs of other settings.
@@ -193,10 +200,11 @@ def round_config(folder: Path, ckpt: str, seed: int, settings: SelfTraining) -> 
     config.run_dir = str(folder / "run")
     config.ckpt, config.seed, config.resume = ckpt, seed, AUTO
     config.trainer.max_steps = settings.updates
+    config.data.balanced = settings.synthetic is not None
     return config
 
 
-def label(
+def write_round_labels(
     videos: Sequence[Input],
     config: DictConfig,
     root: Path,
@@ -212,7 +220,7 @@ def label(
         root: folder of the labels.
         settings: settings of self-training.
         number: number of the round, from 1.
-        identity: ``identity_of`` the settings, which is written with the labels.
+        identity: ``identity_of_self_training`` the settings, which is written with the labels.
 
     Raises:
         FidipError: as for ``self_train``.
@@ -220,7 +228,7 @@ def label(
     if root.is_dir():  # complete, because it is renamed at the end
         return
     labeller = SelfLabeller(
-        make_predictor(config, settings), settings.lost, PREFERENCES[settings.person]
+        teacher_of(config, settings), settings.lost, PREFERENCES[settings.person]
     )
     labelled = []
     with ConsoleProgress("frame") as progress:
@@ -230,11 +238,30 @@ def label(
     require_enough(labelled)
     with atomic_folder(root) as new, ConsoleProgress("image") as progress:
         report = write_self_labels(new, labelled, settings.fraction(number), progress)
+        if settings.synthetic is not None:
+            add_synthetic(new, Path(settings.synthetic))
         write_json(new / REPORT, report)
         write_json(new / SETTINGS, identity)
 
 
-def make_predictor(config: DictConfig, settings: SelfTraining) -> Predictor:
+def add_synthetic(root: Path, synthetic: Path) -> None:
+    """Copy the synthetic images of a dataset into the training split of self-labelled frames.
+
+    Args:
+        root: folder of the frames.
+        synthetic: folder of the dataset, which has ``SYNTHETIC_SPLIT``.
+
+    Raises:
+        DataError: the dataset or the split is missing or malformed, or has no synthetic image.
+        DiskError: an image cannot be written.
+    """
+    file = annotation_file(root, TRAIN)
+    content = read_object(file)
+    rendered = copied(root, synthetic_source(synthetic, SYNTHETIC_SPLIT))
+    write_json(file, {**content, **joined(content, rendered)})
+
+
+def teacher_of(config: DictConfig, settings: SelfTraining) -> Predictor:
     """Return the predictor of the weights that a round starts from.
 
     Args:

@@ -71,7 +71,7 @@ class SelfTraining:
     step: float = 0.2
     most: float = 0.8
     frames: int = 100
-    updates: int = 60
+    updates: int = 30
     person: str = "infant"
     lost: float = 0.2
     device: str | None = None

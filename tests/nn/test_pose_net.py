@@ -73,8 +73,8 @@ def test_nothing_is_frozen_by_default():
     assert not any(same(before, state(net)).values())
 
 
-def test_frozen_norms_keep_their_statistics_while_all_weights_are_trained():
-    net = make_net(frozen_norms=True)
+def test_all_statistics_can_be_kept_while_all_weights_are_trained():
+    net = make_net(frozen_statistics="all")
     before = state(net)
     train(net)
     kept = {name for name, is_same in same(before, state(net)).items() if is_same}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import ClassVar, NamedTuple
+from typing import ClassVar, Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -37,9 +37,7 @@ class PoseNet(nn.Module):
         std: standard deviation of these images.
         frozen: names of modules or parameters that are not trained, such as ``backbone.conv1``.
         frozen_statistics: keep frozen modules in eval mode, so that their BatchNorm statistics do
-            not change either.
-        frozen_norms: keep all BatchNorm layers in eval mode, so that no statistics change; their
-            weights are trained.
+            not change either; ``all`` keeps the statistics of all BatchNorm layers.
 
     Attributes:
         optional_parts: names of modules that weights may lack as a whole; they then keep their
@@ -60,8 +58,7 @@ class PoseNet(nn.Module):
         mean: Sequence[float] = IMAGENET_MEAN,
         std: Sequence[float] = IMAGENET_STD,
         frozen: Sequence[str] = (),
-        frozen_statistics: bool = True,
-        frozen_norms: bool = False,
+        frozen_statistics: bool | Literal["all"] = True,
     ) -> None:
         super().__init__()
         self.feature_channels = int(backbone.num_features)  # type: ignore[arg-type]
@@ -71,8 +68,9 @@ class PoseNet(nn.Module):
             per_channel = 255 * torch.tensor(values).view(3, 1, 1)
             self.register_buffer(name, per_channel, persistent=False)
         modules = freeze(self, frozen)
-        norms = tuple(m for m in self.modules() if isinstance(m, _BatchNorm) and frozen_norms)
-        self._frozen = (*(modules if frozen_statistics else ()), *norms)
+        norms = tuple(m for m in self.modules() if isinstance(m, _BatchNorm))
+        kept = norms if frozen_statistics == "all" else ()
+        self._frozen = (*(modules if frozen_statistics else ()), *kept)
         # Crops are channels_last; convolutions in the same layout are faster on a CPU.
         self.to(memory_format=torch.channels_last)
         self.train()  # puts frozen modules into eval mode

@@ -145,8 +145,8 @@ class SequenceNet(PoseNet):
 
     Args:
         fusion: fuses the maps of a window of frames.
-        backbone, head, mean, std, frozen, frozen_statistics, frozen_norms: as for ``PoseNet``.
-            ``frozen`` names parts of the network for single frames.
+        backbone, head, mean, std, frozen, frozen_statistics: as for ``PoseNet``. ``frozen`` names
+            parts of the network for single frames.
     """
 
     optional_parts = ("fusion",)

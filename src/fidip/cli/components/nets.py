@@ -158,8 +158,7 @@ class PoseNet(Component):
     mean: Statistics | None = None
     std: Annotated[list[PositiveFloat], Field(min_length=3, max_length=3)] | None = None
     frozen: list[Text] = []
-    frozen_statistics: bool = True
-    frozen_norms: bool = False
+    frozen_statistics: bool | Literal["all"] = True
 
 
 class HeatmapFusion(Component):

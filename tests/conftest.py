@@ -187,19 +187,35 @@ class Ended:
         """The lines of ``err`` that are errors."""
         return [line for line in self.err.splitlines() if line.startswith("error:")]
 
+    @property
+    def error(self):
+        """The error that is all of ``err``, in one line."""
+        (line,) = self.err.splitlines()
+        assert line.startswith("error: ")
+        return line
 
-@pytest.fixture
-def cli(monkeypatch, capfd):
-    """Run ``fidip NAME ARGUMENTS`` in this process, and expect it to end with a status."""
 
-    def run(name, *arguments, status=0):
-        monkeypatch.setattr(sys, "argv", [f"fidip {name}", *map(str, arguments)])
-        capfd.readouterr()
-        ended = 0
+def run_command(name, *arguments):
+    """Run ``fidip NAME ARGUMENTS`` in this process, and return its exit status.
+
+    For fixtures of a module and for forks; a test takes the fixture ``cli``.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", [f"fidip {name}", *map(str, arguments)])
         try:
             importlib.import_module(f"fidip.{module_of(name)}").main()
         except SystemExit as exit_:
-            ended = exit_.code or 0
+            return exit_.code or 0
+    return 0
+
+
+@pytest.fixture
+def cli(capfd):
+    """Run ``fidip NAME ARGUMENTS`` in this process, and expect it to end with a status."""
+
+    def run(name, *arguments, status=0):
+        capfd.readouterr()
+        ended = run_command(name, *arguments)
         printed = Ended(*capfd.readouterr())
         assert ended == status, printed.err or printed.out
         return printed

@@ -3,16 +3,15 @@
 import csv
 import importlib
 import shutil
-import sys
 from pathlib import Path
 
 import hydra
 import pytest
 
-from fidip import synthesize, train
 from fidip.core.errors import RunError
 from fidip.io.json import read_object, write_json
 from fidip.io.paths import config_dir
+from tests.conftest import run_command
 
 FOLDER = config_dir().parent / "experiments" / "010-adaptation"
 SIZE = ("codec.input_wh=[64,64]", "codec.heatmap_wh=[16,16]")
@@ -29,22 +28,12 @@ def script(name):
         return importlib.import_module(name)
 
 
-def run(monkeypatch, main, *arguments):
-    monkeypatch.setattr(sys, "argv", ["fidip", *arguments])
-    try:
-        main()
-    except SystemExit as exit_:
-        return exit_.code
-    return 0
-
-
 @pytest.fixture(scope="module")
 def root(tmp_path_factory):
     """The first images of every part of ``preset=adaptation``, small."""
     folder = tmp_path_factory.mktemp("adaptation")
-    with pytest.MonkeyPatch.context() as patch:
-        words = ("preset=adaptation", "first=2", "preset.size_wh=[64,64]", "workers=1")
-        run(patch, synthesize.main, *words, f"out={folder}")
+    words = ("preset=adaptation", "first=2", "preset.size_wh=[64,64]", "workers=1")
+    assert run_command("synthesize", *words, f"out={folder}") == 0
     return folder
 
 
@@ -62,8 +51,7 @@ def sweep(root, folder, *words):
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         where = (f"data.root={root}", f"hydra.sweep.dir={folder}", "sweep.resume=true")
-        status = run(patch, train.main, "-m", *words, "target=night", "seed=0", *TINY, *where)
-    assert status == 0
+        assert run_command("train", "-m", *words, "target=night", "seed=0", *TINY, *where) == 0
 
 
 def test_the_jobs_of_a_sweep_are_in_folders_named_by_cell_and_have_equal_updates(outputs):

@@ -5,13 +5,10 @@ import json
 import os
 import resource
 import shutil
-import sys
-from contextlib import nullcontext
 
 import numpy as np
 import pytest
 
-from fidip import compare
 from fidip.core.errors import RunError
 from fidip.data import read_annotations
 from fidip.io.coco import from_coco_results
@@ -85,28 +82,29 @@ def runs(tmp_path, data):
     return tmp_path / "runs"
 
 
-def run_compare(monkeypatch, capsys, runs, *arguments, status=0):
-    """What is printed, and the rows of differences.csv."""
+@pytest.fixture
+def compare(cli, monkeypatch):
+    """Compare the runs of a folder: what is printed, and the rows of differences.csv."""
     monkeypatch.setenv("COLUMNS", "160")
-    out = runs.parent / "out"
-    monkeypatch.setattr(
-        sys, "argv", ["fidip compare", f"runs={runs}/*", f"out={out}", "rounds=100", *arguments]
-    )
-    with pytest.raises(SystemExit) if status else nullcontext() as ended:
-        compare.main()
-    assert not status or ended.value.code == status
-    with (out / "differences.csv").open(newline="") as file:
-        return capsys.readouterr().out, list(csv.DictReader(file))
+
+    def run(runs, *arguments, status=0):
+        out = runs.parent / "out"
+        command = ("compare", f"runs={runs}/*", f"out={out}", "rounds=100", *arguments)
+        printed = cli(*command, status=status).out
+        with (out / "differences.csv").open(newline="") as file:
+            return printed, list(csv.DictReader(file))
+
+    return run
 
 
 def line_of(text, *words):
     return next(line for line in text.splitlines() if all(word in line for word in words))
 
 
-def test_what_differs_is_told_and_what_does_not(runs, data, monkeypatch, capsys):
+def test_what_differs_is_told_and_what_does_not(runs, data, compare):
     for seed in (1, 2):
         make_run(runs, data, "bad", 40, seed)
-    printed, rows = run_compare(monkeypatch, capsys, runs, "against=good")
+    printed, rows = compare(runs, "against=good")
     assert "not distinguishable" in line_of(printed, "│ alike ", " to +")
     assert "worse" in line_of(printed, "│ bad ", " to -")
     assert "AP less that of good" in printed
@@ -138,11 +136,9 @@ def add_body_scaled(runs, data):
         write_json(run / "results.json", {**results, **extra})
 
 
-def test_differences_of_pcksh_and_mks_are_told_where_all_seeds_have_them(
-    runs, data, monkeypatch, capsys
-):
+def test_differences_of_pcksh_and_mks_are_told_where_all_seeds_have_them(runs, data, compare):
     add_body_scaled(runs.glob("[ag]*"), data)
-    printed, rows = run_compare(monkeypatch, capsys, runs, "against=good")
+    printed, rows = compare(runs, "against=good")
     by_name = {(r["experiment"], r["number"]): r for r in rows}
     assert len(by_name) == 22
     values = {
@@ -165,41 +161,39 @@ def test_differences_of_pcksh_and_mks_are_told_where_all_seeds_have_them(
     assert r"\label{tab:fidip-differences-pcksh-0.1}" in text
 
 
-def test_predictions_that_do_not_give_pcksh_have_no_difference_of_it(
-    runs, data, monkeypatch, capsys
-):
+def test_predictions_that_do_not_give_pcksh_have_no_difference_of_it(runs, data, compare):
     add_body_scaled(runs.glob("[ag]*"), data)
     results = json.loads((runs / "good_1/results.json").read_text())
     results["body_scaled"]["pcksh@0.1"] += 0.01
     write_json(runs / "good_1/results.json", results)
-    printed, rows = run_compare(monkeypatch, capsys, runs, "against=alike")
+    printed, rows = compare(runs, "against=alike")
     assert len(rows) == 20
     assert "mKS less" not in printed
     assert "mKS" in printed  # the means are shown
 
 
-def test_the_same_command_says_the_same(runs, monkeypatch, capsys):
-    assert run_compare(monkeypatch, capsys, runs) == run_compare(monkeypatch, capsys, runs)
+def test_the_same_command_says_the_same(runs, compare):
+    assert compare(runs) == compare(runs)
 
 
-def test_the_first_experiment_is_compared_with_where_none_is_named(runs, monkeypatch, capsys):
-    _, rows = run_compare(monkeypatch, capsys, runs)
+def test_the_first_experiment_is_compared_with_where_none_is_named(runs, compare):
+    _, rows = compare(runs)
     assert {(r["experiment"], r["against"]) for r in rows} == {("bad", "alike"), ("good", "alike")}
 
 
-def test_a_run_of_fidip_0_1_is_compared(data, tmp_path, monkeypatch, capsys):
+def test_a_run_of_fidip_0_1_is_compared(data, tmp_path, compare):
     """It has former keys in ``results.json`` and in ``config.yaml``, and no version."""
     run = make_run(tmp_path / "runs", data, "old", 15, allow_contaminated=False, group="demos")
     results = json.loads((run / "results.json").read_text())
     assert "schema_version" not in results
     write_json(run / "results.json", {**results, "group": "demos", "contaminated": 0})
     make_run(tmp_path / "runs", data, "new", 15, allow_leakage=False, group="demos")
-    printed, rows = run_compare(monkeypatch, capsys, tmp_path / "runs")
+    printed, rows = compare(tmp_path / "runs")
     assert "failed" not in printed
     assert [row["experiment"] for row in rows[:1]] == ["old"]
 
 
-def test_a_single_run_keeps_the_interval_of_its_evaluation(data, tmp_path, monkeypatch, capsys):
+def test_a_single_run_keeps_the_interval_of_its_evaluation(data, tmp_path, compare):
     run = make_run(tmp_path / "runs", data, "only", 15)
     results = json.loads((run / "results.json").read_text())
     people = read_annotations(data / TEST, data / IMAGES).people
@@ -207,7 +201,7 @@ def test_a_single_run_keeps_the_interval_of_its_evaluation(data, tmp_path, monke
     low, high = evaluate_keypoints(people, from_coco_results(predictions), 100).intervals["AP"]
     results["intervals"]["AP"] = [0, 0]
     write_json(run / "results.json", results)
-    printed, rows = run_compare(monkeypatch, capsys, tmp_path / "runs")
+    printed, rows = compare(tmp_path / "runs")
     assert f"{low:.3f} to {high:.3f}" in printed
     assert rows == []
 
@@ -222,16 +216,16 @@ def hide_labels(runs, data, tmp_path):
         write_json(file, gone)
 
 
-def test_data_that_moved_are_found_where_they_are_now(runs, data, tmp_path, monkeypatch, capsys):
-    expected = run_compare(monkeypatch, capsys, runs)
+def test_data_that_moved_are_found_where_they_are_now(runs, data, tmp_path, compare):
+    expected = compare(runs)
     hide_labels(runs, data, tmp_path)
-    printed, rows = run_compare(monkeypatch, capsys, runs)
+    printed, rows = compare(runs)
     assert rows == []
     problem = "alike, bad, good cannot be compared: the test data /gone are gone"
     assert len([line for line in printed.splitlines() if line.startswith(problem)]) == 1
     assert "data.root=DIR" in printed
     assert "n/a" in line_of(printed, "good")  # an interval over seeds cannot be had
-    assert run_compare(monkeypatch, capsys, runs, f"data.root={data}") == expected
+    assert compare(runs, f"data.root={data}") == expected
 
 
 def edit(file, change):
@@ -313,12 +307,10 @@ PROBLEMS = {
 
 
 @pytest.mark.parametrize("name", PROBLEMS)
-def test_what_cannot_be_compared_is_named_and_the_rest_is(
-    name, runs, data, tmp_path, monkeypatch, capsys
-):
+def test_what_cannot_be_compared_is_named_and_the_rest_is(name, runs, data, tmp_path, compare):
     damage, words, status = PROBLEMS[name]
     damage(runs, data, tmp_path)
-    printed, rows = run_compare(monkeypatch, capsys, runs, "against=good", status=status)
+    printed, rows = compare(runs, "against=good", status=status)
     assert {r["experiment"] for r in rows} == {"alike"}
     line = line_of(printed, "bad cannot be compared: ")
     assert words in line
@@ -329,11 +321,9 @@ def test_what_cannot_be_compared_is_named_and_the_rest_is(
     assert line_of(printed, "│ bad ", "│ 1 ")  # still in the table
 
 
-def test_a_reference_of_one_run_with_other_labels_is_named(
-    runs, data, tmp_path, monkeypatch, capsys
-):
+def test_a_reference_of_one_run_with_other_labels_is_named(runs, data, tmp_path, compare):
     other_labels(runs, data, tmp_path)
-    printed, rows = run_compare(monkeypatch, capsys, runs, "against=bad")
+    printed, rows = compare(runs, "against=bad")
     assert rows == []
     for name in ("alike", "good"):
         line = line_of(printed, f"{name} cannot be compared: ")
@@ -341,18 +331,16 @@ def test_a_reference_of_one_run_with_other_labels_is_named(
         assert f"bad_0 ({tmp_path}/other" in line
 
 
-def test_seeds_of_one_experiment_on_different_labels_are_named(
-    runs, data, tmp_path, monkeypatch, capsys
-):
+def test_seeds_of_one_experiment_on_different_labels_are_named(runs, data, tmp_path, compare):
     other_labels(runs, data, tmp_path)
     make_run(runs, data, "bad", 40, seed=1)
-    printed, _ = run_compare(monkeypatch, capsys, runs)
+    printed, _ = compare(runs)
     assert "bad_1 was tested on other people" in line_of(printed, "bad cannot be compared: ")
 
 
-def test_what_is_compared_with_must_be_comparable_itself(runs, monkeypatch, capsys):
+def test_what_is_compared_with_must_be_comparable_itself(runs, compare):
     (runs / "bad_0/predictions.json").unlink()
-    printed, rows = run_compare(monkeypatch, capsys, runs, "against=bad", status=3)
+    printed, rows = compare(runs, "against=bad", status=3)
     assert rows == []
     assert "alike, good cannot be compared: bad cannot; choose another: against=NAME" in printed
 
@@ -365,25 +353,23 @@ def test_what_is_compared_with_must_be_comparable_itself(runs, monkeypatch, caps
         ("rounds=many", "expected an integer"),
     ],
 )
-def test_mistakes_are_one_line(argument, words, runs, monkeypatch, capsys):
-    with pytest.raises(SystemExit) as exit_:
-        run_compare(monkeypatch, capsys, runs, argument)
-    assert exit_.value.code == 2
-    assert capsys.readouterr().err == f"error: {argument}: {words}\n"
+def test_mistakes_are_one_line(argument, words, runs, cli):
+    out = runs.parent / "out"
+    ended = cli("compare", f"runs={runs}/*", f"out={out}", argument, status=2)
+    assert ended.error == f"error: {argument}: {words}"
 
 
-def test_the_dashboard_is_kept_where_nobody_is_logged_in(runs, monkeypatch, capsys):
+def test_the_dashboard_is_kept_where_nobody_is_logged_in(runs, monkeypatch, cli, compare):
     monkeypatch.setenv("HOME", str(runs.parent))
     monkeypatch.delenv("WANDB_API_KEY", raising=False)
-    printed, _ = run_compare(monkeypatch, capsys, runs, "to=wandb")
+    printed, _ = compare(runs, "to=wandb")
     assert "W&B: not sent" in line_of(printed, "dashboard.json")
     assert set(json.loads((runs.parent / "out/dashboard.json").read_text())) == {
         "workspace", "report",
     }  # fmt: skip
-    with pytest.raises(SystemExit) as exit_:
-        run_compare(monkeypatch, capsys, runs, "to=paper")
-    assert exit_.value.code == 2
-    assert "to=paper: expected one of html or wandb" in capsys.readouterr().err
+    out = runs.parent / "out"
+    error = cli("compare", f"runs={runs}/*", f"out={out}", "to=paper", status=2).error
+    assert "to=paper: expected one of html or wandb" in error
 
 
 def written(runs, *names):
@@ -395,7 +381,7 @@ def written(runs, *names):
 @pytest.mark.parametrize(("seeds", "words"), [(1, "one seed"), (2, "2 seeds")])
 @pytest.mark.parametrize("few", ["good", "bad", "both"])
 def test_with_fewer_than_three_seeds_there_is_no_verdict(
-    seeds, words, few, data, tmp_path, monkeypatch, capsys
+    seeds, words, few, data, tmp_path, monkeypatch, compare
 ):
     for experiment, error in (("good", 10), ("bad", 40)):
         for seed in range(seeds if few in (experiment, "both") else 3):
@@ -403,7 +389,7 @@ def test_with_fewer_than_three_seeds_there_is_no_verdict(
     runs = tmp_path / "runs"
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.delenv("WANDB_API_KEY", raising=False)
-    printed, rows = run_compare(monkeypatch, capsys, runs, "against=good", "to=wandb")
+    printed, rows = compare(runs, "against=good", "to=wandb")
     says = f"{words}: the difference between runs is unknown"
     assert {r["verdict"] for r in rows} == {says, ""}  # of medium people there are none
     texts = {"console": printed, **written(runs), **written(runs, "dashboard.json")}
@@ -425,8 +411,8 @@ def test_with_fewer_than_three_seeds_there_is_no_verdict(
         assert "intervals are over test images only" in texts["compare.html"]
 
 
-def test_repeats_of_a_seed_count_once(runs, data, monkeypatch, capsys):
-    expected = run_compare(monkeypatch, capsys, runs, "against=good")[1]
+def test_repeats_of_a_seed_count_once(runs, data, compare):
+    expected = compare(runs, "against=good")[1]
     old, new = "2026-01-01_10-00-00-000000", "2026-01-02_10-00-00-000000"
     for seed in (0, 1, 2):
         run = make_run(
@@ -436,7 +422,7 @@ def test_repeats_of_a_seed_count_once(runs, data, monkeypatch, capsys):
         )  # fmt: skip
         edit(run / "config.yaml", lambda c, workers=seed: c["data"].update(num_workers=workers))
     edit(runs / "bad_0/config.yaml", lambda c: c.update(seed=0, sweep={"started": new}))
-    printed, rows = run_compare(monkeypatch, capsys, runs, "against=good")
+    printed, rows = compare(runs, "against=good")
     assert rows == expected
     assert line_of(printed, "│ bad ", "│ 1 ")
     names = ", ".join(str(runs / f"again_{seed}") for seed in (0, 1, 2))
@@ -450,13 +436,13 @@ def test_repeats_of_a_seed_count_once(runs, data, monkeypatch, capsys):
     assert row["verdict"] == "one seed: the difference between runs is unknown"
 
 
-def test_runs_on_different_annotations_are_kept_apart(data, tmp_path, monkeypatch, capsys):
+def test_runs_on_different_annotations_are_kept_apart(data, tmp_path, compare):
     """Equal settings, but the annotation files were changed between seeds 1 and 2."""
     runs = tmp_path / "runs"
     for seed, data_sha256 in enumerate(("a" * 64, "a" * 64, "b" * 64)):
         run = make_run(runs, data, "good", 10, seed)
         edit(run / "environment.json", lambda c, sha=data_sha256: c.update(data_sha256=sha))
-    printed, rows = run_compare(monkeypatch, capsys, runs)
+    printed, rows = compare(runs)
     assert line_of(printed, "│ good, data_sha256=aaaaaaaa ", "│ 2 ")
     assert line_of(printed, "│ good, data_sha256=bbbbbbbb ", "│ 1 ")
     line = (
@@ -469,28 +455,28 @@ def test_runs_on_different_annotations_are_kept_apart(data, tmp_path, monkeypatc
     assert {row["experiment"] for row in rows} == {"good, data_sha256=bbbbbbbb"}
 
 
-def test_seeds_on_equal_annotations_are_one_experiment(data, tmp_path, monkeypatch, capsys):
+def test_seeds_on_equal_annotations_are_one_experiment(data, tmp_path, compare):
     for seed in (0, 1):
         run = make_run(tmp_path / "runs", data, "good", 10, seed)
         edit(run / "environment.json", lambda c: c.update(data_sha256="a" * 64))
-    printed, _ = run_compare(monkeypatch, capsys, tmp_path / "runs")
+    printed, _ = compare(tmp_path / "runs")
     assert line_of(printed, "│ good ", "│ 2 ")
     assert "different annotations" not in printed
 
 
-def test_three_repeats_are_not_three_seeds(data, tmp_path, monkeypatch, capsys):
+def test_three_repeats_are_not_three_seeds(data, tmp_path, compare):
     for name in ("a", "b", "c"):
         make_run(tmp_path / "runs", data, "good", 10, seed=5, name=name)
-    printed, _ = run_compare(monkeypatch, capsys, tmp_path / "runs")
+    printed, _ = compare(tmp_path / "runs")
     assert line_of(printed, "│ good ", "│ 1 ")
     assert "±" not in printed
 
 
-def test_without_a_start_the_newest_is_that_whose_results_are(data, tmp_path, monkeypatch, capsys):
+def test_without_a_start_the_newest_is_that_whose_results_are(data, tmp_path, compare):
     for day, name in enumerate(("b", "c", "a")):
         run = make_run(tmp_path / "runs", data, "good", 10, name=name)
         os.utime(run / "results.json", (86400 * day, 86400 * day))
-    printed, _ = run_compare(monkeypatch, capsys, tmp_path / "runs")
+    printed, _ = compare(tmp_path / "runs")
     assert "runs/b, " in line_of(printed, "repeats of one seed")
     assert line_of(printed, "repeats of one seed").endswith("runs/a")
 
@@ -503,20 +489,20 @@ def test_without_a_start_the_newest_is_that_whose_results_are(data, tmp_path, mo
         {"data": {"seed": 3}},
     ],
 )
-def test_what_changes_a_result_makes_no_repeat(settings, data, tmp_path, monkeypatch, capsys):
+def test_what_changes_a_result_makes_no_repeat(settings, data, tmp_path, compare):
     make_run(tmp_path / "runs", data, "good", 10, name="a")
     run = make_run(tmp_path / "runs", data, "good", 11, name="b")
     edit(
         run / "config.yaml", lambda c: [c.setdefault(k, {}).update(v) for k, v in settings.items()]
     )
-    printed, _ = run_compare(monkeypatch, capsys, tmp_path / "runs")
+    printed, _ = compare(tmp_path / "runs")
     assert "repeats" not in printed
 
 
-def test_one_directory_found_twice_is_one_run(runs, monkeypatch, capsys):
-    expected = run_compare(monkeypatch, capsys, runs)
+def test_one_directory_found_twice_is_one_run(runs, compare):
+    expected = compare(runs)
     (runs / "latest").symlink_to(runs / "bad_0")
-    assert run_compare(monkeypatch, capsys, runs) == expected
+    assert compare(runs) == expected
 
 
 BOMB = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "".join(
@@ -638,34 +624,25 @@ def test_a_damaged_run_is_one_line(data, tmp_path):
         ("metrics.csv", CURVES["text"]),
     ],
 )
-def test_a_damaged_run_ends_the_command(file, content, data, tmp_path, monkeypatch, capsys):
+def test_a_damaged_run_ends_the_command(file, content, data, tmp_path, cli):
     run = make_run(tmp_path / "runs", data, "only", 10)
     (run / file).write_bytes(content)
-    monkeypatch.setattr(sys, "argv", ["fidip compare", f"runs={run}", f"out={tmp_path}/new/out"])
-    with pytest.raises(SystemExit) as ended:
-        compare.main()
-    printed, error = capsys.readouterr()
-    assert (ended.value.code, printed, error.count("\n")) == (2, "", 1)
-    assert error.startswith("error: ")
-    assert str(run / file) in error
+    ended = cli("compare", f"runs={run}", f"out={tmp_path}/new/out", status=2)
+    assert str(run / file) in ended.error
+    assert ended.out == ""
     assert not (tmp_path / "new").exists()
 
 
 @pytest.mark.parametrize(
     "content", [None, b"", b"[", b"5", b"{}", b"[5]", b'[{"image_id": 0}]', b"[]", b"\xff"]
 )
-def test_damaged_predictions_of_the_only_run_are_one_line(
-    content, data, tmp_path, monkeypatch, capsys
-):
+def test_damaged_predictions_of_the_only_run_are_one_line(content, data, tmp_path, cli):
     file = make_run(tmp_path / "runs", data, "only", 10) / "predictions.json"
     file.unlink() if content is None else file.write_bytes(content)
     out = tmp_path / "out"
-    monkeypatch.setattr(sys, "argv", ["fidip compare", f"runs={file.parent}", f"out={out}"])
-    with pytest.raises(SystemExit) as ended:
-        compare.main()
-    printed, error = capsys.readouterr()
-    assert (ended.value.code, printed, error.count("\n")) == (2, "", 1)
-    assert str(file) in error
+    ended = cli("compare", f"runs={file.parent}", f"out={out}", status=2)
+    assert str(file) in ended.error
+    assert ended.out == ""
     assert not out.exists()
 
 
@@ -678,11 +655,9 @@ def test_damaged_predictions_of_the_only_run_are_one_line(
         ("metrics.csv", b"a\nb"),
     ],
 )
-def test_the_other_runs_are_compared_without_a_damaged_one(
-    file, content, runs, monkeypatch, capsys
-):
+def test_the_other_runs_are_compared_without_a_damaged_one(file, content, runs, compare):
     (runs / "good_1" / file).write_bytes(content)
-    printed, rows = run_compare(monkeypatch, capsys, runs, status=3)
+    printed, rows = compare(runs, status=3)
     assert {(r["experiment"], r["seeds"]) for r in rows} == {("good", "2"), ("bad", "1")}
     failed = [line for line in printed.splitlines() if line.startswith("failed: ")]
     assert len(failed) == 1
@@ -707,7 +682,7 @@ def test_a_damaged_record_of_a_job_is_listed(content, file, has_config, data, tm
     assert (len(found.runs), found.damaged) == (1, [])
 
 
-def test_a_run_that_found_no_one_has_a_page(data, tmp_path, monkeypatch, capsys):
+def test_a_run_that_found_no_one_has_a_page(data, tmp_path, compare):
     for seed in (0, 1):
         run = make_run(tmp_path / "runs", data, "only", 10, seed)
         write_json(run / "predictions.json", [])
@@ -717,7 +692,7 @@ def test_a_run_that_found_no_one_has_a_page(data, tmp_path, monkeypatch, capsys)
             run / "results.json",
             lambda c, m=none.metrics: [c.update(metrics=m), c.pop("per_joint")],
         )
-    printed, _ = run_compare(monkeypatch, capsys, tmp_path / "runs")
+    printed, _ = compare(tmp_path / "runs")
     assert line_of(printed, "│ only ", "│ 2 ", "0.000")
 
 
@@ -725,14 +700,14 @@ def test_a_run_that_found_no_one_has_a_page(data, tmp_path, monkeypatch, capsys)
     "name",
     ["[red]a", "[/b]", "$x", r"$\frac$", "a|b", "<b>", "a&b", "é ± %", "a'b", '"', "{{ 5 }}", "\\"],
 )
-def test_names_are_text_everywhere(name, data, tmp_path, monkeypatch, capsys):
+def test_names_are_text_everywhere(name, data, tmp_path, monkeypatch, compare):
     for seed in (0, 1):
         run = make_run(tmp_path / "runs", data, "other", 12, seed)
         run = make_run(tmp_path / "runs", data, "named", 10, seed)
         edit(run / "results.json", lambda c: c.update(experiment=name))
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.delenv("WANDB_API_KEY", raising=False)
-    printed, rows = run_compare(monkeypatch, capsys, tmp_path / "runs", "against=other", "to=wandb")
+    printed, rows = compare(tmp_path / "runs", "against=other", "to=wandb")
     assert line_of(printed, f"│ {name} ")
     assert {r["experiment"] for r in rows} == {name}
     table = written(tmp_path / "runs")["compare.md"].splitlines()
@@ -748,34 +723,28 @@ NO_FOLDERS = {
 
 
 @pytest.mark.parametrize("name", NO_FOLDERS)
-def test_a_bad_output_folder_is_found_before_the_work(name, runs, tmp_path, monkeypatch, capsys):
+def test_a_bad_output_folder_is_found_before_the_work(name, runs, tmp_path, monkeypatch, cli):
     out = tmp_path / "new" / "out"
     if name != "below a file":
         out.parent.mkdir()
     NO_FOLDERS[name](out)
     before = sorted(tmp_path.rglob("*"))
-    monkeypatch.setattr(compare, "compare_runs", None)
-    monkeypatch.setattr(sys, "argv", ["fidip compare", f"runs={runs}/*", f"out={out}"])
-    with pytest.raises(SystemExit) as ended:
-        compare.main()
-    printed, error = capsys.readouterr()
-    assert (ended.value.code, printed, error.count("\n")) == (2, "", 1)
-    assert error.startswith(f"error: out={out}: ")
+    monkeypatch.setattr("fidip.compare.compare_runs", None)
+    ended = cli("compare", f"runs={runs}/*", f"out={out}", status=2)
+    assert ended.error.startswith(f"error: out={out}: ")
+    assert ended.out == ""
     assert sorted(tmp_path.rglob("*")) == before
 
 
 @pytest.mark.parametrize("out", ["/dev/null", "/dev/null/x", "/proc/x", "/sys/x"])
-def test_outputs_that_cannot_be_are_one_line(out, runs, monkeypatch, capsys):
-    monkeypatch.setattr(sys, "argv", ["fidip compare", f"runs={runs}/*", f"out={out}"])
-    with pytest.raises(SystemExit) as ended:
-        compare.main()
-    printed, error = capsys.readouterr()
-    assert (ended.value.code, printed, error.count("\n")) == (2, "", 1)
-    assert error.startswith(f"error: out={out}: ")
+def test_outputs_that_cannot_be_are_one_line(out, runs, cli):
+    ended = cli("compare", f"runs={runs}/*", f"out={out}", status=2)
+    assert ended.error.startswith(f"error: out={out}: ")
+    assert ended.out == ""
 
 
-def test_a_disk_that_fills_up_leaves_what_was_there(runs, monkeypatch, capsys):
-    run_compare(monkeypatch, capsys, runs)
+def test_a_disk_that_fills_up_leaves_what_was_there(runs, cli, compare):
+    compare(runs)
     out = runs.parent / "out"
     before = {path: path.read_bytes() for path in out.iterdir()}
     shutil.rmtree(runs / "bad_0")
@@ -783,12 +752,9 @@ def test_a_disk_that_fills_up_leaves_what_was_there(runs, monkeypatch, capsys):
     largest = max(map(len, before.values()))
     resource.setrlimit(resource.RLIMIT_FSIZE, (max(70_000, largest // 2), limits[1]))
     try:
-        with pytest.raises(SystemExit) as ended:
-            compare.main()
+        error = cli("compare", f"runs={runs}/*", f"out={out}", "rounds=100", status=2).error
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-    error = capsys.readouterr().err
-    assert (ended.value.code, error.count("\n")) == (2, 1)
     assert error.startswith(f"error: cannot write {out}/compare.html: ")
     assert {path: path.read_bytes() for path in out.iterdir()} == before
 
@@ -802,30 +768,26 @@ def test_a_disk_that_fills_up_leaves_what_was_there(runs, monkeypatch, capsys):
         ("..", "no run directory matches; expected"),
     ],
 )
-def test_a_pattern_without_runs_is_one_line(pattern, words, runs, monkeypatch, capsys):
-    with pytest.raises(SystemExit) as ended:
-        run_compare(monkeypatch, capsys, runs, f"runs={runs}/{pattern}")
-    assert ended.value.code == 2
-    error = capsys.readouterr().err
+def test_a_pattern_without_runs_is_one_line(pattern, words, runs, cli):
+    out = runs.parent / "out"
+    error = cli("compare", f"runs={runs}/{pattern}", f"out={out}", status=2).error
     assert error.startswith(f"error: runs={runs}/{pattern}: ")
     assert words in error
-    assert not (runs.parent / "out").exists()
+    assert not out.exists()
 
 
 @pytest.mark.parametrize("name", ["a [b] c", "lr=0.1, é", "it's"])
-def test_a_directory_may_have_any_name(name, data, tmp_path, monkeypatch, capsys):
+def test_a_directory_may_have_any_name(name, data, tmp_path, monkeypatch, cli):
     run = make_run(tmp_path / name, data, "only", 10)
     monkeypatch.chdir(tmp_path)
     for word in (f"./{name}/only_0", str(run)):
-        monkeypatch.setattr(sys, "argv", ["fidip compare", word, "out=out"])
-        compare.main()
-        assert line_of(capsys.readouterr().out, "│ only ")
+        assert line_of(cli("compare", word, "out=out").out, "│ only ")
 
 
-def test_a_name_that_is_not_utf8(runs, monkeypatch, capsys):
+def test_a_name_that_is_not_utf8(runs, compare):
     os.rename(runs / "bad_0", os.fsencode(runs) + b"/bad\xff")
     os.rename(runs / "good_1", os.fsencode(runs) + b"/good\xfe")
     (runs / os.fsdecode(b"good\xfe") / "results.json").unlink()
-    printed, _ = run_compare(monkeypatch, capsys, runs)
+    printed, _ = compare(runs)
     assert r"good\udcfe" in printed
     assert r"bad\udcff" in written(runs, "compare.html")["compare.html"]

@@ -9,17 +9,18 @@ import os
 import shutil
 import socket
 import sys
+from typing import NamedTuple
 
 import pytest
 import torch
 from omegaconf import OmegaConf
 
-from fidip import evaluate, train
 from fidip.cli.score_table import print_table
 from fidip.core.errors import DataError, RunError
 from fidip.data import SyripDataModule
 from fidip.io import json as json_files
 from fidip.io.coco import read_results
+from tests.conftest import Ended, run_command
 
 NAMES = ["AP", "AP50", "AP75", "AP(M)", "AP(L)", "AR", "AR50", "AR75", "AR(M)", "AR(L)"]
 TEST = "annotations/person_keypoints_validate_infant.json"
@@ -33,21 +34,32 @@ def run(tmp_path_factory, tiny_root):
 
 def run_train(folder, tiny_root, *settings):
     arguments = ["experiment=scratch_demo", f"data.root={tiny_root}", "debug=smoke", *settings]
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sys, "argv", ["fidip train", *arguments, f"hydra.run.dir={folder}"])
-        train.main()
+    assert run_command("train", *arguments, f"hydra.run.dir={folder}") == 0
     return folder
 
 
-def run_evaluate(monkeypatch, folder, *arguments):
-    """The results of an evaluation, and its predictions where it made any."""
-    monkeypatch.setattr(sys, "argv", ["fidip evaluate", *map(str, arguments), f"out={folder}"])
-    evaluate.main()
-    predictions = folder / "predictions.json"
-    return (
-        json.loads((folder / "results.json").read_text()),
-        json.loads(predictions.read_text()) if predictions.exists() else None,
-    )
+class Evaluation(NamedTuple):
+    """The files of an evaluation, of which there may be no predictions, and what it printed."""
+
+    results: dict
+    predictions: list | None
+    printed: Ended
+
+
+@pytest.fixture
+def evaluate(cli):
+    """Evaluate with results in a folder."""
+
+    def run(folder, *arguments):
+        printed = cli("evaluate", *arguments, f"out={folder}")
+        predictions = folder / "predictions.json"
+        return Evaluation(
+            json.loads((folder / "results.json").read_text()),
+            json.loads(predictions.read_text()) if predictions.exists() else None,
+            printed,
+        )
+
+    return run
 
 
 def write_json(path, content):
@@ -55,8 +67,8 @@ def write_json(path, content):
     return path
 
 
-def test_a_run_is_scored_as_at_its_end(run, monkeypatch, tmp_path):
-    results, predictions = run_evaluate(monkeypatch, tmp_path, f"ckpt={run}")
+def test_a_run_is_scored_as_at_its_end(run, tmp_path, evaluate):
+    results, predictions, _ = evaluate(tmp_path, f"ckpt={run}")
     at_the_end = json.loads((run / "results.json").read_text())
     assert results["box_source"] == "ground truth"
     assert list(results["metrics"]) == NAMES
@@ -70,39 +82,33 @@ def test_a_run_is_scored_as_at_its_end(run, monkeypatch, tmp_path):
 
 @pytest.mark.parametrize("name", ["results.json", "predictions.json"])
 def test_a_finished_run_and_an_earlier_evaluation_are_not_overwritten(
-    name, run, monkeypatch, tmp_path, capsys
+    name, run, monkeypatch, tmp_path, cli, evaluate
 ):
     write_json(tmp_path / name, {"mine": 1})
-    monkeypatch.setattr(evaluate, "settings", pytest.fail)
-    with pytest.raises(SystemExit) as exit_:
-        run_evaluate(monkeypatch, tmp_path, f"ckpt={run}")
-    assert exit_.value.code == 2
-    (line,) = capsys.readouterr().err.splitlines()
-    assert f"the first: {name}" in line
-    assert "overwrite=true" in line
+    with monkeypatch.context() as patch:
+        patch.setattr("fidip.evaluate.settings", pytest.fail)
+        error = cli("evaluate", f"ckpt={run}", f"out={tmp_path}", status=2).error
+    assert f"the first: {name}" in error
+    assert "overwrite=true" in error
     assert json.loads((tmp_path / name).read_text()) == {"mine": 1}
-    monkeypatch.undo()
-    results, predictions = run_evaluate(monkeypatch, tmp_path, f"ckpt={run}", "overwrite=true")
+    results, predictions, _ = evaluate(tmp_path, f"ckpt={run}", "overwrite=true")
     assert results["instances"] == len(predictions) == 5
 
 
 @pytest.mark.parametrize("file", ["config.yaml", "job.json"])  # begun, or waiting in a sweep
-def test_an_unfinished_run_is_not_marked_as_finished(file, run, monkeypatch, tmp_path, capsys):
+def test_an_unfinished_run_is_not_marked_as_finished(file, run, monkeypatch, tmp_path, cli):
     shutil.copy(run / "config.yaml", tmp_path / file)
-    monkeypatch.setattr(evaluate, "settings", pytest.fail)
-    with pytest.raises(SystemExit) as exit_:
-        run_evaluate(monkeypatch, tmp_path, f"ckpt={run}", "overwrite=true")
-    assert exit_.value.code == 2
-    (line,) = capsys.readouterr().err.splitlines()
-    assert line.startswith(f"error: out={tmp_path}: an unfinished run is there")
+    monkeypatch.setattr("fidip.evaluate.settings", pytest.fail)
+    error = cli("evaluate", f"ckpt={run}", f"out={tmp_path}", "overwrite=true", status=2).error
+    assert error.startswith(f"error: out={tmp_path}: an unfinished run is there")
     assert [path.name for path in tmp_path.iterdir()] == [file]
 
 
-def test_a_results_file_may_lie_where_its_scores_go(run, monkeypatch, tmp_path, tiny_root):
+def test_a_results_file_may_lie_where_its_scores_go(run, tmp_path, tiny_root, evaluate):
     shutil.copy(run / "predictions.json", tmp_path)
     before = (tmp_path / "predictions.json").read_bytes()
     arguments = [f"predictions={tmp_path}/predictions.json", f"data.root={tiny_root}"]
-    results, _ = run_evaluate(monkeypatch, tmp_path, *arguments)
+    results = evaluate(tmp_path, *arguments).results
     assert results["instances"] == 5
     assert (tmp_path / "predictions.json").read_bytes() == before
 
@@ -115,53 +121,47 @@ def test_a_results_file_may_lie_where_its_scores_go(run, monkeypatch, tmp_path, 
         ("/proc/x/y", "error: out=/proc/x/y: "),  # root is refused only when it makes the folder
     ],
 )
-def test_an_output_folder_that_cannot_be_is_one_line(key, folder, words, run, monkeypatch, capsys):
-    monkeypatch.setattr(sys, "argv", ["fidip evaluate", f"ckpt={run}", f"{key}={folder}"])
-    with pytest.raises(SystemExit) as exit_:
-        evaluate.main()
-    assert exit_.value.code == 2
-    (line,) = capsys.readouterr().err.splitlines()
-    assert line.startswith(words)
+def test_an_output_folder_that_cannot_be_is_one_line(key, folder, words, run, cli):
+    assert cli("evaluate", f"ckpt={run}", f"{key}={folder}", status=2).error.startswith(words)
 
 
-def test_an_evaluation_that_fails_leaves_no_folder(run, monkeypatch, tmp_path, capsys):
-    with pytest.raises(SystemExit):
-        run_evaluate(monkeypatch, tmp_path / "a" / "b", f"ckpt={run}", "data.root=/nope")
-    assert capsys.readouterr().err.count("\n") == 1
+def test_an_evaluation_that_fails_leaves_no_folder(run, tmp_path, cli):
+    arguments = [f"ckpt={run}", "data.root=/nope", f"out={tmp_path}/a/b"]
+    assert "/nope" in cli("evaluate", *arguments, status=2).error
     assert not list(tmp_path.iterdir())
 
 
-def test_averaged_weights_are_tested_as_they_are_kept(monkeypatch, tmp_path, tiny_root):
+def test_averaged_weights_are_tested_as_they_are_kept(tmp_path, tiny_root, evaluate):
     run = run_train(tmp_path / "run", tiny_root, "callbacks=ema", "trainer.max_epochs=2")
-    _, predictions = run_evaluate(monkeypatch, tmp_path, f"ckpt={run}")
+    predictions = evaluate(tmp_path, f"ckpt={run}").predictions
     at_the_end = json.loads((run / "predictions.json").read_text())
     assert predictions[:4] == at_the_end
 
 
-def test_the_command_line_overrides_the_settings_of_the_run(run, monkeypatch, tmp_path):
+def test_the_command_line_overrides_the_settings_of_the_run(run, tmp_path, evaluate):
     ckpt = f"ckpt={run}/checkpoints/last.ckpt"
-    _, flipped = run_evaluate(monkeypatch, tmp_path / "a", ckpt)
-    _, plain = run_evaluate(monkeypatch, tmp_path / "b", ckpt, "task.flip_test=false")
+    flipped = evaluate(tmp_path / "a", ckpt).predictions
+    plain = evaluate(tmp_path / "b", ckpt, "task.flip_test=false").predictions
     assert flipped != plain
 
 
-def test_the_codec_of_the_command_line_replaces_the_one_of_the_run(run, monkeypatch, tmp_path):
+def test_the_codec_of_the_command_line_replaces_the_one_of_the_run(run, tmp_path, evaluate):
     larger = ["codec.input_wh=[96,128]", "codec.heatmap_wh=[24,32]"]
-    _, other = run_evaluate(monkeypatch, tmp_path / "a", f"ckpt={run}", *larger)
-    _, same = run_evaluate(monkeypatch, tmp_path / "b", f"ckpt={run}")
+    other = evaluate(tmp_path / "a", f"ckpt={run}", *larger).predictions
+    same = evaluate(tmp_path / "b", f"ckpt={run}").predictions
     assert other != same
 
 
-def test_the_validation_split_is_a_part_of_train(run, monkeypatch, tmp_path, tiny_root):
+def test_the_validation_split_is_a_part_of_train(run, tmp_path, tiny_root, evaluate):
     arguments = [f"ckpt={run}", "split=val", "data.val_fraction=0.5"]
-    results, predictions = run_evaluate(monkeypatch, tmp_path, *arguments)
+    results, predictions, _ = evaluate(tmp_path, *arguments)
     truth = tiny_root / "annotations" / "person_keypoints_train_infant.json"
     images = {image["id"] for image in json.loads(truth.read_text())["images"]}
     assert results["split"] == "val"
     assert {p["image_id"] for p in predictions} < images
 
 
-def test_a_perfect_results_file_has_ap_one(monkeypatch, tmp_path, tiny_root):
+def test_a_perfect_results_file_has_ap_one(tmp_path, tiny_root, evaluate):
     truth = json.loads((tiny_root / TEST).read_text())
     perfect = [
         {
@@ -174,7 +174,7 @@ def test_a_perfect_results_file_has_ap_one(monkeypatch, tmp_path, tiny_root):
     ]
     file = write_json(tmp_path / "perfect.json", perfect)
     arguments = [f"predictions={file}", "experiment=scratch_demo", f"data.root={tiny_root}"]
-    results, predictions = run_evaluate(monkeypatch, tmp_path, *arguments)
+    results, predictions, _ = evaluate(tmp_path, *arguments)
     assert results["metrics"]["AP"] == pytest.approx(1.0)
     assert predictions is None
     assert results["kinds"]["good"] == 1
@@ -190,15 +190,15 @@ def perfect_results(tiny_root, tmp_path):
     return write_json(tmp_path / "perfect.json", found)
 
 
-def test_a_results_file_needs_no_experiment(monkeypatch, tmp_path, tiny_root, capsys):
+def test_a_results_file_needs_no_experiment(tmp_path, tiny_root, evaluate):
     file = perfect_results(tiny_root, tmp_path)
     arguments = [f"predictions={file}", f"data.root={tiny_root}"]
-    results, _ = run_evaluate(monkeypatch, tmp_path, *arguments)
+    results, _, printed = evaluate(tmp_path, *arguments)
     assert results["metrics"]["AP"] == pytest.approx(1.0)
-    assert "5 of 5 people found by 5 predictions" in capsys.readouterr().out
+    assert "5 of 5 people found by 5 predictions" in printed.out
 
 
-def test_detections_are_counted_by_video(monkeypatch, tmp_path, tiny_copy, capsys):
+def test_detections_are_counted_by_video(tmp_path, tiny_copy, evaluate):
     truth = json.loads((tiny_copy / TEST).read_text())
     truth["videos"] = [{"id": i, "file_name": f"{name}.mp4"} for i, name in enumerate("ab")]
     for number, image in enumerate(truth["images"]):
@@ -207,12 +207,12 @@ def test_detections_are_counted_by_video(monkeypatch, tmp_path, tiny_copy, capsy
     first, *others = json.loads(perfect_results(tiny_copy, tmp_path).read_text())
     file = write_json(tmp_path / "found.json", [first, first, first, *others[:-1]])
     arguments = [f"predictions={file}", f"data.root={tiny_copy}"]
-    results, _ = run_evaluate(monkeypatch, tmp_path / "out", *arguments)
+    results, _, printed = evaluate(tmp_path / "out", *arguments)
     assert results["videos"] == {
         "a.mp4": {"frames": 3, "people": 3, "predictions": 5, "missed": 0, "redundant": 2},
         "b.mp4": {"frames": 2, "people": 2, "predictions": 1, "missed": 1, "redundant": 0},
     }
-    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    lines = [line.split() for line in printed.out.splitlines()]
     assert ["all", "5", "5", "6", "1", "2"] in lines
     assert ["b.mp4", "2", "2", "1", "1", "0"] in lines
 
@@ -248,10 +248,10 @@ def predict_clips(clips, folder):
     return folder
 
 
-def test_a_folder_of_predicted_videos_is_scored(clips, monkeypatch, tmp_path):
+def test_a_folder_of_predicted_videos_is_scored(clips, tmp_path, evaluate):
     folder = predict_clips(clips, tmp_path / "found")
     arguments = [f"predictions={folder}", f"data.root={clips}"]
-    results, _ = run_evaluate(monkeypatch, tmp_path / "out", *arguments)
+    results = evaluate(tmp_path / "out", *arguments).results
     assert (results["instances"], results["matched"]) == (5, 4)
     assert results["kinds"]["good"] == 1
     assert results["videos"] == {
@@ -270,18 +270,16 @@ def test_a_folder_of_predicted_videos_is_scored(clips, monkeypatch, tmp_path):
     ],
     ids=["a file", "a folder", "cut", "no object"],
 )
-def test_a_folder_without_a_video_is_one_line(change, words, clips, monkeypatch, tmp_path, capsys):
+def test_a_folder_without_a_video_is_one_line(change, words, clips, tmp_path, cli):
     folder = predict_clips(clips, tmp_path / "found")
     change(folder)
-    with pytest.raises(SystemExit) as status:
-        run_evaluate(monkeypatch, tmp_path / "out", f"predictions={folder}", f"data.root={clips}")
-    assert status.value.code == 2
-    (line,) = capsys.readouterr().err.splitlines()
-    assert words in line
-    assert not (tmp_path / "out").exists()
+    out = tmp_path / "out"
+    arguments = [f"predictions={folder}", f"data.root={clips}", f"out={out}"]
+    assert words in cli("evaluate", *arguments, status=2).error
+    assert not out.exists()
 
 
-def test_videos_of_another_folder_are_not_read(clips, monkeypatch, tmp_path, capsys):
+def test_videos_of_another_folder_are_not_read(clips, tmp_path, cli):
     folder = predict_clips(clips, tmp_path / "x" / "found")
     shutil.move(folder / "b.mp4.json", tmp_path / "x" / "b.json")
     truth = json.loads((clips / TEST).read_text())
@@ -291,26 +289,19 @@ def test_videos_of_another_folder_are_not_read(clips, monkeypatch, tmp_path, cap
     for image in truth["images"]:
         (clips / "images" / image["file_name"]).parent.mkdir(exist_ok=True)
         (clips / "images" / image["file_name"]).touch()
-    with pytest.raises(SystemExit):
-        run_evaluate(monkeypatch, tmp_path / "out", f"predictions={folder}", f"data.root={clips}")
-    assert "(the first: ../b.mp4)" in capsys.readouterr().err
+    arguments = [f"predictions={folder}", f"data.root={clips}", f"out={tmp_path / 'out'}"]
+    assert "(the first: ../b.mp4)" in cli("evaluate", *arguments, status=2).error
 
 
-def test_frames_without_image_files_cannot_be_predicted_here(
-    clips, run, monkeypatch, tmp_path, capsys
-):
-    with pytest.raises(SystemExit) as status:
-        run_evaluate(monkeypatch, tmp_path / "out", f"ckpt={run}", f"data.root={clips}")
-    assert status.value.code == 2
-    (line,) = capsys.readouterr().err.splitlines()
-    assert "5 of 5 images are frames in the files of videos (the first: day 1/a.mp4)" in line
+def test_frames_without_image_files_cannot_be_predicted_here(clips, run, tmp_path, cli):
+    arguments = [f"ckpt={run}", f"data.root={clips}", f"out={tmp_path / 'out'}"]
+    error = cli("evaluate", *arguments, status=2).error
+    assert "5 of 5 images are frames in the files of videos (the first: day 1/a.mp4)" in error
     with pytest.raises(DataError, match="5 of 5 images are frames"):
         SyripDataModule(root=clips, input_wh=(64, 64)).setup("fit")
 
 
-def test_pcksh_and_mks_are_printed_with_how_many_are_left_out(
-    monkeypatch, tmp_path, tiny_copy, capsys
-):
+def test_pcksh_and_mks_are_printed_with_how_many_are_left_out(tmp_path, tiny_copy, evaluate):
     truth = json.loads((tiny_copy / TEST).read_text())
     for person in truth["annotations"]:
         person["keypoints"][2::3] = [2] * 17
@@ -318,17 +309,16 @@ def test_pcksh_and_mks_are_printed_with_how_many_are_left_out(
     write_json(tiny_copy / TEST, truth)
     file = perfect_results(tiny_copy, tmp_path)
     arguments = [f"predictions={file}", f"data.root={tiny_copy}"]
-    results, _ = run_evaluate(monkeypatch, tmp_path / "out", *arguments)
+    results, _, printed = evaluate(tmp_path / "out", *arguments)
     found = results["body_scaled"]
     assert (found["pcksh@0.1"], found["mks"], found["people"], found["left_out"]) == (1, 1, 4, 1)
-    said = capsys.readouterr().out
-    assert "PCKsh, mKS: 4 of 5 people; 1 left out (shoulders, hips or face unlabelled)" in said
-    assert any(line.startswith("│ mKS       │ 1.000 │ 1.000 to") for line in said.splitlines())
+    left_out = "PCKsh, mKS: 4 of 5 people; 1 left out (shoulders, hips or face unlabelled)"
+    assert left_out in printed.out
+    lines = printed.out.splitlines()
+    assert any(line.startswith("│ mKS       │ 1.000 │ 1.000 to") for line in lines)
 
 
-def test_a_results_file_of_a_run_takes_the_run_s_data_and_not_its_network(
-    run, monkeypatch, tmp_path
-):
+def test_a_results_file_of_a_run_takes_the_run_s_data_and_not_its_network(run, tmp_path, evaluate):
     copy = shutil.copytree(run, tmp_path / "run")
     shutil.rmtree(copy / "checkpoints")
     config = OmegaConf.load(copy / "config.yaml")
@@ -337,23 +327,23 @@ def test_a_results_file_of_a_run_takes_the_run_s_data_and_not_its_network(
     OmegaConf.save(config, copy / "config.yaml")
     found = json.loads((copy / "predictions.json").read_text())
     write_json(copy / "predictions.json", [{**entry, "image_id": 30001} for entry in found[:1]])
-    results, _ = run_evaluate(monkeypatch, tmp_path, f"predictions={copy}/predictions.json")
+    results = evaluate(tmp_path, f"predictions={copy}/predictions.json").results
     assert (results["instances"], results["predictions"], results["seed"]) == (6, 1, config.seed)
     assert results["experiment"] == config.name
 
 
-def test_a_config_of_another_program_is_no_run(monkeypatch, tmp_path, tiny_root):
+def test_a_config_of_another_program_is_no_run(tmp_path, tiny_root, evaluate):
     write_json(tmp_path / "config.yaml", {"theme": "dark"})
     file = perfect_results(tiny_root, tmp_path)
     arguments = [f"predictions={file}", f"data.root={tiny_root}"]
-    results, _ = run_evaluate(monkeypatch, tmp_path, *arguments)
+    results = evaluate(tmp_path, *arguments).results
     assert results["experiment"] == "unnamed"
 
 
-def test_no_people_found_is_a_score_of_zero(monkeypatch, tmp_path, tiny_root):
+def test_no_people_found_is_a_score_of_zero(tmp_path, tiny_root, evaluate):
     file = write_json(tmp_path / "empty.json", [])
     arguments = [f"predictions={file}", f"data.root={tiny_root}"]
-    results, _ = run_evaluate(monkeypatch, tmp_path, *arguments)
+    results = evaluate(tmp_path, *arguments).results
     assert (results["metrics"]["AP"], results["matched"], results["predictions"]) == (0, 0, 0)
 
 
@@ -369,7 +359,7 @@ def test_a_smoke_run_says_how_few_people_it_predicted(run, tmp_path, tiny_root):
     )
 
 
-def test_detected_boxes_are_clipped_or_not(run, monkeypatch, tmp_path, tiny_root):
+def test_detected_boxes_are_clipped_or_not(run, tmp_path, tiny_root, evaluate):
     image = json.loads((tiny_root / TEST).read_text())["images"][0]
     box = [-20, 10, image["width"], 60]
     file = write_json(
@@ -379,12 +369,12 @@ def test_detected_boxes_are_clipped_or_not(run, monkeypatch, tmp_path, tiny_root
     seen = {}
     for clip in ("true", "false"):
         arguments = [f"ckpt={run}", f"boxes={file}", f"clip_boxes={clip}"]
-        seen[clip] = run_evaluate(monkeypatch, tmp_path / clip, *arguments)[1]
-    default = run_evaluate(monkeypatch, tmp_path / "default", f"ckpt={run}", f"boxes={file}")[1]
+        seen[clip] = evaluate(tmp_path / clip, *arguments).predictions
+    default = evaluate(tmp_path / "default", f"ckpt={run}", f"boxes={file}").predictions
     assert default == seen["true"] != seen["false"]
 
 
-def test_weights_that_are_no_numbers_are_one_line(run, monkeypatch, tmp_path, capsys):
+def test_weights_that_are_no_numbers_are_one_line(run, tmp_path, cli):
     copy = shutil.copytree(run, tmp_path / "run")
     for file in (copy / "checkpoints").glob("*.ckpt"):
         content = torch.load(file, weights_only=True)
@@ -393,16 +383,13 @@ def test_weights_that_are_no_numbers_are_one_line(run, monkeypatch, tmp_path, ca
             for key, value in content["state_dict"].items()
         }
         torch.save(content, file)
-    with pytest.raises(SystemExit) as status:
-        run_evaluate(monkeypatch, tmp_path, f"ckpt={copy}")
-    message = capsys.readouterr().err.strip().splitlines()[-1]
-    assert status.value.code == 2
+    error = cli("evaluate", f"ckpt={copy}", f"out={tmp_path}", status=2).error
+    assert "tensors hold NaN or infinite values" in error
     assert not (tmp_path / "results.json").exists()
     assert not (tmp_path / "predictions.json").exists()
-    assert "tensors hold NaN or infinite values" in message
 
 
-def test_weights_that_overflow_are_an_error_and_never_a_table(run, monkeypatch, tmp_path, capsys):
+def test_weights_that_overflow_are_an_error_and_never_a_table(run, tmp_path, cli):
     copy = shutil.copytree(run, tmp_path / "run")
     for file in (copy / "checkpoints").glob("*.ckpt"):
         content = torch.load(file, weights_only=True)
@@ -411,22 +398,19 @@ def test_weights_that_overflow_are_an_error_and_never_a_table(run, monkeypatch, 
             for key, value in content["state_dict"].items()
         }
         torch.save(content, file)
-    with pytest.raises(SystemExit) as status:
-        run_evaluate(monkeypatch, tmp_path / "out", f"ckpt={copy}")
-    message = capsys.readouterr().err.strip().splitlines()[-1]
-    assert status.value.code == 2
-    assert message.startswith("error: ckpt: the predictions are NaN or infinite; expected finite")
-    assert "optimizer.lr" not in message  # nothing was trained
+    (error,) = cli("evaluate", f"ckpt={copy}", f"out={tmp_path / 'out'}", status=2).errors
+    assert error.startswith("error: ckpt: the predictions are NaN or infinite; expected finite")
+    assert "optimizer.lr" not in error  # nothing was trained
     assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize("name", ["bundled", "zoo:fast"])
 def test_a_named_model_brings_its_net_wherever_it_is_run(
-    name, run, monkeypatch, tmp_path, tiny_root
+    name, run, monkeypatch, tmp_path, tiny_root, evaluate
 ):
     """Also in a run directory, which the name of a model does not belong to."""
     monkeypatch.chdir(run)
-    results, _ = run_evaluate(monkeypatch, tmp_path, f"ckpt={name}", f"data.root={tiny_root}")
+    results = evaluate(tmp_path, f"ckpt={name}", f"data.root={tiny_root}").results
     assert results["instances"] == 5
     assert "calibration" not in results
 
@@ -444,11 +428,11 @@ def test_nan_is_never_written(tmp_path, odd):
     assert sorted(path.name for path in tmp_path.iterdir()) == ["old.json"]
 
 
-def test_a_second_annotator_is_a_line_of_the_table(run, monkeypatch, tmp_path, tiny_root, capsys):
+def test_a_second_annotator_is_a_line_of_the_table(run, tmp_path, tiny_root, evaluate):
     second = json.loads((tiny_root / TEST).read_text())
     second["annotations"].pop()
     file = write_json(tmp_path / "second.json", second)
-    results, _ = run_evaluate(monkeypatch, tmp_path, f"ckpt={run}", f"second_annotator={file}")
+    results, _, printed = evaluate(tmp_path, f"ckpt={run}", f"second_annotator={file}")
     assert results["second_annotator"]["people"] == results["instances"] - 1
     assert results["second_annotator"]["oks"] == pytest.approx(1)
     assert results["second_annotator"]["AP"] == pytest.approx(
@@ -458,60 +442,52 @@ def test_a_second_annotator_is_a_line_of_the_table(run, monkeypatch, tmp_path, t
         5,
         5,
     )
-    assert "AP, second annotator (5 of 5 images)" in capsys.readouterr().out
+    assert "AP, second annotator (5 of 5 images)" in printed.out
 
 
-def test_a_second_annotator_of_some_images_is_scored_on_these(
-    monkeypatch, tmp_path, tiny_root, capsys
-):
+def test_a_second_annotator_of_some_images_is_scored_on_these(tmp_path, tiny_root, evaluate):
     second = json.loads((tiny_root / TEST).read_text())
     del second["images"][3:]
     kept = {image["id"] for image in second["images"]}
     second["annotations"] = [a for a in second["annotations"] if a["image_id"] in kept]
     file = write_json(tmp_path / "second.json", second)
     arguments = [f"predictions={perfect_results(tiny_root, tmp_path)}", f"data.root={tiny_root}"]
-    results, _ = run_evaluate(monkeypatch, tmp_path, *arguments, f"second_annotator={file}")
+    results, _, printed = evaluate(tmp_path, *arguments, f"second_annotator={file}")
     assert results["second_annotator"]["AP"] == pytest.approx(1)
     assert (results["second_annotator"]["images"], results["second_annotator"]["of_images"]) == (
         3,
         5,
     )
-    assert "AP, second annotator (3 of 5 images)" in capsys.readouterr().out
+    assert "AP, second annotator (3 of 5 images)" in printed.out
 
 
-def test_scores_are_calibrated_on_validation_images_for_the_test(
-    run, monkeypatch, tmp_path, capsys
-):
+def test_scores_are_calibrated_on_validation_images_for_the_test(run, tmp_path, evaluate):
     copy = shutil.copytree(run, tmp_path / "run")
     arguments = [f"ckpt={copy}", "split=val", "data.val_fraction=0.75", "calibrate=true"]
-    val, _ = run_evaluate(monkeypatch, tmp_path / "b", *arguments)
+    val = evaluate(tmp_path / "b", *arguments).results
     saved = json.loads((copy / "calibration.json").read_text())
     assert saved["people"] == val["instances"] == 3
-    after, _ = run_evaluate(monkeypatch, tmp_path / "c", f"ckpt={copy}/checkpoints/last.ckpt")
+    after, _, printed = evaluate(tmp_path / "c", f"ckpt={copy}/checkpoints/last.ckpt")
     calibrated = after["reliability"]["calibrated"]
     raw = [row["score"] for row in after["reliability"]["bins"]]
     logits = [math.log(max(s, 0.01) / (1 - max(s, 0.01))) for s in raw]
     expected = [1 / (1 + math.exp(-saved["slope"] * x - saved["bias"])) for x in logits]
     assert [row["score"] for row in calibrated["bins"]] == pytest.approx(expected, abs=1e-3)
-    assert "is of other weights" not in capsys.readouterr().err
-    other, _ = run_evaluate(monkeypatch, tmp_path / "d", f"ckpt={copy}", "task.flip_test=false")
+    assert "is of other weights" not in printed.err
+    other, _, printed = evaluate(tmp_path / "d", f"ckpt={copy}", "task.flip_test=false")
     assert "calibrated" not in other["reliability"]
-    assert "calibration.json is of other weights or settings: not used" in capsys.readouterr().err
+    assert "calibration.json is of other weights or settings: not used" in printed.err
 
 
-def test_a_broken_calibration_is_named(run, monkeypatch, tmp_path, capsys):
+def test_a_broken_calibration_is_named(run, tmp_path, cli):
     copy = shutil.copytree(run, tmp_path / "run")
     write_json(copy / "calibration.json", {"slope": 1.0, "bias": "none"})
-    with pytest.raises(SystemExit) as exit_:
-        run_evaluate(monkeypatch, tmp_path, f"ckpt={copy}")
-    message = capsys.readouterr().err
-    assert exit_.value.code == 2
-    assert "calibration.json: bias is 'none', expected a finite number; delete it" in message
-    assert message.count("\n") == 1
+    error = cli("evaluate", f"ckpt={copy}", f"out={tmp_path}", status=2).error
+    assert "calibration.json: bias is 'none', expected a finite number; delete it" in error
 
 
 def test_detections_replace_the_boxes_and_doubles_are_suppressed(
-    run, monkeypatch, tmp_path, tiny_root
+    run, tmp_path, tiny_root, evaluate
 ):
     truth = json.loads((tiny_root / TEST).read_text())["annotations"]
     boxes = [
@@ -521,13 +497,13 @@ def test_detections_replace_the_boxes_and_doubles_are_suppressed(
     ]
     file = write_json(tmp_path / "boxes.json", boxes)
     arguments = [f"ckpt={run}", f"boxes={file}", "box_threshold=0.5"]
-    results, predictions = run_evaluate(monkeypatch, tmp_path, *arguments)
+    results, predictions, _ = evaluate(tmp_path, *arguments)
     assert results["box_source"] == f"detections: {file}"
     assert sorted(p["image_id"] for p in predictions) == sorted(a["image_id"] for a in truth)
     again = ["overwrite=true"]
-    _, every = run_evaluate(monkeypatch, tmp_path, *arguments[:2], "nms_threshold=1", *again)
+    every = evaluate(tmp_path, *arguments[:2], "nms_threshold=1", *again).predictions
     assert len(every) == 3 * len(truth)
-    _, soft = run_evaluate(monkeypatch, tmp_path, *arguments[:2], "nms=soft", *again)
+    soft = evaluate(tmp_path, *arguments[:2], "nms=soft", *again).predictions
     assert len(soft) == 3 * len(truth)  # no image has more than 20
 
 
@@ -536,12 +512,11 @@ def evaluate_as(rank, port, arguments):
     os.environ |= {"TORCHELASTIC_RUN_ID": "0", "WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2"}
     os.environ |= {"GROUP_RANK": "0", "RANK": str(rank), "LOCAL_RANK": str(rank)}
     os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
-    sys.argv = ["fidip evaluate", *arguments]
-    evaluate.main()
+    sys.exit(run_command("evaluate", *arguments))
 
 
-def test_two_processes_predict_what_one_does(run, monkeypatch, tmp_path):
-    one, poses_of_one = run_evaluate(monkeypatch, tmp_path / "one", f"ckpt={run}")
+def test_two_processes_predict_what_one_does(run, tmp_path, evaluate):
+    one, poses_of_one, _ = evaluate(tmp_path / "one", f"ckpt={run}")
     arguments = [f"ckpt={run}", f"out={tmp_path / 'two'}", "trainer=ddp"]
     arguments += ["trainer.accelerator=cpu", "trainer.precision=32-true"]
     with socket.create_server(("127.0.0.1", 0)) as free:
@@ -585,18 +560,12 @@ def test_two_processes_predict_what_one_does(run, monkeypatch, tmp_path):
         (["predictions={root}", "data.root={root}"], "expected the name of a file that exists"),
     ],
 )
-def test_mistakes_are_one_line(arguments, words, run, tiny_root, monkeypatch, tmp_path, capsys):
+def test_mistakes_are_one_line(arguments, words, run, tiny_root, monkeypatch, tmp_path, cli):
     monkeypatch.chdir(tmp_path)
     found = write_json(tmp_path / "found.json", [])
     names = {"run": run, "root": tiny_root, "found": found}
     filled = [argument.format(**names) for argument in arguments]
-    with pytest.raises(SystemExit) as exit_:
-        run_evaluate(monkeypatch, tmp_path, *filled)
-    message = capsys.readouterr().err
-    assert exit_.value.code == 2
-    assert message.startswith("error: ")
-    assert message.count("\n") == 1
-    assert words in message
+    assert words in cli("evaluate", *filled, f"out={tmp_path}", status=2).error
 
 
 @pytest.mark.parametrize(
@@ -613,12 +582,10 @@ def test_a_results_file_that_is_none_is_named(content, words, tmp_path):
         read_results(file)
 
 
-def test_results_of_unknown_images_are_one_line(monkeypatch, tmp_path, tiny_root, capfd):
+def test_results_of_unknown_images_are_one_line(tmp_path, tiny_root, cli):
     result = {"image_id": 987654, "category_id": 1, "keypoints": [1.0] * 51, "score": 1.0}
     file = write_json(tmp_path / "strange.json", [result])
     arguments = [f"predictions={file}", "experiment=scratch_demo", f"data.root={tiny_root}"]
-    with pytest.raises(SystemExit) as status:
-        run_evaluate(monkeypatch, tmp_path, *arguments)
-    assert status.value.code == 2
-    assert f"{file}: 1 of 1 results are of images that" in (said := capfd.readouterr().err)
-    assert "image_id 987654" in said
+    error = cli("evaluate", *arguments, f"out={tmp_path}", status=2).error
+    assert f"{file}: 1 of 1 results are of images that" in error
+    assert "image_id 987654" in error

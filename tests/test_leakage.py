@@ -3,15 +3,14 @@
 import hashlib
 import json
 import shutil
-import sys
 
 import pytest
 import torch
 
-from fidip import train
 from fidip.core.errors import DataError
 from fidip.data import image_hashes, trained_on
 from fidip.nn.weights.checkpoint_files import read_weights, training_images
+from tests.conftest import run_command
 
 SMOKE = ("debug=smoke", "data.val_fraction=0.5")
 
@@ -26,29 +25,18 @@ def hashes(root, *splits):
 def runs(tmp_path_factory, tiny_root):
     """Folders of a run on adults, and of a FiDIP run on infants from its weights."""
     folder = tmp_path_factory.mktemp("runs")
-    with pytest.MonkeyPatch.context() as patch:
-        for name, options in (
-            (
-                "pretrain",
-                [
-                    "experiment=finetune_demo",
-                    "data.balanced=false",
-                    "data.train_split=train_adult",
-                    "data.test_split=validate_adult",
-                    "callbacks.checkpoints.monitor=val/OKS",
-                ],
-            ),
-            (
-                "fidip",
-                [
-                    *("experiment=fidip_demo", "callbacks.checkpoints.monitor=val/OKS"),
-                    f"ckpt={folder}/pretrain/checkpoints/last.ckpt",
-                ],
-            ),
-        ):
-            arguments = [*options, f"data.root={tiny_root}", *SMOKE]
-            patch.setattr(sys, "argv", ["fidip", *arguments, f"hydra.run.dir={folder / name}"])
-            train.main()
+    adults = (
+        "data.balanced=false",
+        "data.train_split=train_adult",
+        "data.test_split=validate_adult",
+    )
+    start = f"ckpt={folder}/pretrain/checkpoints/last.ckpt"
+    for name, options in {
+        "pretrain": ("experiment=finetune_demo", *adults),
+        "fidip": ("experiment=fidip_demo", start),
+    }.items():
+        arguments = (*options, "callbacks.checkpoints.monitor=val/OKS", f"data.root={tiny_root}")
+        assert run_command("train", *arguments, *SMOKE, f"hydra.run.dir={folder / name}") == 0
     return folder
 
 

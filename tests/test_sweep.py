@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+from functools import partial
 from pathlib import Path
 
 import hydra
@@ -18,7 +19,6 @@ from omegaconf import OmegaConf
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.trial import TrialState
 
-from fidip import train
 from fidip.cli.sweep_jobs import SweepJob, check_processes, differing
 from fidip.core.errors import ConfigError, RunError
 from fidip.io.paths import config_dir
@@ -32,14 +32,11 @@ LARGE = 30
 TINY = ("data.num_workers=0", "data.batch_size=2", "data.val_fraction=0.5", "debug=smoke")
 
 
-def run_train(monkeypatch, *arguments):
-    """Exit status of ``fidip train``."""
-    monkeypatch.setattr(sys, "argv", ["fidip train", *arguments])
-    try:
-        train.main()
-    except SystemExit as exit_:
-        return exit_.code
-    return 0
+@pytest.fixture
+def train(cli, monkeypatch, tmp_path):
+    """Run ``fidip train`` in the folder of the test."""
+    monkeypatch.chdir(tmp_path)
+    return partial(cli, "train")
 
 
 def compose(*overrides):
@@ -79,21 +76,19 @@ def test_small_data_is_what_it_says():
     assert takes == {f"data.real_images={n}" for n in (10, 25, 50, 100, "null")}
 
 
-def test_a_failed_run_is_told_and_runs_again_alone(monkeypatch, tmp_path, tiny_root, capsys):
-    monkeypatch.chdir(tmp_path)
+def test_a_failed_run_is_told_and_runs_again_alone(tmp_path, tiny_root, train):
     command = ["-m", "experiment=scratch_demo", "ckpt=null,later.ckpt", f"data.root={tiny_root}"]
-    assert run_train(monkeypatch, *command, *TINY) == 3
-    output = capsys.readouterr()
-    assert "error: job ckpt=later.ckpt: ckpt=later.ckpt: there is no" in output.err
-    assert "1 of 2 runs are not finished" in output.out
+    printed = train(*command, *TINY, status=3)
+    assert "error: job ckpt=later.ckpt: ckpt=later.ckpt: there is no" in printed.err
+    assert "1 of 2 runs are not finished" in printed.out
     good, bad = sorted(tmp_path.glob("outputs/scratch_demo/*/*"))
     assert (good / "results.json").is_file()
     assert (bad / "failed.json").is_file()
     first = (good / "results.json").stat().st_mtime_ns
 
     (good / "checkpoints" / "last.ckpt").rename(tmp_path / "later.ckpt")
-    assert run_train(monkeypatch, *command, *TINY, "sweep.resume=true") == 0
-    assert "1 of 2 runs are finished already" in capsys.readouterr().out
+    printed = train(*command, *TINY, "sweep.resume=true")
+    assert "1 of 2 runs are finished already" in printed.out
     assert sorted(tmp_path.glob("outputs/scratch_demo/*/*")) == [good, bad]
     assert (good / "results.json").stat().st_mtime_ns == first
     assert (bad / "results.json").is_file()
@@ -117,38 +112,25 @@ def press_ctrl_c_after_an_epoch(folder):
     os.kill(os.getpid(), signal.SIGINT)
 
 
-def test_every_value_of_a_sweep_is_checked_before_its_first_job(
-    monkeypatch, tmp_path, tiny_root, capsys
-):
-    monkeypatch.chdir(tmp_path)
+def test_every_value_of_a_sweep_is_checked_before_its_first_job(tmp_path, tiny_root, train):
     command = ["-m", "experiment=scratch_demo", f"data.root={tiny_root}"]
-    assert run_train(monkeypatch, *command, "seed=0,abc,1,-1", "data.batch_size=2,0") == 2
-    (line,) = capsys.readouterr().err.splitlines()
+    error = train(*command, "seed=0,abc,1,-1", "data.batch_size=2,0", status=2).error
     for words in ("seed=abc: expected an integer", "seed=-1: expected at", "data.batch_size=0: "):
-        assert words in line
+        assert words in error
     assert not list(tmp_path.iterdir())
 
 
-def test_values_of_a_sweeps_file_are_checked_before_its_first_job(
-    monkeypatch, tmp_path, tiny_root, capsys
-):
-    monkeypatch.chdir(tmp_path)
+def test_values_of_a_sweeps_file_are_checked_before_its_first_job(tmp_path, tiny_root, train):
     command = ["-m", "sweep=grid", "experiment=scratch_demo", f"data.root={tiny_root}"]
-    assert run_train(monkeypatch, *command, "+hydra.sweeper.params={seed: 'abc,-1'}") == 2
-    (line,) = capsys.readouterr().err.splitlines()
-    assert "seed=abc: expected an integer" in line
-    assert "seed=-1: expected at least 0" in line
+    error = train(*command, "+hydra.sweeper.params={seed: 'abc,-1'}", status=2).error
+    assert "seed=abc: expected an integer" in error
+    assert "seed=-1: expected at least 0" in error
     assert not list(tmp_path.iterdir())
 
 
-def test_a_sweep_of_keys_that_the_experiment_lacks_says_so(
-    monkeypatch, tmp_path, tiny_root, capsys
-):
-    monkeypatch.chdir(tmp_path)
+def test_a_sweep_of_keys_that_the_experiment_lacks_says_so(tmp_path, tiny_root, train):
     command = ["-m", "sweep=lambda", "experiment=scratch_demo", f"data.root={tiny_root}"]
-    assert run_train(monkeypatch, *command) == 2
-    (line,) = capsys.readouterr().err.splitlines()
-    assert line == (
+    assert train(*command, status=2).error == (
         "error: all 18 jobs of the sweep: sweep=lambda: sets method.weight, which the "
         "experiment does not have; expected an experiment that has it. Choose another one, such as "
         "experiment=fidip_syrip"
@@ -158,17 +140,16 @@ def test_a_sweep_of_keys_that_the_experiment_lacks_says_so(
 
 @pytest.mark.slow
 def test_a_search_prunes_what_is_bad_tells_what_failed_and_goes_on(
-    monkeypatch, tmp_path, tiny_root, capsys, ctrl_c
+    tmp_path, tiny_root, ctrl_c, train
 ):
-    monkeypatch.chdir(tmp_path)
     command = [*SEARCH, f"data.root={tiny_root}", "hydra.sweeper.n_trials=3"]
     threading.Thread(target=press_ctrl_c_after_an_epoch, args=(tmp_path,), daemon=True).start()
-    assert run_train(monkeypatch, *command) == 130
+    train(*command, status=130)
     storage = "sqlite:///finetune_demo.optuna.db"
     study = optuna.load_study(study_name="finetune_demo", storage=storage)
     assert [trial.state for trial in study.trials] == [TrialState.RUNNING]
 
-    assert run_train(monkeypatch, *command) == 3
+    printed = train(*command, status=3)
     states = [TrialState.COMPLETE, TrialState.FAIL, TrialState.PRUNED]
     assert [trial.state for trial in study.trials] == states
     good, _, bad = study.trials
@@ -178,12 +159,11 @@ def test_a_search_prunes_what_is_bad_tells_what_failed_and_goes_on(
     assert list(good.intermediate_values) == [0, 1, 2]
     assert list(bad.intermediate_values) == [0]
     assert [run.results.is_file() for run in runs] == [True, False, False]
-    assert "best of 3: trial 0" in capsys.readouterr().out
-    assert run_train(monkeypatch, *command) == 3
+    assert "best of 3: trial 0" in printed.out
+    train(*command, status=3)
     assert len(study.trials) == 3
-    capsys.readouterr()
-    assert run_train(monkeypatch, *command, "optimizer.lr=2,3", "hydra.sweeper.n_trials=4") == 2
-    assert "begin another study with sweep.study=NAME" in capsys.readouterr().err
+    (error,) = train(*command, "optimizer.lr=2,3", "hydra.sweeper.n_trials=4", status=2).errors
+    assert "begin another study with sweep.study=NAME" in error
 
 
 @pytest.mark.parametrize(
@@ -208,10 +188,9 @@ def test_a_workstation_runs_several_at_a_time(tmp_path, tiny_root):
     assert len(list(tmp_path.glob("outputs/scratch_demo/*/*/results.json"))) == 2
 
 
-def test_a_sweep_is_resumed_by_its_own_key(monkeypatch, tmp_path, capsys):
-    monkeypatch.chdir(tmp_path)
-    assert run_train(monkeypatch, "-m", "experiment=scratch_demo", "seed=1,2", "resume=auto") == 2
-    assert "sweep.resume=true continues a sweep" in capsys.readouterr().err
+def test_a_sweep_is_resumed_by_its_own_key(tmp_path, train):
+    error = train("-m", "experiment=scratch_demo", "seed=1,2", "resume=auto", status=2).error
+    assert "sweep.resume=true continues a sweep" in error
     assert not list(tmp_path.iterdir())
 
 
@@ -229,27 +208,22 @@ def test_a_sweep_is_resumed_by_its_own_key(monkeypatch, tmp_path, capsys):
     ],
 )
 def test_a_sweep_that_cannot_start_ends_with_one_line_and_leaves_nothing(
-    monkeypatch, tmp_path, capsys, arguments, words
+    tmp_path, arguments, words, train
 ):
-    monkeypatch.chdir(tmp_path)
-    assert run_train(monkeypatch, *arguments) == 2
-    message = capsys.readouterr().err
-    assert message.startswith("error: ")
-    assert message.count("\n") == 1
-    assert all(word in message for word in words)
+    error = train(*arguments, status=2).error
+    assert all(word in error for word in words)
     assert not list(tmp_path.iterdir())
 
 
-def test_jobs_of_another_sweep_are_not_taken_for_ones_own(monkeypatch, tmp_path, tiny_root, capsys):
-    monkeypatch.chdir(tmp_path)
+def test_jobs_of_another_sweep_are_not_taken_for_ones_own(tmp_path, tiny_root, train):
     folder = tmp_path / "outputs" / "scratch_demo" / "first" / "0"
     folder.mkdir(parents=True)
     job = SweepJob(RunDirectory(folder), ("experiment=scratch_demo", "seed=7"))
     job.register()
     (folder / "results.json").write_text("{}")
     command = ["-m", "experiment=scratch_demo", "seed=1,2", f"data.root={tiny_root}"]
-    assert run_train(monkeypatch, *command, *TINY, "sweep.started=first") == 2
-    assert "belongs to another job" in capsys.readouterr().err
+    error = train(*command, *TINY, "sweep.started=first", status=2).error
+    assert "belongs to another job" in error
     assert [path.name for path in folder.parent.iterdir()] == ["0"]
 
 

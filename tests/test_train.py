@@ -4,13 +4,13 @@ import csv
 import json
 import subprocess
 import sys
+from functools import partial
 
 import numpy as np
 import pytest
 import pytorch_lightning as pl
 import torch
 
-from fidip import train
 from fidip.cli.loading import load_net
 from fidip.data import image_hashes
 from fidip.inference.runtime import OnnxRuntime
@@ -31,9 +31,11 @@ TINY = (
 SMALL_RUN = ("experiment=scratch_demo", *TINY, "debug=smoke")
 
 
-def run_train(monkeypatch, *arguments):
-    monkeypatch.setattr(sys, "argv", ["fidip train", *arguments])
-    train.main()
+@pytest.fixture
+def train(cli, monkeypatch, tmp_path):
+    """Run ``fidip train`` in the folder of the test."""
+    monkeypatch.chdir(tmp_path)
+    return partial(cli, "train")
 
 
 def only_run(folder):
@@ -47,10 +49,9 @@ def read_metrics(run):
 
 
 @pytest.mark.parametrize("experiment", ["finetune", "scratch", "fidip"])
-def test_an_experiment_leaves_a_complete_run_folder(experiment, monkeypatch, tmp_path, tiny_root):
-    monkeypatch.chdir(tmp_path)
+def test_an_experiment_leaves_a_complete_run_folder(experiment, tmp_path, tiny_root, train):
     arguments = [f"experiment={experiment}_demo", f"data.root={tiny_root}", "ckpt=null", *TINY]
-    run_train(monkeypatch, *arguments, "debug=smoke")
+    train(*arguments, "debug=smoke")
     run = only_run(tmp_path)
     left = {str(path.relative_to(run)) for path in run.rglob("*") if path.is_file()}
     assert left >= {
@@ -76,27 +77,25 @@ def test_an_experiment_leaves_a_complete_run_folder(experiment, monkeypatch, tmp
 
 @pytest.mark.parametrize(("experiment", "labels"), [("adapt_unlabelled", 0), ("adapt_few", 2)])
 def test_adaptation_to_a_target_with_few_or_no_labels(
-    experiment, labels, monkeypatch, tmp_path, tiny_root
+    experiment, labels, tmp_path, tiny_root, train
 ):
-    monkeypatch.chdir(tmp_path)
     few = (f"data.target_labels={labels}", "data.batch_size=6", "data.num_workers=0")
     net = ("codec.input_wh=[32,32]", "codec.heatmap_wh=[8,8]", "net.backbone.width=0.125")
     base = (f"experiment={experiment}", f"data.root={tiny_root}", "ckpt=null", "debug=smoke")
-    run_train(monkeypatch, *base, *few, *net)
+    train(*base, *few, *net)
     run = only_run(tmp_path)
     assert json.loads((run / "results.json").read_text())["experiment"] == experiment
     assert {path.name for path in (run / "checkpoints").iterdir()} == {"last.ckpt"}
 
 
-def test_infants_are_found_in_target_images_and_videos(monkeypatch, tmp_path, tiny_root):
-    monkeypatch.chdir(tmp_path)
+def test_infants_are_found_in_target_images_and_videos(monkeypatch, tmp_path, tiny_root, train):
     monkeypatch.setenv("FIDIP_CACHE", str(tmp_path / "cache"))
     (tmp_path / "ward").mkdir()
     infant, keypoints = draw_person("infant", 5)
     write_image(tmp_path / "ward" / "infant.png", infant)
     make_video(tmp_path / "ward" / "clip.mp4", wh=(128, 128))  # without a person
     target = ("data.target_images=ward", "data.batch_size=3")
-    run_train(monkeypatch, *SMALL_RUN, f"data.root={tiny_root}", *target)
+    train(*SMALL_RUN, f"data.root={tiny_root}", *target)
     (record,) = (f for f in tmp_path.glob("cache/targets/*/boxes.json") if "png" in f.read_text())
     (box,) = (person["bbox"] for person in json.loads(record.read_text())["annotations"])
     inside = (keypoints[:, :2] >= box[:2]) & (keypoints[:, :2] <= np.add(box[:2], box[2:]))
@@ -106,10 +105,9 @@ def test_infants_are_found_in_target_images_and_videos(monkeypatch, tmp_path, ti
     assert set(image_hashes([tmp_path / "ward" / "infant.png"]).values()) <= seen
 
 
-def test_the_curves_have_a_row_an_epoch_and_the_agreed_names(monkeypatch, tmp_path, tiny_root):
-    monkeypatch.chdir(tmp_path)
+def test_the_curves_have_a_row_an_epoch_and_the_agreed_names(tmp_path, tiny_root, train):
     arguments = ["experiment=fidip_demo", f"data.root={tiny_root}", "ckpt=null", *TINY]
-    run_train(monkeypatch, *arguments, "trainer.max_epochs=2", "method.domain_epochs=3")
+    train(*arguments, "trainer.max_epochs=2", "method.domain_epochs=3")
     rows = read_metrics(only_run(tmp_path))
     assert {
         "epoch",
@@ -142,10 +140,9 @@ UNLABELLED = ("data.val_fraction=0", "data.target_split=train_pre_infant", "data
         ((f"{MONITOR}=val/agreement", *UNLABELLED), {"best.ckpt", "last.ckpt"}),
     ],
 )
-def test_the_best_weights_are_tested_or_the_last(monkeypatch, tmp_path, tiny_root, options, kept):
-    monkeypatch.chdir(tmp_path)
+def test_the_best_weights_are_tested_or_the_last(tmp_path, tiny_root, options, kept, train):
     arguments = ["experiment=scratch_demo", f"data.root={tiny_root}", *TINY]
-    run_train(monkeypatch, *arguments, "debug=smoke", *options)
+    train(*arguments, "debug=smoke", *options)
     run = only_run(tmp_path)
     assert {path.name for path in (run / "checkpoints").iterdir()} == kept
     selected = "nothing: the last epoch"
@@ -177,20 +174,18 @@ TRUST = f"allow_targets=[{__name__}]"
 
 
 def test_an_interrupted_run_goes_on_where_it_stopped_and_where_it_has_been_moved(
-    monkeypatch, tmp_path, tiny_root, capsys
+    monkeypatch, tmp_path, tiny_root, train
 ):
-    monkeypatch.chdir(tmp_path)
     arguments = ["experiment=fidip_demo", f"data.root={tiny_root}", "ckpt=null", *TINY]
     stop = [f"+callbacks.stop={{_target_: {__name__}.Interrupt}}", TRUST]
-    with pytest.raises(SystemExit) as exit_:
-        run_train(monkeypatch, *arguments, *stop, "trainer.max_epochs=2", "method.domain_epochs=1")
-    assert exit_.value.code == 130
+    arguments += [*stop, "trainer.max_epochs=2", "method.domain_epochs=1"]
+    printed = train(*arguments, status=130)
     run = only_run(tmp_path)
     kept = f"kept: {run / 'checkpoints' / 'last.ckpt'}; continue with: fidip train resume={run}\n"
-    assert kept in capsys.readouterr().out
+    assert kept in printed.out
     run = run.rename(run.with_name("moved"))
     monkeypatch.setattr(Interrupt, "armed", False)
-    run_train(monkeypatch, f"resume={run}", TRUST)
+    train(f"resume={run}", TRUST)
     rows = read_metrics(only_run(tmp_path))
     assert [row["epoch"] for row in rows if row["train/loss"]] == ["0", "1"]
     assert sum(bool(row["domain/loss"]) for row in rows) == 1
@@ -200,31 +195,24 @@ def test_an_interrupted_run_goes_on_where_it_stopped_and_where_it_has_been_moved
 
 
 @pytest.mark.parametrize("in_test", [True, False])
-def test_ctrl_c_says_what_is_kept(in_test, monkeypatch, tmp_path, tiny_root, capsys):
-    monkeypatch.chdir(tmp_path)
+def test_ctrl_c_says_what_is_kept(in_test, monkeypatch, tmp_path, tiny_root, train):
     stop = f"+callbacks.stop={{_target_: {__name__}.Interrupt, in_test: {in_test}}}"
-    with pytest.raises(SystemExit) as exit_:
-        run_train(
-            monkeypatch, *SMALL_RUN, f"data.root={tiny_root}", stop, TRUST, "trainer.max_epochs=2"
-        )
-    assert exit_.value.code == 130
+    arguments = [*SMALL_RUN, f"data.root={tiny_root}", stop, TRUST, "trainer.max_epochs=2"]
+    printed = train(*arguments, status=130)
     run = only_run(tmp_path)
-    last = capsys.readouterr().out.splitlines()[-1]
+    last = printed.out.splitlines()[-1]
     assert last.startswith("interrupted; kept: ") is in_test
     assert last.endswith(f"continue with: fidip train resume={run}")
     monkeypatch.setattr(Interrupt, "armed", False)
-    run_train(monkeypatch, f"resume={run}", TRUST)
+    train(f"resume={run}", TRUST)
     assert (run / "results.json").is_file()
 
 
-def test_a_finished_run_is_not_resumed(monkeypatch, tmp_path, tiny_root, capsys):
-    monkeypatch.chdir(tmp_path)
+def test_a_finished_run_is_not_resumed(tmp_path, tiny_root, train):
     arguments = ["experiment=scratch_demo", f"data.root={tiny_root}", *TINY, "debug=smoke"]
-    run_train(monkeypatch, *arguments)
-    with pytest.raises(SystemExit) as exit_:
-        run_train(monkeypatch, f"resume={only_run(tmp_path)}")
-    assert exit_.value.code == 2
-    assert "that run is finished" in capsys.readouterr().err
+    train(*arguments)
+    error = train(f"resume={only_run(tmp_path)}", status=2).error
+    assert "that run is finished" in error
 
 
 @pytest.mark.parametrize(
@@ -245,15 +233,9 @@ def test_a_finished_run_is_not_resumed(monkeypatch, tmp_path, tiny_root, capsys)
         (["resume=nowhere"], ["nowhere"]),
     ],
 )
-def test_mistakes_are_one_line(monkeypatch, tmp_path, capsys, arguments, words):
-    monkeypatch.chdir(tmp_path)
-    with pytest.raises(SystemExit) as exit_:
-        run_train(monkeypatch, *arguments)
-    message = capsys.readouterr().err
-    assert exit_.value.code == 2
-    assert message.startswith("error: ")
-    assert message.count("\n") == 1
-    assert all(word in message for word in words)
+def test_mistakes_are_one_line(tmp_path, arguments, words, train):
+    error = train(*arguments, status=2).error
+    assert all(word in error for word in words)
 
 
 @pytest.mark.slow
@@ -279,58 +261,41 @@ def test_two_processes_train_validate_unequally_and_test_each_sample_once(tmp_pa
     assert sorted(p["image_id"] for p in predictions) == [0, 1, 2, 3, 4]
 
 
-def test_the_same_command_again_goes_on_with_resume_auto(monkeypatch, tmp_path, tiny_root, capsys):
-    monkeypatch.chdir(tmp_path)
+def test_the_same_command_again_goes_on_with_resume_auto(monkeypatch, tmp_path, tiny_root, train):
     stop = f"+callbacks.stop={{_target_: {__name__}.Interrupt}}"
     arguments = ["experiment=fidip_demo", f"data.root={tiny_root}", "ckpt=null", *TINY, stop, TRUST]
     arguments += ["debug=smoke", "trainer.max_epochs=2", "method.domain_epochs=1"]
-    with pytest.raises(SystemExit):
-        run_train(monkeypatch, *arguments, "resume=auto")
+    train(*arguments, "resume=auto", status=130)
     run = only_run(tmp_path)
     monkeypatch.setattr(Interrupt, "armed", False)
-    run_train(monkeypatch, "resume=auto", *reversed(arguments))
+    train("resume=auto", *reversed(arguments))
     assert only_run(tmp_path) == run  # and no other
     assert [row["epoch"] for row in read_metrics(run) if row["train/loss"]] == ["0", "1"]
     assert sum(bool(row["domain/loss"]) for row in read_metrics(run)) == 1
-    capsys.readouterr()
-    run_train(monkeypatch, *arguments, "resume=auto")
-    assert capsys.readouterr().out == f"finished before; run folder: {run}\n"
-    with pytest.raises(SystemExit):  # in its folder, with another seed
-        run_train(monkeypatch, *arguments, "resume=auto", "seed=1", f"hydra.run.dir={run}")
-    assert "config.yaml has another data, seed" in capsys.readouterr().err
+    assert train(*arguments, "resume=auto").out == f"finished before; run folder: {run}\n"
+    other_seed = ("resume=auto", "seed=1", f"hydra.run.dir={run}")
+    error = train(*arguments, *other_seed, status=2).error
+    assert "config.yaml has another data, seed" in error
 
 
 def files_of(folder):
     return {p: (p.read_bytes(), p.stat().st_mtime_ns) for p in folder.rglob("*") if p.is_file()}
 
 
-def ends_with(words, capsys, monkeypatch, *arguments):
-    """The command ends with one line that has these words, and status 2."""
-    capsys.readouterr()
-    with pytest.raises(SystemExit) as exit_:
-        run_train(monkeypatch, *arguments)
-    message = capsys.readouterr().err
-    assert exit_.value.code == 2, message
-    assert message.startswith("error: ")
-    assert message.count("\n") == 1
-    assert words in message
-
-
-def test_a_run_is_overwritten_only_when_asked_to(monkeypatch, tmp_path, tiny_root, capsys):
-    monkeypatch.chdir(tmp_path)
+def test_a_run_is_overwritten_only_when_asked_to(tmp_path, tiny_root, train):
     command = [*SMALL_RUN, f"data.root={tiny_root}", "hydra.run.dir=run"]
-    run_train(monkeypatch, *command, f"{MONITOR}=val/OKS")
+    train(*command, f"{MONITOR}=val/OKS")
     run = tmp_path / "run"
     (run / "notes.txt").write_text("mine")
     before = files_of(run)
-    ends_with("a finished run is there", capsys, monkeypatch, *command)
-    ends_with("nothing.pth", capsys, monkeypatch, *command, "overwrite=true", "ckpt=nothing.pth")
-    ends_with("give one", capsys, monkeypatch, *command, "overwrite=true", "resume=run")
-    ends_with("batch_size=5", capsys, monkeypatch, *command, "overwrite=true", "data.batch_size=5")
+    assert "a finished run is there" in train(*command, status=2).error
+    assert "nothing.pth" in train(*command, "overwrite=true", "ckpt=nothing.pth", status=2).error
+    assert "give one" in train(*command, "overwrite=true", "resume=run", status=2).error
+    assert "batch_size=5" in train(*command, "overwrite=true", "data.batch_size=5", status=2).error
     assert files_of(run) == before
     (run / "results.json").unlink()
-    ends_with("continue it with resume=", capsys, monkeypatch, *command)
-    run_train(monkeypatch, *command, "overwrite=true", "seed=1", "data.val_fraction=0")
+    assert "continue it with resume=" in train(*command, status=2).error
+    train(*command, "overwrite=true", "seed=1", "data.val_fraction=0")
     assert json.loads((run / "results.json").read_text())["seed"] == 1
     assert (run / "notes.txt").read_text() == "mine"
     assert not (run / "checkpoints" / "best.ckpt").exists()
@@ -347,31 +312,29 @@ with RunDirectory(Path(sys.argv[1])).lock():
 """
 
 
-def test_two_processes_do_not_work_on_one_run(monkeypatch, tmp_path, tiny_root, capsys):
-    monkeypatch.chdir(tmp_path)
+def test_two_processes_do_not_work_on_one_run(monkeypatch, tmp_path, tiny_root, train):
     run = tmp_path / "run"
     command = [*SMALL_RUN, f"data.root={tiny_root}", "hydra.run.dir=run"]
     hold = [sys.executable, "-c", HOLD, str(run)]
     with subprocess.Popen(hold, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
         assert other.stdout.readline() == b"locked\n"
-        ends_with(f"process {other.pid} on", capsys, monkeypatch, *command)
-        ends_with("another process works", capsys, monkeypatch, *command, "overwrite=true")
+        assert f"process {other.pid} on" in train(*command, status=2).error
+        assert "another process works" in train(*command, "overwrite=true", status=2).error
         monkeypatch.setenv("LOCAL_RANK", "1")  # of the run that has the lock
         with RunDirectory(run).lock():
             pass
         monkeypatch.delenv("LOCAL_RANK")
         assert [path.name for path in run.iterdir()] == [".lock"]
         other.kill()
-    run_train(monkeypatch, *command)  # the lock has ended with its process
+    train(*command)  # the lock has ended with its process
     assert (run / "results.json").is_file()
 
 
 @pytest.mark.parametrize("place", ["/dev/null", "/dev/null/x", "file", "file/x", "x" * 300])
-def test_a_run_directory_that_cannot_be(monkeypatch, tmp_path, tiny_root, capsys, place):
-    monkeypatch.chdir(tmp_path)
+def test_a_run_directory_that_cannot_be(tmp_path, tiny_root, place, train):
     (tmp_path / "file").write_text("mine")
     command = [*SMALL_RUN, f"data.root={tiny_root}", f"hydra.run.dir={place}"]
-    ends_with("Choose another", capsys, monkeypatch, *command)
+    assert "Choose another" in train(*command, status=2).error
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
     assert (tmp_path / "file").read_text() == "mine"
 
@@ -386,12 +349,11 @@ def test_a_run_directory_that_cannot_be(monkeypatch, tmp_path, tiny_root, capsys
         ("experiment=scratch_demo", "ckpt=nothing.pth"),
     ],
 )
-def test_a_command_that_fails_at_once_leaves_no_folders(monkeypatch, tmp_path, capsys, arguments):
-    monkeypatch.chdir(tmp_path)
-    ends_with("", capsys, monkeypatch, *arguments)
+def test_a_command_that_fails_at_once_leaves_no_folders(tmp_path, arguments, train):
+    assert train(*arguments, status=2).error
     assert not list(tmp_path.iterdir())
     (tmp_path / "a").mkdir()  # one of before stays
-    ends_with("", capsys, monkeypatch, *arguments, "hydra.run.dir=a")
+    assert train(*arguments, "hydra.run.dir=a", status=2).error
     assert [path.name for path in tmp_path.rglob("*")] == ["a"]
 
 
@@ -403,11 +365,10 @@ SIMCC = (
 
 
 @pytest.mark.slow
-def test_a_net_with_simcc_learns_and_is_exported(monkeypatch, tmp_path, tiny_root):
-    monkeypatch.chdir(tmp_path)
+def test_a_net_with_simcc_learns_and_is_exported(tmp_path, tiny_root, train):
     arguments = ["experiment=scratch_demo", f"data.root={tiny_root}", *SIMCC]
     arguments += ["data.num_workers=0", "data.batch_size=4", "trainer.check_val_every_n_epoch=3"]
-    run_train(monkeypatch, *arguments, "trainer.max_epochs=3", "optimizer.lr=1e-3")
+    train(*arguments, "trainer.max_epochs=3", "optimizer.lr=1e-3")
     run = only_run(tmp_path)
     losses = [float(row["train/loss"]) for row in read_metrics(run) if row["train/loss"]]
     assert losses[-1] < losses[0]

@@ -1,12 +1,10 @@
 """What W&B is told of a run, read back from the files of offline runs."""
 
 import json
-import sys
 
 import pytest
 import yaml
 
-from fidip import evaluate, train
 from fidip.cli import run_test
 from fidip.core.errors import FidipError
 from fidip.tasks.wandb_run import joint_table, sync_command
@@ -19,18 +17,17 @@ PICTURE = {b"\x89PNG", b"\xff\xd8\xff\xe0", b"\xff\xd8\xff\xe1", b"GIF8", b"RIFF
 
 
 @pytest.fixture
-def run_train(monkeypatch, tmp_path, tiny_root):
+def train(cli, monkeypatch, tmp_path, tiny_root):
     """Trains in a folder of its own, with no W&B account."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.delenv("WANDB_API_KEY", raising=False)
     monkeypatch.delenv("WANDB_RUN_ID", raising=False)
 
-    def run(*arguments):
+    def run(*arguments, status=0):
         given = [*arguments, f"data.root={tiny_root}", "ckpt=null", *TINY]
         given += [] if "logger=csv" in given else ["logger=wandb"]
-        monkeypatch.setattr(sys, "argv", ["fidip train", *given])
-        train.main()
+        return cli("train", *given, status=status)
 
     return run
 
@@ -61,8 +58,8 @@ def pictures(folder):
 
 
 @pytest.mark.slow
-def test_a_run_has_a_name_curves_and_tables_but_no_image(run_train, tmp_path, capsys):
-    run_train("experiment=fidip_demo", "method.weight=0.001", "seed=3")
+def test_a_run_has_a_name_curves_and_tables_but_no_image(train, tmp_path):
+    printed = train("experiment=fidip_demo", "method.weight=0.001", "seed=3")
     (found,) = offline(tmp_path)
     run = about(found)
     assert run.display_name == f"fidip_demo-seed3-{NAMED}-method.weight=0.001"
@@ -83,15 +80,15 @@ def test_a_run_has_a_name_curves_and_tables_but_no_image(run_train, tmp_path, ca
     assert settings.keys().isdisjoint({"logger", "callbacks", "run_dir", "resume"})
     assert "_target_" not in json.dumps(settings)
     assert str(tmp_path) not in json.dumps(settings)
-    lines = [line for line in capsys.readouterr().err.splitlines() if "wandb sync" in line]
+    lines = [line for line in printed.err.splitlines() if "wandb sync" in line]
     sent = lines[0].partition("wandb sync ")[2]
     assert len(lines) == 1
     assert list((tmp_path / sent).glob("run-*.wandb"))
 
 
 @pytest.mark.slow
-def test_the_model_card_tells_the_run(run_train, tmp_path):
-    run_train("experiment=fidip_demo", "optimizer.lr=0.002")
+def test_the_model_card_tells_the_run(train, tmp_path):
+    train("experiment=fidip_demo", "optimizer.lr=0.002")
     (folder,) = tmp_path.glob("outputs/*/*")
     card = (folder / "model_card.md").read_text()
     results = json.loads((folder / "results.json").read_text())
@@ -112,16 +109,16 @@ def test_the_model_card_tells_the_run(run_train, tmp_path):
 
 
 @pytest.mark.slow
-def test_images_are_sent_when_asked_for(run_train, tmp_path):
-    run_train("experiment=scratch_demo", "logger.images=true")
+def test_images_are_sent_when_asked_for(train, tmp_path):
+    train("experiment=scratch_demo", "logger.images=true")
     (found,) = offline(tmp_path)
     assert "test/overlays._type" in logged(found)
     assert len(pictures(tmp_path / "outputs")) > 1
 
 
 @pytest.mark.slow
-def test_jobs_of_one_process_are_runs_of_their_own(run_train, tmp_path):
-    run_train("-m", "experiment=scratch_demo", "seed=0,1")
+def test_jobs_of_one_process_are_runs_of_their_own(train, tmp_path):
+    train("-m", "experiment=scratch_demo", "seed=0,1")
     runs = [about(found) for found in offline(tmp_path)]
     assert sorted(run.display_name for run in runs) == [
         f"scratch_demo-seed{i}-{NAMED}" for i in (0, 1)
@@ -131,12 +128,11 @@ def test_jobs_of_one_process_are_runs_of_their_own(run_train, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_job_after_one_that_failed_is_a_run_of_its_own(run_train, tmp_path, monkeypatch):
+def test_a_job_after_one_that_failed_is_a_run_of_its_own(train, tmp_path, monkeypatch):
     with monkeypatch.context() as broken:
         broken.setattr(run_test, "score_poses", fail)
-        with pytest.raises(SystemExit):
-            run_train("experiment=scratch_demo", "seed=0")
-    run_train("experiment=scratch_demo", "seed=1")
+        train("experiment=scratch_demo", "seed=0", status=2)
+    train("experiment=scratch_demo", "seed=1")
     runs = [about(found) for found in offline(tmp_path)]
     assert sorted(run.display_name for run in runs) == [
         f"scratch_demo-seed{i}-{NAMED}" for i in (0, 1)
@@ -148,24 +144,21 @@ def fail(*args):
 
 
 @pytest.mark.slow
-def test_a_resumed_run_is_the_same_run(run_train, tmp_path, monkeypatch):
-    run_train("experiment=scratch_demo", "scheduler=constant")
+def test_a_resumed_run_is_the_same_run(train, tmp_path, cli):
+    train("experiment=scratch_demo", "scheduler=constant")
     (folder,) = tmp_path.glob("outputs/*/*")
     (folder / "results.json").unlink()
-    monkeypatch.setattr(sys, "argv", ["fidip train", f"resume={folder}", "trainer.max_epochs=2"])
-    train.main()
+    cli("train", f"resume={folder}", "trainer.max_epochs=2")
     first, second = (about(found) for found in offline(tmp_path))
     saved = yaml.safe_load((folder / "config.yaml").read_text())
     assert first.run_id == second.run_id == saved["logger"]["wandb"]["id"]
 
 
 @pytest.mark.slow
-def test_an_evaluation_is_a_run_of_its_own(run_train, tmp_path, tiny_root, monkeypatch):
-    run_train("experiment=scratch_demo", "logger=csv")
+def test_an_evaluation_is_a_run_of_its_own(train, tmp_path, tiny_root, cli):
+    train("experiment=scratch_demo", "logger=csv")
     (folder,) = tmp_path.glob("outputs/*/*")
-    given = [f"ckpt={folder}", f"data.root={tiny_root}", "logger=wandb", "out=scored"]
-    monkeypatch.setattr(sys, "argv", ["fidip evaluate", *given])
-    evaluate.main()
+    cli("evaluate", f"ckpt={folder}", f"data.root={tiny_root}", "logger=wandb", "out=scored")
     (found,) = offline(tmp_path)
     run = about(found)
     assert (run.display_name, run.job_type) == ("scratch_demo-seed0", "evaluate")

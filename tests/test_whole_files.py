@@ -9,7 +9,6 @@ import pytest
 import pytorch_lightning as pl
 import torch
 
-from fidip import train
 from fidip.core.errors import DiskError
 from fidip.io.atomic import is_intact, write_atomic
 
@@ -87,7 +86,7 @@ TRUST = f"allow_targets=[{__name__}]"
 
 
 def test_a_run_whose_disk_is_full_says_so_and_goes_on_when_there_is_room(
-    small_disk, tiny_root, monkeypatch, capsys
+    small_disk, tiny_root, monkeypatch, cli
 ):
     run = small_disk / "run"
     settings = [
@@ -99,33 +98,28 @@ def test_a_run_whose_disk_is_full_says_so_and_goes_on_when_there_is_room(
         TRUST,
     ]
     fill(small_disk)
-    ends_with_one_line(settings, "config.yaml", monkeypatch, capsys)
+    ends_with_one_line(cli, settings, "config.yaml")
     for moment, name in {"epoch": "metrics.csv", "test": "model_card.md"}.items():
         (small_disk / "filler").unlink()
         monkeypatch.setattr(Fill, "moment", moment)
-        ends_with_one_line(settings, name, monkeypatch, capsys)
+        ends_with_one_line(cli, settings, name)
         assert not [path for path in run.rglob("*") if path.name.endswith(".part")]
         assert not (run / "results.json").exists()
         settings = [f"resume={run}", TRUST]
     (small_disk / "filler").unlink()
     monkeypatch.setattr(Fill, "moment", None)
-    monkeypatch.setattr(sys, "argv", ["fidip train", *settings])
-    train.main()
+    cli("train", *settings)
     assert (run / "results.json").is_file()
     assert (run / "metrics.csv").read_text().count("\n") == 5  # training and validation, twice
 
 
-def ends_with_one_line(arguments, name, monkeypatch, capsys):
-    monkeypatch.setattr(sys, "argv", ["fidip train", *arguments])
-    with pytest.raises(SystemExit) as exit_:
-        train.main()
-    printed, error = capsys.readouterr()
-    assert exit_.value.code == 2
-    (line,) = [line for line in error.splitlines() if line.startswith("error: ")]
-    assert f"{name}: the disk is full" in line
-    assert "make room and run again" in line
+def ends_with_one_line(cli, arguments, name):
+    printed = cli("train", *arguments, status=2)
+    (error,) = printed.errors
+    assert f"{name}: the disk is full" in error
+    assert "make room and run again" in error
     began = name != "config.yaml"
-    assert ("continue with: fidip train resume=" in printed) == began
+    assert ("continue with: fidip train resume=" in printed.out) == began
 
 
 @pytest.mark.slow

@@ -3,11 +3,9 @@
 from dataclasses import replace
 
 import numpy as np
-import pytest
 from hydra.utils import instantiate
 from omegaconf import OmegaConf
 
-from fidip import synthesize
 from fidip.io.paths import config_dir
 from fidip.synth.body.body_model import default_body
 from fidip.synth.render.raster import FLOOR, WALL
@@ -70,15 +68,9 @@ def test_only_floor_and_wall_are_replaced():
     assert not changed[row, column][~np.isin(shown, (FLOOR, WALL))].any()
 
 
-def test_an_unknown_appearance_is_refused(monkeypatch, capsys, tmp_path):
+def test_an_unknown_appearance_is_refused(tmp_path, cli):
     part = "[{group: adult, appearance: wld, is_synthetic: false, count: 1}]"
-    monkeypatch.setattr(
-        "sys.argv", ["fidip", f"out={tmp_path}", f"preset.splits.train_infant={part}"]
-    )
-    with pytest.raises(SystemExit) as exit_:
-        synthesize.main()
-    assert exit_.value.code == 2
-    (line,) = capsys.readouterr().err.strip().splitlines()
-    assert line.startswith(
+    arguments = (f"out={tmp_path}", f"preset.splits.train_infant={part}")
+    assert cli("synthesize", *arguments, status=2).error.startswith(
         "error: preset, train_infant: appearance wld; expected one of clean, varied, home"
     )

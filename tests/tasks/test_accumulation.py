@@ -1,13 +1,10 @@
 """Several batches that make one update are one batch, and no run is saved in their midst."""
 
-import sys
-
 import pytest
 import pytorch_lightning as pl
 import torch
 from torch.utils.data import DataLoader
 
-from fidip import train
 from tests.tasks.toy_fidip import (
     Rounds,
     ToyData,
@@ -77,7 +74,7 @@ class StopInGroup(pl.Callback):
     ],
 )
 def test_a_run_that_stops_within_a_group_goes_on_from_its_start(
-    experiment, accumulate, monkeypatch, tmp_path, tiny_root
+    experiment, accumulate, monkeypatch, tmp_path, tiny_root, cli
 ):
     monkeypatch.chdir(tmp_path)
     arguments = [
@@ -93,25 +90,19 @@ def test_a_run_that_stops_within_a_group_goes_on_from_its_start(
         monkeypatch.setattr(StopInGroup, "armed", run == "stopped")
         trust = f"allow_targets=[{__name__}]"
         command = [*arguments, stop, trust, f"hydra.run.dir={run}"]
-        monkeypatch.setattr(sys, "argv", ["fidip train", *command])
+        cli("train", *command, status=130 if run == "stopped" else 0)
         if run == "stopped":
-            with pytest.raises(SystemExit):
-                train.main()
             saved = torch.load(f"{run}/checkpoints/last.ckpt", weights_only=False)
             progress = saved["loops"]["fit_loop"]["epoch_loop.batch_progress"]["current"]
             assert progress["completed"] == 2
             monkeypatch.setattr(StopInGroup, "armed", False)
-            monkeypatch.setattr(sys, "argv", ["fidip train", f"resume={run}", trust])
-        train.main()
+            cli("train", f"resume={run}", trust)
         weights[run] = torch.load(f"{run}/checkpoints/last.ckpt", weights_only=False)["state_dict"]
     torch.testing.assert_close(weights["stopped"], weights["whole"], rtol=0, atol=0)
 
 
-def test_fidip_says_which_key_accumulates(monkeypatch, tmp_path, tiny_root, capsys):
+def test_fidip_says_which_key_accumulates(monkeypatch, tmp_path, tiny_root, cli):
     monkeypatch.chdir(tmp_path)
     arguments = [f"data.root={tiny_root}", "ckpt=null", "trainer.accumulate_grad_batches=2"]
-    monkeypatch.setattr(sys, "argv", ["fidip train", "experiment=fidip_demo", *arguments])
-    with pytest.raises(SystemExit) as exit_:
-        train.main()
-    assert exit_.value.code == 2
-    assert "set task.accumulate instead" in capsys.readouterr().err
+    error = cli("train", "experiment=fidip_demo", *arguments, status=2).error
+    assert "set task.accumulate instead" in error

@@ -9,8 +9,6 @@ import pytest
 import pytorch_lightning as pl
 import torch
 
-from fidip import train
-
 pytestmark = pytest.mark.forks
 
 TINY = (
@@ -67,14 +65,9 @@ def poison(moment, part="net"):
     return f"+callbacks.poison={{_target_: {__name__}.Poison, moment: {moment}, part: {part}}}"
 
 
-def diverges(monkeypatch, capsys, *arguments):
-    """The line of a run that ends with status 2."""
-    monkeypatch.setattr(sys, "argv", ["fidip train", *arguments])
-    with pytest.raises(SystemExit) as exit_:
-        train.main()
-    written = capsys.readouterr().err
-    assert exit_.value.code == 2, written
-    (line,) = (line for line in written.splitlines() if not line.startswith("pretraining"))
+def error_of(ended):
+    """The error of a run, of which only the progress of its pretraining is on stderr, too."""
+    (line,) = (line for line in ended.err.splitlines() if not line.startswith("pretraining"))
     assert line.startswith("error: ")
     return line
 
@@ -91,11 +84,11 @@ def diverges(monkeypatch, capsys, *arguments):
     ],
 )
 def test_a_run_that_diverges_ends_and_is_not_finished(
-    experiment, moment, part, words, monkeypatch, tmp_path, tiny_root, capsys
+    experiment, moment, part, words, monkeypatch, tmp_path, tiny_root, cli
 ):
     monkeypatch.chdir(tmp_path)
     choice = (f"experiment={experiment}_demo", "ckpt=null", poison(moment, part))
-    message = diverges(monkeypatch, capsys, *command(tiny_root, *choice))
+    message = error_of(cli("train", *command(tiny_root, *choice), status=2))
     assert words in message
     assert "lower optimizer.lr" in message
     assert not (tmp_path / "run" / "results.json").exists()
@@ -104,39 +97,30 @@ def test_a_run_that_diverges_ends_and_is_not_finished(
         assert all(tensor.isfinite().all() for tensor in state.values())
 
 
-def test_a_learning_rate_that_is_far_too_high(monkeypatch, tmp_path, tiny_root, capsys):
+def test_a_learning_rate_that_is_far_too_high(monkeypatch, tmp_path, tiny_root, cli):
     monkeypatch.chdir(tmp_path)
     arguments = ["experiment=scratch_demo", "optimizer.lr=1000", "data.val_fraction=0"]
-    message = diverges(monkeypatch, capsys, *command(tiny_root, *arguments))
+    message = error_of(cli("train", *command(tiny_root, *arguments), status=2))
     assert "training diverged" in message
 
 
-def test_a_sweep_notes_that_a_job_diverged(monkeypatch, tmp_path, tiny_root):
+def test_a_sweep_notes_that_a_job_diverged(monkeypatch, tmp_path, tiny_root, cli):
     monkeypatch.chdir(tmp_path)
-    arguments = [
-        "-m",
-        "experiment=scratch_demo",
-        "optimizer.lr=1000",
-        "data.val_fraction=0",
-        "seed=0",
-    ]
-    monkeypatch.setattr(sys, "argv", ["fidip train", *arguments, f"data.root={tiny_root}", *TINY])
-    with pytest.raises(SystemExit) as exit_:
-        train.main()
-    assert exit_.value.code == 3
+    arguments = ["optimizer.lr=1000", "seed=0", f"data.root={tiny_root}", *TINY]
+    no_validation = "data.val_fraction=0"
+    cli("train", "-m", "experiment=scratch_demo", *arguments, no_validation, status=3)
     (file,) = tmp_path.glob("outputs/scratch_demo/*/0/failed.json")
     assert "training diverged" in json.loads(file.read_text())["error"]
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
-def test_weights_that_are_not_finite_are_refused(value, monkeypatch, tmp_path, tiny_root, capsys):
+def test_weights_that_are_not_finite_are_refused(value, monkeypatch, tmp_path, tiny_root, cli):
     monkeypatch.chdir(tmp_path)
     weights = {name: tensor.clone() for name, tensor in net_state().items()}
     next(iter(weights.values())).fill_(value)
     torch.save({"state_dict": {f"net.{n}": t for n, t in weights.items()}}, "bad.ckpt")
-    message = diverges(
-        monkeypatch, capsys, *command(tiny_root, "experiment=scratch_demo", "ckpt=bad.ckpt")
-    )
+    arguments = command(tiny_root, "experiment=scratch_demo", "ckpt=bad.ckpt")
+    message = cli("train", *arguments, status=2).error
     assert "bad.ckpt: 1 of" in message
     assert "NaN or infinite" in message
     assert not (tmp_path / "run").exists()

@@ -1,12 +1,9 @@
 """Tasks, keys and checkpoints of fidip 0.1 keep working under their present names."""
 
-import sys
-
 import pytest
 import torch
 from omegaconf import OmegaConf
 
-from fidip import train
 from fidip.adapt.adversarial import Adversarial
 from fidip.adapt.replay import Replay
 from fidip.cli import instantiate
@@ -81,7 +78,7 @@ def test_former_words_of_the_command_line(former, present):
     assert current_word(former) == present
 
 
-def test_a_former_command_trains_the_same(monkeypatch, tmp_path, tiny_root, capsys):
+def test_a_former_command_trains_the_same(monkeypatch, tmp_path, tiny_root, cli):
     monkeypatch.chdir(tmp_path)
     common = [
         *("experiment=finetune_demo", f"data.root={tiny_root}", "ckpt=null", "debug=smoke"),
@@ -92,27 +89,20 @@ def test_a_former_command_trains_the_same(monkeypatch, tmp_path, tiny_root, caps
         "before": ["task=fidip", "task.adversarial_weight=0.5", "task.domain_epochs=1"],
         "now": ["method=adversarial", "method.weight=0.5", "method.domain_epochs=1"],
     }
-    states = []
+    notes, states = {}, {}
     for run, choice in words.items():
-        monkeypatch.setattr(sys, "argv", ["fidip train", *common, *choice, f"hydra.run.dir={run}"])
-        train.main()
+        notes[run] = cli("train", *common, *choice, f"hydra.run.dir={run}").err
         saved = torch.load(f"{run}/checkpoints/last.ckpt", weights_only=True)
-        states.append(saved["state_dict"])
-    assert "note: task.adversarial_weight=0.5 is now method.weight=0.5" in capsys.readouterr().err
-    torch.testing.assert_close(states[0], states[1], rtol=0, atol=0)
+        states[run] = saved["state_dict"]
+    assert "note: task.adversarial_weight=0.5 is now method.weight=0.5" in notes["before"]
+    assert "note: " not in notes["now"]
+    torch.testing.assert_close(states["before"], states["now"], rtol=0, atol=0)
 
 
 @pytest.mark.parametrize(
     ("key", "instead"),
     [("gradient_clip_val=1.0", "clip_norm"), ("accumulate_grad_batches=2", "accumulate")]
 )  # fmt: skip
-def test_what_the_task_does_in_place_of_the_trainer(key, instead, monkeypatch, capsys):
-    monkeypatch.setattr(
-        sys, "argv", ["fidip train", "experiment=fidip_demo", f"++trainer.{key}", "ckpt=null"]
-    )
-    with pytest.raises(SystemExit) as status:
-        train.main()
-    message = capsys.readouterr().err
-    assert status.value.code == 2
-    assert message.count("\n") == 1
-    assert f"set task.{instead} instead" in message
+def test_what_the_task_does_in_place_of_the_trainer(key, instead, cli):
+    arguments = ("experiment=fidip_demo", f"++trainer.{key}", "ckpt=null")
+    assert f"set task.{instead} instead" in cli("train", *arguments, status=2).error

@@ -16,7 +16,6 @@ import numpy as np
 import pytest
 from hydra import compose, initialize_config_dir
 
-from fidip import app
 from fidip.cli.loading import load_predictor
 from fidip.core.errors import DataError
 from fidip.core.skeleton import COCO17
@@ -280,16 +279,11 @@ def test_limits_and_refusals_are_shown_and_odd_names_are_downloaded(browser, tin
 
 
 @pytest.mark.parametrize("keep", ["file", "file/below", "/proc/nowhere"])
-def test_a_folder_that_cannot_be_kept_is_a_line(monkeypatch, capsys, tmp_path, keep):
+def test_a_folder_that_cannot_be_kept_is_a_line(tmp_path, keep, cli):
     (tmp_path / "file").touch()
     path = tmp_path / keep
-    monkeypatch.setattr(sys, "argv", ["fidip app", "port=0", f"keep={path}", "ckpt=no-such-file"])
-    with pytest.raises(SystemExit) as exit_:
-        app.main()
-    assert exit_.value.code == 2
-    error = capsys.readouterr().err
-    assert error.startswith(f"error: keep={path}: ")
-    assert error.count("\n") == 1
+    ended = cli("app", "port=0", f"keep={path}", "ckpt=no-such-file", status=2)
+    assert ended.error.startswith(f"error: keep={path}: ")
 
 
 def test_a_playlist_does_not_give_out_other_files(tmp_path):
@@ -337,12 +331,7 @@ def test_other_pages_are_not_let_in(server):
         connect(f"ws://{host}:{port}/tab", origin="http://elsewhere.example")
 
 
-def test_a_port_that_is_taken_is_a_line(server, monkeypatch, capsys):
+def test_a_port_that_is_taken_is_a_line(server, cli):
     port = server[0].rpartition(":")[2]
-    monkeypatch.setattr(sys, "argv", ["fidip app", f"port={port}"])
-    with pytest.raises(SystemExit) as exit_:
-        app.main()
-    assert exit_.value.code == 2
-    error = capsys.readouterr().err
+    error = cli("app", f"port={port}", status=2).error
     assert error.startswith(f"error: host=127.0.0.1 port={port}: ")
-    assert error.count("\n") == 1

@@ -65,7 +65,7 @@ def test_the_jobs_of_a_sweep_are_in_folders_named_by_cell_and_have_equal_updates
         assert read_object(file)["source"]["split"] == "validate_adult"
 
 
-def test_a_method_is_added_to_the_runs_of_others(root, outputs, tmp_path):
+def test_a_method_is_added_to_existing_runs(root, outputs, tmp_path):
     folder = Path(shutil.copytree(outputs, tmp_path / "outputs"))
     before = {file: file.stat().st_mtime_ns for file in folder.glob("*/*/*/results.json")}
     words = ("sweep=adaptation_replay", "method=replay", "data.target_labels=0")
@@ -137,7 +137,7 @@ def test_the_page_orders_labels_and_lists_what_is_missing(outputs, tmp_path, pag
     assert "adaptation-mean_teacher-night-1, seed 0: not finished" in text.split("## Missing")[1]
 
 
-def test_the_page_says_which_seeds_and_which_part_of_the_gap_there_are(outputs, tmp_path, page_of):
+def test_the_page_lists_seeds_and_the_closed_part_of_the_gap(outputs, tmp_path, page_of):
     folder = Path(shutil.copytree(outputs, tmp_path / "outputs"))
     aps = {"finetune-night-0": 0.1, "mean_teacher-night-0": 0.175, "finetune-night-1": 0.2}
     for name, ap in aps.items():

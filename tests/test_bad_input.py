@@ -62,7 +62,7 @@ CASES = {
     "wrong number of keypoints": (annotation(keypoints=[1.0] * 48), "keypoints"),
     "NaN": (annotation(keypoints=[float("nan")] * 51), "keypoints"),
     "box outside": (annotation(bbox=[5000, 5000, 10, 10]), "bbox"),
-    "nobody labelled": (without_joints, "person_keypoints_train_infant"),
+    "no labelled person": (without_joints, "person_keypoints_train_infant"),
     "no domains": (without_domains, "is_synthetic"),
     "one domain": (lambda root: all_images(root, is_synthetic=True), "synthetic"),
 }  # fmt: skip

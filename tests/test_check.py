@@ -69,7 +69,7 @@ def test_frames_of_videos_are_named_once_and_not_read(tiny_copy, cli):
     assert report["splits"][TEST]["images"] == {"unknown": 5}
 
 
-def test_box_areas_are_told(tiny_copy, cli):
+def test_areas_of_boxes_are_reported(tiny_copy, cli):
     def boxes(content):
         for a in content["annotations"]:
             a["area"] = a["bbox"][2] * a["bbox"][3]
@@ -90,7 +90,7 @@ def test_everything_that_is_wrong_is_listed_and_nothing_ends_the_walk(tiny_copy,
     for number in (8, 9, 10, 11):
         image(tiny_copy, number).unlink()
     image(tiny_copy, 7).write_bytes(image(tiny_copy, 7).read_bytes()[:-300])
-    image(tiny_copy, 6).write_text("of nobody")
+    image(tiny_copy, 6).write_text("no person")
     (tiny_copy / "annotations/person_keypoints_train_adult.json").write_text("{")
     for name in "ab":
         twice = tiny_copy / f"annotations/200R/person_keypoints_{name}.json"
@@ -145,7 +145,7 @@ def test_oddities_do_not_fail(tiny_copy, cli):
 
 
 @pytest.mark.parametrize(
-    ("tested", "status"), [(TEST, 2), ("nothing_of_it", 0)], ids=["refused", "only told"]
+    ("tested", "status"), [(TEST, 2), ("nothing_of_it", 0)], ids=["refused", "only reported"]
 )
 def test_images_of_two_splits_are_found_by_content(tiny_copy, cli, tested, status):
     content = json.loads((tiny_copy / f"annotations/person_keypoints_{TEST}.json").read_text())
@@ -226,7 +226,7 @@ def test_a_person_from_behind_is_not_suspected():
     assert not swapped_parts(behind, AREA)
 
 
-def test_views_from_the_side_and_unlabelled_pairs_tell_nothing():
+def test_views_from_the_side_and_unlabelled_pairs_are_ignored():
     narrow = FRONT * [0.25, 1, 1]
     assert not swapped_parts(exchange(narrow, 5, 6), AREA)
     hidden = exchange(FRONT, 5, 6)

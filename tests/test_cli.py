@@ -254,7 +254,7 @@ def test_lightnings_complaints_about_settings_are_the_users():
     assert cli.explain(error) == "No supported gpu backend found!"
 
 
-def test_running_out_of_gpu_memory_says_what_to_lower():
+def test_running_out_of_gpu_memory_names_what_to_lower():
     message = cli.explain(torch.OutOfMemoryError("Tried to allocate 2 GiB"))
     assert message.startswith("Tried to allocate 2 GiB; lower data.batch_size")
 
@@ -329,7 +329,7 @@ def test_a_command_that_ends_with_an_error_leaves_no_empty_folder(
     assert not list(tmp_path.iterdir())
 
 
-def test_files_of_a_folder_of_ones_own_are_choices(tmp_path, monkeypatch):
+def test_files_of_a_users_folder_are_choices(tmp_path, monkeypatch):
     (tmp_path / "my conf" / "net").mkdir(parents=True)
     (tmp_path / "my conf" / "net" / "mine.yaml").write_text("defaults: [hrnet_w32, _self_]\n")
     monkeypatch.chdir(tmp_path)

@@ -27,7 +27,7 @@ def coco_root(tmp_path_factory):
     """People in COCO's layout, without domains; on every image someone else, too.
 
     Beside the figure of each image there is a crowd on the first, somebody without keypoints on
-    the second, and somebody too small to crop on the third; nobody at all is on the last.
+    the second, and a person too small to crop on the third; no person is on the last.
     """
     root = tmp_path_factory.mktemp("coco")
     rng = np.random.default_rng(3)
@@ -49,15 +49,15 @@ def coco_root(tmp_path_factory):
 
 
 def extras(first, people):
-    crowd, nobody, speck = (copy.deepcopy(person) for person in people[:3])
+    crowd, unlabelled, speck = (copy.deepcopy(person) for person in people[:3])
     crowd.update(id=CROWD, iscrowd=1, bbox=[0, 0, 60, 60], area=3000, num_keypoints=0)
     crowd.update(keypoints=[0] * 51, segmentation={"counts": [1, 2], "size": [60, 60]})
-    nobody.update(
+    unlabelled.update(
         id=NO_DETECTOR, bbox=[0, 0, 40, 40], area=900, num_keypoints=0, keypoints=[0] * 51
     )
     speck.update(id=SPECK, bbox=[5, 5, 2, 0], area=0)
-    assert [a["image_id"] for a in (crowd, nobody, speck)] == [first, first + 1, first + 2]
-    return [crowd, nobody, speck]
+    assert [a["image_id"] for a in (crowd, unlabelled, speck)] == [first, first + 1, first + 2]
+    return [crowd, unlabelled, speck]
 
 
 def by_hand(file, results):
@@ -152,9 +152,11 @@ def test_poses_are_scored_as_pycocotools_scores_the_original_file(coco_root, cli
 def test_pretraining_then_fine_tuning_then_evaluation(coco_root, tiny_root, cli, tmp_path):
     arguments = ["experiment=pretrain_coco", f"data.root={coco_root}", *SMALL, "debug=smoke"]
     ended = cli("train", *arguments, f"hydra.run.dir={tmp_path}/adults")
-    said = ended.err
+    printed = ended.err
     for split, count in (("train", 7), ("val", 9)):
-        assert f"{split}2017.json: {count} people, left out 1 crowds, left out 1 without a" in said
+        assert (
+            f"{split}2017.json: {count} people, left out 1 crowds, left out 1 without a" in printed
+        )
 
     cli("evaluate", f"ckpt={tmp_path}/adults", f"out={tmp_path}/scored")
     scores = json.loads((tmp_path / "scored/results.json").read_text())

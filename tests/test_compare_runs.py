@@ -101,7 +101,7 @@ def line_of(text, *words):
     return next(line for line in text.splitlines() if all(word in line for word in words))
 
 
-def test_what_differs_is_told_and_what_does_not(runs, data, compare):
+def test_a_verdict_says_what_differs_and_what_does_not(runs, data, compare):
     for seed in (1, 2):
         make_run(runs, data, "bad", 40, seed)
     printed, rows = compare(runs, "against=good")
@@ -136,7 +136,7 @@ def add_body_scaled(runs, data):
         write_json(run / "results.json", {**results, **extra})
 
 
-def test_differences_of_pcksh_and_mks_are_told_where_all_seeds_have_them(runs, data, compare):
+def test_differences_of_pcksh_and_mks_are_listed_where_all_seeds_have_them(runs, data, compare):
     add_body_scaled(runs.glob("[ag]*"), data)
     printed, rows = compare(runs, "against=good")
     by_name = {(r["experiment"], r["number"]): r for r in rows}
@@ -172,7 +172,7 @@ def test_predictions_that_do_not_give_pcksh_have_no_difference_of_it(runs, data,
     assert "mKS" in printed  # the means are shown
 
 
-def test_the_same_command_says_the_same(runs, compare):
+def test_the_same_command_prints_the_same(runs, compare):
     assert compare(runs) == compare(runs)
 
 
@@ -359,7 +359,7 @@ def test_mistakes_are_one_line(argument, words, runs, cli):
     assert ended.error == f"error: {argument}: {words}"
 
 
-def test_the_dashboard_is_kept_where_nobody_is_logged_in(runs, monkeypatch, cli, compare):
+def test_the_dashboard_is_kept_without_a_login(runs, monkeypatch, cli, compare):
     monkeypatch.setenv("HOME", str(runs.parent))
     monkeypatch.delenv("WANDB_API_KEY", raising=False)
     printed, _ = compare(runs, "to=wandb")
@@ -472,7 +472,7 @@ def test_three_repeats_are_not_three_seeds(data, tmp_path, compare):
     assert "±" not in printed
 
 
-def test_without_a_start_the_newest_is_that_whose_results_are(data, tmp_path, compare):
+def test_without_a_start_the_run_with_the_newest_results_is_the_newest(data, tmp_path, compare):
     for day, name in enumerate(("b", "c", "a")):
         run = make_run(tmp_path / "runs", data, "good", 10, name=name)
         os.utime(run / "results.json", (86400 * day, 86400 * day))

@@ -347,14 +347,14 @@ def test_no_people_found_is_a_score_of_zero(tmp_path, tiny_root, evaluate):
     assert (results["metrics"]["AP"], results["matched"], results["predictions"]) == (0, 0, 0)
 
 
-def test_a_smoke_run_says_how_few_people_it_predicted(run, tmp_path, tiny_root):
+def test_a_smoke_run_reports_how_few_people_it_predicted(run, tmp_path, tiny_root):
     results = json.loads((run / "results.json").read_text())
     assert (results["instances"], results["predictions"], results["matched"]) == (5, 4, 4)
     assert "4 of 5 people predicted" in (run / "model_card.md").read_text()
-    said = io.StringIO()
-    with contextlib.redirect_stdout(said):
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
         print_table(results)
-    assert said.getvalue().startswith(
+    assert printed.getvalue().startswith(
         "4 of 5 people predicted (the others count as missed), ground truth boxes"
     )
 
@@ -486,7 +486,7 @@ def test_a_broken_calibration_is_named(run, tmp_path, cli):
     assert "calibration.json: bias is 'none', expected a finite number; delete it" in error
 
 
-def test_detections_replace_the_boxes_and_doubles_are_suppressed(
+def test_detections_replace_the_boxes_and_duplicates_are_suppressed(
     run, tmp_path, tiny_root, evaluate
 ):
     truth = json.loads((tiny_root / TEST).read_text())["annotations"]

@@ -59,7 +59,7 @@ def test_openvino_is_named_where_it_is_missing(tmp_path, cli):
         assert (tmp_path / "net.bin").is_file()
 
 
-def test_a_file_that_cannot_be_written_is_told_before_the_network_is_read(tmp_path, cli):
+def test_a_file_that_cannot_be_written_is_found_before_the_network_is_read(tmp_path, cli):
     (tmp_path / "file").write_text("mine")
     (tmp_path / "folder.onnx").mkdir()
     for out in ("/dev/null/x.onnx", tmp_path / "file" / "x.onnx", tmp_path / "folder.onnx"):

@@ -33,7 +33,7 @@ def test_the_smoke_run_prints_a_line_for_each_memory_format(run):
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
-def test_without_a_gpu_it_says_so(run):
+def test_without_a_gpu_there_is_a_message(run):
     status, output = run()
     assert status == 2
     assert output.startswith("no GPU here")

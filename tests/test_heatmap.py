@@ -133,7 +133,7 @@ def test_settings_become_plain_tuples_and_partials():
     assert codec().decoder is dark_decode
 
 
-def test_a_codec_says_the_shape_of_its_maps():
+def test_a_codec_has_the_shape_of_its_maps():
     assert codec().map_shape(17) == (17, 96, 72)
 
 
@@ -157,7 +157,7 @@ def test_dark_is_that_of_the_official_code(tag, kernel):
 
 @pytest.mark.parametrize("joint", range(len(EDGE_CASES)), ids=EDGE_CASES)
 @pytest.mark.parametrize("tag", SIZES)
-def test_dark_of_edge_cases_alone(tag, joint):
+def test_dark_of_edge_cases(tag, joint):
     xy, scores = dark_decode(golden_heatmaps(tag)[-1:, joint : joint + 1])
     np.testing.assert_allclose(xy[0, 0], A3[f"coords_hm_{tag}_k11"][-1, joint], atol=1e-4)
     np.testing.assert_array_equal(scores[0], A3[f"maxvals_{tag}_k11"][-1, joint])
@@ -278,7 +278,7 @@ def test_quarter_moves_towards_the_higher_neighbours():
 
 
 @pytest.mark.parametrize(("x", "moves"), [(0, False), (1, False), (2, True), (6, True), (7, False)])
-def test_quarter_moves_inside_the_border_alone(x, moves):
+def test_quarter_moves_only_inside_the_border(x, moves):
     heatmap = torch.rand(1, 1, 9, 8, generator=torch.Generator().manual_seed(0)) / 2
     heatmap[0, 0, 4, x] = 1
     assert (quarter_decode(heatmap)[0][0, 0].tolist() != [x, 4]) == moves
@@ -304,7 +304,7 @@ def test_joints_come_back_through_heatmaps(decoder, tolerance_px):
 
 
 @pytest.mark.parametrize("decoder", DECODERS)
-def test_no_positive_value_means_no_key_point_and_the_maximum_as_score(decoder):
+def test_no_positive_value_means_no_keypoint_and_the_maximum_as_score(decoder):
     heatmaps = -gaussians([(20, 30), (40, 50)]) - 0.25
     heatmaps[0, 0] = 0
     xy, scores = decoder(heatmaps)
@@ -339,7 +339,7 @@ def test_autocast_changes_nothing(decoder):
 
 
 @pytest.mark.parametrize("decoder", DECODERS)
-def test_each_map_is_decoded_alone_and_no_person_is_no_error(decoder):
+def test_each_map_is_decoded_by_itself_and_no_person_is_no_error(decoder):
     heatmaps = golden_heatmaps("64x48")[:4]
     xy, scores = decoder(heatmaps)
     alone = decoder(heatmaps[2:3, 5:6].clone())

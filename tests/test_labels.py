@@ -153,7 +153,7 @@ def test_coco_keeps_subjects_videos_and_areas(cli, tmp_path):
     }  # fmt: skip
 
 
-def test_names_can_be_told(cli, tmp_path):
+def test_names_can_be_given(cli, tmp_path):
     source, xy = dlc_project(tmp_path / "project", ["/".join(n) for n in NAMES])
     out = tmp_path / "data"
     cli("labels", f"source={source}", f"out={out}", "joints={tail: left_hip}")
@@ -323,11 +323,11 @@ PROGRAMS = {"label-studio": saved_in_label_studio, "cvat": saved_in_cvat}
 def test_labels_come_back_from_other_programs(program, cli, tmp_path):
     source, joints = coco_of(tmp_path / "photos")
     out = tmp_path / "export"
-    said = cli("labels", f"source={source}", f"out={out}", f"to={program}").out
-    assert f"{out}: 3 images, 3 people, 1 of them predicted" in said
+    printed = cli("labels", f"source={source}", f"out={out}", f"to={program}").out
+    assert f"{out}: 3 images, 3 people, 1 of them predicted" in printed
     unseen, seen = tmp_path / "unseen", tmp_path / "seen"
-    said = cli("labels", f"source={PROGRAMS[program](out, ())}", f"out={unseen}").out
-    assert "left out: 1 predicted people that were not confirmed" in said
+    printed = cli("labels", f"source={PROGRAMS[program](out, ())}", f"out={unseen}").out
+    assert "left out: 1 predicted people that were not confirmed" in printed
     assert len(people_of(unseen)) == 2
     cli("labels", f"source={PROGRAMS[program](out, (2,))}", f"out={seen}")
     people = people_of(seen)
@@ -445,7 +445,7 @@ LABEL_MISTAKES = [
 
 
 @pytest.mark.parametrize(("content", "words"), LABEL_MISTAKES)
-def test_mistakes_of_other_programs_are_a_line(content, words, cli, tmp_path):
+def test_mistakes_of_other_programs_are_one_line(content, words, cli, tmp_path):
     for name in ("a.png", "b.png"):
         image(tmp_path / name)
     is_xml = isinstance(content, str)
@@ -471,7 +471,7 @@ def test_every_format_can_be_chosen():
     assert get_args(LabelFormat) == tuple(LABEL_FORMATS)
 
 
-def test_a_folder_of_labelme_goes_on_without_its_bad_files(cli, tmp_path):
+def test_bad_files_of_a_labelme_folder_are_skipped(cli, tmp_path):
     """NYCU's layout, with a broken file, one of another skeleton, and one of another image."""
     split = write_nycu(tmp_path / "Train", range(3))
     (split / "ann" / "001_00000125.json").write_text("{")
@@ -631,8 +631,8 @@ def test_odd_values_in_xml_are_problems_of_one_line(tmp_path):
                 if value is None:
                     del element.attrib[key]
                 ElementTree.ElementTree(root).write(file, encoding="utf-8")
-                said = problem_in(file)
-                assert "\n" not in said
-                assert len(said) < 1000
+                problem = problem_in(file)
+                assert "\n" not in problem
+                assert len(problem) < 1000
             element.attrib.clear()
             element.attrib.update(before)

@@ -75,12 +75,12 @@ def test_the_record_is_plain_and_is_no_weight(runs):
 
 
 @pytest.mark.parametrize("content", [{"data": {"training_images": 5}}, [1], {"epoch": 3}])
-def test_files_of_others_do_not_tell(content, tmp_path):
+def test_external_files_have_no_record_of_training_images(content, tmp_path):
     torch.save(content, tmp_path / "a.pth")
     assert training_images(tmp_path / "a.pth") is None
 
 
-def test_a_clean_test_is_told_so(runs, cli, tmp_path):
+def test_a_test_without_leakage_has_no_warning(runs, cli, tmp_path):
     assert json.loads((runs / "fidip/results.json").read_text())["leaked_images"] == 0
     out = cli("evaluate", f"ckpt={runs}/fidip", f"out={tmp_path}").out
     assert "LEAKAGE" not in out

@@ -103,7 +103,7 @@ def test_vectors_count_only_where_they_can_be_known():
     assert (target.offset[0, 0, :, y, x] - joints[0, 0].flip(0) / 4 % 1).abs().max() < 1e-5
 
 
-def test_nobody_labelled_is_learned_from():
+def test_images_without_labelled_joints_have_no_loss():
     maps, weights = CODEC.encode(joints_in(CODEC, 2), torch.zeros(2, 17))
     assert weights.abs().sum() == 0
     assert Maps.split(maps).heatmaps.abs().sum() == Maps.split(maps).center.abs().sum() == 0

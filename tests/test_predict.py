@@ -58,7 +58,7 @@ def test_a_broken_photograph_among_others_is_named_and_the_rest_is_done(photos, 
     assert len(list((out / "overlays").iterdir())) == 5
 
 
-def test_of_a_folder_of_odd_files_all_good_ones_are_done(cli, tmp_path):
+def test_all_good_files_of_a_folder_of_odd_ones_are_predicted(cli, tmp_path):
     source, out = tmp_path / "odd", tmp_path / "out"
     source.mkdir()
     done, partial, failed = make_odd_folder(source)
@@ -89,7 +89,7 @@ def test_of_a_folder_of_odd_files_all_good_ones_are_done(cli, tmp_path):
     assert not list(out.rglob(".*"))
 
 
-def test_inputs_of_several_folders_are_told_apart(tiny_root, cli, tmp_path):
+def test_inputs_of_several_folders_have_different_names(tiny_root, cli, tmp_path):
     """Photographs of the same name: by row, picture and labelled box."""
     truth = json.loads(
         (tiny_root / "annotations" / "person_keypoints_validate_infant.json").read_text()
@@ -164,7 +164,7 @@ def test_outputs_beside_the_inputs_replace_none_of_them(cli, tmp_path):
     assert len(list(tmp_path.iterdir())) == 4
 
 
-def test_a_truncated_video_says_how_much_of_it_was_there(cli, tmp_path):
+def test_a_truncated_video_is_reported_with_its_length(cli, tmp_path):
     video, out = make_cut_video(tmp_path / "v.mp4"), tmp_path / "out"
     arguments = [DEMO, f"source={video}", f"out={out}", "save=[csv]", "rotations=[0]"]
     ended = cli("predict", *arguments, status=SOME_FAILED)
@@ -226,7 +226,7 @@ def test_weights_that_give_nan_are_an_error_and_never_a_table(photos, monkeypatc
     assert not (tmp_path / "out").exists()
 
 
-def test_labelled_boxes_are_looked_into(tiny_root, cli, tmp_path):
+def test_people_in_labelled_boxes_are_predicted(tiny_root, cli, tmp_path):
     images = tiny_root / "images" / "validate_infant"
     truth = tiny_root / "annotations" / "person_keypoints_validate_infant.json"
     arguments = [f"source={images}", f"boxes={truth}", f"out={tmp_path}", "save=[coco]"]
@@ -254,7 +254,7 @@ def test_frames_without_the_infant_stay_as_empty_rows(cli, tmp_path):
     assert json.loads((tmp_path / "v.json").read_text()) == []
 
 
-def test_a_video_is_smoothed_unless_told(cli, tmp_path):
+def test_a_video_is_smoothed_by_default(cli, tmp_path):
     """Raw rows are the tracker's output; smoothed ones jitter less, in table and overlay."""
     video = make_video(tmp_path / "v.mp4", [i / 25 for i in range(12)])
     tracker = SinglePersonTracker(fidip.load_predictor("bundled:movenet-lightning"), lost=0)

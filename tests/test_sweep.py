@@ -71,12 +71,12 @@ def test_every_combination_of_every_sweep_composes_and_no_two_are_equal(name, mo
     assert len(seen) == len(combinations) > 1
 
 
-def test_small_data_is_what_it_says():
+def test_the_small_data_sweep_has_four_sizes_and_all_images():
     takes = {next(o for o in job if "real_images" in o) for job in grid("small_data")}
     assert takes == {f"data.real_images={n}" for n in (10, 25, 50, 100, "null")}
 
 
-def test_a_failed_run_is_told_and_runs_again_alone(tmp_path, tiny_root, train):
+def test_only_a_failed_run_is_run_again(tmp_path, tiny_root, train):
     command = ["-m", "experiment=scratch_demo", "ckpt=null,later.ckpt", f"data.root={tiny_root}"]
     printed = train(*command, *TINY, status=3)
     assert "error: job ckpt=later.ckpt: ckpt=later.ckpt: there is no" in printed.err
@@ -128,7 +128,7 @@ def test_values_of_a_sweeps_file_are_checked_before_its_first_job(tmp_path, tiny
     assert not list(tmp_path.iterdir())
 
 
-def test_a_sweep_of_keys_that_the_experiment_lacks_says_so(tmp_path, tiny_root, train):
+def test_a_sweep_of_keys_that_the_experiment_lacks_is_refused(tmp_path, tiny_root, train):
     command = ["-m", "sweep=lambda", "experiment=scratch_demo", f"data.root={tiny_root}"]
     assert train(*command, status=2).error == (
         "error: all 18 jobs of the sweep: sweep=lambda: sets method.weight, which the "
@@ -139,7 +139,7 @@ def test_a_sweep_of_keys_that_the_experiment_lacks_says_so(tmp_path, tiny_root, 
 
 
 @pytest.mark.slow
-def test_a_search_prunes_what_is_bad_tells_what_failed_and_goes_on(
+def test_a_search_prunes_bad_trials_reports_failed_ones_and_continues(
     tmp_path, tiny_root, ctrl_c, train
 ):
     command = [*SEARCH, f"data.root={tiny_root}", "hydra.sweeper.n_trials=3"]
@@ -215,7 +215,7 @@ def test_a_sweep_that_cannot_start_ends_with_one_line_and_leaves_nothing(
     assert not list(tmp_path.iterdir())
 
 
-def test_jobs_of_another_sweep_are_not_taken_for_ones_own(tmp_path, tiny_root, train):
+def test_jobs_of_another_sweep_are_not_continued(tmp_path, tiny_root, train):
     folder = tmp_path / "outputs" / "scratch_demo" / "first" / "0"
     folder.mkdir(parents=True)
     job = SweepJob(RunDirectory(folder), ("experiment=scratch_demo", "seed=7"))
@@ -252,7 +252,7 @@ LAUNCHER = {"nodes": 1, "tasks_per_node": 1, "gpus_per_node": None}
         (["+trainer.num_nodes=2"], {}, "nodes=1"),
     ],
 )
-def test_processes_that_slurm_would_not_start_are_told_before(trainer, launcher, words):
+def test_processes_that_slurm_would_not_start_are_refused_before(trainer, launcher, words):
     with pytest.raises(ConfigError, match=words):
         check_processes(compose(*trainer), {**LAUNCHER, **launcher})
 

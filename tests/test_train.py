@@ -49,7 +49,7 @@ def read_metrics(run):
 
 
 @pytest.mark.parametrize("experiment", ["finetune", "scratch", "fidip"])
-def test_an_experiment_leaves_a_complete_run_folder(experiment, tmp_path, tiny_root, train):
+def test_an_experiment_leaves_a_complete_run_directory(experiment, tmp_path, tiny_root, train):
     arguments = [f"experiment={experiment}_demo", f"data.root={tiny_root}", "ckpt=null", *TINY]
     train(*arguments, "debug=smoke")
     run = only_run(tmp_path)
@@ -173,7 +173,7 @@ class Interrupt(pl.Callback):
 TRUST = f"allow_targets=[{__name__}]"
 
 
-def test_an_interrupted_run_goes_on_where_it_stopped_and_where_it_has_been_moved(
+def test_an_interrupted_run_continues_even_after_it_was_moved(
     monkeypatch, tmp_path, tiny_root, train
 ):
     arguments = ["experiment=fidip_demo", f"data.root={tiny_root}", "ckpt=null", *TINY]
@@ -195,7 +195,7 @@ def test_an_interrupted_run_goes_on_where_it_stopped_and_where_it_has_been_moved
 
 
 @pytest.mark.parametrize("in_test", [True, False])
-def test_ctrl_c_says_what_is_kept(in_test, monkeypatch, tmp_path, tiny_root, train):
+def test_ctrl_c_reports_what_is_kept(in_test, monkeypatch, tmp_path, tiny_root, train):
     stop = f"+callbacks.stop={{_target_: {__name__}.Interrupt, in_test: {in_test}}}"
     arguments = [*SMALL_RUN, f"data.root={tiny_root}", stop, TRUST, "trainer.max_epochs=2"]
     printed = train(*arguments, status=130)
@@ -261,7 +261,7 @@ def test_two_processes_train_validate_unequally_and_test_each_sample_once(tmp_pa
     assert sorted(p["image_id"] for p in predictions) == [0, 1, 2, 3, 4]
 
 
-def test_the_same_command_again_goes_on_with_resume_auto(monkeypatch, tmp_path, tiny_root, train):
+def test_the_same_command_continues_with_resume_auto(monkeypatch, tmp_path, tiny_root, train):
     stop = f"+callbacks.stop={{_target_: {__name__}.Interrupt}}"
     arguments = ["experiment=fidip_demo", f"data.root={tiny_root}", "ckpt=null", *TINY, stop, TRUST]
     arguments += ["debug=smoke", "trainer.max_epochs=2", "method.domain_epochs=1"]

@@ -34,7 +34,7 @@ def test_decoder_equals_transformers(seed):
     np.testing.assert_allclose(xy.numpy(), expected, atol=2e-3)
 
 
-def test_a_map_without_a_positive_value_has_no_key_point():
+def test_a_map_without_a_positive_value_has_no_keypoint():
     xy, scores = dark_udp_decode(torch.full((1, 1, 16, 12), -1.0))
     assert xy.tolist() == [[[0.0, 0.0]]]
     assert scores.item() == -1

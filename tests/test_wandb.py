@@ -1,4 +1,4 @@
-"""What W&B is told of a run, read back from the files of offline runs."""
+"""What W&B receives of a run, read back from the files of offline runs."""
 
 import json
 
@@ -66,8 +66,14 @@ def test_a_run_has_a_name_curves_and_tables_but_no_image(train, tmp_path):
     assert (run.run_group, run.job_type, run.project) == ("fidip_demo", "train", "fidip")
     assert set(run.tags) == {"fidip_demo", "demo", "seed3"}
     values = logged(found)
-    told = {"train/domain_accuracy", "domain/accuracy", "val/AP", "test/AP", "test/joints._type"}
-    assert values.keys() >= told
+    expected = {
+        "train/domain_accuracy",
+        "domain/accuracy",
+        "val/AP",
+        "test/AP",
+        "test/joints._type",
+    }
+    assert values.keys() >= expected
     assert not [name for name in values if "overlays" in name]
     (folder,) = tmp_path.glob("outputs/*/*")
     assert (folder / "figures/overlays.png").is_file()  # there is one to keep back
@@ -87,7 +93,7 @@ def test_a_run_has_a_name_curves_and_tables_but_no_image(train, tmp_path):
 
 
 @pytest.mark.slow
-def test_the_model_card_tells_the_run(train, tmp_path):
+def test_the_model_card_describes_the_run(train, tmp_path):
     train("experiment=fidip_demo", "optimizer.lr=0.002")
     (folder,) = tmp_path.glob("outputs/*/*")
     card = (folder / "model_card.md").read_text()

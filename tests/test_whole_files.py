@@ -85,7 +85,7 @@ class Fill(pl.Callback):
 TRUST = f"allow_targets=[{__name__}]"
 
 
-def test_a_run_whose_disk_is_full_says_so_and_goes_on_when_there_is_room(
+def test_a_run_on_a_full_disk_ends_with_one_line_and_continues_when_there_is_room(
     small_disk, tiny_root, monkeypatch, cli
 ):
     run = small_disk / "run"
@@ -123,7 +123,7 @@ def ends_with_one_line(cli, arguments, name):
 
 
 @pytest.mark.slow
-def test_killed_runs_end_with_the_weights_and_curves_of_one_that_was_left_alone(
+def test_killed_runs_end_with_the_weights_and_curves_of_an_undisturbed_run(
     tiny_root, monkeypatch, capsys
 ):
     monkeypatch.syspath_prepend(BENCHMARKS)

@@ -56,7 +56,7 @@ def random_zoo(folder, tmp_path, monkeypatch):
         yield
 
 
-def transformers_key_points(model, crop):
+def transformers_keypoints(model, crop):
     """Keypoints in px of a 192x256 crop, and scores, by transformers alone."""
     processor = VitPoseImageProcessor(do_affine_transform=False)
     pixels = processor(crop, boxes=[[[0, 0, 1, 1]]], return_tensors="pt").pixel_values
@@ -76,14 +76,14 @@ def noise():
 
 
 @pytest.mark.parametrize("by", ["zoo:random", "folder"])
-def test_key_points_are_those_of_transformers(by, folder, random_zoo):
+def test_keypoints_are_those_of_transformers(by, folder, random_zoo):
     import cv2
 
     path, model = folder
     predictor = load_predictor(by if by != "folder" else str(path), flip_test=False)
     window = CropWindow(np.array([180.0, 150.0]), 220.0)
     affine = crop_affine(window.center, window.width, (192, 256))
-    expected, scores = transformers_key_points(model, cv2.warpAffine(noise(), affine, (192, 256)))
+    expected, scores = transformers_keypoints(model, cv2.warpAffine(noise(), affine, (192, 256)))
     ours = predictor.predict_windows(noise(), [window])
     np.testing.assert_allclose(ours.scores[0], scores, rtol=1e-3, atol=1e-3)
     crop = apply_affine(affine, ours.xy[0])
@@ -120,7 +120,7 @@ def test_without_network_it_is_one_line_and_status_2(monkeypatch, cli, tmp_path)
     assert line.endswith(f"copy model.safetensors to {tmp_path}/zoo/vitpose-b/model.safetensors")
 
 
-def test_without_network_the_bundled_net_predicts_and_a_sentence_says_what_it_scores(
+def test_without_network_the_bundled_net_predicts_and_its_score_is_printed(
     tiny_root, monkeypatch, cli, tmp_path
 ):
     monkeypatch.setenv("FIDIP_CACHE", str(tmp_path / "cache"))

@@ -138,7 +138,7 @@ def slurm(*command):
 
 
 def epochs(run):
-    """Of all rows of ``metrics.csv``, as they are told there."""
+    """Of all rows of ``metrics.csv``, in their order."""
     if not run.metrics.is_file():
         return []
     with run.metrics.open(newline="") as file:
@@ -244,7 +244,7 @@ def out_of_time(folder, data):
     """A job meets its time limit twice and is put back into the queue once."""
     bounded = ("trainer.max_epochs=1000", "callbacks.checkpoints.max_requeues=1")
     limit = ("hydra.launcher.timeout_min=1200", "hydra.launcher.signal_delay_s=600")
-    sweep = Sweep(folder, data, *bounded, *limit)  # and it is told ten minutes before
+    sweep = Sweep(folder, data, *bounded, *limit)  # and it is signalled ten minutes before
     TAKEN.wait(500)
     for restarts in (0, 1):
         done = len(epochs(sweep.runs()[0])) // 2 if restarts else 0
@@ -261,7 +261,7 @@ def out_of_time(folder, data):
 # What came of them.
 
 
-def test_cancelled_and_failed_jobs_are_told_and_run_again_alone(stories):
+def test_only_cancelled_and_failed_jobs_are_run_again(stories):
     folder = stories["cancelled"].result()
     assert states(folder) == [["results.json"], ["failed.json"], ["results.json"]]
     (first, *_) = sorted(folder.glob("outputs/fidip_demo/*/*"))
@@ -292,12 +292,12 @@ def test_a_time_limit_is_survived_as_often_as_allowed(stories):
     assert len(stops) == 2
     assert "has been requeued 1 times (max_requeues): not again" in printed
     (run,) = sweep.runs()
-    told = [int(epoch) for epoch in epochs(run)]
-    assert told == [epoch for epoch in range(int(stops[1]) - 1) for _ in range(2)]
+    found = [int(epoch) for epoch in epochs(run)]
+    assert found == [epoch for epoch in range(int(stops[1]) - 1) for _ in range(2)]
     assert run.to_resume() == run.last
 
 
-def test_processes_that_do_not_fit_are_told_before_anything_is_submitted(cluster, data, tmp_path):
+def test_processes_that_do_not_fit_are_found_before_anything_is_submitted(cluster, data, tmp_path):
     misfit = ("trainer.devices=2", "hydra.launcher.tasks_per_node=1")
     sweep = Sweep(tmp_path, data, *misfit)
     assert "make them equal, one task a device" in sweep.finish(2)

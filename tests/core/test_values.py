@@ -55,7 +55,7 @@ BATCH = {
     "is_unlabelled": torch.zeros(2, dtype=torch.bool),
 }
 ARRAYS = [
-    (kind, values, name)
+    pytest.param(kind, values, name, id=f"{kind.__name__}.{name}")
     for kind, values in ((Poses, POSES), (Annotation, ANNOTATION), (Sample, SAMPLE), (Batch, BATCH))
     for name in values
     if hasattr(values[name], "shape")
@@ -67,7 +67,7 @@ def with_an_axis_too_many(values, name):
     return {**values, name: values[name][(None,) * axes]}
 
 
-@pytest.mark.parametrize(("kind", "values", "name"), ARRAYS, ids=lambda value: str(value)[:30])
+@pytest.mark.parametrize(("kind", "values", "name"), ARRAYS)
 def test_an_array_with_an_axis_too_many_is_refused(kind, values, name):
     kind(**values)
     with pytest.raises(ValueError, match=rf"{kind.__name__}\.{name} has shape"):
@@ -103,7 +103,7 @@ def test_a_keypoint_with_one_unknown_coordinate_is_unknown(axis, value):
     assert known.sum() == 3 * 17 - 1
 
 
-def test_times_are_told_to_the_microsecond():
+def test_times_have_microseconds():
     times = np.array([0.0, 1 / 3, 2 / 3])
     labels = Poses(**{**POSES, "times": times}).row_labels()
     assert labels["time_s"].tolist() == [0.0, 0.333333, 0.666667]
@@ -134,7 +134,7 @@ SHAPES = {
 }
 
 
-@pytest.mark.parametrize(("kind", "values", "name"), ARRAYS, ids=lambda value: str(value)[:30])
+@pytest.mark.parametrize(("kind", "values", "name"), ARRAYS)
 def test_the_message_names_the_expected_shape(kind, values, name):
     count = len(values["crops"]) if kind is Batch else 3
     expected = SHAPES.get((kind, name), f"({count},)")

@@ -76,7 +76,7 @@ def test_cover_is_that_of_the_person_or_else_of_the_image(tiny_copy):
         ("bilateral", False), ("Unknown", None), ("unknown", None), ("", None), (None, None),
     ],
 )  # fmt: skip
-def test_posture_labels_tell_who_lies_on_the_side(tiny_copy, posture, is_side_lying):
+def test_posture_labels_mark_people_on_their_side(tiny_copy, posture, is_side_lying):
     edit(tiny_copy, lambda c: c["images"][0].update(posture=posture))
     assert read(tiny_copy).people[0].is_side_lying is is_side_lying
 
@@ -250,7 +250,7 @@ WRONG_FILES = {
     "binary": (b"\xff\xd8\xff\x00", "not text in UTF-8"),
     "a list": ("[]", "has no list 'images'"),
     "no annotations": ('{"images": []}', "has no list 'annotations'"),
-    "nobody": ('{"images": [], "annotations": []}', "0 people; expected at least one person"),
+    "no person": ('{"images": [], "annotations": []}', "0 people; expected at least one person"),
     "not objects": ('{"images": [], "annotations": [5]}', "annotation at position 0: is 5"),
     "other joints": (
         '{"images": [], "annotations": [], "categories": [{"keypoints": ["nose", "chin"]}]}',
@@ -273,7 +273,7 @@ def test_a_missing_file_is_named(tmp_path):
     assert message == f"{tmp_path / 'a.json'}: cannot be read (No such file or directory)"
 
 
-def test_no_labelled_person_says_why(tiny_copy):
+def test_a_file_without_labelled_people_is_explained(tiny_copy):
     edit(tiny_copy, lambda c: [a.update(iscrowd=1) for a in c["annotations"]])
     assert "0 people, left out 12 crowds" in error_line(read, tiny_copy)
 

@@ -32,7 +32,7 @@ def draw(augmentation, someone, count=DRAWS):
     return [augmentation.draw_window(someone, ASPECT, rng) for _ in range(count)]
 
 
-def assert_share(events, expected):
+def assert_fraction(events, expected):
     error = np.sqrt(expected * (1 - expected) / len(events))
     assert abs(np.mean(events) - expected) <= 4 * error
 
@@ -59,7 +59,7 @@ def test_a_mirrored_affine_is_the_mirror_image_of_the_crop():
 
 
 def test_half_are_mirrored():
-    assert_share([view.mirrored for view in draw(Augmentation(), person())], 0.5)
+    assert_fraction([view.mirrored for view in draw(Augmentation(), person())], 0.5)
 
 
 def test_sizes_follow_the_clipped_normal():
@@ -68,23 +68,23 @@ def test_sizes_follow_the_clipped_normal():
     scales /= CropWindow.of_box(someone.box_xywh, someone.image_wh, ASPECT).width
     assert scales.min() == pytest.approx(0.65)
     assert scales.max() == pytest.approx(1.35)
-    assert_share(scales > 1.34999, 1 - norm.cdf(1))
-    assert_share(scales < 1.1, norm.cdf(0.1 / 0.35))
+    assert_fraction(scales > 1.34999, 1 - norm.cdf(1))
+    assert_fraction(scales < 1.1, norm.cdf(0.1 / 0.35))
 
 
 def test_rotations_follow_the_clipped_normal():
     turns = np.array([view.rotation_deg for view in draw(Augmentation(), person())])
-    assert_share(turns == 0, 0.4)
+    assert_fraction(turns == 0, 0.4)
     assert np.abs(turns).max() == 90
-    assert_share(np.abs(turns) == 90, 0.6 * 2 * (1 - norm.cdf(2)))
-    assert_share(turns[turns != 0] < 20, norm.cdf(20 / 45))
+    assert_fraction(np.abs(turns) == 90, 0.6 * 2 * (1 - norm.cdf(2)))
+    assert_fraction(turns[turns != 0] < 20, norm.cdf(20 / 45))
 
 
 @pytest.mark.parametrize(("labelled", "share"), [(8, 0), (17, 0.3)])
 def test_half_bodies_are_drawn_of_people_with_many_joints(labelled, share):
     someone = person(labelled)
     whole = CropWindow.of_box(someone.box_xywh, someone.image_wh, ASPECT).center
-    assert_share([(v.center != whole).any() for v in draw(Augmentation(), someone)], share)
+    assert_fraction([(v.center != whole).any() for v in draw(Augmentation(), someone)], share)
 
 
 def test_half_bodies_are_as_often_upper_as_lower_ones():
@@ -92,7 +92,7 @@ def test_half_bodies_are_as_often_upper_as_lower_ones():
     upper = np.isin(np.arange(17), COCO17.upper_body)
     someone.keypoints[upper, 1] -= 1000
     views = draw(Augmentation(half_body_probability=1), someone)
-    assert_share([view.center[1] < 0 for view in views], 0.5)
+    assert_fraction([view.center[1] < 0 for view in views], 0.5)
 
 
 @pytest.mark.parametrize("stretch", [(4, 1), (1, 1), (1, 4)], ids=["wide", "square", "tall"])

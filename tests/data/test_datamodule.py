@@ -179,7 +179,7 @@ def test_splits_of_any_layout_can_be_chosen(tiny_copy):
     assert next(iter(data.train_dataloader())).crops.shape[0] == 4
 
 
-def test_a_missing_data_set_is_told(tmp_path):
+def test_a_missing_data_set_is_named(tmp_path):
     with pytest.raises(DatasetMissingError, match="there is no dataset"):
         make_data(tmp_path).setup("fit")
 

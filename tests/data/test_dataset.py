@@ -47,7 +47,7 @@ KEYS = [0, *(SampleKey(0, epoch) for epoch in range(8))]
 
 
 @pytest.mark.parametrize("key", KEYS)
-def test_pixels_lie_where_the_affine_says(compass, key):
+def test_pixels_lie_where_the_affine_maps_them(compass, key):
     sample = PoseDataset([compass], WH, Augmentation())[key]
     u, v = np.meshgrid(np.arange(WH[0]), np.arange(WH[1]))
     xy = apply_affine(sample.crop_to_image, np.stack([u, v], -1).reshape(-1, 2).astype(float))

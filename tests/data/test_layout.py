@@ -1,4 +1,4 @@
-"""Every layout that SyRIP and COCO are passed on in is found, and what is not there is told."""
+"""All usual layouts of SyRIP and COCO are found, and missing files are named."""
 
 import json
 import shutil
@@ -115,7 +115,7 @@ def test_a_missing_split_names_what_was_looked_for_and_what_is_there(tiny_copy):
         assert words in message
 
 
-def test_a_missing_data_set_says_how_to_get_one(tmp_path):
+def test_a_missing_data_set_is_named_with_how_to_get_one(tmp_path):
     root = tmp_path / "nowhere"
     with pytest.raises(DatasetMissingError) as error:
         find_split(root, "train_infant")

@@ -53,16 +53,18 @@ def test_people_under_a_blanket_and_on_their_side_are_known(root):
 def test_the_test_set_of_a_data_module_has_them(root):
     data = SyripDataModule(root=root, input_wh=(64, 64), test_split=SPLIT, train_split=SPLIT)
     data.setup("validate")
-    told = {p.image_id: (p.is_covered, p.is_side_lying) for p in read(root)}
+    expected = {p.image_id: (p.is_covered, p.is_side_lying) for p in read(root)}
     for people in (data.test_people, data.val_people):
-        assert {p.image_id: (p.is_covered, p.is_side_lying) for p in people}.items() <= told.items()
+        assert {
+            p.image_id: (p.is_covered, p.is_side_lying) for p in people
+        }.items() <= expected.items()
 
 
-def test_without_the_folder_only_the_posture_label_tells(root, tmp_path):
+def test_without_the_folder_only_the_posture_label_counts(root, tmp_path):
     people = read(root, tmp_path / "none")
     assert {person.is_covered for person in people} == {None}
-    told = {person.posture: person.is_side_lying for person in people}
-    assert {told.pop("Unknown"), *told.values()} == {None, False}
+    expected = {person.posture: person.is_side_lying for person in people}
+    assert {expected.pop("Unknown"), *expected.values()} == {None, False}
 
 
 @pytest.mark.parametrize(

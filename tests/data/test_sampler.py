@@ -53,7 +53,7 @@ def test_every_process_gets_half_of_each_domain(world_size, batch_size):
             assert sum(DOMAINS[key.index] for key in batch) == batch_size // 2
 
 
-def test_odd_shares_of_an_even_global_batch_are_balanced_together():
+def test_odd_parts_of_an_even_global_batch_are_balanced_together():
     for batch in global_batches(balanced, 2, 5):
         assert sum(DOMAINS[key.index] for key in batch) == 5
 

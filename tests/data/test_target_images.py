@@ -15,7 +15,7 @@ from tests.inference.made_media import make_video, square
 
 
 class BrightSquare:
-    """Finder of the bright square of test videos; counts the images that it searches."""
+    """Detector of the bright square of test videos; counts the images that it searches."""
 
     name = "bright"
 
@@ -47,9 +47,9 @@ def media(tmp_path, monkeypatch):
 
 
 def test_people_are_found_in_images_and_frames_of_videos(media):
-    finder, reports = BrightSquare(), []
-    people = find_target(str(media), 4, finder, lambda *report: reports.append(report))
-    assert finder.searched == len(reports) == 3 + 4
+    detector, reports = BrightSquare(), []
+    people = find_target(str(media), 4, detector, lambda *report: reports.append(report))
+    assert detector.searched == len(reports) == 3 + 4
     assert len({a.image_id for a in people}) == len(people) == 2 + 4
     assert not any(a.keypoints.any() for a in people)
     for person in people:

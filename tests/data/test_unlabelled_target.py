@@ -53,7 +53,7 @@ SETTINGS = {
 
 
 @pytest.mark.parametrize(("options", "groups"), SETTINGS.values(), ids=SETTINGS)
-def test_groups_have_equal_shares_of_every_batch(tiny_root, options, groups):
+def test_groups_have_equal_parts_of_every_batch(tiny_root, options, groups):
     data = set_up(tiny_root, **options)
     people = data.train_set.annotations
     unlabelled = ids(data.train_set.unlabelled.annotations)

@@ -26,7 +26,7 @@ class Case:
         arguments: what follows it.
         problems: for each line that has to be printed, words of which it must have one. The words
             name the argument or the file.
-        told: words that the lines must have, all of them.
+        words: words that the lines must have, all of them.
         statuses: exit statuses that are right. More than one only where the generator cannot know
             whether the input is still valid, as after the flip of a bit.
         is_noted: status 0 is right as well, if what is printed has one of these words.
@@ -40,7 +40,7 @@ class Case:
     arguments: list[str]
     problems: tuple[tuple[str, ...], ...]
     statuses: frozenset[int] = frozenset({BAD})
-    told: tuple[str, ...] = ()
+    words: tuple[str, ...] = ()
     is_noted: bool = False
     is_late: bool = False
     environment: dict[str, str] = field(default_factory=dict)
@@ -49,7 +49,7 @@ class Case:
     @property
     def inputs(self) -> int:
         """How many bad inputs these are."""
-        return max(len(self.problems), len(self.told))
+        return max(len(self.problems), len(self.words))
 
 
 class Box:

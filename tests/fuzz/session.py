@@ -30,7 +30,7 @@ class Report:
         area: what kind of input is bad.
         title: what is bad about it.
         line: the command line.
-        said: what was printed of it.
+        printed: what was printed of it.
         faults: what is wrong; empty where all is well.
         inputs: how many bad inputs were thrown.
         seconds: how long it took.
@@ -41,7 +41,7 @@ class Report:
     area: str
     title: str
     line: str
-    said: str
+    printed: str
     faults: tuple[str, ...]
     inputs: int
     seconds: float
@@ -50,7 +50,7 @@ class Report:
         problems = "; ".join(self.faults) or "as expected"
         return (
             f"--seed {self.seed} --case {self.number}, {self.area}: {self.title}\n"
-            f"    {self.line[:300]}\n    said: {self.said[:300] or 'nothing'}\n    {problems}"
+            f"    {self.line[:300]}\n    printed: {self.printed[:300] or 'nothing'}\n    {problems}"
         )
 
 
@@ -97,18 +97,18 @@ class Session:
 
     def _run(self, seed: int, number: int) -> Report:
         box = Box(self.root / f"case-{number}")
-        told = box.root / "case.pkl"
+        given = box.root / "case.pkl"
 
         def work() -> None:
             case = draw(seed, number, box, self.stage)
-            told.write_bytes(pickle.dumps((case, snapshot(box.root))))
+            given.write_bytes(pickle.dumps((case, snapshot(box.root))))
             arguments = [case.command, *case.arguments]
             run_fidip(arguments, box.work, box.home, case.environment, case.file_size)
 
         outcome = run_child(work, box.root, self.limit)
-        if not told.is_file():
+        if not given.is_file():
             raise RuntimeError(f"case {number} of seed {seed} cannot be drawn:\n{outcome.stderr}")
-        case, before = pickle.loads(told.read_bytes())
+        case, before = pickle.loads(given.read_bytes())
         found = [*faults(case, outcome, box, before), *self._faults_outside()]
         if not (found and self.keep):
             shutil.rmtree(box.root)
@@ -127,8 +127,8 @@ class Session:
 
 def _report(seed: int, number: int, case: Case, outcome: Outcome, found: list[str]) -> Report:
     line = shlex.join(["fidip", case.command, *case.arguments])
-    said = problem_lines(outcome) or outcome.stderr.strip().splitlines()[-1:]
-    text = " | ".join(said)
+    printed = problem_lines(outcome) or outcome.stderr.strip().splitlines()[-1:]
+    text = " | ".join(printed)
     title, line, text = (printable(part) for part in (case.title, line, text))
     area, all_faults = area_of(seed, number), tuple(map(printable, found))
     return Report(

@@ -377,7 +377,7 @@ def draw_several(rng: Random, box: Box, stage: Stage) -> Case:
     values = {key: [value for value in keys[key] if value != "1,5"] for key in chosen}
     given = [f"{key}={rng.choice(values[key])}" for key in chosen]
     case = _case(" ".join(given)[:80], command, base, given, chosen[0], stage)
-    return replace(case, told=tuple(chosen))
+    return replace(case, words=tuple(chosen))
 
 
 def draw_grammar(rng: Random, box: Box, stage: Stage) -> Case:

@@ -116,9 +116,9 @@ def _of_words(case: Case, outcome: Outcome) -> Iterator[str]:
     for words in case.problems:
         if lines and not any(word in line for line in lines for word in words):
             yield f"no line names {' or '.join(words)[:80]}"
-    untold = [word for word in case.told if not any(word in line for line in lines)]
-    if lines and untold:
-        yield f"not all at once: {', '.join(untold)}"
+    missing = [word for word in case.words if not any(word in line for line in lines)]
+    if lines and missing:
+        yield f"not all at once: {', '.join(missing)}"
 
 
 def _of_files(

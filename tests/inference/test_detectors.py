@@ -61,7 +61,7 @@ def test_boxes_of_a_fixed_input_come_back_in_image_px(tmp_path):
     np.testing.assert_allclose(boxes[0], [200, 40, 160, 200])
 
 
-def test_an_onnx_file_with_other_outputs_is_told(tmp_path):
+def test_an_onnx_file_with_other_outputs_is_refused(tmp_path):
     file = detector_file(tmp_path / "other.onnx", names=("labels",))
     with pytest.raises(CheckpointError, match=r"other\.onnx: expected one float32 input"):
         OnnxDetector(file)

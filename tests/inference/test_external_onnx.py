@@ -88,7 +88,7 @@ def test_maps_are_those_of_a_file_that_rtmlib_feeds(files, kind):
         np.testing.assert_allclose(maps, theirs, atol=1e-4)
 
 
-def test_the_codec_is_told_from_the_outputs(tmp_path):
+def test_the_codec_is_recognised_by_the_outputs(tmp_path):
     def codec(outputs, shape=("batch", 3, 256, 192)):
         return OnnxRuntime(write_constant(tmp_path / "net.onnx", outputs, shape)).codec
 
@@ -187,7 +187,7 @@ def test_only_prediction_takes_an_onnx_file(files, tmp_path, monkeypatch, ckpt):
     assert isinstance(load_predictor(ckpt).codec, SimccCodec)
 
 
-def test_a_file_of_the_zoo_that_is_not_here_says_where_it_comes_from(tmp_path, monkeypatch):
+def test_a_missing_file_of_the_zoo_is_named_with_its_source(tmp_path, monkeypatch):
     monkeypatch.setenv("FIDIP_CACHE", str(tmp_path))
     with pytest.raises(
         CheckpointError, match=r"end2end\.onnx from https://.*rtmpose-m.*Apache-2\.0"

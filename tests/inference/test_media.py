@@ -147,7 +147,7 @@ def decoded(path):
 
 
 @pytest.mark.parametrize("share", [0.75, 0.995])
-def test_a_truncated_video_keeps_its_frames_and_says_so(share, tmp_path):
+def test_a_truncated_video_keeps_its_frames_and_is_reported(share, tmp_path):
     frames, announced, damage = decoded(make_cut_video(tmp_path / "v.mp4", share))
     assert 0 < frames < announced == 30
     assert damage == "the file is cut short"

@@ -53,8 +53,8 @@ def test_the_files(track, tmp_path):
 
 @pytest.mark.parametrize("length", [1, 2, 3])
 def test_short_and_empty_tracks(track, length, tmp_path):
-    nobody = Track(TIMES[:length], np.full((length, 17, 2), np.nan),
+    no_person = Track(TIMES[:length], np.full((length, 17, 2), np.nan),
                    np.zeros((length, 17), np.float32), np.zeros((length, 4)),
                    (100, 100))  # fmt: skip
-    assert {row["confident_share"] for row in summarize(nobody)} == {0}
-    write_movement_figure(nobody, tmp_path / "m.png")
+    assert {row["confident_share"] for row in summarize(no_person)} == {0}
+    write_movement_figure(no_person, tmp_path / "m.png")

@@ -57,7 +57,7 @@ def test_on_black_nothing_of_the_picture_is_left():
     assert not out[:150].any()  # no joint is sure enough; the legend is below
 
 
-def test_key_points_far_outside_are_no_error():
+def test_keypoints_far_outside_are_no_error():
     scores = np.ones(17, np.float32)
     for far in (1e12, -1e12):
         Overlay(ghosts=1)(
@@ -100,7 +100,7 @@ def test_a_timeline_is_drawn(tmp_path):
     assert (tmp_path / "a" / "t.png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_the_caption_tells_the_videos_speed_and_that_of_processing_if_wanted():
+def test_the_caption_has_the_speed_of_the_video_and_optionally_of_processing():
     assert Overlay().caption(0.5, 25.0, 3.2) == "0.50 s  25 fps"
     assert Overlay().caption(0.0, 0.0, 3.2) == "0.00 s"  # a single frame has no speed
     assert Overlay(fps=True).caption(0.5, 25.0, 3.2) == "0.50 s  25 fps  processed 3 fps"

@@ -44,11 +44,11 @@ def drawn(group, count):
     return np.array([stage.camera.project(stage.joints)[:, :2] for stage in stages])
 
 
-def test_infants_are_told_from_adults_by_their_heads():
+def test_infants_are_distinguished_from_adults_by_their_heads():
     infants, adults = drawn("infant", 12), drawn("adult", 12)
-    told = [infancy(pose_of(xy)) > 0.5 for xy in infants]
-    told += [infancy(pose_of(xy)) < 0.5 for xy in adults]
-    assert np.mean(told) >= 0.95
+    is_right = [infancy(pose_of(xy)) > 0.5 for xy in infants]
+    is_right += [infancy(pose_of(xy)) < 0.5 for xy in adults]
+    assert np.mean(is_right) >= 0.95
     turned = infants[0] @ np.array([[0.0, 3], [-3, 0]]) + 50
     assert infancy(pose_of(turned)) == pytest.approx(infancy(pose_of(infants[0])))
 
@@ -60,7 +60,7 @@ LENGTHS = {"shoulder shoulder": 0.259, "shoulder hip": 0.288, "shoulder elbow": 
 
 @pytest.mark.parametrize("side", ["left", "right"])
 @pytest.mark.parametrize("limb", LENGTHS)
-def test_every_limb_tells_the_stature(limb, side):
+def test_every_limb_gives_the_stature(limb, side):
     """A head of an adult's breadth on an adult's limb, and twice as large; all else is unknown."""
     start, end = limb.split()
     other = "right" if limb == "shoulder shoulder" else side
@@ -77,7 +77,7 @@ def test_every_limb_tells_the_stature(limb, side):
     np.testing.assert_allclose(chances, [0.148, 0.852], atol=1e-3)
 
 
-def test_a_joint_that_is_unsure_tells_nothing():
+def test_an_uncertain_joint_is_ignored():
     xy, scores = drawn("adult", 1)[0], np.ones(17, np.float32)
     wrong = xy.copy()
     wrong[3] += 500  # an ear

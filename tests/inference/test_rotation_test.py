@@ -15,7 +15,7 @@ from fidip.inference.runtime import make_runtime
 
 @pytest.mark.parametrize("wh", [(96, 96), (72, 96)])
 @pytest.mark.parametrize("degrees", [90.0, 180.0, -15.0, 40.0])
-def test_key_points_of_a_turned_window_lie_where_they_would_without(wh, degrees):
+def test_keypoints_of_a_turned_window_lie_where_they_would_without(wh, degrees):
     codec = HeatmapCodec(wh, (wh[0] // 4, wh[1] // 4), 2.0, dark_decode)
     image_xy = np.random.default_rng(0).uniform(35, 65, (17, 2))
     upright, turned = (crop_affine(np.array([50.0, 50]), 100, wh, turn) for turn in (0, degrees))

@@ -61,7 +61,7 @@ def test_the_file_is_written_once(bundled):
         bias.copy_(before)
 
 
-def test_key_points_are_equal(bundled, tiny_root):
+def test_keypoints_are_equal(bundled, tiny_root):
     """By name, by runtime= and by an exported file, with and without the mirrored image."""
     photo = next((tiny_root / "images" / "train_infant").glob("*.jpg"))
     image = cv2.imread(str(photo), cv2.IMREAD_COLOR_RGB)

@@ -39,7 +39,7 @@ def stems(*names, out=OUT, root="/in"):
         ({"a\nb.mp4"}, {"a\nb.mp4": "a%0ab"}),
     ],
 )  # fmt: skip
-def test_outputs_are_told_apart(given, expected):
+def test_outputs_have_different_names(given, expected):
     assert stems(*sorted(given)) == expected
 
 
@@ -114,7 +114,7 @@ def test_what_names_nothing_is_one_line(source, tmp_path, monkeypatch):
     assert str(error.value).isprintable()
 
 
-def test_a_folder_without_media_says_how_to_reach_subfolders(tmp_path):
+def test_a_folder_without_media_is_refused_with_how_to_reach_subfolders(tmp_path):
     touch(tmp_path, "x/a.jpg")
     with pytest.raises(DataError, match="subfolders are not read"):
         find_media(str(tmp_path))

@@ -21,7 +21,7 @@ def test_prefetched_items_come_in_order_and_errors_come_last():
     assert seen == list(range(20))
 
 
-def test_no_more_is_made_ahead_than_told():
+def test_no_more_is_made_ahead_than_allowed():
     made = []
     stream = prefetch((made.append(i) or i for i in range(100)), depth=3)
     next(stream)

@@ -15,7 +15,7 @@ def track(**changed):
     return Track(**{**parts, **changed})
 
 
-def test_a_key_point_is_known_where_both_coordinates_are_finite():
+def test_a_keypoint_is_known_where_both_coordinates_are_finite():
     xy = np.zeros((3, 17, 2))
     xy[1, 4, 1] = np.nan
     known = track(xy=xy).known

@@ -125,7 +125,7 @@ def test_below_the_threshold_a_person_is_lost_however_usual_that_is(lost, expect
     assert Film(lost=lost).searched(confidences) == expected
 
 
-def test_while_nobody_is_found_the_last_pose_is_remembered():
+def test_while_no_person_is_found_the_last_pose_is_remembered():
     """Of two people as confident, the one who is where the tracked person was lost."""
     film = Film()
     film.show((HERE, 0.9))

@@ -21,7 +21,7 @@ PLACES = [(joint, axis) for joint in COCO17.joints for axis in ("x", "y")]
 
 @pytest.fixture
 def track():
-    """Five frames, unevenly spaced; nobody in the third, a knee unknown in the fifth."""
+    """Five frames, unevenly spaced; no person in the third, a knee unknown in the fifth."""
     rng = np.random.default_rng(0)
     xy, scores = rng.uniform(0, 600, (5, 17, 2)), rng.uniform(0.2, 1, (5, 17))
     xy[2], scores[2] = np.nan, 0
@@ -156,11 +156,11 @@ def test_photographs_have_no_files_about_time(photos, tmp_path):
     assert sorted(f.name for f in files) == ["keypoints.csv", "keypoints.json", "keypoints.parquet"]
 
 
-def test_nobody_at_all_is_a_table_without_rows(tmp_path):
-    nobody = Poses.of_keypoints(
+def test_no_person_at_all_is_a_table_without_rows(tmp_path):
+    no_person = Poses.of_keypoints(
         np.zeros((0, 17, 2)), np.zeros((0, 17), np.float32), image_names=np.zeros(0, object)
     )
-    for path in write(nobody, tmp_path / "keypoints", ["csv", "parquet", "coco"]):
+    for path in write(no_person, tmp_path / "keypoints", ["csv", "parquet", "coco"]):
         assert path.is_file()
     with (tmp_path / "keypoints.csv").open(newline="") as file:
         assert list(csv.reader(file)) == [["file_name", "person", "joint", "x", "y", "score"]]

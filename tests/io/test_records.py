@@ -110,10 +110,17 @@ def test_a_list_of_objects_may_be_left_out():
     assert records.objects({}, "f") == records.objects({"f": None}, "f") == []
 
 
-NAMES = ["a.jpg", "a/b.jpg", "..a.jpg", "a/../b.jpg", "x" * LONGEST_NAME, "é" * 127]
+NAMES = {
+    "a file": "a.jpg",
+    "in a folder": "a/b.jpg",
+    "two dots before it": "..a.jpg",
+    "back from a folder": "a/../b.jpg",
+    "long": "x" * LONGEST_NAME,
+    "long in bytes": "é" * 127,
+}
 
 
-@pytest.mark.parametrize("name", NAMES, ids=lambda name: name[:9])
+@pytest.mark.parametrize("name", NAMES.values(), ids=NAMES)
 def test_paths_inside_the_folder_are_returned(name):
     assert records.file_name({"file_name": name}) == name
     assert records.file_name({"other": name}, "other") == name

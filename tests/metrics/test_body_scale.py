@@ -144,7 +144,7 @@ def test_a_joint_that_is_not_predicted_is_wrong():
     assert pcksh(xy, keypoints).value == mks(xy, keypoints).value == pytest.approx(16 / 17)
 
 
-def test_values_do_not_depend_on_the_size_and_place_of_people(crowd):
+def test_values_do_not_depend_on_the_size_and_position_of_people(crowd):
     xy, keypoints = crowd
     moved = keypoints.copy()
     moved[..., :2] = 2 * keypoints[..., :2] + 64
@@ -220,7 +220,7 @@ def test_they_are_part_of_an_evaluation_which_keeps_its_other_numbers():
     assert set(content["pck"]) == {"pck@0.05", "pck@0.1", "pck@0.2"}
 
 
-def test_an_evaluation_in_which_nobody_has_a_scale():
+def test_an_evaluation_without_body_scales():
     flags = np.full(17, 2)
     flags[5] = 0
     people = People.without_others([person(visibility=flags)])

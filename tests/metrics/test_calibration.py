@@ -59,7 +59,7 @@ def test_the_order_of_scores_stays_even_where_better_scored_people_are_worse():
     assert ((calibrated > 0) & (calibrated < 1)).all()
 
 
-def test_calibrating_mends_scores_that_are_too_low():
+def test_calibration_raises_scores_that_are_too_low():
     rng = np.random.default_rng(3)
     true = rng.uniform(0.3, 0.95, 400)
     oks, scores = np.clip(true + rng.normal(0, 0.05, 400), 0, 1), 0.5 * true

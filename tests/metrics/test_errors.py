@@ -57,7 +57,7 @@ def test_between_a_twin_and_somebody_else_the_nearer_counts():
         assert kinds_of(xy, [person(), other])[LEFT_WRIST] == kind
 
 
-def test_a_joint_near_its_own_place_is_none_of_these_however_near_others_are():
+def test_a_joint_near_its_own_label_is_jitter_however_near_others_are():
     """The twin lies exactly where the joint is predicted, and the true joint is near, too."""
     joints = GRID.copy()
     joints[RIGHT_WRIST] = joints[LEFT_WRIST] + [distance_for(0.6, LEFT_WRIST), 0]

@@ -29,7 +29,7 @@ def test_a_parabola_has_its_own_velocity_and_acceleration(times):
     np.testing.assert_allclose(motion.acceleration(times, xy)[1:-1], constant, atol=1e-8)
 
 
-def test_what_is_next_to_an_unknown_key_point_has_no_velocity():
+def test_frames_next_to_an_unknown_keypoint_have_no_velocity():
     xy = moving(EVEN)
     xy[10, 3] = np.nan
     unknown = np.isnan(motion.velocity(EVEN, xy)[:, 3, 0])

@@ -27,7 +27,7 @@ def average_precision(similarity, scores):
     return np.mean(values)
 
 
-def test_ap_of_a_joint_is_that_of_people_who_are_as_like_as_the_joint():
+def test_ap_of_a_joint_is_that_of_people_with_the_oks_of_the_joint():
     rng = np.random.default_rng(0)
     similarity, scores = rng.uniform(0.3, 1, 40), rng.uniform(0, 1, 40)
     people = [person(i + 1, image=i) for i in range(40)]
@@ -128,7 +128,7 @@ def test_joints_are_described_with_how_many_they_are():
     assert ankle["oks"] == pytest.approx(np.exp(-(shift**2) / (2 * SIDE**2 * k**2)))
 
 
-def test_predictions_of_nobody_have_scores_and_no_joints():
+def test_unmatched_predictions_have_scores_and_no_joints():
     cat = {**entry(person()), "category_id": 17}
     content = evaluate_poses(
         from_coco_results([entry(person(), GRID + 5000), cat]), People.without_others([person()])

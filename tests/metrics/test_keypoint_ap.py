@@ -84,7 +84,7 @@ def test_the_ten_numbers_are_those_of_pycocotools(people, poses):
     assert 0.1 < metrics["AP"] < 0.9
 
 
-def test_sizes_that_nobody_has_are_not_available(people, poses):
+def test_sizes_without_people_are_not_available(people, poses):
     large = [
         Annotation(a.id, a.image_id, a.image_path, a.image_wh, a.box_xywh, 20000.0, a.keypoints)
         for a in people
@@ -116,7 +116,7 @@ def repeated(truth, results, counts):
     return {**truth, "images": images, "annotations": annotations}, repeats
 
 
-def test_a_draw_is_what_pycocotools_says_of_the_repeated_images(people, poses):
+def test_a_draw_equals_pycocotools_on_the_repeated_images(people, poses):
     truth, results = annotations_to_coco(people), to_coco_results(poses)
     for i, result in enumerate(results):  # equal scores in many images, never within one
         result["score"] = round(result["score"], 1) + 0.01 * (i % 2)
@@ -137,19 +137,19 @@ def test_a_draw_without_people_of_a_size_has_no_number(people, poses):
     assert [name for name, value in numbers.items() if np.isnan(value)] == ["AP(M)", "AR(M)"]
 
 
-def test_a_draw_in_which_nobody_was_found_is_zero(people, poses):
+def test_a_draw_without_matches_is_zero(people, poses):
     matches = match_keypoints(people, poses[poses.image_ids != 7])
     numbers = matches.numbers(np.eye(30, dtype=int)[[7]])[0]
     assert set(numbers[~np.isnan(numbers)]) == {0.0}
 
 
-def test_nothing_found_is_zero_and_sizes_that_nobody_has_are_not_available(people):
+def test_nothing_found_is_zero_and_sizes_without_people_are_not_available(people):
     large = [replace(a, area=20000.0) for a in people]
     evaluation = evaluate_keypoints(People.without_others(large), from_coco_results([]), rounds=10)
     for name in NAMES:
-        nobody = name in ("AP(M)", "AR(M)")
-        assert evaluation.metrics[name] == (None if nobody else 0.0)
-        assert evaluation.intervals[name] == (None if nobody else (0.0, 0.0))
+        is_empty = name in ("AP(M)", "AR(M)")
+        assert evaluation.metrics[name] == (None if is_empty else 0.0)
+        assert evaluation.intervals[name] == (None if is_empty else (0.0, 0.0))
 
 
 def test_intervals_hold_the_value(people, poses):
@@ -298,8 +298,8 @@ def test_a_list_of_annotations_is_refused(people, poses, score):
 
 
 def test_people_have_no_slices_and_parts_keep_what_else_is_on_their_images(people):
-    crowd, nobody = replace(people[5], is_crowd=True), people[9]
-    others = [crowd, nobody]
+    crowd, unmatched = replace(people[5], is_crowd=True), people[9]
+    others = [crowd, unmatched]
     everyone = People(people.labelled[:4], others, people.images)
     with pytest.raises(TypeError, match=r"people\.part"):
         everyone[:2]

@@ -66,7 +66,7 @@ def swap(first, second, coins):
     return sorted(kept + got, key=lambda r: r["image_id"])
 
 
-def test_every_swap_of_four_images_is_what_pycocotools_says():
+def test_every_swap_of_four_images_equals_pycocotools():
     truth = make_truth(4)
     first, second = make_results(truth, 15, 1), make_results(truth, 25, 2)
     swaps = np.array(list(product((0, 1), repeat=4)))
@@ -130,7 +130,7 @@ def test_a_run_does_not_differ_from_itself():
         assert difference.verdict == "not distinguishable"
 
 
-def test_a_clearly_better_run_is_told_and_by_which_sign():
+def test_a_clearly_better_run_has_a_verdict_by_its_sign():
     truth = make_truth(40)
     good, bad = (
         Experiment.of([match(truth, make_results(truth, error, seed)) for seed in (1, 2)], 100)
@@ -170,7 +170,7 @@ def test_drawn_seeds_spread_like_the_standard_error_of_their_mean():
 @pytest.mark.parametrize(
     ("seeds", "luck", "least"), [(3, 0, 0.93), (3, 1, 0.93), (3, 3, 0.85), (5, 3, 0.9)]
 )
-def test_the_interval_covers_the_truth_as_often_as_the_docstring_says(seeds, luck, least):
+def test_the_interval_covers_the_truth_as_often_as_documented(seeds, luck, least):
     """Experiments that do not differ; seeds' luck in standard errors of one run over the images."""
     rng = np.random.default_rng(0)
     trials, rounds, images = 200, 200, 40
@@ -219,7 +219,7 @@ def test_seeds_have_equal_weight_whatever_their_number():
     np.testing.assert_allclose(swapped_differences(many, few, nobody_swaps)[0], expected)
 
 
-def test_sizes_that_nobody_has_have_no_difference():
+def test_sizes_without_people_have_no_difference():
     truth = make_truth(5)
     for annotation in truth["annotations"]:
         annotation["area"] = 20000.0

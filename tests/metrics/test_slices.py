@@ -32,7 +32,7 @@ def test_where_the_head_points(degrees, direction):
     assert properties([person(joints=turned(degrees))])["rotation"] == [direction]
 
 
-def test_without_a_hip_nobody_knows():
+def test_without_a_hip_it_is_unknown():
     flags = np.full(17, 2)
     flags[11] = 0
     assert properties([person(visibility=flags)])["rotation"] == ["unknown"]
@@ -78,9 +78,9 @@ def test_clips_are_scored_by_what_happens_in_them():
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("told", [(None, False), (True, True), (None, None)], ids=str)
-def test_there_is_no_slice_of_covered_people_without_any_or_without_others(told):
-    people = [person(i + 1, image=i, is_covered=told[i], is_side_lying=told[i]) for i in range(2)]
+@pytest.mark.parametrize("flags", [(None, False), (True, True), (None, None)], ids=str)
+def test_there_is_no_slice_of_covered_people_without_any_or_without_others(flags):
+    people = [person(i + 1, image=i, is_covered=flags[i], is_side_lying=flags[i]) for i in range(2)]
     found = from_coco_results([entry(p) for p in people])
     assert describe_slices(found, np.arange(2), People.without_others(people), rounds=0) == {}
 
@@ -121,7 +121,7 @@ def test_every_person_is_in_one_slice_of_each_property(crowd):
     assert set(slices["posture"]) == {"Supine", "Prone", "unknown"}
 
 
-def test_a_slice_is_scored_as_if_nobody_else_were_there(crowd):
+def test_a_slice_is_scored_without_other_people(crowd):
     people, found = crowd
     values = properties(people)["rotation"]
     for direction, row in describe_slices(found, np.arange(40), people, rounds=100)[
@@ -137,7 +137,7 @@ def test_a_slice_is_scored_as_if_nobody_else_were_there(crowd):
         assert row["images"] == len({people[i].image_id for i in inside})
 
 
-def test_what_is_true_of_everybody_tells_nothing():
+def test_an_attribute_of_all_people_makes_no_slice():
     people = [person(i + 1, image=i, is_synthetic=False) for i in range(3)]
     assert (
         describe_slices(
@@ -150,16 +150,16 @@ def test_what_is_true_of_everybody_tells_nothing():
     )
 
 
-def test_predictions_of_nobody_are_wrong_in_every_slice_of_their_image():
+def test_unmatched_predictions_are_wrong_in_every_slice_of_their_image():
     people = [
         person(1, visibility=1),
         person(2, at=(900, 0)),
         person(3, image=1),
     ]
-    nobody = entry(people[0], GRID + 5000, score=2.0)
+    unmatched = entry(people[0], GRID + 5000, score=2.0)
     found = [entry(p) for p in people]
     slices = describe_slices(
-        from_coco_results([*found, nobody]),
+        from_coco_results([*found, unmatched]),
         np.array([0, 1, 2, -1]),
         People.without_others(people),
         rounds=10,

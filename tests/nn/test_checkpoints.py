@@ -120,7 +120,7 @@ def test_any_file_of_pytorch(suffix, zipped, tmp_path):
     assert same(net, make_net())
 
 
-def test_safetensors_are_told_by_content(saved):
+def test_safetensors_are_recognised_by_content(saved):
     net = make_net(seed=1)
     load_weights(net, saved.rename(saved.with_name("w.pth")))
     assert same(net, make_net())

@@ -144,13 +144,13 @@ def test_a_codec_survives_its_description(codec):
         torch.testing.assert_close(ours, theirs)
 
 
-def test_a_codec_of_others_is_refused():
+def test_an_unknown_decoder_is_refused():
     about = {**describe_codec(spot_codec()), "decoder": "os.system"}
     with pytest.raises(CheckpointError, match="codec"):
         codec_of({"codec": about}, "net.onnx")
 
 
-def test_files_of_others_are_refused(tmp_path, rtmlib_file):
+def test_files_that_cannot_be_opened_are_refused(tmp_path, rtmlib_file):
     broken = tmp_path / "broken.onnx"
     broken.write_bytes(rtmlib_file.read_bytes()[:1000])
     with pytest.raises(CheckpointError, match="cut short"):

@@ -79,6 +79,6 @@ def test_layers_keep_names_and_weights_and_become_again_what_they_were():
     assert [type(layer) for layer in net] == kinds
 
 
-def test_an_unknown_kind_is_told():
+def test_an_unknown_norm_is_refused():
     with pytest.raises(ConfigError, match=r"cannot synchronise torch\S*\.LazyBatchNorm2d"):
         synchronize(nn.Sequential(nn.LazyBatchNorm2d()))

@@ -109,7 +109,7 @@ def test_every_parameter_gets_a_gradient():
         ("vitpose_h", False, (1280, 1, 16)),
     ],
 )
-def test_a_file_tells_which_net_it_is_of(tmp_path, name, simple, size):
+def test_a_file_names_its_net(tmp_path, name, simple, size):
     keys = ("hidden_size", "num_hidden_layers", "num_attention_heads")
     write_vitpose(tmp_path, simple, **dict(zip(keys, size, strict=True)))
     assert net_of(read_weights(tmp_path / "model.safetensors").tensors) == name

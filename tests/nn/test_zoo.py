@@ -80,7 +80,7 @@ def test_a_hash_that_is_not_known_is_recorded_and_kept_to(hub, caplog):
         fetch(entry)
 
 
-def test_without_network_it_says_what_to_copy_where(cache):
+def test_without_network_the_message_names_what_to_copy_where(cache):
     entry = made()
     with pytest.raises(CheckpointError) as error:
         fetch(entry)
@@ -132,7 +132,7 @@ def test_a_wrong_name_has_a_near_one():
         entry_of("zoo:vitpos-b")
 
 
-def test_a_cache_that_cannot_be_written_to_is_told_before_the_download(hub, monkeypatch, tmp_path):
+def test_a_cache_that_cannot_be_written_is_found_before_the_download(hub, monkeypatch, tmp_path):
     monkeypatch.setenv("FIDIP_CACHE", "/dev/null")
     with pytest.raises(
         DiskError, match=r"cache /dev/null \(FIDIP_CACHE\): /dev/null is not a folder"

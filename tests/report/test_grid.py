@@ -47,7 +47,7 @@ def test_seeds_of_a_swept_value_are_one_experiment(found):
     ]  # fmt: skip
 
 
-def test_failed_and_missing_runs_of_the_grid_are_told(found, tmp_path):
+def test_failed_and_missing_runs_of_the_grid_are_listed(found, tmp_path):
     assert found.gaps == [
         f"a_b, weight=0.1, seed 0: failed, no memory ({tmp_path}/0.1_0)",
         "a_b, weight=0.1, seed 1: no run",

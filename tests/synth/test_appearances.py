@@ -36,7 +36,7 @@ def picture_of(name, seed):
 
 @pytest.mark.parametrize("name", APPEARANCES)
 @pytest.mark.parametrize("seed", range(3))
-def test_key_points_are_the_projected_joints(name, seed):
+def test_keypoints_are_the_projected_joints(name, seed):
     """By homogeneous coordinates, x ~ K [R | t] X, instead of the camera's own formula."""
     stage, picture = picture_of(name, seed)
     camera = stage.camera

@@ -58,7 +58,7 @@ def test_labels_are_read_as_frames_of_videos(written):
     assert all(i.is_in_video for i in images)
 
 
-def test_projected_joints_are_the_key_points(written):
+def test_projected_joints_are_the_keypoints(written):
     """By the pinhole formula from the 3D joints and the camera's numbers alone."""
     _, content = written
     assert len({i["id"] for i in content["images"]}) == len(content["annotations"]) == 24

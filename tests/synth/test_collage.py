@@ -28,7 +28,7 @@ def test_the_spectrum_falls_as_that_of_photographs():
     assert -3 < np.mean(slopes) < -1.5
 
 
-def test_it_follows_from_the_random_numbers_alone():
+def test_it_depends_only_on_the_random_numbers():
     first, again, other = (collage(SIZE_WH, np.random.default_rng(seed)) for seed in (1, 1, 2))
     assert first.shape == (128, 192, 3)
     assert (first == again).all()

@@ -182,7 +182,7 @@ def written(tmp_path_factory):
     return root, write(root, 1)
 
 
-def test_clips_say_who_is_shown_and_what_happens_when(written):
+def test_clips_record_who_is_shown_and_what_happens_when(written):
     _, content = written
     videos = content["videos"]
     assert [(v["subject"], v["kind"]) for v in videos] == [

@@ -86,9 +86,9 @@ def test_most_of_the_infant_is_in_sight(stages, name):
         assert (both.material == 0).sum() > 0.6 * (alone.material == 0).sum()
 
 
-def test_who_hides_a_joint_is_told(stages):
+def test_what_hides_a_joint_is_recorded(stages):
     """Exactly the joints that appear without the adult are labelled as occluded by a person."""
-    told = 0
+    count = 0
     for (_, seed), (stage, picture, adult) in stages.items():
         others = [mesh for mesh in stage.props if mesh is not adult]
         free = capture(replace(stage, props=others), APPEARANCE, np.random.default_rng(seed))
@@ -96,8 +96,8 @@ def test_who_hides_a_joint_is_told(stages):
         freed = (picture.keypoints[:, 2] == 1) & (free.keypoints[:, 2] == 2)
         assert (by[freed] == 3).all()
         assert (by[picture.keypoints[:, 2] == 2] == 0).all()
-        told += freed.sum()
-    assert told >= 5
+        count += freed.sum()
+    assert count >= 5
 
 
 @pytest.mark.parametrize("name", HELD)

@@ -39,7 +39,7 @@ def test_parts_of_one_split_have_numbers_of_their_own(labelled):
     assert all(image["look"] == "busy" for _, image, _ in labelled)
 
 
-def test_3d_joints_project_on_the_key_points(labelled):
+def test_3d_joints_project_onto_the_keypoints(labelled):
     for annotation, _, more in labelled:
         keypoints = np.array(annotation["keypoints"]).reshape(17, 3)
         local = more["camera_rotation"] @ (more["joints_world"] - more["camera_position"]).T

@@ -169,7 +169,7 @@ def test_an_npz_is_read_and_one_with_objects_is_not(arrays, own, tmp_path):
         ({"shapedirs": "nan"}, "shapedirs has NaN or infinite values"),
     ],
 )
-def test_other_layouts_are_told_in_one_line(arrays, tmp_path, change, message):
+def test_other_layouts_are_refused_in_one_line(arrays, tmp_path, change, message):
     (key, value), broken = next(iter(change.items())), dict(arrays)
     if value is None:
         del broken[key]

@@ -22,7 +22,7 @@ def files(root):
     return {p.relative_to(root): p.read_bytes() for p in sorted(root.rglob("*")) if p.is_file()}
 
 
-def test_a_killed_run_goes_on(tmp_path, cli):
+def test_a_killed_run_is_continued(tmp_path, cli):
     killed, whole = tmp_path / "killed", tmp_path / "whole"
     journal = killed / "annotations/person_keypoints_train_infant.journal"
     process = start(killed)

@@ -73,7 +73,7 @@ class StopInGroup(pl.Callback):
         ("scratch", ["trainer.accumulate_grad_batches=2"]),
     ],
 )
-def test_a_run_that_stops_within_a_group_goes_on_from_its_start(
+def test_a_run_that_stops_within_a_group_continues_from_its_start(
     experiment, accumulate, monkeypatch, tmp_path, tiny_root, cli
 ):
     monkeypatch.chdir(tmp_path)
@@ -101,7 +101,7 @@ def test_a_run_that_stops_within_a_group_goes_on_from_its_start(
     torch.testing.assert_close(weights["stopped"], weights["whole"], rtol=0, atol=0)
 
 
-def test_fidip_says_which_key_accumulates(monkeypatch, tmp_path, tiny_root, cli):
+def test_fidip_names_the_key_that_accumulates(monkeypatch, tmp_path, tiny_root, cli):
     monkeypatch.chdir(tmp_path)
     arguments = [f"data.root={tiny_root}", "ckpt=null", "trainer.accumulate_grad_batches=2"]
     error = cli("train", "experiment=fidip_demo", *arguments, status=2).error

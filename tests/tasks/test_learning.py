@@ -47,7 +47,7 @@ def pose_loss(task, batch):
 
 
 @pytest.mark.parametrize("experiment", ["scratch_demo", "fidip_demo"])
-def test_a_batch_is_learnt_by_heart(experiment, batch):
+def test_a_batch_is_overfitted(experiment, batch):
     task = make(experiment)
     before = pose_loss(task, batch)
     metrics = fit(task, data=OneBatch(batch, batches=80)).callback_metrics

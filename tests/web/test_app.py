@@ -97,7 +97,7 @@ def test_a_video_is_watched_and_downloaded_and_gone_when_the_page_closes(page, s
     assert tabs(server) == []
 
 
-def test_what_cannot_be_read_is_said_in_a_line_and_the_next_file_works(page, tiny_root, tmp_path):
+def test_what_cannot_be_read_is_one_line_and_the_next_file_works(page, tiny_root, tmp_path):
     (tmp_path / "letter.mp4").write_text("not a video")
     page.set_input_files("#file", tmp_path / "letter.mp4")
     page.wait_for_selector("#error:not([hidden])", timeout=WAIT)
@@ -279,7 +279,7 @@ def test_limits_and_refusals_are_shown_and_odd_names_are_downloaded(browser, tin
 
 
 @pytest.mark.parametrize("keep", ["file", "file/below", "/proc/nowhere"])
-def test_a_folder_that_cannot_be_kept_is_a_line(tmp_path, keep, cli):
+def test_a_folder_that_cannot_be_kept_is_one_line(tmp_path, keep, cli):
     (tmp_path / "file").touch()
     path = tmp_path / keep
     ended = cli("app", "port=0", f"keep={path}", "ckpt=no-such-file", status=2)
@@ -331,7 +331,7 @@ def test_other_pages_are_not_let_in(server):
         connect(f"ws://{host}:{port}/tab", origin="http://elsewhere.example")
 
 
-def test_a_port_that_is_taken_is_a_line(server, cli):
+def test_a_port_in_use_is_one_line(server, cli):
     port = server[0].rpartition(":")[2]
     error = cli("app", f"port={port}", status=2).error
     assert error.startswith(f"error: host=127.0.0.1 port={port}: ")

@@ -228,7 +228,7 @@ def body(**more):
          "at most 100 items"),
     ],
 )  # fmt: skip
-def test_bad_labels_are_refused_in_a_line(labelling, sent, status, words):
+def test_bad_labels_are_refused_in_one_line(labelling, sent, status, words):
     server, file = labelling
     before = file.read_bytes()
     with server.tab() as (tab, _):
@@ -314,7 +314,7 @@ def test_frames_to_label_are_those_of_the_file(tmp_path):
          "image files are missing"),
     ],
 )  # fmt: skip
-def test_a_folder_that_cannot_be_labelled_is_a_line(make, words, tmp_path):
+def test_a_folder_that_cannot_be_labelled_is_one_line(make, words, tmp_path):
     make(tmp_path / "set")
     with pytest.raises(DataError, match=words) as error:
         LabelStore(tmp_path / "set")

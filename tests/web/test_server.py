@@ -246,7 +246,7 @@ def test_what_a_request_lacks_is_one_line(server):
     assert server.files() == []
 
 
-def test_ended_by_the_file_or_the_disk_is_said_to_the_page(server):
+def test_an_end_by_the_file_or_the_disk_is_reported_to_the_page(server):
     with server.tab() as (tab, held):
         server.upload(tab, "a.mp4", b"bad")
         assert result(held) == {"kind": "error", "text": "a.mp4: not a photo"}
@@ -418,7 +418,7 @@ def test_websocket_ignores_what_it_is_sent(server):
      frame(8, b"\x00"), frame(8, b"\xff\xff"), frame(9, b"x" * 200), frame(0, b"x"), b"\xff" * 50,
      b"\x81\x05hello", b"GET / HTTP/1.1\r\n\r\n", b"\x81\xff" + b"\xff" * 12],
 )  # fmt: skip
-def test_websocket_that_breaks_the_protocol_is_closed_alone(server, data):
+def test_only_a_websocket_that_breaks_the_protocol_is_closed(server, data):
     with server.tab() as (_, held), server.raw(handshake(server)) as broken:
         assert b" 101 " in broken.recv(4096)
         broken.sendall(data)
@@ -633,7 +633,7 @@ def test_a_page_has_two_pictures_on_their_way_and_all_pages_a_few(server):
         assert server.live(tabs[0], 5)[0] == 200
 
 
-def test_a_picture_that_is_overtaken_is_refused_and_the_camera_goes_on(server):
+def test_an_outdated_picture_is_refused_and_the_camera_continues(server):
     with server.tab() as (tab, _), ThreadPoolExecutor(1) as threads:
         later = threads.submit(server.live, tab, 2, b"slow")
         time.sleep(0.1)

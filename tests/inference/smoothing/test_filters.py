@@ -74,7 +74,7 @@ def test_online_no_later_frame_is_used(filter_):
     )
 
 
-def test_a_filter_that_needs_later_frames_says_so():
+def test_a_filter_that_needs_later_frames_is_refused_online():
     with pytest.raises(ConfigError, match="SavitzkyGolay needs later frames"):
         Chain([Hampel(), SavitzkyGolay()], causal=True)
 
@@ -115,7 +115,7 @@ def test_white_jerk_adds_up():
     np.testing.assert_allclose(q, f_b @ q_a @ f_b.T + q_b)
 
 
-def test_the_smoother_fills_short_gaps_alone():
+def test_the_smoother_fills_only_short_gaps():
     times = even(3)
     truth = movement(times)
     gappy = truth.copy()
@@ -153,7 +153,7 @@ def test_the_1_euro_filter_is_the_published_one():
     np.testing.assert_allclose(settings(a_track).xy[:, 9, 0], expected, atol=0.2)
 
 
-def test_after_a_long_gap_the_1_euro_filter_starts_anew():
+def test_after_a_long_gap_the_1_euro_filter_restarts():
     times = even(3)
     xy = np.tile(made_tracks.REST, (len(times), 1, 1))
     xy[30:60] = np.nan

@@ -299,7 +299,7 @@ def test_hdf5_cannot_refer_to_other_files(tmp_path):
         ),
     ],
 )
-def test_a_mistake_is_one_line_with_its_place(reader, name, content, words, tmp_path):
+def test_a_mistake_is_one_line_with_its_position(reader, name, content, words, tmp_path):
     text = content if isinstance(content, str) else json.dumps(content)
     (tmp_path / name).write_text(text)
     with pytest.raises(DataError) as caught:

@@ -41,14 +41,14 @@ def test_a_window_stands_a_turned_person_upright(turn_deg):
     assert crop.max() < 95
 
 
-def test_an_image_is_searched_at_the_rotations_that_are_told():
+def test_an_image_is_searched_at_the_given_rotations():
     every, upright = search_windows((640, 480), 0.75), search_windows((640, 480), 0.75, (0.0,))
     assert {w.rotation_deg for w in every} == {0, 90, 180, 270}
     assert {w.rotation_deg for w in upright} == {0}
     assert len(every) == 4 * len(upright)
 
 
-def test_unsure_key_points_far_away_do_not_widen_the_window():
+def test_uncertain_keypoints_far_away_do_not_widen_the_window():
     xy, scores = person(), np.ones(len(COCO17), np.float32)
     plain = window_around(xy, scores, 1.0)
     xy[9], scores[9] = (900.0, 20.0), 0.05

@@ -32,7 +32,7 @@ def test_oks_is_the_mean_over_people(people):
     assert 0.5 < low < found["AP"] + 1e-9 < high + 2e-9 < 1
 
 
-def test_ids_tell_people_and_places_do_where_ids_do_not(people):
+def test_people_are_identified_by_id_or_by_position(people):
     """By id both are moved to the other's place; without ids they are simply where they are."""
     exchanged = [replace(p, id=p.id ^ 1) for p in people]
     assert describe_agreement(exchanged, people)["oks"] < 0.01
@@ -57,7 +57,7 @@ def test_people_that_the_second_did_not_label_are_missed(people):
     assert found["AP"] == pytest.approx(51 / 101)  # of 101 recalls those up to a half
 
 
-def test_nobody_in_common_has_no_oks():
+def test_without_people_in_common_there_is_no_oks():
     second = [person(-1, at=(9000, 0), joints=GRID)]
     found = describe_agreement(second, People.without_others([person(1)]))
     assert (found["people"], found["oks"], found["AP"]) == (0, None, 0)

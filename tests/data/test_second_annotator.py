@@ -52,7 +52,7 @@ def test_only_people_of_these_images_are_read(tmp_path, people):
         ({"annotations": [{"id": 7, "image_id": 0}]}, "annotation 7: keypoints is missing"),
     ],
 )
-def test_what_is_wrong_is_said_in_a_line(tmp_path, people, content, words):
+def test_mistakes_are_one_line(tmp_path, people, content, words):
     with pytest.raises(DataError, match=words) as error:
         read(tmp_path, people, content)
     assert "\n" not in str(error.value)
@@ -66,7 +66,7 @@ def images(people):
     ]
 
 
-def test_images_that_were_looked_at_count_though_nobody_is_labelled_there(tmp_path, people):
+def test_annotated_images_count_even_without_labelled_people(tmp_path, people):
     content = {"images": images(people), "annotations": [record(people[0])]}
     assert read(tmp_path, people, content).images == {image.id for image in people.images}
 

@@ -12,7 +12,7 @@ from fidip.core.errors import CheckpointError
 from fidip.nn import HRNetDomainHead, MobileNetDomainHead, ResNetDomainHead, load_weights
 from fidip.nn.weights.architecture import net_of
 from fidip.nn.weights.families import family_of
-from tests.nn.foreign_states import STATES
+from tests.nn.external_states import STATES
 from tests.nn.golden_nets import official_state, random_weights, shapes
 
 CONF = Path(__file__).parents[2] / "conf" / "net"
@@ -52,7 +52,7 @@ def test_every_name_and_shape_of_a_domain_classifier_is_ours(name):
 
 
 @pytest.mark.parametrize("name", STATES)
-def test_the_net_is_told_from_names_and_shapes(name):
+def test_the_net_is_recognised_by_names_and_shapes(name):
     net, state = STATES[name]
     assert net_of(on_meta(renamed(state))) == net
 
@@ -62,7 +62,7 @@ UNTOLD = {"timm", "movenet_lightning_norm", "resnet50_simcc"}
 
 
 @pytest.mark.parametrize("name", sorted({p.stem for p in CONF.glob("*.yaml")} - UNTOLD))
-def test_our_own_nets_are_told(name):
+def test_our_own_nets_are_recognised(name):
     assert net_of(on_meta(our_shapes(name))) == name
 
 
@@ -106,7 +106,7 @@ def test_a_domain_classifier_beside_the_net_is_reported(tmp_path):
     assert report.unused == tuple(official_state("hrnet_domain"))
 
 
-def test_a_file_for_another_net_says_which(tmp_path):
+def test_a_file_for_another_net_is_refused_by_name(tmp_path):
     path = save(small_hrnet(), tmp_path / "zoo.pth")
     for other in ("mobilenetv2", "timm", "hrnet_w32"):
         with pytest.raises(CheckpointError, match=r"zoo.pth: .*give net=hrnet_w18_small$"):

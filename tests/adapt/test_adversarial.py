@@ -4,9 +4,11 @@ import math
 
 import pytest
 import torch
+from omegaconf import OmegaConf
 from torch import nn
 
 from fidip.adapt.adversarial import (
+    Adversarial,
     always,
     confusion_loss,
     domain_accuracy,
@@ -14,6 +16,7 @@ from fidip.adapt.adversarial import (
     fixed,
     ramp,
 )
+from fidip.io.paths import config_dir
 
 
 def test_domain_loss_is_the_mean_negative_log_likelihood():
@@ -64,6 +67,12 @@ def test_a_module_learns_again_after_being_fixed_and_stays_frozen_where_it_was()
         raise RuntimeError
     assert [p.requires_grad for p in head.parameters()] == [False, True, True, True, True, True]
     assert head[1].track_running_stats
+
+
+def test_the_defaults_are_those_of_the_configuration():
+    config = OmegaConf.load(config_dir() / "method" / "adversarial.yaml")
+    method = Adversarial(domain_head=make_head, domain_optimizer=torch.optim.SGD)
+    assert (method.weight, method.pretraining_epochs) == (config.weight, config.domain_epochs)
 
 
 def test_the_weight_is_whole_from_the_start_or_grows_to_it():

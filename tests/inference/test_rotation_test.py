@@ -27,6 +27,11 @@ def test_keypoints_of_a_turned_window_lie_where_they_would_without(wh, degrees):
     assert scores.min() > 0.8
 
 
+def test_every_angle_has_its_heatmaps():
+    with pytest.raises(ValueError, match="shorter"):
+        turn_back(torch.zeros(2, 1, 17, 4, 4), [90])
+
+
 def test_all_four_quarter_turns_make_any_network_blind_to_quarter_turns():
     """Holds for plain heatmaps only: MoveNet's decoder weights positions, so rotations matter."""
     net, movenet_codec = load_net("bundled:movenet-lightning")

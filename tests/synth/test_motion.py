@@ -56,6 +56,18 @@ def test_the_frame_rate_samples_the_same_movement(motion, heads):
     )
 
 
+def test_a_still_trunk_leaves_head_and_limbs_as_they_move(motion, heads):
+    times, still = np.arange(0, 10, 0.5), motion.with_still_trunk()
+    spine = np.isin(NAMES, ["bend", "lean", "twist"])
+    moved, held = angles(motion, times), angles(still, times)
+    assert np.ptp(moved[:, :, spine], axis=0).min() > 1
+    assert (held[:, :, spine] == held[0][:, spine]).all()
+    np.testing.assert_array_equal(held[:, :, ~spine], moved[:, :, ~spine])
+    root = [still.rotations(default_body(), heads, t)[0] for t in times]
+    assert (root == root[0]).all()
+    assert np.ptp([motion.rotations(default_body(), heads, t)[0] for t in times], axis=0).max() > 0
+
+
 def test_it_does_not_repeat(motion):
     """No lag from 1 to 30 s at which the movement correlates with itself as with no lag."""
     values = angles(motion, np.arange(0, 60, 0.1))[:, 0]

@@ -12,6 +12,7 @@ import torch
 from torch.utils.data import DataLoader
 
 from fidip.tasks import Checkpoints, PoseTask
+from fidip.tasks.callbacks.checkpointing import AtomicCheckpoints
 from tests.tasks.toy_fidip import ToyCodec, ToyData, ToyNet, fit, half_square
 
 
@@ -115,13 +116,26 @@ def test_a_checkpoint_is_written_between_batches_when_it_is_due(tmp_path, minute
     assert seen == [is_saved]
 
 
-def test_a_signal_stops_the_run_after_the_batch_with_a_checkpoint(tmp_path):
+def test_a_signal_stops_the_run_after_the_batch_with_a_checkpoint(tmp_path, caplog):
+    caplog.set_level(logging.INFO, "fidip")
     ask = AtBatch(lambda: os.kill(os.getpid(), signal.SIGTERM))
     with pytest.raises(SystemExit) as stopped:
         fit(ScriptedTask([0.5]), batches=3, callbacks=[Checkpoints(tmp_path), ask])
     assert stopped.value.code == 128 + signal.SIGTERM
-    saved = torch.load(tmp_path / "last.ckpt", weights_only=False)
+    kept = tmp_path / "last.ckpt"
+    saved = torch.load(kept, weights_only=False)
     assert (saved["epoch"], saved["global_step"]) == (0, 1)
+    stop, found, resume = caplog.messages[-1].split("; ")
+    assert (stop, found) == ("stopped by SIGTERM in epoch 1", f"kept: {kept}")
+    assert resume.endswith(f"fidip train resume={tmp_path.parent}")
+
+
+def test_only_the_last_checkpoint_has_a_previous_one(tmp_path):
+    for step in (1, 2):
+        for name in ("best.ckpt", "last.ckpt"):
+            AtomicCheckpoints().save_checkpoint({"step": step}, tmp_path / name)
+    saved = {file.name: torch.load(file)["step"] for file in tmp_path.iterdir()}
+    assert saved == {"best.ckpt": 2, "last.ckpt": 2, "previous.ckpt": 1}
 
 
 class ThreeBatches(ValidatedData):

@@ -334,10 +334,8 @@ def test_queue_is_limited_for_a_page_and_for_all(server):
             assert server.upload(first, "a.mp4", b"wait")[0] == 200
         status, detail = server.upload(first, "a.mp4", b"wait")
         assert status == 429
-        assert detail == (
-            "a.mp4: 4 files of this page are waiting already; expected at most 4 "
-            "(max_queued_per_page). Send this file again when one of them is done."
-        )
+        assert detail.startswith("a.mp4: 4 files")
+        assert "expected at most 4 (max_queued_per_page)" in detail
         assert [server.upload(second, "b.mp4", b"x")[0] for _ in range(2)] == [200, 200]
         status, detail = server.upload(second, "b.mp4", b"x")
         assert status == 429

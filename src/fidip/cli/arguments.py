@@ -5,6 +5,7 @@ One message lists all problems. Nothing here imports PyTorch.
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 import sys
@@ -241,6 +242,7 @@ def _means_itself(value: str) -> bool:
     return not override.is_sweep_override() and override.value() == value
 
 
+@functools.cache
 def text_keys(schema: type[BaseModel], prefix: str = "") -> frozenset[str]:
     """Return the dotted keys of a schema that hold text."""
     return frozenset(_text_keys(schema, prefix))

@@ -3,9 +3,11 @@
 import copy
 import importlib
 import json
+import multiprocessing
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -16,6 +18,7 @@ import cv2
 import numpy as np
 import pytest
 from hydra._internal.config_repository import ConfigRepository
+from hydra._internal.hydra import Hydra
 
 from fidip.cli import module_of
 from fidip.core.skeleton import COCO17
@@ -59,8 +62,8 @@ def pytest_collection_modifyitems(items):
 def conf_read_once():
     """Let Hydra parse each file of ``conf`` once: it takes 40 % of every composition.
 
-    A command composes its configuration three times. Files of other folders, which tests may
-    change, are read each time, as they are outside of tests.
+    Files of other folders, which tests may change, are read each time, as they are outside of
+    tests.
     """
     read, known, own = ConfigRepository.load_config, {}, f"file://{config_dir()}"
 
@@ -77,6 +80,24 @@ def conf_read_once():
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ConfigRepository, "load_config", load_config)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def mode_without_composition():
+    """Let Hydra compose no configuration just to read ``hydra.mode``, which no file here sets.
+
+    It is one of three compositions of a command, which take half the time of a tiny training.
+    """
+    composed = Hydra.get_mode
+
+    def get_mode(self, config_name, overrides):
+        if any("hydra.mode" in word for word in overrides):
+            return composed(self, config_name, overrides)
+        return None
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Hydra, "get_mode", get_mode)
         yield
 
 
@@ -209,6 +230,14 @@ def run_command(name, *arguments):
     return 0
 
 
+def load_script(path):
+    """Import a script of this repository, which imports modules beside it by their base names."""
+    file = Path(__file__).parents[1] / path
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(file.parent)
+        return importlib.import_module(file.stem)
+
+
 @pytest.fixture
 def cli(capfd):
     """Run ``fidip NAME ARGUMENTS`` in this process, and expect it to end with a status."""
@@ -221,6 +250,39 @@ def cli(capfd):
         return printed
 
     return run
+
+
+@pytest.fixture
+def two_ranks(capfd):
+    """Run a command in two processes as torchrun would, and expect it to end with a status.
+
+    They are forks of this process, which need not import anything again. Only the first one reports
+    an error of both.
+    """
+
+    def run(name, *arguments, status=0):
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            port = free.getsockname()[1]
+        fork = multiprocessing.get_context("fork")
+        ranks = [fork.Process(target=be_rank, args=(r, port, name, arguments)) for r in (0, 1)]
+        capfd.readouterr()
+        for rank in ranks:
+            rank.start()
+        for rank in ranks:
+            rank.join(300)
+            rank.kill()
+        printed = Ended(*capfd.readouterr())
+        assert [rank.exitcode for rank in ranks] == [status, 0], printed.err
+        return printed
+
+    return run
+
+
+def be_rank(rank, port, name, arguments):
+    os.environ |= {"TORCHELASTIC_RUN_ID": "0", "WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2"}
+    os.environ |= {"GROUP_RANK": "0", "RANK": str(rank), "LOCAL_RANK": str(rank)}
+    os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    sys.exit(run_command(name, *arguments))
 
 
 @pytest.fixture(scope="session")

@@ -4,11 +4,7 @@ import contextlib
 import io
 import json
 import math
-import multiprocessing
-import os
 import shutil
-import socket
-import sys
 from typing import NamedTuple
 
 import pytest
@@ -507,27 +503,11 @@ def test_detections_replace_the_boxes_and_duplicates_are_suppressed(
     assert len(soft) == 3 * len(truth)  # no image has more than 20
 
 
-def evaluate_as(rank, port, arguments):
-    """Be one of two processes, as torchrun would start it."""
-    os.environ |= {"TORCHELASTIC_RUN_ID": "0", "WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2"}
-    os.environ |= {"GROUP_RANK": "0", "RANK": str(rank), "LOCAL_RANK": str(rank)}
-    os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
-    sys.exit(run_command("evaluate", *arguments))
-
-
-def test_two_processes_predict_what_one_does(run, tmp_path, evaluate):
+def test_two_processes_predict_what_one_does(run, tmp_path, evaluate, two_ranks):
     one, poses_of_one, _ = evaluate(tmp_path / "one", f"ckpt={run}")
     arguments = [f"ckpt={run}", f"out={tmp_path / 'two'}", "trainer=ddp"]
     arguments += ["trainer.accelerator=cpu", "trainer.precision=32-true"]
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    fork = multiprocessing.get_context("fork")  # which need not import anything again
-    processes = [fork.Process(target=evaluate_as, args=(r, port, arguments)) for r in (0, 1)]
-    for process in processes:
-        process.start()
-    for process in processes:
-        process.join(300)
-        assert process.exitcode == 0
+    two_ranks("evaluate", *arguments)
     two = json.loads((tmp_path / "two" / "results.json").read_text())
     poses_of_two = json.loads((tmp_path / "two" / "predictions.json").read_text())
     assert [p["image_id"] for p in poses_of_two] == [p["image_id"] for p in poses_of_one]

@@ -2,11 +2,11 @@
 
 import csv
 import json
+import os
 import shutil
 import signal
-import subprocess
-import sys
 import time
+from threading import Thread
 
 import cv2
 import numpy as np
@@ -24,6 +24,8 @@ from tests.inference.odd_media import make_cut_video, make_odd_folder
 
 DEMO = "ckpt=bundled:movenet-lightning"
 """A small net: the default takes several times as long."""
+UPRIGHT = (DEMO, "rotations=[0]", "flip_test=false")
+"""With an eighth of the default search, for tests of anything else."""
 
 
 def read_csv(path):
@@ -45,8 +47,8 @@ def photos(tiny_root, tmp_path):
 
 def test_a_broken_photograph_among_others_is_named_and_the_rest_is_done(photos, cli, tmp_path):
     out = tmp_path / "out"
-    ended = cli("predict", DEMO, f"source={photos}", f"out={out}", status=SOME_FAILED)
-    printed = ended.out
+    arguments = [*UPRIGHT, f"source={photos}", f"out={out}"]
+    printed = cli("predict", *arguments, status=SOME_FAILED).out
     assert "broken.jpg: not an image" in printed
     assert "5 of 6 done" in printed
     rows = read_csv(out / "keypoints.csv")
@@ -62,8 +64,7 @@ def test_all_good_files_of_a_folder_of_odd_ones_are_predicted(cli, tmp_path):
     source, out = tmp_path / "odd", tmp_path / "out"
     source.mkdir()
     done, partial, failed = make_odd_folder(source)
-    arguments = [DEMO, f"source={source}", f"out={out}", "rotations=[0]", "flip_test=false"]
-    ended = cli("predict", *arguments, status=SOME_FAILED)
+    ended = cli("predict", *UPRIGHT, f"source={source}", f"out={out}", status=SOME_FAILED)
     printed, errors = ended.out, ended.err
     assert "Traceback" not in printed + errors
     lines = printed.splitlines()
@@ -307,31 +308,27 @@ def test_mistakes_are_one_line(arguments, words, photos, cli, tmp_path):
     assert error[-1].startswith("error: ")
 
 
+def press_ctrl_c_after_some_frames(part):
+    while not part.exists():
+        time.sleep(0.01)
+    began = time.process_time()
+    while time.process_time() < began + 2:  # the first search has ended, the last frame is far
+        time.sleep(0.01)
+    os.kill(os.getpid(), signal.SIGINT)
+
+
 @pytest.mark.slow
 @pytest.mark.usefixtures("ctrl_c")
-def test_an_interrupted_video_keeps_what_was_found(tmp_path):
+def test_an_interrupted_video_keeps_what_was_found(cli, tmp_path):
     video = make_video(tmp_path / "v.mp4", [i / 25 for i in range(1500)], wh=(320, 240))
-    command = [
-        sys.executable,
-        "-m",
-        "fidip.predict",
-        DEMO,
-        f"source={video}",
-        f"out={tmp_path / 'out'}",
-    ]
-    process = subprocess.Popen([*command, "lost=0"], stdout=subprocess.DEVNULL,
-                               stderr=subprocess.PIPE, text=True)  # fmt: skip
-    part = tmp_path / "out" / ".v.overlay.mp4.part"
-    deadline = time.monotonic() + 60
-    while not part.exists() and time.monotonic() < deadline:
-        time.sleep(0.1)
-    time.sleep(5)  # the first search has ended, the last frame is far
-    process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=60)
-    assert process.returncode == 130
-    frames = len(read_csv(tmp_path / "out" / "v.csv")) // len(COCO17)
+    out = tmp_path / "out"
+    part = out / ".v.overlay.mp4.part"
+    Thread(target=press_ctrl_c_after_some_frames, args=(part,), daemon=True).start()
+    arguments = [*UPRIGHT, f"source={video}", f"out={out}", "lost=0"]
+    printed = cli("predict", *arguments, status=130)
+    frames = len(read_csv(out / "v.csv")) // len(COCO17)
     assert 0 < frames < 1500
-    line = f"interrupted: kept the first {frames} frames of v.mp4: {tmp_path / 'out'}"
-    assert errors.strip().splitlines()[-1] == line
-    assert (tmp_path / "out" / "v.overlay.mp4").exists()
+    line = f"interrupted: kept the first {frames} frames of v.mp4: {out}"
+    assert printed.err.strip().splitlines()[-1] == line
+    assert (out / "v.overlay.mp4").exists()
     assert not part.exists()

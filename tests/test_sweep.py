@@ -2,8 +2,6 @@
 
 import os
 import signal
-import subprocess
-import sys
 import threading
 import time
 from functools import partial
@@ -15,6 +13,7 @@ import pytest
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from joblib.externals.loky import get_reusable_executor
 from omegaconf import OmegaConf
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.trial import TrialState
@@ -130,11 +129,10 @@ def test_values_of_a_sweeps_file_are_checked_before_its_first_job(tmp_path, tiny
 
 def test_a_sweep_of_keys_that_the_experiment_lacks_is_refused(tmp_path, tiny_root, train):
     command = ["-m", "sweep=lambda", "experiment=scratch_demo", f"data.root={tiny_root}"]
-    assert train(*command, status=2).error == (
-        "error: all 18 jobs of the sweep: sweep=lambda: sets method.weight, which the "
-        "experiment does not have; expected an experiment that has it. Choose another one, such as "
-        "experiment=fidip_syrip"
-    )
+    error = train(*command, status=2).error
+    assert error.startswith("error: all 18 jobs of the sweep: sweep=lambda: ")
+    for words in ("method.weight", "experiment=fidip_syrip"):  # the key, and one that has it
+        assert words in error
     assert not list(tmp_path.iterdir())
 
 
@@ -181,10 +179,11 @@ def test_what_a_search_understands_by_an_override(text, expected):
 
 
 @pytest.mark.slow
-def test_a_workstation_runs_several_at_a_time(tmp_path, tiny_root):
-    command = [sys.executable, "-m", "fidip.train", "-m", "experiment=scratch_demo", "seed=1,2"]
+def test_a_workstation_runs_several_at_a_time(tmp_path, tiny_root, train):
+    """In real processes, which joblib starts."""
     where = ["hydra/launcher=local", f"data.root={tiny_root}", *TINY, "data.num_workers=1"]
-    subprocess.run([*command, *where], cwd=tmp_path, check=True)
+    train("-m", "experiment=scratch_demo", "seed=1,2", *where)
+    get_reusable_executor().shutdown()  # they would wait for more
     assert len(list(tmp_path.glob("outputs/scratch_demo/*/*/results.json"))) == 2
 
 

@@ -93,7 +93,7 @@ def test_infants_are_found_in_target_images_and_videos(monkeypatch, tmp_path, ti
     (tmp_path / "ward").mkdir()
     infant, keypoints = draw_person("infant", 5)
     write_image(tmp_path / "ward" / "infant.png", infant)
-    make_video(tmp_path / "ward" / "clip.mp4", wh=(128, 128))  # without a person
+    make_video(tmp_path / "ward" / "clip.mp4", times=[0.0], wh=(128, 128))  # without a person
     target = ("data.target_images=ward", "data.batch_size=3")
     train(*SMALL_RUN, f"data.root={tiny_root}", *target)
     (record,) = (f for f in tmp_path.glob("cache/targets/*/boxes.json") if "png" in f.read_text())

@@ -245,7 +245,9 @@ def out_of_time(folder, data):
     bounded = ("trainer.max_epochs=1000", "callbacks.checkpoints.max_requeues=1")
     limit = ("hydra.launcher.timeout_min=1200", "hydra.launcher.signal_delay_s=600")
     sweep = Sweep(folder, data, *bounded, *limit)  # and it is signalled ten minutes before
+    job = sweep.hold()  # it leaves the CPU to the others
     TAKEN.wait(500)
+    slurm("scancel", "--signal=CONT", job)
     for restarts in (0, 1):
         done = len(epochs(sweep.runs()[0])) // 2 if restarts else 0
         sweep.wait_for_epoch(done)

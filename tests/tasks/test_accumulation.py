@@ -77,28 +77,27 @@ def test_a_run_that_stops_within_a_group_continues_from_its_start(
     experiment, accumulate, monkeypatch, tmp_path, tiny_root, cli
 ):
     monkeypatch.chdir(tmp_path)
+    trust = f"allow_targets=[{__name__}]"
     arguments = [
         *(f"experiment={experiment}_demo", f"data.root={tiny_root}", "ckpt=null", *accumulate),
         *("data.num_workers=0", "data.batch_size=2", "data.val_fraction=0.4"),
         *("codec.input_wh=[32,32]", "codec.heatmap_wh=[8,8]", "trainer.max_epochs=2"),
-        "net.backbone.width=0.125",
-        "callbacks.checkpoints.every_minutes=0",
+        *("net.backbone.width=0.125", trust),
+        f"+callbacks.stop={{_target_: {__name__}.StopInGroup}}",
     ]
-    weights = {}
-    for run in ("whole", "stopped"):
-        stop = f"+callbacks.stop={{_target_: {__name__}.StopInGroup}}"
-        monkeypatch.setattr(StopInGroup, "armed", run == "stopped")
-        trust = f"allow_targets=[{__name__}]"
-        command = [*arguments, stop, trust, f"hydra.run.dir={run}"]
-        cli("train", *command, status=130 if run == "stopped" else 0)
-        if run == "stopped":
-            saved = torch.load(f"{run}/checkpoints/last.ckpt", weights_only=False)
-            progress = saved["loops"]["fit_loop"]["epoch_loop.batch_progress"]["current"]
-            assert progress["completed"] == 2
-            monkeypatch.setattr(StopInGroup, "armed", False)
-            cli("train", f"resume={run}", trust)
-        weights[run] = torch.load(f"{run}/checkpoints/last.ckpt", weights_only=False)["state_dict"]
-    torch.testing.assert_close(weights["stopped"], weights["whole"], rtol=0, atol=0)
+    every_batch = "callbacks.checkpoints.every_minutes=0"
+    cli("train", *arguments, every_batch, "hydra.run.dir=stopped", status=130)
+    saved = torch.load("stopped/checkpoints/last.ckpt", weights_only=False)
+    progress = saved["loops"]["fit_loop"]["epoch_loop.batch_progress"]["current"]
+    assert progress["completed"] == 2
+    monkeypatch.setattr(StopInGroup, "armed", False)
+    cli("train", "resume=stopped", trust)
+    cli("train", *arguments, "hydra.run.dir=whole")
+    stopped, whole = (
+        torch.load(f"{run}/checkpoints/last.ckpt", weights_only=False)["state_dict"]
+        for run in ("stopped", "whole")
+    )
+    torch.testing.assert_close(stopped, whole, rtol=0, atol=0)
 
 
 def test_fidip_names_the_key_that_accumulates(monkeypatch, tmp_path, tiny_root, cli):

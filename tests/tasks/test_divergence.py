@@ -1,9 +1,6 @@
 """Only a loss or weights that are NaN or infinite end a run, in all of its processes."""
 
 import json
-import os
-import subprocess
-import sys
 
 import pytest
 import pytorch_lightning as pl
@@ -50,15 +47,9 @@ class Poison(pl.Callback):
 TRUST = f"allow_targets=[{__name__}]"
 
 
-def command(root, *arguments):
-    return [
-        f"data.root={root}",
-        *TINY,
-        TRUST,
-        "hydra.run.dir=run",
-        "trainer.max_epochs=3",
-        *arguments,
-    ]
+def command(root, *arguments, epochs=3):
+    where = (f"data.root={root}", "hydra.run.dir=run")
+    return [*where, *TINY, TRUST, f"trainer.max_epochs={epochs}", *arguments]
 
 
 def poison(moment, part="net"):
@@ -88,7 +79,8 @@ def test_a_run_that_diverges_ends_and_is_not_finished(
 ):
     monkeypatch.chdir(tmp_path)
     choice = (f"experiment={experiment}_demo", "ckpt=null", poison(moment, part))
-    message = error_of(cli("train", *command(tiny_root, *choice), status=2))
+    epochs = 1 if moment == "test" else 3
+    message = error_of(cli("train", *command(tiny_root, *choice, epochs=epochs), status=2))
     assert words in message
     assert "lower optimizer.lr" in message
     assert not (tmp_path / "run" / "results.json").exists()
@@ -137,21 +129,11 @@ def net_state():
     return instantiate(config.net).state_dict()
 
 
-@pytest.mark.slow
-def test_all_processes_end_when_one_diverges(tmp_path, tiny_root):
-    arguments = command(tiny_root, "experiment=scratch_demo", poison("batch"))
+def test_all_processes_end_when_one_diverges(monkeypatch, tmp_path, tiny_root, two_ranks):
+    monkeypatch.chdir(tmp_path)
     several = ("trainer=ddp", "trainer.accelerator=cpu", "trainer.precision=32-true")
-    done = subprocess.run(
-        [sys.executable, "-m", "fidip.train", *arguments, *several],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=300,
-    )
-    assert done.returncode == 2, done.stderr
-    errors = [line for line in done.stderr.splitlines() if line.startswith("error:")]
-    assert len(errors) == 1
-    assert "the loss is NaN" in errors[0]
-    assert "Traceback" not in done.stderr
+    arguments = command(tiny_root, "experiment=scratch_demo", poison("batch"), *several)
+    printed = two_ranks("train", *arguments, status=2)
+    (error,) = printed.errors
+    assert "the loss is NaN" in error
+    assert "Traceback" not in printed.err

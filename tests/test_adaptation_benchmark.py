@@ -1,7 +1,6 @@
 """The adaptation benchmark: a tiny version from its preset to its page."""
 
 import csv
-import importlib
 import shutil
 from pathlib import Path
 
@@ -11,7 +10,7 @@ import pytest
 from fidip.core.errors import RunError
 from fidip.io.json import read_object, write_json
 from fidip.io.paths import config_dir
-from tests.conftest import run_command
+from tests.conftest import load_script, run_command
 
 FOLDER = config_dir().parent / "experiments" / "010-adaptation"
 SIZE = ("codec.input_wh=[64,64]", "codec.heatmap_wh=[16,16]")
@@ -23,9 +22,7 @@ TINY = (
 
 def script(name):
     """A module of the experiment's folder."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(FOLDER)
-        return importlib.import_module(name)
+    return load_script(FOLDER / f"{name}.py")
 
 
 @pytest.fixture(scope="module")

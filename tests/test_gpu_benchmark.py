@@ -1,20 +1,17 @@
 """The GPU benchmark, on the CPU: it prints its table, and says when there is no GPU."""
 
-import importlib
 import sys
-from pathlib import Path
 
 import pytest
 import torch
 
-BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
+from tests.conftest import load_script
 
 
 @pytest.fixture
 def run(monkeypatch, capsys):
     """Exit status and output of the benchmark with these arguments."""
-    monkeypatch.syspath_prepend(BENCHMARKS)
-    gpu = importlib.import_module("gpu")
+    gpu = load_script("benchmarks/gpu.py")
 
     def run(*arguments):
         monkeypatch.setattr(sys, "argv", ["gpu.py", *arguments])

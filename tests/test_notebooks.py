@@ -1,21 +1,15 @@
 """The notebooks are as they should be in the repository; ``make notebooks`` executes them."""
 
 import ast
-import importlib.util
 import json
 from pathlib import Path
 
 import pytest
 
+from tests.conftest import load_script
+
 FOLDER = Path(__file__).parents[1] / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
-
-
-def load(name):
-    spec = importlib.util.spec_from_file_location(name, FOLDER / f"{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def code(notebook):
@@ -30,12 +24,12 @@ def test_there_are_notebooks():
 
 @pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
 def test_it_has_no_outputs(notebook):
-    strip = load("strip")
+    strip = load_script("notebooks/strip.py")
     assert notebook.read_text() == strip.text(strip.stripped(json.loads(notebook.read_text())))
 
 
 def test_outputs_are_removed():
-    strip = load("strip")
+    strip = load_script("notebooks/strip.py")
     cell = {
         "cell_type": "code",
         "id": "a",

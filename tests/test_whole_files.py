@@ -1,6 +1,5 @@
 """Checkpoints that a crash, a kill or a full disk does not tear."""
 
-import importlib
 import os
 import sys
 from pathlib import Path
@@ -11,12 +10,12 @@ import torch
 
 from fidip.core.errors import DiskError
 from fidip.io.atomic import is_intact, write_atomic
+from tests.conftest import load_script
 
 pytestmark = pytest.mark.forks
 
 DISK_SIZE = "16m"
 """Of ``small_disk``."""
-BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 
 
 def save(path, value, previous=None):
@@ -126,9 +125,8 @@ def ends_with_one_line(cli, arguments, name):
 def test_killed_runs_end_with_the_weights_and_curves_of_an_undisturbed_run(
     tiny_root, monkeypatch, capsys
 ):
-    monkeypatch.syspath_prepend(BENCHMARKS)
     monkeypatch.setattr(sys, "argv", ["kill_resume.py", "2", str(tiny_root)])
     with pytest.raises(SystemExit) as exit_:
-        importlib.import_module("kill_resume").main()
+        load_script("benchmarks/kill_resume.py").main()
     assert exit_.value.code == 0
     assert "2 ended with equal weights and 2 with equal curves" in capsys.readouterr().out

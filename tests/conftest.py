@@ -11,8 +11,10 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Thread
 
 import cv2
 import numpy as np
@@ -121,6 +123,20 @@ def ctrl_c():
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     signal.signal(signal.SIGINT, before)
+
+
+def interrupt_at_work(part):
+    """Press Ctrl-C after 2 s of CPU time of this process that follow the start of a file."""
+
+    def press():
+        while not part.exists():
+            time.sleep(0.01)
+        began = time.process_time()
+        while time.process_time() < began + 2:
+            time.sleep(0.01)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    Thread(target=press, daemon=True).start()
 
 
 def make_tiny_dataset(root: Path) -> None:

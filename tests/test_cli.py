@@ -20,7 +20,7 @@ def fail(message):
     raise ConfigError(message)
 
 
-def run_command(monkeypatch, task, *arguments):
+def run_task(monkeypatch, task, *arguments):
     """Exit status of a command made from ``task``, with these arguments."""
     monkeypatch.setattr(sys, "argv", ["fidip train", "hydra.run.dir=.", *arguments])
     with pytest.raises(SystemExit) as exit_:
@@ -30,14 +30,14 @@ def run_command(monkeypatch, task, *arguments):
 
 def test_an_expected_error_is_one_line_and_status_2(monkeypatch, capsys, tmp_path):
     monkeypatch.chdir(tmp_path)
-    assert run_command(monkeypatch, lambda config: fail("box_xywh is odd")) == 2
+    assert run_task(monkeypatch, lambda config: fail("box_xywh is odd")) == 2
     assert capsys.readouterr().err == "error: box_xywh is odd\n"
 
 
 def test_the_traceback_can_be_asked_for(monkeypatch, capsys, tmp_path):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("FIDIP_TRACEBACK", "1")
-    assert run_command(monkeypatch, lambda config: fail("odd")) == 2
+    assert run_task(monkeypatch, lambda config: fail("odd")) == 2
     assert "Traceback" in capsys.readouterr().err
 
 
@@ -99,7 +99,7 @@ def test_an_interrupt_is_status_130():
 )
 def test_mistakes_on_the_command_line(monkeypatch, capsys, tmp_path, argument, words):
     monkeypatch.chdir(tmp_path)
-    assert run_command(monkeypatch, lambda config: None, argument) == 2
+    assert run_task(monkeypatch, lambda config: None, argument) == 2
     message = capsys.readouterr().err
     assert message.startswith("error: ")
     assert message.count("\n") == 1
@@ -109,7 +109,7 @@ def test_mistakes_on_the_command_line(monkeypatch, capsys, tmp_path, argument, w
 def test_all_mistakes_come_out_at_once(monkeypatch, capsys, tmp_path):
     monkeypatch.chdir(tmp_path)
     arguments = ["sed=3", "photo.jpg", "seed=-1", "optimizer.lr=nan", "trainer=gpus"]
-    assert run_command(monkeypatch, lambda config: None, *arguments) == 2
+    assert run_task(monkeypatch, lambda config: None, *arguments) == 2
     message = capsys.readouterr().err
     assert message.count("\n") == 1
     for words in ("'sed'", "photo.jpg", "seed=-1", "optimizer.lr", "'gpus'"):

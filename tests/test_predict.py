@@ -2,11 +2,7 @@
 
 import csv
 import json
-import os
 import shutil
-import signal
-import time
-from threading import Thread
 
 import cv2
 import numpy as np
@@ -19,6 +15,7 @@ from fidip.cli.prediction_inputs import SOME_FAILED
 from fidip.core.skeleton import COCO17
 from fidip.inference import SinglePersonTracker, Video
 from fidip.inference.output_names import Input
+from tests.conftest import interrupt_at_work
 from tests.inference.made_media import make_video
 from tests.inference.odd_media import make_cut_video, make_odd_folder
 
@@ -308,22 +305,13 @@ def test_mistakes_are_one_line(arguments, words, photos, cli, tmp_path):
     assert error[-1].startswith("error: ")
 
 
-def press_ctrl_c_after_some_frames(part):
-    while not part.exists():
-        time.sleep(0.01)
-    began = time.process_time()
-    while time.process_time() < began + 2:  # the first search has ended, the last frame is far
-        time.sleep(0.01)
-    os.kill(os.getpid(), signal.SIGINT)
-
-
 @pytest.mark.slow
 @pytest.mark.usefixtures("ctrl_c")
 def test_an_interrupted_video_keeps_what_was_found(cli, tmp_path):
     video = make_video(tmp_path / "v.mp4", [i / 25 for i in range(1500)], wh=(320, 240))
     out = tmp_path / "out"
     part = out / ".v.overlay.mp4.part"
-    Thread(target=press_ctrl_c_after_some_frames, args=(part,), daemon=True).start()
+    interrupt_at_work(part)  # the first search has ended, the last frame is far
     arguments = [*UPRIGHT, f"source={video}", f"out={out}", "lost=0"]
     printed = cli("predict", *arguments, status=130)
     frames = len(read_csv(out / "v.csv")) // len(COCO17)

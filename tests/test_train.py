@@ -240,6 +240,7 @@ def test_mistakes_are_one_line(tmp_path, arguments, words, train):
 
 @pytest.mark.slow
 def test_two_processes_train_validate_unequally_and_test_each_sample_once(tmp_path, tiny_root):
+    """In a program of its own: Lightning starts it again for the second process."""
     arguments = [
         *("experiment=fidip_demo", f"data.root={tiny_root}", "ckpt=null", "debug=smoke"),
         *("data.num_workers=0", "data.batch_size=1", "data.val_fraction=0.75"),

@@ -3,9 +3,6 @@
 import csv
 import http.server
 import re
-import signal
-import subprocess
-import sys
 import threading
 import time
 
@@ -18,6 +15,7 @@ from fidip.core.skeleton import COCO17
 from fidip.inference import Video
 from fidip.inference.camera_loop import camera_frames
 from fidip.inference.webcam import Webcam, camera_of
+from tests.conftest import interrupt_at_work
 from tests.inference.made_media import make_video
 
 TIMES = (0.0, 0.04, 0.12, 0.2, 0.5)
@@ -117,18 +115,13 @@ def test_a_recording_is_smoothed_and_drawn_as_it_comes(cli, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("ctrl_c")
-def test_ctrl_c_ends_a_recording_well(tmp_path):
+def test_ctrl_c_ends_a_recording_well(cli, tmp_path):
     video = make_video(tmp_path / "v.mp4", [i / 25 for i in range(2000)])
     out = tmp_path / "out"
-    command = [sys.executable, "-m", "fidip.cli", "predict", f"source=webcam:{video}", f"out={out}"]
-    process = subprocess.Popen([*command, "lost=0", "rotations=[0]", "smoothing=one_euro"])
     part = out / ".webcam.overlay.mp4.part"
-    deadline = time.monotonic() + 180
-    while not part.exists() and time.monotonic() < deadline:
-        time.sleep(0.1)
-    time.sleep(4)
-    process.send_signal(signal.SIGINT)
-    assert process.wait(timeout=120) == 0
+    interrupt_at_work(part)
+    settings = ("lost=0", "rotations=[0]", "smoothing=one_euro")
+    cli("predict", f"source=webcam:{video}", f"out={out}", *settings)
     frames = len(read_xy(out / "webcam.csv"))
     assert 0 < frames < 2000
     assert Video(out / "webcam.overlay.mp4").count == frames

@@ -2,7 +2,6 @@
 
 import csv
 import json
-import sys
 
 import hydra
 import numpy as np
@@ -11,7 +10,6 @@ import pytorch_lightning as pl
 import torch
 from omegaconf import OmegaConf
 
-from fidip import train
 from fidip.cli import instantiate
 from fidip.cli.loading import load_net, load_predictor
 from fidip.cli.trainer import make_trainer
@@ -156,11 +154,7 @@ def test_settings_that_do_not_fit_each_other_are_refused(overrides, words, clips
     assert "\n" not in str(error.value)
 
 
-def test_a_method_that_would_have_no_effect_is_refused(clips_root, monkeypatch, capsys, tmp_path):
+def test_a_method_that_would_have_no_effect_is_refused(clips_root, monkeypatch, cli, tmp_path):
     monkeypatch.chdir(tmp_path)
     words = ["experiment=sequence_offline", f"data.root={clips_root}", "method=dann"]
-    monkeypatch.setattr(sys, "argv", ["fidip train", *words])
-    with pytest.raises(SystemExit) as exit_:
-        train.main()
-    assert exit_.value.code == 2
-    assert capsys.readouterr().err.startswith("error: method: has no effect")
+    assert cli("train", *words, status=2).error.startswith("error: method: has no effect")

@@ -81,10 +81,11 @@ class Poses:
         count = len(xy)
         defaults = {
             "image_ids": np.zeros(count, np.int64),
-            "boxes_xywh": keypoint_boxes(xy),
             "box_scores": np.ones(count),
             "index": np.arange(count),
         }
+        if "boxes_xywh" not in columns:
+            columns["boxes_xywh"] = keypoint_boxes(xy)
         return cls(xy, scores, **{**defaults, **columns})
 
     @classmethod

@@ -64,7 +64,7 @@ class SinglePersonTracker:
         self.spread = spread
         self._unsearched: list[float] = []
         self._last: Poses | None = None
-        self._velocity: Floats | float = 0.0
+        self._expected: Poses | None = None  # the last pose, moved by its velocity
         self._is_lost = False
         self._usual = 0.0
         self._wanted = 1.0
@@ -89,12 +89,8 @@ class SinglePersonTracker:
         self._remember(pose)
         return pose
 
-    def _expected(self) -> Poses | None:
-        """Return the last pose, moved by its velocity."""
-        return self._last and replace(self._last, xy=self._last.xy + self._velocity)
-
     def _follow(self, image: Image) -> Poses | None:
-        expected = self._expected()
+        expected = self._expected
         if expected is None or self._is_lost:
             return None
         aspect_ratio = self.predictor.aspect_ratio
@@ -140,8 +136,9 @@ class SinglePersonTracker:
 
     def _matches(self, poses: Poses) -> Floats:
         """Return the (N,) OKS of poses with the expected pose."""
-        expected = self._expected()
-        return np.ones(len(poses)) if expected is None else similarity(poses, expected)
+        if self._expected is None:
+            return np.ones(len(poses))
+        return similarity(poses, self._expected)
 
     def _match(self, pose: Poses) -> float:
         return float(self._matches(pose)[0])
@@ -150,9 +147,10 @@ class SinglePersonTracker:
         last, confidence = self._last, float(pose.confidence[0])
         is_new = last is None or self._is_lost or self._match(pose) < JUMP
         # Half of the last motion, so that a limb that stops stays inside the window.
-        self._velocity = 0.0 if last is None or is_new else (pose.xy - last.xy) / 2
+        velocity = 0.0 if last is None or is_new else (pose.xy - last.xy) / 2
         weight = 1.0 if is_new else 1 - PREFERENCE_DECAY
         self._wanted += weight * (float(self.prefer(pose)[0]) - self._wanted)
         self._usual = max(confidence, FORGETTING * self._usual)
         self._is_lost = confidence < self.lost
         self._last = last if last is not None and self._is_lost else pose
+        self._expected = replace(self._last, xy=self._last.xy + velocity)

@@ -37,7 +37,7 @@ WH = (1280, 720)
 FPS = 30
 BATCHES = (2, 8)
 TURNS = 5
-NETS = {"demo": "demo", "vitpose_s": "udp_192x256", "vitpose_b": "udp_192x256"}
+NETS = {"movenet_lightning": "demo", "vitpose_s": "udp_192x256", "vitpose_b": "udp_192x256"}
 
 
 def write_clip(path: Path, frames: int, wh: tuple[int, int] = WH) -> None:
@@ -108,7 +108,7 @@ def main() -> None:
     torch.set_num_threads(1)
     cv2.setNumThreads(1)
     print(
-        f"{'net':<12}{'runtime':<9}{'alone':>8}{'pipeline':>10}"
+        f"{'net':<20}{'runtime':<9}{'alone':>8}{'pipeline':>10}"
         f"{'share':>7}{'CPU share':>11}{'rest':>7}"
     )
     with tempfile.TemporaryDirectory() as folder:
@@ -128,7 +128,7 @@ def main() -> None:
                 bare, whole = np.median(turns, axis=0)
                 shares = np.median([net_only / both for net_only, both in turns], axis=0)
                 print(
-                    f"{name:<12}{kind:<9}{1 / bare[0]:8.2f}{1 / whole[0]:10.2f}{shares[0]:7.2f}"
+                    f"{name:<20}{kind:<9}{1 / bare[0]:8.2f}{1 / whole[0]:10.2f}{shares[0]:7.2f}"
                     f"{shares[1]:11.2f}{1000 * (whole[1] - bare[1]):7.1f}",
                     flush=True,
                 )

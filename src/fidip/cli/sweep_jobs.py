@@ -131,7 +131,7 @@ def register(jobs: Sequence[SweepJob], problems: Sequence[str | None]) -> list[S
 
 
 def run_job(task: Callable[[DictConfig], Any], config: DictConfig) -> Any:
-    """Run ``task``, alone or as a job of a sweep. Other jobs continue if it fails.
+    """Run ``task``, by itself or as a job of a sweep. Other jobs continue if it fails.
 
     Returns:
         The best validation AP of the run, which a search maximises; None without validation.
@@ -275,6 +275,6 @@ def print_summary(jobs: Sequence[SweepJob]) -> int:
     if open_jobs:
         print(
             f"{open_jobs} of {len(jobs)} runs are not finished; the same command with "
-            "sweep.resume=true runs these alone"
+            "sweep.resume=true runs only these"
         )
     return open_jobs

@@ -1,4 +1,4 @@
-"""What the 3D labels of rendered images tell about people: cover, and lying on the side."""
+"""Cover and lying on the side of people, from the 3D labels of rendered images."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def with_rendered_labels(people: People, folder: Path) -> People:
     """Add cover and lying on the side from 3D labels.
 
     A person is covered if objects, such as a blanket, hide at least ``COVERED_JOINTS`` of hips,
-    knees and ankles. What the annotation file tells of cover has precedence.
+    knees and ankles. Values of cover in the annotation file have precedence.
 
     Args:
         people: labelled people.

@@ -31,7 +31,7 @@ HELD_OUT_SHARE = 0.1
 FEWEST = 10
 """Least number of frames of all videos."""
 INFO = {
-    "description": "labels that a network predicted and nobody checked; only for self-training",
+    "description": "labels that a network predicted and no one has checked; only for self-training",
     "labels_are_predicted": True,
 }
 Content = dict[str, Any]

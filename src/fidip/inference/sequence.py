@@ -79,7 +79,7 @@ class Refiner:
 
         Args:
             image: (H, W, 3) uint8 RGB.
-            pose: one row, found in this frame alone.
+            pose: one row, found in this frame only.
         """
         own = image.copy()  # overlays are drawn on the frame
         missing = self._predictor.past if not self._images else 0

@@ -32,9 +32,9 @@ def properties(people: Sequence[Annotation]) -> dict[str, list[str]]:
       if one of the four joints is unlabelled;
     - occlusion: fraction of the labelled joints that are labelled as occluded (v = 1);
     - domain: domain of the image;
-    - covered: whether a blanket or the like covers part of the person, as the data tell;
-    - side-lying: whether the person lies on the side, as the data tell;
-    - kind: what happens in the clip, such as kicks, as the data tell.
+    - covered: whether a blanket or the like covers part of the person, if labelled;
+    - side-lying: whether the person lies on the side, if labelled;
+    - kind: what happens in the clip, such as kicks, if labelled.
 
     Args:
         people: N labelled people.
@@ -88,8 +88,8 @@ def describe_slices(
 
     People with a value are scored on their images, against their own predictions and unmatched
     predictions. Crowds and unlabelled people on these images are ignored, as in COCO evaluation.
-    Properties with a single value are left out, and so are cover and lying on the side if the
-    data tell it of no one.
+    Properties with a single value are left out, and so are cover and lying on the side if no one
+    is labelled so.
 
     Args:
         poses: N predicted people.

@@ -44,7 +44,7 @@ from fidip.io.records import LARGEST, RecordError, file_name, image_side, listed
 PERSON, BOX = "person", "box"
 """Names of the labels."""
 CHECKED = "checked"
-"""Checkbox of a person. Predictions have it off until an annotator ticks it."""
+"""Checkbox of a person. It is off for predictions until an annotator ticks it."""
 FORMAT = "CVAT for images 1.1"
 AGAIN = f"export the task again as {FORMAT}"
 ON_CANVAS = (

@@ -17,7 +17,7 @@ from fidip.synth.clothing.texture import draw_color
 _THINGS = 250
 _CORNERS = 32
 _TEXTURES = 5
-_SKINS = 0.12  # fraction of shapes coloured like skin, so that skin colour alone is no person
+_SKINS = 0.12  # fraction of shapes coloured like skin, so that skin colour does not identify people
 _SKIN_ANGLES = (-55.0, 62.0)
 
 

@@ -16,7 +16,7 @@ from omegaconf import DictConfig
 from fidip.cli.console_progress import ConsoleProgress
 from fidip.cli.loading import load_net, onnx_file, shifts_when_flipped, training_config
 from fidip.core.errors import ArgumentError, ConfigError, RunError, shown
-from fidip.data.adaptation_data import copied, joined, synthetic_source
+from fidip.data.adaptation_data import copy_images, joined, synthetic_source
 from fidip.inference import Predictor
 from fidip.inference.output_names import Input
 from fidip.inference.person_selection import PREFERENCES
@@ -257,7 +257,7 @@ def add_synthetic(root: Path, synthetic: Path) -> None:
     """
     file = annotation_file(root, TRAIN)
     content = read_object(file)
-    rendered = copied(root, synthetic_source(synthetic, SYNTHETIC_SPLIT))
+    rendered = copy_images(root, synthetic_source(synthetic, SYNTHETIC_SPLIT))
     write_json(file, {**content, **joined(content, rendered)})
 
 

@@ -12,7 +12,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from fidip.cli.loading import saved_config
 from fidip.cli.targets import instantiate
-from fidip.core.errors import ArgumentError, DamagedRunError, RunDataError, RunError
+from fidip.core.errors import ArgumentError, DamagedRunError, RunDataError, RunError, reason
 from fidip.core.people import People
 from fidip.core.poses import Poses, pose_scores
 from fidip.core.progress import Progress, silent
@@ -208,7 +208,7 @@ def read_people(run: Run) -> People:
         data.setup("test")
         people: People = data.test_people
     except (HydraException, OmegaConfBaseException, *OF_ODD_SETTINGS) as error:
-        why = " ".join(str(error).split())
+        why = reason(error)
         raise DamagedRunError(
             f"{run.root}/config.yaml: its data cannot be made ({why}); expected the settings of "
             "this version of fidip. Use the version that wrote it, or train the run again"

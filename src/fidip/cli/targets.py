@@ -20,7 +20,7 @@ from pydantic import create_model
 
 from fidip.cli.components import schema_of
 from fidip.cli.config_validation import find_problems
-from fidip.core.errors import ArgumentError, ConfigError, FidipError
+from fidip.core.errors import ArgumentError, ConfigError, FidipError, reason
 
 
 def instantiate(node: DictConfig, *args: Any, source: object = None, **kwargs: Any) -> Any:
@@ -52,8 +52,8 @@ def instantiate(node: DictConfig, *args: Any, source: object = None, **kwargs: A
             raise ConfigError(f"{where}{_with_key(cause, node, str(error))}") from error
         if isinstance(cause, FidipError):
             raise type(cause)(f"{where}{cause}") from error
-        reason = " ".join(str(cause).split()) or type(cause).__name__
-        raise ConfigError(f"{where}{key}: cannot build {node.get('_target_')}: {reason}") from error
+        why = reason(cause)
+        raise ConfigError(f"{where}{key}: cannot build {node.get('_target_')}: {why}") from error
 
 
 @contextmanager

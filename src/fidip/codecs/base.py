@@ -6,10 +6,30 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from fidip.core.arrays import ImageSize
+
+
+def gaussian_samples(center: Tensor, length: int, sigma: float) -> Tensor:
+    """Return samples of Gaussians at 0, 1, ...
+
+    Args:
+        center: (B, K) centres.
+        length: number of samples.
+        sigma: standard deviation.
+
+    Returns:
+        (B, K, length) samples.
+
+    Example:
+        >>> gaussian_samples(torch.ones(1, 1), 3, sigma=1.0)
+        tensor([[[0.6065, 1.0000, 0.6065]]])
+    """
+    distance = torch.arange(length, device=center.device) - center[..., None]
+    return torch.exp(-distance.square() / (2 * sigma**2))
 
 
 class Codec(ABC):

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from fidip.codecs.base import Codec
+from fidip.codecs.base import Codec, gaussian_samples
 from fidip.core.arrays import ImageSize
 from fidip.core.errors import ArgumentError, ConfigError
 
@@ -109,7 +109,7 @@ class HeatmapCodec(Codec):
         on_map = ((xy - reach < size_wh) & (xy + reach + 2 > 0)).all(dim=2)
         weights = labelled.float() * on_map
         columns, rows = (
-            self._gaussian(center, length)
+            gaussian_samples(center, length, self.sigma)
             for center, length in zip(xy.unbind(dim=2), self.heatmap_wh, strict=True)
         )
         return (rows * weights[..., None])[..., :, None] * columns[..., None, :], weights
@@ -180,11 +180,6 @@ class HeatmapCodec(Codec):
             [-0.511, 4.064]
         """
         return self._origin[axis], self._crop_px[axis]
-
-    def _gaussian(self, center: Tensor, length: int) -> Tensor:
-        """Return (B, K, length) samples of Gaussians around (B, K) centres."""
-        distance = torch.arange(length, device=center.device) - center[..., None]
-        return torch.exp(-distance.square() / (2 * self.sigma**2))
 
     @property
     def _crop_px(self) -> list[float]:

@@ -17,7 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from fidip.codecs.base import Codec
+from fidip.codecs.base import Codec, gaussian_samples
 from fidip.core.arrays import ImageSize
 from fidip.core.errors import ArgumentError, ConfigError
 
@@ -90,7 +90,7 @@ class SimccCodec(Codec):
         reach, size = 3 * at.new_tensor(self.sigma), at.new_tensor(self.bins_wh)
         weights = labelled.float() * ((at - reach < size) & (at + reach + 1 >= 0)).all(dim=2)
         axes = zip(at.unbind(dim=2), self.bins_wh, self.sigma, strict=True)
-        maps = torch.cat([_gaussian(*axis) for axis in axes], dim=2)
+        maps = torch.cat([gaussian_samples(*axis) for axis in axes], dim=2)
         return maps * weights[..., None], weights
 
     def decode(self, maps: Tensor) -> tuple[Tensor, Tensor]:
@@ -158,9 +158,3 @@ class SimccCodec(Codec):
             )
         x, y = maps.split(self.bins_wh, dim=2)
         return x, y
-
-
-def _gaussian(center: Tensor, bins: int, sigma: float) -> Tensor:
-    """Return (B, K, bins) samples of Gaussians around (B, K) centres."""
-    distance = torch.arange(bins, device=center.device) - center[..., None]
-    return torch.exp(-distance.square() / (2 * sigma**2))

@@ -90,6 +90,20 @@ class RunDataError(RunError):
     """The test data of a run are missing, or differ from those of another run."""
 
 
+def reason(error: BaseException, longest: int | None = None) -> str:
+    r"""Return the message of another library's error in one line, or else its class.
+
+    Args:
+        error: the error.
+        longest: maximum number of characters of the message; None for no limit.
+
+    Example:
+        >>> reason(ValueError("bad\n  value")), reason(EOFError())
+        ('bad value', 'EOFError')
+    """
+    return " ".join(str(error).split())[:longest] or type(error).__name__
+
+
 def shown(path: Path | str) -> str:
     r"""Return a file name as one line of valid UTF-8; escape other bytes and control characters.
 

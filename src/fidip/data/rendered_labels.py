@@ -11,7 +11,7 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from fidip.core.errors import DataError
+from fidip.core.errors import DataError, reason
 from fidip.core.people import Annotation, People
 from fidip.core.skeleton import ANKLES, COCO17, HIPS, KNEES
 
@@ -73,7 +73,7 @@ def _read(file: Path) -> tuple[bool, bool]:
         with np.load(file, allow_pickle=False) as content:
             occluder, posture = content["occluder"], content["posture"]
     except (OSError, ValueError, KeyError, TypeError, EOFError, BadZipFile, zlib.error) as error:
-        why = " ".join(str(error).split()) or type(error).__name__
+        why = reason(error)
         raise DataError(
             f"{file}: cannot be read ({why}); expected 3D labels of fidip synthesize. Render the "
             f"dataset again, or remove the folder {LABELS3D}"

@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml  # type: ignore[import-untyped]
 
-from fidip.core.errors import DamagedRunError
+from fidip.core.errors import DamagedRunError, reason
 from fidip.io.former_names import with_current_names
 
 DEEPEST, LONGEST = 30, 2**18
@@ -151,7 +151,7 @@ def load_settings(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise DamagedRunError(f"{path}: cannot be read ({error.strerror}). {RESTORE}") from error
     except Exception as error:  # PyYAML raises many classes for malformed tags and numbers
-        why = " ".join(str(error).split()) or type(error).__name__
+        why = reason(error)
         raise DamagedRunError(f"{path}: not valid YAML ({why}). {RESTORE}") from error
 
 

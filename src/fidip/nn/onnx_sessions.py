@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from fidip.core.errors import ArgumentError, CheckpointError, ConfigError, DataError
+from fidip.core.errors import ArgumentError, CheckpointError, ConfigError, DataError, reason
 from fidip.io.json import parse_json
 
 FACTS = "fidip"
@@ -88,9 +88,9 @@ def try_onnx(session: Any, path: Path, images: Tensor) -> list[Tensor]:
     try:
         outputs = run_onnx(session, images)
     except Exception as error:  # ONNX Runtime has many exception classes without a common base
-        reason = " ".join(str(error).split())[:200]
+        why = reason(error, 200)
         raise CheckpointError(
-            f"{path}: does not run on images {tuple(images.shape)} ({reason}); export it again"
+            f"{path}: does not run on images {tuple(images.shape)} ({why}); export it again"
         ) from error
     if not all(bool(output.isfinite().all()) for output in outputs):
         raise CheckpointError(

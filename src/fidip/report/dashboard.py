@@ -10,7 +10,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from fidip.core.errors import ConfigError
+from fidip.core.errors import ConfigError, reason
 from fidip.report.comparison import Comparison
 from fidip.report.runs import Run
 from fidip.report.tables import markdown
@@ -131,7 +131,7 @@ def send_dashboard(
         views = [make(runs, comparison, project, owner) for make in (make_report, workspace)]
         return [view.save().url for view in views]
     except (wandb.Error, requests.RequestException, ValueError) as error:
-        raise OSError(" ".join(str(error).split())) from error
+        raise OSError(reason(error)) from error
 
 
 def require_wandb_workspaces() -> None:

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
-from fidip.core.errors import DamagedRunError, DataError
+from fidip.core.errors import DamagedRunError, DataError, reason
 from fidip.io.json import read_object
 from fidip.io.yaml import load_settings
 from fidip.metrics import NAMES
@@ -232,7 +232,7 @@ def read_curves(path: Path) -> Curves:
         with path.open(newline="", encoding="utf-8") as file:
             header, *rows = [row for row in csv.reader(file, strict=True) if row] or [[]]
     except (OSError, ValueError, csv.Error) as error:
-        raise DamagedRunError(f"{path}: not valid CSV ({_why(error)}). {RESTORE}") from error
+        raise DamagedRunError(f"{path}: not valid CSV ({reason(error)}). {RESTORE}") from error
     curves: Curves = {}
     if rows and "epoch" not in header:
         raise DamagedRunError(f"{path}: has no column epoch. {RESTORE}")
@@ -256,7 +256,3 @@ def _drawable(cell: str) -> float:
     if abs(value) > LARGEST_NUMBER and value not in (float("inf"), -float("inf")):
         raise ValueError(cell)
     return value
-
-
-def _why(error: BaseException) -> str:
-    return " ".join(str(error).split()) or type(error).__name__

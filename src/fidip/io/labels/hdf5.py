@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fidip.core.errors import ConfigError, DataError
+from fidip.core.errors import ConfigError, DataError, reason
 from fidip.io.json import read_bytes
 
 if TYPE_CHECKING:
@@ -186,5 +186,5 @@ def open_hdf5(path: Path) -> Iterator[Hdf5]:
         with h5py.File(path, "r") as file:
             yield Hdf5(path, file)
     except (OSError, KeyError, RuntimeError, ValueError, TypeError, OverflowError) as error:
-        reason = " ".join(str(error).split())[:100]
-        raise DataError(f"{path}: is damaged ({reason}); {AGAIN}") from error
+        why = reason(error, 100)
+        raise DataError(f"{path}: is damaged ({why}); {AGAIN}") from error

@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 from xml.etree.ElementTree import Element, TreeBuilder
 from xml.parsers import expat
 
-from fidip.core.errors import DataError
+from fidip.core.errors import DataError, reason
 from fidip.io.json import read_bytes
 
 MOST_BYTES = 1 << 28
@@ -41,8 +41,8 @@ def read_workbook(path: Path) -> dict[str, list[list[str]]]:
         *(zipfile.BadZipFile, zlib.error, expat.ExpatError, EOFError, OSError, RuntimeError),
         *(KeyError, ValueError, IndexError, NotImplementedError, OverflowError, UnicodeError),
     ) as error:
-        reason = " ".join(str(error).split())[:100]
-        raise DataError(f"{path}: is a damaged workbook ({reason}); {AGAIN}") from error
+        why = reason(error, 100)
+        raise DataError(f"{path}: is a damaged workbook ({why}); {AGAIN}") from error
 
 
 def _sheets(path: Path, archive: zipfile.ZipFile) -> dict[str, list[list[str]]]:

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from fidip.core.errors import CheckpointError, DataError
+from fidip.core.errors import CheckpointError, DataError, reason
 from fidip.io.json import read_json
 
 PUBLISHED = {
@@ -201,4 +201,4 @@ def _reason(error: Exception) -> str:
         return (error.strerror or type(error).__name__).lower()
     if isinstance(error, KeyError):
         return f"no {error.args[0]}"
-    return " ".join(str(error).split())[:120] or type(error).__name__
+    return reason(error, 120)

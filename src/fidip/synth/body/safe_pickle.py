@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from fidip.core.errors import DataError
+from fidip.core.errors import DataError, reason
 
 Array = NDArray[np.generic]
 
@@ -86,14 +86,10 @@ def read_pickle(path: Path) -> dict[str, Array]:
         raise DataError(f"{path}: {error.strerror or error}") from None
     except Exception as error:  # a broken pickle can raise anything
         raise DataError(
-            f"{path}: cannot be read ({_one_line(error)}); "
+            f"{path}: cannot be read ({reason(error, 200)}); "
             "expected a pickled dictionary of arrays, such as SMPL or SMIL"
         ) from None
     return {name: value for name, value in values.items() if value is not None}
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())[:200] or type(error).__name__
 
 
 def _array(value: Any) -> Array | None:

@@ -1,4 +1,4 @@
-"""``fidip adapt``: train a network on labelled frames of one's own videos."""
+"""``fidip adapt``: train a network on one's own videos, with labels of some frames or without."""
 
 from __future__ import annotations
 
@@ -26,7 +26,8 @@ from fidip.cli.adaptation_runs import (
 )
 from fidip.cli.frame_settings import make_analysis
 from fidip.cli.loading import default_ckpt
-from fidip.core.errors import ConfigError, shown
+from fidip.cli.self_adaptation import adapt_without_labels
+from fidip.core.errors import shown
 from fidip.frames import analyse
 from fidip.inference.frame_dataset import AnalysedVideo
 from fidip.io.directories import output_folder
@@ -36,15 +37,17 @@ from fidip.train import train
 
 
 def adapt(config: DictConfig) -> None:
-    """Score the start weights, train with growing numbers of labels, and write the report."""
-    if config.labels is None:
-        raise ConfigError(
-            "labels=null: training on videos without labels is not available in this command; "
-            "expected the file of labelled frames. Choose frames with fidip frames, label them "
-            "with fidip app label=, and give labels=FILE"
-        )
-    out = Path(config.out)
+    """Train on videos, with labels of some frames or without any."""
     config.ckpt = config.ckpt or default_ckpt(has_video=True, device=config.device)
+    if config.labels is None:
+        adapt_without_labels(config, train)
+    else:
+        adapt_with_labels(config)
+
+
+def adapt_with_labels(config: DictConfig) -> None:
+    """Score the start weights, train with growing numbers of labels, and write the report."""
+    out = Path(config.out)
     plan = make_plan(config)
     start = start_settings(config)
     trained = trained_settings(config, start)

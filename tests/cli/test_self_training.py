@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 
@@ -86,6 +87,21 @@ def test_each_round_is_a_run_and_an_interrupted_one_continues(videos, tmp_path):
 
     with pytest.raises(RunError, match="was begun with another seed, updates; expected the same"):
         self_train(videos, CKPT, out, 8, replace(SETTINGS, updates=3), train)
+
+
+def test_the_command_without_labels_ends_in_a_network_and_a_picture(videos, tmp_path, cli):
+    out = tmp_path / "out"
+    words = [f"source={videos[0].path}", f"out={out}", f"ckpt={CKPT}", "updates=2", "device=cpu"]
+    words += ["data.batch_size=4", "trainer=cpu"]
+    assert "nothing says how accurate" in cli("adapt", *words).out
+    assert json.loads((out / "results.json").read_text())["updates"] == 2
+    assert "with labels that it predicted" in (out / "model_card.md").read_text()
+    picture = cv2.imread(str(out / "figures" / "before_after.jpg"))
+    assert picture.shape[0] >= 224
+    assert picture.std() > 20
+    assert (out / "checkpoints" / "last.ckpt").is_file()
+    (line,) = cli("adapt", *words, "seed=3", status=2).errors
+    assert "was begun with another seed" in line
 
 
 def test_videos_without_an_infant_are_refused_before_anything_is_written(tmp_path):

@@ -87,7 +87,7 @@ def make_plan(config: DictConfig) -> Plan:
         synthetic = synthetic_source(Path(config.synthetic), config.data.train_split)
     uses_unlabelled = _check_method(config, synthetic is not None)
     _check_batch(config.data.batch_size, 1 + (synthetic is not None) + uses_unlabelled)
-    readable, report = _opened(inputs)
+    readable, report = openable(inputs)
     if not readable:
         report.finish(config.out)
     _require_different_videos(readable, split)
@@ -144,8 +144,12 @@ def _check_batch(size: int, groups: int) -> None:
         )
 
 
-def _opened(inputs: Sequence[Input]) -> tuple[list[Input], InputReport]:
-    """Return the videos that can be opened, and a report that names the others."""
+def openable(inputs: Sequence[Input]) -> tuple[list[Input], InputReport]:
+    """Return the videos that can be opened, and a report that names the others.
+
+    Args:
+        inputs: the videos.
+    """
     readable, report = sort_out(inputs)
     opened = []
     for each in readable:

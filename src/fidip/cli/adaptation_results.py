@@ -78,7 +78,7 @@ def write_report(
         write_image(out / "figures" / name, image)
     page = adaptation_html(found, [(PICTURES[name], image) for name, image in pictures.items()])
     write_text_atomic(out / REPORT, page)
-    _copy_run(run_of_subset(out, ALL), RunDirectory(out), card_section(found))
+    publish_run(run_of_subset(out, ALL), RunDirectory(out), card_section(found))
     return curve
 
 
@@ -133,8 +133,14 @@ def _keypoints(run: RunDirectory) -> Floats:
     return np.array([entry["keypoints"] for entry in entries]).reshape(len(entries), -1, 3)
 
 
-def _copy_run(source: RunDirectory, target: RunDirectory, section: str) -> None:
-    """Copy a finished run, with a longer model card; ``results.json`` is copied last."""
+def publish_run(source: RunDirectory, target: RunDirectory, section: str) -> None:
+    """Copy a finished run, with a longer model card; ``results.json`` is copied last.
+
+    Args:
+        source: the run.
+        target: where it is copied to.
+        section: text that is added to the model card.
+    """
     changed = (source.card, source.results)
     for path in (each for each in source.own_files if each not in changed):
         copy_atomic(path, target.root / path.relative_to(source.root))

@@ -69,7 +69,7 @@ def test_the_distance_has_gradients_that_lead_to_plausible_poses(distance, infan
     assert (distance(wrong - 0.002 * gradient) < before).float().mean() > 0.9
 
 
-class Squares(nn.Module):
+class SquareDistance(nn.Module):
     """A distance that has a closed gradient: the mean square of the coordinates."""
 
     def forward(self, xy):
@@ -80,7 +80,7 @@ def test_only_unlabelled_samples_count(monkeypatch):
     """The loss is the sum of the distances over unlabelled samples, by the size of the batch."""
     batch = batch_of([False, True, True, False])
     method = PosePrior(weight=0.5, beta=10.0)
-    method.distance = Squares()
+    method.distance = SquareDistance()
     monkeypatch.setattr(method, "begin", lambda net: None)
     seen = []
     terms = method.terms

@@ -81,7 +81,8 @@ class PoseDistance(nn.Sequential):
 
     def forward(self, xy: Tensor) -> Tensor:
         """Return the (B,) distances of (B, 17, 2) poses in any unit."""
-        distance: Tensor = super().forward(limb_directions(xy).flatten(-2))
+        directions = limb_directions(xy).flatten(-2).to(next(self.parameters()).dtype)
+        distance: Tensor = super().forward(directions)
         return distance[..., 0].clamp(min=0)
 
 

@@ -42,7 +42,7 @@ log = logging.getLogger("mkdocs.hooks")
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
     """Replace the folders named in the navigation by their pages."""
     pages = {
-        "tutorials/": ["tutorials/index.md", *notebook_pages()],
+        "tutorials/": ["tutorials/index.md", "tutorials/afternoon.md", *notebook_pages()],
         "api/": list(api_pages()),
         "experiments/": ["experiments/index.md", *experiment_pages()],
     }

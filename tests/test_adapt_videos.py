@@ -150,7 +150,7 @@ def nothing(folder):
 @pytest.mark.parametrize(
     ("change", "more", "problem"),
     [
-        (nothing, ("labels=null", "split=video"), "split: has no effect without labels"),
+        (nothing, ("labels=null", "split=video"), "has no effect without labels"),
         (nothing, ("test_subjects=[anna]",), "test_subjects=[anna]: no labelled frame is of anna"),
         (nothing, ("test_subjects=7",), "test_subjects=[7]: no labelled frame is of 7"),
         (nothing, ("split=video", "test_subjects=[a]"), "has no effect with split=video"),

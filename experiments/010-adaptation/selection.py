@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from fidip.metrics.rank_correlation import Group, mean_rank_correlation, rank_correlation
+from fidip.metrics.rank_correlation import ComparedRuns, mean_rank_correlation, rank_correlation
 from fidip.report import Run
 from fidip.report.formatting import show_number, show_signed
 
@@ -46,7 +46,7 @@ def names_of(criteria: Criteria) -> list[str]:
 
 def groups_of(
     name: str, runs: Mapping[str, Sequence[Run]], criteria: Criteria, outputs: Path
-) -> dict[str, Group]:
+) -> dict[str, ComparedRuns]:
     """Return the values of a criterion and the AP of the runs, by start and target.
 
     Args:
@@ -79,7 +79,7 @@ def selection_rows(
     return header, lines
 
 
-def _cells(groups: Mapping[str, Group], columns: Sequence[str], rounds: int) -> list[str]:
+def _cells(groups: Mapping[str, ComparedRuns], columns: Sequence[str], rounds: int) -> list[str]:
     value, (low, high) = mean_rank_correlation(list(groups.values()), rounds)
     each = {name: show_signed(rank_correlation(*group)) for name, group in groups.items()}
     chosen = [ap[values.argmax()] - ap.mean() for values, ap in groups.values()]

@@ -9,8 +9,6 @@ from typing import Any, NamedTuple
 UNCOUNTED = [
     "name",
     "group",
-    "seed",
-    "data.seed",
     "run_dir",
     "resume",
     "overwrite",
@@ -27,7 +25,7 @@ UNCOUNTED = [
     "trainer.enable_progress_bar",
     "trainer.log_every_n_steps",
 ]
-"""Settings that cannot change a result, and seeds; runs that differ only in them share a cell."""
+"""Settings that cannot change a result; runs that differ only in them and in seeds share a cell."""
 NOISY_GROUPS = ("logger.", "callbacks.progress.", "callbacks.pruning.", "sweep.", "hydra.")
 LEAST_FILLED = 0.5
 """Fraction of cells below which a grid was searched, so that its other cells are not missing."""
@@ -58,13 +56,15 @@ def result_settings(config: Mapping[str, Any]) -> dict[str, Any]:
         config: settings by dotted key.
 
     Example:
-        >>> result_settings({"seed": 1, "optimizer.lr": 0.1})
+        >>> result_settings({"seed": 1, "method.seed": 1, "optimizer.lr": 0.1})
         {'optimizer.lr': 0.1}
     """
     return {
         key: value
         for key, value in config.items()
-        if key not in UNCOUNTED and not f"{key}.".startswith(NOISY_GROUPS)
+        if key not in UNCOUNTED
+        and not f"{key}.".startswith(NOISY_GROUPS)
+        and key.rpartition(".")[2] != "seed"  # of the run, of its data, and of its method
     }
 
 
@@ -123,7 +123,7 @@ def shown_setting(value: Any) -> str:
         value: the setting.
 
     Example:
-        >>> shown_setting(None), show([1, 2])
+        >>> shown_setting(None), shown_setting([1, 2])
         ('null', '[1, 2]')
     """
     text = "null" if value is None else str(value)

@@ -20,7 +20,7 @@ from fidip.cli.evaluation_settings import EVALUATED, weights_file
 from fidip.cli.loading import (
     checkpoint_settings,
     entry_of_net,
-    onnx_file,
+    require_trainable,
     run_of,
     saved_config,
     zoo_entry,
@@ -58,11 +58,7 @@ def start_settings(config: DictConfig) -> DictConfig:
     Raises:
         FidipError: the weights do not exist, are of an unknown network, or cannot be trained.
     """
-    if onnx_file(config.ckpt) is not None:
-        raise ConfigError(
-            f"ckpt={config.ckpt}: an ONNX file cannot be trained; expected a run directory, a "
-            "checkpoint or zoo:NAME. Choose other weights"
-        )
+    require_trainable(config.ckpt)
     run = run_of(config.ckpt)
     if run is not None:
         start = saved_config(run, EVALUATED)

@@ -225,6 +225,19 @@ def run_of(ckpt: str) -> RunDirectory | None:
     return None if is_named(ckpt) else RunDirectory.of_checkpoint(ckpt)
 
 
+def require_trainable(ckpt: str) -> None:
+    """Raise ConfigError if weights cannot be trained.
+
+    Args:
+        ckpt: weights as in ``ckpt=``.
+    """
+    if onnx_file(ckpt) is not None:
+        raise ConfigError(
+            f"ckpt={ckpt}: an ONNX file cannot be trained; expected a run directory, a checkpoint "
+            "or zoo:NAME. Choose other weights"
+        )
+
+
 def zoo_entry(ckpt: str) -> ZooEntry | None:
     """Return the zoo's entry of weights with a name, or None for other weights."""
     if ckpt == DEFAULT or ckpt.startswith(ZOO):

@@ -14,8 +14,8 @@ from typing import Any
 from omegaconf import DictConfig
 
 from fidip.cli.console_progress import ConsoleProgress
-from fidip.cli.loading import load_net, onnx_file, shifts_when_flipped, training_config
-from fidip.core.errors import ArgumentError, ConfigError, RunError, shown
+from fidip.cli.loading import load_net, require_trainable, shifts_when_flipped, training_config
+from fidip.core.errors import ArgumentError, RunError, shown
 from fidip.data.adaptation_data import copy_images, joined, synthetic_source
 from fidip.inference import Predictor
 from fidip.inference.output_names import Input
@@ -272,11 +272,7 @@ def teacher_of(config: DictConfig, settings: SelfTraining) -> Predictor:
         ConfigError: the weights are an ONNX file.
     """
     ckpt = str(config.ckpt)
-    if onnx_file(ckpt) is not None:
-        raise ConfigError(
-            f"ckpt={ckpt}: an ONNX file cannot be trained; expected a run directory, a checkpoint "
-            "or zoo:NAME. Choose other weights"
-        )
+    require_trainable(ckpt)
     net, codec = load_net(ckpt, config)
     runtime = make_runtime(settings.runtime, net.eval(), codec, settings.device)
     return Predictor(runtime, codec, flip_shift=shifts_when_flipped(ckpt))

@@ -199,7 +199,7 @@ def round_config(folder: Path, ckpt: str, seed: int, settings: SelfTraining) -> 
     config.data.root = str(folder / "data")
     config.run_dir = str(folder / "run")
     config.ckpt, config.seed, config.resume = ckpt, seed, AUTO
-    config.trainer.max_steps = settings.updates
+    config.trainer.max_steps = config.trainer.max_epochs = settings.updates
     config.data.balanced = settings.synthetic is not None
     return config
 

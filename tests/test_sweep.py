@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from functools import partial
@@ -13,7 +15,6 @@ import pytest
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from joblib.externals.loky import get_reusable_executor
 from omegaconf import OmegaConf
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.trial import TrialState
@@ -179,11 +180,14 @@ def test_what_a_search_understands_by_an_override(text, expected):
 
 
 @pytest.mark.slow
-def test_a_workstation_runs_several_at_a_time(tmp_path, tiny_root, train):
-    """In real processes, which joblib starts."""
+def test_a_workstation_runs_several_at_a_time(tmp_path, tiny_root):
+    """In real processes, which joblib starts from a process that no coverage tool has changed.
+
+    joblib sends the function of the command to them, and cannot send SlipCover's counters.
+    """
     where = ["hydra/launcher=local", f"data.root={tiny_root}", *TINY, "data.num_workers=1"]
-    train("-m", "experiment=scratch_demo", "seed=1,2", *where)
-    get_reusable_executor().shutdown()  # they would wait for more
+    command = ["train", "-m", "experiment=scratch_demo", "seed=1,2", *where]
+    subprocess.run([sys.executable, "-m", "fidip.cli", *command], cwd=tmp_path, check=True)
     assert len(list(tmp_path.glob("outputs/scratch_demo/*/*/results.json"))) == 2
 
 

@@ -7,7 +7,7 @@ from fidip.tasks.callbacks.progress_bar import ProgressBar
 from fidip.tasks.callbacks.pruning import Pruned, Pruning, open_storage
 from fidip.tasks.distributed import SyncedBatchNorms
 from fidip.tasks.fidip_task import FidipTask
-from fidip.tasks.learning_rates import constant, step_decay
+from fidip.tasks.learning_rates import constant, one_cycle, step_decay
 from fidip.tasks.loggers import CurveFile
 from fidip.tasks.pose_task import PoseTask
 from fidip.tasks.precision import Float64
@@ -35,6 +35,7 @@ __all__ = [
     "announce",
     "constant",
     "has_key",
+    "one_cycle",
     "open_storage",
     "publish",
     "step_decay",

@@ -16,6 +16,7 @@ from fidip.adapt.step import Losses, Part, Step
 from fidip.core.data_parts import DataPart
 from fidip.core.errors import ConfigError
 from fidip.core.samples import Batch
+from fidip.nn.optimization import make_optimizer
 from fidip.nn.pose_net import PoseNet
 from fidip.tasks.callbacks.finishing import Finishing, restore_unfinished
 from fidip.tasks.distributed import average_gradients, gather, keep_out_of_ddp, share, without_ddp
@@ -109,7 +110,7 @@ class AdaptationTask(PoseTask):
             make, schedule = trained.optimizer, trained.scheduler or constant
             if make is None:
                 make, schedule = self.optimizer_factory, trained.scheduler or self.scheduler_factory
-            optimizers.append(make(trained.parameters))
+            optimizers.append(make_optimizer(make, trained.parameters, self.net, self.layer_decay))
             scheduler = schedule(optimizers[-1], total_steps=self._updates)
             schedules.append({"scheduler": scheduler, "interval": "step"})
         return optimizers, schedules

@@ -16,7 +16,12 @@ from fidip.inference.predictor import Predictor
 from fidip.metrics import validation_scores
 from fidip.nn import PoseNet
 from fidip.nn.losses import heatmap_mse
-from fidip.nn.optimization import OptimizerFactory, PoseLoss, SchedulerFactory
+from fidip.nn.optimization import (
+    OptimizerFactory,
+    PoseLoss,
+    SchedulerFactory,
+    make_optimizer,
+)
 from fidip.tasks import lightning
 from fidip.tasks.callbacks.divergence import EVERY, require_finite_weights, stop_if
 from fidip.tasks.callbacks.target_agreement import TargetAgreement
@@ -41,6 +46,8 @@ class PoseTask(pl.LightningModule):
         codec: encodes keypoints as heatmaps and decodes heatmaps.
         optimizer: builds the optimizer of the network's parameters.
         scheduler: builds its learning rate schedule, stepped after each update.
+        layer_decay: learning rate of each layer of the backbone as a fraction of the next one's
+            (see ``make_optimizer``); 1 for one rate.
         loss: maps (output, target, weight) of (B, K, h, w) heatmaps to a () loss.
         flip_test: average predictions with those of the mirrored image.
         flip_shift: shift the heatmaps of the mirrored image by one pixel (see ``flip_back``).
@@ -53,6 +60,7 @@ class PoseTask(pl.LightningModule):
         codec: Codec,
         optimizer: OptimizerFactory,
         scheduler: SchedulerFactory = constant,
+        layer_decay: float = 1,
         loss: PoseLoss = heatmap_mse,
         flip_test: bool = True,
         flip_shift: bool = False,
@@ -62,6 +70,7 @@ class PoseTask(pl.LightningModule):
         self.codec = codec
         self.optimizer_factory = optimizer
         self.scheduler_factory = scheduler
+        self.layer_decay = layer_decay
         self.loss = loss
         self.flip_test = flip_test
         self.flip_shift = flip_shift
@@ -104,7 +113,8 @@ class PoseTask(pl.LightningModule):
 
     def configure_optimizers(self) -> dict[str, Any]:
         """Build the optimizer of the trainable weights, and its schedule by updates."""
-        optimizer = self.optimizer_factory(p for p in self.net.parameters() if p.requires_grad)
+        trained = [p for p in self.net.parameters() if p.requires_grad]
+        optimizer = make_optimizer(self.optimizer_factory, trained, self.net, self.layer_decay)
         scheduler = self.scheduler_factory(optimizer, total_steps=self._updates)
         return {
             "optimizer": optimizer,

@@ -31,6 +31,7 @@ class PoseTask(Component):
     codec: Annotated[Any, Codecs]
     optimizer: Annotated[Any, one_of(Optimizer)]
     scheduler: Annotated[Any, Schedulers] = None
+    layer_decay: Annotated[float, Field(gt=0, le=1)] = 1
     loss: Annotated[Any, one_of(HeatmapMse, HeatmapOhkm, MoveNetLoss, SimccKl)] = None
     flip_test: bool = True
     flip_shift: bool = False

@@ -49,6 +49,12 @@ class Constant(Component):
     targets = ("fidip.tasks.constant",)
 
 
+class OneCycle(Component):
+    targets = ("fidip.tasks.one_cycle",)
+
+    pct_start: FractionBelow1 = 0.2
+
+
 class StepDecay(Component):
     targets = ("fidip.tasks.step_decay",)
 
@@ -89,7 +95,7 @@ class Ramp(Component):
     steepness: PositiveFloat = 10.0
 
 
-Schedulers = one_of(Constant, StepDecay, TorchScheduler)
+Schedulers = one_of(Constant, OneCycle, StepDecay, TorchScheduler)
 
 
 class Checkpoints(Component):

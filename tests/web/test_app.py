@@ -174,7 +174,7 @@ def test_keypoints_of_smaller_pictures_fit_the_camera(tiny_root):
         for picture in (camera, smaller)
     )
     assert np.ptp(found, axis=0).max() > 100
-    assert np.median(np.abs(found - same)) < 20  # px; those of the smaller picture are 2 times as small
+    assert np.median(np.abs(found - same)) < 20  # px
 
 
 def test_images_to_label_start_from_the_predicted_infant(tiny_root, tmp_path):

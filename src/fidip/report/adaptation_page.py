@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
-from jinja2 import Environment, PackageLoader
-
 from fidip.core.arrays import Image
-from fidip.io.images import encode_image
 from fidip.report.formatting import show_interval, show_number, show_signed
+from fidip.report.html_templates import image_uri, render_html
 from fidip.report.learning_curve import HEADER, LearningCurve, plot_curve
 
 SPLIT_HEADER = ("subject", "video", "used for", "labelled frames")
@@ -82,14 +79,14 @@ def adaptation_html(found: Adaptation, pictures: Sequence[tuple[str, Image]]) ->
         found: the adaptation.
         pictures: captions and RGB images.
     """
-    template = Environment(loader=PackageLoader("fidip.report"), autoescape=True)
-    return template.get_template("adaptation.html").render(
+    return render_html(
+        "adaptation.html",
         found=found,
         header=HEADER,
         rows=found.curve.rows(),
         split_header=SPLIT_HEADER,
         figure=plot_curve(found.curve),
-        pictures=[(caption, _uri(image)) for caption, image in pictures],
+        pictures=[(caption, image_uri(image)) for caption, image in pictures],
     )
 
 
@@ -112,8 +109,3 @@ def _markdown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]
     return [
         f"| {' | '.join(escape(cell).replace('|', '&#124;') for cell in line)} |" for line in lines
     ]
-
-
-def _uri(image: Image) -> str:
-    jpeg = encode_image(image, ".jpg", 88)
-    return "data:image/jpeg;base64," + base64.b64encode(jpeg).decode()

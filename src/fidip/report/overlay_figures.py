@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ from fidip.io.coco import read_results
 from fidip.io.drawing import draw_pose, sheet, spread
 from fidip.io.images import decode_rgb
 from fidip.io.run_directory import RunDirectory
+from fidip.report.html_templates import image_uri
 from fidip.report.runs import Run
 
 LEAST_DRAWN = 0.1
@@ -101,9 +101,4 @@ def _cell(
     image: NDArray[np.uint8], label: str, keypoints: NDArray[np.float64], threshold: float
 ) -> dict[str, str]:
     drawn = draw_pose(image, keypoints[:, :2], keypoints[:, 2] > threshold)
-    ok, jpeg = cv2.imencode(".jpg", drawn[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, 88])
-    assert ok
-    return {
-        "label": label,
-        "uri": "data:image/jpeg;base64," + base64.b64encode(jpeg.tobytes()).decode(),
-    }
+    return {"label": label, "uri": image_uri(drawn)}

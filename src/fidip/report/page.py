@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from jinja2 import Environment, PackageLoader
-
 from fidip.report import figures
 from fidip.report.comparison import Comparison
 from fidip.report.diagnosis_figures import plot_diagnosis
 from fidip.report.grid import shown_setting
+from fidip.report.html_templates import code, render_html
 from fidip.report.infant_tables import (
     infant_header,
     infant_note,
@@ -49,10 +48,10 @@ def html_page(
         repeats: a line for each seed with several runs, and for runs with different data.
         gaps: a line for each run that failed or is missing.
     """
-    template = Environment(loader=PackageLoader("fidip.report"), autoescape=True)
     same_images = {comparison.against} & set(comparison.intervals) | set(comparison.differences)
     first = [group[0] for name, group in by_experiment(runs).items() if name in same_images]
-    return template.get_template("compare.html").render(
+    return render_html(
+        "compare.html",
         header=summary_header(runs),
         rows=summary_rows(runs, comparison),
         footnote=footnote(runs),
@@ -99,12 +98,12 @@ def _infant_tables(runs: list[Run]) -> list[tuple[str, list[str], list[list[str]
     return [table for table in tables if table[1]]
 
 
-def _origin(run: Run) -> dict[str, str]:
-    """Return the origin of a run."""
+def _origin(run: Run) -> list[str]:
+    """Return the name, commit, device and command of a run."""
     about = run.environment
-    return {
-        "name": shown_setting(run.root.name),
-        "commit": about.get("commit") or "",
-        "device": about.get("device", ""),
-        "command": shown_setting(about.get("command", "")),
-    }
+    return [
+        shown_setting(run.root.name),
+        about.get("commit") or "",
+        about.get("device", ""),
+        code(shown_setting(about.get("command", ""))),
+    ]

@@ -13,7 +13,7 @@ import fidip
 from fidip.cli import predict_settings
 from fidip.cli.prediction_inputs import SOME_FAILED
 from fidip.core.skeleton import COCO17
-from fidip.inference import SinglePersonTracker, Video
+from fidip.inference import Predictor, SinglePersonTracker, Video
 from fidip.inference.output_names import Input
 from tests.conftest import interrupt_at_work
 from tests.inference.made_media import make_video
@@ -194,7 +194,7 @@ def test_where_all_fail_the_status_is_2(cli, tmp_path):
 @pytest.mark.parametrize("out", ["/dev/null", "{file}", "{file}/x", "/proc/x"])
 def test_where_nothing_can_be_written_no_network_is_loaded(out, photos, monkeypatch, tmp_path, cli):
     (tmp_path / "file").write_text("precious")
-    monkeypatch.setattr(predict_settings, "load_runtime", pytest.fail)
+    monkeypatch.setattr(predict_settings, "predictor_of", pytest.fail)
     folder = out.format(file=tmp_path / "file")
     ended = cli("predict", DEMO, f"source={photos}", f"out={folder}", status=2)
     assert ended.err.count("\n") == 1
@@ -218,7 +218,7 @@ def test_weights_that_give_nan_are_an_error_and_never_a_table(photos, monkeypatc
     def maps(crops):
         return torch.full((len(crops), *shape), torch.nan)
 
-    monkeypatch.setattr(predict_settings, "load_runtime", lambda *_: (maps, codec))
+    monkeypatch.setattr(predict_settings, "predictor_of", lambda *_: Predictor(maps, codec))
     ended = cli("predict", DEMO, f"source={photos}", f"out={tmp_path / 'out'}", status=2)
     assert "NaN or infinite" in ended.err.strip().splitlines()[-1]
     assert not (tmp_path / "out").exists()

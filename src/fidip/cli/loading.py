@@ -15,7 +15,7 @@ from fidip.codecs.base import Codec
 from fidip.core.errors import CheckpointError, ConfigError, DiskError, RunError
 from fidip.inference import Predictor
 from fidip.inference.devices import torch_device
-from fidip.inference.runtime import OnnxRuntime, Runtime, make_runtime
+from fidip.inference.runtime import OnnxRuntime, make_runtime
 from fidip.io.run_directory import RunDirectory
 from fidip.io.yaml import to_yaml
 from fidip.nn import PoseNet
@@ -64,14 +64,13 @@ def load_predictor(
         CheckpointError: there are no such weights, or of another network.
     """
     ckpt = ckpt or default_ckpt(device=device)
-    maps, codec = load_runtime(ckpt, runtime, device)
-    return Predictor(maps, codec, flip_test, rotation_test, shifts_when_flipped(ckpt))
+    return predictor_of(ckpt, runtime, device).with_averages(flip_test, rotation_test)
 
 
-def load_runtime(
+def predictor_of(
     ckpt: str, runtime: str | None, device: str | None, config: DictConfig | None = None
-) -> tuple[Runtime, Codec]:
-    """Return what computes the maps of a pretrained model, and the codec that decodes them.
+) -> Predictor:
+    """Return the predictor of a pretrained model, which averages with the mirrored image.
 
     Args:
         ckpt: as for ``load_predictor``.
@@ -80,11 +79,26 @@ def load_runtime(
         config: names network and codec of weights outside a run directory.
     """
     file = onnx_file(ckpt)
-    if file is not None:
-        in_file = OnnxRuntime(file, device)
-        return in_file, in_file.codec
+    if file is None:
+        return net_with_predictor(ckpt, runtime, device, config)[1]
+    in_file = OnnxRuntime(file, device)
+    return Predictor(in_file, in_file.codec, flip_shift=shifts_when_flipped(ckpt))
+
+
+def net_with_predictor(
+    ckpt: str, runtime: str | None, device: str | None, config: DictConfig | None = None
+) -> tuple[PoseNet, Predictor]:
+    """Return the network of a checkpoint, in evaluation mode, and its predictor.
+
+    Args:
+        ckpt: as for ``load_predictor``, but no ONNX file.
+        runtime: as for ``load_predictor``.
+        device: as for ``load_predictor``.
+        config: as for ``predictor_of``.
+    """
     net, codec = load_net(ckpt, config)
-    return make_runtime(runtime, net, codec, device), codec
+    maps = make_runtime(runtime, net.eval(), codec, device)
+    return net, Predictor(maps, codec, flip_shift=shifts_when_flipped(ckpt))
 
 
 def shifts_when_flipped(ckpt: str) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from fidip.cli.loading import load_runtime, shifts_when_flipped
+from fidip.cli.loading import predictor_of
 from fidip.cli.targets import instantiate
 from fidip.core.errors import ConfigError, shown
 from fidip.core.track import Track
@@ -27,9 +27,8 @@ def make_predictor(ckpt: str, config: DictConfig, is_live: bool = False) -> Pred
         config: settings of the command.
         is_live: whether it is for a camera.
     """
-    maps, codec = load_runtime(ckpt, config.runtime, config.device, config)
-    shift = shifts_when_flipped(ckpt)
-    return Predictor(maps, codec, flips(config, is_live), config.rotation_test, shift)
+    predictor = predictor_of(ckpt, config.runtime, config.device, config)
+    return predictor.with_averages(flips(config, is_live), config.rotation_test)
 
 
 def flips(config: DictConfig, is_live: bool = False) -> bool:

@@ -14,13 +14,12 @@ from typing import Any
 from omegaconf import DictConfig
 
 from fidip.cli.console_progress import ConsoleProgress
-from fidip.cli.loading import load_net, require_trainable, shifts_when_flipped, training_config
+from fidip.cli.loading import predictor_of, require_trainable, training_config
 from fidip.core.errors import ArgumentError, RunError, shown
 from fidip.data.adaptation_data import copy_images, joined, synthetic_source
 from fidip.inference import Predictor
 from fidip.inference.output_names import Input
 from fidip.inference.person_selection import PREFERENCES
-from fidip.inference.runtime import make_runtime
 from fidip.inference.self_label_dataset import (
     TRAIN,
     SelfLabelledVideo,
@@ -273,6 +272,4 @@ def teacher_of(config: DictConfig, settings: SelfTraining) -> Predictor:
     """
     ckpt = str(config.ckpt)
     require_trainable(ckpt)
-    net, codec = load_net(ckpt, config)
-    runtime = make_runtime(settings.runtime, net.eval(), codec, settings.device)
-    return Predictor(runtime, codec, flip_shift=shifts_when_flipped(ckpt))
+    return predictor_of(ckpt, settings.runtime, settings.device, config)

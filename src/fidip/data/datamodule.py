@@ -6,34 +6,22 @@ import logging
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
-import cv2
-import pytorch_lightning as pl
-import torch
-from torch.utils.data import DataLoader, Dataset, Sampler
+from torch.utils.data import DataLoader
 
 from fidip.core.arrays import ImageSize
-from fidip.core.data_parts import DataPart
 from fidip.core.people import Annotation, People
-from fidip.core.samples import Batch, Sample, SampleKey
+from fidip.core.samples import Sample
 from fidip.data.annotation_checks import require_both_domains, require_image_files
 from fidip.data.annotations import AnnotationFile, read_annotations, read_boxes
 from fidip.data.augment import Augmentation
 from fidip.data.dataset import PoseDataset, UnlabelledDataset, check_images
 from fidip.data.layout import find_split
-from fidip.data.leakage import image_hashes, trained_on
 from fidip.data.mixed_dataset import MixedDataset
+from fidip.data.pose_datamodule import PoseDataModule
 from fidip.data.rendered_labels import LABELS3D, with_rendered_labels
-from fidip.data.sampler import (
-    BalancedSampler,
-    EvalSampler,
-    MixedSampler,
-    ShuffledSampler,
-)
 from fidip.data.splits import split_validation, take_images, withhold_labels
 from fidip.data.target_images import FindPeople, check_target
-from fidip.nn.weights.checkpoint_files import TRAINING_IMAGES
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +29,7 @@ AnnotationReader = Callable[..., AnnotationFile]
 """``read_annotations`` or ``read_boxes``."""
 
 
-class SyripDataModule(pl.LightningDataModule):
+class SyripDataModule(PoseDataModule):
     """Data loaders for a dataset in SyRIP's layout.
 
     COCO and other datasets in the same layout work too; ``fidip.data.layout`` documents where
@@ -89,23 +77,9 @@ class SyripDataModule(pl.LightningDataModule):
         allow_leakage: train even if test images are among the training images.
 
     Attributes:
-        training_images: hashes of the images that the network has seen. Those of pretrained weights
-            may be added before ``setup``.
-        train_set: the training set, a ``MixedDataset`` if it has replayed or unlabelled data.
-        val_set, test_set: the validation and test sets.
-        val_people, test_people: the people that predictions on these sets are scored against.
-        source_people: the people of ``source_split``, if there is one.
         train_json, test_json, test_images: the files that the sets were read from.
-        leaked: test images that are among the training images; known after ``setup("fit")``.
         find_people: finds the people in ``target_images``; ``fidip train`` sets it.
     """
-
-    train_set: PoseDataset | MixedDataset
-    val_set: PoseDataset
-    test_set: PoseDataset
-    val_people: People
-    test_people: People
-    source_people: People
 
     def __init__(
         self,
@@ -134,13 +108,9 @@ class SyripDataModule(pl.LightningDataModule):
         skip_unusable: bool = False,
         allow_leakage: bool = False,
     ) -> None:
-        super().__init__()
+        super().__init__(input_wh, batch_size, num_workers, balanced, seed, allow_leakage)
         self.root = Path(root)
-        self.input_wh = (input_wh[0], input_wh[1])
-        self.batch_size = batch_size
-        self.num_workers = num_workers
         self.augment = augment
-        self.balanced = balanced
         self.train_split = train_split
         self.test_split = test_split
         self.domain_split = domain_split
@@ -155,11 +125,7 @@ class SyripDataModule(pl.LightningDataModule):
         self.replay_split = replay_split
         self.replay_augment = replay_augment
         self.source_split = source_split
-        self.seed = seed
         self.skip_unusable = skip_unusable
-        self.allow_leakage = allow_leakage
-        self.training_images: set[str] = set()
-        self.leaked: list[Path] = []
         self.find_people: FindPeople | None = None
 
     @property
@@ -242,73 +208,6 @@ class SyripDataModule(pl.LightningDataModule):
         has_target = bool(target) or self.target_images is not None
         return take_images(train, real, self.synthetic_images, self.seed, has_target), val, target
 
-    @property
-    def delivers(self) -> frozenset[DataPart]:
-        """Parts that training batches contain; known after ``setup``."""
-        return self._mixed.delivers
-
-    @property
-    def has_labels(self) -> bool:
-        """Whether training batches contain labelled samples; known after ``setup``."""
-        return bool(self._mixed.labelled) or self._mixed.replayed is not None
-
-    def state_dict(self) -> dict[str, Any]:
-        """Return the state that a checkpoint stores: the hashes of the training images."""
-        return {TRAINING_IMAGES: sorted(self.training_images)}
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Add the hashes of the training images of an interrupted run."""
-        self.training_images.update(state_dict[TRAINING_IMAGES])
-
-    def train_dataloader(self) -> DataLoader[Sample]:
-        """Return the loader of training batches."""
-        if isinstance(self.train_set, MixedDataset):
-            return self._loader(self.train_set, self._mixed_sampler(self.train_set))
-        return self._loader(self.train_set, self._train_sampler(self.train_set, self.balanced))
-
-    def val_dataloader(self) -> DataLoader[Sample] | list[DataLoader[Sample]]:
-        """Return the loader of validation batches; an empty list without validation."""
-        return self.eval_dataloader(self.val_set) if len(self.val_set) else []
-
-    def test_dataloader(self) -> DataLoader[Sample]:
-        """Return the loader of test batches."""
-        return self.eval_dataloader(self.test_set)
-
-    def source_dataloader(self) -> DataLoader[Sample]:
-        """Return the loader of ``source_split``, without augmentation."""
-        return self.eval_dataloader(self.dataset(self.source_people))
-
-    def target_dataloader(self, at_most: int | None = None) -> DataLoader[Sample]:
-        """Return the loader of the target domain, without labels and without augmentation.
-
-        Unlabelled training samples are the target, or the labelled real ones if there are none.
-        Every process loads all of them.
-
-        Args:
-            at_most: maximum number of samples, evenly spaced in the data; None for all.
-        """
-        people = self._mixed.target
-        step = max(1, -(-len(people) // at_most)) if at_most else 1
-        dataset = UnlabelledDataset(people[::step], self.input_wh)
-        return self._loader(dataset, EvalSampler(len(dataset)))
-
-    def eval_dataloader(self, dataset: PoseDataset) -> DataLoader[Sample]:
-        """Return a loader of a dataset that has each sample once, in order.
-
-        Args:
-            dataset: the samples, divided between the processes of the trainer.
-        """
-        return self._loader(dataset, EvalSampler(len(dataset), self._rank, self._world_size))
-
-    def dataset(self, people: Sequence[Annotation], clip_boxes: bool = True) -> PoseDataset:
-        """Return the dataset of people for validation, test and evaluation.
-
-        Args:
-            people: people in images of the data that ``setup`` has read.
-            clip_boxes: clip boxes to their image before cropping.
-        """
-        return PoseDataset(people, self.input_wh, clip_boxes=clip_boxes)
-
     def _training_set(self, people: Sequence[Annotation]) -> PoseDataset:
         return PoseDataset(people, self.input_wh, self.augment, self.seed)
 
@@ -348,12 +247,6 @@ class SyripDataModule(pl.LightningDataModule):
             return None
         return UnlabelledDataset(people, self.input_wh, self.augment, self.seed)
 
-    def _record(self, people: Sequence[Annotation]) -> None:
-        """Add the images of ``people`` to the training images and check for leakage."""
-        self.training_images.update(image_hashes(a.image_path for a in people).values())
-        test = image_hashes(a.image_path for a in self.test_set.annotations)
-        self.leaked = trained_on(test, self.training_images, self.allow_leakage)
-
     def _read(
         self, name: str, read: AnnotationReader = read_annotations, needs_images: bool = True
     ) -> AnnotationFile:
@@ -372,49 +265,3 @@ class SyripDataModule(pl.LightningDataModule):
 
     def _with_rendered_labels(self, people: People, split: str) -> People:
         return with_rendered_labels(people, self.root / LABELS3D / split)
-
-    @property
-    def _rank(self) -> int:
-        return self.trainer.global_rank if self.trainer else 0
-
-    @property
-    def _world_size(self) -> int:
-        return self.trainer.world_size if self.trainer else 1
-
-    def _train_sampler(
-        self, dataset: PoseDataset, balanced: bool
-    ) -> BalancedSampler | ShuffledSampler:
-        options = (self.batch_size, self.seed, self._rank, self._world_size)
-        if balanced:
-            domains = [bool(person.is_synthetic) for person in dataset.annotations]
-            return BalancedSampler(domains, *options)
-        return ShuffledSampler(len(dataset), *options)
-
-    def _mixed_sampler(self, dataset: MixedDataset) -> MixedSampler:
-        groups = dataset.groups(self.balanced)
-        return MixedSampler(groups, self.batch_size, self.seed, self._rank, self._world_size)
-
-    @property
-    def _mixed(self) -> MixedDataset:
-        dataset = self.train_set
-        return dataset if isinstance(dataset, MixedDataset) else MixedDataset(dataset)
-
-    def _loader(self, dataset: Dataset[Sample], sampler: Sampler[SampleKey]) -> DataLoader[Sample]:
-        return DataLoader(
-            dataset,
-            batch_size=self.batch_size,
-            sampler=sampler,
-            num_workers=self.num_workers,
-            collate_fn=Batch.collate,
-            worker_init_fn=_one_thread,
-            pin_memory=torch.cuda.is_available(),
-            persistent_workers=self.num_workers > 0,
-            # Without a generator of its own, the loader would draw from PyTorch's global one and
-            # break bit-exact resume.
-            generator=torch.Generator().manual_seed(self.seed),
-        )
-
-
-def _one_thread(worker: int) -> None:
-    """Limit OpenCV to one thread per worker, because the workers already use all cores."""
-    cv2.setNumThreads(0)

@@ -23,7 +23,8 @@ from fidip.core.errors import CheckpointError, ConfigError
 from fidip.io.atomic import require_file
 from fidip.io.hashing import hash_files
 from fidip.nn.weights.architecture import net_of
-from fidip.nn.weights.checkpoint_files import Weights, fill, read_weights, save_weights
+from fidip.nn.weights.checkpoint_files import Weights, read_weights
+from fidip.nn.weights.net_weights import fill, save_weights
 from fidip.nn.weights.tfjs import is_tfjs, tfjs_files
 
 

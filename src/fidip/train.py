@@ -24,7 +24,8 @@ from fidip.cli.sweep_jobs import run_job
 from fidip.cli.target_search import find_target_people
 from fidip.cli.trainer import check_new_run, make_trainer, name_wandb_run
 from fidip.io.run_directory import AUTO, RunDirectory, run_directory_for
-from fidip.nn.weights.checkpoint_files import load_weights, training_images
+from fidip.nn.weights.checkpoint_files import training_images
+from fidip.nn.weights.net_weights import load_weights
 from fidip.tasks import announce
 
 OmegaConf.register_new_resolver("fidip.run_directory_for", run_directory_for, replace=True)

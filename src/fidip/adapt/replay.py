@@ -23,7 +23,7 @@ from fidip.adapt.teacher import WithTeacher
 from fidip.core.data_parts import DataPart
 from fidip.core.ranges import NonNegative
 from fidip.nn.pose_net import PoseNet, PoseOutput
-from fidip.nn.weights.checkpoint_files import load_weights
+from fidip.nn.weights.net_weights import load_weights
 
 
 class Replay(WithTeacher, AddedLoss):

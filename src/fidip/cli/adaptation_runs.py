@@ -36,7 +36,8 @@ from fidip.data.adaptation_data import TEST, UNLABELLED, train_split
 from fidip.io.run_directory import AUTO, RunDirectory
 from fidip.nn import PoseNet
 from fidip.nn.optimization import PoseLoss
-from fidip.nn.weights.checkpoint_files import load_weights, read_weights, training_images
+from fidip.nn.weights.checkpoint_files import read_weights, training_images
+from fidip.nn.weights.net_weights import load_weights
 from fidip.report.scoring import results_of, score_poses, write_results
 
 FULL = "_full"

@@ -23,7 +23,8 @@ from fidip.data import (
 )
 from fidip.io.coco import from_coco_results, read_results, read_video_results
 from fidip.metrics import Calibration, without_duplicates
-from fidip.nn.weights.checkpoint_files import load_weights, training_images
+from fidip.nn.weights.checkpoint_files import training_images
+from fidip.nn.weights.net_weights import load_weights
 from fidip.report.scoring import score_poses, score_results
 from fidip.tasks import ProgressBar, lightning
 from fidip.tasks.run_calibration import fit_run, read_run

@@ -20,7 +20,7 @@ from fidip.io.run_directory import RunDirectory
 from fidip.io.yaml import to_yaml
 from fidip.nn import PoseNet
 from fidip.nn.weights.architecture import net_of
-from fidip.nn.weights.checkpoint_files import Weights, fill, read_weights
+from fidip.nn.weights.checkpoint_files import Weights, read_weights
 from fidip.nn.weights.model_zoo import (
     BUNDLED,
     DEFAULT,
@@ -32,6 +32,7 @@ from fidip.nn.weights.model_zoo import (
     fetch,
     is_named,
 )
+from fidip.nn.weights.net_weights import fill
 
 NEEDED = ("data", "net", "codec", "task")
 """Parts of a run's configuration without a default."""

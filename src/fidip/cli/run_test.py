@@ -15,7 +15,7 @@ from fidip.io.atomic import write_text_atomic
 from fidip.io.hashing import hash_files
 from fidip.io.images import write_image
 from fidip.io.run_directory import RunDirectory
-from fidip.nn.weights.checkpoint_files import load_weights
+from fidip.nn.weights.net_weights import load_weights
 from fidip.report import model_card, prediction_sheet
 from fidip.report.scoring import results_of, score_poses, write_results
 from fidip.tasks import publish

@@ -13,7 +13,7 @@ from fidip.nn.pose_head import ConvHead, DeconvHead, PixelShuffleHead, SimccHead
 from fidip.nn.pose_net import PoseNet, PoseOutput
 from fidip.nn.temporal import HeatmapFusion, SequenceNet
 from fidip.nn.vit import ViT
-from fidip.nn.weights.checkpoint_files import LoadReport, load_weights, save_weights
+from fidip.nn.weights.net_weights import LoadReport, load_weights, save_weights
 
 __all__ = [
     "ConvHead",

@@ -1,4 +1,4 @@
-"""Reading and writing of weights.
+"""Files of weights.
 
 Reads files of PyTorch, safetensors and TF.js with the names in ``fidip.nn.weights.families``, and
 never runs code that a file contains. ``zoo:NAME`` and ``bundled:NAME`` stand for files of the model
@@ -9,21 +9,19 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from safetensors.torch import load_file, save
-from torch import Tensor, nn
+from safetensors.torch import load_file
+from torch import Tensor
 from torch.serialization import safe_globals
 
 from fidip.core.errors import CheckpointError
-from fidip.io.atomic import write_atomic
 from fidip.io.run_directory import RunDirectory
-from fidip.nn.weights.architecture import net_of
 from fidip.nn.weights.families import family_of
 from fidip.nn.weights.model_zoo import BUNDLED, DEFAULT, ONNX, ZOO, bundled, entry_of, fetch
 from fidip.nn.weights.tfjs import is_tfjs, read_tfjs
@@ -51,6 +49,9 @@ NUMBERS: list[Any] = [
 IN_FOLDERS = "model.safetensors"
 """Name of the weights in a folder of ``transformers``."""
 
+NAMED = 3
+"""Number of names in a message; the others are counted."""
+
 Tensors = dict[str, Tensor]
 
 
@@ -73,56 +74,12 @@ class Weights:
     others: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class LoadReport:
-    """Comparison of a file's tensors with those of a network.
-
-    Attributes:
-        path: the file.
-        family: naming scheme of the file.
-        loaded: the network's names of loaded tensors.
-        unused: the file's names of tensors that were not loaded.
-        missing: the network's names of tensors that the file lacks or has in another shape.
-    """
-
-    path: Path
-    family: str
-    loaded: tuple[str, ...]
-    unused: tuple[str, ...]
-    missing: tuple[str, ...]
-
-    def __str__(self) -> str:
-        return (
-            f"{'warning: partial ' if self.missing else ''}weights: {len(self.loaded)} tensors "
-            f"loaded from {self.path} ({self.family}), "
-            f"{_counted('unused', self.unused)}, {_counted('missing', self.missing)}"
-        )
-
-
-def load_weights(net: nn.Module, ckpt: str | Path, allow_partial: bool = False) -> LoadReport:
-    """Load all tensors of a network from a file.
-
-    Args:
-        net: the network; changed in place.
-        ckpt: a file of one of ``fidip.nn.weights.families.FAMILIES``, a run directory, a folder of
-            ``transformers``, ``zoo:NAME``, ``bundled:NAME``, or ``bundled``.
-        allow_partial: load the tensors that fit and keep the others of ``net``.
-
-    Returns:
-        Which tensors were loaded.
-
-    Raises:
-        CheckpointError: the file is missing, unreadable or does not fit the network. The network is
-            unchanged.
-    """
-    return fill(net, read_weights(ckpt), allow_partial)
-
-
 def read_weights(ckpt: str | Path, setting: str = "ckpt") -> Weights:
     """Read the tensors of a file and rename them to fidip's names.
 
     Args:
-        ckpt: as for ``load_weights``.
+        ckpt: a file of one of ``fidip.nn.weights.families.FAMILIES``, a run directory, a folder of
+            ``transformers``, ``zoo:NAME``, ``bundled:NAME``, or ``bundled``.
         setting: configuration key of the file, for messages.
 
     Returns:
@@ -141,74 +98,12 @@ def read_weights(ckpt: str | Path, setting: str = "ckpt") -> Weights:
     if odd:
         raise CheckpointError(
             f"{path}: {len(odd)} of {len(tensors)} tensors are sparse, complex, quantized or "
-            f"nested ({_some(odd)}); expected dense real tensors. Save the plain state_dict"
+            f"nested ({some_names(odd)}); expected dense real tensors. Save the plain state_dict"
         )
     family = family_of(tensors)
     names = {family.ours(name): name for name in tensors}
     ours = family.join({new: tensors[old] for new, old in names.items()})
     return Weights(path, family.title, ours, {name: names.get(name, name) for name in ours}, others)
-
-
-def fill(net: nn.Module, weights: Weights, allow_partial: bool = False) -> LoadReport:
-    """Copy weights into a network.
-
-    Args:
-        net: the network; changed in place.
-        weights: weights from ``read_weights``.
-        allow_partial: as for ``load_weights``.
-
-    Returns:
-        Which tensors were copied.
-
-    Raises:
-        CheckpointError: the weights do not fit the network, or are NaN or infinite. The network is
-            unchanged.
-    """
-    own, theirs = net.state_dict(), weights.tensors
-    fitting = {n: theirs[n] for n in own if n in theirs and theirs[n].shape == own[n].shape}
-    report = LoadReport(
-        weights.path,
-        weights.family,
-        loaded=tuple(fitting),
-        unused=(*(weights.names[n] for n in theirs if n not in fitting), *weights.others),
-        missing=tuple(
-            n
-            for n in own
-            if n not in fitting and not _is_count(n) and not _is_optional(net, n, theirs)
-        ),
-    )
-    if report.missing and not (allow_partial and any(not _is_count(n) for n in fitting)):
-        raise CheckpointError(f"{report.path}: {_misfit(report, own, theirs)}")
-    broken = [name for name, tensor in fitting.items() if not tensor.isfinite().all()]
-    if broken:
-        raise CheckpointError(
-            f"{report.path}: {len(broken)} of {len(fitting)} tensors hold NaN or infinite values "
-            f"({_some(broken)}), as after a training run that diverged; give another checkpoint"
-        )
-    net.load_state_dict({**own, **fitting})
-    return report
-
-
-def _is_optional(net: nn.Module, name: str, given: Tensors) -> bool:
-    """Whether a tensor is of a part that the network does not need and the weights lack."""
-    part = f"{name.partition('.')[0]}."
-    optional: tuple[str, ...] = getattr(net, "optional_parts", ())
-    return part[:-1] in optional and not any(other.startswith(part) for other in given)
-
-
-def save_weights(net: nn.Module, path: Path, metadata: Mapping[str, str]) -> None:
-    """Write the tensors of a network to a ``.safetensors`` file.
-
-    Args:
-        net: the network.
-        path: the file.
-        metadata: strings that describe the weights.
-
-    Raises:
-        DiskError: the file cannot be written.
-    """
-    weights = {name: tensor.detach().contiguous() for name, tensor in net.state_dict().items()}
-    write_atomic(path, lambda file: file.write(save(weights, dict(metadata))))
 
 
 def training_images(ckpt: str | Path) -> frozenset[str] | None:
@@ -218,7 +113,7 @@ def training_images(ckpt: str | Path) -> frozenset[str] | None:
     from; external checkpoints and exported ``.safetensors`` files do not.
 
     Args:
-        ckpt: as for ``load_weights``.
+        ckpt: as for ``read_weights``.
 
     Raises:
         CheckpointError: the file is missing or unreadable.
@@ -233,7 +128,7 @@ def resolve_ckpt(ckpt: str, setting: str = "ckpt") -> Path:
     """Return the existing file that ``ckpt`` stands for; files of the zoo are downloaded if needed.
 
     Args:
-        ckpt: as for ``load_weights``.
+        ckpt: as for ``read_weights``.
         setting: configuration key of the file, for messages.
 
     Raises:
@@ -325,39 +220,16 @@ def _has_tensors(entry: object) -> bool:
     return isinstance(entry, dict) and any(isinstance(value, Tensor) for value in entry.values())
 
 
-def _is_count(name: str) -> bool:
-    """Return whether a tensor counts BatchNorm batches; PyTorch before 0.4.1 did not save it."""
-    return name.endswith(".num_batches_tracked")
+def some_names(names: Iterable[str]) -> str:
+    """Return the first few names and the number of the others.
 
+    Args:
+        names: the names.
 
-def _misfit(report: LoadReport, own: Tensors, theirs: Tensors) -> str:
-    """Return why a file does not fit a network, and what to do."""
-    net = net_of(theirs)
-    if net and net != net_of(own):
-        return f"weights of another net than the configured one ({report.family}); give net={net}"
-    wrong = [
-        f"{name} {tuple(theirs[name].shape)} instead of {tuple(own[name].shape)}"
-        for name in report.missing
-        if name in theirs
-    ]
-    problem = f"wrong shapes: {_some(wrong)}" if wrong else f"has no {_some(report.missing)}"
-    if net:
-        return (
-            f"{problem}; train with allow_partial=true to start from the other "
-            f"{len(report.loaded)} tensors"
-        )
-    return (
-        f"{problem}; these are another network's weights, choose the net= that they were "
-        "trained with"
-    )
-
-
-def _counted(what: str, names: tuple[str, ...]) -> str:
-    return f"{len(names)} {what}" + (f" ({_some(names)})" if names else "")
-
-
-def _some(names: Iterable[str], most: int = 3) -> str:
-    """Return the first few names and the number of the others."""
+    Example:
+        >>> some_names("abcde")
+        'a, b, c and 2 more'
+    """
     names = list(names)
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + more
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return ", ".join(names[:NAMED]) + more

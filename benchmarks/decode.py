@@ -19,7 +19,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import conv2d
 
-from fidip.codecs.gaussian import HeatmapCodec, argmax_decode, dark_decode, quarter_decode
+from fidip.codecs.decoders import argmax_decode, dark_decode, quarter_decode
+from fidip.codecs.gaussian import HeatmapCodec
 
 INPUT_WH, HEATMAP_WH, SIGMA = (288, 384), (72, 96), 3
 BATCHES, ROUNDS = (1, 8, 32, 64), 30

@@ -3,7 +3,8 @@
 import onnxruntime
 import pytest
 
-from fidip.codecs.gaussian import HeatmapCodec, dark_decode
+from fidip.codecs.decoders import dark_decode
+from fidip.codecs.gaussian import HeatmapCodec
 from fidip.core.errors import ConfigError
 from fidip.nn import ConvHead, HeatmapFusion, MoveNetBackbone, SequenceNet
 from fidip.nn.export_formats import export_net

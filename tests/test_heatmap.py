@@ -9,13 +9,8 @@ import pytest
 import torch
 
 from fidip.codecs.centernet import MoveNetCodec
-from fidip.codecs.gaussian import (
-    HeatmapCodec,
-    argmax_decode,
-    dark_decode,
-    flip_back,
-    quarter_decode,
-)
+from fidip.codecs.decoders import argmax_decode, dark_decode, quarter_decode
+from fidip.codecs.gaussian import HeatmapCodec, flip_back
 from fidip.codecs.simcc import SimccCodec
 from fidip.codecs.udp import UdpCodec, dark_udp_decode
 from fidip.core.errors import ConfigError

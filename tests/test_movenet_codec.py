@@ -7,7 +7,8 @@ import torch
 from torch.nn import functional as F
 
 from fidip.codecs.centernet import Maps, MoveNetCodec, prior_rows
-from fidip.codecs.gaussian import HeatmapCodec, dark_decode
+from fidip.codecs.decoders import dark_decode
+from fidip.codecs.gaussian import HeatmapCodec
 from fidip.core.errors import ConfigError
 from fidip.core.skeleton import COCO17
 from fidip.nn.losses import heatmap_mse, movenet_loss

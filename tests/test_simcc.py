@@ -9,7 +9,8 @@ import torch
 from hydra.utils import instantiate
 from omegaconf import OmegaConf
 
-from fidip.codecs.gaussian import HeatmapCodec, argmax_decode
+from fidip.codecs.decoders import argmax_decode
+from fidip.codecs.gaussian import HeatmapCodec
 from fidip.codecs.simcc import SimccCodec
 from fidip.core.errors import ConfigError
 from fidip.core.skeleton import COCO17

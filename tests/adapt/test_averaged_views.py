@@ -8,7 +8,8 @@ import torch
 from torch import nn
 
 from fidip.adapt import AveragedViews
-from fidip.codecs.gaussian import HeatmapCodec, dark_decode
+from fidip.codecs.decoders import dark_decode
+from fidip.codecs.gaussian import HeatmapCodec
 from fidip.codecs.simcc import SimccCodec
 from fidip.core.errors import ArgumentError, ConfigError
 from fidip.core.skeleton import COCO17

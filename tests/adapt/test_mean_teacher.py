@@ -10,7 +10,8 @@ from torch import nn
 
 from fidip.adapt import AffineViews, Confident, MovingAverage, Occlusion
 from fidip.adapt.mean_teacher import MeanTeacher
-from fidip.codecs.gaussian import HeatmapCodec, dark_decode
+from fidip.codecs.decoders import dark_decode
+from fidip.codecs.gaussian import HeatmapCodec
 from fidip.core.samples import Batch
 from fidip.nn import PoseNet, PoseOutput
 from fidip.nn.losses import heatmap_mse

@@ -9,7 +9,8 @@ import torch
 from torch import nn
 
 from fidip.adapt.pose_prior import PoseDistance, PosePrior, limb_directions
-from fidip.codecs.gaussian import HeatmapCodec, dark_decode
+from fidip.codecs.decoders import dark_decode
+from fidip.codecs.gaussian import HeatmapCodec
 from fidip.core.errors import ConfigError
 from fidip.core.skeleton import COCO17
 from fidip.nn.losses import heatmap_mse

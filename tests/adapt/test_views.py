@@ -17,7 +17,8 @@ from fidip.adapt.views import (
     warp,
 )
 from fidip.codecs.centernet import MoveNetCodec
-from fidip.codecs.gaussian import HeatmapCodec, argmax_decode
+from fidip.codecs.decoders import argmax_decode
+from fidip.codecs.gaussian import HeatmapCodec
 from fidip.codecs.udp import UdpCodec
 from fidip.core.errors import ArgumentError
 from fidip.core.geometry import apply_affine, invert_affine

@@ -19,7 +19,7 @@ CONFIG = OmegaConf.create(
             "heatmap_wh": [48, 64],
             "sigma": 2.0,
             "decoder": {
-                "_target_": "fidip.codecs.gaussian.dark_decode", "_partial_": True, "kernel": 10,
+                "_target_": "fidip.codecs.decoders.dark_decode", "_partial_": True, "kernel": 10,
             },
         },
         "net": {"backbone": {"_target_": "fidip.nn.HRNet", "name": "hrnet_w99"}},

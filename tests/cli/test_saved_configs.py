@@ -138,12 +138,14 @@ def test_former_names_in_a_run_directory(run):
     """``config.yaml`` of fidip 0.1: it named modules and keys that have moved since."""
     text = (run / "config.yaml").read_text()
     text = text.replace("fidip.codecs.gaussian.", "fidip.heatmap.")
+    text = text.replace("fidip.codecs.decoders.", "fidip.heatmap.")
     text = text.replace("allow_leakage", "allow_contaminated")
     assert "fidip.heatmap.HeatmapCodec" in text
     assert "allow_contaminated" in text
     (run / "config.yaml").write_text(text)
     saved = load_settings(run / "config.yaml")
     assert saved["codec"]["_target_"] == "fidip.codecs.gaussian.HeatmapCodec"
+    assert saved["codec"]["decoder"]["_target_"] == "fidip.codecs.decoders.dark_decode"
     assert "allow_leakage" in saved["data"]
     assert type(load_predictor(str(run)).codec).__name__ == "HeatmapCodec"
 

@@ -7,7 +7,8 @@ from hydra.utils import instantiate
 from omegaconf import OmegaConf
 
 from fidip.cli.loading import load_predictor
-from fidip.codecs.gaussian import HeatmapCodec, argmax_decode
+from fidip.codecs.decoders import argmax_decode
+from fidip.codecs.gaussian import HeatmapCodec
 from fidip.core.crop_window import CropWindow
 from fidip.core.poses import Poses
 from fidip.core.skeleton import COCO17

@@ -9,7 +9,8 @@ import torch
 from torch import nn
 from torch.utils.data import DataLoader
 
-from fidip.codecs.gaussian import HeatmapCodec, dark_decode
+from fidip.codecs.decoders import dark_decode
+from fidip.codecs.gaussian import HeatmapCodec
 from fidip.core.samples import Batch
 from fidip.core.skeleton import COCO17
 from fidip.data import PoseDataset, read_annotations

@@ -6,7 +6,8 @@ import torch
 
 from fidip.cli.loading import load_net
 from fidip.codecs.centernet import Maps
-from fidip.codecs.gaussian import HeatmapCodec, dark_decode, turn_back
+from fidip.codecs.decoders import dark_decode
+from fidip.codecs.gaussian import HeatmapCodec, turn_back
 from fidip.core.crop_window import CropWindow
 from fidip.core.geometry import apply_affine, crop_affine, invert_affine
 from fidip.inference import Predictor

@@ -5,7 +5,8 @@ import pytorch_lightning as pl
 import torch
 
 from fidip.adapt import feature_loss
-from fidip.codecs.gaussian import HeatmapCodec, argmax_decode
+from fidip.codecs.decoders import argmax_decode
+from fidip.codecs.gaussian import HeatmapCodec
 from fidip.core.errors import ConfigError
 from fidip.data import SyripDataModule
 from fidip.nn import PoseOutput, save_weights

@@ -18,7 +18,7 @@ def require_heatmaps(codec: Codec, method: object) -> HeatmapCodec:
         ConfigError: the codec has other maps.
 
     Example:
-        >>> from fidip.codecs.gaussian import argmax_decode
+        >>> from fidip.codecs.decoders import argmax_decode
         >>> codec = HeatmapCodec((32, 32), (8, 8), sigma=1.0, decoder=argmax_decode)
         >>> require_heatmaps(codec, "x") is codec
         True

@@ -216,7 +216,7 @@ def heatmap_affine(affine: Floats, codec: HeatmapCodec) -> Floats:
         (..., 2, 3) affines in heatmap px.
 
     Example:
-        >>> from fidip.codecs.gaussian import argmax_decode
+        >>> from fidip.codecs.decoders import argmax_decode
         >>> codec = HeatmapCodec((9, 9), (5, 5), sigma=1.0, decoder=argmax_decode)
         >>> heatmap_affine(np.array([[1.0, 0.0, 4.0], [0.0, 1.0, 0.0]]), codec)
         array([[1., 0., 2.],

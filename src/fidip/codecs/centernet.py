@@ -21,7 +21,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from fidip.codecs.gaussian import Decoder, HeatmapCodec, argmax_decode, flip_back, turn_back
+from fidip.codecs.decoders import Decoder, argmax_decode
+from fidip.codecs.gaussian import HeatmapCodec, flip_back, turn_back
 from fidip.core.errors import ConfigError
 
 NEAR = 1.7998046875

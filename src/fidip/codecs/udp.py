@@ -17,7 +17,8 @@ from scipy.ndimage import gaussian_filter1d
 from torch import Tensor
 from torch.nn.functional import pad
 
-from fidip.codecs.gaussian import HeatmapCodec, argmax_decode
+from fidip.codecs.decoders import argmax_decode
+from fidip.codecs.gaussian import HeatmapCodec
 from fidip.core.errors import ArgumentError
 
 LOWEST, HIGHEST = 0.001, 50.0

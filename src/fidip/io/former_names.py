@@ -37,6 +37,9 @@ FORMER_MODULES = {
 }
 """Current modules of targets by former module."""
 FORMER_TARGETS = {
+    "fidip.codecs.gaussian.argmax_decode": "fidip.codecs.decoders.argmax_decode",
+    "fidip.codecs.gaussian.dark_decode": "fidip.codecs.decoders.dark_decode",
+    "fidip.codecs.gaussian.quarter_decode": "fidip.codecs.decoders.quarter_decode",
     "fidip.synth.Look": "fidip.synth.Appearance",
     "fidip.inference.smoothing.Kalman": "fidip.inference.smoothing.KalmanSmoother",
 }

@@ -14,7 +14,8 @@ from torch import Tensor
 
 from fidip.codecs.base import Codec
 from fidip.codecs.centernet import MoveNetCodec
-from fidip.codecs.gaussian import HeatmapCodec, argmax_decode, dark_decode, quarter_decode
+from fidip.codecs.decoders import argmax_decode, dark_decode, quarter_decode
+from fidip.codecs.gaussian import HeatmapCodec
 from fidip.codecs.simcc import SimccCodec
 from fidip.codecs.udp import UdpCodec, dark_udp_decode
 from fidip.core.arrays import ImageSize

@@ -23,11 +23,11 @@ from fidip.cli.fields import (
 
 
 class Decoder(Component):
-    targets = ("fidip.codecs.gaussian.argmax_decode", "fidip.codecs.gaussian.quarter_decode")
+    targets = ("fidip.codecs.decoders.argmax_decode", "fidip.codecs.decoders.quarter_decode")
 
 
 class DarkDecoder(Component):
-    targets = ("fidip.codecs.gaussian.dark_decode", "fidip.codecs.udp.dark_udp_decode")
+    targets = ("fidip.codecs.decoders.dark_decode", "fidip.codecs.udp.dark_udp_decode")
 
     kernel: Kernel = 11
 

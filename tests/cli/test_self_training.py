@@ -89,7 +89,10 @@ def test_each_round_is_a_run_and_an_interrupted_one_continues(videos, tmp_path):
         self_train(videos, CKPT, out, 8, replace(SETTINGS, updates=3), train)
 
 
-def test_the_command_without_labels_ends_in_a_network_and_a_picture(videos, tmp_path, cli):
+def test_the_command_without_labels_ends_in_a_network_and_a_picture(
+    videos, tmp_path, monkeypatch, cli
+):
+    monkeypatch.setenv("FIDIP_CACHE", "/dev/null")  # no export to ONNX, which takes long each round
     out = tmp_path / "out"
     words = [f"source={videos[0].path}", f"out={out}", f"ckpt={CKPT}", "updates=2", "device=cpu"]
     words += ["data.batch_size=4", "trainer=cpu"]

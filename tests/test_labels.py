@@ -14,11 +14,16 @@ from fidip.cli.commands import LabelFormat
 from fidip.core.errors import DataError
 from fidip.core.skeleton import COCO17
 from fidip.data import read_annotations
+from fidip.data.annotations import read_preannotations
 from fidip.data.label_formats import LABEL_FORMATS
+from fidip.data.video_labels import read_video_labels
+from fidip.data.video_split import split_by_subject
 from fidip.io.labels.cvat import read_cvat
 from fidip.io.labels.labelled import Joints
 from fidip.io.video import Video
+from tests.conftest import run_command
 from tests.data.made_clips import write_made_clips
+from tests.fuzz.stage import write_video
 from tests.io.labels.files import (
     NYCU,
     nycu_xy,
@@ -335,6 +340,57 @@ def test_labels_come_back_from_other_programs(program, cli, tmp_path):
     for person, expected in zip(people, joints, strict=True):
         np.testing.assert_allclose(person.keypoints, expected, atol=0.01)
     np.testing.assert_allclose(people[0].box_xywh, [4, 3, 91.25, 92], atol=0.01)
+
+
+SMALL_NET = (
+    *("ckpt=bundled:movenet-lightning", "experiment=finetune_demo", "runtime=torch", "lost=0"),
+    *("codec.input_wh=[64,64]", "codec.heatmap_wh=[16,16]"),
+)
+FILMED = {"anna/day 1.mp4": "anna", "anna/day 2.mp4": "anna", "ben/day 1.mp4": "ben"}
+"""Subjects of videos, as their folders tell them."""
+
+
+@pytest.fixture(scope="module")
+def frames(tmp_path_factory):
+    """The label file of ``fidip frames`` for three videos, whose subjects are called 1 and 2."""
+    root = tmp_path_factory.mktemp("frames")
+    for name in FILMED:
+        (root / "videos" / name).parent.mkdir(parents=True, exist_ok=True)
+        write_video(root / "videos" / name, 8, (96, 80))
+    given = (f"source={root / 'videos'}", f"out={root / 'out'}", r"subject='day (\d)'", "rate=10")
+    assert run_command("frames", *SMALL_NET, *given, "count=16", "choice=uniform") == 0
+    return root / "out" / "pre_annotations.json"
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_videos_and_subjects_of_frames_come_back(program, cli, frames, tmp_path):
+    out, data = tmp_path / "export", tmp_path / "data"
+    cli("labels", f"source={frames}", f"out={out}", f"to={program}")
+    saved = PROGRAMS[program](out, range(1, 17))
+    saved = saved.rename(tmp_path / saved.name)  # downloaded to another folder
+    cli("labels", f"source={saved}", f"images={out / 'images'}", f"out={data}")
+
+    labels = read_video_labels(data, FILMED, None)
+    assert list(labels.subjects.values()) == ["1", "2", "1"]
+    split = split_by_subject(labels.frames, labels.subjects, ["1"], 0)
+    assert split.test_videos == {"anna/day 1.mp4", "ben/day 1.mp4"}
+    given = {(i.video, i.frame) for i in read_preannotations(frames, frames.parent).people.images}
+    assert {(image.video, image.frame) for image in labels.people.images} == given
+
+
+def test_an_image_that_is_no_frame_has_no_video(cli, frames, tmp_path):
+    image(tmp_path / "a.png")
+    (tmp_path / "a.json").write_text(json.dumps([task("a.png", ("nose", 10, 10))]))
+    (tmp_path / "pre_annotations.json").write_text(frames.read_text())
+    cli("labels", f"source={tmp_path / 'a.json'}", f"out={tmp_path / 'data'}")
+    (found,) = people_of(tmp_path / "data").images
+    assert found.video is None
+    broken = {"images": [{"id": 1}]}
+    (tmp_path / "pre_annotations.json").write_text(json.dumps(broken))
+    ended = cli("labels", f"source={tmp_path / 'a.json'}", f"out={tmp_path / 'b'}", status=2)
+    (line,) = ended.errors
+    assert "pre_annotations.json: image 1: " in line
+    assert not (tmp_path / "b").exists()
 
 
 def test_moved_points_are_labels_in_cvat(cli, tmp_path):

@@ -29,7 +29,7 @@ from fidip.data.label_conversion import (
     names_of,
 )
 from fidip.io.atomic import write_text_atomic
-from fidip.io.coco import annotation_file
+from fidip.io.coco import PRE_ANNOTATIONS, annotation_file
 from fidip.io.directories import output_folder
 from fidip.io.json import to_json, write_json
 from fidip.io.labels.cvat import cvat_labels, to_cvat
@@ -92,7 +92,8 @@ def to_program(
 ) -> None:
     """Copy the images and write the files to import into Label Studio or CVAT."""
     out = Path(config.out)
-    texts = EXPORTS[config.to](images)
+    listed = [image._replace(name=f"images/{image.name}") for image in images]
+    texts = {**EXPORTS[config.to](images), PRE_ANNOTATIONS: to_json(as_coco(listed))}
     there = [name for name in texts if (out / name).exists()]
     if there:
         raise ConfigError(f"{out / there[0]} exists; choose another out=DIR")

@@ -17,6 +17,7 @@ from fidip.core.skeleton import COCO17
 from fidip.data.label_formats import (
     LABEL_FORMATS,
     format_of,
+    frame_fields,
     image_folders,
     label_files,
     read_labels,
@@ -260,9 +261,22 @@ def by_image(found: Sequence[LocatedPerson], copies: Mapping[Path, str]) -> list
     Args:
         found: the labelled and predicted people with their images.
         copies: the names of the copies by path.
+
+    Raises:
+        DataError: a file of ``fidip frames`` above an image is malformed.
     """
-    sizes = {each.path: each.wh for each in found}
-    images = {path: LabelledImage(name, sizes[path], []) for path, name in copies.items()}
+    known = frame_fields(copies)
+    first = {each.path: each for each in reversed(found)}
+    images = {
+        path: LabelledImage(
+            name,
+            first[path].wh,
+            [],
+            {**known.get(path, {}), **_frame_of(first[path].person)},
+            first[path].person.other.video,
+        )
+        for path, name in copies.items()
+    }
     for each in found:
         if each.person.keypoints[:, 2].any():
             images[each.path].people.append(each.person)
@@ -289,11 +303,10 @@ def as_coco(
             annotations.append(_annotation(len(annotations) + 1, image_id, person))
     records = [
         {"id": image_id, "file_name": image.name, "width": image.wh[0], "height": image.wh[1],
-         **_image_fields(image, is_synthetic)}
+         **image.fields, "is_synthetic": _is_synthetic(image, is_synthetic)}
         for image_id, image in enumerate(images, start=1)
     ]  # fmt: skip
-    listed = [person.other.video for image in images for person in image.people]
-    videos = list({str(video["id"]): dict(video) for video in listed if video}.values())
+    videos = list({str(i.video["id"]): dict(i.video) for i in images if i.video}.values())
     return {
         **({"videos": videos} if videos else {}),
         "images": records,
@@ -307,17 +320,17 @@ def _annotation(id_: int, image_id: int, person: Labelled) -> dict[str, Any]:
     record = annotation_record(
         id_, image_id, box.round(3).tolist(), filled_area(box), person.keypoints.round(3)
     )
-    return record | dict(person.other.person)
+    is_predicted = {"is_predicted": True} if person.is_predicted else {}
+    return record | dict(person.other.person) | is_predicted
 
 
-def _image_fields(image: LabelledImage, is_synthetic: bool | None) -> dict[str, Any]:
-    """Return the domain of an image, its frame in a video, and other fields of a COCO file."""
-    fields: dict[str, Any] = {}
-    for person in image.people[:1]:
-        if person.frame is not None:
-            name = PurePosixPath(person.name).name
-            fields = {"video_id": name, "frame_index": person.frame}
-        fields |= person.other.image
-    if is_synthetic is None:
-        is_synthetic = bool(fields.get("is_synthetic"))
-    return fields | {"is_synthetic": is_synthetic}
+def _frame_of(person: Labelled) -> dict[str, Any]:
+    """Return the fields about a person's image: its frame in a video, and those of a COCO file."""
+    if person.frame is None:
+        return dict(person.other.image)
+    frame = {"video_id": PurePosixPath(person.name).name, "frame_index": person.frame}
+    return frame | dict(person.other.image)
+
+
+def _is_synthetic(image: LabelledImage, is_synthetic: bool | None) -> bool:
+    return bool(image.fields.get("is_synthetic")) if is_synthetic is None else is_synthetic

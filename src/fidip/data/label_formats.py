@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import functools
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from reprlib import repr as short
@@ -10,9 +11,10 @@ from typing import Any
 
 from fidip.core.errors import ConfigError, DataError
 from fidip.core.people import Annotation
-from fidip.data.annotation_records import NO_JOINTS
+from fidip.data.annotation_checks import list_of
+from fidip.data.annotation_records import NO_JOINTS, files_in, image_info, video_names
 from fidip.data.annotations import inspect_annotations, read_preannotations
-from fidip.io.coco import split_of
+from fidip.io.coco import PRE_ANNOTATIONS, split_of
 from fidip.io.json import read_json, read_object
 from fidip.io.labels.cvat import read_cvat
 from fidip.io.labels.deeplabcut import read_dlc
@@ -28,6 +30,7 @@ from fidip.io.labels.labelled import Joints, Labelled, OtherFields
 from fidip.io.labels.labelme import read_labelme
 from fidip.io.labels.sleap import read_sleap_json
 from fidip.io.labels.trial import READERS, require_readable
+from fidip.io.records import parse_records
 
 LabelReader = Callable[[Path, Joints, Sequence[Path]], list[Labelled]]
 """Reads a file; the folders are those of the images."""
@@ -76,8 +79,52 @@ def _coco(path: Path, joints: Joints, folders: Sequence[Path]) -> list[Labelled]
                 other=other.of(image.id, p.id),
             )
             for p in of_image[image.id]
-        ] or [Labelled(name, NO_JOINTS, image_wh=image.wh, frame=frame)]
+        ] or [Labelled(name, NO_JOINTS, image_wh=image.wh, frame=frame, other=other.of(image.id))]
     return found
+
+
+def frame_fields(paths: Iterable[Path]) -> dict[Path, dict[str, Any]]:
+    """Return video, frame, time and subject of images that ``fidip frames`` has written.
+
+    They are in ``pre_annotations.json`` in a folder above the image. Copies for other programs,
+    which ``fidip labels to=`` writes, have such a file, too.
+
+    Args:
+        paths: paths of images.
+
+    Returns:
+        The fields by path, of images that such a file lists as frames of a video; ``video_id`` is
+        the name of the video.
+
+    Raises:
+        DataError: a file is malformed.
+    """
+    places = {path.absolute(): path for path in paths}
+    files = {folder / PRE_ANNOTATIONS for place in places for folder in place.parents}
+    return {
+        places[path]: fields
+        for file in sorted(file for file in files if file.is_file())
+        for path, fields in _frames_in(file)
+        if path in places
+    }
+
+
+def _frames_in(file: Path) -> Iterator[tuple[Path, dict[str, Any]]]:
+    """Yield path and further fields of the images that a COCO file lists as frames of videos."""
+    document = read_object(file)
+    records, videos = list_of(file, document, "images"), video_names(document)
+    names = functools.cache(files_in)
+    images = parse_records(
+        file, "image", records, lambda each: image_info(each, [file.parent], names, videos)
+    )
+    for image, record in zip(images, records, strict=True):
+        if image.video is not None:
+            yield image.path, {**_further(record), "video_id": image.video}
+
+
+def _further(record: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of an image's record that copies do not have of their own."""
+    return {key: value for key, value in record.items() if key not in IMAGE_KEYS}
 
 
 class _OtherFields:
@@ -93,11 +140,12 @@ class _OtherFields:
             if isinstance(record, dict)
         }
 
-    def of(self, image_id: int, annotation_id: int) -> OtherFields:
-        """Return the fields about a person."""
-        image, person = self._images[image_id], self._people[annotation_id]
+    def of(self, image_id: int, annotation_id: int | None = None) -> OtherFields:
+        """Return the fields about a person, or about an image without people."""
+        image = self._images[image_id]
+        person = {} if annotation_id is None else self._people[annotation_id]
         return OtherFields(
-            {key: value for key, value in image.items() if key not in IMAGE_KEYS},
+            _further(image),
             {key: value for key, value in person.items() if key not in PERSON_KEYS},
             self._videos.get(str(image.get("video_id")), {}),
         )

@@ -72,11 +72,15 @@ class LabelledImage(NamedTuple):
         name: path below the folder of images, with "/" between folders.
         wh: (width, height) in px.
         people: labelled or predicted people.
+        fields: its video, frame and subject, and other fields of a COCO file.
+        video: the record of the video in a COCO file; empty if there is none.
     """
 
     name: str
     wh: ImageSize
     people: list[Labelled]
+    fields: Mapping[str, Any] = {}
+    video: Mapping[str, Any] = {}
 
 
 class Point(NamedTuple):

@@ -1,6 +1,7 @@
 """The adaptation benchmark: a tiny version from its preset to its page."""
 
 import csv
+import math
 import shutil
 from pathlib import Path
 
@@ -214,10 +215,10 @@ def test_the_forward_passes_of_all_methods_of_the_sweeps_are_known():
     assert known == found
 
 
-def test_every_adaptation_method_is_in_a_sweep():
-    """Except an example that combines two of them, and the prior, which came later."""
-    methods = {file.stem for file in (config_dir() / "method").glob("*.yaml")}
-    sweeps = [compose(f"sweep={name}") for name in script("passes").SWEEPS]
-    assert methods - {
-        method for sweep in sweeps for method in sweep.hydra.sweeper.params.method.split(",")
-    } == {"replay_l2_sp", "pose_prior", "source_free_prior"}
+def test_the_sweeps_fit_into_a_night():
+    """The whole benchmark, with 24 supervised runs, is to take 2 cores a night."""
+    runs = 24
+    for name in script("passes").SWEEPS:
+        params = compose(f"sweep={name}").hydra.sweeper.params
+        runs += math.prod(len(str(values).split(",")) for values in params.values())
+    assert runs < 500

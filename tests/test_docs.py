@@ -141,6 +141,17 @@ def test_lists_follow_an_empty_line():
     assert joined == set()
 
 
+def test_numbered_lists_start_with_1():
+    """A number with a full stop at the start of a line of text becomes a list of its own."""
+    odd = set()
+    for page in (page for page in PAGES if page.suffix == ".md"):
+        numbers = [int(n) for n in re.findall(r"^(\d+)\. ", page.read_text(), re.MULTILINE)]
+        for before, number in pairwise([0, *numbers]):
+            if number not in (1, before + 1):
+                odd.add(f"{page.relative_to(ROOT)}: {number}.")
+    assert odd == set()
+
+
 def test_lines_are_short_enough_to_read():
     own = [page for page in PAGES if page.suffix == ".md" and "experiments" not in page.parts]
     long = {

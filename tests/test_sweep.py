@@ -27,7 +27,7 @@ from hydra_plugins.fidip_sweep.search import distribution
 
 SWEEPS = sorted(path.stem for path in (config_dir() / "sweep").glob("*.yaml"))
 GRIDS = [name for name in SWEEPS if name not in ("grid", "optuna")]
-LARGE = 30
+LARGE = 20
 """Combinations of a grid that are too many to compose all of them."""
 TINY = ("data.num_workers=0", "data.batch_size=2", "data.val_fraction=0.5", "debug=smoke")
 

@@ -15,6 +15,7 @@ from fidip.cli.loading import load_net
 from fidip.data import image_hashes
 from fidip.inference.runtime import OnnxRuntime
 from fidip.io.images import write_image
+from fidip.io.paths import cache_dir
 from fidip.io.run_directory import RunDirectory
 from fidip.nn.export_formats import write_onnx
 from fidip.nn.portable_export import Portable
@@ -89,6 +90,10 @@ def test_adaptation_to_a_target_with_few_or_no_labels(
 
 
 def test_infants_are_found_in_target_images_and_videos(monkeypatch, tmp_path, tiny_root, train):
+    exported = cache_dir() / "onnx"  # of all tests: an export takes longer than the search
+    exported.mkdir(parents=True, exist_ok=True)
+    (tmp_path / "cache").mkdir()
+    (tmp_path / "cache" / "onnx").symlink_to(exported)
     monkeypatch.setenv("FIDIP_CACHE", str(tmp_path / "cache"))
     (tmp_path / "ward").mkdir()
     infant, keypoints = draw_person("infant", 5)

@@ -1,6 +1,7 @@
 """Labels of video frames: their videos and subjects, and the split without leakage."""
 
 import json
+import shutil
 from itertools import pairwise
 
 import cv2
@@ -20,6 +21,7 @@ from tests.conftest import STANDING, annotation_record, category, image_record
 
 VIDEOS = {"anna/day 1.mp4": "anna", "ben/day 1.mp4": "ben", "ben/day 2.mp4": "ben"}
 WH = (96, 80)
+IMAGE = "images/anna-day 1_000001.jpg"
 
 
 def frame_labels(folder, frames, subjects=None):
@@ -134,6 +136,44 @@ def same_frame_twice(content):
 def test_what_would_fool_the_user_is_one_line(file, change, words):
     with pytest.raises(FidipError) as caught:
         read_video_labels(changed(file, change), VIDEOS, None)
+    assert words in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def two_files(root):
+    (root / "annotations").mkdir()
+    for name in ("anna", "ben"):
+        (root / "labels.json").rename(root / "annotations" / f"person_keypoints_{name}.json")
+        shutil.copy(root / "annotations" / f"person_keypoints_{name}.json", root / "labels.json")
+    (root / "labels.json").unlink()
+
+
+def of_two_annotators(root):
+    shutil.copy(root / "labels.json", root / "ben.json")
+    (root / "labels.json").rename(root / "anna.json")
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (
+            lambda root: (root / "labels.json").unlink(),
+            "the folder has no labels.json, pre_annotat",
+        ),
+        (of_two_annotators, "NAME.json, only anna.json, ben.json; expected one label file"),
+        (two_files, "has 2 annotation files, such as person_keypoints_anna.json and person_keypoi"),
+        (lambda root: (root / IMAGE).unlink(), "1 of 6 image files are missing (the first: "),
+        (lambda root: (root / IMAGE).write_bytes(b""), f"{IMAGE}: "),
+        (
+            lambda root: cv2.imwrite(str(root / IMAGE), np.zeros((9, 8, 3))),
+            f"{IMAGE} was labelled on 96x80 px, but the image has 8x9 px; expected the image",
+        ),
+    ],
+)
+def test_a_folder_that_is_not_as_labelled_is_one_line(file, change, words):
+    change(file.parent)
+    with pytest.raises(FidipError) as caught:
+        read_video_labels(file.parent, VIDEOS, None)
     assert words in str(caught.value)
     assert "\n" not in str(caught.value)
 

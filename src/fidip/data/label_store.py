@@ -225,11 +225,12 @@ class LabelStore:
                 yield record
 
 
-def label_file(path: Path) -> tuple[Path, list[Path]]:
+def label_file(path: Path, setting: str = "label") -> tuple[Path, list[Path]]:
     """Return the annotation file that a path stands for, and the folders of its images.
 
     Args:
         path: as for ``LabelStore``.
+        setting: configuration key of the path, for messages.
 
     Raises:
         DataError: a dataset has several annotation files.
@@ -243,8 +244,8 @@ def label_file(path: Path) -> tuple[Path, list[Path]]:
         return file, [path]
     if len(files) > 1:
         raise DataError(
-            f"label={shown(path)}: has {len(files)} annotation files; expected one. Name it: "
-            f"label={shown(files[0])}"
+            f"{setting}={shown(path)}: has {len(files)} annotation files, such as {files[0].name} "
+            f"and {files[1].name}; expected one. Name it: {setting}={shown(files[0])}"
         )
     return files[0], image_folders(files[0])
 

@@ -18,8 +18,10 @@ from fidip.core.people import Annotation, ImageInfo, People
 from fidip.data.annotation_checks import require_image_files
 from fidip.data.annotation_records import PREDICTED
 from fidip.data.annotations import AnnotationFile, inspect_annotations, read_annotations
-from fidip.data.label_store import label_file
-from fidip.io.json import read_object
+from fidip.data.label_store import NAME, label_file
+from fidip.io.coco import PRE_ANNOTATIONS, PREFIX
+from fidip.io.images import decode_rgb
+from fidip.io.json import read_bytes, read_object
 from fidip.metrics.oks import instance_oks
 
 FRAME_NAME = re.compile(r"(?P<video>.+)_(?P<frame>\d{6,})")
@@ -79,15 +81,17 @@ def read_video_labels(path: Path, videos: Mapping[str, str], pattern: str | None
         The labels.
 
     Raises:
-        DataError: the file is malformed, has labels of another skeleton or none that a person has
-            confirmed, names a video that is not there, labels a person twice, or contradicts the
-            subjects of the videos.
+        DataError: the file is missing or malformed, has labels of another skeleton or none that a
+            person has confirmed, an image is damaged or another one than that was labelled, a video
+            is not there, a person is labelled twice, or the subjects of the videos contradict.
     """
-    file, folders = label_file(path)
+    file, folders = label_file(path, "labels")
+    _require_file(path, file)
     _require_confirmed(inspect_annotations(file, *folders))
     people = read_annotations(file, *folders).people
     people = people.on_images({person.image_id for person in people})
     require_image_files(file, people)
+    _require_labelled_images(file, people.images)
     of_image = _videos_of(file, people.images, videos)
     _require_one_label_each(file, people, of_image)
     recorded = _recorded_subjects(file, of_image, list(videos))
@@ -121,6 +125,30 @@ def find_video_name(name: str, videos: Iterable[str]) -> list[str]:
         if found:
             return found
     return []
+
+
+def _require_file(path: Path, file: Path) -> None:
+    """Check that a folder has a label file of a name that is known."""
+    if not path.is_dir() or file.is_file():
+        return
+    others = sorted(each.name for each in path.glob("*.json"))
+    there = f", only {', '.join(others[:2])}{' and more' * (len(others) > 2)}" if others else ""
+    raise DataError(
+        f"labels={shown(path)}: the folder has no {NAME}, {PRE_ANNOTATIONS} or "
+        f"annotations/{PREFIX}NAME.json{there}; expected one label file. Name it with labels=FILE"
+    )
+
+
+def _require_labelled_images(file: Path, images: Iterable[ImageInfo]) -> None:
+    """Check that the images can be decoded, and have the sizes that the label file gives."""
+    for image in images:
+        height, width = decode_rgb(read_bytes(image.path), image.path).shape[:2]
+        if (width, height) != image.wh:
+            raise DataError(
+                f"{shown(file)}: {shown(image.file_name)} was labelled on {image.wh[0]}x"
+                f"{image.wh[1]} px, but the image has {width}x{height} px; expected the image that "
+                "was labelled. Restore it, or correct its width and height in the file"
+            )
 
 
 def _require_confirmed(found: AnnotationFile) -> None:

@@ -24,7 +24,7 @@ from hydra._internal.hydra import Hydra
 
 from fidip.cli import module_of
 from fidip.core.skeleton import COCO17
-from fidip.io.paths import config_dir
+from fidip.io.paths import cache_dir, config_dir
 
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")
 os.environ.setdefault("WANDB_MODE", "offline")
@@ -115,6 +115,17 @@ def tiny_root(tmp_path_factory):
 def tiny_copy(tiny_root, tmp_path):
     """A data set in SyRIP's layout that a test may damage."""
     return Path(shutil.copytree(tiny_root, tmp_path / "tiny"))
+
+
+@pytest.fixture
+def own_cache(monkeypatch, tmp_path):
+    """A cache of this test only, except for networks exported to ONNX, each of which takes long."""
+    exported, cache = cache_dir() / "onnx", tmp_path / "cache"
+    exported.mkdir(parents=True, exist_ok=True)
+    cache.mkdir()
+    (cache / "onnx").symlink_to(exported)
+    monkeypatch.setenv("FIDIP_CACHE", str(cache))
+    return cache
 
 
 @pytest.fixture

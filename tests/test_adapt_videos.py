@@ -37,9 +37,8 @@ def made(tmp_path_factory):
 
 
 @pytest.fixture
-def folder(made, tmp_path, monkeypatch):
+def folder(made, own_cache, tmp_path):
     """A copy of the clips that a test may change."""
-    monkeypatch.setenv("FIDIP_CACHE", str(tmp_path / "cache"))
     return shutil.copytree(made, tmp_path / "made")
 
 

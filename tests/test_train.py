@@ -15,7 +15,6 @@ from fidip.cli.loading import load_net
 from fidip.data import image_hashes
 from fidip.inference.runtime import OnnxRuntime
 from fidip.io.images import write_image
-from fidip.io.paths import cache_dir
 from fidip.io.run_directory import RunDirectory
 from fidip.nn.export_formats import write_onnx
 from fidip.nn.portable_export import Portable
@@ -89,19 +88,14 @@ def test_adaptation_to_a_target_with_few_or_no_labels(
     assert {path.name for path in (run / "checkpoints").iterdir()} == {"last.ckpt"}
 
 
-def test_infants_are_found_in_target_images_and_videos(monkeypatch, tmp_path, tiny_root, train):
-    exported = cache_dir() / "onnx"  # of all tests: an export takes longer than the search
-    exported.mkdir(parents=True, exist_ok=True)
-    (tmp_path / "cache").mkdir()
-    (tmp_path / "cache" / "onnx").symlink_to(exported)
-    monkeypatch.setenv("FIDIP_CACHE", str(tmp_path / "cache"))
+def test_infants_are_found_in_target_images_and_videos(own_cache, tmp_path, tiny_root, train):
     (tmp_path / "ward").mkdir()
     infant, keypoints = draw_person("infant", 5)
     write_image(tmp_path / "ward" / "infant.png", infant)
     make_video(tmp_path / "ward" / "clip.mp4", times=[0.0], wh=(128, 128))  # without a person
     target = ("data.target_images=ward", "data.batch_size=3")
     train(*SMALL_RUN, f"data.root={tiny_root}", *target)
-    (record,) = (f for f in tmp_path.glob("cache/targets/*/boxes.json") if "png" in f.read_text())
+    (record,) = (f for f in own_cache.glob("targets/*/boxes.json") if "png" in f.read_text())
     (box,) = (person["bbox"] for person in json.loads(record.read_text())["annotations"])
     inside = (keypoints[:, :2] >= box[:2]) & (keypoints[:, :2] <= np.add(box[:2], box[2:]))
     assert inside.all()

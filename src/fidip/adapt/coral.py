@@ -1,4 +1,4 @@
-r"""Deep CORAL: the features of both domains shall have the same covariance.
+r"""Deep CORAL: aligns the covariances of the features of both domains.
 
 With the covariances C_S and C_T of the features of source and target samples, means over pixels of
 d channels, an update minimises

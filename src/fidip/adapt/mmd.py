@@ -1,4 +1,4 @@
-r"""MMD: the features of both domains shall have the same distribution.
+r"""MMD: aligns the distributions of the features of both domains.
 
 The squared maximum mean discrepancy of source features s and target features t, means over pixels,
 with a mean of Gaussian kernels k of five widths around the mean squared distance m:

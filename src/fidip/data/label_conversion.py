@@ -24,7 +24,7 @@ from fidip.data.label_formats import (
 )
 from fidip.data.label_images import LocatedPerson, locate
 from fidip.io.atomic import copy_atomic
-from fidip.io.coco import annotation_record, person_category
+from fidip.io.coco import annotation_record, image_record, person_category
 from fidip.io.labels.labelled import Joints, Labelled, LabelledImage
 
 MOST_NAMES = 20
@@ -302,8 +302,8 @@ def as_coco(
         for person in image.people:
             annotations.append(_annotation(len(annotations) + 1, image_id, person))
     records = [
-        {"id": image_id, "file_name": image.name, "width": image.wh[0], "height": image.wh[1],
-         **image.fields, "is_synthetic": _is_synthetic(image, is_synthetic)}
+        {**image_record(image_id, image.name, image.wh), **image.fields,
+         "is_synthetic": _is_synthetic(image, is_synthetic)}
         for image_id, image in enumerate(images, start=1)
     ]  # fmt: skip
     videos = list({str(i.video["id"]): dict(i.video) for i in images if i.video}.values())

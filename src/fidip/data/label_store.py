@@ -21,7 +21,13 @@ from fidip.core.skeleton import COCO17
 from fidip.data.annotation_records import is_person
 from fidip.data.annotations import read_preannotations
 from fidip.data.label_formats import image_folders
-from fidip.io.coco import PRE_ANNOTATIONS, PREFIX, annotation_record, person_category
+from fidip.io.coco import (
+    PRE_ANNOTATIONS,
+    PREFIX,
+    annotation_record,
+    image_record,
+    person_category,
+)
 from fidip.io.images import decode_rgb
 from fidip.io.json import read_bytes, read_object, write_json
 from fidip.io.media_files import is_photo
@@ -189,8 +195,8 @@ class LabelStore:
             for person in people
             if person.keypoints[:, 2].any()
         ]
-        names = {"id": image_id, "file_name": self._names[image_id]}
-        image = {**names, "width": wh[0], "height": wh[1], **(self._image(image_id) or {})}
+        record = image_record(image_id, self._names[image_id], wh)
+        image = {**record, **(self._image(image_id) or {})}
         image.pop("is_labelled", None)
         if is_done and not new:
             image["is_labelled"] = True

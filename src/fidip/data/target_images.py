@@ -23,7 +23,7 @@ from fidip.core.people import Annotation
 from fidip.core.progress import Progress, silent
 from fidip.data.annotations import read_boxes
 from fidip.io.atomic import atomic_folder
-from fidip.io.coco import PERSON
+from fidip.io.coco import PERSON, image_record
 from fidip.io.hashing import hash_files
 from fidip.io.images import write_image
 from fidip.io.json import write_json
@@ -156,7 +156,7 @@ def _search(path: Path, folder: Path, frames: int, finder: BoxFinder, progress: 
             continue
         if not is_photo(path):
             write_image(folder / FRAMES / name, image, FRAME_QUALITY)
-        images.append({"id": number, "file_name": name, "width": wh[0], "height": wh[1]})
+        images.append(image_record(number, name, wh))
         for found in boxes:
             id_ = len(annotations) + 1
             annotations.append(

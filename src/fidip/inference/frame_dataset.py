@@ -20,7 +20,7 @@ from fidip.inference.frame_candidates import Candidates
 from fidip.inference.frame_selection import FramePool
 from fidip.inference.output_names import Input
 from fidip.io.atomic import disk_errors
-from fidip.io.coco import PRE_ANNOTATIONS, annotation_record, person_category
+from fidip.io.coco import PRE_ANNOTATIONS, annotation_record, image_record, person_category
 from fidip.io.drawing import draw_pose, fit_tile, sheet, spread
 from fidip.io.images import write_image
 from fidip.io.json import write_json
@@ -154,7 +154,7 @@ class _Writer:
             self._tiles.append(fit_tile(drawn, TILE))
         self.images.append(
             {
-                **{"id": id_, "file_name": f"{IMAGES}/{name}", "width": wh[0], "height": wh[1]},
+                **image_record(id_, f"{IMAGES}/{name}", wh),
                 **{"video_id": number, "frame_index": int(found.frames[row])},
                 **{"time": round(float(found.times[row]), 6), "subject": video.subject},
             }

@@ -18,7 +18,7 @@ from fidip.inference.frame_dataset import clipped
 from fidip.inference.label_guards import best_ranked, kept_by_speed
 from fidip.inference.output_names import Input
 from fidip.inference.self_labels import SelfLabels
-from fidip.io.coco import annotation_file, annotation_record, person_category
+from fidip.io.coco import annotation_file, annotation_record, image_record, person_category
 from fidip.io.images import write_image
 from fidip.io.json import write_json
 from fidip.io.video import Video
@@ -148,10 +148,9 @@ def _write_split(
                 continue
             name, id_ = f"{video.source.stem}_{frame.index:06}.jpg", len(images) + 1
             write_image(root / "images" / split / name, frame.image, is_synced=False)
-            wh = video.labels.image_wh
             images.append(
                 {
-                    **{"id": id_, "file_name": name, "width": wh[0], "height": wh[1]},
+                    **image_record(id_, name, video.labels.image_wh),
                     **{"video_id": number, "frame_index": frame.index, "is_synthetic": False},
                 }
             )

@@ -11,6 +11,7 @@ import numpy as np
 from fidip.core.arrays import Ints
 from fidip.core.progress import Progress, silent
 from fidip.inference.frame_dataset import AnalysedVideo, frames_of, pre_annotation
+from fidip.io.coco import image_record
 from fidip.io.drawing import spread
 from fidip.io.images import write_image
 
@@ -50,8 +51,8 @@ def write_unlabelled(
             people.append(person)
             images.append(
                 {
-                    **{"id": id_, "file_name": f"{folder.name}/{name}"},
-                    **{"width": wh[0], "height": wh[1], "is_synthetic": False},
+                    **image_record(id_, f"{folder.name}/{name}", wh),
+                    "is_synthetic": False,
                     "video_id": video.source.name,
                     "frame_index": int(video.candidates.frames[row]),
                     "subject": video.subject,

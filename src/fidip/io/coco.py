@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from fidip.core.arrays import Floats
+from fidip.core.arrays import Floats, ImageSize
 from fidip.core.errors import DataError
 from fidip.core.people import Annotation, ImageInfo, People, require_people
 from fidip.core.poses import Poses, pose_scores
@@ -69,6 +69,21 @@ def person_category() -> dict[str, Any]:
         "keypoints": list(COCO17.joints),
         "skeleton": [[a + 1, b + 1] for a, b in COCO17.limbs],
     }
+
+
+def image_record(id_: int, file_name: str, image_wh: ImageSize) -> dict[str, Any]:
+    """Return the entry of an image in an annotation file.
+
+    Args:
+        id_: id of the image.
+        file_name: path of the image below the folder of the images.
+        image_wh: (width, height) in px.
+
+    Example:
+        >>> image_record(7, "a.jpg", (640, 480))
+        {'id': 7, 'file_name': 'a.jpg', 'width': 640, 'height': 480}
+    """
+    return {"id": id_, "file_name": file_name, "width": image_wh[0], "height": image_wh[1]}
 
 
 def annotation_record(
@@ -144,15 +159,7 @@ def annotations_to_coco(people: People) -> dict[str, Any]:
     """
     require_people(people)
     return {
-        "images": [
-            {
-                "id": image.id,
-                "file_name": image.file_name,
-                "width": image.wh[0],
-                "height": image.wh[1],
-            }
-            for image in people.images
-        ],
+        "images": [image_record(image.id, image.file_name, image.wh) for image in people.images],
         "annotations": [
             annotation_record(
                 a.id, a.image_id, a.box_xywh.tolist(), a.area, a.keypoints, a.is_crowd

@@ -9,7 +9,7 @@ from zlib import crc32
 import numpy as np
 
 from fidip.io.atomic import disk_errors
-from fidip.io.coco import annotation_file, annotation_record, person_category
+from fidip.io.coco import annotation_file, annotation_record, image_record, person_category
 from fidip.io.images import write_image
 from fidip.io.json import write_json
 from fidip.io.records import Record
@@ -136,12 +136,8 @@ def make_image(job: _Job) -> Record:
 
 
 def _record(job: _Job, picture: Picture) -> Record:
-    width, height = job.size_wh
     image = {
-        "id": job.image_id,
-        "file_name": job.path.name,
-        "width": width,
-        "height": height,
+        **image_record(job.image_id, job.path.name, job.size_wh),
         "is_synthetic": job.part.is_synthetic,
         "posture": picture.posture,
     }

@@ -8,8 +8,9 @@ if __name__ == "__main__":
     check_arguments("predict")
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from omegaconf import DictConfig
 
@@ -61,7 +62,8 @@ def predict(config: DictConfig) -> None:
             with new_outputs(config, output_files(inputs, config.save)):
                 has_video = len(photos) < len(readable)
                 ckpt = str(config.ckpt or default_ckpt(has_video, config.device))
-                run(make_predictor(ckpt, config), readable, boxes, config, report)
+                settings = pipeline_settings(config)  # wrong ones end before a network is exported
+                run(make_predictor(ckpt, config), settings, readable, boxes, config, report)
         except KeyboardInterrupt as stop:
             print(f"interrupted: kept {report.kept(stop)}: {shown(out)}", file=sys.stderr)
             raise
@@ -70,6 +72,7 @@ def predict(config: DictConfig) -> None:
 
 def run(
     predictor: Predictor,
+    settings: Mapping[str, Any],
     inputs: Sequence[Input],
     boxes: Boxes | None,
     config: DictConfig,
@@ -79,12 +82,13 @@ def run(
 
     Args:
         predictor: the network.
+        settings: ``pipeline_settings`` of the command.
         inputs: images and videos.
         boxes: boxes of people in the images; None to detect them.
         config: settings of the command.
         report: collects the outcomes.
     """
-    out, settings = Path(config.out), pipeline_settings(config)
+    out = Path(config.out)
     photos = [each for each in inputs if each.is_photo]
     if photos:
         failed: list[DataError] = []

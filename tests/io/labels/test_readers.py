@@ -241,6 +241,32 @@ def test_a_table_with_a_row_per_image(rows, tmp_path):
         assert (second.name, known(second)) == ("t/1.png", {"left_hip": (13, 14, 2)})
 
 
+HANDS = {
+    f"{side}_{theirs}": f"{side}_{ours}"
+    for side in ("left", "right")
+    for theirs, ours in (("hand", "wrist"), ("foot", "ankle"))
+}
+
+
+def test_a_table_of_the_group_that_recorded_babypose(tmp_path):
+    """Its columns and names of files; the points are made up."""
+    head = (
+        "image;head;right_hand;right_elbow;right_shoulder;neck;left_shoulder;left_elbow;left_hand;"
+        "right_foot;right_knee;right_hip;left_hip;left_knee;left_foot"
+    )
+    points = [f"{100 + 10 * number},{200 - number}" for number in range(14)]
+    points[1] = "-1,-1"
+    (tmp_path / "result_pz3.csv").write_text(f"{head}\n00000_8bit.png;{';'.join(points)}\n")
+    joints = Joints(HANDS)
+    (person,) = read_table(tmp_path / "result_pz3.csv", joints)
+    assert person.name == "pz3/00000_8bit.png"
+    assert joints.unknown == {"head": 1, "neck": 1}
+    found = known(person)
+    assert set(found) == set(COCO17.joints[5:]) - {"right_wrist"}
+    assert found["left_wrist"] == (170, 193, 2)
+    assert found["left_ankle"] == (230, 187, 2)
+
+
 def test_sheets_and_frames_of_a_workbook(tmp_path):
     rows = [["frame", "nose"], [7, "11,12"]]
     write_xlsx(tmp_path / "t.xlsx", {"pz1": rows, "pz2": rows})

@@ -35,6 +35,8 @@ NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d{1,3})?"
 PAIR = re.compile(rf"[\[(]?\s*({NUMBER})\s*[,;\s]\s*({NUMBER})\s*[\])]?", re.IGNORECASE)
 ABSENT = {(-1.0, -1.0), (0.0, 0.0)}
 """Coordinates that stand for a joint without a label."""
+RESULT = "result_"
+"""Beginning of file names of tables around babyPose: ``result_pz3.csv`` is about ``pz3``."""
 AGAIN = "correct the file or export it again"
 
 
@@ -61,7 +63,8 @@ def read_table(path: Path, joints: Joints) -> list[Labelled]:
     The first row names the columns: the image, or the number of the frame, and for each joint
     either ``JOINT`` with cells "x,y" or ``JOINT_x`` and ``JOINT_y``. Empty cells, NaN, (-1, -1) and
     (0, 0) are unlabelled. Images and frames are those of a folder or video with the name of the
-    sheet, if the workbook has several, or of the file; a column ``video`` names another.
+    sheet, if the workbook has several, or of the file, without ``result_`` at its beginning; a
+    column ``video`` names another.
 
     Args:
         path: a file ``.xlsx`` or ``.csv``, with commas, semicolons or tabs.
@@ -84,7 +87,7 @@ def read_table(path: Path, joints: Joints) -> list[Labelled]:
                 f"{path}: begins with {reprlib.repr(', '.join(rows[0]))}; expected columns image, "
                 "and JOINT_x and JOINT_y or JOINT with cells x,y"
             )
-        folder = sheet if len(sheets) > 1 else path.stem
+        folder = sheet if len(sheets) > 1 else path.stem.removeprefix(RESULT)
         seen: set[str] = set()
         for number, row in enumerate(rows[1:], start=2):
             if is_axis_row(row):

@@ -1,12 +1,14 @@
 """Self-training on videos without labels: rounds of labels and training runs."""
 
 import json
+import shutil
 from dataclasses import replace
 
 import cv2
 import numpy as np
 import pytest
 
+from fidip.cli.prediction_inputs import SOME_FAILED
 from fidip.cli.self_training import (
     SelfTraining,
     add_synthetic,
@@ -24,6 +26,7 @@ from fidip.io.run_directory import RunDirectory
 from fidip.synth.dataset.clip_writer import TIME_BASE, encode
 from fidip.train import train
 from tests.fuzz.stage import write_video
+from tests.inference.odd_media import make_cut_video, without_pictures
 from tests.inference.rendered_people import SIDE, draw_person, paste
 
 SETTINGS = SelfTraining(
@@ -93,10 +96,20 @@ def test_the_command_without_labels_ends_in_a_network_and_a_picture(
     videos, tmp_path, monkeypatch, cli
 ):
     monkeypatch.setenv("FIDIP_CACHE", "/dev/null")  # no export to ONNX, which takes long each round
-    out = tmp_path / "out"
-    words = [f"source={videos[0].path}", f"out={out}", f"ckpt={CKPT}", "updates=2", "device=cpu"]
+    out, source = tmp_path / "out", tmp_path / "videos"
+    source.mkdir()
+    shutil.copy(videos[0].path, source)
+    (source / "empty.mp4").write_bytes(b"")
+    (source / "noise.mp4").write_bytes(without_pictures(videos[0].path.read_bytes()))
+    make_cut_video(source / "cut.mp4")
+    words = [f"source={source}", f"out={out}", f"ckpt={CKPT}", "updates=2", "device=cpu"]
     words += ["data.batch_size=4", "trainer=cpu"]
-    assert "nothing says how accurate" in cli("adapt", *words).out
+    printed = cli("adapt", *words, status=SOME_FAILED).out
+    assert "nothing says how accurate" in printed
+    assert "empty.mp4: cannot be opened as a video" in printed
+    assert "noise.mp4: the video has no frame that can be decoded" in printed
+    assert "failed: cut.mp4: " in printed
+    assert "1 of 4 done" in printed
     assert json.loads((out / "results.json").read_text())["updates"] == 2
     assert "with labels that it predicted" in (out / "model_card.md").read_text()
     picture = cv2.imread(str(out / "figures" / "before_after.jpg"))

@@ -34,7 +34,7 @@ class Plan:
     """What is trained on what.
 
     Attributes:
-        inputs: the videos that can be opened.
+        inputs: the videos that can be read.
         report: state of all videos.
         labels: the labelled frames.
         split: their split.
@@ -145,7 +145,7 @@ def _check_batch(size: int, groups: int) -> None:
 
 
 def openable(inputs: Sequence[Input]) -> tuple[list[Input], InputReport]:
-    """Return the videos that can be opened, and a report that names the others.
+    """Return the videos with a frame that can be decoded, and a report that names the others.
 
     Args:
         inputs: the videos.
@@ -154,7 +154,7 @@ def openable(inputs: Sequence[Input]) -> tuple[list[Input], InputReport]:
     opened = []
     for each in readable:
         try:
-            Video(each.path)
+            next(iter(Video(each.path)))
             opened.append(each)
         except DataError as error:
             report.failed.append(str(error))

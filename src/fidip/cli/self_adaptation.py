@@ -73,7 +73,8 @@ def adapt_without_labels(config: DictConfig, train: TrainRun) -> None:
         ]
         draw_before_after(ends, data, out / PICTURE)
         publish_run(run, RunDirectory(out), card_section_without_labels(data, settings))
-    report.done += len(videos)
+    report.partial += damaged_videos(round_folder(out, 1) / "data")
+    report.done += len(videos) - len(report.partial)
     print(f"before and after: {shown(out / PICTURE)}; use the network with fidip predict "
           f"ckpt={shown(out)}")  # fmt: skip
     report.finish(config.out)
@@ -100,6 +101,19 @@ def self_training_settings(config: DictConfig) -> SelfTraining:
     chosen |= {"updates": config.updates} if "updates" in given else {}
     overrides = tuple(word for word in words if word.partition("=")[0] not in OWN)
     return SelfTraining(**chosen, synthetic=config.synthetic, overrides=overrides)
+
+
+def damaged_videos(data: Path) -> list[str]:
+    """Return a line about each video of which only the first frames were used.
+
+    Args:
+        data: the labels of a round.
+    """
+    return [
+        f"{video['video']}: {video['damage']}; they are used"
+        for video in read_json(data / REPORT)
+        if video.get("damage")
+    ]
 
 
 def draw_before_after(ends: Sequence[Predictor], data: Path, file: Path) -> None:

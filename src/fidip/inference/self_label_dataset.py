@@ -97,8 +97,8 @@ def write_self_labels(
         progress: called after every image.
 
     Returns:
-        For each video: numbers of frames, and the fraction of wrists and ankles in fast and in slow
-        movements that the guards accept and that become labels.
+        For each video: its damage, numbers of frames, and the fraction of wrists and ankles in fast
+        and in slow movements that the guards accept and that become labels.
 
     Raises:
         DataError: no joint becomes a label, or a video cannot be read any more.
@@ -177,6 +177,7 @@ def _report(video: SelfLabelledVideo, rows: Ints, kept: Mask) -> Content:
     speeds = speed(labels.times, labels.smooth)[rows]
     return {
         "video": video.source.name,
+        "damage": labels.damage,
         "frames": len(labels),
         "found": int(labels.is_found.sum()),
         "used": len(rows),

@@ -49,6 +49,7 @@ class SelfLabels:
         confidence: (T, K) confidences that are comparable between joints.
         allowed: (T, K) bool, joints that all guards accept.
         image_wh: (width, height) of the frames in px.
+        damage: as for ``Track``.
     """
 
     times: Floats
@@ -57,6 +58,7 @@ class SelfLabels:
     confidence: Floats
     allowed: Mask
     image_wh: ImageSize
+    damage: str | None = None
 
     def __post_init__(self) -> None:
         check_shape(self, "times", ("T",))
@@ -159,4 +161,5 @@ def guarded(track: Track, smoother: Filter = SMOOTHER) -> SelfLabels:
         confidence=repaired.scores.astype(np.float64),
         allowed=allowed,
         image_wh=track.image_wh,
+        damage=track.damage,
     )

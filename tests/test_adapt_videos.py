@@ -3,14 +3,13 @@
 import json
 import shutil
 
-import cv2
 import pytest
 
 from fidip.cli.loading import load_predictor
 from fidip.cli.prediction_inputs import SOME_FAILED
 from fidip.inference.frame_candidates import FrameAnalysis
-from fidip.io.video import Video, read_photo
-from tests.data.made_clips import write_made_clips
+from fidip.io.video import read_photo
+from tests.data.made_clips import write_labelled_clips, write_made_clips
 
 START = "ckpt=bundled:movenet-lightning"
 SMALL = (
@@ -23,17 +22,7 @@ CLIPS, FRAMES = 3, 6
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
     """Clips of three infants, and labels of all of their frames."""
-    root = tmp_path_factory.mktemp("adapt")
-    write_made_clips(root, {"clips": CLIPS}, FRAMES)
-    content = json.loads((root / "annotations" / "person_keypoints_clips.json").read_text())
-    (root / "frames").mkdir()
-    for image in content["images"]:
-        frames = list(Video(root / "videos" / "clips" / image["file_name"]))
-        image["file_name"] = f"frames/{image['video_id']}_{image['frame_index']}.png"
-        pixels = frames[image["frame_index"]].image
-        cv2.imwrite(str(root / image["file_name"]), pixels[..., ::-1])
-    (root / "labels.json").write_text(json.dumps(content))
-    return root
+    return write_labelled_clips(tmp_path_factory.mktemp("adapt"), CLIPS, FRAMES)
 
 
 @pytest.fixture
@@ -57,15 +46,17 @@ def images_of(out, name):
 
 
 def test_a_command_from_videos_and_labels_to_a_network(folder, cli, monkeypatch):
-    (folder / "videos" / "clips" / "broken.mp4").write_bytes(b"no video")
+    clips = folder / "videos" / "clips"
+    whole = (clips / "clip0001.mp4").read_bytes()
+    for name, content in {"broken": b"no video", "empty": b"", "half": whole[:600]}.items():
+        (clips / f"{name}.mp4").write_bytes(content)
     write_made_clips(folder / "more", {"new": 1}, 2)
-    (folder / "more" / "videos" / "new" / "clip0001.mp4").rename(
-        folder / "videos" / "clips" / "new.mp4"
-    )
+    (folder / "more" / "videos" / "new" / "clip0001.mp4").rename(clips / "new.mp4")
     out = folder / "out"
     printed = cli("adapt", *words(folder), status=SOME_FAILED).out
-    assert "broken.mp4: cannot be opened as a video" in printed
-    assert "4 of 5 done" in printed
+    for name in ("broken", "empty", "half"):
+        assert f"{name}.mp4: cannot be opened as a video" in printed
+    assert "4 of 7 done" in printed
     assert "8 labels took" in printed
 
     subjects = {

@@ -53,11 +53,15 @@ def contents(out):
 
 def test_frames_are_written_with_predictions_that_are_no_labels(videos, cli, tmp_path, monkeypatch):
     out = tmp_path / "out"
+    whole = (videos / "ben" / "day 1.mp4").read_bytes()
+    (videos / "ben" / "empty.mp4").write_bytes(b"")
+    (videos / "ben" / "half.mp4").write_bytes(whole[: len(whole) // 2])
     arguments = (*COMMON, f"source={videos}", "choice=uniform", "count=5")
     printed = cli("frames", *arguments, f"out={out}", status=SOME_FAILED).out
-    assert "broken.mp4: cannot be opened as a video" in printed
+    for name in ("broken", "empty", "half"):
+        assert f"{name}.mp4: cannot be opened as a video" in printed
     assert "chose 5 of 9 frames of 2 subjects" in printed
-    assert "2 of 3 done" in printed
+    assert "2 of 5 done" in printed
     assert f"label them with fidip app label={out}" in printed
 
     rows = rows_of(out)

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 
 from fidip.core.skeleton import COCO17
+from fidip.io.video import Video
 from fidip.synth.dataset.clip_writer import TIME_BASE, encode
 from tests.conftest import STANDING, annotation_record, category, image_record
 
@@ -33,6 +34,20 @@ def write_made_clips(root, counts=None, frames=5):
                 content["annotations"].append(annotation_record(number, keypoints[frame]))
         file = root / "annotations" / f"person_keypoints_{split}.json"
         file.write_text(json.dumps(content), encoding="utf-8")
+    return root
+
+
+def write_labelled_clips(root, clips, frames):
+    """Write clips in ``videos/clips``, and ``labels.json`` with images of all their frames."""
+    write_made_clips(root, {"clips": clips}, frames)
+    content = json.loads((root / "annotations" / "person_keypoints_clips.json").read_text())
+    (root / "frames").mkdir()
+    for image in content["images"]:
+        images = list(Video(root / "videos" / "clips" / image["file_name"]))
+        image["file_name"] = f"frames/{image['video_id']}_{image['frame_index']}.png"
+        pixels = images[image["frame_index"]].image
+        cv2.imwrite(str(root / image["file_name"]), pixels[..., ::-1])
+    (root / "labels.json").write_text(json.dumps(content), encoding="utf-8")
     return root
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from random import Random
 
-from . import checkpoints, documents, labels, media, onnx_files, runs, settings
+from . import checkpoints, documents, labels, media, onnx_files, runs, settings, videos
 from .case import Box, Case, Draw
 from .stage import Stage
 
@@ -69,6 +69,15 @@ AREAS: dict[str, tuple[int, dict[Draw, int]]] = {
             media.draw_odd_entry: 1,
             media.draw_training_image: 2,
             media.draw_good: 1,
+        },
+    ),
+    "videos and labels": (
+        4,
+        {
+            videos.draw_labels: 8,
+            videos.draw_mistake: 4,
+            videos.draw_broken: 3,
+            videos.draw_folder: 2,
         },
     ),
     "run directories": (

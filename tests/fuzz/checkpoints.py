@@ -162,7 +162,7 @@ def _state(stage: Stage) -> State:
     return {
         name.removeprefix("net."): tensor
         for name, tensor in content["state_dict"].items()
-        if isinstance(tensor, Tensor)
+        if isinstance(tensor, Tensor) and name.startswith("net.")
     }
 
 

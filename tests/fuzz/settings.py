@@ -243,6 +243,20 @@ FRAMES = {
     "device": DEVICE,
     "runtime": CHOICE,
 }
+ADAPT = {
+    **{key: FRAMES[key] for key in ("source", "out", "subject", "seed", "rate", "lost", "device")},
+    "labels": NO_FILE,
+    "ckpt": (*NO_FILE, "kept", "in", "zoo:nope", "bundled:nope", "bundled:../../x", "net.onnx"),
+    "synthetic": tuple(value for value in NO_FILE if value != "."),
+    "split": CHOICE,
+    "test_subjects": ("nope", "[nope]", "[]", "5", "[clip0001,nope]", "{a: b}", "[[a]]", "''"),
+    "counts": ("[0]", "[-1]", "abc", "[1.5]", "5", "[a]", "{a: 1}", "[null]", "null", "[[5]]"),
+    "updates": POSITIVE_INT,
+    "unlabelled": COUNT,
+    "data.batch_size": (*POSITIVE_INT, "5"),
+    "data.num_workers": COUNT,
+    "optimizer.lr": RATE,
+}
 SYNTHESIZE = {
     "seed": SEED,
     "workers": (*POSITIVE_INT, "1000000"),
@@ -279,6 +293,10 @@ COMMANDS: dict[str, tuple[dict[str, tuple[str, ...]], Sequence[str]]] = {
     "export": (EXPORT, ("ckpt={run}", "out=out/net.pt", "format=torchscript")),
     "convert": (IMPORT, ("src={weights}", "net=movenet_lightning", "out=out/net.safetensors")),
     "frames": (FRAMES, ("source={video}", "ckpt={run}", "runtime=torch", "count=1", "out=out")),
+    "adapt": (
+        ADAPT,
+        ("source={clips}/videos", "labels={frame_labels}", "ckpt={run}", "updates=1", "out=out"),
+    ),
     "labels": (LABELS, ("source={labels}", "images={images}", "out=out")),
     "synthesize": (SYNTHESIZE, ("preset=tiny", "first=1", "workers=1", "out=out")),
     "zoo": (ZOO, ()),
@@ -292,6 +310,7 @@ REQUIRED = {
     "export": ("ckpt", "out"),
     "convert": ("src", "out"),
     "frames": ("source", "out"),
+    "adapt": ("source", "out"),
     "labels": ("source", "out"),
     "synthesize": ("out",),
     "check": ("data.root",),
@@ -553,7 +572,8 @@ def _case(
     keys = {word.partition("=")[0] for word in given} if drop else set()
     kept = [word for word in base if word.partition("=")[0] not in keys]
     arguments = [*(word.format(**_paths(stage)) for word in kept), *given]
-    values = [word.partition("=")[2].strip("'[]") for word in given]
+    values = [word.partition("=")[2] for word in given]
+    values += [value.strip("'[]") for value in values]
     words = alternatives or (
         key,
         key.rpartition(".")[2],
@@ -568,6 +588,8 @@ def _paths(stage: Stage) -> dict[str, str]:
         "run": str(stage.run),
         "photo": str(stage.photo),
         "video": str(stage.video),
+        "clips": str(stage.clips),
+        "frame_labels": str(stage.frame_labels),
         "weights": str(stage.weights),
         "labels": str(stage.annotations()),
         "images": str(stage.photo.parent),

@@ -12,6 +12,7 @@ import cv2
 import numpy as np
 
 from tests.conftest import make_tiny_dataset
+from tests.data.made_clips import write_labelled_clips
 
 from .onnx_model import make_onnx
 
@@ -47,6 +48,15 @@ class Stage:
         return self.root / "clip.mp4"
 
     @property
+    def clips(self) -> Path:
+        """Videos of three infants, and labels of their frames."""
+        return self.root / "clips"
+
+    @property
+    def frame_labels(self) -> Path:
+        return self.clips / "labels.json"
+
+    @property
     def onnx(self) -> Path:
         return self.root / "net.onnx"
 
@@ -67,6 +77,7 @@ def make_stage(root: Path, run: Callable[[list[str]], int]) -> Stage:
     if run(arguments) != 0:
         raise RuntimeError("the training that all cases use failed")
     write_video(stage.video, 10, (64, 48))
+    write_labelled_clips(stage.clips, clips=3, frames=6)
     stage.onnx.write_bytes(make_onnx())
     people = json.loads(stage.annotations().read_text())["annotations"]
     boxes = [

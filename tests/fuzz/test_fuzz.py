@@ -11,7 +11,7 @@ import pytest
 from .cases import AREAS
 
 ROOT = Path(__file__).parents[2]
-RUNS, INPUTS = 64, 300
+RUNS, INPUTS = 72, 300
 """Runs of commands, some of which are given several bad inputs, and how many inputs those are."""
 
 

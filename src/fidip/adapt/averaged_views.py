@@ -1,4 +1,4 @@
-"""A teacher that averages over views: turned, mirrored and enlarged crops.
+"""A teacher that averages over views: rotated, mirrored and enlarged crops.
 
 The mean of a network's predictions in several views of a crop is better than one prediction, as in
 test-time augmentation. A student that sees one view can learn from it.
@@ -98,7 +98,7 @@ class AveragedViews:
         return codec.turn_back(torch.stack(turned), self.rotations_deg).mean(dim=0)
 
     def _maps_of_turned(self, net: PoseNet, codec: Codec, images: Tensor, angle: float) -> Tensor:
-        """Return the maps of images in a turned window, averaged with the mirrored ones."""
+        """Return the maps of images in a rotated window, averaged with the mirrored ones."""
         affine = FixedView(rotation_deg=angle).affine(codec.input_wh)
         views = warp(images, np.tile(affine, (len(images), 1, 1))) if angle else images
         maps: Tensor = net(net.normalize(views)).heatmaps.float()

@@ -87,7 +87,7 @@ class Combined(AddedLoss):
             method.prepare(step)
 
     def terms(self, step: Step, part: Part) -> dict[str, Term]:
-        """Return the terms of all methods, each with the name of its method before its own."""
+        """Return the terms of all methods, each name after that of its method."""
         return {
             f"{name}/{key}": term
             for name, method in self._methods.items()

@@ -40,7 +40,7 @@ def domain_labels(is_synthetic: Tensor, is_unlabelled: Tensor) -> Tensor:
 
     Args:
         is_synthetic: (B,) 1 synthetic, 0 real.
-        is_unlabelled: (B,) bool; these samples are of the target also if they are synthetic.
+        is_unlabelled: (B,) bool; these samples are of the target even if they are synthetic.
 
     Returns:
         (B,) labels.

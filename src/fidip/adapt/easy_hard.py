@@ -7,7 +7,8 @@ heatmaps everywhere would be a minimum that training reaches:
 
     L = L_pose + a / B \sum_{b unlabelled} |f(hard) - A stop_grad(f(easy))|^2
 
-with the square and the mean over the batch of the pose loss. The easy view is seen in eval mode.
+with the square and the mean over the batch of the pose loss. The easy view is predicted in eval
+mode.
 
 Source: Xie, Wang, Zeng and Wang, "An Empirical Study of the Collapsing Problem in Semi-Supervised
 2D Human Pose Estimation", ICCV 2021, with one network; their joint cutout is occlusion here.

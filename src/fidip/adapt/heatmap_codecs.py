@@ -1,4 +1,4 @@
-"""Methods that need one heatmap for each joint."""
+"""Check of the codec, for methods that need one heatmap for each joint."""
 
 from __future__ import annotations
 

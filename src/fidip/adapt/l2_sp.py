@@ -1,6 +1,6 @@
-"""L2-SP: fine-tuning that is pulled back to the weights that it starts from.
+"""L2-SP: fine-tuning with a penalty on the distance to the starting weights.
 
-With the trained weights w and the weights w0 that training starts from, an update minimises
+With the trained weights w and the starting weights w0, an update minimises
 
     L = L_pose + a / 2 * |w - w0|^2
 
@@ -55,7 +55,7 @@ class L2SP(AddedLoss):
         self.start = nn.ParameterList()
 
     def attach(self, net: PoseNet) -> None:
-        """Make room for the starting weights, which checkpoints keep."""
+        """Allocate the starting weights, which checkpoints keep."""
         copies = (p.detach().clone() for p in _trained(net))
         self.start = nn.ParameterList(nn.Parameter(p, requires_grad=False) for p in copies)
 

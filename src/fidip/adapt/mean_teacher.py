@@ -2,7 +2,7 @@ r"""Mean teacher: pseudo-labels from a moving average of the network, on images 
 
 Teacher and student see different random views of the same crop. The joints that the teacher finds
 are mapped from its view to the student's, and drawn as clean Gaussians H. With the weight m of a
-joint, 1 for confident joints inside the crop and else 0, an update minimises
+joint, 1 for confident joints inside the crop and 0 otherwise, an update minimises
 
     L = L_pose + a / B \sum_{b unlabelled} |m (f(student's view) - H)|^2
 
@@ -10,11 +10,11 @@ with the square and the mean over the batch of the pose loss. The weights of the
 exponential moving average of the student's.
 
 Source: Kim et al., "A Unified Framework for Domain Adaptive Pose Estimation", ECCV 2022, without
-style transfer; the teacher is of Tarvainen and Valpola, "Mean teachers are better role models",
-NeurIPS 2017. Three differences: joints are mapped instead of heatmaps, which needs no interpolation
-and works with every codec; confidence must reach a floor beside the percentile; and the teacher can
-see milder views than the student, as in FixMatch (Sohn et al., NeurIPS 2020), or average over
-several (``averaged_views``).
+style transfer; the teacher is that of Tarvainen and Valpola, "Mean teachers are better role
+models", NeurIPS 2017. Three differences: joints are mapped instead of heatmaps, which needs no
+interpolation and works with every codec; confidence must reach a floor and the percentile; and the
+teacher can see milder views than the student, as in FixMatch (Sohn et al., NeurIPS 2020), or
+average over several (``averaged_views``).
 """
 
 from __future__ import annotations

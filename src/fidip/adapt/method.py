@@ -1,7 +1,7 @@
 """The interface of adaptation methods.
 
 A method is one module of this package and one file in ``conf/method``. It declares the data that it
-needs, builds its heads, names what its optimizers train, and writes one update down as losses of a
+needs, builds its heads, names what its optimizers train, and writes one update as losses of a
 batch. ``fidip.tasks.AdaptationTask`` runs it: precision, accumulation, several processes, clipping,
 schedules and checkpoints are not the method's concern.
 
@@ -43,8 +43,8 @@ class Trained:
     Attributes:
         parameters: its parameters.
         optimizer: makes it; None for the optimizer of the task.
-        scheduler: makes its schedule; None for the task's, where ``optimizer`` is None, too, and
-            for a constant rate otherwise.
+        scheduler: makes its schedule; None for the task's if ``optimizer`` is None, too, and
+            otherwise for a constant rate.
     """
 
     parameters: Sequence[nn.Parameter]
@@ -79,8 +79,8 @@ class AdaptationMethod(nn.Module, ABC):
     def begin(self, net: PoseNet) -> None:
         """Copy what the network is before training, such as a teacher.
 
-        Called once in every run, when weights to start from are loaded; of a run that is resumed,
-        before its checkpoint is.
+        Called once in every run, after the starting weights are loaded; in a resumed run, before
+        its checkpoint is.
         """
 
     def optimizers(self, net: PoseNet) -> dict[str, Trained]:
@@ -104,13 +104,13 @@ class AdaptationMethod(nn.Module, ABC):
         raise NotImplementedError(f"{type(self).__name__} has no pretraining")
 
     def finish(self, net: PoseNet, target: Iterable[Batch]) -> None:
-        """Change the weights once more when training has ended, such as an average of them.
+        """Change the weights once more after training, such as by averaging them.
 
         Called without gradients for the weights of the last epoch, before ``last.ckpt`` is written,
         and, where a run has one, for the weights of ``best.ckpt``. So both hold finished weights,
-        whichever of them is tested. Validation during training, which chooses ``best.ckpt``, is of
-        weights that are not finished. Checkpoints keep the weights before this call, too: a run
-        that is resumed for more epochs trains on with those, and this call is made at its end.
+        whichever of them is tested. Validation, which chooses ``best.ckpt``, uses the weights
+        before this call. Checkpoints keep those, too: a run that is resumed for more epochs
+        continues from them, and this call is made at its end.
 
         Args:
             net: the network, which holds the weights to finish.

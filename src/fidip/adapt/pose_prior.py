@@ -11,7 +11,7 @@ plausible poses are views of the free 3D infants from all sides, see
 
 Sources: Tiwari et al., "Pose-NDF: Modeling Human Pose Manifolds with Neural Distance Fields", ECCV
 2022, for the distance, and Raychaudhuri et al., "Prior-guided Source-free Domain Adaptation for
-Human Pose Estimation", ICCV 2023, for its use. Here the distance is of views in 2D.
+Human Pose Estimation", ICCV 2023, for its use. Here the distance is that of 2D views.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def limb_directions(xy: Tensor) -> Tensor:
 
 
 class PoseDistance(nn.Sequential):
-    """Distance of poses to plausible ones: 1 less the mean cosine to the limbs of the nearest.
+    """Distance of poses to plausible ones: 1 minus the mean cosine to the limbs of the nearest.
 
     Args:
         width: number of hidden features.

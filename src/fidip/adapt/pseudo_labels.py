@@ -1,4 +1,4 @@
-"""Pseudo-labels: which joints of a teacher are believed, and patches that cover some of them.
+"""Pseudo-labels: which joints of a teacher become labels, and patches that cover some of them.
 
 Methods after Kim et al., A Unified Framework for Domain Adaptive Pose Estimation, ECCV 2022: joints
 of high confidence become labels, and some of them are hidden from the student.
@@ -22,7 +22,7 @@ DRAWS = 4
 class Confident:
     """Which joints of a teacher become labels.
 
-    A percentile without a floor keeps the same number of joints also when all of them are wrong.
+    A percentile without a floor keeps the same number of joints even when all of them are wrong.
 
     Attributes:
         percentile: fraction of the joints of an update that are rejected for low confidence, 0 to
@@ -68,7 +68,7 @@ class Confident:
 
 @dataclass(frozen=True)
 class Occlusion:
-    """Random patches that cover a joint of high confidence, which the student must infer then.
+    """Random patches that cover a joint of high confidence, which the student must then infer.
 
     Attributes:
         probability: probability that a sample with such a joint gets a patch.

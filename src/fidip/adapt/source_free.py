@@ -1,12 +1,12 @@
 """Source-free adaptation: only the backbone is trained, on the unlabelled target only.
 
-For weights whose training data are absent. With the terms of other methods, such as the mean
+For weights without their training data. With the terms of other methods, such as the mean
 teacher's, and their weights, an update of the backbone minimises
 
     L = sum_ij w_ij L_ij
 
-without a pose loss. The head keeps its weights and statistics, so that features must stay those
-that it can read.
+without a pose loss. The head keeps its weights and statistics, so the features must continue to
+suit it.
 
 Source: Liang, Hu and Feng, "Do We Really Need to Access the Source Data? Source Hypothesis Transfer
 for Unsupervised Domain Adaptation", ICML 2020, with other losses.

@@ -79,7 +79,7 @@ Update = Callable[[str, Sequence[Part], Losses], dict[str, Tensor]]
 
 @dataclass(frozen=True)
 class Step:
-    """What a method has at hand for one update.
+    """What a method can use in one update.
 
     Attributes:
         parts: the batches of one process that make the update; more than one with
@@ -91,7 +91,7 @@ class Step:
         update_number: number of the run's updates that are done, for random draws.
         run_update: does what ``update`` describes.
         mean_over_processes: takes a () value without gradients to its mean over all processes, for
-            losses that are no sums over samples.
+            losses that are not sums over samples.
         gather: takes (N, ...) values without gradients to those of all W processes, (W N, ...), in
             their order.
         rank: index of this process.
@@ -145,7 +145,7 @@ class Step:
     def pooled_features(self, part: Part) -> Tensor:
         """Return the means over pixels of the features of all samples of the update.
 
-        For losses that are no sums over samples, such as a distance between covariances. Those of
+        For losses that are not sums over samples, such as a distance between covariances. Those of
         ``part`` have gradients, multiplied by the number of parts in all processes. After averaging
         over these, an update has the gradients that it has with all samples in one part.
 

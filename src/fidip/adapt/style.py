@@ -1,7 +1,7 @@
 r"""Style augmentation without weights: images of one domain take on the colours of the other.
 
 With a probability, a labelled image of the source takes the style of a random image of the target
-in the same update, and the other way round; keypoints stay where they are. Two kinds of style are
+in the same update, and vice versa; keypoints stay where they are. Two kinds of style are
 drawn. FDA replaces the amplitude of low frequencies of the image x by that of the style image s,
 with the Fourier transform F and the window M_b of frequencies up to b = floor(beta min(H, W)):
 
@@ -31,7 +31,7 @@ from fidip.core.data_parts import DataPart
 from fidip.core.ranges import Count, Fraction, NonNegative
 
 EPSILON = 1e-5
-"""Smallest standard deviation that is divided by, in px values."""
+"""Lower bound of standard deviations in divisions, in px values."""
 STREAM = 0x57
 """Added to the seed, so that draws differ from those of other methods."""
 

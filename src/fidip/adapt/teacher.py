@@ -23,7 +23,7 @@ class WithTeacher(AdaptationMethod):
     """Base class of methods with a teacher, which starts as a copy of the network.
 
     The teacher is no submodule: optimizers, DDP and averages of weights exclude it. Checkpoints
-    have it in the hidden state.
+    store it in the hidden state.
     """
 
     def __init__(self) -> None:
@@ -44,7 +44,7 @@ class WithTeacher(AdaptationMethod):
         return {"teacher": self.teacher.state_dict()}
 
     def load_hidden_state(self, state: dict[str, Any]) -> None:
-        """Restore the teacher, so that a resumed run keeps its own one."""
+        """Restore the teacher, so that a resumed run keeps its own."""
         self.teacher.load_state_dict(state["teacher"])
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:

@@ -7,7 +7,7 @@ and offsets of its BatchNorm layers minimises the mean over target samples and j
 
 Running statistics become those of the target. Labels and images of the source are not used. A
 negative control: it is known to fail on small batches and on batches of similar images, and a
-certain heatmap may be wrong.
+confident heatmap may be wrong.
 
 Source: Wang, Shelhamer, Liu, Olshausen and Darrell, "Tent: Fully Test-Time Adaptation by Entropy
 Minimization", ICLR 2021, for classification; there t = 1.

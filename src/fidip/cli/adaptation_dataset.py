@@ -52,7 +52,7 @@ def command_identity(config: DictConfig, plan: Plan) -> dict[str, Any]:
 
 
 def require_own(out: Path, identity: dict[str, Any]) -> None:
-    """Check that a folder has no outputs but those of the same command.
+    """Check that a folder has only outputs of the same command.
 
     Args:
         out: folder of the outputs.
@@ -76,7 +76,7 @@ def require_own(out: Path, identity: dict[str, Any]) -> None:
 
 
 def prepare(out: Path, identity: dict[str, Any], plan: Plan, count: int, analyse: Analyse) -> int:
-    """Write the dataset, unless the same command did before.
+    """Write the dataset, unless the same command has written it before.
 
     Args:
         out: folder of the outputs.

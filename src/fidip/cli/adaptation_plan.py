@@ -31,7 +31,7 @@ from fidip.io.video import Video
 
 @dataclass(frozen=True)
 class Plan:
-    """What is trained on what.
+    """Videos, labels and subsets that the runs train and test on.
 
     Attributes:
         inputs: the videos that can be read.
@@ -53,7 +53,7 @@ class Plan:
 
     @property
     def unlabelled(self) -> list[Input]:
-        """Videos whose frames may be trained on without labels: none of the test side."""
+        """Videos with frames to train on without labels; none is of the test side."""
         used = [each for each in self.inputs if each.name not in self.split.test_videos]
         return used if self.uses_unlabelled else []
 
@@ -111,7 +111,7 @@ def _split(config: DictConfig, labels: VideoLabels) -> VideoSplit:
 
 
 def _check_method(config: DictConfig, has_synthetic: bool) -> bool:
-    """Return whether the method uses unlabelled frames; refuse one whose data are not there."""
+    """Return whether the method uses unlabelled frames; refuse one that lacks data."""
     if config.method is None:
         return False
     method = instantiate(config.method)

@@ -41,7 +41,7 @@ from fidip.nn.weights.net_weights import load_weights
 from fidip.report.scoring import results_of, score_poses, write_results
 
 FULL = "_full"
-"""Suffix of the nets of MoveNet with four heads; only the one with heatmaps is trained."""
+"""Suffix of MoveNet's nets with four heads; only the net with heatmaps is trained."""
 START = "start"
 """Name of the folder with the scores of the start weights."""
 TRAINED = frozenset(Train.model_fields)
@@ -82,8 +82,8 @@ def _named_by_user(config: DictConfig) -> DictConfig | None:
 def trained_settings(config: DictConfig, start: DictConfig) -> DictConfig:
     """Return the configuration with the network that is trained.
 
-    It is that of the start weights, with two exceptions. Of MoveNet, only the heatmaps are trained,
-    in crops of the recipe; and the user may choose the network.
+    It is that of the start weights, with two exceptions. For MoveNet, only the heatmaps are
+    trained, in crops of the recipe; and the user may choose the network.
 
     Args:
         config: settings of the command.
@@ -142,7 +142,7 @@ def _check_maps(net: PoseNet, codec: Codec, loss: PoseLoss) -> None:
 
 
 def score_start(config: DictConfig, start: DictConfig, leaked: int | None) -> None:
-    """Score the start weights on the test frames, unless this was done before.
+    """Score the start weights on the test frames, unless they have been scored before.
 
     Args:
         config: settings of the command.

@@ -51,9 +51,9 @@ class SelfTraining:
         first: fraction of the joints that become labels in the first round.
         step: increase of this fraction in each further round.
         most: largest fraction.
-        frames: largest number of frames of each video.
+        frames: maximum number of frames of each video.
         updates: updates of each round.
-        person: whom to track, a key of ``PREFERENCES``.
+        person: person to track, a key of ``PREFERENCES``.
         lost: mean confidence below which the infant is not found.
         device: compute device; None for a GPU if there is one.
         runtime: ``torch`` or ``onnx``, which is faster for long videos but is exported again for
@@ -159,7 +159,7 @@ def require_same_settings(out: Path, identity: dict[str, Any]) -> None:
 
     Args:
         out: folder of the outputs.
-        identity: ``identity_of_self_training`` the settings.
+        identity: ``identity_of_self_training`` of this call.
 
     Raises:
         RunError: the folder has outputs of other settings.
@@ -194,7 +194,7 @@ def round_config(folder: Path, ckpt: str, seed: int, settings: SelfTraining) -> 
         settings: settings of self-training.
     """
     config = training_config([f"experiment={EXPERIMENT}", *settings.overrides])
-    # Not as overrides: their grammar has a meaning for spaces and commas in paths.
+    # Not as overrides: their grammar gives spaces and commas in paths a meaning.
     config.data.root = str(folder / "data")
     config.run_dir = str(folder / "run")
     config.ckpt, config.seed, config.resume = ckpt, seed, AUTO
@@ -219,7 +219,7 @@ def write_round_labels(
         root: folder of the labels.
         settings: settings of self-training.
         number: number of the round, from 1.
-        identity: ``identity_of_self_training`` the settings, which is written with the labels.
+        identity: ``identity_of_self_training`` of this call, which is written with the labels.
 
     Raises:
         FidipError: as for ``self_train``.

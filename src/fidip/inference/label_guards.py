@@ -1,4 +1,4 @@
-"""Guards of labels that a network gives itself: which joints of a smoothed track become labels.
+"""Guards of self-labels: which joints of a smoothed track may become labels.
 
 The rules follow DeepLabCut's video adaptation (Ye et al., SuperAnimal pretrained pose estimation
 models for behavioral analysis, Nature Communications 2024) and curriculum pseudo-labels (Cascante
@@ -50,7 +50,7 @@ def has_possible_bone(xy: Floats, longer: float = 0.2, shorter: float = 0.5) -> 
     """Return the joints whose bone has a possible length in the image.
 
     A bone that turns towards the camera becomes much shorter in the image, as in a kick, but a bone
-    never becomes longer than it is. The limits are therefore not the same.
+    never becomes longer than it is. The two limits therefore differ.
 
     Args:
         xy: (T, K, 2) keypoints of one clip.
@@ -77,13 +77,13 @@ def has_possible_bone(xy: Floats, longer: float = 0.2, shorter: float = 0.5) -> 
 
 
 def is_far_from_swap(times: Floats, xy: Floats, repaired: Floats, reach: float = 0.1) -> Mask:
-    """Return the joints that are not close in time to a confusion of left and right.
+    """Return the joints that are not close in time to a swap of left and right.
 
     Args:
         times: (T,) times in s.
         xy: (T, K, 2) keypoints as found.
         repaired: (T, K, 2) the same keypoints after ``SwapRepair``.
-        reach: time in s before and after a frame with a confusion.
+        reach: time in s before and after a frame with a swap.
 
     Example:
         >>> xy = np.zeros((4, 1, 2))
@@ -121,13 +121,13 @@ def best_ranked(confidence: Floats, allowed: Mask, fraction: float) -> Mask:
 
 
 def spread_by_motion(xy: Floats, count: int, least: float = 0.05) -> Ints:
-    """Return frames at equal distances along the movement, so that none repeats another.
+    """Return different frames, at equal distances along the movement.
 
     The movement between two frames is the mean distance that the joints move, in torso lengths.
 
     Args:
         xy: (T, K, 2) keypoints; frames with an unknown keypoint are left out.
-        count: largest number of frames.
+        count: maximum number of frames.
         least: least movement between two of the frames.
 
     Returns:

@@ -1,4 +1,4 @@
-"""Dataset of frames with the labels that a network gave itself, in SyRIP's layout."""
+"""Dataset of frames with self-labels, in SyRIP's layout."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ TRAIN, HELD_OUT = "train", "held_out"
 HELD_OUT_SHARE = 0.1
 """Fraction of the frames of each video, the last ones, that are not trained on."""
 FEWEST = 10
-"""Least number of frames of all videos."""
+"""Minimum number of frames of all videos."""
 INFO = {
     "description": "labels that a network predicted and no one has checked; only for self-training",
     "labels_are_predicted": True,
@@ -40,7 +40,7 @@ Content = dict[str, Any]
 
 @dataclass(frozen=True, eq=False)
 class SelfLabelledVideo:
-    """Video with the labels that a network gave it, and the frames to use.
+    """Video with its self-labels, and the frames to use.
 
     Attributes:
         source: the video, with the names of its outputs.
@@ -65,7 +65,7 @@ def require_enough(videos: Sequence[SelfLabelledVideo], fewest: int = FEWEST) ->
 
     Args:
         videos: the videos.
-        fewest: least number of frames of all videos.
+        fewest: minimum number of frames of all videos.
 
     Raises:
         DataError: there are too few frames in which the person was found.
@@ -101,7 +101,7 @@ def write_self_labels(
         and in slow movements that the guards accept and that become labels.
 
     Raises:
-        DataError: no joint becomes a label, or a video cannot be read any more.
+        DataError: no joint becomes a label, or a video can no longer be read.
         DiskError: a file cannot be written.
     """
     parts = [video.split for video in videos]
@@ -121,7 +121,7 @@ def write_self_labels(
 
 
 def _best(videos: Sequence[SelfLabelledVideo], rows: Sequence[Ints], fraction: float) -> list[Mask]:
-    """Return which joints of some frames of each video become labels; all videos are ranked."""
+    """Return which joints of some frames of each video become labels; one ranking of all."""
     pairs = list(zip(videos, rows, strict=True))
     confidence = np.concatenate([video.labels.confidence[part] for video, part in pairs])
     allowed = np.concatenate([video.labels.allowed[part] for video, part in pairs])

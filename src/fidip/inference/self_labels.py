@@ -1,9 +1,9 @@
-"""Labels that a network gives itself: predictions of a video that several guards accept.
+"""Self-labels: predictions of a network in a video that become its labels if guards accept them.
 
 1. The infant is tracked, and the track is smoothed over time, to place the windows.
 2. Each frame is predicted in several views, and their consensus is the label of a joint.
 3. Guards reject joints that smoothing moves far, with an impossible bone, or close in time to a
-   confusion of left and right.
+   swap of left and right.
 
 The label is the consensus, not the smoothed position, because smoothing shortens kicks.
 """
@@ -35,7 +35,7 @@ from fidip.inference.view_consensus import consensus, predict_views
 from fidip.io.video import Video
 
 SMOOTHER = KalmanSmoother(jerk=100.0)
-"""Smoother of the guard. The default of ``fidip predict`` is slower than rapid kicks."""
+"""Smoother of the guard. The default of ``fidip predict`` is too slow for rapid kicks."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,10 +76,10 @@ class SelfLabels:
         return np.asarray(np.isfinite(self.xy).all(axis=(1, 2)))
 
     def chosen(self, count: int) -> Ints:
-        """Return the numbers of frames to train on, none of which repeats another.
+        """Return the numbers of frames to train on, each different from the others.
 
         Args:
-            count: largest number of frames.
+            count: maximum number of frames.
         """
         return spread_by_motion(np.where(self.is_found[:, None, None], self.smooth, np.nan), count)
 

@@ -230,13 +230,15 @@ def pre_annotation(
 def clipped(box_xywh: Floats, image_wh: ImageSize) -> Floats:
     """Return the part of a box that is inside the image.
 
+    ``fidip.core.geometry.clip_box`` instead moves a box that starts outside the image.
+
     Args:
         box_xywh: (4,) box in image px.
         image_wh: (width, height) of the image in px.
 
     Example:
-        >>> clipped(np.array([-5.0, 10.0, 50.0, 50.0]), (40, 100))
-        array([ 0., 10., 40., 50.])
+        >>> clipped(np.array([-5.0, 10.0, 50.0, 50.0]), (100, 100))
+        array([ 0., 10., 45., 50.])
     """
     low = np.clip(box_xywh[:2], 0, image_wh)
     high = np.clip(box_xywh[:2] + box_xywh[2:], 0, image_wh)

@@ -38,16 +38,18 @@ def make_optimizer(
     Args:
         make: builds the optimizer.
         parameters: what it trains. Parameters outside of the backbone learn at the full rate.
-        net: the network.
+        net: the network, with a backbone; not used for one rate.
         layer_decay: factor between neighbouring layers, above 0; 1 for one rate.
 
     Returns:
         The optimizer, with a group of parameters for each rate, the highest rate first.
     """
+    if layer_decay == 1:
+        return make(parameters)
     depths = {p: depth for depth, layer in enumerate(_layers(net), 1) for p in layer.parameters()}
     groups: dict[int, list[nn.Parameter]] = {}
     for parameter in parameters:
-        groups.setdefault(0 if layer_decay == 1 else depths.get(parameter, 0), []).append(parameter)
+        groups.setdefault(depths.get(parameter, 0), []).append(parameter)
     ordered = sorted(groups.items())
     optimizer = make([{"params": group} for _, group in ordered])
     for group, (depth, _) in zip(optimizer.param_groups, ordered, strict=True):

@@ -152,6 +152,13 @@ def test_synthetic_images_are_added_and_are_half_of_each_batch(tiny_root, tmp_pa
         add_synthetic(tmp_path, tmp_path / "none")
 
 
+def test_a_synthetic_dataset_is_checked_before_anything_is_predicted(videos, tmp_path):
+    settings = replace(SETTINGS, synthetic=str(tmp_path))
+    with pytest.raises(DataError, match="there is no dataset"):
+        self_train(videos, "no weights", tmp_path / "out", 7, settings, train)
+    assert not (tmp_path / "out").exists()
+
+
 def test_weights_that_cannot_be_trained_are_refused(tmp_path):
     config = round_config(tmp_path, "net.onnx", 0, SETTINGS)
     with pytest.raises(ConfigError, match=r"net\.onnx: an ONNX file cannot be trained"):

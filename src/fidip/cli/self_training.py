@@ -122,10 +122,13 @@ def self_train(
 
     Raises:
         FidipError: too few frames show the infant, the guards accept no joint, ``out`` belongs to
-            other settings, or a file cannot be read or written.
+            other settings, the synthetic dataset has no synthetic image, or a file cannot be read
+            or written.
     """
     identity = identity_of_self_training(videos, ckpt, seed, settings)
     require_same_settings(out, identity)
+    if settings.synthetic is not None:  # before the videos are labelled, which takes long
+        synthetic_source(Path(settings.synthetic), SYNTHETIC_SPLIT)
     for number in range(1, settings.rounds + 1):
         folder = round_folder(out, number)
         run = RunDirectory(folder / "run")

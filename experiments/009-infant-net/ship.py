@@ -1,6 +1,6 @@
 """Write weights between the adult net's and a trained net's, in half precision.
 
-python ship.py CKPT SHARE OUT.safetensors
+python ship.py ADULT CKPT SHARE OUT.safetensors
 """
 
 from __future__ import annotations
@@ -14,16 +14,14 @@ from safetensors.torch import save_file
 from fidip.nn import interpolate
 from fidip.nn.weights.checkpoint_files import read_weights
 
-ADULT = "bundled:movenet-lightning"
 
-
-def main(ckpt: str, share: float, out: Path) -> None:
-    adult, found = read_weights(ADULT).tensors, read_weights(ckpt).tensors
+def main(adult_ckpt: str, ckpt: str, share: float, out: Path) -> None:
+    adult, found = read_weights(adult_ckpt).tensors, read_weights(ckpt).tensors
     weights = interpolate(adult, {name: found[name] for name in adult}, share)
-    about = {"experiment": "infant_net", "net": "movenet_lightning_full", "share": str(share)}
+    about = {"experiment": "infant_net", "adult": Path(adult_ckpt).name, "share": str(share)}
     save_file({name: tensor.half() for name, tensor in weights.items()}, out, about)
     print(hashlib.sha256(out.read_bytes()).hexdigest(), out.stat().st_size)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], float(sys.argv[2]), Path(sys.argv[3]))
+    main(sys.argv[1], sys.argv[2], float(sys.argv[3]), Path(sys.argv[4]))

@@ -221,7 +221,7 @@ IMPORT = {
     "out": (*NO_TARGET, "x.txt", "out", "''", "x", "/dev/null/x.safetensors"),
 }
 LABELS = {
-    "source": NO_FILE,
+    "source": tuple(value for value in NO_FILE if value != "."),  # a folder whose files are named
     "images": tuple(value for value in NO_FILE if value not in (".", "''") and ":" not in value),
     "out": NO_TARGET,
     "split": ("../../escape", "''", "[]", "/nowhere/x", "..", "{a: b}", "x" * 300),

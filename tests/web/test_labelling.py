@@ -308,7 +308,7 @@ def test_frames_to_label_are_those_of_the_file(tmp_path):
     [
         (lambda folder: folder.mkdir(), "0 of 0 images are missing"),
         (lambda folder: preannotated(folder).with_name("person_keypoints_b.json").write_text("{}"),
-         "has 2 annotation files; expected one"),
+         "has 2 annotation files, such as person_keypoints_b.json"),
         (lambda folder: preannotated(folder).write_text("{}"), "has no list 'images'"),
         (lambda folder: (preannotated(folder), (folder / "images" / "frames" / "a.png").unlink()),
          "image files are missing"),

@@ -39,7 +39,8 @@ def rate(folder: Path, group: str, appearance: str, workers: int) -> float:
     """Return images per second and process, without start-up; by CPU time for one process."""
     appearances = {
         appearance: instantiate(
-            OmegaConf.load(Path(config_dir()) / "appearance" / f"{appearance}.yaml")
+            OmegaConf.load(Path(config_dir()) / "appearance" / f"{appearance}.yaml"),
+            _convert_="all",
         )
     }
     clock = time.process_time if workers == 1 else time.perf_counter

@@ -141,7 +141,7 @@ def _deepest(
     return deepest
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", inline="always")
 def _nearest_vertex(point, skin, grid, guess, deepest):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
     """Return the row of the vertex nearest to a point and its squared distance, or -1.
 
@@ -178,7 +178,7 @@ def _nearest_vertex(point, skin, grid, guess, deepest):  # type: ignore[no-untyp
     return nearest, square
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", inline="always")
 def _nearest_in_cell(point, skin, grid, cell, best):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
     """Return row and squared distance of the nearest vertex of a cell, or ``best`` if nearer."""
     _, starts, rows, _ = grid

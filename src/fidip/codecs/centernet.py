@@ -144,7 +144,7 @@ class MoveNetCodec(HeatmapCodec):
         center, heatmaps, regress, offset = Maps.split(maps.float())
         cell_xy, _ = argmax_decode(center * _center_prior(center))
         expected_yx = cell_xy.flip(2) + _at(regress, cell_xy)
-        cells_xy, _ = self.decoder(heatmaps / (_distances(heatmaps, expected_yx) + NEAR))
+        cells_xy, _ = self.decoder(heatmaps / _distances(heatmaps, expected_yx).add_(NEAR))
         cells_xy = cells_xy.round()
         xy = (cells_xy + _at(offset, cells_xy).flip(2)) * self._crop_px[0]
         return xy, _at(heatmaps[:, :, None], cells_xy).squeeze(2)
@@ -224,8 +224,12 @@ def _grid(height: int, width: int, device: torch.device) -> Tensor:
 
 def _distances(maps: Tensor, points_yx: Tensor) -> Tensor:
     """Return (B, K, h, w) distances of all cells from (B, K, 2) points, in cells."""
-    grid = _grid(maps.shape[2], maps.shape[3], maps.device)
-    return (grid - points_yx[..., None, None]).square().sum(dim=2).sqrt()
+    rows, columns = (
+        torch.arange(n, dtype=torch.float32, device=maps.device) for n in maps.shape[2:]
+    )
+    y, x = points_yx.unsqueeze(-1).unbind(dim=2)  # (B, K, 1)
+    squares = (rows - y).square()[..., None] + (columns - x).square()[..., None, :]
+    return squares.sqrt_()
 
 
 def _center_prior(maps: Tensor) -> Tensor:

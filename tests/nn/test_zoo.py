@@ -108,12 +108,16 @@ def test_the_bundled_movenet_is_the_documented_one():
     assert hashlib.sha256(path.read_bytes()).hexdigest() in card.read_text(encoding="utf-8")
 
 
-def test_the_bundled_net_is_there():
-    assert fetch(entry_of("zoo:bundled")).stat().st_size < 13e6
+def test_the_infant_net_is_the_documented_one():
+    path = fetch(entry_of("zoo:bundled"))
+    assert path == bundled("movenet-thunder-infant")
+    assert path.stat().st_size < 13e6
+    card = config_dir().parent / "experiments" / "009-infant-net" / "README.md"
+    assert hashlib.sha256(path.read_bytes()).hexdigest() in card.read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize(
-    "name", ["bundled", "zoo:bundled", "zoo:fast", "bundled:movenet-lightning"]
+    "name", ["bundled", "zoo:bundled", "zoo:fast", "bundled:movenet-thunder-infant"]
 )
 def test_names_of_weights_are_not_taken_for_files(name):
     assert is_named(name)

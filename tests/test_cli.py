@@ -158,6 +158,14 @@ def test_file_names_need_no_quotes_of_hydras(monkeypatch, tmp_path, value):
     assert seen == [(value, str(tmp_path / value))]
 
 
+@pytest.mark.parametrize("value", ["my baby (1).mp4", "line\nbreak.jpg", 'say "hi".mp4'])
+def test_file_names_may_be_quoted_as_hydra_reads_them(monkeypatch, value):
+    seen = []
+    monkeypatch.setattr(sys, "argv", ["fidip predict", f"source='{value}'"])
+    cli.command("predict")(lambda config: seen.append(config.source))()
+    assert seen == [value]
+
+
 NEEDED = {
     "adapt": ["source=x", "out=x"],
     "check": ["data.root=x"],

@@ -87,6 +87,14 @@ def test_all_good_files_of_a_folder_of_odd_ones_are_predicted(cli, tmp_path):
     assert not list(out.rglob(".*"))
 
 
+def test_no_network_is_exported_for_a_file_that_is_no_video(cli, own_cache, tmp_path):
+    (tmp_path / "labels.json").write_text("{}")
+    ended = cli("predict", DEMO, f"source={tmp_path}/labels.json", f"out={tmp_path}/out", status=2)
+    assert f"{tmp_path}/labels.json: cannot be opened as a video" in ended.err
+    assert "exporting" not in ended.err
+    assert not (tmp_path / "out").exists()
+
+
 def test_inputs_of_several_folders_have_different_names(tiny_root, cli, tmp_path):
     """Photographs of the same name: by row, picture and labelled box."""
     truth = json.loads(

@@ -223,7 +223,11 @@ def quote(value: str, multirun: bool = False) -> str:
         >>> quote("data/demo"), quote("my baby (1), 2.mp4"), quote("007")
         ('data/demo', "'my baby (1), 2.mp4'", '007')
     """
-    if value.lower() in ("null", "???", "") or "${" in value or re.fullmatch(r"(['\"]).*\1", value):
+    if (
+        value.lower() in ("null", "???", "")
+        or "${" in value
+        or re.fullmatch(r"(?s)(['\"]).*\1", value)
+    ):
         return value
     if multirun and re.search(r",|^\w+\(", value):
         return value

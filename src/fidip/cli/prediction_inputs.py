@@ -18,6 +18,7 @@ from fidip.inference.output_names import TABLE, Input, output_names, table_suffi
 from fidip.inference.pipelines import Boxes
 from fidip.io.directories import output_folder, require_new
 from fidip.io.media_files import check_readable
+from fidip.io.video import Video
 
 
 @dataclass
@@ -68,7 +69,7 @@ def sort_out(inputs: Sequence[Input]) -> tuple[list[Input], InputReport]:
     readable, report = [], InputReport(len(inputs))
     for each in inputs:
         try:
-            check_readable(each.path)
+            (check_readable if each.is_photo else Video)(each.path)
             readable.append(each)
         except DataError as error:
             report.failed.append(str(error))

@@ -122,7 +122,7 @@ def test_an_interrupted_analysis_continues(videos, cli, tmp_path, monkeypatch):
         return analyse(self, video, *arguments)
 
     monkeypatch.setattr(FrameAnalysis, "__call__", counted)
-    arguments = (*COMMON, f"source={videos}", f"out={tmp_path / 'out'}", "count=4")
+    arguments = (*COMMON, f"source={videos}", f"out={tmp_path / 'out'}", "count=4", "choice=useful")
     ended = cli("frames", *arguments, status=130)
     assert "interrupted: the analysis of 1 of 2 videos is kept" in ended.err
     assert not (tmp_path / "out").exists()

@@ -25,7 +25,7 @@ for seed in ${SEEDS:-0 1 2}; do
       "$bin/python" $here/truth.py "$work/pool" "$work/labelled" "$name" "$work/chosen/$name/frames.csv" || exit
       "$bin/fidip" train experiment=finetune_demo name="frames-$choice-$count" seed="$seed" \
         data.root="$work/labelled" data.train_split="$name" data.test_split=test data.source_split=null \
-        data.balanced=false data.val_fraction=0 data.batch_size=10 data.num_workers=0 trainer=cpu \
+        data.balanced=false data.val_fraction=0 optimizer.lr=1e-4 data.batch_size=10 data.num_workers=0 trainer=cpu \
         trainer.max_epochs=$((${UPDATES:-120} * 10 / count)) \
         hydra.run.dir="$outputs/$choice-$count/$seed" resume=auto || failed=1
     done

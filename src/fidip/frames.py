@@ -1,4 +1,4 @@
-"""``fidip frames``: choose the most useful frames of videos to label."""
+"""``fidip frames``: choose frames of videos to label."""
 
 from __future__ import annotations
 

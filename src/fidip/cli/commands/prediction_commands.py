@@ -82,7 +82,7 @@ class Frames(Inheriting):
     source: Text | None = None
     out: Text | None = None
     count: Positive = 50
-    choice: Literal["useful", "random", "uniform"] = "useful"
+    choice: Literal["useful", "random", "uniform"] = "random"
     subject: Text | None = None
     seed: Seed = 0
     rate: PositiveFloat = 5.0

@@ -7,7 +7,6 @@ import io
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -19,7 +18,7 @@ from fidip.core.progress import Progress, silent
 from fidip.inference.frame_candidates import Candidates
 from fidip.inference.frame_selection import FramePool
 from fidip.inference.output_names import Input
-from fidip.io.atomic import disk_errors
+from fidip.io.atomic import atomic_entries
 from fidip.io.coco import PRE_ANNOTATIONS, annotation_record, image_record, person_category
 from fidip.io.drawing import draw_pose, fit_tile, sheet, spread
 from fidip.io.images import write_image
@@ -98,9 +97,8 @@ def write_frames(
         DataError: a video cannot be read any more.
         DiskError: a file cannot be written.
     """
-    with disk_errors(out), TemporaryDirectory(prefix=".frames-", dir=out) as temporary:
-        folder, writer = Path(temporary), _Writer(Path(temporary), len(chosen))
-        first = 0
+    with atomic_entries(out, OUTPUTS) as folder:
+        writer, first = _Writer(folder, len(chosen)), 0
         for number, video in enumerate(videos, start=1):
             rows = chosen[(chosen >= first) & (chosen < first + len(video.candidates))] - first
             first += len(video.candidates)
@@ -108,8 +106,6 @@ def write_frames(
                 writer.add(number, video, row, image)
                 progress("images", len(writer.images), len(chosen))
         writer.finish(videos)
-        for name in OUTPUTS:
-            (folder / name).replace(out / name)
 
 
 def frames_of(video: AnalysedVideo, rows: Ints) -> Iterator[tuple[int, Image]]:

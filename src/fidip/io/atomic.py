@@ -7,7 +7,7 @@ import os
 import shutil
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -234,6 +234,26 @@ def write_text_atomic(path: Path, text: str) -> None:
     write_atomic(path, lambda file: file.write(text.encode()))
 
 
+@contextmanager
+def atomic_entries(folder: Path, names: Iterable[str]) -> Iterator[Path]:
+    """Yield a temporary folder; without an error, its entries are moved to ``folder``.
+
+    Args:
+        folder: an existing folder; its other entries are left alone.
+        names: the entries that the block makes, files or folders; existing files are replaced.
+
+    Yields:
+        A temporary folder in ``folder``.
+
+    Raises:
+        DiskError: an entry cannot be written; ``folder`` is unchanged.
+    """
+    with disk_errors(folder), TemporaryDirectory(prefix=".fidip-", dir=folder) as temporary:
+        yield Path(temporary)
+        for name in names:
+            (Path(temporary) / name).replace(folder / name)
+
+
 def write_texts_atomic(folder: Path, texts: Mapping[str, str]) -> None:
     """Write several files, either all of them or none.
 
@@ -244,12 +264,10 @@ def write_texts_atomic(folder: Path, texts: Mapping[str, str]) -> None:
     Raises:
         DiskError: a file cannot be written; all files are unchanged.
     """
-    with disk_errors(folder), TemporaryDirectory(prefix=".fidip-", dir=folder) as temporary:
+    with atomic_entries(folder, texts) as temporary:
         for name, text in texts.items():
             with disk_errors(folder / name):
-                (Path(temporary) / name).write_text(text, encoding="utf-8")
-        for name in texts:
-            (Path(temporary) / name).replace(folder / name)
+                (temporary / name).write_text(text, encoding="utf-8")
 
 
 def copy_atomic(source: Path, path: Path) -> None:

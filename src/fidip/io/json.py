@@ -70,7 +70,8 @@ def parse_json(data: bytes, path: Path, remedy: str = AGAIN) -> Any:
         ) from error
     except UnicodeDecodeError as error:
         raise DataError(
-            f"{path}: not text in UTF-8 ({error.reason} at byte {error.start}); save it as UTF-8"
+            f"{path}: not text in UTF-8 ({error.reason} at byte {error.start}); expected "
+            "JSON. Save it as UTF-8, or name another file"
         ) from error
     except ValueError as error:
         raise DataError(f"{path}: not valid JSON ({error}); {remedy}") from error

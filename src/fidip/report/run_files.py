@@ -168,7 +168,7 @@ def _checked(path: Path, model: type[_Stored]) -> dict[str, Any]:
     return content
 
 
-def read_config(path: Path) -> dict[str, Any]:
+def read_plain_config(path: Path) -> dict[str, Any]:
     """Read a ``config.yaml``, which fidip writes with all interpolations resolved.
 
     Interpolations are refused, because their resolvers run code and read the environment.

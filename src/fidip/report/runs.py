@@ -26,9 +26,9 @@ from fidip.report.results import Results
 from fidip.report.run_files import (
     REPAIR,
     flatten,
-    read_config,
     read_curves,
     read_environment,
+    read_plain_config,
     read_scores,
 )
 
@@ -173,7 +173,7 @@ def _entry(files: RunDirectory, data_root: str | None) -> _Entry:
     Raises:
         DamagedRunError: ``config.yaml`` is damaged, so that the position in the grid is unknown.
     """
-    config = flatten(read_config(files.config))
+    config = flatten(read_plain_config(files.config))
     settings = result_settings(config)
     name, seed = shown_setting(config.get("name", files.root.name)), config.get("seed")
     place = RunPosition(name, seed if type(seed) is int else 0, settings, _state(files))

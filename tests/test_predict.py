@@ -146,7 +146,7 @@ def test_boxes_that_fit_several_photographs_or_none_are_refused(
 
 def test_results_are_not_overwritten_unless_asked(cli, tmp_path):
     video, out = make_video(tmp_path / "v.mp4"), tmp_path / "out"
-    arguments = [DEMO, f"source={video}", f"out={out}", "save=[csv]", "rotations=[0]"]
+    arguments = [*UPRIGHT, f"source={video}", f"out={out}", "save=[csv]"]
     cli("predict", *arguments)
     before = (out / "v.csv").read_bytes()
     (out / "v.csv").write_text("precious")
@@ -172,7 +172,7 @@ def test_outputs_beside_the_inputs_replace_none_of_them(cli, tmp_path):
 
 def test_a_truncated_video_is_reported_with_its_length(cli, tmp_path):
     video, out = make_cut_video(tmp_path / "v.mp4"), tmp_path / "out"
-    arguments = [DEMO, f"source={video}", f"out={out}", "save=[csv]", "rotations=[0]"]
+    arguments = [*UPRIGHT, f"source={video}", f"out={out}", "save=[csv]"]
     ended = cli("predict", *arguments, status=SOME_FAILED)
     frames = len(read_csv(out / "v.csv")) // len(COCO17)
     assert f"{frames} of 30 announced frames could be decoded" in ended.out
@@ -263,12 +263,13 @@ def test_frames_without_the_infant_stay_as_empty_rows(cli, tmp_path):
 def test_a_video_is_smoothed_by_default(cli, tmp_path):
     """Raw rows are the tracker's output; smoothed ones jitter less, in table and overlay."""
     video = make_video(tmp_path / "v.mp4", [i / 25 for i in range(12)])
-    tracker = SinglePersonTracker(fidip.load_predictor("bundled:movenet-lightning"), lost=0)
+    predictor = fidip.load_predictor("bundled:movenet-lightning", flip_test=False)
+    tracker = SinglePersonTracker(predictor, lost=0, rotations=(0,))
     found = np.concatenate([tracker(frame.image).xy for frame in Video(video)])
     xy = {}
     for name in ("none", "kalman"):
         out = tmp_path / name
-        arguments = [f"source={video}", f"out={out}", DEMO, "lost=0"]
+        arguments = [*UPRIGHT, f"source={video}", f"out={out}", "lost=0"]
         cli("predict", *arguments, f"smoothing={name}")
         rows = [(float(row["x"]), float(row["y"])) for row in read_csv(out / "v.csv")]
         xy[name] = np.reshape(rows, (12, 17, 2))

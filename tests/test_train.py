@@ -88,7 +88,11 @@ def test_adaptation_to_a_target_with_few_or_no_labels(
     assert {path.name for path in (run / "checkpoints").iterdir()} == {"last.ckpt"}
 
 
-def test_infants_are_found_in_target_images_and_videos(own_cache, tmp_path, tiny_root, train):
+def test_infants_are_found_in_target_images_and_videos(
+    own_cache, tmp_path, tiny_root, train, monkeypatch
+):
+    small = "zoo:movenet-lightning"
+    monkeypatch.setattr("fidip.cli.target_search.default_ckpt", lambda has_video: small)
     (tmp_path / "ward").mkdir()
     infant, keypoints = draw_person("infant", 5)
     write_image(tmp_path / "ward" / "infant.png", infant)

@@ -11,6 +11,7 @@ from fidip.core.people import Annotation
 from fidip.data.target_images import find_target
 from fidip.inference import Predictor
 from fidip.inference.search import person_boxes
+from fidip.nn.weights.model_zoo import entry_of
 
 
 class InfantFinder:
@@ -22,8 +23,8 @@ class InfantFinder:
 
     @property
     def name(self) -> str:
-        """Return the name of the weights."""
-        return self.ckpt
+        """Return the name of the weights' file; ``zoo:fast`` may be another in a later version."""
+        return entry_of(self.ckpt).source
 
     def __call__(self, image: Image) -> Floats:
         """Return (N, 4) boxes xywh in image px; none without a certain person."""

@@ -69,7 +69,7 @@ def sort_out(inputs: Sequence[Input]) -> tuple[list[Input], InputReport]:
     readable, report = [], InputReport(len(inputs))
     for each in inputs:
         try:
-            (check_readable if each.is_photo else Video)(each.path)
+            (check_readable if each.is_photo else Video)(each.path)  # a video is opened
             readable.append(each)
         except DataError as error:
             report.failed.append(str(error))

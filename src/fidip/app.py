@@ -17,6 +17,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import torch
 from omegaconf import DictConfig
 
 from fidip.cli.loading import default_ckpt
@@ -42,6 +43,7 @@ def app(config: DictConfig) -> None:
         store = LabelStore(Path(config.label)) if config.label else None
         url = f"http://{config.host}:{door.getsockname()[1]}{'/label' if store else ''}"
         ckpt = str(config.ckpt or default_ckpt(has_video=True, device=config.device))
+        torch.set_num_threads(max(1, torch.get_num_threads() - 1))  # one core for the browser
         predictor = make_predictor(ckpt, config)
         limits = Limits(config.max_upload_mb, config.max_queued, config.max_queued_per_page)
         tabs = Tabs(root, bool(config.keep), worker(predictor, config), limits)

@@ -19,6 +19,7 @@ from threading import Thread
 import cv2
 import numpy as np
 import pytest
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.config_repository import ConfigRepository
 from hydra._internal.hydra import Hydra
 
@@ -62,26 +63,41 @@ def pytest_collection_modifyitems(items):
 
 @pytest.fixture(scope="session", autouse=True)
 def conf_read_once():
-    """Let Hydra parse each file of ``conf`` once: it takes 40 % of every composition.
+    """Let Hydra parse each file of ``conf`` once, and compose each configuration once.
 
-    Files of other folders, which tests may change, are read each time, as they are outside of
-    tests.
+    Parsing takes 40 % of a composition, and a command composes twice: to check its arguments, and
+    to run. Files of other folders, which tests may change, are read each time.
     """
-    read, known, own = ConfigRepository.load_config, {}, f"file://{config_dir()}"
+    read, files = ConfigRepository.load_config, {}
+    compose, configs = ConfigLoaderImpl.load_configuration, {}
+    own = str(config_dir())
+
+    def reads_own(repository):
+        sources = repository.get_sources()
+        paths = {source.path for source in sources if source.scheme() == "file"}
+        return {path.removeprefix("file://") for path in paths} == {own}
 
     def load_config(self, config_path):
-        files = {source.path for source in self.sources if source.scheme() == "file"}
-        if files != {own}:
+        if not reads_own(self):
             return read(self, config_path)
-        if config_path not in known:
-            known[config_path] = read(self, config_path)
-        result = copy.copy(known[config_path])
+        if config_path not in files:
+            files[config_path] = read(self, config_path)
+        result = copy.copy(files[config_path])
         if result is not None:
             result.config = copy.deepcopy(result.config)  # Hydra merges others into it
         return result
 
+    def load_configuration(self, config_name, overrides, run_mode, from_shell=True, **checks):
+        key = (config_name, *overrides, run_mode, *checks.items(), os.getcwd())
+        if not reads_own(self.repository) or any("searchpath" in word for word in overrides):
+            return compose(self, config_name, overrides, run_mode, from_shell, **checks)
+        if key not in configs:
+            configs[key] = compose(self, config_name, overrides, run_mode, from_shell, **checks)
+        return copy.deepcopy(configs[key])
+
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ConfigRepository, "load_config", load_config)
+        patch.setattr(ConfigLoaderImpl, "load_configuration", load_configuration)
         yield
 
 

@@ -185,8 +185,8 @@ def test_a_workstation_runs_several_at_a_time(tmp_path, tiny_root):
 
     joblib sends the function of the command to them, and cannot send SlipCover's counters.
     """
-    where = ["hydra/launcher=local", f"data.root={tiny_root}", *TINY, "data.num_workers=1"]
-    command = ["train", "-m", "experiment=scratch_demo", "seed=1,2", *where]
+    where = ["hydra/launcher=local", f"data.root={tiny_root}", *TINY, "data.num_workers=0,1"]
+    command = ["train", "-m", "experiment=scratch_demo", *where]
     subprocess.run([sys.executable, "-m", "fidip.cli", *command], cwd=tmp_path, check=True)
     assert len(list(tmp_path.glob("outputs/scratch_demo/*/*/results.json"))) == 2
 

@@ -93,6 +93,7 @@ def test_infants_are_found_in_target_images_and_videos(
 ):
     small = "zoo:movenet-lightning"
     monkeypatch.setattr("fidip.cli.target_search.default_ckpt", lambda has_video: small)
+    monkeypatch.setattr("fidip.inference.runtime._has_onnx", lambda: False)  # export takes long
     (tmp_path / "ward").mkdir()
     infant, keypoints = draw_person("infant", 5)
     write_image(tmp_path / "ward" / "infant.png", infant)

@@ -16,7 +16,7 @@ from .case import BAD, OK, SOME_FAILED, Box, Case, expected
 from .checkpoints import flipped
 from .stage import Stage, write_video
 
-FAST = ("save=[coco,csv]", "rotations=[0]", "flip_test=false", "out=out")
+FAST = ("save=[coco,csv]", "rotations=[0]", "flip_test=false", "runtime=torch", "out=out")
 
 
 @dataclass(frozen=True)

@@ -42,10 +42,10 @@ def remux(source, path, **options):
     return path
 
 
-def make_cut_video(path, share=0.75):
-    """An mp4 of 30 noisy frames with its index first, the end of which is missing."""
+def make_cut_video(path, share=0.75, frames=30):
+    """An mp4 of noisy frames with its index first, the end of which is missing."""
     whole = path.with_name("whole.mp4")
-    encode(path.with_name("source.mp4"), "libx264", frames=30)
+    encode(path.with_name("source.mp4"), "libx264", frames=frames)
     remux(path.with_name("source.mp4"), whole, movflags="faststart")
     content = whole.read_bytes()
     path.write_bytes(content[: int(len(content) * share)])

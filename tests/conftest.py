@@ -1,6 +1,7 @@
 """Fixtures of all tests: a data set small enough to be made in a second."""
 
 import copy
+import gc
 import importlib
 import json
 import multiprocessing
@@ -59,6 +60,16 @@ def pytest_collection_modifyitems(items):
     marks = ("slurm", "forks", "slow")
     first = [{item.path for item in items if item.get_closest_marker(mark)} for mark in marks]
     items.sort(key=lambda item: [item.path not in paths for paths in first])
+
+
+def pytest_collection_finish():
+    """Keep the garbage collector from what lives as long as the session, mostly imported modules.
+
+    It would look through hundreds of thousands of objects again and again.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
 
 
 @pytest.fixture(scope="session", autouse=True)

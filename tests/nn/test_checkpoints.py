@@ -76,10 +76,25 @@ def test_lightning_checkpoint(lightning):
 
 
 def test_unused_tensors_are_reported(tmp_path):
-    save_weights(make_net(), tmp_path / "more.safetensors", {})
-    report = load_weights(make_net()[:1], tmp_path / "more.safetensors")
-    assert sorted(report.unused) == sorted(f"1.{name}" for name in make_net()[1].state_dict())
-    assert "and 2 more), 0 missing" in str(report)
+    more = nn.Sequential(*make_net(), nn.Conv2d(3, 2, 1), nn.Conv2d(2, 2, 1))
+    save_weights(more, tmp_path / "more.safetensors", {})
+    report = load_weights(make_net(), tmp_path / "more.safetensors")
+    assert sorted(report.unused) == ["2.bias", "2.weight", "3.bias", "3.weight"]
+    assert "and 1 more), 0 missing" in str(report)
+
+
+def test_weights_with_batchnorm_do_not_fit_a_net_without(tmp_path):
+    """The others would be loaded, and mean something else without the normalisation."""
+    block, path = nn.Sequential(make_net(seed=1)), tmp_path / "w.safetensors"
+    save_weights(block, path, {})
+    net = nn.Sequential(make_net()[:1])
+    with pytest.raises(CheckpointError, match=r"has 1 BatchNorm layers .* lacks \(0\.1\)"):
+        load_weights(net, path)
+    assert same(net, nn.Sequential(make_net()[:1]))
+    assert load_weights(net, path, allow_partial=True).unused
+    classifier = nn.Sequential(make_net()[:1], make_net())  # a part that the network lacks
+    save_weights(classifier, path, {})
+    assert len(load_weights(net, path).unused) == 7
 
 
 def test_a_part_is_loaded_where_that_is_allowed(tmp_path):

@@ -71,8 +71,8 @@ def fill(net: nn.Module, weights: Weights, allow_partial: bool = False) -> LoadR
         Which tensors were copied.
 
     Raises:
-        CheckpointError: the weights do not fit the network, or are NaN or infinite. The network is
-            unchanged.
+        CheckpointError: the weights do not fit the network, are of one with BatchNorm layers that
+            it lacks, or are NaN or infinite. The network is unchanged.
     """
     own, theirs = net.state_dict(), weights.tensors
     fitting = {n: theirs[n] for n in own if n in theirs and theirs[n].shape == own[n].shape}
@@ -89,6 +89,13 @@ def fill(net: nn.Module, weights: Weights, allow_partial: bool = False) -> LoadR
     )
     if report.missing and not (allow_partial and any(not _is_count(n) for n in fitting)):
         raise CheckpointError(f"{report.path}: {_misfit(report, own, theirs)}")
+    lost = _lost_norms(own, theirs)
+    if lost and not allow_partial:
+        raise CheckpointError(
+            f"{report.path}: has {len(lost)} BatchNorm layers that the network lacks "
+            f"({some_names(lost)}), without which the other weights mean something else; expected "
+            "the network that they were trained with. Choose its net= settings"
+        )
     broken = [name for name, tensor in fitting.items() if not tensor.isfinite().all()]
     if broken:
         raise CheckpointError(
@@ -105,6 +112,17 @@ def _is_optional(net: nn.Module, name: str, given: Tensors) -> bool:
     part = f"{name.partition('.')[0]}."
     optional: tuple[str, ...] = getattr(net, "optional_parts", ())
     return part[:-1] in optional and not any(other.startswith(part) for other in given)
+
+
+def _lost_norms(own: Tensors, theirs: Tensors) -> list[str]:
+    """Return the BatchNorm layers that are in the weights, and not in the network beside a layer.
+
+    Those of parts that the network lacks as a whole, such as a classifier's, are not among them.
+    """
+    blocks = {name.rpartition(".")[0].rpartition(".")[0] for name in own}
+    norms = [name.rpartition(".")[0] for name in theirs if name.endswith(".running_mean")]
+    missing = [norm for norm in norms if f"{norm}.running_mean" not in own]
+    return [norm for norm in missing if norm.rpartition(".")[0] in blocks]
 
 
 def save_weights(net: nn.Module, path: Path, metadata: Mapping[str, str]) -> None:

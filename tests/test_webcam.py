@@ -47,7 +47,7 @@ def test_a_camera_gives_pictures_and_their_times_until_time_is_up(tmp_path):
 
 
 class Stream(http.server.BaseHTTPRequestHandler):
-    """A network camera: 50 JPEG pictures a second, one grey level brighter each, 150 in all."""
+    """A network camera: 50 JPEG frames a second, one grey level brighter each, 150 in all."""
 
     def do_GET(self):
         self.send_response(200)

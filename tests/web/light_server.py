@@ -38,16 +38,16 @@ def work(job, report):
 
 
 def start():
-    """A camera that counts its pictures."""
-    pictures = []
+    """A camera that counts its frames."""
+    frames = []
 
-    def follow(picture, seconds):
-        if picture == b"bad":
-            raise DataError("picture: not a JPEG image")
-        if picture.startswith(b"slow"):
+    def follow(frame, seconds):
+        if frame == b"bad":
+            raise DataError("frame: not a JPEG image")
+        if frame.startswith(b"slow"):
             time.sleep(0.5)
-        pictures.append(seconds)
-        return {"bytes": len(picture), "pictures": len(pictures)}
+        frames.append(seconds)
+        return {"bytes": len(frame), "frames": len(frames)}
 
     return follow
 

@@ -77,7 +77,7 @@ def test_a_video_is_watched_and_downloaded_and_gone_when_the_page_closes(page, s
     assert "MoveNet Lightning" in page.locator("#network").inner_text()
     page.set_input_files("#file", video)
     page.wait_for_selector("#result:not([hidden])", timeout=WAIT)
-    assert page.locator("#title").inner_text() == "Found in 12 of 12 pictures"
+    assert page.locator("#title").inner_text() == "Found in 12 of 12 frames"
     page.evaluate("document.getElementById('player').play()")
     page.wait_for_function("document.getElementById('player').currentTime > 0.2", timeout=WAIT)
     assert page.evaluate("document.getElementById('player').videoWidth") == 160
@@ -117,7 +117,7 @@ def test_the_webcam_is_recorded(page):
     page.wait_for_timeout(4000)
     page.click("#record")
     page.wait_for_selector("#result:not([hidden])", timeout=WAIT)
-    found = re.fullmatch(r"Found in (\d+) of \1 pictures", page.locator("#title").inner_text())
+    found = re.fullmatch(r"Found in (\d+) of \1 frames", page.locator("#title").inner_text())
     assert int(found[1]) > 1
 
 
@@ -125,7 +125,7 @@ def test_keypoints_are_drawn_while_the_camera_films(page):
     page.click("#webcam")
     page.wait_for_selector("body[data-live=found]", timeout=WAIT)
     words = page.locator("#rate").inner_text()
-    assert re.match(r"\d+ pictures a second, points \d+ ms after the picture", words)
+    assert re.match(r"\d+ frames a second, points \d+ ms after the frame", words)
     page.wait_for_function(  # as large as the video, and not empty
         """() => {
             const points = document.getElementById("points");
@@ -150,19 +150,19 @@ def jpeg(width, height):
     return cv2.imencode(".jpg", np.full((height, width, 3), 90, np.uint8))[1].tobytes()
 
 
-def test_pictures_for_the_live_view():
-    assert worker.decode_picture(jpeg(640, 360)).shape == (360, 640, 3)
+def test_frames_for_the_live_view():
+    assert worker.decode_frame(jpeg(640, 360)).shape == (360, 640, 3)
     png = cv2.imencode(".png", np.zeros((64, 64, 3), np.uint8))[1].tobytes()
-    for picture in (b"", b"x", png, jpeg(64, 64)[:100], jpeg(8, 64), jpeg(4000, 3000)):
-        with pytest.raises(DataError, match="picture: "):
-            worker.decode_picture(picture)
+    for frame in (b"", b"x", png, jpeg(64, 64)[:100], jpeg(8, 64), jpeg(4000, 3000)):
+        with pytest.raises(DataError, match="frame: "):
+            worker.decode_frame(frame)
     bomb = jpeg(64, 64).replace(b"\x00\x11\x08\x00\x40\x00\x40", b"\x00\x11\x08\xff\xff\xff\xff")
     assert bomb != jpeg(64, 64)
     with pytest.raises(DataError, match="far too many pixels"):
-        worker.decode_picture(bomb)
+        worker.decode_frame(bomb)
 
 
-def test_keypoints_of_smaller_pictures_fit_the_camera(tiny_root):
+def test_keypoints_of_smaller_frames_fit_the_camera(tiny_root):
     with initialize_config_dir(str(config_dir()), version_base="1.3"):
         config = compose("app", ["lost=0", "smoothing=none"])
     start = worker.cameras(load_predictor("bundled:movenet-lightning", flip_test=False), config)

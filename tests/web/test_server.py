@@ -82,8 +82,8 @@ class Served:
         status, _, content = self.ask("POST", f"/tabs/{tab}?{query}", body)
         return status, (json.loads(content) or {}).get("detail")
 
-    def live(self, tab, time, body=b"picture"):
-        """Status, and the answer or what was wrong, of a picture for the live view."""
+    def live(self, tab, time, body=b"frame"):
+        """Status, and the answer or what was wrong, of a frame for the live view."""
         status, _, content = self.ask("POST", f"/tabs/{tab}/live?time={time}", body)
         answer = json.loads(content)
         return status, answer.get("detail", answer)
@@ -602,21 +602,21 @@ def test_generated_bad_requests(server):
     until(lambda: server.files() == [])
 
 
-def test_pictures_of_a_camera_are_followed_one_after_the_other(server):
+def test_frames_of_a_camera_are_followed_one_after_the_other(server):
     with server.tab() as (tab, held), server.tab() as (other, _):
         for number, seconds in enumerate((0, 0.04, 0.1), start=1):
             status, answer = server.live(tab, seconds)
-            assert (status, answer["pictures"], answer["bytes"]) == (200, number, 7)
+            assert (status, answer["frames"], answer["bytes"]) == (200, number, 5)
             assert answer["ms"] >= 0
-        assert server.live(other, 0.2)[1]["pictures"] == 1
-        assert server.live(tab, 0)[1]["pictures"] == 1  # the camera was opened again
+        assert server.live(other, 0.2)[1]["frames"] == 1
+        assert server.live(tab, 0)[1]["frames"] == 1  # the camera was opened again
         assert server.upload(tab, "a.mp4") == (200, None)
         assert result(held)["files"] == ["a.csv"]
     assert server.live(tab, 1)[0] == 404
     until(lambda: server.files() == [])
 
 
-def test_a_page_has_two_pictures_on_their_way_and_all_pages_a_few(server):
+def test_a_page_has_two_frames_on_their_way_and_all_pages_a_few(server):
     with contextlib.ExitStack() as stack, ThreadPoolExecutor(30) as threads:
         tabs = [stack.enter_context(server.tab())[0] for _ in range(12)]
         sent = []
@@ -631,14 +631,14 @@ def test_a_page_has_two_pictures_on_their_way_and_all_pages_a_few(server):
         assert server.live(tabs[0], 5)[0] == 200
 
 
-def test_an_outdated_picture_is_refused_and_the_camera_continues(server):
+def test_an_outdated_frame_is_refused_and_the_camera_continues(server):
     with server.tab() as (tab, _), ThreadPoolExecutor(1) as threads:
         later = threads.submit(server.live, tab, 2, b"slow")
         time.sleep(0.1)
         status, detail = server.live(tab, 1)
-        assert (status, detail) == (429, "a later picture is being processed already.")
-        assert later.result()[1]["pictures"] == 1
-        assert server.live(tab, 3)[1]["pictures"] == 2  # no new camera
+        assert (status, detail) == (429, "a later frame is being processed already.")
+        assert later.result()[1]["frames"] == 1
+        assert server.live(tab, 3)[1]["frames"] == 2  # no new camera
 
 
 def test_answers_do_not_wait_for_the_acknowledgement_of_their_headers(server):
@@ -647,17 +647,17 @@ def test_answers_do_not_wait_for_the_acknowledgement_of_their_headers(server):
         waited = []
         for number in range(60):
             begin = time.perf_counter()
-            connection.request("POST", f"/tabs/{tab}/live?time={number}", b"picture")
-            assert json.loads(connection.getresponse().read())["pictures"] == number + 1
+            connection.request("POST", f"/tabs/{tab}/live?time={number}", b"frame")
+            assert json.loads(connection.getresponse().read())["frames"] == number + 1
             waited.append(time.perf_counter() - begin)
         assert min(waited[30:]) < 0.03  # the kernel acknowledges after 40 ms, except at the start
 
 
-def test_bad_pictures_are_refused_in_a_line_and_the_next_one_works(server):
+def test_bad_frames_are_refused_in_a_line_and_the_next_one_works(server):
     with server.tab() as (tab, _):
         assert server.live(tab, 1)[0] == 200
         for seconds, body, status, words in (
-            (2, b"bad", 422, "picture: not a JPEG image"),
+            (2, b"bad", 422, "frame: not a JPEG image"),
             (3, bytes(1_000_001), 413, "expected at most 1000000 bytes"),
             ("nan", b"", 422, "finite number"),
             ("inf", b"", 422, "finite number"),
@@ -678,11 +678,11 @@ def test_bad_pictures_are_refused_in_a_line_and_the_next_one_works(server):
             for _ in range(40):
                 opened.sendall(b"10000\r\n" + bytes(0x10000) + b"\r\n")
             assert status_of(opened)[0] == 413
-        until(lambda: server.live(tab, 7)[1]["pictures"] > 0)
+        until(lambda: server.live(tab, 7)[1]["frames"] > 0)
         assert server.live("no-such-tab", 8)[0] == 404
 
 
-def test_a_page_that_closes_while_its_picture_is_processed(server):
+def test_a_page_that_closes_while_its_frame_is_processed(server):
     with ThreadPoolExecutor(1) as threads:
         with server.tab() as (tab, _):
             sent = threads.submit(server.live, tab, 1, b"slow")

@@ -1,7 +1,7 @@
-"""Live view of the page: the browser sends camera pictures and receives keypoints.
+"""Live view of the page: the browser sends camera frames and receives keypoints.
 
-A page sends its next picture while the previous one is processed, so that neither waits for the
-other, and skips the pictures in between.
+A page sends its next frame while the previous one is processed, so that neither waits for the
+other, and skips the frames in between.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from fidip.core.errors import FidipError
 from fidip.web.tabs import Message, Tab
 
 LARGEST_BODY = 1_000_000
-"""Maximum size of a picture, or of the labels of one, in bytes."""
-MOST_PICTURES = 8
-"""Maximum number of pictures of all pages that are received, wait or are processed."""
+"""Maximum size of a frame, or of the labels of an image, in bytes."""
+MOST_FRAMES = 8
+"""Maximum number of frames of all pages that are received, wait or are processed."""
 WAITING_PER_PAGE = 2
 """The same for one page."""
 
 Follow = Callable[[bytes, float], Message]
-"""Takes the next camera picture as a JPEG file and its time in s; returns the page's message."""
+"""Takes the next camera frame as a JPEG file and its time in s; returns the page's message."""
 NextPart = Callable[[Request, str, asyncio.Task[bool]], Awaitable[tuple[bytes, bool]]]
 
 
@@ -39,9 +39,9 @@ class PageCamera:
     """Camera of a page.
 
     Attributes:
-        follow: tracks the person through the pictures.
-        time: time of the last picture in s; an earlier time starts a new camera.
-        processed: number of pictures that wait or are processed.
+        follow: tracks the person through the frames.
+        time: time of the last frame in s; an earlier time starts a new camera.
+        processed: number of frames that wait or are processed.
     """
 
     follow: Follow
@@ -51,7 +51,7 @@ class PageCamera:
 
 @dataclass(eq=False)
 class Live:
-    """Cameras of all pages. One picture is processed at a time, in a thread.
+    """Cameras of all pages. One frame is processed at a time, in a thread.
 
     Attributes:
         start: returns a new tracking function.
@@ -64,38 +64,36 @@ class Live:
 
     @contextmanager
     def admitted(self, tab: Tab) -> Iterator[None]:
-        """Count a picture of a page as pending in the block.
+        """Count a frame of a page as pending in the block.
 
         Raises:
-            HTTPException: too many pictures of the page or of all pages are pending.
+            HTTPException: too many frames of the page or of all pages are pending.
         """
-        if self._pending[tab.name] >= WAITING_PER_PAGE or self._pending.total() >= MOST_PICTURES:
-            raise HTTPException(
-                429, "pictures are being processed already; send the next one later."
-            )
+        if self._pending[tab.name] >= WAITING_PER_PAGE or self._pending.total() >= MOST_FRAMES:
+            raise HTTPException(429, "frames are being processed already; send the next one later.")
         self._pending[tab.name] += 1
         try:
             yield
         finally:
             self._pending[tab.name] -= 1
-            self._pending += Counter()  # forgets pages without a picture
+            self._pending += Counter()  # forgets pages without a frame
 
     def view(self, tab: Tab, time: float) -> PageCamera:
         """Return the camera of a page; a new one if ``time`` does not increase.
 
         Raises:
-            HTTPException: a later picture is being processed; connections may change the order.
+            HTTPException: a later frame is being processed; connections may change the order.
         """
         view = self._views.get(tab)
         if view and time <= view.time and view.processed:
-            raise HTTPException(429, "a later picture is being processed already.")
+            raise HTTPException(429, "a later frame is being processed already.")
         if view is None or time <= view.time:
             view = self._views[tab] = PageCamera(self.start())
         view.time = time
         return view
 
-    async def process(self, view: PageCamera, picture: bytes) -> Message:
-        """Return the page's message for a picture, with the time to process it in ms.
+    async def process(self, view: PageCamera, frame: bytes) -> Message:
+        """Return the page's message for a frame, with the time to process it in ms.
 
         Raises:
             HTTPException: it is not a JPEG file of a supported size.
@@ -104,7 +102,7 @@ class Live:
         loop = asyncio.get_running_loop()
         view.processed += 1
         try:
-            message = await loop.run_in_executor(self._thread, view.follow, picture, view.time)
+            message = await loop.run_in_executor(self._thread, view.follow, frame, view.time)
         except FidipError as error:
             raise HTTPException(422, str(error)) from error
         finally:
@@ -117,7 +115,7 @@ def add_live(server: FastAPI, live: Live, find: Callable[[str], Tab], next_part:
 
     Args:
         server: the application.
-        live: processes the pictures.
+        live: processes the frames.
         find: returns the tab of a name; raises HTTPException if there is none.
         next_part: reads a part of a body; see ``fidip.web.server``.
     """
@@ -131,14 +129,14 @@ def add_live(server: FastAPI, live: Live, find: Callable[[str], Tab], next_part:
         tab = find(name)
         with live.admitted(tab):
             try:
-                picture = await receive(request, tab, next_part)
+                frame = await receive(request, tab, next_part)
             except ClientDisconnect as error:
                 raise HTTPException(400, "the upload was aborted.") from error
-            return await live.process(live.view(tab, time), picture)
+            return await live.process(live.view(tab, time), frame)
 
 
-async def receive(request: Request, tab: Tab, next_part: NextPart, what: str = "picture") -> bytes:
-    """Return the body of a request, a picture or the like.
+async def receive(request: Request, tab: Tab, next_part: NextPart, what: str = "frame") -> bytes:
+    """Return the body of a request, a frame or the like.
 
     Args:
         request: the request.

@@ -37,8 +37,8 @@ if TYPE_CHECKING:
     from fidip.web.labelling import PredictPeople
     from fidip.web.tabs import FileJob, Message, SendProgress, Work
 
-LARGEST_PICTURE = 2048
-"""Largest side of a live view picture in px."""
+LARGEST_FRAME = 2048
+"""Largest side of a live view frame in px."""
 TRACKED = 0.5
 """Confidence from which the page counts a joint as reliably tracked."""
 ALWAYS = ("overlay", "csv", "coco", "timeline")
@@ -159,8 +159,8 @@ def cameras(predictor: Predictor, config: DictConfig) -> Callable[[], Follow]:
     def start() -> Follow:
         follower = pipeline.follower()
 
-        def follow(picture: bytes, time: float) -> Message:
-            image = decode_picture(picture)
+        def follow(frame: bytes, time: float) -> Message:
+            image = decode_frame(frame)
             pose = follower(image, time)
             (xy,), (scores,) = pose.xy, pose.scores
             fraction = np.where(np.isfinite(xy), xy / [image.shape[1], image.shape[0]], 0.0)
@@ -196,11 +196,11 @@ def prefill(predictor: Predictor, config: DictConfig) -> PredictPeople:
     return predict
 
 
-def decode_picture(picture: bytes) -> Image:
-    """Decode a JPEG picture from a page.
+def decode_frame(frame: bytes) -> Image:
+    """Decode a JPEG frame from a page.
 
     Args:
-        picture: the JPEG file.
+        frame: the JPEG file.
 
     Returns:
         (H, W, 3) uint8 RGB image.
@@ -209,16 +209,15 @@ def decode_picture(picture: bytes) -> Image:
         DataError: it is not a JPEG file, or its sides are not between 16 and 2048 px.
     """
     try:
-        with open_image(io.BytesIO(picture), formats=["JPEG"]) as header:  # decodes nothing yet
+        with open_image(io.BytesIO(frame), formats=["JPEG"]) as header:  # decodes nothing yet
             width, height = header.size
     except (OSError, DecompressionBombError) as error:
-        raise DataError("picture: not a JPEG image, or one of far too many pixels") from error
-    if min(width, height) < SMALLEST or max(width, height) > LARGEST_PICTURE:
+        raise DataError("frame: not a JPEG image, or one of far too many pixels") from error
+    if min(width, height) < SMALLEST or max(width, height) > LARGEST_FRAME:
         raise DataError(
-            f"picture: has {width}x{height} px; expected sides of {SMALLEST} to "
-            f"{LARGEST_PICTURE} px"
+            f"frame: has {width}x{height} px; expected sides of {SMALLEST} to {LARGEST_FRAME} px"
         )
-    return decode_rgb(picture, Path("picture"))
+    return decode_rgb(frame, Path("frame"))
 
 
 def check_container(path: Path) -> None:
@@ -264,7 +263,7 @@ def summary(table: Path) -> dict[str, Any]:
     found = values[..., 0].any(axis=1)
     scores = values[found, :, 1]
     return {
-        "pictures": len(values),
+        "frames": len(values),
         "found": int(found.sum()),
         "joints": [
             {"name": name, "score": float(column.mean()), "sure": float((column >= TRACKED).mean())}

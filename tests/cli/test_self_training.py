@@ -1,6 +1,7 @@
 """Self-training on videos without labels: rounds of labels and training runs."""
 
 import json
+import re
 import shutil
 from dataclasses import replace
 
@@ -9,7 +10,9 @@ import numpy as np
 import pytest
 
 from fidip.cli.prediction_inputs import SOME_FAILED
+from fidip.cli.self_adaptation import left_out_videos
 from fidip.cli.self_training import (
+    REPORT,
     SelfTraining,
     add_synthetic,
     identity_of_self_training,
@@ -23,6 +26,7 @@ from fidip.inference.output_names import name_inputs
 from fidip.io.coco import annotation_file
 from fidip.io.json import write_json
 from fidip.io.run_directory import RunDirectory
+from fidip.io.video import Video
 from fidip.synth.dataset.clip_writer import TIME_BASE, encode
 from fidip.train import train
 from tests.fuzz.stage import write_video
@@ -30,7 +34,13 @@ from tests.inference.odd_media import make_cut_video, without_pictures
 from tests.inference.rendered_people import SIDE, draw_person, paste
 
 SETTINGS = SelfTraining(
-    rounds=2, updates=1, frames=12, device="cpu", runtime="torch", overrides=("data.batch_size=4",)
+    rounds=2,
+    updates=1,
+    frames=12,
+    trust=0,
+    device="cpu",
+    runtime="torch",
+    overrides=("data.batch_size=4",),
 )
 CKPT = "bundled:movenet-infant"
 WH = (SIDE + 48, SIDE + 16)
@@ -92,6 +102,22 @@ def test_each_round_is_a_run_and_an_interrupted_one_continues(videos, tmp_path):
         self_train(videos, CKPT, out, 8, replace(SETTINGS, updates=3), train)
 
 
+def test_a_video_that_the_network_cannot_label_is_left_out_and_named(videos, tmp_path):
+    frames = [frame.image for frame in Video(videos[0].path)]
+    blurred = [cv2.GaussianBlur(image, (0, 0), 12) for image in frames]
+    ticks = np.arange(len(frames)) * int(0.04 / TIME_BASE)
+    encode(tmp_path / "blurred.mp4", iter(blurred), ticks, 25, WH)
+    both = name_inputs([tmp_path / "blurred.mp4", videos[0].path], tmp_path / "out")
+    settings = replace(SETTINGS, frames=10, lost=0, trust=0.1)
+    config = round_config(tmp_path, CKPT, 0, settings)
+    write_round_labels(both, config, tmp_path / "data", settings, 1, {})
+    report = json.loads((tmp_path / "data" / REPORT).read_text())
+    (used,) = report["videos"]
+    assert (used["video"], used["confidence"] >= 0.1) == (both[1].name, True)
+    (line,) = left_out_videos(tmp_path / "data")
+    assert re.fullmatch(r".*blurred\.mp4: .* mean confidence 0\.0\d, expected at least 0\.1", line)
+
+
 def test_the_command_without_labels_ends_in_a_network_and_a_picture(
     videos, tmp_path, monkeypatch, cli
 ):
@@ -103,7 +129,7 @@ def test_the_command_without_labels_ends_in_a_network_and_a_picture(
     (source / "noise.mp4").write_bytes(without_pictures(videos[0].path.read_bytes()))
     make_cut_video(source / "cut.mp4", frames=8)  # the infant is searched in each
     words = [f"source={source}", f"out={out}", f"ckpt={CKPT}", "updates=2", "device=cpu"]
-    words += ["data.batch_size=4", "trainer=cpu"]
+    words += ["data.batch_size=4", "trainer=cpu", "trust=0"]
     printed = cli("adapt", *words, status=SOME_FAILED).out
     assert "nothing says how accurate" in printed
     assert "empty.mp4: cannot be opened as a video" in printed

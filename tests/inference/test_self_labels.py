@@ -27,6 +27,7 @@ from fidip.inference.self_label_dataset import (
     HELD_OUT,
     TRAIN,
     SelfLabelledVideo,
+    confident_videos,
     require_enough,
     write_self_labels,
 )
@@ -243,6 +244,28 @@ def test_the_dataset_has_only_accepted_joints_and_says_who_labelled_it(labelled,
     (clip,) = report
     assert (clip["frames"], clip["found"], clip["used"]) == (40, 40, 18)
     assert clip["accepted"]["slow"] == pytest.approx(0.75, abs=0.02)
+
+
+def test_videos_on_which_the_network_does_not_agree_are_left_out(labelled):
+    """Half the confidence, in half of the frames: three quarters on average."""
+    rows, least = labelled.rows, 0.5
+    sure = np.full_like(labelled.labels.confidence, 0.6)
+    half = sure.copy()
+    half[rows[::2]] /= 2
+    videos = [
+        SelfLabelledVideo(
+            labelled.source, SelfLabels(**{**vars(labelled.labels), "confidence": values}), rows
+        )
+        for values in (half, sure)
+    ]
+    assert videos[0].confidence == pytest.approx(0.45)
+    assert confident_videos(videos, least) == videos[1:]
+    assert confident_videos(videos, 0.45 - 1e-9) == videos
+    with pytest.raises(DataError, match=r"day 1\.mp4: .* confidence 0\.45, expected at least 0\.5"):
+        confident_videos(videos[:1], least)
+    with pytest.raises(DataError, match=r"the best of 2 videos: .* confidence 0\.60, .* 0\.7"):
+        confident_videos(videos, 0.7)
+    assert SelfLabelledVideo(labelled.source, videos[0].labels, rows[:0]).confidence == 0
 
 
 def test_too_few_labels_are_refused_in_one_line(labelled, tmp_path):

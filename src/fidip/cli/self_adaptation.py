@@ -33,7 +33,7 @@ from fidip.inference.self_label_dataset import TRAIN
 from fidip.io.directories import output_folder, require_new
 from fidip.io.drawing import spread
 from fidip.io.images import write_image
-from fidip.io.json import read_json
+from fidip.io.json import read_object
 from fidip.io.media_files import find_videos
 from fidip.io.run_directory import RunDirectory
 from fidip.io.video import read_photo
@@ -41,7 +41,7 @@ from fidip.report.before_after import PAIRS, before_after_sheet
 
 WITH_LABELS = ("split", "test_subjects", "counts", "unlabelled", "rate", "subject", "experiment")
 """Keys that have no effect without labels."""
-OWN = ("source", "labels", "out", "ckpt", "synthetic", "updates", "seed", "lost", "device")
+OWN = ("source", "labels", "out", "ckpt", "synthetic", "updates", "seed", "lost", "trust", "device")
 PICTURE = "figures/before_after.jpg"
 
 
@@ -73,8 +73,9 @@ def adapt_without_labels(config: DictConfig, train: TrainRun) -> None:
         ]
         draw_before_after(ends, data, out / PICTURE)
         publish_run(run, RunDirectory(out), card_section_without_labels(data, settings))
-    report.partial += damaged_videos(round_folder(out, 1) / "data")
-    report.done += len(videos) - len(report.partial)
+    report.partial += damaged_videos(data)
+    report.failed += left_out_videos(data)
+    report.done += len(videos) - len(report.partial) - len(left_out_videos(data))
     print(f"before and after: {shown(out / PICTURE)}; use the network with fidip predict "
           f"ckpt={shown(out)}")  # fmt: skip
     report.finish(config.out)
@@ -97,7 +98,7 @@ def self_training_settings(config: DictConfig) -> SelfTraining:
             f"{unused[0]}: has no effect without labels; expected labels=FILE with it. Leave out "
             "one, or label frames with fidip frames and fidip app label="
         )
-    chosen: dict[str, Any] = {"lost": config.lost, "device": config.device}
+    chosen: dict[str, Any] = {"lost": config.lost, "trust": config.trust, "device": config.device}
     chosen |= {"updates": config.updates} if "updates" in given else {}
     overrides = tuple(word for word in words if word.partition("=")[0] not in OWN)
     return SelfTraining(**chosen, synthetic=config.synthetic, overrides=overrides)
@@ -111,9 +112,18 @@ def damaged_videos(data: Path) -> list[str]:
     """
     return [
         f"{video['video']}: {video['damage']}; they are used"
-        for video in read_json(data / REPORT)
+        for video in read_object(data / REPORT)["videos"]
         if video.get("damage")
     ]
+
+
+def left_out_videos(data: Path) -> list[str]:
+    """Return a line about each video that the network cannot label.
+
+    Args:
+        data: the labels of a round.
+    """
+    return [f"{name}: {why}" for name, why in read_object(data / REPORT)["left_out"].items()]
 
 
 def draw_before_after(ends: Sequence[Predictor], data: Path, file: Path) -> None:
@@ -153,7 +163,7 @@ def card_section_without_labels(data: Path, settings: SelfTraining) -> str:
         data: the labels of the last round.
         settings: settings of self-training.
     """
-    frames = sum(int(video["used"]) for video in read_json(data / REPORT))
+    frames = sum(int(video["used"]) for video in read_object(data / REPORT)["videos"])
     return (
         f"\n## Self-training on videos\nThe network was trained on {frames} frames of the videos "
         f"in {settings.rounds} rounds of {settings.updates} updates, with labels that it predicted "

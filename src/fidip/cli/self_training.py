@@ -23,6 +23,8 @@ from fidip.inference.person_selection import PREFERENCES
 from fidip.inference.self_label_dataset import (
     TRAIN,
     SelfLabelledVideo,
+    confident_videos,
+    doubt,
     require_enough,
     write_self_labels,
 )
@@ -55,6 +57,7 @@ class SelfTraining:
         updates: updates of each round.
         person: person to track, a key of ``PREFERENCES``.
         lost: mean confidence below which the infant is not found.
+        trust: mean confidence of a video's labels below which the video is left out.
         device: compute device; None for a GPU if there is one.
         runtime: ``torch`` or ``onnx``, which is faster for long videos but is exported again for
             each round; None for ``best_runtime``.
@@ -73,6 +76,7 @@ class SelfTraining:
     updates: int = 30
     person: str = "infant"
     lost: float = 0.2
+    trust: float = 0.33
     device: str | None = None
     runtime: str | None = None
     synthetic: str | None = None
@@ -121,9 +125,9 @@ def self_train(
         The run directory of the last round.
 
     Raises:
-        FidipError: too few frames show the infant, the guards accept no joint, ``out`` belongs to
-            other settings, the synthetic dataset has no synthetic image, or a file cannot be read
-            or written.
+        FidipError: too few frames show the infant, the network cannot label any video, the guards
+            accept no joint, ``out`` belongs to other settings, the synthetic dataset has no
+            synthetic image, or a file cannot be read or written.
     """
     identity = identity_of_self_training(videos, ckpt, seed, settings)
     require_same_settings(out, identity)
@@ -238,11 +242,14 @@ def write_round_labels(
             found = labeller(video.path, progress)
             labelled.append(SelfLabelledVideo(video, found, found.chosen(settings.frames)))
     require_enough(labelled)
+    usable = confident_videos(labelled, settings.trust)
+    require_enough(usable)
     with atomic_folder(root) as new, ConsoleProgress("image") as progress:
-        report = write_self_labels(new, labelled, settings.fraction(number), progress)
+        report = write_self_labels(new, usable, settings.fraction(number), progress)
         if settings.synthetic is not None:
             add_synthetic(new, Path(settings.synthetic))
-        write_json(new / REPORT, report)
+        doubts = {v.source.name: doubt(v, settings.trust) for v in labelled if v not in usable}
+        write_json(new / REPORT, {"videos": report, "left_out": doubts})
         write_json(new / SETTINGS, identity)
 
 

@@ -53,6 +53,11 @@ class SelfLabelledVideo:
     rows: Ints
 
     @property
+    def confidence(self) -> float:
+        """Mean confidence of all joints in the frames to use; 0 without any."""
+        return float(self.labels.confidence[self.rows].mean()) if len(self.rows) else 0.0
+
+    @property
     def split(self) -> tuple[Ints, Ints]:
         """Frames to train on, and frames that are held out: the last ones with a label."""
         rows = self.rows[self.labels.allowed[self.rows].any(axis=1)]
@@ -82,6 +87,43 @@ def require_enough(videos: Sequence[SelfLabelledVideo], fewest: int = FEWEST) ->
         )
 
 
+def confident_videos(videos: Sequence[SelfLabelledVideo], least: float) -> list[SelfLabelledVideo]:
+    """Return the videos that the network can label.
+
+    Where a network is wrong in most frames, it finds the person elsewhere in each view, so its mean
+    confidence is low; experiment 013 has measurements.
+
+    Args:
+        videos: the videos.
+        least: minimum of the mean confidence in the frames to use.
+
+    Raises:
+        DataError: there is none.
+    """
+    chosen = [video for video in videos if video.confidence >= least]
+    if not chosen:
+        best = max(videos, key=lambda video: video.confidence)
+        others = f", the best of {len(videos)} videos" if len(videos) > 1 else ""
+        raise DataError(
+            f"{shown(best.source.name)}{others}: {doubt(best, least)}. Label frames (fidip frames, "
+            "then labels=), give other weights with ckpt=, or lower trust="
+        )
+    return chosen
+
+
+def doubt(video: SelfLabelledVideo, least: float) -> str:
+    """Return why a network cannot label a video.
+
+    Args:
+        video: the video.
+        least: minimum of the mean confidence.
+    """
+    return (
+        "the network does not agree with itself in different views, so its labels would be wrong: "
+        f"mean confidence {video.confidence:.2f}, expected at least {least:g}"
+    )
+
+
 def write_self_labels(
     root: Path, videos: Sequence[SelfLabelledVideo], fraction: float, progress: Progress = silent
 ) -> list[Content]:
@@ -97,8 +139,8 @@ def write_self_labels(
         progress: called after every image.
 
     Returns:
-        For each video: its damage, numbers of frames, and the fraction of wrists and ankles in fast
-        and in slow movements that the guards accept and that become labels.
+        For each video: its damage, numbers of frames, mean confidence, and the fraction of wrists
+        and ankles in fast and in slow movements that the guards accept and that become labels.
 
     Raises:
         DataError: no joint becomes a label, or a video can no longer be read.
@@ -181,6 +223,7 @@ def _report(video: SelfLabelledVideo, rows: Ints, kept: Mask) -> Content:
         "frames": len(labels),
         "found": int(labels.is_found.sum()),
         "used": len(rows),
+        "confidence": round(video.confidence, 3),
         "accepted": kept_by_speed(speeds, labels.allowed[rows]),
         "kept": kept_by_speed(speeds, kept),
     }

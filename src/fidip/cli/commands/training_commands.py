@@ -142,6 +142,7 @@ class Adapt(Inheriting):
     seed: Seed = 0
     rate: PositiveFloat = 5.0
     lost: Fraction = 0.2
+    trust: Fraction = 0.33
     device: Device | None = None
     data: Annotated[Any, one_of(SyripDataModule)]
     method: Annotated[Any, Methods] | None = None

@@ -14,4 +14,5 @@ for start in ${STARTS:-movenet-infant movenet-lightning}; do
   done
 done
 .venv/bin/python $here/report.py "$clips" "$outputs" $here
-[ -e $here/accepted.csv ] || .venv/bin/python $here/accepted.py "$clips" bundled:movenet-infant $here/accepted.csv
+.venv/bin/python $here/accepted.py "$clips" bundled:movenet-infant $here/accepted.csv
+.venv/bin/python $here/accepted.py "$clips" bundled:movenet-lightning $here/accepted_lightning.csv

@@ -73,9 +73,10 @@ def adapt_without_labels(config: DictConfig, train: TrainRun) -> None:
         ]
         draw_before_after(ends, data, out / PICTURE)
         publish_run(run, RunDirectory(out), card_section_without_labels(data, settings))
-    report.partial += damaged_videos(data)
-    report.failed += left_out_videos(data)
-    report.done += len(videos) - len(report.partial) - len(left_out_videos(data))
+    damaged, left_out = damaged_videos(data), left_out_videos(data)
+    report.partial += damaged
+    report.failed += left_out
+    report.done += len(videos) - len(damaged) - len(left_out)
     print(f"before and after: {shown(out / PICTURE)}; use the network with fidip predict "
           f"ckpt={shown(out)}")  # fmt: skip
     report.finish(config.out)

@@ -1,5 +1,6 @@
 """Fixtures of all tests: a data set small enough to be made in a second."""
 
+import contextlib
 import copy
 import gc
 import importlib
@@ -284,11 +285,22 @@ def run_command(name, *arguments):
     return 0
 
 
+@contextlib.contextmanager
+def script_folder(folder):
+    """Import modules of a folder of scripts, then forget them: two folders have a ``report``."""
+    before = set(sys.modules)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(folder)
+        yield
+    for name in set(sys.modules) - before:
+        if Path(getattr(sys.modules[name], "__file__", None) or "/").parent == folder:
+            del sys.modules[name]
+
+
 def load_script(path):
     """Import a script of this repository, which imports modules beside it by their base names."""
     file = Path(__file__).parents[1] / path
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(file.parent)
+    with script_folder(file.parent):
         return importlib.import_module(file.stem)
 
 

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import script_folder
+
 REPO = Path(__file__).parents[1]
 SCRIPTS = [
     str(file.relative_to(REPO))
@@ -14,6 +16,6 @@ SCRIPTS = [
 
 
 @pytest.mark.parametrize("script", SCRIPTS)
-def test_imports_of_a_script_exist(monkeypatch, script):
-    monkeypatch.syspath_prepend((REPO / script).parent)
-    runpy.run_path(str(REPO / script), run_name="imported")
+def test_imports_of_a_script_exist(script):
+    with script_folder((REPO / script).parent):
+        runpy.run_path(str(REPO / script), run_name="imported")

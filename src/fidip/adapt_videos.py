@@ -25,7 +25,6 @@ from fidip.cli.adaptation_runs import (
     trained_settings,
 )
 from fidip.cli.frame_settings import make_analysis
-from fidip.cli.loading import default_ckpt
 from fidip.cli.self_adaptation import adapt_without_labels
 from fidip.core.errors import shown
 from fidip.frames import analyse
@@ -35,13 +34,19 @@ from fidip.io.json import read_object
 from fidip.io.run_directory import RunDirectory
 from fidip.train import train
 
+START = "bundled:movenet-lightning"
+"""Weights to start from with labels."""
+START_WITHOUT_LABELS = "bundled:movenet-infant"
+"""Weights to start from without labels, which must find infants already."""
+
 
 def adapt(config: DictConfig) -> None:
     """Train on videos, with labels of some frames or without any."""
-    config.ckpt = config.ckpt or default_ckpt(has_video=True, device=config.device)
     if config.labels is None:
+        config.ckpt = config.ckpt or START_WITHOUT_LABELS
         adapt_without_labels(config, train)
     else:
+        config.ckpt = config.ckpt or START
         adapt_with_labels(config)
 
 

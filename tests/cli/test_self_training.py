@@ -128,7 +128,7 @@ def test_the_command_without_labels_ends_in_a_network_and_a_picture(
     (source / "empty.mp4").write_bytes(b"")
     (source / "noise.mp4").write_bytes(without_pictures(videos[0].path.read_bytes()))
     make_cut_video(source / "cut.mp4", frames=8)  # the infant is searched in each
-    words = [f"source={source}", f"out={out}", f"ckpt={CKPT}", "updates=2", "device=cpu"]
+    words = [f"source={source}", f"out={out}", "updates=2", "device=cpu"]
     words += ["data.batch_size=4", "trainer=cpu", "trust=0"]
     printed = cli("adapt", *words, status=SOME_FAILED).out
     assert "nothing says how accurate" in printed
@@ -137,6 +137,7 @@ def test_the_command_without_labels_ends_in_a_network_and_a_picture(
     assert "failed: cut.mp4: " in printed
     assert "1 of 4 done" in printed
     assert json.loads((out / "results.json").read_text())["updates"] == 2
+    assert f"ckpt: {CKPT}" in (out / "round1" / "run" / "config.yaml").read_text()
     assert "with labels that it predicted" in (out / "model_card.md").read_text()
     picture = cv2.imread(str(out / "figures" / "before_after.jpg"))
     assert picture.shape[0] >= 224

@@ -127,7 +127,7 @@ def test_the_command_without_labels_ends_in_a_network_and_a_picture(
     shutil.copy(videos[0].path, source)
     (source / "empty.mp4").write_bytes(b"")
     (source / "noise.mp4").write_bytes(without_pictures(videos[0].path.read_bytes()))
-    make_cut_video(source / "cut.mp4", frames=8)  # the infant is searched in each
+    make_cut_video(source / "cut.mp4", frames=3)  # the infant is searched in each
     words = [f"source={source}", f"out={out}", "updates=2", "device=cpu"]
     words += ["data.batch_size=4", "trainer=cpu", "trust=0"]
     printed = cli("adapt", *words, status=SOME_FAILED).out

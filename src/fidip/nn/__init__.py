@@ -1,12 +1,13 @@
 """Networks: backbones, pose heads, domain heads and pretrained weights."""
 
-from fidip.nn.backbone import HRNet, TimmPyramid
+from fidip.nn.backbone import TimmPyramid
 from fidip.nn.domain_head import (
     DomainHead,
     HRNetDomainHead,
     MobileNetDomainHead,
     ResNetDomainHead,
 )
+from fidip.nn.hrnet import HRNet
 from fidip.nn.interpolation import interpolate
 from fidip.nn.movenet import MoveNetBackbone, MoveNetFullHead, MoveNetHead
 from fidip.nn.pose_head import ConvHead, DeconvHead, PixelShuffleHead, SimccHead, UpsampleHead

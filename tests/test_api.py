@@ -95,8 +95,9 @@ def test_runs_are_compared_without_a_configuration(tmp_path, tiny_root):
     ]  # fmt: skip
 
 
-LOGGED = """
+LOADED = """
 import logging
+import sys
 import fidip
 
 class Names(logging.Handler):
@@ -108,14 +109,16 @@ logging.getLogger("fidip").addHandler(Names(logging.INFO))
 logging.getLogger("fidip").setLevel(logging.INFO)
 fidip.load_predictor(runtime="torch")
 assert names == ["fidip.cli.loading"], names
+slow = {"timm", "torchvision", "pytorch_lightning"} & set(sys.modules)
+assert not slow, slow
 """
 
 
-def test_library_messages_go_to_the_log(monkeypatch, tmp_path):
+def test_a_predictor_logs_its_messages_and_imports_nothing_that_takes_seconds(monkeypatch, tmp_path):
     """In a process of its own, because a command in this one has set up logging."""
     monkeypatch.setenv("FIDIP_CACHE", str(tmp_path))
     done = subprocess.run(
-        [sys.executable, "-c", LOGGED], capture_output=True, text=True, check=True
+        [sys.executable, "-c", LOADED], capture_output=True, text=True, check=True
     )
     assert (done.stdout, done.stderr) == ("", "")
 

@@ -10,10 +10,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torchvision.models.detection import (
-    FasterRCNN_MobileNet_V3_Large_320_FPN_Weights,
-    fasterrcnn_mobilenet_v3_large_320_fpn,
-)
 
 from fidip.core.arrays import Floats, Image
 from fidip.core.errors import CheckpointError
@@ -59,6 +55,11 @@ class TorchvisionDetector:
     def __init__(
         self, weights: str | None = None, threshold: float = 0.5, device: str | None = None
     ) -> None:
+        from torchvision.models.detection import (  # takes seconds, and is rarely needed
+            FasterRCNN_MobileNet_V3_Large_320_FPN_Weights,
+            fasterrcnn_mobilenet_v3_large_320_fpn,
+        )
+
         url = FasterRCNN_MobileNet_V3_Large_320_FPN_Weights.DEFAULT.url
         cached = Path(torch.hub.get_dir()) / "checkpoints" / url.rpartition("/")[2]
         path = Path(weights) if weights else cached

@@ -14,9 +14,8 @@ from dataclasses import replace
 from itertools import combinations
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torchvision.ops import box_convert, box_iou
+from pycocotools import mask
 
 from fidip.core.arrays import Floats
 from fidip.core.poses import Poses, keypoint_boxes
@@ -166,8 +165,7 @@ def one_per_person(poses: Poses) -> Poses:
 
 def _overlap(box: Floats, other: Floats) -> float:
     """Return the intersection over union of two boxes xywh."""
-    boxes = box_convert(torch.from_numpy(np.stack([box, other])), "xywh", "xyxy")
-    return float(box_iou(boxes[:1], boxes[1:]))
+    return float(mask.iou(box[None], other[None], [0])[0, 0])
 
 
 def _length(xy: Floats, a: int, b: int) -> float:

@@ -20,7 +20,7 @@ from fidip.inference.devices import torch_device
 from fidip.inference.external_onnx import ExternalFile
 from fidip.io.atomic import atomic_folder, require_folder
 from fidip.io.paths import cache_dir
-from fidip.nn import HeatmapFusion, PoseNet, SequenceNet, ViT
+from fidip.nn import HeatmapFusion, PoseNet, SequenceNet
 from fidip.nn.codec_facts import codec_of
 from fidip.nn.export_formats import write_onnx
 from fidip.nn.onnx_sessions import onnx_session, read_facts, run_onnx, try_onnx
@@ -209,7 +209,7 @@ def _has_onnx() -> bool:
 
 def _is_transformer(net: PoseNet) -> bool:
     """Return whether a network is a transformer, for which ONNX Runtime is not faster."""
-    return isinstance(net.backbone, ViT)
+    return hasattr(net.backbone, "pos_embed")
 
 
 def cached_onnx(net: PoseNet, codec: Codec) -> Path:

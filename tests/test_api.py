@@ -114,7 +114,7 @@ assert not slow, slow
 """
 
 
-def test_a_predictor_logs_its_messages_and_imports_nothing_that_takes_seconds(monkeypatch, tmp_path):
+def test_a_predictor_logs_its_messages_and_imports_no_slow_package(monkeypatch, tmp_path):
     """In a process of its own, because a command in this one has set up logging."""
     monkeypatch.setenv("FIDIP_CACHE", str(tmp_path))
     done = subprocess.run(

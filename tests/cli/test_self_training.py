@@ -16,6 +16,7 @@ from fidip.cli.self_training import (
     SelfTraining,
     add_synthetic,
     identity_of_self_training,
+    require_same_settings,
     round_config,
     self_train,
     teacher_of,
@@ -102,6 +103,18 @@ def test_each_round_is_a_run_and_an_interrupted_one_continues(videos, tmp_path):
         self_train(videos, CKPT, out, 8, replace(SETTINGS, updates=3), train)
 
 
+def test_start_weights_that_were_replaced_are_not_continued(videos, tmp_path):
+    ckpt, data = tmp_path / "weights.ckpt", tmp_path / "round1" / "data"
+    data.mkdir(parents=True)
+    for content in (b"first", b"second"):
+        ckpt.write_bytes(content)
+        identity = identity_of_self_training(videos, str(ckpt), 7, SETTINGS)
+        if content == b"first":
+            write_json(data / "self_training.json", identity)
+    with pytest.raises(RunError, match="was begun with another content of ckpt; expected"):
+        require_same_settings(tmp_path, identity)
+
+
 def test_a_video_that_the_network_cannot_label_is_left_out_and_named(videos, tmp_path):
     frames = [frame.image for frame in Video(videos[0].path)]
     blurred = [cv2.GaussianBlur(image, (0, 0), 12) for image in frames]
@@ -127,7 +140,7 @@ def test_the_command_without_labels_ends_in_a_network_and_a_picture(
     shutil.copy(videos[0].path, source)
     (source / "empty.mp4").write_bytes(b"")
     (source / "noise.mp4").write_bytes(without_pictures(videos[0].path.read_bytes()))
-    make_cut_video(source / "cut.mp4", frames=3)  # the infant is searched in each
+    make_cut_video(source / "cut.mp4", frames=5)  # the infant is searched in each
     words = [f"source={source}", f"out={out}", "updates=2", "device=cpu"]
     words += ["data.batch_size=4", "trainer=cpu", "trust=0"]
     printed = cli("adapt", *words, status=SOME_FAILED).out

@@ -19,11 +19,14 @@ from fidip.io.atomic import atomic_folder
 from fidip.io.directories import require_new
 from fidip.io.hashing import hash_files
 from fidip.io.json import read_object, write_json
+from fidip.nn.weights.checkpoint_files import resolve_ckpt
 
 ABOUT = "adaptation.json"
 """File in the dataset about the command that wrote it."""
 OUTPUTS = ("data", "runs", "report.html", "config.yaml", "results.json", "checkpoints")
 """Names of outputs that belong to one command."""
+CONTENT_OF_CKPT = "content of ckpt"
+"""Key of the hash of the start weights, which another training may replace under the same name."""
 PLACE = ("out", "run_dir")
 """Settings that may differ when the same command continues."""
 Analyse = Callable[[], Sequence[AnalysedVideo]]
@@ -36,7 +39,7 @@ def data_folder(out: Path) -> Path:
 
 
 def command_identity(config: DictConfig, plan: Plan) -> dict[str, Any]:
-    """Return what must be the same when the command continues: settings, labels and videos.
+    """Return what must be the same when the command continues, such as settings and labels.
 
     Args:
         config: settings of the command.
@@ -46,6 +49,7 @@ def command_identity(config: DictConfig, plan: Plan) -> dict[str, Any]:
     settings: Any = OmegaConf.to_container(config, resolve=False)
     return {
         **{key: value for key, value in settings.items() if key not in PLACE},
+        CONTENT_OF_CKPT: hash_files([resolve_ckpt(config.ckpt)]),
         "content of labels": hash_files([label_file(Path(config.labels))[0]]),
         "videos of source": dict(sorted(plan.labels.subjects.items())),
     }

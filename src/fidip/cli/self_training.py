@@ -13,6 +13,7 @@ from typing import Any
 
 from omegaconf import DictConfig
 
+from fidip.cli.adaptation_dataset import CONTENT_OF_CKPT
 from fidip.cli.console_progress import ConsoleProgress
 from fidip.cli.loading import predictor_of, require_trainable, training_config
 from fidip.core.errors import ArgumentError, RunError, shown
@@ -34,6 +35,7 @@ from fidip.io.coco import annotation_file
 from fidip.io.hashing import hash_files
 from fidip.io.json import read_object, write_json
 from fidip.io.run_directory import AUTO, RunDirectory
+from fidip.nn.weights.checkpoint_files import resolve_ckpt
 
 EXPERIMENT = "adapt_videos_unlabelled"
 SETTINGS, REPORT = "self_training.json", "self_labels.json"
@@ -129,10 +131,10 @@ def self_train(
             accept no joint, ``out`` belongs to other settings, the synthetic dataset has no
             synthetic image, or a file cannot be read or written.
     """
-    identity = identity_of_self_training(videos, ckpt, seed, settings)
-    require_same_settings(out, identity)
     if settings.synthetic is not None:  # before the videos are labelled, which takes long
         synthetic_source(Path(settings.synthetic), SYNTHETIC_SPLIT)
+    identity = identity_of_self_training(videos, ckpt, seed, settings)
+    require_same_settings(out, identity)
     for number in range(1, settings.rounds + 1):
         folder = round_folder(out, number)
         run = RunDirectory(folder / "run")
@@ -158,7 +160,8 @@ def identity_of_self_training(
     """
     content = {video.name: hash_files([video.path]) for video in videos}
     values = {**asdict(settings), "overrides": list(settings.overrides)}
-    return {"ckpt": ckpt, "seed": seed, **values, "videos": content}
+    weights = hash_files([resolve_ckpt(ckpt)])
+    return {"ckpt": ckpt, CONTENT_OF_CKPT: weights, "seed": seed, **values, "videos": content}
 
 
 def require_same_settings(out: Path, identity: dict[str, Any]) -> None:

@@ -52,7 +52,7 @@ def videos(tmp_path_factory):
     """A video of a rendered infant who slides through the image; its path has a comma."""
     folder = tmp_path_factory.mktemp("day 1, home")
     person = draw_person("infant", 4)
-    places = [(3 * step, step) for step in range(14)]
+    places = [(3 * step, step) for step in range(12)]
     images = [paste([person], [place], WH)[0] for place in places]
     ticks = np.arange(len(images)) * int(0.04 / TIME_BASE)
     encode(folder / "anna.mp4", iter(images), ticks, 25, WH)

@@ -99,6 +99,11 @@ def test_each_round_is_a_run_and_an_interrupted_one_continues(videos, tmp_path):
     write_round_labels(videos, runs[0], tmp_path / "again", SETTINGS, 1, identity)
     assert contents(tmp_path / "again") == contents(out / "round1" / "data")
 
+    seen = next((out / "round1" / "data" / "images" / "train").iterdir())
+    shutil.copy(seen, next((out / "round2" / "data" / "images" / "held_out").iterdir()))
+    train(runs[1])  # the frames that are held out differ between rounds
+    assert json.loads(second.results.read_text())["leaked_images"] == 1
+
     with pytest.raises(RunError, match="was begun with another seed, updates; expected the same"):
         self_train(videos, CKPT, out, 8, replace(SETTINGS, updates=3), train)
 

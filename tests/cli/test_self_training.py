@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -106,6 +107,12 @@ def test_each_round_is_a_run_and_an_interrupted_one_continues(videos, tmp_path):
 
     with pytest.raises(RunError, match="was begun with another seed, updates; expected the same"):
         self_train(videos, CKPT, out, 8, replace(SETTINGS, updates=3), train)
+
+
+def test_a_round_in_a_relative_folder_has_the_path_of_a_saved_run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    config = round_config(Path("round1"), CKPT, 0, SETTINGS)
+    assert config.run_dir == str(tmp_path / "round1" / "run")
 
 
 def test_start_weights_that_were_replaced_are_not_continued(videos, tmp_path):

@@ -9,6 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from omegaconf import OmegaConf
 
 from fidip.cli.prediction_inputs import SOME_FAILED
 from fidip.cli.self_adaptation import left_out_videos
@@ -109,10 +110,13 @@ def test_each_round_is_a_run_and_an_interrupted_one_continues(videos, tmp_path):
         self_train(videos, CKPT, out, 8, replace(SETTINGS, updates=3), train)
 
 
-def test_a_round_in_a_relative_folder_has_the_path_of_a_saved_run(tmp_path, monkeypatch):
+def test_a_run_in_a_relative_folder_is_continued(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    config = round_config(Path("round1"), CKPT, 0, SETTINGS)
-    assert config.run_dir == str(tmp_path / "round1" / "run")
+    config = OmegaConf.to_container(round_config(Path("round1"), CKPT, 0, SETTINGS), resolve=True)
+    run = RunDirectory(Path("round1/run"))
+    run.root.mkdir(parents=True)
+    run.write_config(config)
+    run.require_settings(config)
 
 
 def test_start_weights_that_were_replaced_are_not_continued(videos, tmp_path):

@@ -201,7 +201,7 @@ def run_settings(trained: DictConfig, subset: str, plan: Plan, unlabelled: int) 
     config = OmegaConf.masked_copy(trained, [str(key) for key in trained if key in TRAINED])
     OmegaConf.set_struct(config, False)
     config.name = f"{trained.name}-{subset}"
-    config.run_dir = str(run_of_subset(out, subset).root.absolute())  # as a saved one is read
+    config.run_dir = str(run_of_subset(out, subset).root)
     config.resume, config.overwrite = AUTO, False
     config.data.update(_splits(data_folder(out)))
     config.data.train_split = train_split(subset)

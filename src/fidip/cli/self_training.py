@@ -206,7 +206,7 @@ def round_config(folder: Path, ckpt: str, seed: int, settings: SelfTraining) -> 
     config = training_config([f"experiment={EXPERIMENT}", *settings.overrides])
     # Not as overrides: their grammar gives spaces and commas in paths a meaning.
     config.data.root = str(folder / "data")
-    config.run_dir = str((folder / "run").absolute())  # as a saved one is read
+    config.run_dir = str(folder / "run")
     config.ckpt, config.seed, config.resume = ckpt, seed, AUTO
     config.trainer.max_steps = config.trainer.max_epochs = settings.updates
     config.data.balanced = settings.synthetic is not None

@@ -304,10 +304,14 @@ class RunDirectory:
         Raises:
             DamagedRunError: the file contains anything but settings.
         """
-        saved = load_settings(self.config)
-        if "run_dir" in saved:
-            saved = _moved(saved, saved["run_dir"], str(self.root.resolve()))
-        return saved
+        return self._in_place(load_settings(self.config))
+
+    def _in_place(self, settings: dict[str, Any]) -> dict[str, Any]:
+        """Return settings with the absolute path of this folder as the run directory."""
+        if "run_dir" not in settings:
+            return settings
+        adapted: dict[str, Any] = _moved(settings, settings["run_dir"], str(self.root.resolve()))
+        return adapted
 
     @property
     def is_training(self) -> bool:
@@ -325,7 +329,7 @@ class RunDirectory:
             RunError: the settings differ.
         """
         saved = _identity(self.read_config())
-        given = _identity(parse_settings(to_yaml(settings)))
+        given = _identity(self._in_place(parse_settings(to_yaml(settings))))
         other = sorted(
             key for key in saved.keys() | given.keys() if saved.get(key) != given.get(key)
         )

@@ -1,0 +1,175 @@
+"""Cells of the adaptation benchmark and the results of the methods in them, for report.py."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import NamedTuple
+
+from fidip.cli.run_comparison import match
+from fidip.core.errors import RunError
+from fidip.metrics import Difference, Interval
+from fidip.report import Comparison, Run, Tested, compare_tested, summary_header, summary_rows
+from fidip.report.runs import by_experiment, mean_and_spread
+from fidip.report.tables import FEWEST_SEEDS, interval_of
+
+NAME = re.compile(r"(?P<start>adaptation\w*)-(?P<method>.+)-(?P<target>\w+)-(?P<labels>\d+|None)")
+REFERENCES = {"finetune": "fine-tuning", "adabn": "AdaBN"}
+"""Methods that the others are compared with."""
+
+
+class Cell(NamedTuple):
+    """Cell of the benchmark: runs that differ in method and seed only.
+
+    Attributes:
+        start: experiment that gives network and weights.
+        target: appearance that is adapted to.
+        labels: number of target images with labels; None for all.
+    """
+
+    start: str
+    target: str
+    labels: int | None
+
+    @property
+    def shown_labels(self) -> str:
+        """The number of labels as text."""
+        return "all" if self.labels is None else str(self.labels)
+
+    @property
+    def order(self) -> tuple[str, str, float]:
+        """Sort key."""
+        return self.start, self.target, float("inf") if self.labels is None else self.labels
+
+
+@dataclass(frozen=True, eq=False)
+class Row:
+    """Results of a method in a cell.
+
+    Attributes:
+        cell: the cell.
+        method: the method, with settings that were swept within the cell.
+        cells: the columns of ``HEADER`` beside the first two, by name.
+        ap: mean AP over seeds.
+        interval: its interval over seeds and images.
+        kept: AP on rendered adults, as a fraction of that of the start; None if not measured.
+        differences: difference of AP and its verdict, by reference. The verdict is empty with
+            fewer than three seeds.
+    """
+
+    cell: Cell
+    method: str
+    cells: dict[str, str]
+    ap: float
+    interval: Interval | None
+    kept: float | None
+    differences: dict[str, tuple[Difference, str]]
+
+
+def method_of(run: Run) -> str:
+    """Return the method of a run, with swept settings."""
+    method = name_parts(run)["method"]
+    return f"{method}{run.experiment.removeprefix(run.name)}"
+
+
+def name_parts(run: Run) -> dict[str, str]:
+    found = NAME.fullmatch(run.name)
+    if found is None:
+        raise RunError(f"{run.root}: is named {run.name}; expected START-METHOD-TARGET-LABELS")
+    return found.groupdict()
+
+
+def by_cell(runs: Iterable[Run]) -> dict[Cell, list[Run]]:
+    """Group runs by cell, in the order of the page."""
+    cells: dict[Cell, list[Run]] = {}
+    for run in runs:
+        parts = name_parts(run)
+        labels = None if parts["labels"] == "None" else int(parts["labels"])
+        cells.setdefault(Cell(parts["start"], parts["target"], labels), []).append(run)
+    return dict(sorted(cells.items(), key=lambda item: item[0].order))
+
+
+def compare_cell(runs: list[Run], rounds: int) -> dict[str, Comparison]:
+    """Return comparisons of the runs of a cell, by the reference methods that it has."""
+    names = {method_of(run): run.experiment for run in reversed(runs)}
+    by_root = {run.root: run for run in runs}
+    # Predictions are read once for all references.
+    read_root = cache(lambda root: match(by_root[root]))
+
+    def read(run: Run) -> Tested:
+        return read_root(run.root)
+
+    return {
+        method: compare_tested(runs, read, names[method], rounds)
+        for method in REFERENCES
+        if method in names
+    } or {"": compare_tested(runs, read, None, rounds)}
+
+
+def rows_of(cell: Cell, runs: list[Run], comparisons: dict[str, Comparison]) -> list[Row]:
+    """Return one row per method."""
+    first = next(iter(comparisons.values()))
+    groups = by_experiment(runs)
+    rows = []
+    for texts, (name, group) in zip(summary_rows(runs, first), groups.items(), strict=True):
+        mean = mean_and_spread(group, "AP")
+        differences = {}
+        for reference, comparison in comparisons.items():
+            difference = comparison.differences.get(name, {}).get("AP")
+            if difference is not None and reference:
+                against = groups[comparison.against]
+                has_verdict = min(len(group), len(against)) >= FEWEST_SEEDS
+                differences[reference] = (difference, difference.verdict if has_verdict else "")
+        rows.append(
+            Row(
+                cell,
+                method_of(group[0]),
+                dict(zip(summary_header(runs), texts, strict=True)),
+                mean[0] if mean else 0.0,
+                interval_of(group, first),
+                kept(group),
+                differences,
+            )
+        )
+    return rows
+
+
+def kept(group: Sequence[Run]) -> float | None:
+    """Return the mean AP on the pretraining data, as a fraction of that before training."""
+    tests = [run.results.source or {} for run in group]
+    if not all(test.get("AP_before") for test in tests):
+        return None
+    return float(sum(test["AP"] for test in tests) / sum(test["AP_before"] for test in tests))
+
+
+def gaps_closed(rows: Sequence[Row]) -> dict[Row, float]:
+    """Return the fraction of the gap to supervised training that each row closes, where known."""
+    of = {(row.cell.start, row.cell.target, row.cell.labels, row.method): row.ap for row in rows}
+    found = {}
+    for row in rows:
+        without = of.get((row.cell.start, row.cell.target, 0, "finetune"))
+        supervised = of.get((row.cell.start, row.cell.target, None, "finetune"))
+        if without is not None and supervised is not None and supervised > without:
+            found[row] = (row.ap - without) / (supervised - without)
+    return found
+
+
+def over_targets(rows: Sequence[Row]) -> dict[tuple[str, str], list[Row]]:
+    """Group rows of all targets by labels and method."""
+    groups: dict[tuple[str, str], list[Row]] = {}
+    for row in sorted(rows, key=lambda row: (row.cell.order[2], row.method)):
+        groups.setdefault((row.cell.shown_labels, row.method), []).append(row)
+    return groups
+
+
+def mean(values: Sequence[float | None]) -> float | None:
+    """Return the mean, or None if a value is missing.
+
+    Example:
+        >>> mean([1.0, 2.0]), mean([1.0, None])
+        (1.5, None)
+    """
+    known = [value for value in values if value is not None]
+    return sum(known) / len(known) if known and len(known) == len(values) else None

@@ -1,7 +1,7 @@
 """Domain heads: classifiers that predict from features whether an image is synthetic.
 
 They normalise by batch statistics, so each training batch must contain both domains in their usual
-ratio. In a batch of one domain, the normalisation would remove the difference to the other.
+ratio. In a batch of one domain, the normalisation would remove the difference from the other.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ from fidip.report.formatting import NOT_AVAILABLE, show_interval, show_number, s
 LEAST_VIDEOS = 5
 """Number of test videos from which intervals are over videos instead of frames."""
 AP = "AP"
-HEADER = ("labelled frames", "AP", "95 % interval", "difference to the start", "95 % interval")
+HEADER = ("labelled frames", "AP", "95 % interval", "difference from the start", "95 % interval")
 
 
 @dataclass(frozen=True)

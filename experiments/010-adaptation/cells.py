@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import NamedTuple
 
+import numpy as np
+
 from fidip.cli.run_comparison import match
 from fidip.core.errors import RunError
 from fidip.metrics import Difference, Interval
@@ -162,6 +164,25 @@ def over_targets(rows: Sequence[Row]) -> dict[tuple[str, str], list[Row]]:
     for row in sorted(rows, key=lambda row: (row.cell.order[2], row.method)):
         groups.setdefault((row.cell.shown_labels, row.method), []).append(row)
     return groups
+
+
+def mean_difference(differences: Sequence[Difference]) -> tuple[float, Interval]:
+    """Return the mean of differences on different images, and its approximate 95 % interval.
+
+    The errors are independent, so the distances to the lower ends of the intervals add in squares,
+    and so do those to the upper ends.
+
+    Example:
+        >>> half = [Difference(value=v, interval=(v - 0.3, v + 0.4), p=0.5) for v in (0.1, 0.3)]
+        >>> value, (low, high) = mean_difference(half)
+        >>> round(value, 3), round(low, 3), round(high, 3)
+        (0.2, -0.012, 0.483)
+    """
+    values = np.array([difference.value for difference in differences])
+    ends = np.array([difference.interval for difference in differences])
+    below, above = np.sqrt(((ends - values[:, None]) ** 2).sum(axis=0)) / len(values)
+    value = float(values.mean())
+    return value, (value - float(below), value + float(above))
 
 
 def mean(values: Sequence[float | None]) -> float | None:

@@ -21,6 +21,7 @@ from cells import (
     compare_cell,
     gaps_closed,
     mean,
+    mean_difference,
     name_parts,
     over_targets,
     rows_of,
@@ -29,6 +30,7 @@ from figures import SHORT, draw_labels, draw_plane, grid
 from selection import ABOUT, Criteria, read_criteria, selection_rows
 
 from fidip.io.atomic import write_texts_atomic
+from fidip.metrics import Interval
 from fidip.report import Comparison, Run, differences_csv, footnote, read_runs, results_csv
 from fidip.report.formatting import NOT_AVAILABLE, show_number, show_signed
 
@@ -42,9 +44,10 @@ HOW_TO_READ = (
     "less X: AP less that of X in the same cell, and its 95 % interval, a bootstrap over seeds and "
     "over the same test images for both. The verdict is better or worse where the interval "
     "excludes 0 and p < .05 in a permutation test over images; without three seeds of both there "
-    "is none. Nothing corrects for several rows. better than X: targets with this verdict, of "
-    "those with a verdict. gap closed: the gain in AP over fine-tuning without labels of the "
-    "target, as a fraction of the gain of fine-tuning with all of them."
+    "is none. Nothing corrects for several rows. In the first table, less X is the mean over the "
+    "targets, where each has three seeds, with an approximate interval. better than X: targets "
+    "with this verdict, of those with a verdict. gap closed: the gain in AP over fine-tuning "
+    "without labels of the target, as a fraction of the gain of fine-tuning with all of them."
 )
 
 PASSES = Path(__file__).with_name("passes.csv")
@@ -91,21 +94,34 @@ def _difference(row: Row, reference: str) -> str:
     if reference not in row.differences:
         return ""
     difference, says = row.differences[reference]
-    low, high = map(show_signed, difference.interval)
-    text = f"{show_signed(difference.value)} ({low} to {high})"
+    text = _signed(difference.value, difference.interval)
     return f"{text}, {says}" if says else text
 
 
 def table_of_targets(rows: Sequence[Row]) -> str:
     """Return means over the targets, by method and labels, of one start."""
     header = ["labels", "method", "targets", "AP", "gap closed", "kept"]
+    header += [f"{what} {name}" for name in REFERENCES.values() for what in ("less", "better than")]
     lines, closed = [], gaps_closed(rows)
     for (labels, method), group in over_targets(rows).items():
-        counts = [_better(group, name) for name in REFERENCES]
+        compared = [f(group, name) for name in REFERENCES for f in (_less, _better)]
         ap = show_number(mean([row.ap for row in group]))
         fractions = [mean([closed.get(row) for row in group]), mean([row.kept for row in group])]
-        lines.append([labels, method, _targets(group), ap, *map(share, fractions), *counts])
-    return table([*header, *(f"better than {name}" for name in REFERENCES.values())], lines)
+        lines.append([labels, method, _targets(group), ap, *map(share, fractions), *compared])
+    return table(header, lines)
+
+
+def _less(group: Sequence[Row], reference: str) -> str:
+    """Return the mean difference over targets where each of them has a verdict."""
+    found = [row.differences[reference] for row in group if reference in row.differences]
+    if len(found) < len(group) or not all(verdict for _, verdict in found):
+        return ""
+    return _signed(*mean_difference([difference for difference, _ in found]))
+
+
+def _signed(value: float, interval: Interval) -> str:
+    low, high = map(show_signed, interval)
+    return f"{show_signed(value)} ({low} to {high})"
 
 
 def _better(group: Sequence[Row], reference: str) -> str:

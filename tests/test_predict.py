@@ -287,8 +287,8 @@ def test_a_single_photograph_prints_its_confidences(photos, cli, tmp_path):
 
 def test_the_object_does_in_three_lines_what_the_command_does(photos, cli, tmp_path):
     photo = next(p for p in sorted(photos.iterdir()) if p.name != "broken.jpg")
-    cli("predict", f"source={photo}", f"out={tmp_path}")
-    predictor = fidip.load_predictor("bundled")
+    cli("predict", DEMO, f"source={photo}", f"out={tmp_path}")
+    predictor = fidip.load_predictor("bundled:movenet-lightning")
     poses = predictor(cv2.imread(str(photo), cv2.IMREAD_COLOR_RGB))
     rows = read_csv(tmp_path / "keypoints.csv")
     np.testing.assert_allclose(poses.xy[0, :, 0], [float(r["x"]) for r in rows], atol=1e-3)

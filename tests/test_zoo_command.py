@@ -205,8 +205,8 @@ def test_the_bundled_movenet_predicts_without_a_warning(figure, monkeypatch, cli
 
 
 @pytest.mark.parametrize("settings", [{}, {"runtime": "onnx"}, {"rotation_test": [-20, 20]}])
-def test_the_bundled_movenet_finds_a_figure(figure, settings, monkeypatch, tmp_path):
-    monkeypatch.setenv("FIDIP_CACHE", str(tmp_path / "cache"))
+@pytest.mark.usefixtures("own_cache")
+def test_the_bundled_movenet_finds_a_figure(figure, settings):
     window = CropWindow(np.array([200.5, 175.5]), 230.0)
     poses = load_predictor("bundled:movenet_lightning", **settings).predict_windows(
         figure[1], [window]

@@ -21,6 +21,8 @@ import pytest
 from websockets.exceptions import InvalidHandshake
 from websockets.sync.client import connect
 
+pytestmark = pytest.mark.slow
+
 SOON = 10
 """s that anything may take on a busy machine."""
 MB = 0.2

@@ -136,6 +136,23 @@ def add_body_scaled(runs, data):
         write_json(run / "results.json", {**results, **extra})
 
 
+def test_seeds_of_both_experiments_can_be_paired(runs, compare):
+    apart, rows = compare(runs, "against=good")
+    together, paired_rows = compare(runs, "against=good", "pair_seeds=true")
+    pairs = "Seeds are drawn in pairs"
+    assert (pairs in apart, pairs in together) == (False, True)
+    assert "bad cannot be compared: seeds are paired, and those of good are [0, 1, 2]" in together
+    assert "cannot be compared" not in apart
+    alike, paired = (
+        next(row for row in table if (row["experiment"], row["number"]) == ("alike", "AP"))
+        for table in (rows, paired_rows)
+    )
+    assert alike["difference"] == paired["difference"]
+    # A seed gives both experiments nearly the same errors.
+    width, paired_width = (float(row["high"]) - float(row["low"]) for row in (alike, paired))
+    assert paired_width < width / 2
+
+
 def test_differences_of_pcksh_and_mks_are_listed_where_all_seeds_have_them(runs, data, compare):
     add_body_scaled(runs.glob("[ag]*"), data)
     printed, rows = compare(runs, "against=good")

@@ -56,6 +56,7 @@ def compare(config: DictConfig) -> None:
                 config.runs,
                 against=config.against,
                 rounds=config.rounds,
+                pair_seeds=config.pair_seeds,
                 data_root=config.data.root,
                 progress=progress,
             )

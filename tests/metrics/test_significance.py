@@ -1,5 +1,6 @@
 """Differences between runs, against pycocotools on swapped and repeated data and formulas."""
 
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
@@ -108,6 +109,23 @@ def test_the_interval_is_paired_by_image():
     low, high = np.percentile(sampled, [2.5, 97.5], axis=0)
     for k, name in enumerate(NAMES):
         assert found[name].interval == pytest.approx((low[k], high[k]), abs=1e-12)
+
+
+def test_paired_seeds_are_drawn_together():
+    truth = make_truth(5)
+    run = Experiment.of([match(truth, make_results(truth, 12, seed)) for seed in range(3)], 2000)
+    shared = np.array([0.0, 0.3, 0.6])[:, None, None]
+    gains = np.array([0.01, 0.02, 0.04])[:, None, None]
+    second = replace(run, sampled=np.broadcast_to(shared, run.sampled.shape))
+    first = replace(run, sampled=second.sampled + gains)
+    paired, unpaired = (
+        compare_experiments(first, second, rounds=1, pair_seeds=pair)["AP"].interval
+        for pair in (True, False)
+    )
+    # Two of three seeds are drawn, so each end is drawn twice with probability 1/9.
+    assert paired == pytest.approx((0.01, 0.04))
+    assert unpaired[0] < -0.3
+    assert unpaired[1] > 0.3
 
 
 def repeated(truth, results, chosen):

@@ -105,6 +105,7 @@ def compare_runs(
     against: str | None = None,
     rounds: int = 1000,
     data_root: str | Path | None = None,
+    pair_seeds: bool = False,
     progress: Progress = silent,
 ) -> RunComparison:
     """Compare finished runs: average over seeds, and test differences between experiments.
@@ -114,6 +115,7 @@ def compare_runs(
         against: experiment that the others are compared with; None for the first.
         rounds: number of bootstrap samples and of permutations.
         data_root: folder of the test data; None for the folder that the runs used.
+        pair_seeds: for differences, draw the same seeds of both experiments.
         progress: called with the stage, the experiments done and their number.
 
     Returns:
@@ -131,7 +133,7 @@ def compare_runs(
             "own paths are correct",
         )
     found = read_runs(str(runs), None if data_root is None else str(data_root))
-    comparison = compare_tested(found.runs, match, against, rounds, progress)
+    comparison = compare_tested(found.runs, match, against, rounds, progress, pair_seeds)
     if comparison.damaged and not comparison.intervals:
         raise RunError("; ".join(comparison.problems))
     return RunComparison(found, comparison)

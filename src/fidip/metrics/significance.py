@@ -10,9 +10,11 @@ item). Each round draws images with replacement, the same for all runs of both e
 pairs them. It draws seeds with replacement for each experiment independently: runs with the same
 seed need not be correlated, and if they are, the interval is conservative. Of S seeds, S - 1 are
 drawn, so that the variance of their mean is s² / S (Rao and Wu 1988). With few seeds the coverage
-is approximate. In simulations of two equal experiments with three seeds, the interval covers 0 in
-99 % if seeds and images contribute equally to the variance, and in 90 % if seeds contribute nearly
-all of it. With a single seed the interval describes only that trained network.
+is approximate. Where the seed decides something that both experiments share, such as the labelled
+images, ``pair_seeds`` draws the same seeds for both. In simulations of two equal experiments with
+three seeds, the interval covers 0 in 99 % if seeds and images contribute equally to the variance,
+and in 90 % if seeds contribute nearly all of it. With a single seed the interval describes only
+that trained network.
 
 **p value.** A permutation test over images (Efron and Tibshirani 1993, chapter 15): for each image
 independently, the experiments exchange their predictions with probability 1/2, for all seeds
@@ -133,7 +135,7 @@ class Experiment:
 
 
 def compare_experiments(
-    first: Experiment, second: Experiment, rounds: int, seed: int = 0
+    first: Experiment, second: Experiment, rounds: int, seed: int = 0, pair_seeds: bool = False
 ) -> dict[str, Difference | None]:
     """Compare the numbers of two experiments, such as the ten of COCO.
 
@@ -142,6 +144,8 @@ def compare_experiments(
         second: an experiment with the same numbers and images, resampled with the same seed.
         rounds: number of rounds of the permutation test.
         seed: seed for drawing seeds and for the permutations.
+        pair_seeds: draw the same seeds for both; they need equal numbers of seeds, in the same
+            order.
 
     Returns:
         Difference ``first`` - ``second`` by name; None where a number is undefined in either.
@@ -158,8 +162,11 @@ def compare_experiments(
         1.0
     """
     rng = np.random.default_rng(seed)
-    drawn = [_mean_of_drawn_seeds(experiment.sampled, rng) for experiment in (first, second)]
-    intervals = percentile_intervals(drawn[0] - drawn[1], first.names)
+    if pair_seeds:
+        drawn = _mean_of_drawn_seeds(first.sampled - second.sampled, rng)
+    else:
+        drawn = _mean_of_drawn_seeds(first.sampled, rng) - _mean_of_drawn_seeds(second.sampled, rng)
+    intervals = percentile_intervals(drawn, first.names)
     coins = rng.integers(2, size=(rounds, first.seeds[0].images))
     unswapped = np.zeros_like(coins[:1])
     swapped = swapped_differences(first.seeds, second.seeds, np.concatenate([unswapped, coins]))

@@ -38,8 +38,12 @@ class Tested(NamedTuple):
 
 
 class _Measured(NamedTuple):
-    """An experiment with its COCO numbers, and with PCKsh and mKS if all its runs have them."""
+    """An experiment with its COCO numbers, and with PCKsh and mKS if all its runs have them.
 
+    Its numbers are in the order of ``seeds``.
+    """
+
+    seeds: Sequence[int]
     labels: Mapping[str, Any]
     people: Sequence[Annotation]
     coco: Experiment
@@ -48,11 +52,13 @@ class _Measured(NamedTuple):
     def intervals(self) -> dict[str, Interval | None]:
         return self.coco.intervals() | (self.body.intervals() if self.body else {})
 
-    def differences(self, other: _Measured, rounds: int) -> dict[str, Difference | None]:
+    def differences(
+        self, other: _Measured, rounds: int, pair_seeds: bool
+    ) -> dict[str, Difference | None]:
         """Return the differences of all numbers that both experiments have."""
-        found = compare_experiments(self.coco, other.coco, rounds)
+        found = compare_experiments(self.coco, other.coco, rounds, pair_seeds=pair_seeds)
         if self.body and other.body:
-            found |= compare_experiments(self.body, other.body, rounds)
+            found |= compare_experiments(self.body, other.body, rounds, pair_seeds=pair_seeds)
         return found
 
 
@@ -68,6 +74,7 @@ class Comparison:
         problems: a line for each reason why something is missing.
         people: the labelled people that ``against`` was tested on.
         damaged: those of ``problems`` that are due to damaged files.
+        pairs_seeds: whether the intervals of differences draw the same seeds for both.
     """
 
     against: str
@@ -76,6 +83,7 @@ class Comparison:
     problems: list[str]
     people: Sequence[Annotation] = ()
     damaged: Sequence[str] = ()
+    pairs_seeds: bool = False
 
 
 def compare_tested(
@@ -84,6 +92,7 @@ def compare_tested(
     against: str | None,
     rounds: int,
     progress: Progress = silent,
+    pair_seeds: bool = False,
 ) -> Comparison:
     """Compare experiments with a reference experiment.
 
@@ -96,6 +105,8 @@ def compare_tested(
         against: the reference experiment; None for the first one.
         rounds: number of bootstrap samples and of permutations.
         progress: called with the stage, the experiments done and their number.
+        pair_seeds: for differences, draw the same seeds of both experiments. Experiments with other
+            seeds than ``against`` are listed as problems.
 
     Returns:
         The intervals and differences, as far as the runs allow.
@@ -109,7 +120,7 @@ def compare_tested(
         there = ", ".join(groups)
         raise ArgumentError("against", against, f"no run of that name; there are {there}")
     tested, problems, damaged = _read_all(groups, match, rounds, progress)
-    differences, incomparable = _differences(groups, tested, against, rounds, progress)
+    differences, incomparable = _differences(groups, tested, against, rounds, progress, pair_seeds)
     problems |= incomparable
     lines = {
         why: f"{', '.join(names)} cannot be compared: {why}" for why, names in problems.items()
@@ -121,6 +132,7 @@ def compare_tested(
         list(lines.values()),
         tested[against].people if against in tested else (),
         [line for why, line in lines.items() if why in damaged],
+        pair_seeds,
     )
 
 
@@ -130,6 +142,7 @@ def _differences(
     against: str,
     rounds: int,
     progress: Progress,
+    pair_seeds: bool,
 ) -> tuple[dict[str, dict[str, Difference | None]], dict[str, list[str]]]:
     """Return the differences by experiment, and the experiments by reason why they have none."""
     others = [name for name in tested if name != against]
@@ -141,11 +154,14 @@ def _differences(
     problems: dict[str, list[str]] = {}
     for done, name in enumerate(others):
         progress("differences", done, len(others))
-        if tested[name].labels == reference.labels:
-            differences[name] = tested[name].differences(reference, rounds)
-        else:
+        if tested[name].labels != reference.labels:
             why = _other_labels(groups[name][0], groups[against][0])
             problems.setdefault(why, []).append(name)
+        elif pair_seeds and tested[name].seeds != reference.seeds:
+            why = f"seeds are paired, and those of {against} are {list(reference.seeds)}"
+            problems.setdefault(why, []).append(name)
+        else:
+            differences[name] = tested[name].differences(reference, rounds, pair_seeds)
     return differences, problems
 
 
@@ -178,6 +194,7 @@ def _read(group: list[Run], match: Callable[[Run], Tested], rounds: int) -> _Mea
     bodies = [one.body for one in tested if one.body is not None]
     are_all = len(bodies) == len(tested)
     return _Measured(
+        [run.results.seed for run in group],
         tested[0].labels,
         tested[0].people,
         Experiment.of([one.matches for one in tested], rounds),

@@ -169,6 +169,8 @@ def rule(runs: list[Run], comparison: Comparison) -> str:
         "experiments. p: permutation test over images only, with predictions swapped image by "
         "image for all seeds at once; it does not know that another seed gives another network."
     )
+    if comparison.pairs_seeds:
+        text += " Seeds are drawn in pairs of both experiments."
     if any(seeds >= FEWEST_SEEDS for seeds in fewest.values()):
         text += (
             " The verdict is better or worse where the interval excludes 0 and p < .05, else not "

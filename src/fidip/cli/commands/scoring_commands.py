@@ -63,6 +63,7 @@ class Compare(Command):
     runs: Text
     against: Text | None = None
     rounds: Annotated[int, Field(ge=20, le=1_000_000)] = 1000
+    pair_seeds: bool = False
     data: _TestData
     to: Literal["html", "wandb"] = "html"
     project: Text = "fidip"

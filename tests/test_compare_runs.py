@@ -148,6 +148,7 @@ def test_seeds_of_both_experiments_can_be_paired(runs, compare):
         for table in (rows, paired_rows)
     )
     assert alike["difference"] == paired["difference"]
+    assert paired["interval_over"] == "pairs of seeds and images"
     # A seed gives both experiments nearly the same errors.
     width, paired_width = (float(row["high"]) - float(row["low"]) for row in (alike, paired))
     assert paired_width < width / 2

@@ -111,7 +111,10 @@ def difference_rows(runs: list[Run], comparison: Comparison, metric: str = "AP")
     for name, numbers in comparison.differences.items():
         if metric not in numbers:
             continue
-        difference, over = numbers[metric], interval_over(groups[name], against)
+        difference, over = (
+            numbers[metric],
+            interval_over(groups[name], against, comparison.pairs_seeds),
+        )
         if difference is None:
             rows.append([name, "n/a", "n/a", over, "n/a", "no people to compare on"])
         else:
@@ -141,17 +144,20 @@ def verdict(difference: Difference, group: list[Run], against: list[Run]) -> str
     return f"{count}: the difference between runs is unknown"
 
 
-def interval_over(group: list[Run], against: list[Run]) -> str:
+def interval_over(group: list[Run], against: list[Run], pairs_seeds: bool) -> str:
     """Return what the interval of a difference is over: seeds, images or both.
 
     Args:
         group: runs of one experiment.
         against: runs of the reference.
+        pairs_seeds: whether the same seeds are drawn for both.
     """
     several = [one[0].experiment for one in (group, against) if len(one) > 1]
     if len(several) == 1:
         return f"images, seeds of {several[0]}"
-    return "seeds and images" if several else "images"
+    if not several:
+        return "images"
+    return "pairs of seeds and images" if pairs_seeds else "seeds and images"
 
 
 def rule(runs: list[Run], comparison: Comparison) -> str:
@@ -226,7 +232,12 @@ def differences_csv(runs: list[Run], comparison: Comparison) -> str:
     rows: list[list[Any]] = [[*header, "seeds", "seeds_against", "interval_over", "p_over"]]
     for name, numbers in comparison.differences.items():
         group = groups[name]
-        facts = [len(group), len(against), interval_over(group, against), "images"]
+        facts = [
+            len(group),
+            len(against),
+            interval_over(group, against, comparison.pairs_seeds),
+            "images",
+        ]
         for number, d in numbers.items():
             cells: list[Any] = [""] * 5
             if d is not None:

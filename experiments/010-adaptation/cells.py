@@ -14,7 +14,7 @@ from fidip.cli.run_comparison import match
 from fidip.core.errors import RunError
 from fidip.metrics import Difference, Interval
 from fidip.report import Comparison, Run, Tested, compare_tested, summary_header, summary_rows
-from fidip.report.runs import by_experiment, mean_and_spread
+from fidip.report.runs import by_experiment, kept, mean_and_spread
 from fidip.report.tables import FEWEST_SEEDS, interval_of
 
 NAME = re.compile(r"(?P<start>adaptation\w*)-(?P<method>.+)-(?P<target>\w+)-(?P<labels>\d+|None)")
@@ -136,14 +136,6 @@ def rows_of(cell: Cell, runs: list[Run], comparisons: dict[str, Comparison]) -> 
             )
         )
     return rows
-
-
-def kept(group: Sequence[Run]) -> float | None:
-    """Return the mean AP on the pretraining data, as a fraction of that before training."""
-    tests = [run.results.source or {} for run in group]
-    if not all(test.get("AP_before") for test in tests):
-        return None
-    return float(sum(test["AP"] for test in tests) / sum(test["AP_before"] for test in tests))
 
 
 def gaps_closed(rows: Sequence[Row]) -> dict[Row, float]:

@@ -30,9 +30,13 @@ from figures import SHORT, draw_labels, draw_plane, grid
 from selection import ABOUT, Criteria, read_criteria, selection_rows
 
 from fidip.io.atomic import write_texts_atomic
-from fidip.metrics import Interval
 from fidip.report import Comparison, Run, differences_csv, footnote, read_runs, results_csv
-from fidip.report.formatting import NOT_AVAILABLE, show_number, show_signed
+from fidip.report.formatting import (
+    NOT_AVAILABLE,
+    markdown_table,
+    show_difference,
+    show_number,
+)
 
 STARTS = {
     "adaptation": "MoveNet Lightning, from weights of real adults",
@@ -73,12 +77,6 @@ def share(value: float | None) -> str:
     return NOT_AVAILABLE if value is None else f"{value:.0%}"
 
 
-def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Return a table in Markdown."""
-    lines = [header, ["---"] * len(header), *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
-
-
 def table_of_target(rows: Sequence[Row]) -> str:
     """Return the table of one start and target."""
     lines, closed = [], gaps_closed(rows)
@@ -87,14 +85,14 @@ def table_of_target(rows: Sequence[Row]) -> str:
         cells["gap closed"] = share(closed.get(row))
         own = [cells.get(column, NOT_AVAILABLE) for column in HEADER]
         lines.append([*own, *(_difference(row, reference) for reference in REFERENCES)])
-    return table([*HEADER, *(f"less {name}" for name in REFERENCES.values())], lines)
+    return markdown_table([*HEADER, *(f"less {name}" for name in REFERENCES.values())], lines)
 
 
 def _difference(row: Row, reference: str) -> str:
     if reference not in row.differences:
         return ""
     difference, says = row.differences[reference]
-    text = _signed(difference.value, difference.interval)
+    text = show_difference(difference.value, difference.interval)
     return f"{text}, {says}" if says else text
 
 
@@ -108,7 +106,7 @@ def table_of_targets(rows: Sequence[Row]) -> str:
         ap = show_number(mean([row.ap for row in group]))
         fractions = [mean([closed.get(row) for row in group]), mean([row.kept for row in group])]
         lines.append([labels, method, _targets(group), ap, *map(share, fractions), *compared])
-    return table(header, lines)
+    return markdown_table(header, lines)
 
 
 def _less(group: Sequence[Row], reference: str) -> str:
@@ -116,12 +114,7 @@ def _less(group: Sequence[Row], reference: str) -> str:
     found = [row.differences[reference] for row in group if reference in row.differences]
     if len(found) < len(group) or not all(verdict for _, verdict in found):
         return ""
-    return _signed(*mean_difference([difference for difference, _ in found]))
-
-
-def _signed(value: float, interval: Interval) -> str:
-    low, high = map(show_signed, interval)
-    return f"{show_signed(value)} ({low} to {high})"
+    return show_difference(*mean_difference([difference for difference, _ in found]))
 
 
 def _better(group: Sequence[Row], reference: str) -> str:
@@ -152,7 +145,7 @@ def table_of_runs(rows: Sequence[Row]) -> str:
             for t in targets
         ]
         lines.append([method, *(cell or "none" for cell in cells)])
-    return table(["method", *targets], lines)
+    return markdown_table(["method", *targets], lines)
 
 
 def page(
@@ -175,7 +168,7 @@ def page(
     parts += ["![AP over the number of labels, by target](labels.png)"]
     parts += ["## How to read it", HOW_TO_READ, footnote(runs), *selection]
     header, *passes = csv.reader(PASSES.read_text(encoding="utf-8").splitlines())
-    parts += ["## Forward passes", ABOUT_PASSES, table(header, passes), *counts]
+    parts += ["## Forward passes", ABOUT_PASSES, markdown_table(header, passes), *counts]
     if gaps:
         parts += ["## Missing", "\n".join(f"- {line}" for line in gaps)]
     return "\n\n".join(parts) + "\n"
@@ -191,7 +184,7 @@ def selection_part(
         name = f"{SHORT.get(parts['start'], parts['start'])}, {parts['target']}"
         groups.setdefault(name, []).append(run)
     header, lines = selection_rows(groups, criteria, outputs, rounds)
-    return ["## Choice without labels", ABOUT, table(header, lines)] if lines else []
+    return ["## Choice without labels", ABOUT, markdown_table(header, lines)] if lines else []
 
 
 def main(outputs: Path, out: Path, rounds: int = 1000) -> None:

@@ -7,14 +7,19 @@ results.md and results.csv. ROUNDS is the number of bootstrap samples, 1000 if i
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 from fidip.cli.run_comparison import match
 from fidip.core.errors import RunError
 from fidip.io.atomic import write_texts_atomic
 from fidip.report import Comparison, Run, compare_tested, footnote, read_runs, results_csv
-from fidip.report.formatting import NOT_AVAILABLE, show_interval, show_number, show_signed
+from fidip.report.formatting import (
+    NOT_AVAILABLE,
+    markdown_table,
+    show_difference,
+    show_interval,
+    show_number,
+)
 from fidip.report.runs import by_experiment, mean_and_spread
 from fidip.report.tables import interval_of, verdict
 
@@ -35,20 +40,13 @@ def rows_of(count: int, runs: list[Run], comparison: Comparison) -> list[list[st
         difference = comparison.differences.get(name, {}).get("AP")
         text = ""
         if difference is not None:
-            low, high = map(show_signed, difference.interval)
             says = verdict(difference, group, groups[comparison.against])
-            text = f"{show_signed(difference.value)} ({low} to {high}), {says}"
+            text = f"{show_difference(difference.value, difference.interval)}, {says}"
         ap = show_number(mean[0]) if mean else NOT_AVAILABLE
         interval = show_interval(interval_of(group, comparison))
         choice = name.split("-")[1]
         rows.append([str(count), choice, str(len(group)), ap, interval, text])
     return rows
-
-
-def table(rows: Sequence[Sequence[str]]) -> str:
-    """Return a table in Markdown."""
-    lines = [HEADER, ["---"] * len(HEADER), *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
 def main(outputs: Path, out: Path, rounds: int = 1000) -> None:
@@ -64,7 +62,12 @@ def main(outputs: Path, out: Path, rounds: int = 1000) -> None:
         comparison = compare_tested(group, match, f"frames-{REFERENCE}-{count}", rounds)
         rows += rows_of(count, group, comparison)
         problems += comparison.problems
-    parts = ["# Which frames to label: results", table(rows), footnote(runs), *problems]
+    parts = [
+        "# Which frames to label: results",
+        markdown_table(HEADER, rows),
+        footnote(runs),
+        *problems,
+    ]
     texts = {"results.md": "\n\n".join(parts) + "\n", "results.csv": results_csv(runs)}
     write_texts_atomic(out, texts)
 

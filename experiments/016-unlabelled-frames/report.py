@@ -7,7 +7,6 @@ ROUNDS is the number of bootstrap samples, 1000 if it is left out.
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -18,21 +17,19 @@ from fidip.io.atomic import write_texts_atomic
 from fidip.metrics import Experiment, compare_experiments
 from fidip.metrics.coco_bootstrap import draw_groups
 from fidip.report import Comparison, Run, compare_tested, footnote, read_runs, results_csv
-from fidip.report.formatting import NOT_AVAILABLE, show_interval, show_number, show_signed
-from fidip.report.runs import by_experiment, mean_and_spread
+from fidip.report.formatting import (
+    NOT_AVAILABLE,
+    markdown_table,
+    show_difference,
+    show_interval,
+    show_number,
+)
+from fidip.report.runs import by_experiment, kept, mean_and_spread
 from fidip.report.tables import interval_of, verdict
 
 REFERENCE = "unlabelled-frames-finetune"
 LESS = "less finetune"
 HEADER = ("run", "AP by seed", "AP", LESS, f"{LESS}, over infants", "kept on adults")
-
-
-def kept(group: Sequence[Run]) -> str:
-    """Return the mean AP on rendered adults, as a percentage of that before training."""
-    tests = [run.results.source or {} for run in group]
-    if not all(test.get("AP_before") for test in tests):
-        return NOT_AVAILABLE
-    return f"{sum(test['AP'] / test['AP_before'] for test in tests) / len(tests):.0%}"
 
 
 def over_infants(group: list[Run], reference: list[Run], rounds: int) -> str:
@@ -46,48 +43,35 @@ def over_infants(group: list[Run], reference: list[Run], rounds: int) -> str:
     for runs in (group, reference):
         matches = [match(run).matches for run in runs]
         experiments.append(Experiment(matches, np.stack([m.numbers(draws) for m in matches])))
-    difference = compare_experiments(*experiments, rounds, pair_seeds=True)["AP"]
-    return NOT_AVAILABLE if difference is None else signed(difference.value, difference.interval)
-
-
-def signed(value: float, interval: tuple[float, float]) -> str:
-    """Return a difference with its interval."""
-    low, high = map(show_signed, interval)
-    return f"{show_signed(value)} ({low} to {high})"
+    found = compare_experiments(*experiments, rounds, pair_seeds=True)["AP"]
+    return NOT_AVAILABLE if found is None else show_difference(found.value, found.interval)
 
 
 def rows_of(runs: list[Run], comparison: Comparison, rounds: int) -> list[list[str]]:
     """Return a row for each experiment."""
     groups, rows = by_experiment(runs), []
     for name, group in groups.items():
-        mean = mean_and_spread(group, "AP")
+        mean, fraction = mean_and_spread(group, "AP"), kept(group)
+        ap = show_number(mean[0]) if mean else NOT_AVAILABLE
         difference = comparison.differences.get(name, {}).get("AP")
         texts = ["", ""]
         if difference is not None:
             reference = groups[comparison.against]
             says = verdict(difference, group, reference)
             texts = [
-                f"{signed(difference.value, difference.interval)}, {says}",
+                f"{show_difference(difference.value, difference.interval)}, {says}",
                 over_infants(group, reference, rounds),
             ]
         rows.append(
             [
                 name.removeprefix("unlabelled-frames-"),
                 ", ".join(show_number(run.results.metrics["AP"]) for run in group),
-                f"{show_number(mean[0])} ({show_interval(interval_of(group, comparison))})"
-                if mean
-                else NOT_AVAILABLE,
+                f"{ap} ({show_interval(interval_of(group, comparison))})",
                 *texts,
-                kept(group),
+                NOT_AVAILABLE if fraction is None else f"{fraction:.0%}",
             ]
         )
     return rows
-
-
-def table(rows: Sequence[Sequence[str]]) -> str:
-    """Return a table in Markdown."""
-    lines = [HEADER, ["---"] * len(HEADER), *rows]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
 def main(outputs: Path, out: Path, rounds: int = 1000) -> None:
@@ -99,7 +83,12 @@ def main(outputs: Path, out: Path, rounds: int = 1000) -> None:
         raise RunError(f"{outputs}: no finished run; expected RUN/SEED. Run run.sh first")
     comparison = compare_tested(runs, match, REFERENCE, rounds, pair_seeds=True)
     title = "# What unlabelled frames add to 25 labelled ones: results"
-    parts = [title, table(rows_of(runs, comparison, rounds)), footnote(runs), *comparison.problems]
+    parts = [
+        title,
+        markdown_table(HEADER, rows_of(runs, comparison, rounds)),
+        footnote(runs),
+        *comparison.problems,
+    ]
     texts = {"results.md": "\n\n".join(parts) + "\n", "results.csv": results_csv(runs)}
     write_texts_atomic(out, texts)
 

@@ -330,3 +330,18 @@ def mean_and_spread(runs: list[Run], name: str) -> tuple[float, float] | None:
     if len(values) < len(runs):
         return None
     return float(np.mean(values)), float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
+
+
+def kept(group: list[Run]) -> float | None:
+    """Return the mean AP on the pretraining data, as a fraction of that before training.
+
+    Args:
+        group: the seeds of an experiment.
+
+    Returns:
+        The fraction; None if it was not measured in all runs, or was 0 before.
+    """
+    tests = [run.results.source or {} for run in group]
+    if not all(test.get("AP_before") for test in tests):
+        return None
+    return float(sum(test["AP"] for test in tests) / sum(test["AP_before"] for test in tests))

@@ -10,9 +10,9 @@ from typing import Any
 from fidip.metrics import NAMES, Difference, Interval
 from fidip.metrics.body_scale import TABLE_NAMES
 from fidip.report.comparison import Comparison
-from fidip.report.formatting import show_interval, show_signed
+from fidip.report.formatting import markdown_table, show_interval, show_signed
 from fidip.report.infant_tables import infant_cells, infant_header, infant_note, infant_rows
-from fidip.report.runs import Run, by_experiment, mean_and_spread
+from fidip.report.runs import Run, by_experiment, kept, mean_and_spread
 
 SCORE_COLUMNS = ("AP", "AP50", "AP75", "AR")
 FEWEST_SEEDS = 3
@@ -71,9 +71,8 @@ def _source_cells(group: list[Run]) -> list[str]:
     if len(tests) < len(group):
         return ["n/a", "n/a"]
     after = sum(test["AP"] for test in tests) / len(tests)
-    before = [test["AP_before"] for test in tests if test["AP_before"]]
-    kept = f"{after / (sum(before) / len(before)):.0%}" if len(before) == len(tests) else "n/a"
-    return [f"{after:.3f}", kept]
+    fraction = kept(group)
+    return [f"{after:.3f}", "n/a" if fraction is None else f"{fraction:.0%}"]
 
 
 def compared_numbers(comparison: Comparison) -> list[str]:
@@ -197,24 +196,18 @@ def markdown(runs: list[Run], comparison: Comparison, notes: Sequence[str] = ())
         comparison: their comparison.
         notes: further lines.
     """
-    parts = [_markdown(summary_header(runs), summary_rows(runs, comparison)), footnote(runs)]
+    parts = [markdown_table(summary_header(runs), summary_rows(runs, comparison)), footnote(runs)]
     if comparison.differences:
         parts += [
-            _markdown(
+            markdown_table(
                 difference_header(comparison, metric), difference_rows(runs, comparison, metric)
             )
             for metric in compared_numbers(comparison)
         ]
         parts += [rule(runs, comparison)]
     if header := infant_header(runs):
-        parts += [_markdown(header, infant_rows(runs)), infant_note(runs)]
+        parts += [markdown_table(header, infant_rows(runs)), infant_note(runs)]
     return "\n\n".join([*parts, *notes]) + "\n"
-
-
-def _markdown(header: list[str], rows: list[list[str]]) -> str:
-    lines = [header, ["---"] * len(header), *rows]
-    cells = ([cell.replace("|", r"\|") for cell in line] for line in lines)
-    return "\n".join("| " + " | ".join(line) + " |" for line in cells)
 
 
 def differences_csv(runs: list[Run], comparison: Comparison) -> str:

@@ -53,7 +53,7 @@ class Row:
     Attributes:
         cell: the cell.
         method: the method, with settings that were swept within the cell.
-        cells: the columns of ``HEADER`` beside the first two, by name.
+        cells: the cells of ``summary_rows``, by heading.
         ap: mean AP over seeds.
         interval: its interval over seeds and images.
         kept: AP on rendered adults, as a fraction of that of the start; None if not measured.
@@ -77,6 +77,7 @@ def method_of(run: Run) -> str:
 
 
 def name_parts(run: Run) -> dict[str, str]:
+    """Return start, method, target and labels from the name of a run."""
     found = NAME.fullmatch(run.name)
     if found is None:
         raise RunError(f"{run.root}: is named {run.name}; expected START-METHOD-TARGET-LABELS")

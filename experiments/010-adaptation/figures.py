@@ -44,6 +44,7 @@ def grid(
             draw(axes, own, styles)
             axes.set_title(f"{SHORT.get(start, start)}: {value}", fontsize=10)
             axes.grid(alpha=0.25, linewidth=0.6)
+            axes.tick_params(labelbottom=True)  # the panel below may be hidden
     handles = [Line2D([], [], linestyle="", **style) for style in styles.values()]
     figure.legend(handles=handles, loc="outside right upper", frameon=False, fontsize=8)
     return figure

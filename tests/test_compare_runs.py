@@ -139,9 +139,9 @@ def add_body_scaled(runs, data):
 def test_seeds_of_both_experiments_can_be_paired(runs, compare):
     apart, rows = compare(runs, "against=good")
     together, paired_rows = compare(runs, "against=good", "pair_seeds=true")
-    pairs = "Seeds are drawn in pairs"
+    pairs = "The same seeds are drawn for both"
     assert (pairs in apart, pairs in together) == (False, True)
-    assert "bad cannot be compared: seeds are paired, and those of good are [0, 1, 2]" in together
+    assert "bad cannot be compared: pair_seeds needs the seeds of good, [0, 1, 2]" in together
     assert "cannot be compared" not in apart
     alike, paired = (
         next(row for row in table if (row["experiment"], row["number"]) == ("alike", "AP"))

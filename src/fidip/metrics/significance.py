@@ -10,11 +10,11 @@ item). Each round draws images with replacement, the same for all runs of both e
 pairs them. It draws seeds with replacement for each experiment independently: runs with the same
 seed need not be correlated, and if they are, the interval is conservative. Of S seeds, S - 1 are
 drawn, so that the variance of their mean is s² / S (Rao and Wu 1988). With few seeds the coverage
-is approximate. Where the seed decides something that both experiments share, such as the labelled
-images, ``pair_seeds`` draws the same seeds for both. In simulations of two equal experiments with
-three seeds, the interval covers 0 in 99 % if seeds and images contribute equally to the variance,
-and in 90 % if seeds contribute nearly all of it. With a single seed the interval describes only
-that trained network.
+is approximate. In simulations of two equal experiments with three seeds, the interval covers 0 in
+99 % if seeds and images contribute equally to the variance, and in 90 % if seeds contribute nearly
+all of it. With a single seed the interval describes only that trained network. Where the seed
+decides something that both experiments share, such as the labelled images, ``pair_seeds`` draws the
+same seeds for both.
 
 **p value.** A permutation test over images (Efron and Tibshirani 1993, chapter 15): for each image
 independently, the experiments exchange their predictions with probability 1/2, for all seeds

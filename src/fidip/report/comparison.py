@@ -74,7 +74,7 @@ class Comparison:
         problems: a line for each reason why something is missing.
         people: the labelled people that ``against`` was tested on.
         damaged: those of ``problems`` that are due to damaged files.
-        pairs_seeds: whether the intervals of differences draw the same seeds for both.
+        pair_seeds: whether the intervals of differences draw the same seeds for both.
     """
 
     against: str
@@ -83,7 +83,7 @@ class Comparison:
     problems: list[str]
     people: Sequence[Annotation] = ()
     damaged: Sequence[str] = ()
-    pairs_seeds: bool = False
+    pair_seeds: bool = False
 
 
 def compare_tested(
@@ -158,7 +158,10 @@ def _differences(
             why = _other_labels(groups[name][0], groups[against][0])
             problems.setdefault(why, []).append(name)
         elif pair_seeds and tested[name].seeds != reference.seeds:
-            why = f"seeds are paired, and those of {against} are {list(reference.seeds)}"
+            why = (
+                f"pair_seeds needs the seeds of {against}, {list(reference.seeds)}; run these, or "
+                "leave pair_seeds out"
+            )
             problems.setdefault(why, []).append(name)
         else:
             differences[name] = tested[name].differences(reference, rounds, pair_seeds)

@@ -110,10 +110,8 @@ def difference_rows(runs: list[Run], comparison: Comparison, metric: str = "AP")
     for name, numbers in comparison.differences.items():
         if metric not in numbers:
             continue
-        difference, over = (
-            numbers[metric],
-            interval_over(groups[name], against, comparison.pairs_seeds),
-        )
+        difference = numbers[metric]
+        over = interval_over(groups[name], against, comparison.pair_seeds)
         if difference is None:
             rows.append([name, "n/a", "n/a", over, "n/a", "no people to compare on"])
         else:
@@ -143,20 +141,20 @@ def verdict(difference: Difference, group: list[Run], against: list[Run]) -> str
     return f"{count}: the difference between runs is unknown"
 
 
-def interval_over(group: list[Run], against: list[Run], pairs_seeds: bool) -> str:
+def interval_over(group: list[Run], against: list[Run], pair_seeds: bool) -> str:
     """Return what the interval of a difference is over: seeds, images or both.
 
     Args:
         group: runs of one experiment.
         against: runs of the reference.
-        pairs_seeds: whether the same seeds are drawn for both.
+        pair_seeds: whether the same seeds are drawn for both.
     """
     several = [one[0].experiment for one in (group, against) if len(one) > 1]
     if len(several) == 1:
         return f"images, seeds of {several[0]}"
     if not several:
         return "images"
-    return "pairs of seeds and images" if pairs_seeds else "seeds and images"
+    return "pairs of seeds and images" if pair_seeds else "seeds and images"
 
 
 def rule(runs: list[Run], comparison: Comparison) -> str:
@@ -174,8 +172,8 @@ def rule(runs: list[Run], comparison: Comparison) -> str:
         "experiments. p: permutation test over images only, with predictions swapped image by "
         "image for all seeds at once; it does not know that another seed gives another network."
     )
-    if comparison.pairs_seeds:
-        text += " Seeds are drawn in pairs of both experiments."
+    if comparison.pair_seeds:
+        text += " The same seeds are drawn for both experiments."
     if any(seeds >= FEWEST_SEEDS for seeds in fewest.values()):
         text += (
             " The verdict is better or worse where the interval excludes 0 and p < .05, else not "
@@ -228,7 +226,7 @@ def differences_csv(runs: list[Run], comparison: Comparison) -> str:
         facts = [
             len(group),
             len(against),
-            interval_over(group, against, comparison.pairs_seeds),
+            interval_over(group, against, comparison.pair_seeds),
             "images",
         ]
         for number, d in numbers.items():

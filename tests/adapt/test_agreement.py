@@ -221,6 +221,11 @@ def test_without_an_unlabelled_target_nothing_is_logged(tiny_root, tmp_path):
     assert not (tmp_path / "best.ckpt").exists()
 
 
+def test_without_validation_it_is_logged_as_often_as_a_validation(tiny_root, tmp_path):
+    rows, _ = train(tiny_root, tmp_path, "trainer.check_val_every_n_epoch=2")
+    assert ["val/agreement" in row for row in rows[:2]] == [False, True]
+
+
 @pytest.mark.parametrize("fraction", [0, 0.5])
 def test_two_processes_have_the_agreement_of_one(fraction, tiny_root, tmp_path):
     validation = f"data.val_fraction={fraction}"

@@ -26,8 +26,8 @@ class TargetAgreement(pl.Callback):
 
     ``val/agreement`` and, where the method has a teacher that labels the target,
     ``val/teacher_agreement`` are computed with the weights that would be tested: at every
-    validation or, without one, at the end of every epoch. ``callbacks.checkpoints.monitor`` chooses
-    ``best.ckpt`` by one of them, without labels.
+    validation or, without one, at the end of every ``check_val_every_n_epoch``-th epoch.
+    ``callbacks.checkpoints.monitor`` chooses ``best.ckpt`` by one of them, without labels.
     """
 
     def on_validation_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -40,7 +40,9 @@ class TargetAgreement(pl.Callback):
     ) -> None:
         """Log the criteria after the last batch of an epoch of a run without validation."""
         # Not at the end of the epoch, when other callbacks have already shown its values.
-        if trainer.is_last_batch and trainer.limit_val_batches and not is_validated(trainer):
+        is_due = (trainer.current_epoch + 1) % (trainer.check_val_every_n_epoch or 1) == 0
+        is_last = trainer.is_last_batch and is_due
+        if is_last and trainer.limit_val_batches and not is_validated(trainer):
             with averaged(trainer, pl_module):
                 self._log(trainer, pl_module)
 

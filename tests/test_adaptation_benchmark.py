@@ -8,11 +8,14 @@ from pathlib import Path
 import hydra
 import numpy as np
 import pytest
+import torch
+from hydra.utils import instantiate
 
 from fidip.core.errors import RunError
 from fidip.io.json import read_object, write_json
 from fidip.io.paths import config_dir
 from fidip.metrics import Difference
+from fidip.nn.weights.net_weights import load_weights
 from tests.conftest import load_script, run_command
 
 FOLDER = config_dir().parent / "experiments" / "010-adaptation"
@@ -233,10 +236,24 @@ def test_the_forward_passes_of_all_methods_of_the_sweeps_are_known():
     assert known == found
 
 
-def test_the_whole_benchmark_has_fewer_than_500_runs():
-    """Two cores take about 20 hours for 492 of them, 24 of which are supervised."""
+def test_the_whole_benchmark_has_420_runs():
+    """24 of them are supervised."""
     runs = 24
     for name in script("passes").SWEEPS:
         params = compose(f"sweep={name}").hydra.sweeper.params
         runs += math.prod(len(str(values).split(",")) for values in params.values())
-    assert runs < 500
+    assert runs == 420
+
+
+def test_the_start_with_batch_norm_computes_what_the_bundled_network_does(root):
+    norm = script("start").start(root, ["data.num_workers=0", "data.batch_size=2"]).eval()
+    plain = instantiate(compose("experiment=adaptation").net).eval()
+    load_weights(plain, "bundled:movenet-lightning", allow_partial=True)
+    images = torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        expected, found = (net(images).heatmaps for net in (plain, norm))
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-3)
+    assert expected.std() > 0.005
+    layers = [m for m in norm.modules() if isinstance(m, torch.nn.BatchNorm2d)]
+    assert len(layers) > 50
+    assert all((layer.running_mean != 0).any() for layer in layers)

@@ -8,7 +8,8 @@ fidip=.venv/bin/fidip
 failed=0
 sweep() { "$fidip" train -m "hydra/launcher=${LAUNCHER:-local}" sweep.resume=true "$@" || failed=1; }
 "$fidip" synthesize preset=adaptation out=data/adaptation || exit
-"$fidip" train experiment=adaptation_start hydra.run.dir=outputs/adaptation_start resume=auto || exit
+start=outputs/adaptation_start.safetensors
+[[ -f $start ]] || .venv/bin/python experiments/010-adaptation/start.py data/adaptation "$start" || exit
 for name in adaptation adaptation_replay adaptation_norm; do
   sweep sweep="$name" "$@"
   case $name in adaptation_replay) continue ;; esac

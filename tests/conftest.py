@@ -14,15 +14,17 @@ import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Thread
 
 import cv2
 import numpy as np
 import pytest
+from hydra._internal import config_loader_impl
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.config_repository import ConfigRepository
+from hydra._internal.defaults_list import Overrides
 from hydra._internal.hydra import Hydra
 
 from fidip.cli import module_of
@@ -74,14 +76,16 @@ def pytest_collection_finish():
 
 
 @pytest.fixture(scope="session", autouse=True)
-def conf_read_once():
-    """Let Hydra parse each file of ``conf`` once, and compose each configuration once.
+def conf_composed_once():
+    """Let Hydra read each file of ``conf`` once, and merge each choice of its files once.
 
-    Parsing takes 40 % of a composition, and a command composes twice: to check its arguments, and
-    to run. Files of other folders, which tests may change, are read each time.
+    Both take most of a composition, and a command composes twice: to check its arguments, and to
+    run. Values on the command line are set each time, on a copy. Files of other folders, which
+    tests may change, are read each time.
     """
     read, files = ConfigRepository.load_config, {}
-    compose, configs = ConfigLoaderImpl.load_configuration, {}
+    choose, chosen = config_loader_impl.create_defaults_list, {}
+    merge, merged = ConfigLoaderImpl._compose_config_from_defaults_list, {}
     own = str(config_dir())
 
     def reads_own(repository):
@@ -99,17 +103,27 @@ def conf_read_once():
             result.config = copy.deepcopy(result.config)  # Hydra merges others into it
         return result
 
-    def load_configuration(self, config_name, overrides, run_mode, from_shell=True, **checks):
-        key = (config_name, *overrides, run_mode, *checks.items(), os.getcwd())
-        if not reads_own(self.repository) or any("searchpath" in word for word in overrides):
-            return compose(self, config_name, overrides, run_mode, from_shell, **checks)
-        if key not in configs:
-            configs[key] = compose(self, config_name, overrides, run_mode, from_shell, **checks)
-        return copy.deepcopy(configs[key])
+    def create_defaults_list(repo, config_name, overrides_list, **options):
+        if not reads_own(repo):
+            return choose(repo, config_name, overrides_list, **options)
+        values = Overrides(repo, overrides_list).config_overrides
+        choices = [each.input_line for each in overrides_list if each not in values]
+        key = (config_name, *choices, *options.items())
+        if key not in chosen:
+            chosen[key] = choose(repo, config_name, overrides_list, **options)
+        return replace(chosen[key], config_overrides=values)
+
+    def compose(self, defaults, repo):
+        if not any(defaults is each.defaults for each in chosen.values()):
+            return merge(self, defaults, repo)
+        if id(defaults) not in merged:
+            merged[id(defaults)] = merge(self, defaults, repo)
+        return copy.deepcopy(merged[id(defaults)])
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ConfigRepository, "load_config", load_config)
-        patch.setattr(ConfigLoaderImpl, "load_configuration", load_configuration)
+        patch.setattr(config_loader_impl, "create_defaults_list", create_defaults_list)
+        patch.setattr(ConfigLoaderImpl, "_compose_config_from_defaults_list", compose)
         yield
 
 

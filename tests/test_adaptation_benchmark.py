@@ -122,6 +122,8 @@ def test_the_page_compares_with_fine_tuning_and_adabn_of_the_same_start(outputs,
     assert f"| 0 | dann | night | 0.000 | n/a | 60% | {equal} |  |  |" in first
     assert f"| 0 | adabn | night | 0.000 | n/a | 50% | {equal} |  |  |" in second
     assert f"| 0 | finetune | night | 0.000 | n/a | 100% |  |  | {equal} |" in second
+    assert " Less fine-tuning, it is 0.000 (not distinguishable) on night." in first
+    assert "Of the AP on adults, it keeps 60% on night." in first
     assert "## Missing" not in text
     with (tmp_path / "page" / "differences.csv").open() as file:
         pairs = {(row["experiment"], row["against"]) for row in csv.DictReader(file)}
@@ -169,6 +171,14 @@ def test_the_page_lists_seeds_and_the_closed_part_of_the_gap(outputs, tmp_path, 
         write_json(file, content)
     text = page_of(folder)
     assert "| 0 | mean_teacher | night | 0.175 | 75% |" in text
+    (paragraph,) = [line for line in text.splitlines() if line.startswith("**mean_teacher.** ")]
+    assert "With 1 labels" not in paragraph
+    for sentence in (
+        "Mean teacher: pseudo-labels of a moving average",
+        " Without labels, AP is 0.175 on night.",
+        " Of the gap to all labels, it closes 75% on night.",
+    ):
+        assert sentence in paragraph
     assert "| mean_teacher | 0: 1, 1: 1 |" in text
     assert "| finetune | 0: 1, all: 1 |" in text
     assert "| dann | none |" in text

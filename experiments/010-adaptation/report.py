@@ -27,6 +27,7 @@ from cells import (
     rows_of,
 )
 from figures import SHORT, draw_labels, draw_plane, grid
+from paragraphs import paragraphs
 from selection import ABOUT, Criteria, read_criteria, selection_rows
 
 from fidip.io.atomic import write_texts_atomic
@@ -40,7 +41,7 @@ from fidip.report.formatting import (
 
 STARTS = {
     "adaptation": "MoveNet Lightning, from weights of real adults",
-    "adaptation_norm": "MoveNet Lightning with BatchNorm, trained on the source",
+    "adaptation_norm": "MoveNet Lightning with BatchNorm, from weights of real adults",
 }
 HEADER = ("labels", "method", "seeds", "AP", "AP, 95 % interval", "gap closed", "kept", "minutes")
 
@@ -163,6 +164,7 @@ def page(
         for target in dict.fromkeys(row.cell.target for row in own):
             parts += [f"### {target}"]
             parts += [table_of_target([row for row in own if row.cell.target == target])]
+        parts += ["### Method by method", *paragraphs(own)]
         counts += [f"### {STARTS.get(start, start)}", table_of_runs(own)]
     parts += ["![AP on the targets over the AP kept on adults](plane.png)", ABOUT_PLANE]
     parts += ["![AP over the number of labels, by target](labels.png)"]

@@ -1,14 +1,10 @@
-"""The real server of the page with a light work function: what a file holds says what happens.
-
-``python light_server.py FOLDER KEEP UPLOAD_MB QUEUED QUEUED_PER_PAGE STALLED`` prints its port. A
-seventh argument is a folder of images to label.
-"""
+"""The real server of the page with a light work function: what a file holds says what happens."""
 
 import contextlib
+import multiprocessing
+import os
 import socket
-import sys
 import time
-from pathlib import Path
 
 import numpy as np
 import uvicorn
@@ -59,21 +55,23 @@ def predict(path):
     return [EditedPerson(None, keypoints, True, np.linspace(0.1, 0.9, 17))]
 
 
-def main(folder, keep, upload_mb, queued, per_page, stalled, label=None):
-    server.STALLED = float(stalled)
-    limits = Limits(float(upload_mb), int(queued), int(per_page))
-    tabs = Tabs(Path(folder), keep == "keep", work, limits)
+def serve(port, log, folder, keep, upload_mb, queued, per_page, stalled, label=None):
+    """Send the port, and serve until Ctrl-C; stderr goes to a file."""
+    os.dup2(os.open(log, os.O_WRONLY | os.O_CREAT), 2)
+    server.STALLED = stalled
+    tabs = Tabs(folder, keep == "keep", work, Limits(upload_mb, queued, per_page))
     app = server.make_server(
         tabs,
         {"about": "nothing"},
         options=OPTIONS,
         live=Live(start),
-        labelling=label and Labelling(LabelStore(Path(label)), predict),
+        labelling=label and Labelling(LabelStore(label), predict),
     )
     with socket.create_server(("127.0.0.1", 0)) as door, contextlib.suppress(KeyboardInterrupt):
-        print(door.getsockname()[1], flush=True)
+        port.send(door.getsockname()[1])
         uvicorn.Server(server.configured(app)).run(sockets=[door])
 
 
-if __name__ == "__main__":
-    main(*sys.argv[1:])
+CONTEXT = multiprocessing.get_context("forkserver")
+"""Processes that start fast: a server of them imports this module once, and forks."""
+CONTEXT.set_forkserver_preload([__name__])

@@ -88,7 +88,7 @@ def drag(page, start, by):
 @pytest.mark.slow
 def test_points_are_dragged_marked_swapped_undone_and_saved(browser, tmp_path):
     file = preannotated(tmp_path / "set")
-    with serving(tmp_path, label=[tmp_path / "set"]) as server, shown(browser, server.port) as page:
+    with serving(tmp_path, label=tmp_path / "set") as server, shown(browser, server.port) as page:
         scale = page.evaluate("view.scale")
         wrist, elbow, knee = (COCO17.joints.index(f"left_{j}") for j in ("wrist", "elbow", "knee"))
         expected = np.array(ROW)
@@ -155,7 +155,7 @@ def test_points_are_dragged_marked_swapped_undone_and_saved(browser, tmp_path):
 def test_bare_images_start_from_the_prediction_and_have_several_people_or_none(browser, tmp_path):
     folder = photos(tmp_path / "photos", ("a.png", "b.png", "c.tiff"))
     file = folder / "labels.json"
-    with serving(tmp_path, label=[folder]) as server, shown(browser, server.port) as page:
+    with serving(tmp_path, label=folder) as server, shown(browser, server.port) as page:
         page.wait_for_selector("circle", timeout=WAIT)
         assert page.locator("circle.unsure").count() > 0
         assert not file.exists()  # a prediction that was only seen is not saved
@@ -182,7 +182,7 @@ def test_bare_images_start_from_the_prediction_and_have_several_people_or_none(b
 @pytest.mark.slow
 def test_a_change_elsewhere_is_a_line_and_overwrites_nothing(browser, tmp_path):
     file = preannotated(tmp_path / "set")
-    with serving(tmp_path, label=[file]) as server:
+    with serving(tmp_path, label=file) as server:
         page = browser.new_page()
         page.goto(f"http://127.0.0.1:{server.port}/label")
         page.wait_for_selector("circle", timeout=WAIT)
@@ -200,7 +200,7 @@ def test_a_change_elsewhere_is_a_line_and_overwrites_nothing(browser, tmp_path):
 def labelling(tmp_path_factory):
     folder = tmp_path_factory.mktemp("labelling")
     file = preannotated(folder / "set")
-    with serving(folder, label=[folder / "set"]) as server:
+    with serving(folder, label=folder / "set") as server:
         yield server, file
 
 

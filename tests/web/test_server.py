@@ -9,17 +9,19 @@ import signal
 import socket
 import string
 import subprocess
-import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from urllib.parse import quote, unquote, urlencode
 
 import pytest
 from websockets.exceptions import InvalidHandshake
 from websockets.sync.client import connect
+
+from tests.web.light_server import CONTEXT, serve
 
 pytestmark = pytest.mark.slow
 
@@ -68,8 +70,15 @@ class Served:
 
     port: int
     folder: Path
-    process: subprocess.Popen
+    process: BaseProcess
     log: Path
+
+    def interrupt(self):
+        """Press Ctrl-C, and wait for the end."""
+        if self.process.is_alive():
+            os.kill(self.process.pid, signal.SIGINT)
+        self.process.join(SOON)
+        assert self.process.exitcode == 0
 
     def ask(self, method, path, body=None, headers=None):
         """Status, headers and body of the answer to a request."""
@@ -112,21 +121,19 @@ class Served:
 
 
 @contextmanager
-def serving(folder, keep="drop", mb=MB, queued=6, per_page=4, stalled=30, label=()):
-    script, log = Path(__file__).with_name("light_server.py"), folder / "stderr.txt"
-    files = folder / "files"
-    arguments = [files, keep, mb, queued, per_page, stalled, *label]
-    with log.open("w") as error:
-        process = subprocess.Popen(
-            [sys.executable, script, *map(str, arguments)], stdout=subprocess.PIPE, stderr=error
-        )
+def serving(folder, keep="drop", mb=MB, queued=6, per_page=4, stalled=30, label=None):
+    log, files = folder / "stderr.txt", folder / "files"
+    port, sender = CONTEXT.Pipe(duplex=False)
+    arguments = (sender, log, files, keep, mb, queued, per_page, stalled, label)
+    process = CONTEXT.Process(target=serve, args=arguments)
+    process.start()
+    running = Served(port.recv(), files, process, log)
     try:
-        yield Served(int(process.stdout.readline()), files, process, log)
-        process.send_signal(signal.SIGINT)
-        assert process.wait(timeout=SOON) == 0
+        yield running
+        running.interrupt()
     finally:
         process.kill()
-        process.wait()
+        process.join()
     assert "Traceback" not in log.read_text()
 
 
@@ -301,8 +308,7 @@ def test_ctrl_c_does_not_wait_for_clients_that_hang(tmp_path):
         upload = server.raw(head(f"/tabs/{tab}?file=b.mp4", "Content-Length: 9") + b"half")
         download = server.raw(head(f"/tabs/{tab}/1/a.csv", method="GET"))
         until(lambda: "b.mp4" in server.files())
-        server.process.send_signal(signal.SIGINT)
-        assert server.process.wait(timeout=SOON) == 0
+        server.interrupt()
         upload.close()
         download.close()
         assert "b.mp4" not in server.files()

@@ -38,7 +38,7 @@ PLACES = {
     "loss": "task.loss",
 }
 """Keys of groups that are parts of a component."""
-NAMED_LIKE = {"adaptation_replay": "adaptation"}
+NAMED_LIKE = {"adaptation_replay": "adaptation", "adaptation_source_free": "adaptation"}
 """Experiments whose names begin with the name of another one."""
 
 

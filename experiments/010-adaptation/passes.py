@@ -27,7 +27,13 @@ from fidip.io.atomic import write_text_atomic
 from fidip.io.paths import config_dir
 from fidip.nn.pose_net import PoseNet
 
-SWEEPS = ("adaptation", "adaptation_replay", "adaptation_norm")
+SWEEPS = {
+    "adaptation": "adaptation",
+    "adaptation_replay": "adaptation",
+    "adaptation_source_free": "adaptation",
+    "adaptation_norm": "adaptation_norm",
+}
+"""Start of the runs of each sweep."""
 HEADER = ("start", "method", "target labels", "images", "images with gradients")
 TRAINING = (
     *("ckpt=null", "run_dir=.", "data.num_workers=0", "trainer.limit_train_batches=2"),
@@ -78,14 +84,13 @@ def rows(root: Path, overrides: Sequence[str]) -> list[list[str]]:
     """Return a row for each start, method, and kind of data."""
     found = []
     with hydra.initialize_config_dir(str(config_dir()), version_base="1.3"):
-        for sweep in SWEEPS:
+        for sweep, start in SWEEPS.items():
             settings = [f"sweep={sweep}", f"data.root={root}", *TRAINING, *overrides]
             params = hydra.compose("train", settings, return_hydra_config=True).hydra.sweeper.params
             for method in params.method.split(","):
                 for labels in (0, 1):
                     words = [*settings, f"method={method}", f"data.target_labels={labels}"]
                     numbers = passes(hydra.compose("train", words))
-                    start = sweep.removesuffix("_replay")
                     cells = [start, method, "some" if labels else "0"]
                     found.append([*cells, *(f"{number:.2f}" for number in numbers)])
                     print(*found[-1], flush=True)

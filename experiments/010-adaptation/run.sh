@@ -10,9 +10,14 @@ sweep() { "$fidip" train -m "hydra/launcher=${LAUNCHER:-local}" sweep.resume=tru
 "$fidip" synthesize preset=adaptation out=data/adaptation || exit
 start=outputs/adaptation_start.safetensors
 [[ -f $start ]] || .venv/bin/python experiments/010-adaptation/start.py data/adaptation "$start" || exit
-for name in adaptation adaptation_replay adaptation_norm; do
+for seed in 0 1 2; do # what source_free starts from
+  "$fidip" train experiment=adaptation method=finetune seed=$seed resume=auto \
+    hydra.run.dir=outputs/adaptation_source/$seed || exit
+done
+for name in adaptation adaptation_replay adaptation_source_free adaptation_norm; do
   sweep sweep="$name" "$@"
-  case $name in adaptation_replay) continue ;; esac
+done
+for name in adaptation adaptation_norm; do
   sweep sweep="$name" "$@" method=finetune data.target_labels=null # supervised: all labels of the target
 done
 here=experiments/010-adaptation

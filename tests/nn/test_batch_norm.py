@@ -40,3 +40,9 @@ def test_statistics_are_those_of_all_pixels_of_all_images():
     inputs = net[0](IMAGES).transpose(0, 1).flatten(1)
     torch.testing.assert_close(net[1].running_mean, inputs.mean(1).detach())
     torch.testing.assert_close(net[1].running_var, inputs.var(1, correction=0).detach())
+
+
+def test_without_images_nothing_changes():
+    net, same = net_with_norms(), net_with_norms()
+    set_statistics(net, [])
+    torch.testing.assert_close(net.state_dict(), same.state_dict(), rtol=0, atol=0)

@@ -76,7 +76,7 @@ def set_statistics(net: nn.Module, images: Iterable[Tensor]) -> None:
 
     Args:
         net: the network, changed in place.
-        images: (B, 3, H, W) images as the network expects them, at least one.
+        images: (B, 3, H, W) images as the network expects them; without any, nothing changes.
 
     Example:
         >>> layer, images = nn.BatchNorm2d(1), torch.tensor([2.0, 6.0]).reshape(2, 1, 1, 1)
@@ -101,7 +101,8 @@ def set_statistics(net: nn.Module, images: Iterable[Tensor]) -> None:
     for hook in hooks:
         hook.remove()
     for norm, (count, first, second) in sums.items():
-        _change_statistics(norm, first / count, second / count - (first / count) ** 2)
+        if count.all():
+            _change_statistics(norm, first / count, second / count - (first / count) ** 2)
     net.train(mode)
 
 
@@ -109,9 +110,9 @@ def _change_statistics(norm: _BatchNorm, mean: Tensor, variance: Tensor) -> None
     """Replace (C,) running statistics, and compensate for that by weight and bias."""
     assert norm.running_mean is not None
     assert norm.running_var is not None
-    before = norm.weight.double() / (norm.running_var.double() + norm.eps).sqrt()
-    bias = norm.bias.double() + before * (mean - norm.running_mean.double())
-    norm.weight.copy_(before * (variance.clamp(min=0) + norm.eps).sqrt())
-    norm.bias.copy_(bias)
+    mean, variance = mean.to(norm.weight.device), variance.to(norm.weight.device).clamp(min=0)
+    slope = norm.weight.double() / (norm.running_var.double() + norm.eps).sqrt()
+    norm.bias.copy_(norm.bias.double() + slope * (mean - norm.running_mean.double()))
+    norm.weight.copy_(slope * (variance + norm.eps).sqrt())
     norm.running_mean.copy_(mean)
-    norm.running_var.copy_(variance.clamp(min=0))
+    norm.running_var.copy_(variance)

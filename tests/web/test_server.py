@@ -127,6 +127,7 @@ def serving(folder, keep="drop", mb=MB, queued=6, per_page=4, stalled=30, label=
     arguments = (sender, log, files, keep, mb, queued, per_page, stalled, label)
     process = CONTEXT.Process(target=serve, args=arguments)
     process.start()
+    sender.close()  # so that a process that ends without a port is an error here
     running = Served(port.recv(), files, process, log)
     try:
         yield running

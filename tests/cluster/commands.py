@@ -9,8 +9,8 @@ CONTEXT.set_forkserver_preload(["fidip.train"])
 
 
 def train(folder, *arguments, **environment):
-    """Start it in a folder; what it prints goes to ``folder/log``."""
-    process = CONTEXT.Process(target=_train, args=(folder, arguments, environment))
+    """Start it in a folder; what it prints goes to ``folder/log``. It ends with this process."""
+    process = CONTEXT.Process(target=_train, args=(folder, arguments, environment), daemon=True)
     process.start()
     return process
 

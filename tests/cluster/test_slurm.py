@@ -112,7 +112,7 @@ class Sweep:
             assert time.monotonic() < until, f"{what}: {self.printed()}"
             time.sleep(0.2)
 
-    def wait_for_epoch(self, number=0):
+    def wait_for_epoch(self, number):
         """Until the first run is beyond an epoch."""
 
         def is_beyond():
@@ -120,9 +120,16 @@ class Sweep:
 
         self.wait(is_beyond, f"epoch {number}")
 
-    def hold(self):
-        """Stop its job beyond the first epoch, so that it does not end before others are as far."""
-        self.wait_for_epoch()
+    def wait_for_end(self, what):
+        """Until its job has ended or is in the queue again.
+
+        SLURM may call a job stopped for a while after it has been continued.
+        """
+        self.wait(lambda: not self.jobs("RUNNING,STOPPED"), what)
+
+    def hold(self, number=0):
+        """Stop its job beyond an epoch, so that it does not end before others are as far."""
+        self.wait_for_epoch(number)
         (job,) = self.jobs("RUNNING")
         slurm("scancel", "--signal=STOP", job)
         return job
@@ -232,7 +239,7 @@ def preempted(folder, data):
         slurm("sbatch", "--partition=debug", "--gres=gpu:2", "--output=/dev/null", "--wrap=true")
         slurm("scancel", "--signal=CONT", *jobs)
         for sweep in sweeps:
-            sweep.wait(lambda sweep=sweep: not sweep.jobs("RUNNING"), "the other job")
+            sweep.wait_for_end("the other job")
     finally:
         TAKEN.set()
     for sweep in sweeps:
@@ -245,16 +252,13 @@ def out_of_time(folder, data):
     bounded = ("trainer.max_epochs=1000", "callbacks.checkpoints.max_requeues=1")
     limit = ("hydra.launcher.timeout_min=1200", "hydra.launcher.signal_delay_s=600")
     sweep = Sweep(folder, data, *bounded, *limit)  # and it is signalled ten minutes before
-    job = sweep.hold()  # it leaves the CPU to the others
-    TAKEN.wait(500)
-    slurm("scancel", "--signal=CONT", job)
     for restarts in (0, 1):
         done = len(epochs(sweep.runs()[0])) // 2 if restarts else 0
-        sweep.wait_for_epoch(done)
-        (job,) = sweep.jobs("RUNNING")
+        job = sweep.hold(done)  # it leaves the CPU to the others until SLURM wakes it by its signal
+        TAKEN.wait(500)
         slurm("scontrol", "update", f"JobId={job}", "EndTime=now+4minutes")
         if not restarts:
-            sweep.wait(lambda: not sweep.jobs("RUNNING"), "the time limit")
+            sweep.wait_for_end("the time limit")
             slurm("scontrol", "update", f"JobId={job}", "TimeLimit=1200")
     sweep.finish(3)
     return sweep

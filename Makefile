@@ -19,7 +19,7 @@ export GLIBC_TUNABLES := glibc.malloc.hugetlb=1:glibc.malloc.mmap_threshold=1073
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo clean-demo test fuzz mutants lint docs notebooks format bench bake
+.PHONY: help setup demo clean-demo test quick fuzz mutants lint docs notebooks format bench bake
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -34,8 +34,13 @@ $(VENV)/.done: pyproject.toml
 	touch $@
 
 # Three workers for two cores: tests wait for SLURM, browsers and child processes.
+PYTEST := pytest -n 3 --dist loadscope --no-loadscope-reorder
+
 test: setup lint docs notebooks ## lint, types, import contract, docs, notebooks, all tests, coverage
-	OMP_NUM_THREADS=1 $(COVERAGE) -m pytest -n 3 --dist loadscope --no-loadscope-reorder
+	OMP_NUM_THREADS=1 $(COVERAGE) -m $(PYTEST)
+
+quick: setup ## all tests but those marked slow, on SLURM and in browsers for instance
+	OMP_NUM_THREADS=1 $(BIN)/python -m $(PYTEST) -m 'not slow'
 
 fuzz: setup ## 3,000 bad inputs, see tests/fuzz; FUZZ=500 fewer, SEED=1 others
 	$(BIN)/python -m tests.fuzz --count $(or $(FUZZ),3000) --seed $(or $(SEED),0)

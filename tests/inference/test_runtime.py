@@ -16,7 +16,6 @@ from fidip.core.crop_window import CropWindow
 from fidip.core.errors import CheckpointError, ConfigError
 from fidip.inference import runtime as runtimes
 from fidip.inference.runtime import OnnxRuntime, TorchRuntime, cached_onnx, make_runtime
-from fidip.nn.export_formats import write_onnx
 from fidip.nn.portable_export import Portable
 
 
@@ -79,10 +78,12 @@ def test_keypoints_are_equal(bundled, tiny_root):
             np.testing.assert_allclose(ours.xy, theirs.xy, atol=0.05)
 
 
-def test_a_file_with_another_input_is_refused(bundled, tmp_path):
-    write_onnx(Portable(*bundled, "normalized"), tmp_path / "net.onnx")
+def test_a_file_with_another_input_is_refused(exported, bundled, tmp_path):
+    facts = Portable(*bundled, "normalized").facts()
+    assert facts != facts_of(exported)
+    path = with_facts(exported, tmp_path / "net.onnx", facts)
     with pytest.raises(CheckpointError, match="input=pixels decode=false"):
-        OnnxRuntime(tmp_path / "net.onnx")
+        OnnxRuntime(path)
 
 
 def test_there_is_no_such_runtime(bundled):
@@ -97,11 +98,9 @@ def test_torch_leaves_crops_alone(bundled):
     assert torch.equal(before, crops)
 
 
-@pytest.fixture(scope="module")
-def exported(bundled, tmp_path_factory):
-    path = tmp_path_factory.mktemp("exported") / "net.onnx"
-    write_onnx(Portable(*bundled), path)
-    return path
+@pytest.fixture
+def exported(bundled):
+    return cached_onnx(*bundled)
 
 
 def with_facts(exported, path, facts):
@@ -178,10 +177,10 @@ def test_convolutional_networks_run_in_onnx_runtime_and_others_in_torch(bundled,
 def test_a_network_that_cannot_be_exported_runs_in_torch(bundled, monkeypatch, tmp_path):
     class Strange(torch.nn.Module):
         def forward(self, images):
-            return head(images) if images.sum().item() > -1 else images
+            return backbone(images) if images.sum().item() > -1 else images
 
     net, codec = copy.deepcopy(bundled[0]), bundled[1]
-    head, net.head = net.head, Strange()
+    backbone, net.backbone = net.backbone, Strange()
     monkeypatch.setenv("FIDIP_CACHE", str(tmp_path))
     assert isinstance(make_runtime(None, net, codec), TorchRuntime)
     assert list(tmp_path.rglob("net.onnx")) == []

@@ -45,6 +45,7 @@ def images_of(out, name):
     return {image["file_name"] for image in split_of(out, name)["images"]}
 
 
+@pytest.mark.slow
 def test_a_command_from_videos_and_labels_to_a_network(folder, cli, monkeypatch):
     clips = folder / "videos" / "clips"
     whole = (clips / "clip0001.mp4").read_bytes()

@@ -57,6 +57,7 @@ def test_a_broken_photograph_among_others_is_named_and_the_rest_is_done(photos, 
     assert len(list((out / "overlays").iterdir())) == 5
 
 
+@pytest.mark.slow
 def test_all_good_files_of_a_folder_of_odd_ones_are_predicted(cli, tmp_path):
     source, out = tmp_path / "odd", tmp_path / "out"
     source.mkdir()

@@ -71,6 +71,7 @@ def contents(folder):
     return {p.relative_to(folder): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
 
 
+@pytest.mark.slow
 def test_each_round_is_a_run_and_an_interrupted_one_continues(videos, tmp_path):
     out, runs = tmp_path / "out, 2", []
 
@@ -147,6 +148,7 @@ def test_a_video_that_the_network_cannot_label_is_left_out_and_named(videos, tmp
     assert re.fullmatch(r".*blurred\.mp4: .* mean confidence 0\.0\d, expected at least 0\.1", line)
 
 
+@pytest.mark.slow
 def test_the_command_without_labels_ends_in_a_network_and_a_picture(
     videos, tmp_path, monkeypatch, cli
 ):

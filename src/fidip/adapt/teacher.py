@@ -62,7 +62,7 @@ class MovingAverage:
         t <- d t + (1 - d) w
 
     Attributes:
-        decay: d, for one update.
+        decay: d, for one update; with 1, the average stays as it began.
         buffers: statistics of normalisation layers: ``ema`` averages them as the weights, ``copy``
             copies those of the network, and ``frozen`` keeps those that the average starts with.
 

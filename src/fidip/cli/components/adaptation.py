@@ -15,7 +15,7 @@ PositiveFraction = Annotated[float, Field(gt=0, le=1)]
 class MovingAverage(Component):
     targets = ("fidip.adapt.MovingAverage",)
 
-    decay: FractionBelow1 = 0.99
+    decay: Fraction = 0.99
     buffers: Literal["ema", "copy", "frozen"] = "ema"
 
 

@@ -42,7 +42,7 @@ TINY = [
     *("experiment=fidip_demo", "ckpt=null", "data.num_workers=0"),
     *("codec.input_wh=[64,64]", "codec.heatmap_wh=[16,16]"),
     *("method.weight=0.1", "method.domain_epochs=1"),
-    *("trainer.max_epochs=4", "+trainer.limit_train_batches=1", "+trainer.limit_val_batches=0"),
+    *("trainer.max_epochs=10", "+trainer.limit_train_batches=1", "+trainer.limit_val_batches=0"),
     *("+trainer.enable_checkpointing=false", "+trainer.enable_progress_bar=false"),
     *("~callbacks.checkpoints", "~callbacks.progress", "~logger", "+logger={}"),
 ]
@@ -54,7 +54,7 @@ TWO = [
 
 
 def first_losses(root, file, *overrides):
-    """(4, 2) pose and domain losses of four updates of the demo's net, one an epoch."""
+    """(10, 2) pose and domain losses of ten updates of the demo's net, one an epoch."""
     with hydra.initialize_config_dir(str(config_dir()), version_base="1.3"):
         config = hydra.compose("train", [*TINY, f"data.root={root}", *overrides])
     pl.seed_everything(0, verbose=False)
@@ -68,7 +68,7 @@ def first_losses(root, file, *overrides):
 def test_two_processes_have_the_losses_of_one_with_the_same_global_batch(tiny_root, tmp_path):
     one = first_losses(tiny_root, tmp_path / "one", *ONE)
     two = first_losses(tiny_root, tmp_path / "two", *TWO, "trainer.sync_batchnorm=true")
-    assert one.shape == (4, 2)
+    assert one.shape == (10, 2)
     torch.testing.assert_close(two, one, rtol=0, atol=1e-5)
     apart = first_losses(tiny_root, tmp_path / "apart", *TWO)
     assert (apart - one).abs().max() > 1e-3  # each with the statistics of its own half

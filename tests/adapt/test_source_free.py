@@ -25,7 +25,7 @@ from tests.adapt.test_mean_teacher import (
 )
 
 METHOD = "source_free"
-HEAD = 1.5
+HEAD, TAUGHT = 1.5, 0.3
 
 
 class Scalar(nn.Module):
@@ -54,23 +54,34 @@ class TwoScalars(nn.Module):
         return PoseOutput(features, self.head(features))
 
 
+class OfAnotherTeacher(SourceFree):
+    """Its teacher begins with another weight than the network, which has something to learn."""
+
+    def begin(self, net):
+        super().begin(net)
+        (teacher,) = self.combined.methods.values()
+        nn.init.constant_(teacher.teacher.backbone.w, TAUGHT)
+
+
+@pytest.mark.parametrize("decay", [0.5, 1.0])
 @pytest.mark.parametrize("weight", [0.0, 2.0])
-def test_the_backbone_follows_its_analytic_gradient_and_the_head_stays(weight):
+def test_the_backbone_follows_its_analytic_gradient_and_the_head_stays(weight, decay):
     batch = replace(BATCH, is_unlabelled=torch.tensor(UNLABELLED > 0))
-    teacher = mean_teacher(weight=weight, average=MovingAverage(decay=0.5))
+    teacher = mean_teacher(weight=weight, average=MovingAverage(decay=decay))
     task = fit(
-        SourceFree(methods={"mean_teacher": teacher}),
+        OfAnotherTeacher(methods={"mean_teacher": teacher}),
         batches=[batch] * 5,
         net=TwoScalars(),
         codec=TeachingCodec(),
         loss=weighted,
     )
-    w = average = 0.7
+    w, average = 0.7, TAUGHT
     for _ in range(5):
-        average = (average + w) / 2
+        average = decay * average + (1 - decay) * w
         error = HEAD * (w - average) * X
         w -= RATE * weight * np.mean(UNLABELLED * error * HEAD * X)
     assert task.net.backbone.w.item() == pytest.approx(w, rel=1e-6)
+    assert (w == 0.7) == (weight == 0)
     assert task.net.head.w.item() == HEAD
 
 

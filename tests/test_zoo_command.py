@@ -191,8 +191,8 @@ def figure(tmp_path):
     return tmp_path / "figure.png", image
 
 
-@pytest.mark.usefixtures("own_cache")
-def test_the_bundled_movenet_predicts_without_a_warning(figure, cli, tmp_path):
+def test_the_bundled_movenet_predicts_without_a_warning(figure, monkeypatch, cli, tmp_path):
+    monkeypatch.setenv("FIDIP_CACHE", str(tmp_path / "cache"))
     arguments = [f"source={figure[0]}", "save=[csv,overlay]", "person=surest"]
     tables = []
     for number, ckpt in enumerate(("bundled:movenet-lightning", "zoo:movenet-lightning")):

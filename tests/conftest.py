@@ -170,12 +170,24 @@ def own_cache(monkeypatch, tmp_path):
     return cache
 
 
+@contextlib.contextmanager
+def ctrl_c_works():
+    """Restore Python's handling of Ctrl-C, which child processes inherit.
+
+    Shells make background processes ignore it.
+    """
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 @pytest.fixture
 def ctrl_c():
-    """Restore Python's handling of Ctrl-C; shells make background processes ignore it."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
+    """Ctrl-C works in a test."""
+    with ctrl_c_works():
+        yield
 
 
 def interrupt_at_work(part):

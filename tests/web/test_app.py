@@ -24,6 +24,7 @@ from fidip.inference.detectors import NO_DETECTOR, OnnxDetector
 from fidip.inference.person_selection import anyone
 from fidip.io.paths import config_dir
 from fidip.web import worker
+from tests.conftest import ctrl_c_works
 from tests.inference.made_media import make_video
 from tests.inference.test_detectors import detector_file
 
@@ -44,9 +45,10 @@ def served(folder, *arguments):
     command = [sys.executable, "-m", "fidip.app", "port=0",
                "ckpt=bundled:movenet-lightning", "lost=0",
                "flip_test=false", "open_browser=false", *arguments]  # fmt: skip
-    process = subprocess.Popen(
-        command, stdout=subprocess.PIPE, text=True, env={**os.environ, "TMPDIR": str(folder)}
-    )
+    with ctrl_c_works():
+        process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, text=True, env={**os.environ, "TMPDIR": str(folder)}
+        )
     line = process.stdout.readline()
     yield re.search(r"http://127\.0\.0\.1:\d+", line)[0], folder
     process.send_signal(signal.SIGINT)

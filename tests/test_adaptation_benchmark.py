@@ -16,6 +16,7 @@ from fidip.io.json import read_object, write_json
 from fidip.io.paths import config_dir
 from fidip.metrics import Difference
 from fidip.nn.weights.net_weights import load_weights
+from fidip.report import read_runs
 from tests.conftest import load_script, run_command
 
 FOLDER = config_dir().parent / "experiments" / "010-adaptation"
@@ -81,13 +82,13 @@ def test_a_method_is_added_to_existing_runs(root, outputs, tmp_path):
     assert len(after) == len(before) + 1
 
 
-def copied(outputs, folder, start, method, seed, ap_kept):
+def copied(outputs, folder, start, method, seed, ap_kept, ap_before=0.5):
     """A finished run under the name of another method, with other weights on adults."""
     (source,) = outputs.glob("adaptation-finetune-night-0/*/*")
     target = Path(shutil.copytree(source, folder / f"{start}-{method}-night-0" / "x" / str(seed)))
     content = read_object(target / "results.json")
     content |= {"experiment": f"{start}-{method}-night-0", "seed": seed}
-    content["source"] = {"split": "validate_adult", "AP": ap_kept, "AP_before": 0.5}
+    content["source"] = {"split": "validate_adult", "AP": ap_kept, "AP_before": ap_before}
     write_json(target / "results.json", content)
     config = (target / "config.yaml").read_text()
     assert "seed: 0\n" in config
@@ -114,23 +115,49 @@ def test_the_page_compares_with_fine_tuning_and_adabn_of_the_same_start(outputs,
             ("adaptation_norm", "finetune", 0.5),
         ):
             copied(outputs, folder, start, method, seed, kept)
+    copied(outputs, folder, "adaptation", "source_free", 0, 0.3, ap_before=0.4)
     text = page_of(folder)
     first, second = text.split("\n## ")[1:3]
     same = "0.000 (0.000 to 0.000), not distinguishable"
     assert (first.count(same), second.count(same)) == (1, 2)
+    of_one_seed = "60% |"  # .3 of the .5 of the start, not of the .4 of its own weights
+    assert f"| 0 | source_free | night | 0.000 | n/a | {of_one_seed}" in first
     equal = "0.000 (0.000 to 0.000) | 0 of 1"
     assert f"| 0 | dann | night | 0.000 | n/a | 60% | {equal} |  |  |" in first
     assert f"| 0 | adabn | night | 0.000 | n/a | 50% | {equal} |  |  |" in second
     assert f"| 0 | finetune | night | 0.000 | n/a | 100% |  |  | {equal} |" in second
-    assert " Less fine-tuning, it is 0.000 (not distinguishable) on night." in first
+    assert " Its difference from fine-tuning is 0.000 (not distinguishable) on night." in first
     assert "Of the AP on adults, it keeps 60% on night." in first
     assert "## Missing" not in text
     with (tmp_path / "page" / "differences.csv").open() as file:
         pairs = {(row["experiment"], row["against"]) for row in csv.DictReader(file)}
     norm = ("adaptation_norm-adabn-night-0", "adaptation_norm-finetune-night-0")
-    assert pairs == {("adaptation-dann-night-0", "adaptation-finetune-night-0"), norm, norm[::-1]}
+    own = {
+        (f"adaptation-{method}-night-0", "adaptation-finetune-night-0")
+        for method in ("dann", "source_free")
+    }
+    assert pairs == {*own, norm, norm[::-1]}
     for name in ("plane.png", "labels.png"):
         assert (tmp_path / "page" / name).stat().st_size > 10_000
+
+
+def test_a_method_is_compared_with_its_own_seeds_of_the_reference(outputs, tmp_path):
+    seeds = {"finetune": (0, 1, 2), "dann": (0, 1, 2), "style": (0, 1), "coral": (1,), "mmd": (5,)}
+    for method, own in seeds.items():
+        for seed in own:
+            copied(outputs, tmp_path, "adaptation", method, seed, 0.3)
+    runs = read_runs(str(tmp_path / "*" / "*" / "*")).runs
+    cells = script("cells")
+    parts = [
+        sorted((cells.method_of(run), run.results.seed) for run in part)
+        for part in cells.same_seeds(runs, "adaptation-finetune-night-0")
+    ]
+    whole = [(method, seed) for method in ("dann", "finetune") for seed in (0, 1, 2)]
+    assert parts[0] == [*whole, ("mmd", 5)]  # it has no seed of the reference
+    assert sorted(parts[1:]) == [
+        [("coral", 1), ("finetune", 1)],
+        [("finetune", 0), ("finetune", 1), ("style", 0), ("style", 1)],
+    ]
 
 
 def test_the_interval_of_a_mean_difference_is_that_of_simulated_errors():

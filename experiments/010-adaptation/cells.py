@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import NamedTuple
 
@@ -94,8 +94,19 @@ def by_cell(runs: Iterable[Run]) -> dict[Cell, list[Run]]:
     return dict(sorted(cells.items(), key=lambda item: item[0].order))
 
 
-def compare_cell(runs: list[Run], rounds: int) -> dict[str, Comparison]:
-    """Return comparisons of the runs of a cell, by the reference methods that it has."""
+class Compared(NamedTuple):
+    """Runs of a cell, and their comparison with a reference."""
+
+    runs: list[Run]
+    comparison: Comparison
+
+
+def compare_cell(runs: list[Run], rounds: int) -> dict[str, list[Compared]]:
+    """Return comparisons of the runs of a cell, by the reference methods that it has.
+
+    A method is compared with the seeds of the reference that it was run with: a seed decides the
+    images that have labels, and what all methods draw alike.
+    """
     names = {method_of(run): run.experiment for run in reversed(runs)}
     by_root = {run.root: run for run in runs}
     # Predictions are read once for all references.
@@ -105,38 +116,94 @@ def compare_cell(runs: list[Run], rounds: int) -> dict[str, Comparison]:
         return read_root(run.root)
 
     return {
-        method: compare_tested(runs, read, names[method], rounds)
+        method: [
+            Compared(part, compare_tested(part, read, names[method], rounds))
+            for part in same_seeds(runs, names[method])
+        ]
         for method in REFERENCES
         if method in names
-    } or {"": compare_tested(runs, read, None, rounds)}
+    } or {"": [Compared(runs, compare_tested(runs, read, None, rounds))]}
 
 
-def rows_of(cell: Cell, runs: list[Run], comparisons: dict[str, Comparison]) -> list[Row]:
+def same_seeds(runs: list[Run], against: str) -> list[list[Run]]:
+    """Divide runs into sets in which a reference has no seed that all others lack.
+
+    Args:
+        runs: the runs of a cell.
+        against: experiment of the reference.
+
+    Returns:
+        Sets of runs, each with those of the reference; the first set has all of these.
+    """
+    groups = by_experiment(runs)
+    reference = groups.pop(against)
+    parts: dict[frozenset[int], list[Run]] = {frozenset(seeds_of(reference)): list(reference)}
+    for group in groups.values():
+        seeds = frozenset(seeds_of(group)) & frozenset(seeds_of(reference))
+        same = [run for run in reference if run.results.seed in seeds]
+        parts.setdefault(seeds or frozenset(seeds_of(reference)), same).extend(group)
+    return list(parts.values())
+
+
+def seeds_of(runs: Iterable[Run]) -> list[int]:
+    """Return the seeds of runs."""
+    return [run.results.seed for run in runs]
+
+
+def rows_of(cell: Cell, runs: list[Run], compared: dict[str, list[Compared]]) -> list[Row]:
     """Return one row per method."""
-    first = next(iter(comparisons.values()))
+    first, *others = next(iter(compared.values()))
+    whole = first.comparison
+    for part in others:
+        whole = replace(whole, intervals=part.comparison.intervals | whole.intervals)
     groups = by_experiment(runs)
     rows = []
-    for texts, (name, group) in zip(summary_rows(runs, first), groups.items(), strict=True):
+    for texts, (name, group) in zip(summary_rows(runs, whole), groups.items(), strict=True):
         mean = mean_and_spread(group, "AP")
-        differences = {}
-        for reference, comparison in comparisons.items():
-            difference = comparison.differences.get(name, {}).get("AP")
-            if difference is not None and reference:
-                against = groups[comparison.against]
-                has_verdict = min(len(group), len(against)) >= FEWEST_SEEDS
-                differences[reference] = (difference, difference.verdict if has_verdict else "")
         rows.append(
             Row(
                 cell,
                 method_of(group[0]),
                 dict(zip(summary_header(runs), texts, strict=True)),
                 mean[0] if mean else 0.0,
-                interval_of(group, first),
-                kept(group),
-                differences,
+                interval_of(group, whole),
+                kept_of_start(group, runs),
+                differences_of(name, compared),
             )
         )
     return rows
+
+
+def differences_of(
+    name: str, compared: dict[str, list[Compared]]
+) -> dict[str, tuple[Difference, str]]:
+    """Return the differences in AP of an experiment, and their verdicts, by reference."""
+    found = {}
+    for reference, parts in compared.items():
+        for runs, comparison in parts:
+            difference = comparison.differences.get(name, {}).get("AP")
+            if difference is not None and reference:
+                groups = by_experiment(runs)
+                seeds = min(len(groups[name]), len(groups[comparison.against]))
+                verdict = difference.verdict if seeds >= FEWEST_SEEDS else ""
+                found[reference] = (difference, verdict)
+    return found
+
+
+def kept_of_start(group: list[Run], runs: list[Run]) -> float | None:
+    """Return the AP on rendered adults as a fraction of that of the weights of the cell's start.
+
+    Args:
+        group: the seeds of a method, which may begin with weights that were trained before, as
+            source-free adaptation does.
+        runs: all runs of the cell, of which fine-tuning begins with the weights of the start.
+    """
+    starts = [run for run in runs if method_of(run) == "finetune"]
+    before = [(run.results.source or {}).get("AP_before") for run in starts]
+    after = [(run.results.source or {}).get("AP") for run in group]
+    if not all(before) or None in after or not before:
+        return kept(group)
+    return float(np.mean(after) / np.mean(before))  # type: ignore[arg-type]  # None is checked
 
 
 def gaps_closed(rows: Sequence[Row]) -> dict[Row, float]:
@@ -147,7 +214,10 @@ def gaps_closed(rows: Sequence[Row]) -> dict[Row, float]:
         without = of.get((row.cell.start, row.cell.target, 0, "finetune"))
         supervised = of.get((row.cell.start, row.cell.target, None, "finetune"))
         if without is not None and supervised is not None and supervised > without:
-            found[row] = (row.ap - without) / (supervised - without)
+            gain = row.ap - without
+            if row.cell.labels == 0 and "finetune" in row.differences:
+                gain = row.differences["finetune"][0].value  # of the same seeds
+            found[row] = gain / (supervised - without)
     return found
 
 

@@ -39,7 +39,7 @@ def _sentences(
     yield f"{number}, AP is {_listed(group, lambda row: show_number(row.ap))}."
     compared = [row for row in group if PLAIN in row.differences]
     if compared and method != PLAIN:
-        yield f"Less fine-tuning, it is {_listed(compared, _difference)}."
+        yield f"Its difference from fine-tuning is {_listed(compared, _difference)}."
     known = [row for row in group if row in closed]
     if known and (labels, method) not in (("0", PLAIN), ("all", PLAIN)):
         shares = _listed(known, lambda row: f"{closed[row]:.0%}")

@@ -31,7 +31,7 @@ from paragraphs import paragraphs
 from selection import ABOUT, Criteria, read_criteria, selection_rows
 
 from fidip.io.atomic import write_texts_atomic
-from fidip.report import Comparison, Run, differences_csv, footnote, read_runs, results_csv
+from fidip.report import Run, differences_csv, footnote, read_runs, results_csv
 from fidip.report.formatting import (
     NOT_AVAILABLE,
     markdown_table,
@@ -46,13 +46,14 @@ STARTS = {
 HEADER = ("labels", "method", "seeds", "AP", "AP, 95 % interval", "gap closed", "kept", "minutes")
 
 HOW_TO_READ = (
-    "less X: AP less that of X in the same cell, and its 95 % interval, a bootstrap over seeds and "
-    "over the same test images for both. The verdict is better or worse where the interval "
-    "excludes 0 and p < .05 in a permutation test over images; without three seeds of both there "
-    "is none. Nothing corrects for several rows. In the first table, less X is the mean over the "
-    "targets, where each has three seeds, with an approximate interval. better than X: targets "
-    "with this verdict, of those with a verdict. gap closed: the gain in AP over fine-tuning "
-    "without labels of the target, as a fraction of the gain of fine-tuning with all of them."
+    "minus X: AP minus that of X with the same seeds in the same cell, and its 95 % interval, a "
+    "bootstrap over seeds and over the same test images for both. The verdict is better or worse "
+    "where the interval excludes 0 and p < .05 in a permutation test over images; without three "
+    "seeds of both there is none. Nothing corrects for several rows. In the first table, minus X "
+    "is the mean over the targets, where each has three seeds, with an approximate interval. "
+    "better than X: targets with this verdict, of those with a verdict. gap closed: the gain in AP "
+    "over fine-tuning without labels of the target, as a fraction of the gain of fine-tuning with "
+    "all of them. kept: AP on rendered adults, as a fraction of that of the start weights."
 )
 
 PASSES = Path(__file__).with_name("passes.csv")
@@ -84,9 +85,10 @@ def table_of_target(rows: Sequence[Row]) -> str:
     for row in rows:
         cells = {**row.cells, "labels": row.cell.shown_labels, "method": row.method}
         cells["gap closed"] = share(closed.get(row))
+        cells["kept"] = share(row.kept)
         own = [cells.get(column, NOT_AVAILABLE) for column in HEADER]
         lines.append([*own, *(_difference(row, reference) for reference in REFERENCES)])
-    return markdown_table([*HEADER, *(f"less {name}" for name in REFERENCES.values())], lines)
+    return markdown_table([*HEADER, *(f"minus {name}" for name in REFERENCES.values())], lines)
 
 
 def _difference(row: Row, reference: str) -> str:
@@ -100,17 +102,18 @@ def _difference(row: Row, reference: str) -> str:
 def table_of_targets(rows: Sequence[Row]) -> str:
     """Return means over the targets, by method and labels, of one start."""
     header = ["labels", "method", "targets", "AP", "gap closed", "kept"]
-    header += [f"{what} {name}" for name in REFERENCES.values() for what in ("less", "better than")]
+    ways = ("minus", "better than")
+    header += [f"{way} {name}" for name in REFERENCES.values() for way in ways]
     lines, closed = [], gaps_closed(rows)
     for (labels, method), group in over_targets(rows).items():
-        compared = [f(group, name) for name in REFERENCES for f in (_less, _better)]
+        compared = [f(group, name) for name in REFERENCES for f in (_minus, _better)]
         ap = show_number(mean([row.ap for row in group]))
         fractions = [mean([closed.get(row) for row in group]), mean([row.kept for row in group])]
         lines.append([labels, method, _targets(group), ap, *map(share, fractions), *compared])
     return markdown_table(header, lines)
 
 
-def _less(group: Sequence[Row], reference: str) -> str:
+def _minus(group: Sequence[Row], reference: str) -> str:
     """Return the mean difference over targets where each of them has a verdict."""
     found = [row.differences[reference] for row in group if reference in row.differences]
     if len(found) < len(group) or not all(verdict for _, verdict in found):
@@ -151,12 +154,12 @@ def table_of_runs(rows: Sequence[Row]) -> str:
 
 def page(
     rows: Sequence[Row],
-    cells: dict[Cell, tuple[list[Run], dict[str, Comparison]]],
+    cells: dict[Cell, list[Run]],
     selection: Sequence[str],
     gaps: Sequence[str],
 ) -> str:
     """Return the page in Markdown."""
-    runs = [run for own, _ in cells.values() for run in own]
+    runs = [run for own in cells.values() for run in own]
     parts, counts = ["# Results of the adaptation benchmark"], ["## Runs", ABOUT_RUNS]
     for start in dict.fromkeys(row.cell.start for row in rows):
         own = [row for row in rows if row.cell.start == start]
@@ -192,11 +195,12 @@ def selection_part(
 def main(outputs: Path, out: Path, rounds: int = 1000) -> None:
     """Read the runs, compare them, and write the page."""
     found = read_runs(str(outputs / "adaptation*-*" / "*" / "*"))
-    cells = {cell: (runs, compare_cell(runs, rounds)) for cell, runs in by_cell(found.runs).items()}
-    rows = [row for cell, (runs, all_) in cells.items() for row in rows_of(cell, runs, all_)]
-    pairs = [(runs, one) for runs, all_ in cells.values() for one in all_.values()]
-    problems = [line for _, one in pairs for line in one.problems]
-    tables = [differences_csv(runs, one).splitlines() for runs, one in pairs]
+    cells = by_cell(found.runs)
+    compared = {cell: compare_cell(runs, rounds) for cell, runs in cells.items()}
+    rows = [row for cell, runs in cells.items() for row in rows_of(cell, runs, compared[cell])]
+    parts = [part for all_ in compared.values() for of_one in all_.values() for part in of_one]
+    problems = list(dict.fromkeys(line for part in parts for line in part.comparison.problems))
+    tables = [differences_csv(*part).splitlines() for part in parts]
     selection = selection_part(found.runs, read_criteria(out / "criteria.csv"), outputs, rounds)
     gaps = [*problems, *found.repeats, *found.gaps, *found.damaged]
     texts = {

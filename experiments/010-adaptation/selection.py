@@ -19,7 +19,7 @@ ABOUT = (
     "Spearman's rank correlation of a criterion with the AP of the test, over the runs of a start "
     "and target. Its mean over these groups has a 95 % interval by a bootstrap over the runs of "
     f"each. Groups with fewer than {FEWEST} runs are left out. chosen: AP of the run with the "
-    "highest criterion, less the mean AP of its group; best: the same of the run with the highest "
+    "highest criterion, minus the mean AP of its group; best: the same of the run with the highest "
     "AP. Criteria are computed without labels, on up to 128 unlabelled training images of the "
     "target, by criteria.py; teacher_agreement exists for methods with a mean teacher only."
 )

@@ -24,7 +24,7 @@ from fidip.report.runs import by_experiment, mean_and_spread
 from fidip.report.tables import interval_of, verdict
 
 REFERENCE = "random"
-HEADER = ("frames", "choice", "seeds", "AP", "AP, 95 % interval", f"less {REFERENCE}")
+HEADER = ("frames", "choice", "seeds", "AP", "AP, 95 % interval", f"minus {REFERENCE}")
 
 
 def count_of(run: Run) -> int:

@@ -28,8 +28,8 @@ from fidip.report.runs import by_experiment, kept, mean_and_spread
 from fidip.report.tables import interval_of, verdict
 
 REFERENCE = "unlabelled-frames-finetune"
-LESS = "less finetune"
-HEADER = ("run", "AP by seed", "AP", LESS, f"{LESS}, over infants", "kept on adults")
+MINUS = "minus finetune"
+HEADER = ("run", "AP by seed", "AP", MINUS, f"{MINUS}, over infants", "kept on adults")
 
 
 def over_infants(group: list[Run], reference: list[Run], rounds: int) -> str:

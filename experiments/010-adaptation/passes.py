@@ -1,14 +1,16 @@
 """Count forward passes of one update: python passes.py ROOT OUT.csv [key=value ...].
 
 ROOT is a folder of preset=adaptation; ``first=2`` is enough. A row has, for a method and data with
-and without labels of the target, the images that pass through a network in one update, the
-student's and a teacher's, and those that have gradients. Both are multiples of the batch.
+and without labels of the target, the crops that pass through a network in one update, the
+student's and a teacher's, and those that have gradients. Enlarged crops count by their pixels. Both
+are multiples of the batch.
 """
 
 from __future__ import annotations
 
 import csv
 import io
+import math
 import sys
 from collections import Counter
 from collections.abc import Sequence
@@ -34,7 +36,7 @@ SWEEPS = {
     "adaptation_norm": "adaptation_norm",
 }
 """Start of the runs of each sweep."""
-HEADER = ("start", "method", "target labels", "images", "images with gradients")
+HEADER = ("start", "method", "target labels", "crops", "crops with gradients")
 TRAINING = (
     *("ckpt=null", "run_dir=.", "data.num_workers=0", "trainer.limit_train_batches=2"),
     *("trainer.max_epochs=1", "+trainer.enable_checkpointing=false", "~callbacks.checkpoints"),
@@ -43,7 +45,7 @@ TRAINING = (
 
 
 class CountedUpdates(pl.Callback):
-    """Counts images in forward passes; ``update`` has those of the last update."""
+    """Counts pixels in forward passes; ``update`` has those of the last update."""
 
     def __init__(self) -> None:
         self.update: Counter[str] = Counter()
@@ -53,9 +55,10 @@ class CountedUpdates(pl.Callback):
     def count(self, module: nn.Module, inputs: tuple[Tensor, ...], output: Any) -> None:
         """Count a forward pass of a pose network."""
         if isinstance(module, PoseNet):
-            images = len(inputs[0])
-            self._all["images"] += images
-            self._all["with gradients"] += images * output.heatmaps.requires_grad
+            count, _, height, width = inputs[0].shape
+            pixels = count * height * width
+            self._all["pixels"] += pixels
+            self._all["with gradients"] += pixels * output.heatmaps.requires_grad
 
     def on_train_batch_start(self, *_: Any) -> None:
         """Remember what was counted before the update."""
@@ -67,7 +70,7 @@ class CountedUpdates(pl.Callback):
 
 
 def passes(config: DictConfig) -> tuple[float, float]:
-    """Return the images of one update, and those with gradients, as multiples of the batch."""
+    """Return the crops of one update, and those with gradients, as multiples of the batch."""
     pl.seed_everything(config.seed, verbose=False)
     counted = CountedUpdates()
     hook = register_module_forward_hook(counted.count)
@@ -76,8 +79,8 @@ def passes(config: DictConfig) -> tuple[float, float]:
         make_trainer(config, counted).fit(task, datamodule=data)
     finally:
         hook.remove()
-    batch = config.data.batch_size
-    return counted.update["images"] / batch, counted.update["with gradients"] / batch
+    batch = config.data.batch_size * math.prod(config.codec.input_wh)
+    return counted.update["pixels"] / batch, counted.update["with gradients"] / batch
 
 
 def rows(root: Path, overrides: Sequence[str]) -> list[list[str]]:

@@ -58,8 +58,9 @@ HOW_TO_READ = (
 
 PASSES = Path(__file__).with_name("passes.csv")
 ABOUT_PASSES = (
-    "Images that pass through a network in one update, the student's and a teacher's, and those "
-    "with gradients, as multiples of the batch; written by passes.py."
+    "Crops that pass through a network in one update, the student's and a teacher's, and those "
+    "with gradients, as multiples of the batch; enlarged crops count by their pixels. Written by "
+    "passes.py."
 )
 
 ABOUT_PLANE = "Only methods that were run on all targets of a panel are drawn."

@@ -10,9 +10,11 @@ sweep() { "$fidip" train -m "hydra/launcher=${LAUNCHER:-local}" sweep.resume=tru
 "$fidip" synthesize preset=adaptation out=data/adaptation || exit
 start=outputs/adaptation_start.safetensors
 [[ -f $start ]] || .venv/bin/python experiments/010-adaptation/start.py data/adaptation "$start" || exit
-for seed in 0 1 2; do # what source_free starts from
-  "$fidip" train experiment=adaptation method=finetune seed=$seed resume=auto \
-    hydra.run.dir=outputs/adaptation_source/$seed || exit
+for target in home clinic night far; do
+  for seed in 0 1 2; do # what source_free starts from: fine-tuning without labels of the target
+    "$fidip" train experiment=adaptation target=$target data.target_labels=0 seed=$seed resume=auto \
+      hydra.run.dir=outputs/adaptation_source/$target/$seed || exit
+  done
 done
 for name in adaptation adaptation_replay adaptation_source_free adaptation_norm; do
   sweep sweep="$name" "$@"

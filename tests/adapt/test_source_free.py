@@ -79,7 +79,7 @@ def test_the_backbone_follows_its_analytic_gradient_and_the_head_stays(weight, d
     for _ in range(5):
         average = decay * average + (1 - decay) * w
         error = HEAD * (w - average) * X
-        w -= RATE * weight * np.mean(UNLABELLED * error * HEAD * X)
+        w -= RATE * weight * np.sum(UNLABELLED * error * HEAD * X) / np.sum(UNLABELLED)
     assert task.net.backbone.w.item() == pytest.approx(w, rel=1e-6)
     assert (w == 0.7) == (weight == 0)
     assert task.net.head.w.item() == HEAD
@@ -110,9 +110,13 @@ def test_the_head_keeps_weights_and_statistics(weight):
     assert (changed == statistics) == (weight == 0)
 
 
-def test_labels_do_not_reach_the_loss():
+def test_the_network_does_not_see_labelled_samples():
     batch = batch_of(MIXED)
-    batches = [batch, replace(batch, joints_crop=batch.joints_crop + 3)]
+    labelled = ~batch.is_unlabelled
+    other = replace(batch, crops=batch.crops.clone(), joints_crop=batch.joints_crop.clone())
+    other.crops[labelled] = 255 - other.crops[labelled]
+    other.joints_crop[labelled] += 3
+    batches = [batch, other]
     ends = []
     for each in batches:
         method = SourceFree(methods={"mean_teacher": mean_teacher()})

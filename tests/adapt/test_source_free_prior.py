@@ -28,7 +28,7 @@ def loss_of(net, batch):
     with torch.no_grad():
         joints = soft_argmax(net.eval()(net.normalize(batch.crops)).heatmaps, BETA)
     far = joints.double().square().mean((1, 2))[batch.is_unlabelled]
-    return WEIGHT * far.sum().item() / len(batch)
+    return WEIGHT * far.mean().item()
 
 
 def test_the_backbone_follows_the_gradient_of_the_prior_and_the_head_stays():

@@ -5,8 +5,9 @@ teacher's, and their weights, an update of the backbone minimises
 
     L = sum_ij w_ij L_ij
 
-without a pose loss. The head keeps its weights and statistics, so the features must continue to
-suit it.
+without a pose loss. The network sees the unlabelled samples of a batch only: others, if there are
+any, do not reach its statistics either. The head keeps its weights and statistics, so the features
+must continue to suit it.
 
 Source: Liang, Hu and Feng, "Do We Really Need to Access the Source Data? Source Hypothesis Transfer
 for Unsupervised Domain Adaptation", ICML 2020, with other losses.
@@ -68,7 +69,8 @@ class SourceFree(AdaptationMethod):
         return {"pose": Trained(trainable([*net.backbone.parameters(), *self.parameters()]))}
 
     def step(self, step: Step) -> dict[str, Tensor]:
-        """Make one update, with a fixed head."""
+        """Make one update with the unlabelled samples, and with a fixed head."""
+        step = step.only(lambda part: part.batch.is_unlabelled)
         self.combined.prepare(step)
         step.net.head.eval()
 

@@ -53,6 +53,14 @@ class Part:
             output: PoseOutput = self._net(self.images)
         return output.features
 
+    def only(self, rows: Tensor) -> Part:
+        """Return a part with some of the samples.
+
+        Args:
+            rows: (B,) bool, which samples to keep.
+        """
+        return Part(self.batch.only(rows), self._net, self._is_whole)
+
     def change_crops(self, crops: Tensor) -> None:
         """Replace the crops, and drop what was computed from them.
 
@@ -125,6 +133,14 @@ class Step:
             without gradients.
         """
         return self.run_update(name, self.parts, losses)
+
+    def only(self, rows: Callable[[Part], Tensor]) -> Step:
+        """Return the update with some of the samples; the network does not see the others.
+
+        Args:
+            rows: takes a part to (B,) bool, which of its samples to keep.
+        """
+        return replace(self, parts=[part.only(rows(part)) for part in self.parts])
 
     def pose_loss(self, heatmaps: Tensor, batch: Batch) -> Tensor:
         """Return the () loss of (B, K, h, w) heatmaps against the labels of a batch."""

@@ -170,6 +170,16 @@ class Batch:
             moved[name] = moved[name].to(device, non_blocking=non_blocking)
         return Batch(**moved)
 
+    def only(self, rows: Tensor) -> Batch:
+        """Return a batch of some of the samples, in their order.
+
+        Args:
+            rows: (B,) bool, which samples to keep, on the device of the crops.
+        """
+        values = {f.name: getattr(self, f.name) for f in fields(self)}
+        on_cpu = rows.cpu()
+        return Batch(**{n: v[rows if n in _ON_DEVICE else on_cpu] for n, v in values.items()})
+
     def pin_memory(self) -> Batch:
         """Return the batch in page-locked memory, for ``DataLoader(pin_memory=True)``."""
         return Batch(**{f.name: getattr(self, f.name).pin_memory() for f in fields(self)})

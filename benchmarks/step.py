@@ -29,7 +29,6 @@ from fidip.adapt.adversarial import confusion_loss, domain_loss, fixed
 from fidip.adapt.distillation import feature_loss
 from fidip.adapt.views import apply_views, move_points, uniform_draws
 from fidip.cli import config_dir
-from fidip.core.geometry import invert_affine
 from fidip.core.samples import Batch
 from fidip.tasks import AdaptationTask
 
@@ -166,13 +165,9 @@ def mean_teacher(task: AdaptationTask, batch: Batch) -> Update:
 
     def update(number: int) -> None:
         draws = uniform_draws(0, number, batch.index[rows].tolist(), 16)
-        own = method.views.draw(draws[:, : views.DRAWS], codec.input_wh)
         student = method.views.draw(draws[:, views.DRAWS : 2 * views.DRAWS], codec.input_wh)
         method.average.update(teacher, net)
-        with torch.no_grad():
-            found = teacher(net.normalize(apply_views(crops, own))).heatmaps
-        joints, confidence = codec.decode(found)
-        joints = move_points(joints, invert_affine(own.affine))
+        joints, confidence = method.teacher_views.predict(teacher, codec, crops)
         threshold = method.labels.threshold(confidence)
         labelled[rows] = pseudo_labels.pseudo_labels(joints, confidence, threshold, codec.input_wh)
         seen, targets = move_points(joints, student.affine), batch.joints_crop.clone()

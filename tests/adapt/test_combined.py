@@ -7,14 +7,17 @@ from torch import nn
 from fidip.adapt import AdaptationMethod, DataPart
 from fidip.adapt.combined import Combined
 from fidip.adapt.dann import GradientReversal
+from fidip.adapt.easy_hard import EasyHard
 from fidip.adapt.l2_sp import L2SP
 from fidip.adapt.replay import Replay
+from fidip.adapt.style import Style
 from fidip.cli.commands import Train
 from fidip.cli.config_validation import find_problems
 from fidip.cli.loading import training_config
 from fidip.core.errors import ArgumentError
 from fidip.report.model_card import _method
 from tests.adapt.test_dann import RATE, Head, T, X, Y, fit, sigmoid
+from tests.adapt.test_mean_teacher import STILL, mean_teacher
 
 METHOD = "replay_l2_sp"
 
@@ -79,6 +82,15 @@ class OwnUpdates(AdaptationMethod):
         ({"a.b": L2SP()}, "methods=a.b: is reserved or no word"),
         ({"own": OwnUpdates()}, "methods.own=OwnUpdates: makes its updates itself"),
         ({"net": nn.Identity()}, "methods.net=Identity: makes its updates itself"),
+        ({"a": mean_teacher(), "b": Style()}, "methods.b=Style: changes the images that a shows"),
+        (
+            {"a": EasyHard(easy=STILL, hard=STILL), "b": mean_teacher()},
+            "methods.b=MeanTeacher: changes the images",
+        ),
+        (
+            {"a": Combined(methods={"c": mean_teacher()}), "b": Combined(methods={"d": Style()})},
+            "methods.b=Combined: changes the images that a shows",
+        ),
     ],
 )
 def test_what_cannot_be_combined_is_one_line(methods, message):

@@ -30,8 +30,8 @@ class Combined(AddedLoss):
         methods: the methods by name, at least one.
 
     Raises:
-        ArgumentError: there is no method, a name cannot be an attribute, or a method is of another
-            kind than ``AddedLoss``.
+        ArgumentError: there is no method, a name cannot be an attribute, a method is of another
+            kind than ``AddedLoss``, or it changes images of which one before it has shown views.
 
     Logs ``pose_loss`` and all values of the methods, such as ``replay/map_loss`` of a method that
     is named ``replay``.
@@ -58,7 +58,18 @@ class Combined(AddedLoss):
                     "makes its updates itself; expected a method that only adds losses to "
                     "supervised training. Train with it separately",
                 )
+        _check_order(methods)
         self.methods = nn.ModuleDict(methods)
+
+    @property
+    def changes_crops(self) -> bool:  # type: ignore[override]  # depends on the methods
+        """Whether one of the methods changes crops."""
+        return any(method.changes_crops for method in self._methods.values())
+
+    @property
+    def shows_views(self) -> bool:  # type: ignore[override]  # depends on the methods
+        """Whether one of the methods shows views."""
+        return any(method.shows_views for method in self._methods.values())
 
     @property
     def needs(self) -> frozenset[DataPart]:  # type: ignore[override]  # depends on the methods
@@ -111,3 +122,19 @@ class Combined(AddedLoss):
     @property
     def _methods(self) -> dict[str, AddedLoss]:
         return dict(self.methods.items())  # type: ignore[arg-type]  # checked by the constructor
+
+
+def _check_order(methods: Mapping[str, AddedLoss]) -> None:
+    """Raise ArgumentError if a method changes images of which one before it has shown views."""
+    viewing = None
+    for name, method in methods.items():
+        if viewing is not None and (method.changes_crops or method.shows_views):
+            raise ArgumentError(
+                f"methods.{name}",
+                type(method).__name__,
+                f"changes the images that {viewing} shows views of and has labels for; expected "
+                "methods that change crops first, and one method with views. Name "
+                f"{name} before {viewing}, or leave one of them out",
+            )
+        if method.shows_views:
+            viewing = name

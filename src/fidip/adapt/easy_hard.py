@@ -48,6 +48,7 @@ class EasyHard(AddedLoss):
     """
 
     needs: ClassVar[frozenset[DataPart]] = frozenset({DataPart.UNLABELLED_TARGET})
+    shows_views: ClassVar[bool] = True
 
     def __init__(
         self,

@@ -87,6 +87,7 @@ class MeanTeacher(WithTeacher, AddedLoss):
     """
 
     needs: ClassVar[frozenset[DataPart]] = frozenset({DataPart.UNLABELLED_TARGET})
+    shows_views: ClassVar[bool] = True
 
     def __init__(
         self,

@@ -147,7 +147,15 @@ class AddedLoss(AdaptationMethod):
         L = L_pose + \sum_i w_i L_i
 
     Logs ``pose_loss`` and the value of every term.
+
+    Attributes:
+        changes_crops: whether ``prepare`` replaces crops by ``Part.change_crops``.
+        shows_views: whether ``prepare`` replaces images of unlabelled samples by views of their
+            crops, for which the method has its own labels. No other method can change them then.
     """
+
+    changes_crops: ClassVar[bool] = False
+    shows_views: ClassVar[bool] = False
 
     @abstractmethod
     def terms(self, step: Step, part: Part) -> dict[str, Term]:

@@ -150,6 +150,7 @@ class Style(AddedLoss):
     """
 
     needs: ClassVar[frozenset[DataPart]] = frozenset({DataPart.BOTH_DOMAINS})
+    changes_crops: ClassVar[bool] = True
 
     def __init__(
         self,

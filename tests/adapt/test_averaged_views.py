@@ -95,7 +95,9 @@ def test_mirrored_views_exchange_left_and_right():
 
 
 def test_no_crops_have_no_joints():
-    joints, confidence = AveragedViews().predict(Brightness(), CODEC, torch.zeros(0, 3, 64, 64))
+    joints, confidence = AveragedViews().predict(
+        Brightness(), CODEC, torch.zeros(0, 3, 64, 64).byte()
+    )
     assert joints.shape == (0, len(COCO17), 2)
     assert confidence.shape == (0, len(COCO17))
 

@@ -77,7 +77,8 @@ class AveragedViews:
                 "cannot be turned back; expected [0]. Choose another codec=, or no rotations"
             )
         if not len(crops):
-            return crops.new_zeros(0, len(COCO17), 2), crops.new_zeros(0, len(COCO17))
+            none = crops.new_zeros(0, len(COCO17), 3, dtype=torch.float32)
+            return none[..., :2], none[..., 2]
         zoomed = enlarged(codec, self.zoom)
         width, height = zoomed.input_wh
         images = crops.float()

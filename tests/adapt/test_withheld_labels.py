@@ -94,8 +94,11 @@ def test_unlabelled_images_count_with_weight_0_in_the_pose_loss(method, tmp_path
     assert has_gradient.tolist() == (~batch.is_unlabelled).tolist()
 
 
-def test_no_label_at_all_is_one_line(tmp_path, tiny_root):
+@pytest.mark.parametrize(
+    ("method", "name"), [("finetune", "PoseTask"), ("l2_sp", "L2SP"), ("easy_hard", "EasyHard")]
+)
+def test_no_label_at_all_is_one_line(method, name, tiny_root):
     none = ("data.target_labels=0", "data.synthetic_images=0", "data.replay_split=null")
-    with pytest.raises(ConfigError, match="method=finetune: the data have no labelled") as error:
-        fit(compose("finetune", tiny_root, "data.batch_size=6", *none))
-    assert "\n" not in str(error.value)
+    with pytest.raises(ConfigError, match=f"method: {name} trains on labelled images, but") as e:
+        fit(compose(method, tiny_root, "data.batch_size=6", *none))
+    assert "\n" not in str(e.value)

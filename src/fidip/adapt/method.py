@@ -63,10 +63,12 @@ class AdaptationMethod(nn.Module, ABC):
     Attributes:
         needs: the data without which the method cannot run.
         pretraining_epochs: epochs of ``pretraining_step`` before the first update.
+        trains_without_labels: whether the method can train on data without any labelled sample.
     """
 
     needs: ClassVar[frozenset[DataPart]] = frozenset()
     pretraining_epochs: int = 0
+    trains_without_labels: ClassVar[bool] = False
 
     @property
     def labelling_net(self) -> PoseNet | None:

@@ -16,7 +16,7 @@ for Unsupervised Domain Adaptation", ICML 2020, with other losses.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from torch import Tensor
 
@@ -45,6 +45,8 @@ class SourceFree(AdaptationMethod):
     def __init__(self, *, methods: Mapping[str, AddedLoss]) -> None:
         super().__init__()
         self.combined = Combined(methods=methods)
+
+    trains_without_labels: ClassVar[bool] = True
 
     @property
     def needs(self) -> frozenset[DataPart]:  # type: ignore[override]  # depends on the methods

@@ -62,6 +62,7 @@ class Tent(AdaptationMethod):
     """
 
     needs: ClassVar[frozenset[DataPart]] = frozenset({DataPart.UNLABELLED_TARGET})
+    trains_without_labels: ClassVar[bool] = True
 
     def __init__(self, *, temperature: PositiveFloat = 0.1) -> None:
         super().__init__()

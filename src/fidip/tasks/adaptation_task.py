@@ -70,8 +70,8 @@ class AdaptationTask(PoseTask):
         """Check the data and initialise the method, so that errors are reported before training.
 
         Raises:
-            ConfigError: the data module does not deliver what the method needs, or the network
-                expects windows of frames.
+            ConfigError: the data module does not deliver what the method needs, has no labels that
+                it could train on, or the network expects windows of frames.
         """
         self.require_frames()
         if hasattr(self.net, "fusion"):
@@ -88,6 +88,8 @@ class AdaptationTask(PoseTask):
             raise ConfigError(
                 f"method: {name} needs {part.title}, which the data does not deliver; {part.hint}"
             )
+        if not self.method.trains_without_labels:
+            self.require_labels(type(self.method).__name__)
         if DataPart.TARGET in self.method.needs and not hasattr(data, "target_dataloader"):
             raise ConfigError(
                 f"datamodule={type(data).__name__}: {type(self.method).__name__} reads the target "

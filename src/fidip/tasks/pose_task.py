@@ -85,11 +85,23 @@ class PoseTask(pl.LightningModule):
             ConfigError: there are no labels to train on, or the network expects other samples.
         """
         self.require_frames()
-        if stage == "fit" and not getattr(self.trainer.datamodule, "has_labels", True):
+        if stage == "fit":
+            self.require_labels("PoseTask")
+
+    def require_labels(self, name: str) -> None:
+        """Check that there are labelled images.
+
+        Args:
+            name: class that trains on them, for the message.
+
+        Raises:
+            ConfigError: there are none.
+        """
+        if not getattr(self.trainer.datamodule, "has_labels", True):
             raise ConfigError(
-                "method=finetune: the data have no labelled images to train on; expected some. "
-                "Choose data.target_labels or data.synthetic_images above 0, or a method for "
-                "unlabelled images"
+                f"method: {name} trains on labelled images, but the data have none; expected some. "
+                "Choose data.target_labels or data.synthetic_images above 0, or a method that "
+                "trains without labels, such as source_free"
             )
 
     def require_frames(self) -> None:

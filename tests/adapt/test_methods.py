@@ -2,7 +2,10 @@
 
 import functools
 import json
+import multiprocessing
+import os
 import re
+import signal
 from pathlib import Path
 
 import hydra
@@ -71,12 +74,12 @@ def fit(config, *callbacks, ckpt_path=None):
     return task
 
 
-class StopWithinAnEpoch(pl.Callback):
-    """Ctrl-C before the second batch of the second epoch."""
+class KillWithinAnEpoch(pl.Callback):
+    """SIGKILL before the second batch of the second epoch."""
 
     def on_train_batch_start(self, trainer, pl_module, batch, batch_idx):
         if (trainer.current_epoch, batch_idx) == (1, 1):
-            raise KeyboardInterrupt
+            os.kill(os.getpid(), signal.SIGKILL)
 
 
 @pytest.fixture(scope="module")
@@ -97,15 +100,19 @@ def net_of(weights):
 
 
 @pytest.mark.parametrize("method", NAMES)
-def test_a_resumed_run_ends_as_if_it_had_not_stopped(method, tmp_path, tiny_root, whole_run):
+def test_a_killed_and_resumed_run_ends_as_if_it_had_not_stopped(
+    method, tmp_path, tiny_root, whole_run
+):
     config = compose(method, tiny_root, "data.batch_size=8")
-    keep = Checkpoints(tmp_path / "stopped", every_minutes=0)
-    with pytest.raises(SystemExit):
-        fit(config, keep, StopWithinAnEpoch())
-    last = tmp_path / "stopped" / "last.ckpt"
+    callbacks = (Checkpoints(tmp_path / "killed", every_minutes=0), KillWithinAnEpoch())
+    process = multiprocessing.get_context("fork").Process(target=fit, args=(config, *callbacks))
+    process.start()
+    process.join(120)
+    assert process.exitcode == -signal.SIGKILL
+    last = tmp_path / "killed" / "last.ckpt"
     saved = torch.load(last, weights_only=True)["loops"]["fit_loop"]["epoch_loop.batch_progress"]
     assert saved["current"]["completed"] == 1
-    resumed = fit(config, Checkpoints(tmp_path / "stopped"), ckpt_path=last)
+    resumed = fit(config, Checkpoints(tmp_path / "killed"), ckpt_path=last)
     torch.testing.assert_close(resumed.state_dict(), whole_run(method), rtol=0, atol=0)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import cv2
+import numpy as np
 import pytorch_lightning as pl
 import torch
 from torch.utils.data import DataLoader, Dataset, Sampler
@@ -114,14 +115,17 @@ class PoseDataModule(pl.LightningDataModule):
         """Return the loader of the target domain, without labels and without augmentation.
 
         Unlabelled training samples are the target, or the labelled real ones if there are none.
-        Every process loads all of them.
+        Every process loads all of them, in an order drawn by the seed: batches with the frames of
+        one video would have statistics of their own.
 
         Args:
             at_most: maximum number of samples, evenly spaced in the data; None for all.
         """
         people = self._mixed.target
         step = max(1, -(-len(people) // at_most)) if at_most else 1
-        dataset = UnlabelledDataset(people[::step], self.input_wh)
+        chosen = people[::step]
+        order = np.random.default_rng(self.seed).permutation(len(chosen))
+        dataset = UnlabelledDataset([chosen[number] for number in order], self.input_wh)
         return self._loader(dataset, EvalSampler(len(dataset)))
 
     def eval_dataloader(self, dataset: PoseDataset) -> DataLoader[Sample]:

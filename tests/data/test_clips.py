@@ -99,6 +99,15 @@ def test_samples_depend_on_seed_and_key_only_and_frames_share_their_augmentation
     assert abs(int(np.median(one)) - int(np.median(data.train_set[7].crop))) > 6
 
 
+@pytest.mark.parametrize(
+    "option", [{"target_labels": 0}, {"target_split": "validate_clips"}, {"synthetic_images": 0}]
+)
+def test_settings_of_images_are_refused_for_clips(clips_root, option):
+    (name,) = option
+    with pytest.raises(ArgumentError, match=f"^{name}=.*: does not apply to clips"):
+        make_data(clips_root, **option)
+
+
 def test_batches_are_stacks_of_windows(clips_root):
     data = make_data(clips_root, margin=1)
     data.setup("fit")

@@ -134,6 +134,25 @@ def test_numbers_of_labels_that_cannot_be(tiny_root, number):
     assert "\n" not in str(error.value)
 
 
+def test_an_image_of_an_unknown_domain_does_not_keep_its_labels(tiny_copy):
+    def forget(content):
+        (image,) = (each for each in content["images"] if each["id"] == 2)
+        del image["is_synthetic"]
+
+    edit(tiny_copy, "train_infant", forget)
+    with pytest.raises(ConfigError, match=r"^target_labels=1: 1 image\(s\) .* such as id 2"):
+        set_up(tiny_copy, target_labels=1)
+
+
+def test_the_target_is_in_an_order_of_the_seed(tiny_root):
+    data = [set_up(tiny_root, target_split="train_adult", seed=seed) for seed in (0, 0, 1)]
+    first, again, other = ([i for b in d.target_dataloader() for i in b.image_ids] for d in data)
+    assert first == again
+    assert sorted(first) == sorted(other)
+    assert sorted(first) not in (first, other)
+    assert first != other
+
+
 def test_a_split_without_real_images_has_no_labels_to_withhold(tiny_root):
     with pytest.raises(ConfigError, match=r"target_labels=0: .* at least one real image"):
         set_up(tiny_root, target_labels=0, train_split="train_adult")

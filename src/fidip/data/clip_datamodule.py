@@ -16,6 +16,12 @@ from fidip.data.datamodule import AnnotationReader, SyripDataModule
 from fidip.data.layout import find_split
 from fidip.data.video_frames import Windows, frame_windows, with_frame_files
 
+OF_IMAGES = (
+    *("real_images", "synthetic_images", "replay_split"),
+    *("target_labels", "target_split", "target_images", "target_boxes"),
+)
+"""Arguments of ``SyripDataModule`` that select images."""
+
 
 class ClipDataModule(SyripDataModule):
     """Data loaders for windows of frames of labelled clips, as ``fidip synthesize`` writes them.
@@ -32,9 +38,17 @@ class ClipDataModule(SyripDataModule):
             ``batch_size``, ``num_workers``, ``augment``, ``train_split``, ``test_split``,
             ``val_fraction`` (of the training videos), ``seed``, ``skip_unusable`` and
             ``allow_leakage``.
+
+    Raises:
+        ArgumentError: an argument selects images or an unlabelled target, which clips do not have.
     """
 
     def __init__(self, *, past: int, future: int, margin: int = 0, **data: Any) -> None:
+        for name in OF_IMAGES:
+            if data.get(name) is not None:
+                raise ArgumentError(
+                    name, data[name], "does not apply to clips; expected none. Leave it out"
+                )
         super().__init__(**data)
         self.past = past
         self.future = future

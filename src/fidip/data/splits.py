@@ -119,8 +119,18 @@ def withhold_labels(
         The people to learn from with their labels, and those without.
 
     Raises:
-        ArgumentError: there are fewer real images, or none.
+        ArgumentError: there are fewer real images, or none, or an image does not say whether it is
+            synthetic.
     """
+    unknown = {a.image_id for a in (*people, *boxes) if a.is_synthetic is None}
+    if unknown:
+        raise ArgumentError(
+            "target_labels",
+            number,
+            f"{len(unknown)} image(s) of the training split have no is_synthetic, such as id "
+            f"{min(unknown)}; expected true or false for each, so that none keeps its labels by "
+            "mistake. Add is_synthetic to the images, or use all labels with null",
+        )
     ids = images_of(people, is_synthetic=False)
     used = images_of(boxes, is_synthetic=False)
     if real is not None:

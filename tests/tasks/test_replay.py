@@ -3,6 +3,7 @@
 import pytest
 import pytorch_lightning as pl
 import torch
+from torch.utils.data import DataLoader
 
 from fidip.adapt import feature_loss
 from fidip.codecs.decoders import argmax_decode
@@ -41,9 +42,17 @@ def make_data(root, **options):
     return SyripDataModule(root=root, input_wh=(32, 32), **options)
 
 
-def make_task(**options):
+class Shifted(Net):
+    """Features that are not proportional to its weight."""
+
+    def forward(self, images):
+        output = super().forward(images)
+        return PoseOutput(output.features + 1, output.heatmaps)
+
+
+def make_task(net=Net, **options):
     return ReplayTask(
-        net=Net(),
+        net=net(),
         codec=HeatmapCodec((32, 32), (8, 8), 1.0, argmax_decode),
         optimizer=lambda parameters: torch.optim.SGD(parameters, lr=RATE),
         **{"map_weight": 2.0, "feature_weight": 0.5, **options},
@@ -109,6 +118,29 @@ def test_an_update_follows_the_gradient_of_the_sum_of_losses(tiny_root):
     fit(task, make_data(tiny_root, balanced=True), steps=2)
     assert task.net.a.item() == pytest.approx(a.item(), rel=1e-5)
     assert task.net.b.item() == pytest.approx(b.item(), rel=1e-5)
+
+
+def test_a_group_of_batches_makes_the_update_of_one(tiny_root):
+    data = make_data(tiny_root, batch_size=12)
+    data.setup("fit")
+    whole = next(iter(data.train_dataloader()))
+    place = torch.arange(len(whole))
+    place[whole.is_replayed] = torch.arange(whole.is_replayed.sum())
+    place[~whole.is_replayed] = torch.arange((~whole.is_replayed).sum())
+    parts = [whole.only(place % 2 == number) for number in (0, 1)]
+    assert [int(part.is_replayed.sum()) for part in parts] == [2, 2]
+    found = []
+    for batches, accumulate in (([whole], 1), (parts, 2)):
+        task = make_task(Shifted, accumulate=accumulate, feature_weight=50.0).double()
+        task.net.a.data.fill_(0.7)
+        trainer = pl.Trainer(
+            accelerator="cpu", max_epochs=1, logger=False,
+            enable_checkpointing=False, enable_progress_bar=False, enable_model_summary=False,
+        )  # fmt: skip
+        trainer.fit(task, DataLoader(batches * 2, batch_size=None))
+        found.append([task.net.a.item(), task.net.b.item()])
+    assert found[1] == pytest.approx(found[0], rel=1e-9)
+    assert found[0][0] != pytest.approx(0.7, abs=1e-3)
 
 
 def test_the_teacher_outlives_an_interruption(tiny_root, tmp_path):

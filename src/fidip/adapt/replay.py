@@ -15,6 +15,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 import torch
+from torch import Tensor
 
 from fidip.adapt.distillation import feature_loss, mean_square
 from fidip.adapt.method import AddedLoss, Term
@@ -32,8 +33,8 @@ class Replay(WithTeacher, AddedLoss):
     Args:
         teacher: weights of the teacher, as for ``fidip.nn.load_weights``; None for those that
             training starts from.
-        map_weight: alpha, weight of the loss between heatmaps on replayed samples.
-        feature_weight: beta, weight of ``feature_loss`` on replayed samples.
+        map_weight: a, weight of the loss between heatmaps on replayed samples.
+        feature_weight: b, weight of ``feature_loss`` on replayed samples.
 
     Logs ``pose_loss``, ``map_loss`` and ``feature_loss``.
     """
@@ -51,6 +52,8 @@ class Replay(WithTeacher, AddedLoss):
         self.teacher_ckpt = teacher
         self.map_weight = map_weight
         self.feature_weight = feature_weight
+        self._wanted: dict[Part, PoseOutput] = {}
+        self._scale: Tensor | None = None
 
     def begin(self, net: PoseNet) -> None:
         """Copy the teacher from the network.
@@ -62,15 +65,25 @@ class Replay(WithTeacher, AddedLoss):
         if self.teacher_ckpt:
             load_weights(self.teacher, self.teacher_ckpt)
 
+    @torch.no_grad()
+    def prepare(self, step: Step) -> None:
+        """Compute what the teacher says about the replayed samples.
+
+        Features are relative to the mean square over all of them, in all parts and processes.
+        """
+        self._wanted = {
+            part: self.teacher(part.images[part.batch.is_replayed]) for part in step.parts
+        }
+        squares = [mean_square(wanted.features) for wanted in self._wanted.values()]
+        self._scale = step.mean_over_processes(torch.stack(squares).mean())
+
     def terms(self, step: Step, part: Part) -> dict[str, Term]:
         """Return the distillation of heatmaps and features of the replayed samples."""
         batch, output, replayed = part.batch, part.output, part.batch.is_replayed
-        with torch.no_grad():
-            wanted: PoseOutput = self.teacher(part.images[replayed])
+        wanted = self._wanted.pop(part)
         _, weight = step.codec.encode(batch.joints_crop[replayed], batch.labelled[replayed])
         maps = step.loss(output.heatmaps[replayed], wanted.heatmaps, weight)
-        scale = step.mean_over_processes(mean_square(wanted.features))
-        features = feature_loss(output.features[replayed], wanted.features, scale)
+        features = feature_loss(output.features[replayed], wanted.features, self._scale)
         return {
             "map_loss": Term(maps, self.map_weight),
             "feature_loss": Term(features, self.feature_weight),

@@ -17,7 +17,7 @@ from fidip.report import Comparison, Run, Tested, compare_tested, summary_header
 from fidip.report.runs import by_experiment, kept, mean_and_spread
 from fidip.report.tables import FEWEST_SEEDS, interval_of
 
-NAME = re.compile(r"(?P<start>adaptation\w*)-(?P<method>.+)-(?P<target>\w+)-(?P<labels>\d+|None)")
+NAME = re.compile(r"(?P<start>adaptation\w*)-(?P<method>.+)-(?P<target>\w+)-(?P<labels>\d+|None|all)")
 REFERENCES = {"finetune": "fine-tuning", "adabn": "AdaBN"}
 """Methods that the others are compared with."""
 
@@ -89,7 +89,7 @@ def by_cell(runs: Iterable[Run]) -> dict[Cell, list[Run]]:
     cells: dict[Cell, list[Run]] = {}
     for run in runs:
         parts = name_parts(run)
-        labels = None if parts["labels"] == "None" else int(parts["labels"])
+        labels = int(parts["labels"]) if parts["labels"].isdigit() else None
         cells.setdefault(Cell(parts["start"], parts["target"], labels), []).append(run)
     return dict(sorted(cells.items(), key=lambda item: item[0].order))
 

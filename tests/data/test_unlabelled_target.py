@@ -134,6 +134,12 @@ def test_numbers_of_labels_that_cannot_be(tiny_root, number):
     assert "\n" not in str(error.value)
 
 
+def test_all_labels_are_those_of_none_withheld(tiny_root):
+    whole, same = (set_up(tiny_root, target_labels=number) for number in (None, "all"))
+    assert ids(whole.train_set.annotations) == ids(same.train_set.annotations)
+    assert DataPart.UNLABELLED_TARGET not in same.delivers
+
+
 def test_an_image_of_an_unknown_domain_does_not_keep_its_labels(tiny_copy):
     def forget(content):
         (image,) = (each for each in content["images"] if each["id"] == 2)

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
+from typing import Literal
 
 from torch.utils.data import DataLoader
 
@@ -67,7 +68,7 @@ class SyripDataModule(PoseDataModule):
             ``file_name`` are relative to this folder. None to find the people with ``find_people``.
         target_frames: number of frames that are taken from each video of ``target_images``.
         target_labels: number of real images of ``train_split`` that keep their labels, among them
-            those for validation; the others become unlabelled target. None for all.
+            those for validation; the others become unlabelled target. ``all`` or None for all.
         replay_split: split of the pretraining data that fills a third of every batch; None for no
             replay.
         source_split: split that measures performance on the pretraining data; None for none.
@@ -100,7 +101,7 @@ class SyripDataModule(PoseDataModule):
         target_images: str | None = None,
         target_boxes: str | None = None,
         target_frames: int = 100,
-        target_labels: int | None = None,
+        target_labels: int | Literal["all"] | None = None,
         replay_split: str | None = None,
         source_split: str | None = None,
         replay_augment: Augmentation | None = None,
@@ -121,7 +122,7 @@ class SyripDataModule(PoseDataModule):
         self.target_images = target_images
         self.target_boxes = target_boxes
         self.target_frames = target_frames
-        self.target_labels = target_labels
+        self.target_labels = None if target_labels == "all" else target_labels
         self.replay_split = replay_split
         self.replay_augment = replay_augment
         self.source_split = source_split

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field
 
@@ -65,7 +65,7 @@ class SyripDataModule(Component):
     target_images: Text | None = None
     target_boxes: Text | None = None
     target_frames: Annotated[int, Field(ge=1, le=1_000_000)] = 100
-    target_labels: Count | None = None
+    target_labels: Count | Literal["all"] | None = None
     replay_split: Name | None = None
     source_split: Name | None = None
     replay_augment: Annotated[Any, one_of(Augmentation)] | None = None

@@ -30,10 +30,11 @@ import hydra
 import torch
 from torch.utils.data import DataLoader
 
-from fidip.adapt.adversarial import confusion_loss, domain_loss, fixed
+from fidip.adapt.adversarial import confusion_loss, domain_loss
 from fidip.cli import config_dir
 from fidip.core.samples import Batch, SampleKey
 from fidip.data import Augmentation, PoseDataset
+from fidip.nn.freeze import fixed
 from fidip.tasks import AdaptationTask
 from loader import make_people
 from step import make_batch

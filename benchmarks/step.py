@@ -25,11 +25,12 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from fidip.adapt import pseudo_labels, views
-from fidip.adapt.adversarial import confusion_loss, domain_loss, fixed
+from fidip.adapt.adversarial import confusion_loss, domain_loss
 from fidip.adapt.distillation import feature_loss
 from fidip.adapt.views import apply_views, move_points, uniform_draws
 from fidip.cli import config_dir
 from fidip.core.samples import Batch
+from fidip.nn.freeze import fixed
 from fidip.tasks import AdaptationTask
 
 ROUNDS, WARM_UP, STEPS = 10, 2, 6

@@ -17,7 +17,9 @@ from fidip.report import Comparison, Run, Tested, compare_tested, summary_header
 from fidip.report.runs import by_experiment, kept, mean_and_spread
 from fidip.report.tables import FEWEST_SEEDS, interval_of
 
-NAME = re.compile(r"(?P<start>adaptation\w*)-(?P<method>.+)-(?P<target>\w+)-(?P<labels>\d+|None|all)")
+NAME = re.compile(
+    r"(?P<start>adaptation\w*)-(?P<method>.+)-(?P<target>\w+)-(?P<labels>\d+|None|all)"
+)
 REFERENCES = {"finetune": "fine-tuning", "adabn": "AdaBN"}
 """Methods that the others are compared with."""
 

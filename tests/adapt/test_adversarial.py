@@ -7,16 +7,10 @@ import torch
 from omegaconf import OmegaConf
 from torch import nn
 
-from fidip.adapt.adversarial import (
-    Adversarial,
-    always,
-    confusion_loss,
-    domain_accuracy,
-    domain_loss,
-    fixed,
-    ramp,
-)
+from fidip.adapt.adversarial import Adversarial, confusion_loss, domain_accuracy, domain_loss
+from fidip.adapt.schedules import always, ramp
 from fidip.io.paths import config_dir
+from fidip.nn.freeze import fixed
 
 
 def test_domain_loss_is_the_mean_negative_log_likelihood():

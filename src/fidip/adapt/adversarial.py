@@ -22,7 +22,7 @@ from torch import Tensor, nn
 
 from fidip.adapt.domains import domain_labels
 from fidip.adapt.method import AdaptationMethod, Trained, trainable
-from fidip.adapt.schedules import always, ramp
+from fidip.adapt.schedules import WeightSchedule, always
 from fidip.adapt.step import Part, Step
 from fidip.core.data_parts import DataPart
 from fidip.core.ranges import Count, NonNegative
@@ -30,20 +30,8 @@ from fidip.nn.freeze import fixed
 from fidip.nn.optimization import OptimizerFactory, SchedulerFactory
 from fidip.nn.pose_net import PoseNet
 
-__all__ = [
-    "Adversarial",
-    "always",
-    "confusion_loss",
-    "domain_accuracy",
-    "domain_loss",
-    "fixed",
-    "ramp",
-]
-
 DomainHeadFactory = Callable[[int], nn.Module]
 """Makes a domain head from the number of feature channels."""
-WeightSchedule = Callable[[float], float]
-"""The factor of a weight at a fraction of the run's updates."""
 
 
 def domain_loss(logits: Tensor, is_synthetic: Tensor) -> Tensor:

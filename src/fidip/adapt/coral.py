@@ -65,7 +65,7 @@ def coral_loss(source: Tensor, target: Tensor) -> Tensor:
 
 
 class Coral(AddedLoss):
-    """Supervised training with ``coral_loss`` between synthetic and real samples; see the module.
+    """Supervised training with ``coral_loss`` between source and target; see the module.
 
     Args:
         weight: a, weight of the loss.

@@ -16,16 +16,11 @@ from typing import ClassVar
 
 from torch import Tensor, nn
 
-from fidip.adapt.adversarial import (
-    DomainHeadFactory,
-    WeightSchedule,
-    domain_accuracy,
-    domain_loss,
-)
+from fidip.adapt.adversarial import DomainHeadFactory, domain_accuracy, domain_loss
 from fidip.adapt.domains import domain_labels
 from fidip.adapt.gradients import scale_gradient
 from fidip.adapt.method import AddedLoss, Term
-from fidip.adapt.schedules import ramp
+from fidip.adapt.schedules import WeightSchedule, ramp
 from fidip.adapt.step import Part, Step
 from fidip.core.data_parts import DataPart
 from fidip.core.ranges import NonNegative

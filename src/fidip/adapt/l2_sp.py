@@ -16,7 +16,7 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor, nn
 
-from fidip.adapt.method import AddedLoss, Term
+from fidip.adapt.method import AddedLoss, Term, trainable
 from fidip.adapt.step import Part, Step
 from fidip.core.ranges import NonNegative
 from fidip.nn.pose_net import PoseNet
@@ -56,20 +56,16 @@ class L2SP(AddedLoss):
 
     def attach(self, net: PoseNet) -> None:
         """Allocate the starting weights, which checkpoints keep."""
-        copies = (p.detach().clone() for p in _trained(net))
+        copies = (p.detach().clone() for p in trainable(net.parameters()))
         self.start = nn.ParameterList(nn.Parameter(p, requires_grad=False) for p in copies)
 
     def begin(self, net: PoseNet) -> None:
         """Copy the starting weights."""
         with torch.no_grad():
-            for own, parameter in zip(self.start, _trained(net), strict=True):
+            for own, parameter in zip(self.start, trainable(net.parameters()), strict=True):
                 own.copy_(parameter)
 
     def terms(self, step: Step, part: Part) -> dict[str, Term]:
         """Return the penalty."""
-        distance = squared_distance(_trained(step.net), self.start)
+        distance = squared_distance(trainable(step.net.parameters()), self.start)
         return {"distance": Term(distance, self.weight / 2)}
-
-
-def _trained(net: PoseNet) -> Iterable[nn.Parameter]:
-    return (parameter for parameter in net.parameters() if parameter.requires_grad)

@@ -23,7 +23,7 @@ Example:
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -185,17 +185,32 @@ class AddedLoss(AdaptationMethod):
         def losses(part: Part) -> dict[str, Tensor]:
             pose = step.pose_loss(part.output.heatmaps, part.batch)
             terms = self.terms(step, part)
-            loss = pose
-            for term in terms.values():
-                if term.weight is not None:
-                    loss = loss + term.weight * term.value
             return {
-                "loss": loss,
+                "loss": add_terms(pose, terms),
                 "pose_loss": pose,
                 **{name: term.value for name, term in terms.items()},
             }
 
         return step.update("pose", losses)
+
+
+def add_terms(loss: Tensor, terms: Mapping[str, Term]) -> Tensor:
+    """Return a loss plus the weighted terms.
+
+    Args:
+        loss: () loss.
+        terms: terms by name; those without a weight do not count.
+
+    Example:
+        >>> import torch
+        >>> terms = {"a": Term(torch.tensor(2.0), 0.5), "logged": Term(torch.tensor(9.0))}
+        >>> add_terms(torch.tensor(3.0), terms)
+        tensor(4.)
+    """
+    for term in terms.values():
+        if term.weight is not None:
+            loss = loss + term.weight * term.value
+    return loss
 
 
 def trainable(parameters: Iterable[nn.Parameter]) -> list[nn.Parameter]:

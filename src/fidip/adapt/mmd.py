@@ -67,7 +67,7 @@ def _kernel(features: Tensor) -> Tensor:
 
 
 class MMD(AddedLoss):
-    """Supervised training with ``mmd_loss`` between synthetic and real samples; see the module.
+    """Supervised training with ``mmd_loss`` between source and target; see the module.
 
     Args:
         weight: a, weight of the loss.

@@ -28,9 +28,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from fidip.adapt.adversarial import WeightSchedule
 from fidip.adapt.method import AddedLoss, Term
-from fidip.adapt.schedules import ramp
+from fidip.adapt.schedules import WeightSchedule, ramp
 from fidip.adapt.step import Part, Step
 from fidip.core.data_parts import DataPart
 from fidip.core.errors import ArgumentError, ConfigError

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+
+WeightSchedule = Callable[[float], float]
+"""The factor of a weight at a fraction of the run's updates."""
 
 
 def always(progress: float) -> float:

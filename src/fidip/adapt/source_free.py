@@ -21,7 +21,7 @@ from typing import Any, ClassVar
 from torch import Tensor
 
 from fidip.adapt.combined import Combined
-from fidip.adapt.method import AdaptationMethod, AddedLoss, Trained, trainable
+from fidip.adapt.method import AdaptationMethod, AddedLoss, Trained, add_terms, trainable
 from fidip.adapt.step import Part, Step
 from fidip.core.data_parts import DataPart
 from fidip.core.samples import Batch
@@ -78,12 +78,12 @@ class SourceFree(AdaptationMethod):
 
         def losses(part: Part) -> dict[str, Tensor]:
             with fixed(step.net.head):
-                loss = 0 * part.output.heatmaps.sum()  # for methods without terms
+                none = 0 * part.output.heatmaps.sum()  # for methods without terms
             terms = self.combined.terms(step, part)
-            for term in terms.values():
-                if term.weight is not None:
-                    loss = loss + term.weight * term.value
-            return {"loss": loss, **{name: term.value for name, term in terms.items()}}
+            return {
+                "loss": add_terms(none, terms),
+                **{name: term.value for name, term in terms.items()},
+            }
 
         return step.update("pose", losses)
 

@@ -6,8 +6,8 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from fidip.adapt.adversarial import Adversarial, DomainHeadFactory, WeightSchedule
-from fidip.adapt.schedules import always
+from fidip.adapt.adversarial import Adversarial, DomainHeadFactory
+from fidip.adapt.schedules import WeightSchedule, always
 from fidip.nn.optimization import OptimizerFactory, SchedulerFactory
 from fidip.tasks.adaptation_task import AdaptationTask
 

@@ -42,6 +42,8 @@ from fidip.report.formatting import (
 STARTS = {
     "adaptation": "MoveNet Lightning, from weights of real adults",
     "adaptation_norm": "MoveNet Lightning with BatchNorm, from weights of real adults",
+    "adaptation_thunder": "MoveNet Thunder at 256 px, from weights of real adults",
+    "adaptation_hrnet": "HRNet-W48 at 256 px, from weights of real adults",
 }
 HEADER = ("labels", "method", "seeds", "AP", "AP, 95 % interval", "gap closed", "kept", "minutes")
 

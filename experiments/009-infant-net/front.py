@@ -1,6 +1,6 @@
 """AP on what is new and on what must be kept, along the line from the adult net to trained nets.
 
-``python front.py TABLE.csv SIDE SHARES SPLIT... --ckpts CKPT...``; ``--help`` explains them.
+``python front.py TABLE.csv SIDE FRACTIONS SPLIT... --ckpts CKPT...``; ``--help`` explains them.
 """
 
 from __future__ import annotations
@@ -41,10 +41,10 @@ def main() -> None:
     for ckpt in options.ckpts:
         found = read_weights(ckpt).tensors
         trained = {name: found[name] for name in adult}  # without what a method keeps
-        for share in tqdm(options.shares, desc=Path(ckpt).parent.parent.name):
-            net.load_state_dict(interpolate(adult, trained, share))
+        for fraction in tqdm(options.fractions, desc=Path(ckpt).parent.parent.name):
+            net.load_state_dict(interpolate(adult, trained, fraction))
             aps = {split: ap(net, codec, some) for split, some in people.items()}
-            rows.append({"ckpt": ckpt, "share": share, **aps})
+            rows.append({"ckpt": ckpt, "fraction": fraction, **aps})
             print(
                 {k: round(v, 3) if isinstance(v, float) else v for k, v in rows[-1].items()},
                 flush=True,
@@ -60,7 +60,7 @@ def arguments() -> argparse.Namespace:
     add = parser.add_argument
     add("table", type=Path, help="CSV file to write")
     add("side", type=int, help="side of the crop, px")
-    add("shares", type=numbers, help="fractions of the trained weights, such as 0,.5,1")
+    add("fractions", type=numbers, help="fractions of the trained weights, such as 0,.5,1")
     add("splits", nargs="+", help="ROOT:NAME[:COUNT]: people in labelled boxes")
     add("--ckpts", nargs="+", required=True, help="checkpoints of fidip train, or files of weights")
     add("--net", default="movenet_lightning_full", help="default: %(default)s")

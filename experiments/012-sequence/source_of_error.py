@@ -74,7 +74,7 @@ def main(data: Path, split: str, out: Path, ckpt: str = "bundled:movenet-infant"
         {
             "part": name,
             "joints": int(where.sum()),
-            "share of squared error": round(float(squared[where].sum() / squared.sum()), 3),
+            "fraction of squared error": round(float(squared[where].sum() / squared.sum()), 3),
             "error": round(float(np.sqrt(squared[where].mean())), 3),
             "lasting error": round(float(np.sqrt(rest[where].mean())), 3),
         }

@@ -107,7 +107,7 @@ def test_a_verdict_says_what_differs_and_what_does_not(runs, data, compare):
     printed, rows = compare(runs, "against=good")
     assert "not distinguishable" in line_of(printed, "│ alike ", " to +")
     assert "worse" in line_of(printed, "│ bad ", " to -")
-    assert "AP less that of good" in printed
+    assert "AP minus that of good" in printed
     by_name = {(r["experiment"], r["number"]): r for r in rows}
     assert len(by_name) == 20
     results = [json.loads((runs / f"{name}/results.json").read_text()) for name in
@@ -171,9 +171,9 @@ def test_differences_of_pcksh_and_mks_are_listed_where_all_seeds_have_them(runs,
     assert (found["verdict"], found["interval_over"]) == ("not distinguishable", "seeds and images")
     assert ("bad", "mKS") not in by_name
     for metric in ("AP", "PCKsh@0.1", "mKS"):
-        assert f"{metric} less that of good" in printed
+        assert f"{metric} minus that of good" in printed
         for file in ("compare.md", "compare.html"):
-            assert f"{metric} less that of good" in (runs.parent / "out" / file).read_text()
+            assert f"{metric} minus that of good" in (runs.parent / "out" / file).read_text()
     text = (runs.parent / "out/table.tex").read_text()
     assert r"\label{tab:fidip-differences-mks}" in text
     assert r"\label{tab:fidip-differences-pcksh-0.1}" in text

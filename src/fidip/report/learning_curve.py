@@ -31,7 +31,7 @@ class CurvePoint:
         labels: number of labelled frames; 0 for the start.
         ap: AP; None if undefined.
         interval: its 95 % interval.
-        difference: AP less that of the start.
+        difference: AP minus that of the start.
         between: 95 % interval of the difference, paired; None for the start.
     """
 

@@ -92,7 +92,7 @@ def difference_header(comparison: Comparison, metric: str = "AP") -> list[str]:
         comparison: the comparison.
         metric: one of ``compared_numbers``.
     """
-    value = f"{metric} less that of {comparison.against}"
+    value = f"{metric} minus that of {comparison.against}"
     return ["experiment", value, "95 % interval", "interval over", "p over images", "verdict"]
 
 

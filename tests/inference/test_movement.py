@@ -36,7 +36,7 @@ def test_a_circling_wrist(track):
     assert rows["right_wrist"]["speed_median"] == 0
     assert rows["left_elbow"]["angle_range_deg"] == pytest.approx(162, abs=6)
     assert rows["left_knee"]["angle_range_deg"] == pytest.approx(0, abs=1e-6)
-    assert rows["nose"]["confident_share"] == 0.75
+    assert rows["nose"]["confident_fraction"] == 0.75
     assert np.isnan(rows["nose"]["left_right_asymmetry"])
 
 
@@ -56,5 +56,5 @@ def test_short_and_empty_tracks(track, length, tmp_path):
     no_person = Track(TIMES[:length], np.full((length, 17, 2), np.nan),
                    np.zeros((length, 17), np.float32), np.zeros((length, 4)),
                    (100, 100))  # fmt: skip
-    assert {row["confident_share"] for row in summarize(no_person)} == {0}
+    assert {row["confident_fraction"] for row in summarize(no_person)} == {0}
     write_movement_figure(no_person, tmp_path / "m.png")

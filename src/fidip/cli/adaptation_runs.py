@@ -222,7 +222,7 @@ def epochs_of(updates: int, groups: Sequence[int], batch_size: int) -> int:
 
     Args:
         updates: number of updates.
-        groups: minimum number of samples of each group; empty ones have no share of a batch.
+        groups: minimum number of samples of each group; empty ones have no samples in a batch.
         batch_size: samples of an update.
 
     Example:

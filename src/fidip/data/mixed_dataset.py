@@ -75,7 +75,7 @@ class MixedDataset(Dataset[Sample]):
         return frozenset(part for part, is_held in held.items() if is_held)
 
     def groups(self, balanced: bool) -> list[NDArray[np.int64]]:
-        """Return the indices of the groups of samples that have equal shares of every batch.
+        """Return the indices of the groups that have equally many samples in every batch.
 
         Args:
             balanced: real and synthetic labelled samples are two groups.

@@ -24,7 +24,7 @@ SAME_BITS = 3
 SAME_FEATURES = 0.2
 """Near-duplicates: distance of features, relative to the root mean square distance of the features
 of a video to their mean."""
-LOST_SHARE = 0.2
+LOST_FRACTION = 0.2
 """Maximum fraction of the frames of a subject in which the person was not found, if there are
 enough others: such frames may be hard, or show an empty room."""
 MOST_CLUSTERS = 500
@@ -101,7 +101,7 @@ def choose_random(pool: FramePool, count: int, seed: int, gap_s: float) -> Ints:
 def choose_useful(pool: FramePool, count: int, seed: int, gap_s: float) -> Ints:
     """Return the rows of diverse, uncertain and moving frames, spread over the subjects.
 
-    Each subject gets an equal share, as far as it has enough frames. Its frames are clustered into
+    Each subject gets the same number, as far as it has enough frames. Its frames are clustered into
     as many clusters, and each cluster gives one frame. Where a cluster has none that differs from
     the chosen frames, the frame that is farthest from them is taken instead.
 
@@ -196,7 +196,7 @@ def _shares(pool: FramePool, count: int, rng: np.random.Generator) -> Iterator[t
         own = pool.subjects == subject
         found = np.flatnonzero(own & pool.is_found)
         lost = np.flatnonzero(own & ~pool.is_found)
-        most_lost = max(int(LOST_SHARE * share), share - len(found))
+        most_lost = max(int(LOST_FRACTION * share), share - len(found))
         share_lost = min(most_lost, len(lost))
         yield found, share - share_lost
         yield lost, share_lost

@@ -50,7 +50,7 @@ def summarize(track: Track) -> Summary:
         >>> xy[:, 11:13, 1] = 50.0
         >>> track = Track(np.arange(10.0), xy, scores, np.zeros((10, 4)), (640, 480))
         >>> row = summarize(track)[0]
-        >>> row["joint"], row["confident_share"], row["speed_median"]
+        >>> row["joint"], row["confident_fraction"], row["speed_median"]
         ('nose', 1.0, 0.0)
     """
     xy, speed, acceleration = _measure(track)
@@ -62,7 +62,7 @@ def summarize(track: Track) -> Summary:
         rows.append(
             {
                 "joint": name,
-                "confident_share": float((track.scores[:, joint] >= CONFIDENT).mean()),
+                "confident_fraction": float((track.scores[:, joint] >= CONFIDENT).mean()),
                 "speed_median": float(middle[joint]),
                 "speed_p95": float(_percentile(speed, 95)[joint]),
                 "acceleration_median": float(_percentile(acceleration, 50)[joint]),
@@ -110,7 +110,7 @@ def write_movement_figure(track: Track, path: Path) -> None:
         each.boxplot(known, positions=places, orientation="horizontal", whis=(5, 95), sym="")
         each.set(xlabel=label)
     axes[2].barh(places, (track.scores >= CONFIDENT).mean(axis=0), color="#0072B2")
-    axes[2].set(xlabel=f"share of frames with confidence from {CONFIDENT}", xlim=(0, 1))
+    axes[2].set(xlabel=f"fraction of frames with confidence from {CONFIDENT}", xlim=(0, 1))
     axes[0].set_yticks(places, [name.replace("_", " ") for name in COCO17.joints])
     axes[0].invert_yaxis()
     figure.suptitle("Movement in the picture: research use, not for diagnosis", ha="right")
@@ -146,10 +146,10 @@ def _asymmetry(middle: Floats, joint: int) -> float:
     return float("nan")
 
 
-def _percentile(values: Floats, share: float) -> Floats:
+def _percentile(values: Floats, percent: float) -> Floats:
     """Return the percentile of known values in each column; NaN for columns without any."""
     columns = [column[np.isfinite(column)] for column in values.T]
-    return np.array([np.percentile(c, share) if len(c) else np.nan for c in columns])
+    return np.array([np.percentile(c, percent) if len(c) else np.nan for c in columns])
 
 
 def _cell(value: str | float) -> str | float:

@@ -39,7 +39,7 @@ GHOST = (150, 150, 150)
 """Colour of skeletons of earlier frames."""
 HEAD = list(range(5))
 """Joint indices of nose, eyes and ears in COCO-17."""
-HEAD_SHARE = 0.16
+HEAD_FRACTION = 0.16
 """Minimum radius of a blurred head relative to the extent of the keypoints."""
 
 
@@ -146,7 +146,7 @@ def blur_face(out: Image, xy: NDArray[np.float64]) -> None:
     center = np.median(face, axis=0)
     reach = float(np.linalg.norm(face - center, axis=1).max())
     body = float(np.ptp(xy[np.isfinite(xy).all(axis=1)], axis=0).max())
-    _pixelate(out, center, max(1.5 * reach, HEAD_SHARE * body))
+    _pixelate(out, center, max(1.5 * reach, HEAD_FRACTION * body))
 
 
 def _pixelate(out: Image, center: NDArray[np.float64], radius: float) -> None:

@@ -26,7 +26,7 @@ from fidip.metrics.track_quality import speed
 
 TRAIN, HELD_OUT = "train", "held_out"
 """Names of the splits."""
-HELD_OUT_SHARE = 0.1
+HELD_OUT_FRACTION = 0.1
 """Fraction of the frames of each video, the last ones, that are not trained on."""
 FEWEST = 10
 """Minimum number of frames of all videos."""
@@ -61,7 +61,7 @@ class SelfLabelledVideo:
     def split(self) -> tuple[Ints, Ints]:
         """Frames to train on, and frames that are held out: the last ones with a label."""
         rows = self.rows[self.labels.allowed[self.rows].any(axis=1)]
-        last = len(rows) - max(1, round(HELD_OUT_SHARE * len(rows)))
+        last = len(rows) - max(1, round(HELD_OUT_FRACTION * len(rows)))
         return rows[: max(last, 0)], rows[max(last, 0) :]
 
 

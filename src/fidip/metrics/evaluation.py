@@ -31,7 +31,7 @@ from fidip.metrics.keypoint_ap import evaluate_keypoints
 from fidip.metrics.oks import instance_oks, label_arrays, oks_per_joint, pck
 from fidip.metrics.slices import describe_slices
 
-PCK_SHARES = (0.05, 0.1, 0.2)
+PCK_FRACTIONS = (0.05, 0.1, 0.2)
 """PCK thresholds relative to the longer side of the box."""
 BOOTSTRAP_ROUNDS = 1000
 """Number of bootstrap rounds of the overall intervals."""
@@ -238,8 +238,8 @@ def _describe_joints(
     values = {
         "oks": oks_per_joint(xy, keypoints, area),
         **{
-            f"pck@{share}": np.where(labelled, pck(xy, keypoints, boxes, share), np.nan)
-            for share in PCK_SHARES
+            f"pck@{fraction}": np.where(labelled, pck(xy, keypoints, boxes, fraction), np.nan)
+            for fraction in PCK_FRACTIONS
         },
         "torso_error": torso_errors(xy, keypoints),
         PCKSH: pcksh_per_joint(xy, keypoints),
@@ -251,14 +251,14 @@ def _describe_joints(
         "pck": {name: value for name, value in overall.items() if name.startswith("pck@")},
         "torso_error": overall["torso_error"],
         "torso_count": _count(values["torso_error"]),
-        "kinds": _shares(kinds),
+        "kinds": _fractions(kinds),
         "per_joint": {
             joint: {
                 "count": int(labelled[:, k].sum()),
                 "ap": ap[joint],
                 **{name: _mean(value[:, k]) for name, value in values.items()},
                 "torso_count": _count(values["torso_error"][:, k]),
-                "kinds": _shares(kinds[:, k]),
+                "kinds": _fractions(kinds[:, k]),
             }
             for k, joint in enumerate(COCO17.joints)
         },
@@ -274,7 +274,7 @@ def _count(values: Floats) -> int:
     return int((~np.isnan(values)).sum())
 
 
-def _shares(kinds: NDArray[np.int64]) -> dict[str, float | None]:
+def _fractions(kinds: NDArray[np.int64]) -> dict[str, float | None]:
     """Return the fraction of each kind of error among labelled joints."""
     known = kinds[kinds >= 0]
     return {

@@ -66,8 +66,8 @@ def instance_oks(xy: Floats, people: Sequence[Annotation]) -> Floats:
     return oks
 
 
-def pck(xy: Floats, keypoints: Floats, boxes_xywh: Floats, share: float) -> NDArray[np.bool_]:
-    """Return whether the error is at most a share of the longer side of the labelled box.
+def pck(xy: Floats, keypoints: Floats, boxes_xywh: Floats, fraction: float) -> NDArray[np.bool_]:
+    """Return whether the error is at most a fraction of the longer side of the labelled box.
 
     Yang and Ramanan, Articulated Human Detection with Flexible Mixtures of Parts, TPAMI 2013.
 
@@ -75,7 +75,7 @@ def pck(xy: Floats, keypoints: Floats, boxes_xywh: Floats, share: float) -> NDAr
         xy: (N, K, 2) predicted keypoints in image px.
         keypoints: (N, K, 3) labelled keypoints in image px.
         boxes_xywh: (N, 4) labelled boxes in image px.
-        share: threshold relative to the longer side of the box.
+        fraction: threshold relative to the longer side of the box.
 
     Returns:
         (N, K) bool, meaningless where unlabelled.
@@ -87,7 +87,7 @@ def pck(xy: Floats, keypoints: Floats, boxes_xywh: Floats, share: float) -> NDAr
         array([[ True, False]])
     """
     error = np.linalg.norm(xy - keypoints[..., :2], axis=-1)
-    correct: NDArray[np.bool_] = error <= share * boxes_xywh[:, 2:].max(1)[:, None]
+    correct: NDArray[np.bool_] = error <= fraction * boxes_xywh[:, 2:].max(1)[:, None]
     return correct
 
 

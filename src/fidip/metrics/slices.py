@@ -70,8 +70,8 @@ def _rotations(people: Sequence[Annotation]) -> list[str]:
 
 def _occlusion(person: Annotation) -> str:
     visibility = person.keypoints[person.keypoints[:, 2] > 0, 2]
-    share = float((visibility == 1).mean())
-    return "none occluded" if share == 0 else "up to half" if share <= 0.5 else "more than half"
+    hidden = float((visibility == 1).mean())
+    return "none occluded" if hidden == 0 else "up to half" if hidden <= 0.5 else "more than half"
 
 
 def _domain(person: Annotation) -> str:

@@ -233,5 +233,5 @@ def interpolate_track(times: Floats, xy: Floats, at: Floats) -> Floats:
         array([[[2., 1.]]])
     """
     after = np.clip(np.searchsorted(times, at), 1, len(times) - 1)
-    share = (at - times[after - 1]) / (times[after] - times[after - 1])
-    return np.asarray(xy[after - 1] + share[:, None, None] * (xy[after] - xy[after - 1]))
+    fraction = (at - times[after - 1]) / (times[after] - times[after - 1])
+    return np.asarray(xy[after - 1] + fraction[:, None, None] * (xy[after] - xy[after - 1]))

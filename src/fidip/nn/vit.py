@@ -47,8 +47,8 @@ class ViT(nn.Module):
         norm = partial(nn.LayerNorm, eps=1e-12)
         self.blocks = nn.Sequential(
             *(
-                Block(width, heads, qkv_bias=True, norm_layer=norm, drop_path=drop_path * share)
-                for share in torch.linspace(0, 1, depth, device="cpu").tolist()
+                Block(width, heads, qkv_bias=True, norm_layer=norm, drop_path=drop_path * fraction)
+                for fraction in torch.linspace(0, 1, depth, device="cpu").tolist()
             )
         )
         self.norm = norm(width)

@@ -61,13 +61,13 @@ def plot_error_kinds(group: list[Run]) -> str:
     def draw(axes: Axes) -> None:
         left = np.zeros(len(rows))
         for kind, color in KIND_COLORS.items():
-            shares = np.array([np.mean([seed.get(kind) or 0.0 for seed in row]) for row in rows])
-            axes.barh(range(len(rows)), shares, left=left, color=color, label=kind)
-            left += shares
+            fractions = np.array([np.mean([seed.get(kind) or 0.0 for seed in row]) for row in rows])
+            axes.barh(range(len(rows)), fractions, left=left, color=color, label=kind)
+            left += fractions
         axes.set_yticks(range(len(rows)), ["all", *(j.replace("_", " ") for j in joints)])
         axes.invert_yaxis()
         axes.set_xlim(0, 1)
-        axes.set_xlabel("share of labelled joints")
+        axes.set_xlabel("fraction of labelled joints")
         axes.legend(frameon=False, ncols=5, loc="lower center", bbox_to_anchor=(0.4, 1))
 
     return _svg(draw, 5.4, 6.5)

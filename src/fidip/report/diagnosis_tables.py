@@ -45,8 +45,8 @@ def _joint_table(scores: dict[str, Any]) -> Table:
     rows = []
     for name, row in {"all": every, **joints}.items():
         numbers = [show_number(row.get(key)) for key in ("ap", "pck@0.1", "torso_error")]
-        shares = [_percent(row["kinds"][kind]) for kind in KINDS]
-        rows.append([name.replace("_", " "), str(row["count"]), *numbers, *shares])
+        fractions = [_percent(row["kinds"][kind]) for kind in KINDS]
+        rows.append([name.replace("_", " "), str(row["count"]), *numbers, *fractions])
     title = "joints: AP, PCK at 0.1, error in torso lengths, kinds of error in %"
     return _table(title, columns, rows)
 

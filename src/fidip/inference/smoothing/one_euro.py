@@ -64,8 +64,8 @@ class _Memory:
     def _advance(self, joints: Mask, time: float, xy: Floats, size: float) -> None:
         elapsed = (time - self.seen[joints])[:, None]
         raw = (xy[joints] - self.xy[joints]) / elapsed
-        share = _smoothing(elapsed, self.settings.speed_cutoff)
-        self.velocity[joints] += share * (raw - self.velocity[joints])
+        weight = _smoothing(elapsed, self.settings.speed_cutoff)
+        self.velocity[joints] += weight * (raw - self.velocity[joints])
         speed = np.linalg.norm(self.velocity[joints], axis=-1, keepdims=True) / size
         cutoff = self.settings.min_cutoff + self.settings.beta * speed
         self.xy[joints] += _smoothing(elapsed, cutoff) * (xy[joints] - self.xy[joints])

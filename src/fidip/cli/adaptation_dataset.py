@@ -60,7 +60,7 @@ def require_own(out: Path, identity: dict[str, Any]) -> None:
 
     Args:
         out: folder of the outputs.
-        identity: ``command_identity`` the command.
+        identity: ``command_identity`` of the command.
 
     Raises:
         FidipError: there are others.
@@ -84,7 +84,7 @@ def prepare(out: Path, identity: dict[str, Any], plan: Plan, count: int, analyse
 
     Args:
         out: folder of the outputs.
-        identity: ``command_identity`` the command.
+        identity: ``command_identity`` of the command.
         plan: the plan; its report gets the lines about damaged videos.
         count: maximum number of unlabelled frames.
         analyse: called if there is no dataset yet; adds to the report of the plan.

@@ -143,6 +143,13 @@ def implausibility(xy: Tensor, subspace: PoseSubspace, tolerance: float = 0.0) -
 
     Returns:
         () loss.
+
+    Example:
+        >>> angle = torch.arange(17) * 2 * torch.pi / 17
+        >>> circle = torch.stack([angle.cos(), angle.sin()], dim=-1)  # every joint at distance 1
+        >>> origin = PoseSubspace(torch.zeros(34), torch.zeros(0, 34))
+        >>> implausibility(circle[None, None], origin, tolerance=0.25)
+        tensor(0.7500)
     """
     poses = normalize_poses(xy)
     offsets = poses.flatten(-2) - subspace.mean

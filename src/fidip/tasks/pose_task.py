@@ -108,7 +108,7 @@ class PoseTask(pl.LightningModule):
         """Check that samples have as many frames as the network expects.
 
         Raises:
-            ConfigError: they have not.
+            ConfigError: the numbers of frames differ.
         """
         data = self.trainer.datamodule
         wanted, given = (tuple(getattr(each, n, 0) for n in FRAMES) for each in (self.net, data))

@@ -14,6 +14,7 @@ from pycocotools.cocoeval import COCOeval
 from fidip.core.people import Annotation, People
 from fidip.core.poses import Poses
 from fidip.core.skeleton import COCO17
+from fidip.core.track import Track
 from fidip.io.coco import from_coco_results
 from fidip.metrics import (
     NAMES,
@@ -21,6 +22,7 @@ from fidip.metrics import (
     describe_agreement,
     evaluate_keypoints,
     evaluate_poses,
+    instance_oks,
     oks_nms,
     oks_per_joint,
     pose_scores,
@@ -30,7 +32,8 @@ from fidip.metrics import (
 )
 from fidip.metrics.coco_bootstrap import Matches, draw_images
 from fidip.metrics.joints import joint_ap
-from fidip.metrics.keypoint_ap import match_keypoints
+from fidip.metrics.keypoint_ap import average_precision, match_keypoints
+from fidip.metrics.oks import prediction_oks
 from fidip.metrics.slices import describe_slices
 
 
@@ -346,3 +349,102 @@ def test_scores_are_float64_in_the_order_of_the_official_code(poses):
             total, count = total + float(score), count + 1
     boxed = replace(poses[:1], box_scores=np.array([0.3]))
     assert pose_scores(boxed)[0] == total / count * 0.3
+
+
+def with_unknown(poses, unknown):
+    """The poses without the keypoints where ``unknown`` is set."""
+    return replace(poses, xy=np.where(unknown[..., None], np.nan, poses.xy))
+
+
+def test_a_joint_that_is_not_predicted_is_as_wrong_as_one_far_away(people, poses):
+    unknown = np.random.default_rng(2).uniform(size=(60, 17)) < 0.1
+    far = replace(poses, xy=np.where(unknown[..., None], 1e4, poses.xy))
+    expected = by_hand(annotations_to_coco(people), to_coco_results(far)).stats
+    partly = with_unknown(poses, unknown)
+    metrics = evaluate_keypoints(people, partly).metrics
+    # The extent of far keypoints is another one, so numbers by size are tested below.
+    names = ["AP", "AP50", "AP75", "AR", "AR50", "AR75"]
+    assert [metrics[name] for name in names] == expected[[0, 1, 2, 5, 6, 7]].tolist()
+    assert 0.05 < metrics["AP"] < 0.9
+    assert average_precision(people, partly)[0] == pytest.approx(metrics["AP"])
+    drawn = match_keypoints(people, partly).numbers(np.ones((1, 30), int))[0]
+    np.testing.assert_allclose(drawn, list(metrics.values()), atol=1e-12)
+    keypoints = np.stack([a.keypoints for a in people])
+    errors = np.linalg.norm(poses.xy - keypoints[..., :2], axis=-1)
+    area = np.array([[a.area] for a in people])
+    alike = np.exp(-(errors**2) / (2 * area * (2 * np.array(COCO17.sigmas)) ** 2)) * ~unknown
+    labelled = keypoints[..., 2] > 0
+    oks = (alike * labelled).sum(axis=1) / labelled.sum(axis=1)
+    np.testing.assert_allclose(instance_oks(partly.xy, list(people)), oks, atol=1e-9)
+
+
+@pytest.mark.parametrize("unknown", [[0], range(17)], ids=["nose", "everything"])
+def test_unknown_joints_do_not_turn_a_wrong_pose_into_a_right_one(people, poses, unknown):
+    one = People.without_others([people[0]])
+    wrong = np.isin(np.arange(17), list(unknown))[None]
+    moved = with_unknown(replace(poses[:1], xy=people[0].keypoints[None, :, :2] + 1000), wrong)
+    assert set(evaluate_keypoints(one, moved).metrics.values()) <= {0.0, None}
+    assert average_precision(one, moved)[0] == 0
+    found = evaluate_poses(moved, one, np.array([0]))
+    assert found["predictions"] == found["matched"] == (0 if len(unknown) == 17 else 1)
+    assert joint_ap(moved, one)["nose"] == 0
+
+
+def test_a_single_right_joint_is_not_a_right_pose(people, poses):
+    keypoints = people[0].keypoints.copy()
+    keypoints[:, 2] = 2
+    one = People.without_others([replace(people[0], keypoints=keypoints)])
+    nose = with_unknown(replace(poses[:1], xy=keypoints[None, :, :2]), np.arange(17)[None] > 0)
+    assert instance_oks(nose.xy, list(one)) == pytest.approx([1 / 17])
+    assert evaluate_keypoints(one, nose).metrics["AP"] == 0
+    ap = joint_ap(nose, one)
+    assert (ap["nose"], ap["left_eye"]) == (pytest.approx(1.0), 0.0)
+
+
+def test_a_lost_person_is_a_missed_one(people):
+    """A track of 20 frames: right in 10 of them, lost in 5 and far away in 5."""
+    keypoints = people[0].keypoints
+    frames = [replace(people[0], id=t + 1, image_id=t) for t in range(20)]
+    xy = np.repeat(keypoints[None, :, :2], 20, axis=0)
+    xy[10:15], xy[15:] = np.nan, xy[15:] + 500
+    scores = np.ones((20, 17), np.float32)
+    scores[10:15] = 0
+    track = Track(np.arange(20) / 25, xy, scores, np.ones((20, 4)), (220, 220))
+    for right, rows in [(0.5, slice(None)), (0.0, slice(10, None))]:
+        truth = People.without_others(frames[rows])
+        found = evaluate_poses(track.poses[rows], truth)
+        # 10 hits before or among 5 misses, in the order of the frames: precision 1 up to recall .5
+        recalls = np.linspace(0, 1, 101)
+        assert found["metrics"]["AP"] == pytest.approx((recalls <= right).mean() if right else 0)
+        assert found["metrics"]["AR"] == right
+        assert (found["predictions"], found["matched"]) == (len(track.poses[rows]) - 5, 20 * right)
+
+
+def test_the_size_of_an_unmatched_pose_is_that_of_its_known_joints(people, poses):
+    """Of 10 x 10 px, it is too small to count among large people: AP is 1/2, and AP(L) 1."""
+    large = People.without_others([replace(people[0], area=20000.0)])
+    right = replace(
+        poses[:1], xy=people[0].keypoints[None, :, :2], scores=np.full_like(poses.scores[:1], 0.5)
+    )
+    wrong = replace(right, xy=right.xy + 1000, scores=np.ones_like(right.scores))
+    small = wrong.xy[0, :1] + np.array([[0.0, 0.0], [10.0, 10.0]])
+    wrong = replace(wrong, xy=np.concatenate([small, np.full((15, 2), np.nan)])[None])
+    metrics = evaluate_keypoints(large, Poses.concatenate([right, wrong])).metrics
+    assert metrics["AP"] == pytest.approx(0.5)
+    assert metrics["AP(L)"] == pytest.approx(1.0)
+
+
+def test_poses_are_compared_by_the_joints_that_both_have(poses):
+    whole, areas = poses[:1], np.full(3, 30000.0)
+    upper = with_unknown(whole, np.arange(17)[None] >= 11)
+    lower = with_unknown(whole, np.arange(17)[None] < 11)
+    far = replace(whole, xy=whole.xy + 1e4)
+    both = Poses.concatenate([upper, lower, far])
+    assert prediction_oks(whole.xy[0], both.xy, areas).tolist() == [1, 1, 0]
+    assert prediction_oks(upper.xy[0], both.xy, areas).tolist() == [1, 0, 0]
+    moved = upper.xy + np.array([3.0, 0.0])
+    variances = (2 * np.array(COCO17.sigmas[:11])) ** 2
+    expected = np.exp(-(3.0**2) / (2 * 30000.0 * variances)).mean()
+    assert prediction_oks(whole.xy[0], moved, areas[:1]) == pytest.approx([expected])
+    three = Poses.concatenate([upper, whole, far])
+    assert oks_nms(three, np.array([0.9, 0.8, 0.7]), areas).tolist() == [0, 2]

@@ -119,6 +119,11 @@ class Poses:
         return np.asarray(np.isfinite(self.xy).all(axis=2))
 
     @property
+    def detected(self) -> Poses:
+        """The poses with a known keypoint; without one, a person is not detected."""
+        return self[np.asarray(self.known.any(axis=1))]
+
+    @property
     def is_finite(self) -> bool:
         """Whether all coordinates and scores are finite, as expected of a network's output."""
         return bool(np.isfinite(self.xy).all() and np.isfinite(self.scores).all())

@@ -84,7 +84,8 @@ def evaluate_poses(
     """Evaluate predicted people: AP, errors by joint and kind, slices, and reliability of scores.
 
     Args:
-        poses: N predicted people, ranked by ``pose_scores``.
+        poses: N predicted people, ranked by ``pose_scores``; keypoints are NaN where unknown. A
+            pose without a known keypoint is no prediction.
         people: labelled people, with crowds and images without people.
         index: (N,) positions in ``people`` of the people that the boxes of the poses belong to;
             None to match poses by OKS, which predictions in the boxes of a detector need.
@@ -99,10 +100,11 @@ def evaluate_poses(
         all labelled joints of matched predictions, and ``per_joint``: OKS, PCK (relative to the
         longer side of the box), torso-normalised error (``torso_errors``), fractions of the kinds
         of errors (``error_kinds``), AP (``joint_ap``), and the number of joints (``count``, and
-        ``torso_count`` for people with a labelled torso). ``body_scaled`` holds PCKsh and mKS
-        (``describe_body_scaled``), which are in ``per_joint``, too. ``reliability`` describes the
-        scores. ``videos`` holds missed and redundant detections by video (``count_detections``), if
-        images are frames of videos and no ``index`` is given: a given index has a box for everyone.
+        ``torso_count`` for predicted joints of people with a labelled torso). ``body_scaled`` holds
+        PCKsh and mKS (``describe_body_scaled``), which are in ``per_joint``, too. ``reliability``
+        describes the scores. ``videos`` holds missed and redundant detections by video
+        (``count_detections``), if images are frames of videos and no ``index`` is given: a given
+        index has a box for everyone.
 
     Raises:
         DataError: a pose is on an image that is not among ``people.images``.
@@ -131,7 +133,8 @@ def evaluate_poses(
             "Choose the split with split= and data.test_split="
         )
     if index is not None:
-        return _describe(poses, index, people, calibration)
+        return _describe(poses.detected, index[poses.known.any(axis=1)], people, calibration)
+    poses = poses.detected
     index = match_people(poses.xy, poses.image_ids, pose_scores(poses), people)
     content = _describe(poses, index, people, calibration)
     videos = count_detections(poses.image_ids, people)

@@ -23,10 +23,11 @@ def joint_ap(poses: Poses, people: People) -> dict[str, Number]:
     people with the similarity of one joint instead of OKS, ranked by the score of the person,
     averaged over the thresholds 0.5, 0.55, ..., 0.95. People without a label for the joint are
     ignored, and so are predictions in their box. The values equal those of pycocotools for each
-    joint separately; the similarities are computed once for all joints.
+    joint separately; the similarities are computed once for all joints. Unknown joints count as in
+    ``evaluate_keypoints``.
 
     Args:
-        poses: N predicted people, ranked by ``pose_scores``.
+        poses: N predicted people, ranked by ``pose_scores``; keypoints are NaN where unknown.
         people: labelled people, with crowds and images without people.
 
     Returns:
@@ -50,6 +51,7 @@ def joint_ap(poses: Poses, people: People) -> dict[str, Number]:
         1.0
     """
     require_people(people)
+    poses = poses.detected
     numbers = {id: i for i, id in enumerate(sorted(image.id for image in people.images))}
     persons = sorted((*people.labelled, *people.others), key=lambda p: numbers[p.image_id])
     keypoints, area, boxes = label_arrays(persons)
@@ -137,12 +139,12 @@ def torso_errors(xy: Floats, keypoints: Floats) -> Floats:
     reduces it.
 
     Args:
-        xy: (N, K, 2) predicted keypoints in image px.
+        xy: (N, K, 2) predicted keypoints in image px, NaN where unknown.
         keypoints: (N, K, 3) labelled keypoints in image px.
 
     Returns:
-        (N, K) errors in torso lengths; NaN where the joint or a joint of the torso is unlabelled,
-        or the torso length is 0.
+        (N, K) errors in torso lengths; NaN where the joint is not predicted, the joint or a joint
+        of the torso is unlabelled, or the torso length is 0.
 
     Example:
         >>> keypoints = np.full((1, 17, 3), 2.0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -44,9 +44,12 @@ class Evaluation:
 def evaluate_keypoints(people: People, poses: Poses, rounds: int = 0, seed: int = 0) -> Evaluation:
     """Compute COCO keypoint AP and AR by pycocotools.
 
+    A labelled joint that is not predicted has a similarity of 0. A pose without a known joint is no
+    detection.
+
     Args:
         people: labelled people, with crowds and images without people.
-        poses: N predicted people, ranked by ``pose_scores``.
+        poses: N predicted people, ranked by ``pose_scores``; keypoints are NaN where unknown.
         rounds: number of bootstrap rounds over images for the intervals; 0 for none.
         seed: seed of the bootstrap.
 
@@ -86,7 +89,7 @@ def average_precision(
 
     Args:
         people: labelled people, with crowds and images without people.
-        poses: N predicted people, ranked by ``pose_scores``.
+        poses: N predicted people, ranked by ``pose_scores``; keypoints are NaN where unknown.
         rounds: number of bootstrap rounds over images for the interval; 0 for none.
         seed: seed of the bootstrap.
 
@@ -123,7 +126,7 @@ def match_keypoints(people: People, poses: Poses) -> Matches:
 
     Args:
         people: labelled people, with crowds and images without people.
-        poses: N predicted people, ranked by ``pose_scores``.
+        poses: N predicted people, ranked by ``pose_scores``; keypoints are NaN where unknown.
 
     Returns:
         The matches.
@@ -210,15 +213,29 @@ def _matched(people: People, poses: Poses, sizes: int = 3) -> COCOeval:
 
 
 def _evaluator(people: People, poses: Poses, sizes: int) -> COCOeval:
+    poses = poses.detected
     with contextlib.redirect_stdout(io.StringIO()):
         truth = _coco(annotations_to_coco(people))
+        # pycocotools takes a NaN similarity for a match, and that of an infinite distance is 0.
+        far = np.where(poses.known[..., None], poses.xy, np.inf)
+        results = to_coco_results(replace(poses, xy=far))
         # loadRes needs at least one entry
-        results = to_coco_results(poses)
         found = truth.loadRes(results) if results else _coco({**truth.dataset, "annotations": []})
+    # loadRes computes areas from all keypoints.
+    for entry, area in zip(found.dataset["annotations"], _extents(poses), strict=True):
+        entry["area"] = area
     evaluated = COCOeval(truth, found, "keypoints")
     evaluated.params.areaRng = evaluated.params.areaRng[:sizes]
     evaluated.params.areaRngLbl = evaluated.params.areaRngLbl[:sizes]
     return evaluated
+
+
+def _extents(poses: Poses) -> Floats:
+    """Return the (N,) areas of the bounding boxes of known keypoints, in px²."""
+    known = poses.known[..., None]
+    low = np.where(known, poses.xy, np.inf).min(axis=1)
+    extents: Floats = (np.where(known, poses.xy, -np.inf).max(axis=1) - low).prod(axis=1)
+    return extents
 
 
 def _match(evaluated: COCOeval) -> COCOeval:

@@ -19,10 +19,11 @@ def oks_per_joint(
     """Return the similarity of predicted and labelled joints.
 
     The similarity is exp(-d² / (2 s² k²)) with d the distance, s² the labelled area, and k twice
-    the sigma of the joint (Ronchi and Perona, ICCV 2017; COCO keypoint evaluation).
+    the sigma of the joint (Ronchi and Perona, ICCV 2017; COCO keypoint evaluation). It is 0 for a
+    joint that is not predicted.
 
     Args:
-        xy: (N, K, 2) predicted keypoints in image px.
+        xy: (N, K, 2) predicted keypoints in image px, NaN where unknown.
         keypoints: (N, K, 3) labelled keypoints in image px.
         area: (N,) labelled areas in px².
         skeleton: skeleton with the sigmas of the joints.
@@ -38,15 +39,16 @@ def oks_per_joint(
     squared = ((xy - keypoints[..., :2]) ** 2).sum(-1)
     variance = (2 * np.array(skeleton.sigmas)) ** 2
     similarity = np.exp(-squared / variance / (area[:, None] + np.spacing(1)) / 2)
-    return np.where(keypoints[..., 2] > 0, similarity, np.nan)
+    predicted = np.where(np.isfinite(xy).all(axis=-1), similarity, 0.0)
+    return np.where(keypoints[..., 2] > 0, predicted, np.nan)
 
 
 def instance_oks(xy: Floats, people: Sequence[Annotation]) -> Floats:
     """Return the OKS of each person, the mean similarity over labelled joints.
 
     Args:
-        xy: (N, K, 2) predicted keypoints in image px, or (K, 2) to compare one pose with all
-            people.
+        xy: (N, K, 2) predicted keypoints in image px, NaN where unknown, or (K, 2) to compare one
+            pose with all people.
         people: N labelled people.
 
     Returns:
@@ -203,15 +205,17 @@ def _similarity(poses: Poses, areas: Floats, one: np.int64, others: Ints) -> Flo
 
 
 def prediction_oks(xy: Floats, others: Floats, areas: Floats) -> Floats:
-    """Return the OKS between a predicted pose and other predicted poses, over all joints.
+    """Return the OKS between a predicted pose and other predicted poses.
+
+    Neither of them is the truth, so it is the mean over the joints that are known in both.
 
     Args:
-        xy: (K, 2) keypoints in px.
-        others: (M, K, 2) keypoints in px.
+        xy: (K, 2) keypoints in px, NaN where unknown.
+        others: (M, K, 2) keypoints in px, NaN where unknown.
         areas: (M,) area in px² for each pair, such as the mean of the two people's areas.
 
     Returns:
-        (M,) values from 0 to 1.
+        (M,) values from 0 to 1, 0 for poses without a common joint.
 
     Example:
         >>> pose = np.zeros((17, 2))
@@ -219,8 +223,9 @@ def prediction_oks(xy: Floats, others: Floats, areas: Floats) -> Floats:
         array([1., 0.])
     """
     labelled = np.concatenate([xy, np.ones((len(xy), 1))], -1)
-    similarity: Floats = oks_per_joint(others, labelled[None], areas).mean(1)
-    return similarity
+    both = np.isfinite(xy).all(axis=-1) & np.isfinite(others).all(axis=-1)
+    similarity = np.where(both, oks_per_joint(others, labelled[None], areas), 0.0).sum(axis=1)
+    return np.asarray(similarity / np.maximum(both.sum(axis=1), 1))
 
 
 def label_arrays(annotations: Sequence[Annotation]) -> tuple[Floats, Floats, Floats]:

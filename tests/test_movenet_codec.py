@@ -153,7 +153,7 @@ def test_mirroring_twice_changes_nothing():
 def test_turned_maps_are_those_of_turned_windows(codec, degrees):
     joints = joints_in(codec, 2, seed=2, margin=50)
     (width, height), angle = codec.input_wh, np.deg2rad(degrees)
-    middle = torch.tensor([width / 2, height / 2])
+    middle = torch.tensor([(width - 1) / 2, (height - 1) / 2])
     cos, sin = float(np.cos(angle)), float(np.sin(angle))
     turn = torch.tensor([[cos, sin], [-sin, cos]])
     seen = (joints - middle) @ turn.T + middle  # in a window that is turned clockwise

@@ -1,13 +1,16 @@
 """Averaging over turned windows."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 from fidip.cli.loading import load_net
-from fidip.codecs.centernet import Maps
+from fidip.codecs.centernet import Maps, MoveNetCodec
 from fidip.codecs.decoders import dark_decode
 from fidip.codecs.gaussian import HeatmapCodec, turn_back
+from fidip.codecs.udp import UdpCodec, dark_udp_decode
 from fidip.core.crop_window import CropWindow
 from fidip.core.geometry import apply_affine, crop_affine, invert_affine
 from fidip.inference import Predictor
@@ -26,6 +29,32 @@ def test_keypoints_of_a_turned_window_lie_where_they_would_without(wh, degrees):
     found = apply_affine(invert_affine(upright), xy[0].double().numpy())
     np.testing.assert_allclose(found, image_xy, atol=0.8)  # a heatmap px is 4 or 5.6
     assert scores.min() > 0.8
+
+
+@pytest.mark.parametrize("degrees", [-90, -30, 15, 45, 180])
+@pytest.mark.parametrize(
+    ("codec", "precision_px"),
+    [
+        (MoveNetCodec((192, 192), (48, 48), 1.5), 0.02),
+        (MoveNetCodec((256, 128), (64, 32), 1.5), 0.02),
+        (HeatmapCodec((192, 256), (48, 64), 2.0, dark_decode), 0.05),
+        (UdpCodec((192, 256), (48, 64), 2.0, dark_udp_decode), 0.3),
+    ],
+    ids=["movenet", "wide movenet", "dark", "udp"],
+)
+def test_maps_of_a_turned_window_are_turned_around_its_centre(codec, precision_px, degrees):
+    rng, wh = np.random.default_rng(0), codec.input_wh
+    window = CropWindow(np.array([150.0, 120.0]), 200.0, rotation_deg=20.0)
+    angle, radius = rng.uniform(0, 2 * np.pi, (2, 17)), rng.uniform(0, 0.3, (2, 17))
+    reach = radius * 200 * min(wh) / wh[0]
+    image_xy = window.center + reach[..., None] * np.stack([np.cos(angle), np.sin(angle)], axis=-1)
+    turned = replace(window, rotation_deg=20.0 + degrees)
+    joints = torch.from_numpy(apply_affine(turned.image_to_crop(wh), image_xy)).float()
+    maps = codec.encode(joints, torch.ones(2, 17))[0]
+    xy, _ = codec.decode(codec.turn_back(maps[None], [degrees])[0])
+    error = xy.numpy() - apply_affine(window.image_to_crop(wh), image_xy)
+    assert np.abs(error).max() < precision_px
+    assert np.abs(error.mean(axis=(0, 1))).max() < 0.05
 
 
 def test_every_angle_has_its_heatmaps():

@@ -188,9 +188,13 @@ class MoveNetCodec(HeatmapCodec):
             (A, B, 1 + 5 K, h, w) maps.
         """
         turned = turn_back(heatmaps, degrees)
-        return torch.stack(
-            [_turn_vectors(maps, math.radians(d)) for maps, d in zip(turned, degrees, strict=True)]
+        # Crops turn around (W - 1) / 2 px, and maps around cell (w - 1) / 2.
+        fixed = (1 - 1 / self._crop_px[0]) / 2
+        back = (
+            _turn_vectors(maps, math.radians(angle), fixed)
+            for maps, angle in zip(turned, degrees, strict=True)
         )
+        return torch.stack(list(back))
 
     def _vectors(self, points: Tensor) -> Tensor:
         """Return (B, N, 2, h, w) yx vectors in cells, from each cell to points xy in crop px."""
@@ -206,12 +210,18 @@ class MoveNetCodec(HeatmapCodec):
         return [px / 2 for px in self._crop_px]
 
 
-def _turn_vectors(maps: Tensor, angle: float) -> Tensor:
-    """Rotate the vectors of (B, 1 + 5 K, h, w) maps around the cell centres, by an angle in rad."""
+def _turn_vectors(maps: Tensor, angle: float, fixed: float) -> Tensor:
+    """Rotate the vectors of (B, 1 + 5 K, h, w) maps by an angle in rad.
+
+    Args:
+        maps: the maps.
+        angle: angle in rad.
+        fixed: both coordinates in cells of the vector that remains the same.
+    """
     cos, sin = math.cos(angle), math.sin(angle)
     turn = maps.new_tensor([[cos, sin], [-sin, cos]])  # of yx
     center, scores, *vectors = Maps.split(maps)
-    turned = (torch.einsum("ij,bkjhw->bkihw", turn, v - 0.5) + 0.5 for v in vectors)
+    turned = (torch.einsum("ij,bkjhw->bkihw", turn, v - fixed) + fixed for v in vectors)
     return Maps(center, scores, *turned).join()
 
 

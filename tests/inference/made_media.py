@@ -33,6 +33,37 @@ def make_video(path, times=(0.0, 0.04, 0.08), wh=(64, 48), sound=False):
     return path
 
 
+def make_flash_and_beep(path, sound, video_from=0.0, sound_from=0.0):
+    """A video up to 4 s, with a white frame at 3 s and a beep at the same time.
+
+    Both tracks begin at their own time in s.
+    """
+    rate, beep = 48_000, (3.0, 3.1)
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mpeg2video", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        tone = container.add_stream(sound, rate=rate, layout="mono")
+        for number in range(round(video_from * 25), 100):
+            shade = 250 if number == 75 else 20
+            image = np.full((48, 64, 3), shade, np.uint8)
+            frame = av.VideoFrame.from_ndarray(image, format="rgb24")
+            frame.pts, frame.time_base = number, Fraction(1, 25)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+        resampler = av.AudioResampler(tone.format.name, layout="mono", rate=rate)
+        for start in range(round(sound_from * rate), 4 * rate, 1000):
+            times = np.arange(start, start + 1000) / rate
+            wave = np.sin(6000 * times) * ((times >= beep[0]) & (times < beep[1]))
+            samples = av.AudioFrame.from_ndarray(
+                wave[None].astype(np.float32), format="fltp", layout="mono"
+            )
+            samples.sample_rate, samples.pts, samples.time_base = rate, start, Fraction(1, rate)
+            for part in resampler.resample(samples):
+                container.mux(tone.encode(part))
+        container.mux(tone.encode())
+    return path
+
+
 def square(number, wh):
     image = np.full((wh[1], wh[0], 3), 40, np.uint8)
     image[4:12, 4 + 4 * number : 12 + 4 * number] = 230

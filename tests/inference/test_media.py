@@ -11,7 +11,7 @@ import pytest
 from fidip.core.errors import DataError
 from fidip.inference import Video, VideoWriter
 from fidip.io.video import read_photo
-from tests.inference.made_media import TICKS, make_video, square, turn
+from tests.inference.made_media import TICKS, make_flash_and_beep, make_video, square, turn
 from tests.inference.odd_media import (
     PICTURE,
     encode,
@@ -250,6 +250,27 @@ def test_sound_is_kept_whatever_it_is_encoded_as(name, codec, sound, pix_fmt, tm
         heard = [frame.to_ndarray() for frame in container.decode(audio=0)]
         assert container.streams.audio[0].codec_context.name in ("aac", "flac", "mp3float")
     assert sum(part.shape[1] for part in heard) > 20_000
+
+
+@pytest.mark.parametrize("sound", ["aac", "mp2"], ids=["copied", "encoded"])
+@pytest.mark.parametrize(("video_from", "sound_from"), [(1.4, 1.4), (1.4, 0.0), (0.4, 1.0)])
+def test_sound_is_at_its_frame_whenever_the_source_starts(video_from, sound_from, sound, tmp_path):
+    source = make_flash_and_beep(tmp_path / "v.ts", sound, video_from, sound_from)
+    with VideoWriter(tmp_path / "out.mp4", sound=source) as writer:
+        for frame in Video(source):
+            writer.write(frame.image, frame.time)
+    with av.open(str(tmp_path / "out.mp4")) as container:
+        flash = [
+            f.time for f in container.decode(video=0) if f.to_ndarray(format="gray").max() > 99
+        ]
+    with av.open(str(tmp_path / "out.mp4")) as container:
+        frames = list(container.decode(audio=0))
+    times = np.concatenate([f.time + np.arange(f.samples) / f.sample_rate for f in frames])
+    beep = times[np.concatenate([np.abs(f.to_ndarray()[0]) for f in frames]) > 0.2]
+    assert flash == pytest.approx([3.0 - video_from], abs=0.001)
+    assert (beep.min(), beep.max()) == pytest.approx((flash[0], flash[0] + 0.1), abs=0.005)
+    assert times[0] == pytest.approx(max(sound_from - video_from, 0), abs=0.05)
+    assert times[-1] == pytest.approx(4.0 - video_from, abs=0.1)
 
 
 def test_an_error_leaves_no_half_video(tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -117,6 +118,22 @@ def open_av(path: Path) -> InputContainer:
         path: the file.
     """
     return av.open(av_name(path), options={"protocol_whitelist": "file"}, metadata_errors="replace")
+
+
+def start_time(container: InputContainer) -> float:
+    """Return the time stamp of the first frame of a file, from which ``Frame.time`` counts.
+
+    Args:
+        container: the file, at its beginning.
+
+    Returns:
+        Time in s; 0 without a frame or without time stamps.
+    """
+    if container.streams.video:
+        with suppress(av.FFmpegError):
+            for frame in container.decode(video=0):
+                return float(frame.time or 0)
+    return 0.0
 
 
 class Video:

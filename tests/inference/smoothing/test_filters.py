@@ -153,6 +153,22 @@ def test_the_1_euro_filter_is_the_published_one():
     np.testing.assert_allclose(settings(a_track).xy[:, 9, 0], expected, atol=0.2)
 
 
+@pytest.mark.parametrize("case", ["two joints", "one place"])
+def test_without_a_body_size_the_1_euro_filter_has_a_constant_cutoff(case):
+    times = uneven(1)
+    steps = np.random.default_rng(1).normal(0, 5, (len(times), 2)).cumsum(axis=0)
+    rest = made_tracks.REST if case == "two joints" else np.full((17, 2), 50.0)
+    xy = rest + steps[:, None]
+    if case == "two joints":
+        xy[:, 2:] = np.nan
+    expected = [xy[0]]
+    for now, elapsed in zip(xy[1:], np.diff(times), strict=True):
+        weight = 1 / (1 + 1 / (2 * np.pi * 1.5 * elapsed))
+        expected.append(weight * now + (1 - weight) * expected[-1])
+    smooth = OneEuro(min_cutoff=1.5, beta=0.8)(track(times, xy)).xy
+    np.testing.assert_allclose(smooth, expected)
+
+
 def test_after_a_long_gap_the_1_euro_filter_restarts():
     times = even(3)
     xy = np.tile(made_tracks.REST, (len(times), 1, 1))

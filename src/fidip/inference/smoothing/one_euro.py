@@ -20,7 +20,8 @@ class OneEuro:
 
     Attributes:
         min_cutoff: cutoff frequency at rest in Hz; lower values reduce jitter.
-        beta: increase of the cutoff frequency in Hz per body size/s; higher values reduce lag.
+        beta: increase of the cutoff frequency in Hz per body size/s; higher values reduce lag. It
+            has no effect as long as the body size is unknown.
         speed_cutoff: cutoff frequency of the low-pass filter of speed, in Hz.
         forget: time without a keypoint after which the filter restarts, in s.
     """
@@ -66,8 +67,10 @@ class _Memory:
         raw = (xy[joints] - self.xy[joints]) / elapsed
         weight = _smoothing(elapsed, self.settings.speed_cutoff)
         self.velocity[joints] += weight * (raw - self.velocity[joints])
-        speed = np.linalg.norm(self.velocity[joints], axis=-1, keepdims=True) / size
-        cutoff = self.settings.min_cutoff + self.settings.beta * speed
+        speed = np.linalg.norm(self.velocity[joints], axis=-1, keepdims=True)
+        # The size is NaN with fewer than three known keypoints, and 0 if they coincide.
+        relative = speed / size if size > 0 else np.zeros_like(speed)
+        cutoff = self.settings.min_cutoff + self.settings.beta * relative
         self.xy[joints] += _smoothing(elapsed, cutoff) * (xy[joints] - self.xy[joints])
 
 

@@ -46,6 +46,38 @@ def test_a_camera_gives_pictures_and_their_times_until_time_is_up(tmp_path):
     assert len(list(Webcam(str(video), seconds=0.15))) == 3
 
 
+class SlowCapture:
+    """A camera that needs 0.4 s for the first of 10 frames, and has no time stamps.
+
+    Stands in for OpenCV's capture: every file that OpenCV can play has time stamps.
+    """
+
+    def __init__(self, device):
+        self.frames = 0
+
+    def isOpened(self):  # noqa: N802 - OpenCV's name
+        return True
+
+    def read(self):
+        time.sleep(0.03 if self.frames else 0.4)
+        self.frames += 1
+        return self.frames <= 10, np.zeros((48, 64, 3), np.uint8)
+
+    def get(self, name):
+        return 0.0
+
+    def release(self):
+        pass
+
+
+def test_without_time_stamps_times_count_from_the_first_frame(monkeypatch):
+    monkeypatch.setattr(cv2, "VideoCapture", SlowCapture)
+    seen = list(Webcam(0))
+    arrived = np.array([frame.arrived for frame in seen])
+    assert [frame.time for frame in seen] == pytest.approx(arrived - arrived[0], abs=1e-9)
+    assert seen[1].time < 0.3
+
+
 class Stream(http.server.BaseHTTPRequestHandler):
     """A network camera: 50 JPEG frames a second, one grey level brighter each, 150 in all."""
 

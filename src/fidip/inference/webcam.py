@@ -38,7 +38,8 @@ def camera_of(source: str) -> int | str | None:
 class Webcam:
     """Frames of a camera until it ends or the time is over.
 
-    Times come from the driver, or from the clock if the driver has none.
+    Times come from the driver, or from the clock if the driver has none, and count from the first
+    frame.
 
     Args:
         device: number of the camera, or an address or file that OpenCV can read.
@@ -72,7 +73,7 @@ class Webcam:
         Raises:
             DataError: the camera delivers no frame.
         """
-        begin, first, latest = time.perf_counter(), 0.0, -1.0
+        began, first, latest = 0.0, 0.0, -1.0
         index = 0
         while True:
             there, image = self._capture.read()
@@ -80,10 +81,11 @@ class Webcam:
             if not there:
                 break
             stamp = self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
-            first = stamp if index == 0 else first
+            if index == 0:
+                began, first = arrived, stamp
             now = stamp - first
             if now <= latest:
-                now = max(arrived - begin, latest + 1e-3)
+                now = max(arrived - began, latest + 1e-3)
             if self.seconds is not None and now >= self.seconds:
                 break
             yield Frame(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), index, now, arrived)

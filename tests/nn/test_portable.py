@@ -160,3 +160,22 @@ def test_files_that_cannot_be_opened_are_refused(tmp_path, rtmlib_file):
     with pytest.raises(ConfigError, match="device=cuda"):
         onnx_session(rtmlib_file, "cuda")
     assert read_facts(onnx_session(rtmlib_file), rtmlib_file)["input"] == "rtmlib"
+
+
+@pytest.mark.parametrize(
+    ("device", "provider"),
+    [
+        ("cpu", ("CPUExecutionProvider", {})),
+        ("cuda", ("CUDAExecutionProvider", {})),
+        ("cuda:1", ("CUDAExecutionProvider", {"device_id": 1})),
+    ],
+)
+def test_a_session_is_opened_on_the_chosen_gpu(device, provider, rtmlib_file, monkeypatch):
+    """With a stand-in for the session: machines of the tests have no two GPUs."""
+    asked = []
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: [provider[0]])
+    monkeypatch.setattr(
+        onnxruntime, "InferenceSession", lambda *_, providers: asked.append(providers)
+    )
+    onnx_session(rtmlib_file, device)
+    assert asked == [[provider]]

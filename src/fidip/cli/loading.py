@@ -56,7 +56,7 @@ def load_predictor(
             of a ViTPose, or an ONNX file of ``fidip export`` or of the kinds that rtmlib reads;
             None for the most accurate model on this computer, see ``default_ckpt``.
         runtime: ``torch`` or ``onnx``; None for the faster one, see ``best_runtime``.
-        device: ``cpu`` or ``cuda``; None for a GPU if there is one.
+        device: ``cpu``, ``cuda`` or ``cuda:N``; None for a GPU if there is one.
         flip_test: average with the mirrored image.
         rotation_test: average with windows rotated by these angles in degrees.
 
@@ -130,7 +130,7 @@ def default_ckpt(has_video: bool = False, device: str | None = None) -> str:
 
     Args:
         has_video: whether a video or a camera is among the inputs.
-        device: ``cpu`` or ``cuda``; None for a GPU if there is one.
+        device: ``cpu``, ``cuda`` or ``cuda:N``; None for a GPU if there is one.
     """
     if has_video and torch_device(device).type == "cpu":
         reason = f"videos on a CPU use {FAST} by default"

@@ -101,7 +101,7 @@ class OnnxDetector:
         path: ONNX file.
         threshold: minimum score of a box.
         person: label of people.
-        device: ``cpu`` or ``cuda``; None for the CPU.
+        device: ``cpu``, ``cuda`` or ``cuda:N``; None for the CPU.
 
     Raises:
         ConfigError: onnxruntime is not installed, or does not support the device.

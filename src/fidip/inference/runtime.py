@@ -72,7 +72,7 @@ class OnnxRuntime:
 
     Args:
         path: ONNX file.
-        device: ``cpu`` or ``cuda``; None for the CPU.
+        device: ``cpu``, ``cuda`` or ``cuda:N``; None for the CPU.
 
     Raises:
         ConfigError: onnxruntime is not installed, or does not support the device.

@@ -21,7 +21,7 @@ def onnx_session(path: Path, device: str = "cpu") -> Any:
 
     Args:
         path: the ONNX file.
-        device: ``cpu`` or ``cuda``.
+        device: ``cpu``, ``cuda`` or ``cuda:N``.
 
     Returns:
         An ``onnxruntime.InferenceSession``.
@@ -38,7 +38,8 @@ def onnx_session(path: Path, device: str = "cpu") -> Any:
         ) from error
     if not path.is_file():
         raise CheckpointError(f"{path}: there is no such file")
-    provider = f"{device.partition(':')[0].upper()}ExecutionProvider"
+    kind, _, index = device.partition(":")
+    provider = f"{kind.upper()}ExecutionProvider"
     available = onnxruntime.get_available_providers()
     if provider not in available:
         raise ArgumentError(
@@ -51,8 +52,9 @@ def onnx_session(path: Path, device: str = "cpu") -> Any:
     # Spinning threads would take CPU time from decoding and drawing.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = 3
+    chosen = (provider, {"device_id": int(index)} if index else {})
     try:
-        return onnxruntime.InferenceSession(str(path), options, providers=[provider])
+        return onnxruntime.InferenceSession(str(path), options, providers=[chosen])
     except Exception as error:  # ONNX Runtime has many exception classes without a common base
         raise CheckpointError(f"{path}: not an ONNX file that can be run, or cut short") from error
 

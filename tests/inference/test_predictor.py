@@ -11,6 +11,8 @@ from torch.utils.data import DataLoader
 
 from fidip.codecs.decoders import dark_decode
 from fidip.codecs.gaussian import HeatmapCodec
+from fidip.core.crop_window import CropWindow
+from fidip.core.poses import Poses
 from fidip.core.samples import Batch
 from fidip.core.skeleton import COCO17
 from fidip.data import PoseDataset, read_annotations
@@ -81,3 +83,17 @@ def test_a_task_predicts_what_the_predictor_finds_in_the_images(net, dataset, fl
         np.testing.assert_allclose(poses.xy[row], found.xy[0], atol=1e-3)
         np.testing.assert_allclose(poses.scores[row], found.scores[0], atol=1e-5)
         np.testing.assert_array_equal(poses.boxes_xywh[row], person.box_xywh)
+
+
+@pytest.mark.parametrize("rotation_test", [(), (90.0,)])
+def test_no_windows_give_no_poses(net, rotation_test):
+    predictor = Predictor(TorchRuntime(net, "cpu"), CODEC, rotation_test=rotation_test)
+    image = np.zeros((100, 80, 3), np.uint8)
+    one = predictor(image, [CropWindow(np.array([40.0, 50.0]), 60.0)])
+    for found in (predictor(image, []), predictor.predict_windows(image, [])):
+        assert found.xy.shape == (0, 17, 2)
+        assert found.boxes_xywh.shape == (0, 4)
+        assert len(Poses.concatenate([found, one])) == 1
+        for name, values in vars(one[:0]).items():
+            if values is not None:
+                assert getattr(found, name).dtype == values.dtype, name

@@ -120,6 +120,9 @@ class Predictor:
         Raises:
             CheckpointError: the output of the network is not finite.
         """
+        if not len(windows):
+            shape = (0, len(COCO17))
+            return Poses.of_keypoints(np.zeros((*shape, 2)), np.zeros(shape, np.float32))
         affines = self._affines(windows)
         return self._predict(np.stack([self._crop(image, a) for a in affines]), affines, windows)
 

@@ -135,3 +135,11 @@ def test_unmatched_predictions_have_scores_and_no_joints():
     )
     assert (content["metrics"]["AP"], content["matched"]) == (0, 0)
     assert "per_joint" not in content
+
+
+@pytest.mark.parametrize("predictions", [0, 2])
+@pytest.mark.parametrize("images", [0, 1])
+def test_without_people_no_joint_has_an_ap(images, predictions):
+    nobody = People([], [], People.without_others([person()]).images[:images])
+    found = from_coco_results([entry(person())] * predictions * images)
+    assert joint_ap(found, nobody) == dict.fromkeys(COCO17.joints)

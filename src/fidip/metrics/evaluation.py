@@ -189,7 +189,7 @@ def body_sums(xy: Floats, index: Ints, people: People) -> BodySums:
     """
     found = index != UNMATCHED
     persons = [people[i] for i in index[found]]
-    keypoints = label_arrays(persons)[0] if persons else np.zeros((0, len(COCO17), 3))
+    keypoints, _, _ = label_arrays(persons)
     return BodySums.of(xy[found], keypoints, _image_numbers(persons, people), len(people.images))
 
 

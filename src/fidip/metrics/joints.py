@@ -55,8 +55,8 @@ def joint_ap(poses: Poses, people: People) -> dict[str, Number]:
     numbers = {id: i for i, id in enumerate(sorted(image.id for image in people.images))}
     persons = sorted((*people.labelled, *people.others), key=lambda p: numbers[p.image_id])
     keypoints, area, boxes = label_arrays(persons)
-    crowd = np.array([person.is_crowd for person in persons])
-    where = np.array([numbers[person.image_id] for person in persons])
+    crowd = np.array([person.is_crowd for person in persons], dtype=np.bool_)
+    where = np.array([numbers[person.image_id] for person in persons], dtype=np.int64)
     ids = np.array([numbers[i] for i in poses.image_ids.tolist()], dtype=np.int64)
     xy, score, image = _best(poses.xy, pose_scores(poses), ids)
 

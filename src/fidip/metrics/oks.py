@@ -246,6 +246,8 @@ def label_arrays(annotations: Sequence[Annotation]) -> tuple[Floats, Floats, Flo
         >>> [array.shape for array in label_arrays([person])]
         [(1, 17, 3), (1,), (1, 4)]
     """
+    if not annotations:
+        return np.zeros((0, len(COCO17), 3)), np.zeros(0), np.zeros((0, 4))
     return (
         np.stack([a.keypoints for a in annotations]),
         np.array([a.area for a in annotations]),

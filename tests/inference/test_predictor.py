@@ -12,6 +12,7 @@ from torch.utils.data import DataLoader
 from fidip.codecs.decoders import dark_decode
 from fidip.codecs.gaussian import HeatmapCodec
 from fidip.core.crop_window import CropWindow
+from fidip.core.geometry import box_to_center_size
 from fidip.core.poses import Poses
 from fidip.core.samples import Batch
 from fidip.core.skeleton import COCO17
@@ -97,3 +98,18 @@ def test_no_windows_give_no_poses(net, rotation_test):
         for name, values in vars(one[:0]).items():
             if values is not None:
                 assert getattr(found, name).dtype == values.dtype, name
+
+
+def test_the_boxes_of_poses_are_those_of_their_windows(net):
+    predictor = Predictor(TorchRuntime(net, "cpu"), CODEC)
+    windows = [
+        CropWindow(np.array([30.0, 40.0]), 40.0),
+        CropWindow(np.array([51.3, 22.7]), 17.9, rotation_deg=30.0),
+    ]
+    boxes = predictor(np.zeros((100, 80, 3), np.uint8), windows).boxes_xywh
+    for box, window in zip(boxes, windows, strict=True):
+        again, size_wh = box_to_center_size(box, predictor.aspect_ratio, padding=1.0)
+        np.testing.assert_allclose(again, window.center)
+        np.testing.assert_allclose(size_wh, [window.width, window.width / 0.75])
+    # The centres of 40 px around 30 reach from 10.5 to 49.5
+    assert boxes[0, [0, 2]].tolist() == [10.5, 40.0]

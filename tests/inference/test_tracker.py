@@ -40,7 +40,7 @@ class ScriptedPredictor:
                 Poses.of_keypoints(
                     self.size * (REST[None] - REST.mean(0)) + REST.mean(0) + place,
                     np.full((1, 17), confidence, np.float32),
-                    boxes_xywh=np.array([[*window.center - wh / 2, *wh]]),
+                    boxes_xywh=np.array([[*window.center - (wh - 1) / 2, *wh]]),
                 )
             )
         return Poses.concatenate(poses)

@@ -222,10 +222,13 @@ class Predictor:
         return Poses.of_keypoints(xy, scores.float().cpu().numpy(), **columns)
 
     def _boxes(self, windows: Sequence[CropWindow]) -> Floats:
-        """Return the (N, 4) boxes xywh of windows before rotation."""
+        """Return the (N, 4) boxes xywh of windows before rotation.
+
+        Inverse of ``box_to_center_size`` without padding.
+        """
         widths = np.array([window.width for window in windows])
         sizes = np.stack([widths, widths / self.aspect_ratio], axis=1)
-        corners = np.stack([window.center for window in windows]) - sizes / 2
+        corners = np.stack([window.center for window in windows]) - (sizes - 1) / 2
         return np.concatenate([corners, sizes], axis=1)
 
 

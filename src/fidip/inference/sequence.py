@@ -18,6 +18,7 @@ from typing import TypeVar
 import numpy as np
 
 from fidip.core.arrays import Image
+from fidip.core.geometry import box_to_center_size
 from fidip.core.poses import Poses
 from fidip.inference.crop_windows import window_around
 from fidip.inference.predictor import Predictor
@@ -100,11 +101,11 @@ def predict_in_window(images: Sequence[Image], pose: Poses, predictor: Predictor
     """
     if not np.isfinite(pose.xy).all():
         return pose
-    x, y, width, height = pose.boxes_xywh[0]
+    box = pose.boxes_xywh[0]
+    center, _ = box_to_center_size(box, predictor.aspect_ratio)
     # A window around the found pose would shrink where its keypoints lie close together.
     upright = window_around(pose.xy[0], pose.scores[0], predictor.aspect_ratio)
-    center = np.array([x + width / 2, y + height / 2])
-    return predictor.predict_clip(images, replace(upright, center=center, width=float(width)))
+    return predictor.predict_clip(images, replace(upright, center=center, width=float(box[2])))
 
 
 def sliding_windows(items: Iterable[T], past: int, future: int) -> Iterator[list[T]]:

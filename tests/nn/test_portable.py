@@ -1,6 +1,8 @@
 """Exported networks: equal to the original, and usable without fidip."""
 
 import json
+import logging
+from contextlib import nullcontext
 
 import numpy as np
 import onnxruntime
@@ -179,3 +181,20 @@ def test_a_session_is_opened_on_the_chosen_gpu(device, provider, rtmlib_file, mo
     )
     onnx_session(rtmlib_file, device)
     assert asked == [[provider]]
+
+
+@pytest.mark.parametrize("name", ["net.pt", "folder/net.pt"])
+def test_an_export_leaves_the_levels_of_loggers_as_they_were(name, tmp_path):
+    """Also one that fails, in a folder that is a file."""
+    loggers = [logging.getLogger(name) for name in ("torch.onnx", "onnxscript", "onnx_ir")]
+    before = [logger.level for logger in loggers]
+    (tmp_path / "folder").touch()
+    try:
+        for logger in loggers:
+            logger.setLevel(logging.DEBUG)
+        with pytest.raises(FileExistsError) if "/" in name else nullcontext():
+            write_torchscript(Portable(spot_net(), spot_codec()), tmp_path / name)
+        assert [logger.level for logger in loggers] == [logging.DEBUG] * 3
+    finally:
+        for logger, level in zip(loggers, before, strict=True):
+            logger.setLevel(level)

@@ -6,7 +6,8 @@ import io
 import json
 import logging
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -223,12 +224,17 @@ EXPORT_FORMATS: dict[str, tuple[str, Callable[[Portable, Path], Deviation]]] = {
 """Suffixes and writers of the formats."""
 
 
-class _quiet(warnings.catch_warnings):  # noqa: N801 - used like a function
-    """Suppress progress and deprecation messages of the exporters."""
-
-    def __enter__(self) -> None:
-        super().__enter__()
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Suppress progress and deprecation messages of the exporters inside the block."""
+    loggers = [logging.getLogger(name) for name in ("torch.onnx", "onnxscript", "onnx_ir")]
+    levels = [logger.level for logger in loggers]
+    with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        logging.getLogger("torch.onnx").setLevel(logging.ERROR)
-        logging.getLogger("onnxscript").setLevel(logging.ERROR)
-        logging.getLogger("onnx_ir").setLevel(logging.ERROR)
+        for logger in loggers:
+            logger.setLevel(logging.ERROR)
+        try:
+            yield
+        finally:
+            for logger, level in zip(loggers, levels, strict=True):
+                logger.setLevel(level)

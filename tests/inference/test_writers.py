@@ -3,17 +3,21 @@
 import csv
 import json
 import signal
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 from pycocotools.coco import COCO
 
+from fidip.core.people import Annotation, People
 from fidip.core.poses import Poses
 from fidip.core.skeleton import COCO17
 from fidip.core.track import Track
 from fidip.inference.writers import OUTPUT_FORMATS, write
 from fidip.io.atomic import atomic_path
+from fidip.io.coco import from_coco_results, read_results
+from fidip.metrics import evaluate_keypoints
 
 TIMES = np.array([0.0, 0.04, 0.08, 0.14, 0.16])
 PLACES = [(joint, axis) for joint in COCO17.joints for axis in ("x", "y")]
@@ -54,6 +58,25 @@ def test_pandas_reads_the_tidy_tables(name, atol, track, tmp_path):
         np.testing.assert_allclose(pivot(table, "xy"[axis]), track.xy[..., axis], atol=atol)
     np.testing.assert_allclose(pivot(table, "score"), track.scores, atol=max(atol, 1e-7))
     assert table.groupby("frame")["time_s"].first().to_list() == TIMES.tolist()
+
+
+def test_a_file_has_the_ap_of_its_poses(tmp_path):
+    """The right pose is more certain in half of its joints, and the wrong one in the mean."""
+    keypoints = np.c_[np.random.default_rng(0).uniform(50, 150, (17, 2)), np.full(17, 2.0)]
+    box = np.array([50.0, 50.0, 100.0, 100.0])
+    person = Annotation(1, 1, Path("1.jpg"), (200, 200), box, 1e4, keypoints)
+    poses = Poses.of_keypoints(
+        np.stack([keypoints[:, :2], keypoints[:, :2] + 500]),
+        np.stack([[0.9] * 8 + [0.1] * 9, [0.5] * 17]).astype(np.float32),
+        image_ids=np.array([1, 1]),
+        box_scores=np.array([0.8, 1.0]),
+    )
+    (path,) = write(poses, tmp_path / "keypoints", ["coco"])
+    results = read_results(path)
+    assert [entry["score"] for entry in results] == pytest.approx([0.9 * 0.8, 0.5])
+    for found in (poses, from_coco_results(results)):
+        metrics = evaluate_keypoints(People.without_others([person]), found).metrics
+        assert metrics["AP"] == pytest.approx(1.0)
 
 
 def test_people_of_a_photograph_are_numbered(photos, tmp_path):

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fidip.core.poses import Poses
+from fidip.core.poses import Poses, pose_scores
 from fidip.core.skeleton import COCO17
 from fidip.io.coco import result_record
 
@@ -22,8 +22,9 @@ CSV_DECIMALS = {"time_s": 6, "x": 3, "y": 3, "score": 4}
 def write_coco(poses: Poses, path: Path) -> None:
     """Write COCO results, one person per line.
 
-    ``image_id`` is the number of the frame or photograph. Frames without keypoints have no entry;
-    in other frames an unknown joint is 0, 0 with confidence 0.
+    ``image_id`` is the number of the frame or photograph, and ``score`` is that of ``pose_scores``,
+    by which evaluation ranks people. Frames without keypoints have no entry; in other frames an
+    unknown joint is 0, 0 with confidence 0.
 
     Args:
         poses: N poses.
@@ -49,14 +50,13 @@ def coco_entries(poses: Poses) -> Iterator[dict[str, Any]]:
         [1.0, 1.0, 0.5]
     """
     columns = {name: values.tolist() for name, values in poses.row_labels().items()}
+    scores = pose_scores(poses).tolist()
     triplets = np.concatenate([poses.xy, poses.scores[..., None]], axis=2).round(4)
     triplets = np.where(poses.known[..., None], triplets, 0.0)
     for row in np.flatnonzero(poses.known.any(axis=1)).tolist():
         yield {
             **{name: values[row] for name, values in columns.items()},
-            **result_record(
-                int(poses.image_ids[row]), triplets[row], float(poses.scores[row].mean())
-            ),
+            **result_record(int(poses.image_ids[row]), triplets[row], scores[row]),
         }
 
 

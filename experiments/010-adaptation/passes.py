@@ -1,7 +1,7 @@
 """Count forward passes of one update: python passes.py ROOT OUT.csv [key=value ...].
 
 ROOT is a folder of preset=adaptation; ``first=2`` is enough. A row has, for a method and data with
-and without labels of the target, the crops that pass through a network in one update, the
+or without labels of the target, the crops that pass through a network in one update, the
 student's and a teacher's, and those that have gradients. Enlarged crops count by their pixels. Both
 are multiples of the batch.
 """
@@ -90,8 +90,9 @@ def rows(root: Path, overrides: Sequence[str]) -> list[list[str]]:
         for sweep, start in SWEEPS.items():
             settings = [f"sweep={sweep}", f"data.root={root}", *TRAINING, *overrides]
             params = hydra.compose("train", settings, return_hydra_config=True).hydra.sweeper.params
+            some = [] if params["data.target_labels"] == 0 else [1]
             for method in params.method.split(","):
-                for labels in (0, 1):
+                for labels in (0, *some):
                     words = [*settings, f"method={method}", f"data.target_labels={labels}"]
                     numbers = passes(hydra.compose("train", words))
                     cells = [start, method, "some" if labels else "0"]

@@ -1,7 +1,9 @@
 """The labelling page: in a real browser on a real server, and its requests without one."""
 
+import asyncio
 import json
 import os
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 
 import cv2
@@ -12,6 +14,7 @@ from fidip.core.errors import DataError
 from fidip.core.skeleton import COCO17
 from fidip.data import read_annotations
 from fidip.data.label_store import ChangedError, EditedPerson, LabelStore
+from fidip.web.labelling import Labelling
 from tests.web.test_server import serving, until
 
 WH = (200, 120)
@@ -278,6 +281,36 @@ def test_boxes_follow_points_and_labelled_boxes_stay(tmp_path):
     store.refresh()
     assert store.save(4, [], True, store.version(4)) == []
     assert [state for *_, state in store.images()] == ["done", "todo"]
+
+
+def test_people_saved_by_another_page_during_the_prediction_are_shown_with_their_version(tmp_path):
+    store = LabelStore(photos(tmp_path))
+    elsewhere = np.add(ROW, [5, 5, 0])
+
+    def predict(path):
+        store.save(1, [EditedPerson(None, elsewhere, False)], is_done=True, version=0)
+        return [EditedPerson(None, np.array(ROW), True)]
+
+    with ThreadPoolExecutor() as threads:  # the browser's tests leave an event loop in this one
+        answer = threads.submit(asyncio.run, Labelling(store, predict).people(1)).result()
+    assert answer["version"] == 1
+    assert [person["keypoints"] for person in answer["people"]] == [elsewhere.tolist()]
+
+
+def test_a_save_answers_with_its_own_version(tmp_path, monkeypatch):
+    """Another page that saves right afterwards must not lend its version to this one."""
+    store = LabelStore(photos(tmp_path))
+    labelling = Labelling(store, lambda path: [])
+    save = store.save
+
+    def save_twice(image_id, people, is_done, version):
+        ids = save(image_id, people, is_done, version)
+        save(image_id, [], is_done, version + 1)
+        return ids
+
+    monkeypatch.setattr(store, "save", save_twice)
+    sent = {"version": 0, "is_done": True, "people": []}
+    assert labelling.save(1, json.dumps(sent).encode())["version"] == 1
 
 
 def test_images_are_in_the_order_of_their_numbers(tmp_path):

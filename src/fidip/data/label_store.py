@@ -140,17 +140,17 @@ class LabelStore:
         """Return the number of changes of an image so far."""
         return self._versions.get(image_id, 0)
 
-    def people(self, image_id: int) -> list[EditedPerson]:
-        """Return the people of an image."""
-        with self._lock:
-            return [_edited(each) for each in self._editable() if each["image_id"] == image_id]
+    def people(self, image_id: int) -> tuple[int, list[EditedPerson] | None]:
+        """Return the version of an image and its people, read together.
 
-    def is_new(self, image_id: int) -> bool:
-        """Return whether an image has neither been labelled nor predicted."""
+        Returns:
+            The version for ``save``, and the people; None if the image has neither been labelled
+            nor predicted.
+        """
         with self._lock:
-            record = self._image(image_id)
-            is_labelled = record is not None and bool(record.get("is_labelled"))
-            return not is_labelled and not self.people(image_id)
+            people = [_edited(each) for each in self._editable() if each["image_id"] == image_id]
+            is_labelled = bool((self._image(image_id) or {}).get("is_labelled"))
+            return self.version(image_id), people if people or is_labelled else None
 
     def save(
         self, image_id: int, people: Sequence[EditedPerson], is_done: bool, version: int
@@ -161,7 +161,7 @@ class LabelStore:
             image_id: id of the image.
             people: all people; those without a keypoint are left out.
             is_done: whether the labels of the image are complete, also without people.
-            version: the version of the image that was edited.
+            version: the version of the image that was edited; saving increases it by 1.
 
         Returns:
             The ids of the annotations of all people with a keypoint.

@@ -111,11 +111,13 @@ class Labelling:
             DataError: the image cannot be read.
         """
         path = self.path(image_id)
-        people = self.store.people(image_id)
-        if self.store.is_new(image_id):
+        version, people = self.store.people(image_id)
+        if people is None:
             loop = asyncio.get_running_loop()
-            people = await loop.run_in_executor(self._thread, self._prediction, path)
-        return {"version": self.store.version(image_id), "people": [_message(p) for p in people]}
+            predicted = await loop.run_in_executor(self._thread, self._prediction, path)
+            version, saved = self.store.people(image_id)  # another page may have saved by now
+            people = predicted if saved is None else saved
+        return {"version": version, "people": [_message(person) for person in people]}
 
     def _prediction(self, path: Path) -> list[EditedPerson]:
         if path not in self._predicted:
@@ -143,7 +145,7 @@ class Labelling:
             raise HTTPException(409, str(error)) from error
         except FidipError as error:
             raise HTTPException(507, str(error)) from error
-        return {"version": self.store.version(image_id), "ids": ids}
+        return {"version": saved.version + 1, "ids": ids}
 
 
 def _message(person: EditedPerson) -> dict[str, Any]:

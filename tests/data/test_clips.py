@@ -11,7 +11,7 @@ from albumentations import Compose, RandomBrightnessContrast
 from fidip.core.errors import ArgumentError, DataError
 from fidip.core.people import ImageInfo
 from fidip.core.samples import Batch, SampleKey
-from fidip.data import Augmentation, ClipDataModule, read_image
+from fidip.data import Augmentation, ClipDataModule, read_image, video_frames
 from fidip.data.video_frames import extract_frames, frame_windows
 from tests.data.made_clips import WH, write_made_clips
 
@@ -82,6 +82,21 @@ def test_frames_are_those_of_the_video(clips_root, cache):
     (folder / "000003.jpg").write_bytes(b"kept")
     assert extract_frames(video) == folder  # written once
     assert (folder / "000003.jpg").read_bytes() == b"kept"
+
+
+def test_frames_that_another_process_has_written_in_the_meantime_are_kept(clips_root, monkeypatch):
+    video = clips_root / "videos/train_clips/clip0002.mp4"
+    write = video_frames.write_image
+
+    def write_after_another(path, *arguments):
+        monkeypatch.setattr(video_frames, "write_image", write)
+        (extract_frames(video) / "000003.jpg").write_bytes(b"in use")
+        write(path, *arguments)
+
+    monkeypatch.setattr(video_frames, "write_image", write_after_another)
+    folder = extract_frames(video)
+    assert (folder / "000003.jpg").read_bytes() == b"in use"
+    assert list(folder.parent.iterdir()) == [folder]
 
 
 def test_samples_depend_on_seed_and_key_only_and_frames_share_their_augmentation(clips_root):

@@ -118,7 +118,8 @@ def find_target(
     for path in paths:
         folder = _folder_of(path, finder.name, frames)
         if not (folder / BOXES).is_file():
-            with atomic_folder(folder, f"cache {shown(folder)} (FIDIP_CACHE)") as new:
+            cache = f"cache {shown(folder)} (FIDIP_CACHE)"
+            with atomic_folder(folder, cache, kept_with=BOXES) as new:
                 _search(path, new, frames, finder, progress)
         images = path.parent if is_photo(path) else folder / FRAMES
         people += read_boxes(folder / BOXES, images, may_be_empty=True).people

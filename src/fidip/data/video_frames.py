@@ -64,7 +64,8 @@ def extract_frames(video: Path) -> Path:
     except OSError as error:
         raise DataError(f"{shown(video)}: cannot be read ({error.strerror})") from error
     if not folder.is_dir():
-        with atomic_folder(folder, f"cache {shown(folder)} (FIDIP_CACHE)") as new:
+        cache = f"cache {shown(folder)} (FIDIP_CACHE)"
+        with atomic_folder(folder, cache, kept_with=".") as new:
             for frame in frames:
                 write_image(new / _file_name(frame.index), frame.image, JPEG_QUALITY)
         if frames.damage is not None:

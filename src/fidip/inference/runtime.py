@@ -228,7 +228,7 @@ def cached_onnx(net: PoseNet, codec: Codec) -> Path:
     if not path.is_file():
         cache = f"cache {cache_dir()} (FIDIP_CACHE)"
         require_folder(folder, cache)
-        with atomic_folder(folder, cache) as part:
+        with atomic_folder(folder, cache, kept_with=path.name) as part:
             log.info("exporting the network for ONNX Runtime, once ...")
             write_onnx(model, part / path.name)
     return path

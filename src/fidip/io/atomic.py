@@ -159,12 +159,17 @@ def atomic_path(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def atomic_folder(folder: Path, setting: str | None = None) -> Iterator[Path]:
-    """Yield a temporary folder; without an error, it replaces ``folder``.
+def atomic_folder(
+    folder: Path, setting: str | None = None, kept_with: str | None = None
+) -> Iterator[Path]:
+    """Yield a temporary folder; without an error, it is renamed to ``folder``.
 
     Args:
-        folder: the folder; other processes never see a part of its files.
+        folder: the folder; other processes see all of its files or none.
         setting: as for ``disk_errors``.
+        kept_with: name of a file that is in every complete folder, ``.`` for the folder itself. A
+            complete folder that another process has made in the meantime is kept, because it may
+            be in use, and the new one is discarded. None to replace any existing folder.
 
     Yields:
         A temporary folder beside ``folder``.
@@ -174,11 +179,24 @@ def atomic_folder(folder: Path, setting: str | None = None) -> Iterator[Path]:
     """
     with disk_errors(folder, setting):
         folder.parent.mkdir(parents=True, exist_ok=True)
-        with TemporaryDirectory(prefix=f"{folder.name}.", dir=folder.parent) as outer:
+        with TemporaryDirectory(
+            prefix=f"{folder.name}.", dir=folder.parent, ignore_cleanup_errors=True
+        ) as outer:
             part = Path(outer) / folder.name
             part.mkdir()
             yield part
-            shutil.rmtree(folder, ignore_errors=True)
+            _rename_folder(part, folder, kept_with)
+
+
+def _rename_folder(part: Path, folder: Path, kept_with: str | None) -> None:
+    """Rename a folder; an existing one is kept, or moved beside ``part``."""
+    try:
+        part.replace(folder)
+    except OSError as error:
+        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+            raise
+        if kept_with is None or not (folder / kept_with).exists():
+            folder.replace(part.with_name(f"{folder.name}.old"))
             part.replace(folder)
 
 

@@ -145,5 +145,6 @@ def test_half_body_surrounds_its_labelled_joints():
 def test_half_body_needs_two_joints(count, found):
     labelled = np.ones(17, bool)
     labelled[11 + count :] = False
-    half = half_body_box(np.ones((17, 2)), labelled, COCO17.upper_body, False, 0.75)
+    joints = np.full((17, 2), np.arange(17.0)[:, None] * 10)
+    half = half_body_box(joints, labelled, COCO17.upper_body, False, 0.75)
     assert (half is not None) == found

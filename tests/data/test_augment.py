@@ -108,6 +108,18 @@ def test_a_half_body_is_as_wide_as_its_joints_need(stretch):
     assert {round(view.width, 6) for view in draw(plain, someone, 50)} == expected
 
 
+@pytest.mark.parametrize(("side", "has_lower"), [(0, False), (2, False), (3, True)])
+def test_a_half_body_within_three_px_is_too_small_for_a_crop(side, has_lower):
+    someone = person()
+    lower = ~np.isin(np.arange(17), COCO17.upper_body)
+    someone.keypoints[lower, :2] = [5000, 5000]
+    someone.keypoints[lower.argmax(), 0] += side
+    views = draw(Augmentation(half_body_probability=1, rotation_probability=0), someone, 200)
+    for view in views:
+        view.image_to_crop((288, 384))
+    assert any(view.center[0] > 4000 for view in views) == has_lower
+
+
 def test_without_appearance_the_crop_is_the_same_object():
     crop = np.zeros((4, 3, 3), np.uint8)
     assert Augmentation().recolour(crop, np.random.default_rng(0)) is crop

@@ -17,6 +17,8 @@ from fidip.core.arrays import Floats, ImageSize
 
 BOX_MARGIN = 0.25
 """Padding of the keypoints' bounding box, as a fraction of its size, for people without a box."""
+SMALLEST_BOX = 4
+"""Minimum length in px of the visible box's longer side, so that augmented crops show a part."""
 FILLED = 0.53
 """Fraction of a box that a person fills, as CrowdPose's evaluation assumes without an outline."""
 
@@ -125,7 +127,8 @@ def half_body_box(
 
     Returns:
         (2,) centre, the mean of the joints, and (2,) size (width, height), in image px; None if
-        fewer than two joints are labelled.
+        fewer than two joints are labelled, or the longer side of the box around them is shorter
+        than ``SMALLEST_BOX``.
 
     Example:
         >>> joints = np.array([[10.0, 10.0], [20.0, 29.0], [15.0, 80.0]])
@@ -139,6 +142,8 @@ def half_body_box(
         return None
     corner = chosen.min(axis=0)
     extent = chosen.max(axis=0) - corner + 1
+    if extent.max() < SMALLEST_BOX:
+        return None
     _, size_wh = box_to_center_size(np.concatenate([corner, extent]), aspect_ratio, padding)
     return chosen.mean(axis=0), size_wh
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from fidip.core.arrays import ImageSize
 from fidip.core.errors import DataError
+from fidip.core.geometry import SMALLEST_BOX
 from fidip.core.skeleton import COCO17
 
 T = TypeVar("T")
@@ -22,8 +23,6 @@ Record = dict[str, Any]
 """JSON object in a file."""
 NAMED = 3
 """Number of problems that an error message lists; the others are counted."""
-SMALLEST_BOX = 4
-"""Minimum length in px of the visible box's longer side, so that augmented crops show a part."""
 
 
 LARGEST = 1e12

@@ -275,6 +275,32 @@ def test_a_folder_without_a_video_is_one_line(change, words, clips, tmp_path, cl
     assert not out.exists()
 
 
+def same_stem(clips):
+    """Two videos that differ in the suffix only."""
+    text = (clips / TEST).read_text()
+    (clips / TEST).write_text(text.replace("day 1/a.mp4", "b.mov"))
+
+
+def test_results_with_the_suffix_of_the_video_come_first(clips, tmp_path, evaluate):
+    same_stem(clips)
+    folder = predict_clips(clips, tmp_path / "found")
+    shutil.move(folder / "day 1/a.json", folder / "b.mov.json")
+    write_json(folder / "b.json", [])  # of an earlier prediction
+    results = evaluate(tmp_path / "out", f"predictions={folder}", f"data.root={clips}").results
+    assert [video["predictions"] for video in results["videos"].values()] == [3, 1]
+
+
+def test_one_file_is_not_the_results_of_two_videos(clips, tmp_path, cli):
+    same_stem(clips)
+    folder = predict_clips(clips, tmp_path / "found")
+    shutil.move(folder / "b.mp4.json", folder / "b.json")
+    arguments = [f"predictions={folder}", f"data.root={clips}", f"out={tmp_path / 'out'}"]
+    assert (
+        "b.json: is the only file for b.mov and b.mp4; expected b.mp4.json"
+        in cli("evaluate", *arguments, status=2).error
+    )
+
+
 def test_videos_of_another_folder_are_not_read(clips, tmp_path, cli):
     folder = predict_clips(clips, tmp_path / "x" / "found")
     shutil.move(folder / "b.mp4.json", tmp_path / "x" / "b.json")

@@ -6,7 +6,7 @@ SyRIP uses the same format. ``fidip.data.annotations`` reads and checks annotati
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -238,8 +238,8 @@ def read_results(path: Path) -> list[dict[str, Any]]:
 def read_video_results(folder: Path, images: Sequence[ImageInfo]) -> list[dict[str, Any]]:
     """Read the results of videos, one file for each, as ``fidip predict`` writes them.
 
-    The file of ``NAME.mp4`` is ``NAME.json`` or ``NAME.mp4.json``. Its ``image_id`` are numbers of
-    frames; frames that are not among the images are skipped.
+    The file of ``NAME.mp4`` is ``NAME.mp4.json``, or else ``NAME.json``. Its ``image_id`` are the
+    numbers of frames; frames that are not among the images are skipped.
 
     Args:
         folder: the folder of the files.
@@ -249,7 +249,8 @@ def read_video_results(folder: Path, images: Sequence[ImageInfo]) -> list[dict[s
         The entries of all frames, with the ids of the images.
 
     Raises:
-        DataError: the images are not frames of videos, or a file is missing or malformed.
+        DataError: the images are not frames of videos, or a file is missing, malformed or that of
+            two videos.
     """
     frames: dict[str, dict[int, int]] = {}
     for image in images:
@@ -261,13 +262,7 @@ def read_video_results(folder: Path, images: Sequence[ImageInfo]) -> list[dict[s
             "split has video_id and frame_index; expected the name of a file that exists"
         )
     files = {video: _results_of_video(folder, video) for video in frames}
-    missing = [video for video, file in files.items() if file is None]
-    if missing:
-        raise DataError(
-            f"predictions={folder}: no results of {len(missing)} of {len(files)} videos (the "
-            f"first: {missing[0]}); expected NAME.json for each. Predict all of them: fidip "
-            "predict source=VIDEOS"
-        )
+    _require_own_files(folder, files)
     return [
         {**entry, "image_id": ids[entry["image_id"]]}
         for video, ids in frames.items()
@@ -277,10 +272,29 @@ def read_video_results(folder: Path, images: Sequence[ImageInfo]) -> list[dict[s
     ]
 
 
+def _require_own_files(folder: Path, files: Mapping[str, Path | None]) -> None:
+    """Check that every video has a file of its own."""
+    missing = [video for video, file in files.items() if file is None]
+    if missing:
+        raise DataError(
+            f"predictions={folder}: no results of {len(missing)} of {len(files)} videos (the "
+            f"first: {missing[0]}); expected NAME.json for each. Predict all of them: fidip "
+            "predict source=VIDEOS"
+        )
+    videos: dict[Path | None, str] = {}
+    for video, file in files.items():
+        other = videos.setdefault(file, video)
+        if other != video:
+            raise DataError(
+                f"{file}: is the only file for {other} and {video}; expected {video}.json. Predict "
+                "both together: fidip predict source=VIDEOS"
+            )
+
+
 def _results_of_video(folder: Path, video: str) -> Path | None:
     if Path(video).is_absolute() or ".." in Path(video).parts:
         return None
-    files = [folder / f"{name}.json" for name in (os.path.splitext(video)[0], video)]
+    files = [folder / f"{name}.json" for name in (video, os.path.splitext(video)[0])]
     return next((file for file in files if os.path.isfile(file)), None)
 
 

@@ -124,7 +124,7 @@ def test_inputs_of_several_folders_have_different_names(tiny_root, cli, tmp_path
 
 @pytest.mark.parametrize(
     ("file_name", "words"),
-    [("a.jpg", "fits x/a.jpg and y/a.jpg"), ("gone.jpg", "gone.jpg")],
+    [("a.jpg", "fits x/a.jpg and y/a.jpg"), ("gone.jpg", "(its first image: gone.jpg)")],
 )
 def test_boxes_that_fit_several_photographs_or_none_are_refused(
     file_name, words, tiny_root, cli, tmp_path
@@ -241,6 +241,22 @@ def test_people_in_labelled_boxes_are_predicted(tiny_root, cli, tmp_path):
     people = json.loads(truth.read_text())["annotations"]
     assert len(json.loads((tmp_path / "keypoints.json").read_text())) == len(people)
     assert not (tmp_path / "overlays").exists()
+
+
+def test_boxes_of_images_that_are_not_predicted_are_left_out(tiny_root, cli, tmp_path):
+    truth = json.loads(
+        (tiny_root / "annotations" / "person_keypoints_validate_infant.json").read_text()
+    )
+    image = truth["images"][2]
+    photo = tmp_path / "x" / "y" / image["file_name"]
+    photo.parent.mkdir(parents=True)
+    shutil.copy(tiny_root / "images" / "validate_infant" / photo.name, photo)
+    image["file_name"] = f"y/{photo.name}"
+    (tmp_path / "boxes.json").write_text(json.dumps(truth))
+    arguments = [f"source={photo}", f"boxes={tmp_path / 'boxes.json'}", "save=[coco]"]
+    cli("predict", *arguments, f"out={tmp_path / 'out'}")
+    people = [each for each in truth["annotations"] if each["image_id"] == image["id"]]
+    assert len(json.loads((tmp_path / "out" / "keypoints.json").read_text())) == len(people)
 
 
 def test_a_video_becomes_a_table_and_a_video(cli, tmp_path):

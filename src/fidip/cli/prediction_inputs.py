@@ -87,15 +87,13 @@ def read_photo_boxes(file: str, photos: Sequence[Input]) -> Boxes:
     """Read the labelled boxes of each photograph from a file in COCO's layout.
 
     An image of the file matches the photograph that is called its ``file_name``, or else the only
-    photograph with a path that ends in it.
+    photograph with a path that ends in it. Other images need not exist.
 
     Raises:
         DataError: the file is malformed, contains none of the photographs, or has a ``file_name``
             that matches several of them.
     """
-    root = Path(os.path.commonpath([os.path.abspath(each.path.parent) for each in photos]))
-    folders = dict.fromkeys([root, *(each.path.parent for each in photos)])
-    people = read_annotations(Path(file), *folders).people
+    people = read_annotations(Path(file), Path(file).parent, needs_images=False).people
     names = {image.id: image.file_name for image in people.images}
     found = {name: _photo_of(name, photos, file) for name in names.values()}
     boxes: dict[Path, list[Floats]] = {each.path: [] for each in photos}
@@ -106,8 +104,9 @@ def read_photo_boxes(file: str, photos: Sequence[Input]) -> Boxes:
     without = sum(not found for found in boxes.values())
     if without == len(photos):
         raise DataError(
-            f"boxes={file}: has no box for any of the {len(photos)} photographs; expected their "
-            f"file_name, such as {photos[0].name}. Correct boxes= or source="
+            f"boxes={file}: has no box for any of the {len(photos)} photographs (its first image: "
+            f"{shown(people.images[0].file_name)}); expected their file_name, such as "
+            f"{photos[0].name}. Correct boxes= or source="
         )
     if without:
         print(

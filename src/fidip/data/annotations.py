@@ -55,7 +55,9 @@ class AnnotationFile:
         return f"{self.path}: {len(self.people)} people{reasons}"
 
 
-def read_annotations(path: Path, *image_dirs: Path, skip_unusable: bool = False) -> AnnotationFile:
+def read_annotations(
+    path: Path, *image_dirs: Path, skip_unusable: bool = False, needs_images: bool = True
+) -> AnnotationFile:
     """Read and check an annotation file.
 
     Args:
@@ -64,6 +66,7 @@ def read_annotations(path: Path, *image_dirs: Path, skip_unusable: bool = False)
             that contains the file is used.
         skip_unusable: skip and count people whose area or visible box is too small, as HRNet's COCO
             loader does, instead of raising an error.
+        needs_images: whether the images must exist.
 
     Returns:
         The content of the file.
@@ -72,7 +75,7 @@ def read_annotations(path: Path, *image_dirs: Path, skip_unusable: bool = False)
         DataError: the file cannot be read, a record is malformed, an image is missing, or no person
             has a labelled joint. The message names the first problems and counts the others.
     """
-    file = inspect_annotations(path, *image_dirs, skip_unusable=skip_unusable)
+    file = _inspect(path, image_dirs, PersonReader, skip_unusable, needs_images)
     return _required(file, "person with a labelled joint (v > 0)")
 
 
@@ -143,7 +146,11 @@ def inspect_annotations(
 
 
 def _inspect(
-    path: Path, image_dirs: Sequence[Path], kind: type[PersonReader], skip_unusable: bool
+    path: Path,
+    image_dirs: Sequence[Path],
+    kind: type[PersonReader],
+    skip_unusable: bool,
+    needs_images: bool = True,
 ) -> AnnotationFile:
     """Read an annotation file with a reader of its annotation records."""
     document = read_json(path)
@@ -164,11 +171,13 @@ def _inspect(
     if unseen:
         what = "a labelled person" if kind.reads_joints else "a person"
         reader.skipped[f"images without {what}"] = unseen
+    in_files = (p for p in labelled if not reader.images[p.image_id].is_in_video)
+    needed = list(in_files) if needs_images else []
     problems = (
         malformed_records("image", bad_images),
         repeated_ids("image", (image.id for image in images)),
         malformed_records("annotation", bad_people),
         repeated_ids("annotation", (person.id for person in (*labelled, *reader.others))),
-        missing_files([p for p in labelled if not reader.images[p.image_id].is_in_video], names),
+        missing_files(needed, names),
     )
     return AnnotationFile(path, people, reader.skipped, [p for p in problems if p.cases])

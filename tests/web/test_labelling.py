@@ -323,6 +323,24 @@ def test_images_are_in_the_order_of_their_numbers(tmp_path):
     assert [name for _, name, _ in LabelStore(tmp_path).images()] == names
 
 
+def test_a_file_that_was_damaged_for_a_moment_is_read_again(tmp_path):
+    file = preannotated(tmp_path / "set")
+    store = LabelStore(file)
+    content, before = file.read_text(), store.images()
+    file.write_text(content[:-10])
+    for _ in range(2):  # not only for the first page that asks
+        with pytest.raises(DataError, match="not valid JSON"):
+            store.refresh()
+    assert store.images() == before
+    with pytest.raises(ChangedError):
+        store.save(4, [], True, 0)
+    file.write_text(content)
+    os.utime(file, (1, 1))
+    store.refresh()
+    assert store.images() == before
+    assert store.save(4, [], True, store.version(4)) == []
+
+
 def test_frames_to_label_are_those_of_the_file(tmp_path):
     """The folder of ``fidip frames`` also has a contact sheet."""
     file = preannotated(tmp_path / "set").rename(tmp_path / "pre_annotations.json")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
@@ -80,34 +80,28 @@ class LabelStore:
         self._load()
 
     def _load(self) -> None:
-        self._stamp = _stamp(self.file)
-        self._document: Record = {"images": [], "annotations": []}
-        self._paths: dict[int, Path] = {}
-        if self._stamp is not None:
+        """Read the file; after an error, the labels in memory are unchanged."""
+        stamp = _stamp(self.file)
+        document: Record = {"images": [], "annotations": []}
+        paths: dict[int, Path] = {}
+        if stamp is not None:
             people = read_preannotations(self.file, *self._folders).people
-            self._document = read_object(self.file)
-            self._paths = {image.id: image.path for image in people.images}
-        self._names = {image["id"]: image["file_name"] for image in self._document["images"]}
+            document = read_object(self.file)
+            paths = {image.id: image.path for image in people.images}
+        names = {image["id"]: image["file_name"] for image in document["images"]}
         if self._is_folder:
-            self._add_new_images()
-            order = sorted(self._paths, key=lambda image_id: _natural(self._names[image_id]))
-            self._paths = {image_id: self._paths[image_id] for image_id in order}
-        missing = [path for path in self._paths.values() if not path.is_file()]
-        if missing or not self._paths:
+            for image_id, name in _new_images(self.file.parent, names):
+                names[image_id], paths[image_id] = name, self.file.parent / name
+            order = sorted(paths, key=lambda image_id: _natural(names[image_id]))
+            paths = {image_id: paths[image_id] for image_id in order}
+        missing = [path for path in paths.values() if not path.is_file()]
+        if missing or not paths:
             named = "".join(f", the first: {shown(path)}" for path in missing[:1])
             raise DataError(
-                f"label={shown(self.file)}: {len(missing)} of {len(self._paths)} images are missing"
+                f"label={shown(self.file)}: {len(missing)} of {len(paths)} images are missing"
                 f"{named}; expected a folder of images, or a COCO file beside them. Correct label="
             )
-
-    def _add_new_images(self) -> None:
-        root = self.file.parent
-        known, first = set(self._names.values()), max(self._names, default=0) + 1
-        found = (path for path in sorted(root.rglob("*")) if is_photo(path) and path.is_file())
-        relative = (path.relative_to(root) for path in found)
-        new = [p.as_posix() for p in relative if not any(part.startswith(".") for part in p.parts)]
-        for image_id, name in enumerate((name for name in new if name not in known), start=first):
-            self._names[image_id], self._paths[image_id] = name, root / name
+        self._stamp, self._document, self._names, self._paths = stamp, document, names, paths
 
     def refresh(self) -> None:
         """Read the file again if another program has changed it."""
@@ -254,6 +248,15 @@ def label_file(path: Path, setting: str = "label") -> tuple[Path, list[Path]]:
             f"and {files[1].name}; expected one. Name it: {setting}={shown(files[0])}"
         )
     return files[0], image_folders(files[0])
+
+
+def _new_images(root: Path, names: Mapping[int, str]) -> list[tuple[int, str]]:
+    """Return ids and names of the images in a folder that have no name yet."""
+    known, first = set(names.values()), max(names, default=0) + 1
+    found = (path for path in sorted(root.rglob("*")) if is_photo(path) and path.is_file())
+    relative = (path.relative_to(root) for path in found)
+    new = [p.as_posix() for p in relative if not any(part.startswith(".") for part in p.parts)]
+    return list(enumerate((name for name in new if name not in known), start=first))
 
 
 def _stamp(file: Path) -> tuple[int, int] | None:

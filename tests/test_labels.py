@@ -158,6 +158,20 @@ def test_coco_keeps_subjects_videos_and_areas(cli, tmp_path):
     }  # fmt: skip
 
 
+def test_coco_of_several_categories(tiny_copy, cli, tmp_path):
+    """Records of other categories have no id, or that of a person."""
+    source = tiny_copy / "annotations" / "person_keypoints_validate_infant.json"
+    given = json.loads(source.read_text())
+    number = given["annotations"][0]["id"]
+    other = {"image_id": given["images"][0]["id"], "category_id": 3}
+    given["annotations"] += [other, {**other, "id": number, "covered": True}]
+    source.write_text(json.dumps(given))
+    cli("labels", f"source={source}", f"out={tmp_path / 'out'}")
+    people = people_of(tmp_path / "out")
+    assert len(people) == len(given["annotations"]) - 2
+    assert {person.is_covered for person in people} == {None}
+
+
 def test_names_can_be_given(cli, tmp_path):
     source, xy = dlc_project(tmp_path / "project", ["/".join(n) for n in NAMES])
     out = tmp_path / "data"

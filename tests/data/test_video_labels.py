@@ -10,6 +10,7 @@ import pytest
 
 from fidip.core.errors import FidipError
 from fidip.core.skeleton import COCO17
+from fidip.data.adaptation_data import ImageSource, copy_images, joined
 from fidip.data.video_labels import LabelledFrame, read_video_labels
 from fidip.data.video_split import (
     split_by_subject,
@@ -186,6 +187,15 @@ def test_two_infants_in_a_frame_are_two_people(file):
         content["annotations"].append(other)
 
     assert len(read_video_labels(changed(file, twin), VIDEOS, None).people) == 7
+
+
+def test_only_the_people_of_images_are_copied(file, tmp_path):
+    changed(file, lambda content: content["annotations"].append({"category_id": 3}))
+    labels = read_video_labels(file, VIDEOS, None)
+    source = ImageSource(file, labels.people.images, "labelled", is_synthetic=False)
+    records = copy_images(tmp_path / "copy", source)
+    assert [each["id"] for each in records["annotations"]] == list(range(101, 107))
+    assert len(joined(records, records)["annotations"]) == 12
 
 
 def frames_of(**counts):

@@ -341,6 +341,20 @@ def test_a_file_that_was_damaged_for_a_moment_is_read_again(tmp_path):
     assert store.save(4, [], True, store.version(4)) == []
 
 
+def test_records_of_other_categories_stay_as_they_are(tmp_path):
+    file = preannotated(tmp_path / "set")
+    others = [{"image_id": 4, "category_id": 3}, {"id": 4, "image_id": 4, "category_id": 2}]
+    content = json.loads(file.read_text())
+    content["annotations"] += others
+    file.write_text(json.dumps(content))
+    store = LabelStore(file)
+    people = [EditedPerson(id_, np.array(ROW), False) for id_ in (4, None)]
+    assert store.save(4, people, True, 0) == [4, 8]
+    (known, *kept), added = json.loads(file.read_text())["annotations"][:3], store.people(4)[1]
+    assert (known["id"], kept) == (7, others)
+    assert [person.id for person in added] == [4, 8]
+
+
 def test_frames_to_label_are_those_of_the_file(tmp_path):
     """The folder of ``fidip frames`` also has a contact sheet."""
     file = preannotated(tmp_path / "set").rename(tmp_path / "pre_annotations.json")

@@ -10,6 +10,7 @@ from typing import Any
 
 from fidip.core.errors import DataError, shown
 from fidip.core.people import ImageInfo
+from fidip.data.annotation_records import is_person
 from fidip.data.annotations import read_annotations
 from fidip.data.layout import find_split
 from fidip.data.video_labels import LabelledFrame, VideoLabels
@@ -144,7 +145,9 @@ def copy_images(root: Path, source: ImageSource) -> Records:
             path.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(image.path, path)
         images.append({**record, "file_name": name, "is_synthetic": source.is_synthetic})
-    people = [each for each in document["annotations"] if each["image_id"] in places]
+    people = [
+        each for each in document["annotations"] if is_person(each) and each["image_id"] in places
+    ]
     return {"images": images, "annotations": people}
 
 

@@ -12,7 +12,13 @@ from typing import Any
 from fidip.core.errors import ConfigError, DataError
 from fidip.core.people import Annotation
 from fidip.data.annotation_checks import list_of
-from fidip.data.annotation_records import NO_JOINTS, files_in, image_info, video_names
+from fidip.data.annotation_records import (
+    NO_JOINTS,
+    files_in,
+    image_info,
+    is_person,
+    video_names,
+)
 from fidip.data.annotations import inspect_annotations, read_preannotations
 from fidip.io.coco import PRE_ANNOTATIONS, split_of
 from fidip.io.json import read_json, read_object
@@ -132,7 +138,7 @@ class _OtherFields:
 
     def __init__(self, document: Mapping[str, Any]) -> None:
         self._images = {record["id"]: record for record in document["images"]}
-        self._people = {record["id"]: record for record in document["annotations"]}
+        self._people = {each["id"]: each for each in document["annotations"] if is_person(each)}
         videos = document.get("videos")
         self._videos = {
             str(record.get("id")): record

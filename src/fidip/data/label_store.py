@@ -179,11 +179,12 @@ class LabelStore:
     def _with(self, image_id: int, people: Sequence[EditedPerson], is_done: bool) -> Record:
         """Return the document with other people in an image."""
         wh = self._size(image_id)
-        old: dict[int | None, Record] = {
-            each["id"]: each for each in self._editable() if each["image_id"] == image_id
-        }
-        kept = [each for each in self._document["annotations"] if each.get("id") not in old]
-        new_ids = count(max((each["id"] for each in self._document["annotations"]), default=0) + 1)
+        records = self._document["annotations"]
+        editable = [each for each in self._editable() if each["image_id"] == image_id]
+        old: dict[int | None, Record] = {each["id"]: each for each in editable}
+        kept = [each for each in records if all(each is not edited for edited in editable)]
+        ids = (each.get("id") for each in records)  # other categories need none
+        new_ids = count(max((id_ for id_ in ids if type(id_) is int), default=0) + 1)
         new = [
             _record(person, old.get(person.id) or {"id": next(new_ids)}, image_id, wh)
             for person in people

@@ -8,7 +8,7 @@ import pytest
 from fidip.core.errors import DataError
 from fidip.inference.output_names import name_inputs, output_names
 from fidip.inference.writers import OUTPUT_FORMATS
-from fidip.io.media_files import check_readable, find_media
+from fidip.io.media_files import check_readable, find_media, find_videos
 
 OUT = Path("/out")
 
@@ -90,6 +90,16 @@ def test_media_are_found_by_folder_and_pattern(tmp_path):
     assert found(f"{tmp_path}/**/*.jpg", tmp_path) == ["b.jpg", "x/d.jpg"]
     with pytest.raises(DataError, match="no file matches"):
         find_media(f"{tmp_path}/*.mov")
+
+
+def test_photographs_that_cannot_be_read_are_no_videos(tmp_path):
+    touch(tmp_path, "IMG_1.HEIC", "x/IMG_2.dng", "x/IMG_3.MOV", "old.rmvb")
+    expected = ["old.rmvb", "x/IMG_3.MOV"]  # a video that cannot be read is reported
+    for source in (str(tmp_path), f"{tmp_path}/**/*.*"):
+        found = [path.relative_to(tmp_path).as_posix() for path in find_videos(source)]
+        assert found == expected
+    with pytest.raises(DataError, match="holds no video"):
+        find_videos(str(tmp_path / "IMG_1.HEIC"))
 
 
 def test_brackets_and_stars_are_letters_where_such_files_exist(tmp_path, monkeypatch):

@@ -21,9 +21,13 @@ VIDEOS = frozenset(
 EXPORT = "Export it as JPEG and run again"
 HEIC = (".heic", ".heif", ".hif")
 RAW = (".dng", ".cr2", ".cr3", ".nef", ".arw", ".orf", ".rw2", ".raf", ".raw")
-UNSUPPORTED = {
+UNSUPPORTED_PHOTOS = {
     **dict.fromkeys(HEIC, TO_JPEG),
     **dict.fromkeys((*RAW, ".jxl", ".svg", ".psd", ".ico", ".exr", ".hdr"), EXPORT),
+}
+"""Unsupported image formats, and what to do about each."""
+UNSUPPORTED = {
+    **UNSUPPORTED_PHOTOS,
     **dict.fromkeys((".rm", ".rmvb", ".swf", ".r3d", ".braw"), "Convert it to mp4 and run again"),
 }
 """Unsupported image and video formats, and what to do about each."""
@@ -94,9 +98,10 @@ def find_videos(source: str) -> list[Path]:
     """
     folder = Path(source)
     if not source or not folder.is_dir():
-        found = [path for path in find_media(source) if not is_photo(path)]
+        files = find_media(source)
     else:
-        found = sorted(path for path in _walk(folder) if is_media(path) and not is_photo(path))
+        files = sorted(filter(is_media, _walk(folder)))
+    found = [f for f in files if not is_photo(f) and f.suffix.lower() not in UNSUPPORTED_PHOTOS]
     if not found:
         raise DataError(
             f"source={shown(source)}: holds no video; expected at least one file such as "

@@ -323,6 +323,18 @@ def test_images_are_in_the_order_of_their_numbers(tmp_path):
     assert [name for _, name, _ in LabelStore(tmp_path).images()] == names
 
 
+def test_images_that_cannot_be_read_are_named(tmp_path, caplog):
+    photos(tmp_path)
+    for name in ("x/IMG_1.HEIC", "y.dng", ".hidden.heic"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    store = LabelStore(tmp_path)
+    store.refresh()
+    assert [name for _, name, _ in store.images()] == ["a.png", "b.png"]
+    (line,) = caplog.messages
+    assert line.startswith(f"{tmp_path}: 2 images cannot be read (the first: x/IMG_1.HEIC). Conver")
+
+
 def test_a_file_that_was_damaged_for_a_moment_is_read_again(tmp_path):
     file = preannotated(tmp_path / "set")
     store = LabelStore(file)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -30,9 +31,10 @@ from fidip.io.coco import (
 )
 from fidip.io.images import decode_rgb
 from fidip.io.json import read_bytes, read_object, write_json
-from fidip.io.media_files import is_photo
+from fidip.io.media_files import UNSUPPORTED_PHOTOS, is_photo
 from fidip.io.records import Record, RecordError, numbers
 
+log = logging.getLogger(__name__)
 NAME = "labels.json"
 """Name of the file of a folder of images."""
 State = Literal["todo", "done"]
@@ -77,6 +79,8 @@ class LabelStore:
         self._is_folder = path.is_dir() and self.file == path / NAME
         self._lock = RLock()
         self._versions: dict[int, int] = {}
+        if self._is_folder:
+            _warn_about_unreadable(path)
         self._load()
 
     def _load(self) -> None:
@@ -254,10 +258,23 @@ def label_file(path: Path, setting: str = "label") -> tuple[Path, list[Path]]:
 def _new_images(root: Path, names: Mapping[int, str]) -> list[tuple[int, str]]:
     """Return ids and names of the images in a folder that have no name yet."""
     known, first = set(names.values()), max(names, default=0) + 1
-    found = (path for path in sorted(root.rglob("*")) if is_photo(path) and path.is_file())
-    relative = (path.relative_to(root) for path in found)
-    new = [p.as_posix() for p in relative if not any(part.startswith(".") for part in p.parts)]
+    new = (path.as_posix() for path in _files_below(root) if is_photo(path))
     return list(enumerate((name for name in new if name not in known), start=first))
+
+
+def _warn_about_unreadable(root: Path) -> None:
+    """Log a line about images that the page does not show because of their format."""
+    found = [path for path in _files_below(root) if path.suffix.lower() in UNSUPPORTED_PHOTOS]
+    if found:
+        remedy = UNSUPPORTED_PHOTOS[found[0].suffix.lower()]
+        first = f"the first: {shown(found[0])}"
+        log.warning("%s: %d images cannot be read (%s). %s", shown(root), len(found), first, remedy)
+
+
+def _files_below(root: Path) -> list[Path]:
+    """Return the sorted paths of the files below a folder, relative to it, without hidden ones."""
+    relative = (path.relative_to(root) for path in sorted(root.rglob("*")) if path.is_file())
+    return [path for path in relative if not any(part.startswith(".") for part in path.parts)]
 
 
 def _stamp(file: Path) -> tuple[int, int] | None:

@@ -253,6 +253,16 @@ LAUNCHER = {"nodes": 1, "tasks_per_node": 1, "gpus_per_node": None}
         (["trainer=ddp"], {"tasks_per_node": 2, "gpus_per_node": 1}, "gpus_per_node=1"),
         (["trainer=gpu"], {}, "gpus_per_node=0"),
         (["+trainer.num_nodes=2"], {}, "nodes=1"),
+        (["trainer.devices=auto"], {}, "trainer.devices=auto: SLURM starts one process for each"),
+        (["trainer.devices=-1"], {"tasks_per_node": -1}, "trainer.devices=-1: SLURM"),
+        (["trainer.devices='-1'"], {"tasks_per_node": "-1"}, "expected a number above 0"),
+        (["trainer.devices='2'"], {}, "trainer.devices=2 on trainer.num_nodes=1"),
+        (["trainer.devices='0,1'"], {}, "trainer.devices=2 on trainer.num_nodes=1"),
+        (
+            ["trainer=gpu", "trainer.devices='2'"],
+            {"tasks_per_node": "2", "gpus_per_node": "1"},
+            "gpus_per_node=1; ask for 2",
+        ),
     ],
 )
 def test_processes_that_slurm_would_not_start_are_refused_before(trainer, launcher, words):
@@ -263,6 +273,9 @@ def test_processes_that_slurm_would_not_start_are_refused_before(trainer, launch
 def test_processes_that_slurm_would_start_are_fine():
     check_processes(compose("trainer=ddp"), {**LAUNCHER, "tasks_per_node": 2, "gpus_per_node": 2})
     check_processes(compose("trainer=cpu"), LAUNCHER)
+    for devices in ("2", "0,1", [0, 1]):  # hydra.launcher.tasks_per_node follows trainer.devices
+        config = compose("trainer=cpu", f"trainer.devices={devices!r}")
+        check_processes(config, {**LAUNCHER, "tasks_per_node": devices})
 
 
 @pytest.mark.parametrize(

@@ -231,21 +231,48 @@ def check_processes(config: DictConfig, launcher: Mapping[str, Any]) -> None:
         ConfigError: it would start other numbers of processes or GPUs.
     """
     trainer = config.trainer
-    devices, nodes = trainer.devices, OmegaConf.select(config, "trainer.num_nodes", default=1)
-    wanted = devices if isinstance(devices, int) else len(devices)
-    started = (launcher["nodes"], launcher["tasks_per_node"])
-    if (nodes, wanted) != started:
+    wanted = device_count("trainer.devices", trainer.devices)
+    nodes = OmegaConf.select(config, "trainer.num_nodes", default=1)
+    tasks = device_count("hydra.launcher.tasks_per_node", launcher["tasks_per_node"])
+    if (nodes, wanted) != (launcher["nodes"], tasks):
         raise ConfigError(
             f"trainer.devices={wanted} on trainer.num_nodes={nodes}, but SLURM would start "
-            f"hydra.launcher.tasks_per_node={started[1]} on hydra.launcher.nodes={started[0]}; "
+            f"hydra.launcher.tasks_per_node={tasks} on hydra.launcher.nodes={launcher['nodes']}; "
             "make them equal, one task a device"
         )
-    gpus = launcher["gpus_per_node"] or 0
+    given = launcher["gpus_per_node"]
+    gpus = device_count("hydra.launcher.gpus_per_node", given) if given else 0
     if trainer.accelerator == "gpu" and gpus < wanted:
         raise ConfigError(
             f"trainer.devices={wanted} on GPUs, but hydra.launcher.gpus_per_node={gpus}; "
             f"ask for {wanted}"
         )
+
+
+def device_count(key: str, value: object) -> int:
+    """Return the number of devices that a setting names, as PyTorch Lightning reads it.
+
+    Args:
+        key: the setting, for the message.
+        value: a number, which may be text, or the indices of devices as a list or as text.
+
+    Raises:
+        ConfigError: the number depends on the machine (``auto`` and -1), or it is none.
+
+    Example:
+        >>> [device_count("trainer.devices", value) for value in (2, "2", "2,", [0, 1], "0,1")]
+        [2, 2, 1, 2, 2]
+    """
+    text = str(value).strip()
+    if isinstance(value, Sequence) and (not isinstance(value, str) or "," in value):
+        names = value.split(",") if isinstance(value, str) else value
+        return sum(1 for name in names if str(name).strip())
+    if not text.isdecimal() or int(text) == 0:
+        raise ConfigError(
+            f"{key}={text}: SLURM starts one process for each device and needs their number; "
+            f"expected a number above 0. Set it, for example {key}=2"
+        )
+    return int(text)
 
 
 def differing(jobs: Sequence[Sequence[str]]) -> list[list[str]]:

@@ -178,12 +178,15 @@ if BaseSubmititLauncher is not None:
             self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int
         ) -> list[JobReturn]:
             """Submit all jobs as one array, and wait for them."""
-            from fidip.cli.sweep_jobs import check_processes
+            from fidip.cli.sweep_jobs import check_processes, device_count
 
             loader = self.hydra_context.config_loader
             for overrides in job_overrides:
                 config = loader.load_sweep_config(self.config, list(overrides))
                 check_processes(config, self.params)
+            for key in ("tasks_per_node", "gpus_per_node"):  # which follow trainer.devices
+                if self.params[key]:
+                    self.params[key] = device_count(f"hydra.launcher.{key}", self.params[key])
             self.config.sweep.started  # noqa: B018 resolved once here, not by every job
             jobs = self._submit(job_overrides, initial_job_idx)
             print(f"{len(jobs)} jobs in SLURM's array {jobs[0].job_id.split('_')[0]}", flush=True)

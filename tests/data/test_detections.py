@@ -42,6 +42,14 @@ def test_detections_become_people_without_joints(tmp_path, people):
     assert not found[0].keypoints.any()
 
 
+def test_boxes_of_low_scores_may_be_too_small(tmp_path, people):
+    speck = {"bbox": [5, 5, 2, 3], "score": 0.05}
+    path = write(tmp_path, detection(), detection(**speck))
+    assert len(read_detections(path, people, threshold=0.3)) == 1
+    with pytest.raises(DataError, match=r"position 1: bbox \[5.*shows less than 4 px"):
+        read_detections(path, people, threshold=0.05)
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [

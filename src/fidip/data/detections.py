@@ -20,7 +20,7 @@ def read_detections(path: Path, people: People, threshold: float = 0.0) -> list[
         path: JSON list of ``{image_id, category_id, bbox, score}``. Other categories, and images
             that are not in ``people``, are skipped.
         people: the people and images of the dataset; images without people are included.
-        threshold: detections with a lower score are skipped.
+        threshold: detections with a lower score are skipped, whatever their box.
 
     Returns:
         The detected people, without joints.
@@ -33,8 +33,10 @@ def read_detections(path: Path, people: People, threshold: float = 0.0) -> list[
     if not isinstance(records, list):
         raise DataError(f"{path}: expected a list of detections in COCO's results format")
     images = {image.id: image for image in require_people(people).images}
-    parsed = parse_records(path, "detection", records, lambda record: _detection(record, images))
-    detections = [a for a in parsed if a is not None and a.box_score >= threshold]
+    parsed = parse_records(
+        path, "detection", records, lambda record: _detection(record, images, threshold)
+    )
+    detections = [a for a in parsed if a is not None]
     if not detections:
         raise DataError(
             f"{path}: none of {len(records)} detections is a person with a score of at least "
@@ -43,9 +45,14 @@ def read_detections(path: Path, people: People, threshold: float = 0.0) -> list[
     return [replace(a, id=number) for number, a in enumerate(detections, start=1)]
 
 
-def _detection(record: dict[str, Any], images: dict[int, ImageInfo]) -> Annotation | None:
+def _detection(
+    record: dict[str, Any], images: dict[int, ImageInfo], threshold: float
+) -> Annotation | None:
     image = images.get(integer(record, "image_id"))
     if not is_person(record) or image is None:
+        return None
+    score = number(record, "score")
+    if score < threshold:
         return None
     box_xywh = box(record, image.wh)
     return Annotation(
@@ -58,5 +65,5 @@ def _detection(record: dict[str, Any], images: dict[int, ImageInfo]) -> Annotati
         keypoints=NO_JOINTS,
         is_synthetic=image.is_synthetic,
         posture=image.posture,
-        box_score=number(record, "score"),
+        box_score=score,
     )

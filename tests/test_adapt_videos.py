@@ -116,6 +116,8 @@ def test_one_infant_from_a_run_without_unlabelled_frames(folder, cli):
     assert not (out / "data" / "annotations" / "person_keypoints_unlabelled.json").exists()
     assert {path.name for path in (out / "runs").iterdir()} == {"start", "all"}
     assert "Videos of one subject are on both sides" in (out / "report.html").read_text()
+    environment = json.loads((out / "environment.json").read_text())
+    assert environment["command"].startswith("fidip adapt ckpt=")
     assert json.loads((out / "results.json").read_text())["updates"] == 2
 
     more = (*more, f"ckpt={out}", f"out={folder}/next")

@@ -72,7 +72,7 @@ def test_an_experiment_leaves_a_complete_run_directory(experiment, tmp_path, tin
     assert list(results["metrics"])[:3] == ["AP", "AP50", "AP75"]
     environment = json.loads((run / "environment.json").read_text())
     assert environment["seed"] == 0
-    assert "experiment=" in environment["command"]
+    assert environment["command"].startswith("fidip train experiment=")
 
 
 @pytest.mark.parametrize(("experiment", "labels"), [("adapt_unlabelled", 0), ("adapt_few", 2)])

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
+from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig, OmegaConf
 
 from fidip.cli.preflight import absent_weights
@@ -66,7 +67,8 @@ def write_test(
         minutes: training time in minutes.
     """
     data: Any = trainer.datamodule
-    environment = run.write_environment(facts(config, trainer, minutes))
+    command = HydraConfig.get().job.config_name if HydraConfig.initialized() else None
+    environment = run.write_environment(command, facts(config, trainer, minutes))
     scores = score_poses(poses, data.test_set.annotations)
     scores["leaked_images"] = len(data.leaked)
     if source is not None:

@@ -13,10 +13,15 @@ from typing import Any
 PACKAGES = ("torch", "pytorch-lightning", "hydra-core", "timm", "albumentations", "numpy")
 
 
-def environment() -> dict[str, Any]:
-    """Return the command, the commit of the code, and the versions of Python and the packages."""
+def environment(command: str | None) -> dict[str, Any]:
+    """Return the command line, the commit of the code, and the versions of Python and the packages.
+
+    Args:
+        command: name of the running command, such as ``train``; None for a script.
+    """
+    program = ["fidip", command] if command else ["python", sys.argv[0]]
     return {
-        "command": shlex.join(["python", "-m", "fidip.train", *sys.argv[1:]]),
+        "command": shlex.join([*program, *sys.argv[1:]]),
         "commit": _commit(),
         "python": platform.python_version(),
         "platform": platform.platform(),

@@ -339,16 +339,17 @@ class RunDirectory:
                 "goes on with its settings, hydra.run.dir=DIR begins elsewhere"
             )
 
-    def write_environment(self, facts: dict[str, Any]) -> dict[str, Any]:
+    def write_environment(self, command: str | None, facts: dict[str, Any]) -> dict[str, Any]:
         """Write facts about the run, and the versions of software and machine.
 
         Args:
+            command: name of the running command, such as ``train``; None for a script.
             facts: facts by name.
 
         Returns:
             All facts that were written.
         """
-        known = {**environment(), **facts}
+        known = {**environment(command), **facts}
         write_json(self.environment, known)
         return known
 

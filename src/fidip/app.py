@@ -21,7 +21,8 @@ import torch
 from omegaconf import DictConfig
 
 from fidip.cli.loading import default_ckpt
-from fidip.cli.predict_settings import make_predictor
+from fidip.cli.page_settings import page_facts, page_options, page_pipelines, person_finder
+from fidip.cli.predict_settings import camera_pipeline, flips, make_predictor
 from fidip.core.errors import ConfigError, DiskError
 
 
@@ -37,7 +38,7 @@ def app(config: DictConfig) -> None:
     from fidip.web.labelling import Labelling
     from fidip.web.server import LOCAL, configured, make_server
     from fidip.web.tabs import Limits, Tabs
-    from fidip.web.worker import cameras, options, page_facts, prefill, worker
+    from fidip.web.worker import cameras, prefill, worker
 
     with listen(str(config.host), int(config.port)) as door, folder(config.keep) as root:
         store = LabelStore(Path(config.label)) if config.label else None
@@ -46,11 +47,15 @@ def app(config: DictConfig) -> None:
         torch.set_num_threads(max(1, torch.get_num_threads() - 1))  # one core for the browser
         predictor = make_predictor(ckpt, config)
         limits = Limits(config.max_upload_mb, config.max_queued, config.max_queued_per_page)
-        tabs = Tabs(root, bool(config.keep), worker(predictor, config), limits)
+        tabs = Tabs(root, bool(config.keep), worker(page_pipelines(predictor, config)), limits)
         hosts = LOCAL if config.host in LOCAL else ("*",)
-        live = Live(cameras(predictor, config))
-        labelling = Labelling(store, prefill(predictor, config)) if store else None
-        server = make_server(tabs, page_facts(ckpt, config), hosts, options(), live, labelling)
+        camera = camera_pipeline(predictor.with_averages(flips(config, is_live=True)), config)
+        labelling = None
+        if store:
+            predict = prefill(person_finder(predictor, config), config.lost)
+            labelling = Labelling(store, predict)
+        facts, live = page_facts(ckpt, config), Live(cameras(camera))
+        server = make_server(tabs, facts, hosts, page_options(), live, labelling)
         print(f"fidip is at {url} (Ctrl-C ends it)", flush=True)
         if config.open_browser and has_display():
             webbrowser.open(url)

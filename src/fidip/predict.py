@@ -20,7 +20,6 @@ from fidip.cli.predict_settings import (
     camera_pipeline,
     check_kinds,
     check_prediction,
-    damage_line,
     make_predictor,
     pipeline_settings,
 )
@@ -39,7 +38,7 @@ from fidip.inference.output_names import (
     name_inputs,
     output_names,
 )
-from fidip.inference.pipelines import Boxes
+from fidip.inference.pipelines import Boxes, damage_line
 from fidip.inference.webcam import WEBCAM, Webcam, camera_of
 from fidip.io.media_files import find_media
 

@@ -17,6 +17,8 @@ import pytest
 from hydra import compose, initialize_config_dir
 
 from fidip.cli.loading import load_predictor
+from fidip.cli.page_settings import person_finder
+from fidip.cli.predict_settings import camera_pipeline
 from fidip.core.errors import DataError
 from fidip.core.skeleton import COCO17
 from fidip.inference import Predictor, Video, VideoWriter, find_person
@@ -167,7 +169,8 @@ def test_frames_for_the_live_view():
 def test_keypoints_of_smaller_frames_fit_the_camera(tiny_root):
     with initialize_config_dir(str(config_dir()), version_base="1.3"):
         config = compose("app", ["lost=0", "smoothing=none"])
-    start = worker.cameras(load_predictor("bundled:movenet-lightning", flip_test=False), config)
+    predictor = load_predictor("bundled:movenet-lightning", flip_test=False)
+    start = worker.cameras(camera_pipeline(predictor, config))
     photo = cv2.imread(str(next((tiny_root / "images" / "validate_infant").iterdir())))
     camera = cv2.resize(photo, (1280, 720), interpolation=cv2.INTER_CUBIC)
     smaller = cv2.resize(camera, (640, 360), interpolation=cv2.INTER_AREA)
@@ -181,11 +184,10 @@ def test_keypoints_of_smaller_frames_fit_the_camera(tiny_root):
 
 def test_images_to_label_start_from_the_predicted_infant(tiny_root, tmp_path):
     with initialize_config_dir(str(config_dir()), version_base="1.3"):
-        wanted = compose("app", ["lost=0", "rotations=[0]"])
-        strict = compose("app", ["lost=1", "rotations=[0]"])
-    predictor = load_predictor("bundled:movenet-lightning", flip_test=False)
+        config = compose("app", ["rotations=[0]"])
+    find = person_finder(load_predictor("bundled:movenet-lightning", flip_test=False), config)
     photo = next((tiny_root / "images" / "validate_infant").iterdir())
-    (person,) = worker.prefill(predictor, wanted)(photo)
+    (person,) = worker.prefill(find, lost=0)(photo)
     height, width = cv2.imread(str(photo)).shape[:2]
     inside = person.keypoints[person.keypoints[:, 2] == 2, :2]
     assert len(inside) > 10
@@ -193,7 +195,7 @@ def test_images_to_label_start_from_the_predicted_infant(tiny_root, tmp_path):
     assert not person.keypoints[person.keypoints[:, 2] == 0].any()
     assert person.is_predicted
     assert person.scores.shape == (len(COCO17),)
-    assert worker.prefill(predictor, strict)(photo) == []
+    assert worker.prefill(find, lost=1)(photo) == []
 
 
 def test_what_is_kept_stays_and_settings_of_page_and_command_hold(browser, tmp_path):

@@ -9,8 +9,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from fidip.cli.loading import predictor_of
 from fidip.cli.targets import instantiate
-from fidip.core.errors import ConfigError, shown
-from fidip.core.track import Track
+from fidip.core.errors import ConfigError
 from fidip.inference import CameraPipeline, Predictor
 from fidip.inference.detectors import Detector
 from fidip.inference.output_names import Input
@@ -64,16 +63,6 @@ def camera_pipeline(predictor: Predictor, config: DictConfig) -> CameraPipeline:
     smoother = instantiate(config.smoothing, causal=True)
     return CameraPipeline(
         predictor, smoother=smoother, lost=config.lost, **pipeline_settings(config)
-    )
-
-
-def damage_line(track: Track, source: Input) -> str | None:
-    """Return a line about the missing rest of a damaged video; None for an intact one."""
-    if track.damage is None:
-        return None
-    return (
-        f"{shown(source.path)}: {track.damage}; they are kept. Copy the file again if it should "
-        "hold more"
     )
 
 

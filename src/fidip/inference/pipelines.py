@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fidip.core.crop_window import CropWindow
-from fidip.core.errors import ConfigError, DataError
+from fidip.core.errors import ConfigError, DataError, shown
 from fidip.core.poses import Poses
 from fidip.core.progress import Progress, silent
 from fidip.core.skeleton import COCO17
@@ -351,4 +351,19 @@ def _no_poses() -> Poses:
         np.zeros((0, joints, 2)),
         np.zeros((0, joints), np.float32),
         image_names=np.zeros(0, dtype=object),
+    )
+
+
+def damage_line(track: Track, source: Input) -> str | None:
+    """Return a line about the missing rest of a damaged video; None for an intact one.
+
+    Args:
+        track: the poses of the video.
+        source: the video.
+    """
+    if track.damage is None:
+        return None
+    return (
+        f"{shown(source.path)}: {track.damage}; they are kept. Copy the file again if it should "
+        "hold more"
     )

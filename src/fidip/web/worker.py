@@ -5,29 +5,24 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Callable, Collection
-from importlib.util import find_spec
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 import av
 import numpy as np
-from omegaconf import DictConfig, OmegaConf
 from PIL.Image import DecompressionBombError
 from PIL.Image import open as open_image
 
-from fidip.cli.loading import zoo_entry
-from fidip.cli.predict_settings import camera_pipeline, damage_line, flips, pipeline_settings
-from fidip.cli.targets import instantiate
 from fidip.core.arrays import Image
 from fidip.core.errors import DataError
+from fidip.core.poses import Poses
 from fidip.core.progress import Progress
 from fidip.core.skeleton import COCO17
 from fidip.data.label_store import EditedPerson
-from fidip.inference import ImagePipeline, Predictor, VideoPipeline, find_person
+from fidip.inference import CameraPipeline, ImagePipeline, VideoPipeline
 from fidip.inference.output_names import TABLE, name_inputs
-from fidip.inference.writers import OUTPUT_FORMATS
-from fidip.io.drawing import SIDE_COLORS, side_of
+from fidip.inference.pipelines import damage_line
 from fidip.io.images import decode_rgb
 from fidip.io.json import read_bytes
 from fidip.io.video import SMALLEST
@@ -37,87 +32,35 @@ if TYPE_CHECKING:
     from fidip.web.labelling import PredictPeople
     from fidip.web.tabs import FileJob, Message, SendProgress, Work
 
+MakePipelines = Callable[[Collection[str]], tuple[ImagePipeline, VideoPipeline]]
+"""Returns the pipelines of images and videos for the names of the checked options."""
 LARGEST_FRAME = 2048
 """Largest side of a live view frame in px."""
 TRACKED = 0.5
 """Confidence from which the page counts a joint as reliably tracked."""
-ALWAYS = ("overlay", "csv", "coco", "timeline")
-EXTRA_FORMATS = ("dlc", "nwb", "netcdf", "parquet")
-"""Additional formats that the page offers."""
 CONTAINERS = (
     "mov", "matroska", "avi", "mpegts", "mpeg", "mpegvideo", "asf", "flv", "ogg", "h264", "hevc",
     "m4v", "mjpeg", "gif", "jpeg_pipe", "png_pipe", "webp_pipe", "bmp_pipe", "tiff_pipe",
 )  # fmt: skip
 """FFmpeg formats that contain the whole video; a playlist could name other local files."""
-SWITCHES: dict[str, tuple[Any, Any]] = {
-    "blur_face": (False, True),
-    "on_black": (False, True),
-    "person": ("infant", "surest"),
-    "rotation_test": ([], [-10, 10]),
-}
-"""Values of the page's checkboxes, unchecked and checked, by key of ``fidip predict``."""
 
 
-def page_facts(ckpt: str, config: DictConfig) -> dict[str, Any]:
-    """Return what the page shows at the start.
-
-    Args:
-        ckpt: the weights.
-        config: settings of ``fidip app``.
-    """
-    known, keep = zoo_entry(ckpt), config.keep
-    return {
-        "weights": known.title if known else Path(ckpt).name,
-        "note": known and known.note,
-        "threshold": config.overlay.threshold,
-        "limbs": [[a, b, SIDE_COLORS[side_of(COCO17, a, b)]] for a, b in COCO17.limbs],
-        "kept_in": str(Path(keep).resolve()) if keep else None,
-        "cannot": [name for name in EXTRA_FORMATS if not installed(name)],
-        **{key: config[key] for key in ("max_upload_mb", "max_queued", "max_queued_per_page")},
-        "ticked": [key for key, (off, _) in SWITCHES.items() if config[key] != off],
-    }
-
-
-def options() -> list[str]:
-    """Return the names of the options that the page can send."""
-    return [*SWITCHES, *filter(installed, EXTRA_FORMATS)]
-
-
-def installed(name: str) -> bool:
-    """Return whether the packages that a format needs are installed.
-
-    Args:
-        name: a key of ``OUTPUT_FORMATS``.
-    """
-    return all(find_spec(module) for module in OUTPUT_FORMATS[name].needs)
-
-
-def worker(predictor: Predictor, config: DictConfig) -> Work:
+def worker(make_pipelines: MakePipelines) -> Work:
     """Return the function that processes one file, as ``fidip predict`` does.
 
     Args:
-        predictor: the network.
-        config: settings of ``fidip app``.
+        make_pipelines: returns the pipelines for the options that are checked on the page.
     """
 
     def work(job: FileJob, report: SendProgress) -> Message:
-        changes = {
-            "save": [*ALWAYS, *(name for name in EXTRA_FORMATS if name in job.options)],
-            **switched(job.options, config),
-        }
-        changed = OmegaConf.merge(config, changes)
-        assert isinstance(changed, DictConfig)
-        asked = predictor.with_averages(flips(changed), changed.rotation_test)
+        photos, videos = make_pipelines(job.options)
         (source,) = name_inputs([job.source], job.out)
-        settings, progress = pipeline_settings(changed), with_rate(report)
-        note = None
+        progress, note = with_rate(report), None
         if source.is_photo:
-            ImagePipeline(asked, **settings).run_inputs([source], job.out, progress=progress)
+            photos.run_inputs([source], job.out, progress=progress)
         else:
             check_container(job.source)
-            smoother = instantiate(changed.smoothing)
-            pipeline = VideoPipeline(asked, smoother=smoother, lost=changed.lost, **settings)
-            note = damage_line(pipeline.run_input(source, job.out, progress), source)
+            note = damage_line(videos.run_input(source, job.out, progress), source)
         return {
             "photo": source.is_photo,
             "note": note and note.replace(f"{job.source.parent}/", ""),
@@ -146,15 +89,12 @@ def with_rate(report: SendProgress) -> Progress:
     return progress
 
 
-def cameras(predictor: Predictor, config: DictConfig) -> Callable[[], Follow]:
+def cameras(pipeline: CameraPipeline) -> Callable[[], Follow]:
     """Return a function that starts to track the person in a camera, as ``source=webcam`` does.
 
     Args:
-        predictor: the network.
-        config: settings of ``fidip app``.
+        pipeline: tracks the person.
     """
-    live = predictor.with_averages(flips(config, is_live=True))
-    pipeline = camera_pipeline(live, config)
 
     def start() -> Follow:
         follower = pipeline.follower()
@@ -172,21 +112,18 @@ def cameras(predictor: Predictor, config: DictConfig) -> Callable[[], Follow]:
     return start
 
 
-def prefill(predictor: Predictor, config: DictConfig) -> PredictPeople:
+def prefill(find: Callable[[Image], Poses], lost: float) -> PredictPeople:
     """Return a function that predicts the person in an image, to be corrected by hand.
 
     Args:
-        predictor: the network.
-        config: settings of ``fidip app``.
+        find: returns the pose of one person in an (H, W, 3) uint8 RGB image.
+        lost: confidence below which no person is predicted.
     """
-    settings = pipeline_settings(config)
 
     def predict(path: Path) -> list[EditedPerson]:
         image = decode_rgb(read_bytes(path), path)
-        pose = find_person(
-            predictor, image, settings["rotations"], settings["detector"], settings["prefer"]
-        )
-        if pose.confidence[0] < config.lost:
+        pose = find(image)
+        if pose.confidence[0] < lost:
             return []
         xy, scores = pose.xy[0], pose.scores[0].astype(np.float64)
         is_inside = ((xy >= 0) & (xy < [image.shape[1], image.shape[0]])).all(axis=1)
@@ -236,19 +173,6 @@ def check_container(path: Path) -> None:
             f"{path}: cannot be opened as a video ({error.strerror or error}); expected a whole "
             "MP4, MOV, WebM, MKV, AVI or the like. Copy or convert it again."
         ) from error
-
-
-def switched(options: Collection[str], config: DictConfig) -> dict[str, Any]:
-    """Return the value of each switch; if checked, the command's value takes precedence.
-
-    Args:
-        options: names of the checked options.
-        config: settings of ``fidip app``.
-    """
-    return {
-        key: (off if key not in options else config[key] if config[key] != off else on)
-        for key, (off, on) in SWITCHES.items()
-    }
 
 
 def summary(table: Path) -> dict[str, Any]:

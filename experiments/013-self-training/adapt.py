@@ -20,13 +20,13 @@ from pathlib import Path
 import numpy as np
 
 from fidip.cli.self_training import SelfTraining, round_config, self_train, teacher_of
+from fidip.cli.training_run import train
 from fidip.core.crop_window import CropWindow
 from fidip.inference import Predictor, Video
 from fidip.inference.output_names import name_inputs
 from fidip.io.atomic import write_atomic
 from fidip.io.coco import annotation_file
 from fidip.io.json import read_object
-from fidip.train import train
 
 TRAINED = "kicks"
 SPLITS = ("clips_train", "clips_test")

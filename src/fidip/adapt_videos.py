@@ -24,15 +24,14 @@ from fidip.cli.adaptation_runs import (
     start_settings,
     trained_settings,
 )
-from fidip.cli.frame_settings import make_analysis
+from fidip.cli.frame_settings import analyse, make_analysis
 from fidip.cli.self_adaptation import adapt_without_labels
+from fidip.cli.training_run import train
 from fidip.core.errors import shown
-from fidip.frames import analyse
 from fidip.inference.frame_dataset import AnalysedVideo
 from fidip.io.directories import output_folder
 from fidip.io.json import read_object
 from fidip.io.run_directory import RunDirectory
-from fidip.train import train
 
 START = "bundled:movenet-lightning"
 """Weights to start from with labels."""

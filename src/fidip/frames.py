@@ -7,20 +7,18 @@ from fidip.cli import check_arguments, command
 if __name__ == "__main__":
     check_arguments("frames")
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from omegaconf import DictConfig
 
 from fidip.cli.console_progress import ConsoleProgress
-from fidip.cli.frame_settings import make_analysis
+from fidip.cli.frame_settings import analyse, make_analysis
 from fidip.cli.prediction_inputs import InputReport, sort_out
-from fidip.core.errors import DataError, shown
-from fidip.inference.frame_candidates import FrameAnalysis
+from fidip.core.errors import shown
 from fidip.inference.frame_dataset import OUTPUTS, AnalysedVideo, pool_of, write_frames
 from fidip.inference.frame_selection import CHOICES
-from fidip.inference.output_names import Input, name_inputs
+from fidip.inference.output_names import name_inputs
 from fidip.inference.subjects import subjects_of
 from fidip.io.directories import output_folder, require_new
 from fidip.io.media_files import find_videos
@@ -38,39 +36,6 @@ def frames(config: DictConfig) -> None:
         if videos:
             choose(videos, config, report)
     report.finish(config.out)
-
-
-def analyse(
-    analysis: FrameAnalysis,
-    inputs: Sequence[Input],
-    subjects: dict[Input, str],
-    report: InputReport,
-) -> list[AnalysedVideo]:
-    """Return the videos with their candidate frames, and collect the outcomes in the report.
-
-    Args:
-        analysis: finds the candidate frames of a video.
-        inputs: the videos.
-        subjects: subject of each video.
-        report: collects the outcomes.
-    """
-    videos: list[AnalysedVideo] = []
-    for source in inputs:
-        try:
-            with ConsoleProgress("frame") as progress:
-                found = analysis.cached(source.path, source.name, progress)
-        except DataError as error:
-            report.failed.append(str(error))
-            continue
-        except KeyboardInterrupt:
-            kept = f"the analysis of {len(videos)} of {report.total} videos is kept"
-            print(f"interrupted: {kept}; the same command continues", file=sys.stderr)
-            raise
-        videos.append(AnalysedVideo(source, subjects[source], found))
-        report.done += not found.damage
-        if found.damage:
-            report.partial.append(f"{shown(source.path)}: {found.damage}; its frames are used")
-    return videos
 
 
 def choose(videos: Sequence[AnalysedVideo], config: DictConfig, report: InputReport) -> None:

@@ -24,6 +24,7 @@ from fidip.cli.self_training import (
     teacher_of,
     write_round_labels,
 )
+from fidip.cli.training_run import train
 from fidip.core.errors import ConfigError, DataError, RunError
 from fidip.inference.output_names import name_inputs
 from fidip.io.coco import annotation_file
@@ -31,7 +32,6 @@ from fidip.io.json import write_json
 from fidip.io.run_directory import RunDirectory
 from fidip.io.video import Video
 from fidip.synth.dataset.clip_writer import TIME_BASE, encode
-from fidip.train import train
 from tests.fuzz.stage import write_video
 from tests.inference.odd_media import make_cut_video, without_pictures
 from tests.inference.rendered_people import SIDE, draw_person, paste

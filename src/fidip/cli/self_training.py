@@ -43,7 +43,7 @@ SETTINGS, REPORT = "self_training.json", "self_labels.json"
 SYNTHETIC_SPLIT = "train_infant"
 """Split with the synthetic images, as ``fidip synthesize`` writes it."""
 TrainRun = Callable[[DictConfig], Any]
-"""``fidip.train.train``, which is on a higher layer."""
+"""``fidip.cli.training_run.train``."""
 
 
 @dataclass(frozen=True)

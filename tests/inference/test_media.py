@@ -10,7 +10,7 @@ import pytest
 
 from fidip.core.errors import DataError
 from fidip.inference import Video, VideoWriter
-from fidip.io.video import read_photo
+from fidip.io.video import frames_at, read_photo
 from tests.inference.made_media import TICKS, make_flash_and_beep, make_video, square, turn
 from tests.inference.odd_media import (
     PICTURE,
@@ -104,6 +104,16 @@ def test_photographs_in_printers_colours_and_turned_ones(tmp_path):
     exif[0x0112] = 6  # show a quarter turn clockwise
     turned.save(tmp_path / "e.jpg", exif=exif)
     assert read_photo(tmp_path / "e.jpg").shape == (30, 20, 3)
+
+
+def test_frames_are_taken_by_number(tmp_path):
+    video = make_video(tmp_path / "v.mp4", (0.0, 0.1, 0.2, 0.3))
+    frames = list(Video(video))
+    for numbers, expected in (({2, 1}, [1, 2]), ({0, 4}, [0]), ({3}, [3]), (set(), [])):
+        found = list(frames_at(video, numbers))
+        assert [frame.index for frame in found] == expected
+        assert all(np.array_equal(f.image, frames[f.index].image) for f in found)
+    assert list(frames_at(tmp_path / "missing.mp4", set())) == []
 
 
 @pytest.mark.parametrize("suffix", [".avif", ".gif", ".webp", ".jp2", ".ppm"])

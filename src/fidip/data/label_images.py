@@ -19,7 +19,7 @@ from fidip.io.json import read_bytes
 from fidip.io.labels.labelled import Labelled
 from fidip.io.media_files import PHOTOS, VIDEOS
 from fidip.io.records import RecordError, box, listed
-from fidip.io.video import Video
+from fidip.io.video import Video, frames_at
 
 UPLOADED = re.compile(r"^[0-9a-f]{8}-")
 """Prefix that Label Studio adds to the name of an uploaded file."""
@@ -150,18 +150,16 @@ def write_frames_of(video: Path, numbers: Set[int], folder: Path) -> dict[int, P
         DiskError: a file cannot be written.
     """
     paths: dict[int, Path] = {}
-    count = 0
-    for frame in Video(video):
-        count += 1
-        if frame.index in numbers:
-            paths[frame.index] = folder / f"{video.stem}_{frame.index:06d}.png"
-            write_image(paths[frame.index], frame.image, is_synced=False)
-            if len(paths) == len(numbers):
-                return paths
-    raise DataError(
-        f"{shown(video)}: has {count} frames, but frame {max(numbers)} is labelled, counted from "
-        "0; expected the video that was labelled"
-    )
+    for frame in frames_at(video, numbers):
+        paths[frame.index] = folder / f"{video.stem}_{frame.index:06d}.png"
+        write_image(paths[frame.index], frame.image, is_synced=False)
+    if len(paths) < len(numbers):
+        count = sum(1 for _ in Video(video))
+        raise DataError(
+            f"{shown(video)}: has {count} frames, but frame {max(numbers)} is labelled, counted "
+            "from 0; expected the video that was labelled"
+        )
+    return paths
 
 
 Key = tuple[str, int | None]

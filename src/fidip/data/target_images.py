@@ -30,7 +30,7 @@ from fidip.io.json import write_json
 from fidip.io.media_files import check_readable, find_media, is_photo
 from fidip.io.paths import cache_dir
 from fidip.io.records import RecordError, box
-from fidip.io.video import Video, frame_numbers, read_photo
+from fidip.io.video import Video, frame_numbers, frames_at, read_photo
 
 BOXES, FRAMES = "boxes.json", "frames"
 FRAME_QUALITY = 95
@@ -172,10 +172,8 @@ def _frames_of(path: Path, count: int) -> Iterator[tuple[str, Image]]:
     total = sum(1 for _ in video)  # headers may announce another number
     if video.damage is not None:
         log.warning("%s: %d frames could be decoded (%s)", shown(path), total, video.damage)
-    chosen = set(frame_numbers(total, count))
-    for frame in video:
-        if frame.index in chosen:
-            yield f"{frame.index:06}.jpg", frame.image
+    for frame in frames_at(path, set(frame_numbers(total, count))):
+        yield f"{frame.index:06}.jpg", frame.image
 
 
 def _is_usable(found: Sequence[float], wh: ImageSize) -> bool:

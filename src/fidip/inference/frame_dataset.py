@@ -23,7 +23,7 @@ from fidip.io.coco import PRE_ANNOTATIONS, annotation_record, image_record, pers
 from fidip.io.drawing import draw_pose, fit_tile, sheet, spread
 from fidip.io.images import write_image
 from fidip.io.json import write_json
-from fidip.io.video import Video
+from fidip.io.video import frames_at
 
 IMAGES, LABELS = "images", PRE_ANNOTATIONS
 SHEET, TABLE = "contact_sheet.jpg", "frames.csv"
@@ -116,13 +116,8 @@ def frames_of(video: AnalysedVideo, rows: Ints) -> Iterator[tuple[int, Image]]:
         rows: sorted rows of its candidates.
     """
     wanted = {int(video.candidates.frames[row]): int(row) for row in rows}
-    if not wanted:
-        return
-    for frame in Video(video.source.path):
-        if frame.index in wanted:
-            yield wanted[frame.index], frame.image
-        if frame.index >= max(wanted):
-            return
+    for frame in frames_at(video.source.path, wanted.keys()):
+        yield wanted[frame.index], frame.image
 
 
 class _Writer:

@@ -21,7 +21,7 @@ from fidip.inference.self_labels import SelfLabels
 from fidip.io.coco import annotation_file, annotation_record, image_record, person_category
 from fidip.io.images import write_image
 from fidip.io.json import write_json
-from fidip.io.video import Video
+from fidip.io.video import frames_at
 from fidip.metrics.track_quality import speed
 
 TRAIN, HELD_OUT = "train", "held_out"
@@ -185,9 +185,7 @@ def _write_split(
     total = sum(int(mask.any(axis=1).sum()) for mask in kept)
     for number, (video, part, mask) in enumerate(zip(videos, rows, kept, strict=True), start=1):
         masks = {int(row): m for row, m in zip(part, mask, strict=True) if m.any()}
-        for frame in Video(video.source.path) if masks else ():
-            if frame.index not in masks:
-                continue
+        for frame in frames_at(video.source.path, masks.keys()):
             name, id_ = f"{video.source.stem}_{frame.index:06}.jpg", len(images) + 1
             write_image(root / "images" / split / name, frame.image, is_synced=False)
             images.append(

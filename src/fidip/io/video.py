@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -231,6 +231,24 @@ class Video:
             announced = self.count / self.fps
             lost = announced - seconds
         return "frames are missing" if lost > max(FEW_FRAMES / self.fps, FEW * announced) else None
+
+
+def frames_at(path: Path, numbers: Set[int]) -> Iterator[Frame]:
+    """Yield some frames of a video; decoding stops after the last one.
+
+    Args:
+        path: the video; it is not opened without numbers.
+        numbers: numbers of the frames, from 0; those that the video does not have are left out.
+
+    Raises:
+        DataError: as for ``Video``.
+    """
+    last = max(numbers, default=0)
+    for frame in Video(path) if numbers else ():
+        if frame.index in numbers:
+            yield frame
+        if frame.index >= last:
+            return
 
 
 def frame_numbers(total: int, count: int) -> list[int]:

@@ -13,7 +13,7 @@ from fidip.io.coco import annotation_file
 from fidip.io.drawing import draw_pose, sheet, spread
 from fidip.io.images import write_image
 from fidip.io.json import read_json
-from fidip.io.video import Video
+from fidip.io.video import frames_at
 
 
 def contact_sheet(root: Path, split: str, out: Path, count: int = 48, columns: int = 8) -> None:
@@ -53,10 +53,10 @@ def clip_contact_sheet(root: Path, split: str, out: Path, columns: int = 6) -> N
     tiles: list[Image] = []
     for video in content["videos"]:
         chosen = set(spread(video["frames"], columns))
+        file = root / "videos" / split / video["file_name"]
         shown = [
             _drawn(frame.image, keypoints[video["id"], frame.index])
-            for frame in Video(root / "videos" / split / video["file_name"])
-            if frame.index in chosen
+            for frame in frames_at(file, chosen)
         ]
         tiles += shown + [np.full_like(shown[0], 255)] * (columns - len(shown))
     with disk_errors(out):

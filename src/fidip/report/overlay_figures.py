@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from fidip.core.errors import DataError
+from fidip.core.errors import DataError, shown
 from fidip.core.people import Annotation
 from fidip.core.poses import Poses
 from fidip.io.coco import read_results
@@ -20,6 +21,7 @@ from fidip.io.run_directory import RunDirectory
 from fidip.report.html_templates import image_uri
 from fidip.report.runs import Run
 
+log = logging.getLogger(__name__)
 LEAST_DRAWN = 0.1
 """Keypoints with a lower score are not drawn."""
 
@@ -37,14 +39,22 @@ def prediction_sheet(
         columns: tiles per row.
 
     Returns:
-        (H, W, 3) uint8 RGB image.
+        (H, W, 3) uint8 RGB image. The tiles of images that cannot be read are white.
     """
-    tiles = []
+    tiles, missing = [], []
     for row in spread(len(poses), count):
-        image = cv2.imread(str(people[poses.index[row]].image_path), cv2.IMREAD_COLOR_RGB)
-        assert image is not None  # the prediction was made on this file
-        tiles.append(
-            draw_pose(image.astype(np.uint8), poses.xy[row], poses.scores[row] > LEAST_DRAWN)
+        path = people[poses.index[row]].image_path
+        image = _read_image(path)
+        if image is None:
+            missing.append(path)
+            tiles.append(np.full((tile, tile, 3), 255, np.uint8))
+        else:
+            tiles.append(draw_pose(image, poses.xy[row], poses.scores[row] > LEAST_DRAWN))
+    if missing:
+        log.warning(
+            "%d of %d images to draw predictions on cannot be read (the first: %s); their tiles "
+            "are white",
+            *(len(missing), len(tiles), shown(missing[0])),
         )
     return sheet(tiles, tile, columns)
 

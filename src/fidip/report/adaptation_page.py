@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from html import escape
 
 from fidip.core.arrays import Image
-from fidip.report.formatting import show_interval, show_number, show_signed
+from fidip.report.formatting import markdown_table, show_interval, show_number, show_signed
 from fidip.report.html_templates import image_uri, render_html
 from fidip.report.learning_curve import HEADER, LearningCurve, plot_curve
 
@@ -97,15 +97,15 @@ def card_section(found: Adaptation) -> str:
         found: the adaptation.
     """
     tables = [(HEADER, found.curve.rows()), (SPLIT_HEADER, found.videos)]
-    curve, videos = ("\n".join(_markdown(header, rows)) for header, rows in tables)
+    curve, videos = (
+        markdown_table(_escaped(header), map(_escaped, rows)) for header, rows in tables
+    )
     return (
         f"\n## Adaptation to videos\n{found.summary} {found.scope}\n\n{found.training}\n\n{curve}"
         f"\n\nDivided by {found.by}:\n\n{videos}\n"
     )
 
 
-def _markdown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    lines = [header, ["---"] * len(header), *rows]
-    return [
-        f"| {' | '.join(escape(cell).replace('|', '&#124;') for cell in line)} |" for line in lines
-    ]
+def _escaped(cells: Sequence[str]) -> list[str]:
+    """Return cells without characters of HTML and Markdown, which names of files may have."""
+    return [escape(cell).replace("|", "&#124;") for cell in cells]

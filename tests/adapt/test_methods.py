@@ -82,6 +82,14 @@ class KillWithinAnEpoch(pl.Callback):
             os.kill(os.getpid(), signal.SIGKILL)
 
 
+def run_until_killed(train):
+    """Train in a fork of this process, which must be killed."""
+    process = multiprocessing.get_context("fork").Process(target=train)
+    process.start()
+    process.join(120)
+    assert process.exitcode == -signal.SIGKILL
+
+
 @pytest.fixture(scope="module")
 def whole_run(tiny_root, tmp_path_factory):
     """Weights after an uninterrupted run of a method; several tests compare with the same one."""
@@ -105,10 +113,7 @@ def test_a_killed_and_resumed_run_ends_as_if_it_had_not_stopped(
 ):
     config = compose(method, tiny_root, "data.batch_size=8")
     callbacks = (Checkpoints(tmp_path / "killed", every_minutes=0), KillWithinAnEpoch())
-    process = multiprocessing.get_context("fork").Process(target=fit, args=(config, *callbacks))
-    process.start()
-    process.join(120)
-    assert process.exitcode == -signal.SIGKILL
+    run_until_killed(lambda: fit(config, *callbacks))
     last = tmp_path / "killed" / "last.ckpt"
     saved = torch.load(last, weights_only=True)["loops"]["fit_loop"]["epoch_loop.batch_progress"]
     assert saved["current"]["completed"] == 1

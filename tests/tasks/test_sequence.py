@@ -17,7 +17,7 @@ from fidip.core.errors import ConfigError
 from fidip.io.paths import config_dir
 from fidip.nn import SequenceNet
 from fidip.tasks import Checkpoints
-from tests.adapt.test_methods import Losses, StopWithinAnEpoch
+from tests.adapt.test_methods import KillWithinAnEpoch, Losses, run_until_killed
 from tests.data.made_clips import write_made_clips
 
 pytestmark = pytest.mark.forks
@@ -95,13 +95,12 @@ def test_the_command_leaves_a_run_that_predicts_and_is_evaluated(
         assert {row["frame"] for row in csv.DictReader(file)} == set("01234")
 
 
-def test_a_resumed_run_ends_as_if_it_had_not_stopped(clips_root, tmp_path):
+def test_a_killed_and_resumed_run_ends_as_if_it_had_not_stopped(clips_root, tmp_path):
     whole = fit(clips_root, *OVER_TIME, callbacks=[Checkpoints(tmp_path / "whole")])
-    keep = Checkpoints(tmp_path / "stopped", every_minutes=0)
-    with pytest.raises(SystemExit):
-        fit(clips_root, *OVER_TIME, callbacks=[keep, StopWithinAnEpoch()])
-    last = tmp_path / "stopped" / "last.ckpt"
-    callbacks = [Checkpoints(tmp_path / "stopped")]
+    callbacks = [Checkpoints(tmp_path / "killed", every_minutes=0), KillWithinAnEpoch()]
+    run_until_killed(lambda: fit(clips_root, *OVER_TIME, callbacks=callbacks))
+    last = tmp_path / "killed" / "last.ckpt"
+    callbacks = [Checkpoints(tmp_path / "killed")]
     resumed = fit(clips_root, *OVER_TIME, callbacks=callbacks, ckpt_path=last)
     torch.testing.assert_close(resumed.state_dict(), whole.state_dict(), rtol=0, atol=0)
 

@@ -1,6 +1,7 @@
 """Execute all notebooks in a temporary folder: ``python notebooks/execute.py [NAME ...]``.
 
-The notebooks in the repository do not change. Exit status 1 if a cell fails.
+The notebooks in the repository do not change. Exit status 1 if a cell fails, 2 if there is no
+notebook of that name.
 """
 
 from __future__ import annotations
@@ -44,8 +45,13 @@ def main() -> int:
     """Run the notebooks two at a time, one thread each."""
     os.environ.update(OMP_NUM_THREADS="1", WANDB_MODE="offline", NO_ALBUMENTATIONS_UPDATE="1")
     os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    names = sys.argv[1:]
-    paths = [p for p in sorted(FOLDER.glob("*.ipynb")) if not names or p.stem in names]
+    notebooks = {path.stem: path for path in sorted(FOLDER.glob("*.ipynb"))}
+    names = sys.argv[1:] or list(notebooks)
+    if unknown := [name for name in names if name not in notebooks]:
+        there = ", ".join(notebooks)
+        print(f"error: no notebook {', '.join(unknown)}; there are {there}", file=sys.stderr)
+        return 2
+    paths = [notebooks[name] for name in names]
     with ThreadPoolExecutor(2) as pool:
         errors = [error for error in pool.map(execute, paths) if error]
     print("\n".join(errors), file=sys.stderr)

@@ -13,7 +13,7 @@ from matplotlib.lines import Line2D
 
 SHORT = {"adaptation": "MoveNet", "adaptation_norm": "with BatchNorm"}
 """Names of the starts in figures."""
-MARKERS = "osD^vP*X<>"
+MARKERS = "osD^vP*X<>p"  # one more than the colours, so that pairs of both differ
 
 
 def grid(

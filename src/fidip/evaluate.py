@@ -20,7 +20,7 @@ from fidip.core.errors import shown
 from fidip.core.poses import Poses
 from fidip.io.directories import output_folder, require_new
 from fidip.io.run_directory import RunDirectory, is_first_process
-from fidip.report.results import Results
+from fidip.metrics.results import Results
 from fidip.report.scoring import results_of, write_results
 from fidip.tasks import announce, publish
 

@@ -11,8 +11,8 @@ from wandb_workspaces.workspaces.internal import View
 from fidip.cli.run_comparison import RunComparison
 from fidip.compare import show_at_wandb
 from fidip.metrics import NAMES, Difference
+from fidip.metrics.results import Results
 from fidip.report import Comparison, FoundRuns, Run
-from fidip.report.results import Results
 
 RESULTS = {
     "metrics": dict.fromkeys(NAMES, 0.5), "intervals": {}, "instances": 9, "box_source": "toy",

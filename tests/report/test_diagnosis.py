@@ -7,9 +7,9 @@ from jinja2 import Environment, PackageLoader
 
 from fidip.core.skeleton import COCO17
 from fidip.metrics import KINDS
+from fidip.metrics.results import Results
 from fidip.report import Run
 from fidip.report.diagnosis_figures import KIND_COLORS, plot_diagnosis
-from fidip.report.results import Results
 
 
 def make_run(experiment, seed=0, slices=None):

@@ -10,6 +10,7 @@ from fidip.core.errors import DamagedRunError
 from fidip.io.json import write_json
 from fidip.metrics import NAMES
 from fidip.metrics.body_scale import MKS, PCKSH
+from fidip.metrics.results import Results
 from fidip.report import Comparison, Run, html_page, latex_tables, markdown, results_csv
 from fidip.report.infant_tables import (
     infant_header,
@@ -18,7 +19,6 @@ from fidip.report.infant_tables import (
     video_header,
     video_rows,
 )
-from fidip.report.results import Results
 from fidip.report.run_files import read_scores
 
 NOTHING = Comparison("new", {}, {}, [])

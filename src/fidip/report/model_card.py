@@ -8,8 +8,8 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader
 
+from fidip.metrics.results import Results
 from fidip.report.formatting import show_interval, show_number
-from fidip.report.results import Results
 
 
 def model_card(

@@ -14,7 +14,7 @@ from fidip.io.json import read_object
 from fidip.io.yaml import load_settings
 from fidip.metrics import NAMES
 from fidip.metrics.body_scale import PCKSH
-from fidip.report.results import SCHEMA_VERSION, Results
+from fidip.metrics.results import SCHEMA_VERSION, Results
 
 Curves = dict[str, list[tuple[float, float]]]
 """(epoch, value) pairs by column of ``metrics.csv``, of the rows that have a value."""
@@ -85,7 +85,7 @@ class _Source(_Stored):
 
 
 class _Results(_Stored):
-    """Fields of ``results.json`` that a comparison reads; see ``fidip.report.results``."""
+    """Fields of ``results.json`` that a comparison reads; see ``fidip.metrics.results``."""
 
     schema_version: Annotated[int, Field(ge=1, le=SCHEMA_VERSION)] = 1
     experiment: Name

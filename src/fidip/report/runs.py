@@ -14,6 +14,7 @@ import numpy as np
 from fidip.core.errors import DamagedRunError, DataError, RunError
 from fidip.io.json import read_object
 from fidip.io.run_directory import RunDirectory
+from fidip.metrics.results import Results
 from fidip.report.grid import (
     RunPosition,
     axes_of,
@@ -22,7 +23,6 @@ from fidip.report.grid import (
     result_settings,
     shown_setting,
 )
-from fidip.report.results import Results
 from fidip.report.run_files import (
     REPAIR,
     flatten,

@@ -14,7 +14,7 @@ from fidip.metrics import (
     evaluate_poses,
     to_coco_results,
 )
-from fidip.report.results import Results
+from fidip.metrics.results import Results
 
 GROUND_TRUTH = "ground truth"
 DECIMALS = 4

@@ -6,7 +6,7 @@ import pytest
 
 from fidip.core.errors import DamagedRunError
 from fidip.metrics import NAMES
-from fidip.report.results import SCHEMA_VERSION, Results
+from fidip.metrics.results import SCHEMA_VERSION, Results
 from fidip.report.run_files import read_scores
 
 SCORES = {

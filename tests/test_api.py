@@ -68,7 +68,7 @@ def test_poses_of_photographs_carry_names_and_are_scored(predictor, tiny_root):
         np.ones((len(people), 17), np.float32),
         image_ids=np.array([person.image_id for person in people]),
     )
-    assert fidip.evaluate_poses(perfect, people)["metrics"]["AP"] == pytest.approx(1)
+    assert fidip.evaluate_poses(perfect, people).metrics["AP"] == pytest.approx(1)
 
 
 def test_an_unknown_writer_is_refused(predictor):

@@ -132,7 +132,7 @@ def add_body_scaled(runs, data):
         results = json.loads((run / "results.json").read_text())
         poses = from_coco_results(json.loads((run / "predictions.json").read_text()))
         found = evaluate_poses(poses, people, poses.index)
-        extra = {"body_scaled": found["body_scaled"], "box_source": "ground truth"}
+        extra = {"body_scaled": found.body_scaled, "box_source": "ground truth"}
         write_json(run / "results.json", {**results, **extra})
 
 

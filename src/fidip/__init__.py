@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from fidip.inference.predictor import Predictor
     from fidip.inference.smoothing import KalmanSmoother
     from fidip.metrics.evaluation import evaluate_poses
+    from fidip.metrics.results import Results
 
 __version__ = "0.2.0.dev0"
 
@@ -40,6 +41,7 @@ __all__ = [
     "People",
     "Poses",
     "Predictor",
+    "Results",
     "RunComparison",
     "Track",
     "VideoPipeline",
@@ -58,6 +60,7 @@ _MODULES = {
     "People": "fidip.core.people",
     "Poses": "fidip.core.poses",
     "Predictor": "fidip.inference.predictor",
+    "Results": "fidip.metrics.results",
     "RunComparison": "fidip.cli.run_comparison",
     "Track": "fidip.core.track",
     "VideoPipeline": "fidip.inference.pipelines",

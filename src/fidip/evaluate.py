@@ -20,7 +20,7 @@ from fidip.core.errors import shown
 from fidip.core.poses import Poses
 from fidip.io.directories import output_folder, require_new
 from fidip.io.run_directory import RunDirectory, is_first_process
-from fidip.metrics.results import Results
+from fidip.metrics import Results
 from fidip.report.scoring import results_of, write_results
 from fidip.tasks import announce, publish
 
@@ -37,32 +37,33 @@ def evaluate(config: DictConfig) -> None:
     with output_folder(run.root, outputs):
         trained = settings(config)
         scores, poses = score(config, trained)
-        write_and_print(run, results_of(scores, trained, split=config.split), poses)
+        results = results_of(scores, trained, split=config.split)
+        write_and_print(run, results, poses)
     if "wandb" in config.logger:
-        send_to_wandb(config, trained, scores)
+        send_to_wandb(config, trained, results)
 
 
 @rank_zero_only  # type: ignore[untyped-decorator]
 def write_and_print(run: RunDirectory, results: Results, poses: Poses | None) -> None:
     """Write and print the results."""
     write_results(run, results, poses)
-    print_table(results.to_json())
+    print_table(results)
 
 
 @rank_zero_only  # type: ignore[untyped-decorator]
-def send_to_wandb(config: DictConfig, trained: DictConfig, scores: dict[str, Any]) -> None:
-    """Log the scores to W&B as a separate run in the group of the training run.
+def send_to_wandb(config: DictConfig, trained: DictConfig, results: Results) -> None:
+    """Log the results to W&B as a separate run in the group of the training run.
 
     Args:
         config: settings of the command.
         trained: settings of the run.
-        scores: content of ``results.json``.
+        results: results of the evaluation.
     """
     config.name, config.group, config.seed = trained.name, trained.group, trained.seed
     logger = instantiate(config.logger.wandb)
     about: Any = OmegaConf.to_container(trained, resolve=True)
     announce([logger], {**about, "split": config.split, "boxes": Path(config.boxes).name})
-    publish([logger], scores)
+    publish([logger], results)
 
 
 @command("evaluate")

@@ -208,16 +208,16 @@ def test_they_are_part_of_an_evaluation_which_keeps_its_other_numbers():
     found = [entry(p, GRID + np.array([shift, 0])) for p in people]
     content = evaluate_poses(from_coco_results(found), People.without_others(people))
     similarity = math.exp(-(0.05**2) / (2 * SMOOTHING))
-    assert content["body_scaled"] == {
+    assert content.body_scaled == {
         PCKSH: 1.0,
         MKS: pytest.approx(similarity),
         "intervals": {PCKSH: (1.0, 1.0), MKS: pytest.approx((similarity, similarity))},
         "people": 1,
         "left_out": 1,
     }
-    assert content["per_joint"]["nose"][MKS] == pytest.approx(similarity)
-    assert content["per_joint"]["left_hip"][PCKSH] == 1
-    assert set(content["pck"]) == {"pck@0.05", "pck@0.1", "pck@0.2"}
+    assert content.per_joint["nose"][MKS] == pytest.approx(similarity)
+    assert content.per_joint["left_hip"][PCKSH] == 1
+    assert set(content.pck) == {"pck@0.05", "pck@0.1", "pck@0.2"}
 
 
 def test_an_evaluation_without_body_scales():
@@ -225,7 +225,7 @@ def test_an_evaluation_without_body_scales():
     flags[5] = 0
     people = People.without_others([person(visibility=flags)])
     content = evaluate_poses(from_coco_results([entry(people[0])]), people)
-    assert content["body_scaled"] == {
+    assert content.body_scaled == {
         PCKSH: None,
         MKS: None,
         "intervals": {PCKSH: None, MKS: None},

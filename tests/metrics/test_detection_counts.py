@@ -54,7 +54,7 @@ def test_people_without_labels_are_people_and_crowds_have_room_for_any():
 def test_photographs_have_none():
     people = People.without_others([person()])
     assert count_detections(np.array([0]), people) == {}
-    assert "videos" not in evaluate_poses(from_coco_results([entry(people[0])]), people)
+    assert evaluate_poses(from_coco_results([entry(people[0])]), people).videos is None
 
 
 def test_a_plain_sequence_lacks_the_frames():
@@ -67,7 +67,7 @@ def test_they_are_part_of_an_evaluation_of_found_people_only():
     everyone = People(people, [], [frame(i, "a.mp4") for i in range(2)])
     found = from_coco_results([entry(people[0]), entry(people[0], score=0.5)])
     expected = {"a.mp4": counts(frames=2, people=2, predictions=2, missed=1, redundant=1)}
-    assert evaluate_poses(found, everyone)["videos"] == expected
-    assert "videos" not in evaluate_poses(found, everyone, np.array([0, 0]))
+    assert evaluate_poses(found, everyone).videos == expected
+    assert evaluate_poses(found, everyone, np.array([0, 0])).videos is None
     nothing = evaluate_poses(from_coco_results([]), everyone)
-    assert nothing["videos"]["a.mp4"] == counts(frames=2, people=2, missed=2)
+    assert nothing.videos["a.mp4"] == counts(frames=2, people=2, missed=2)

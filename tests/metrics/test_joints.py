@@ -112,17 +112,17 @@ def test_joints_are_described_with_how_many_they_are():
     shift = 0.06 * 400  # of the longer side of the box: beyond PCK@0.05, within PCK@0.1
     found = [entry(p, GRID + np.array([shift, 0])) for p in people]
     content = evaluate_poses(from_coco_results(found), People.without_others(people))
-    ankle = content["per_joint"]["left_ankle"]
+    ankle = content.per_joint["left_ankle"]
     assert (ankle["count"], ankle["torso_count"]) == (1, 1)
-    assert (content["per_joint"]["nose"]["count"], content["per_joint"]["nose"]["torso_count"]) == (
+    assert (content.per_joint["nose"]["count"], content.per_joint["nose"]["torso_count"]) == (
         2,
         1,
     )
-    assert (content["torso_count"], content["matched"]) == (17, 2)
-    assert (content["pck"]["pck@0.05"], content["pck"]["pck@0.1"]) == (0.0, 1.0)
+    assert (content.torso_count, content.matched) == (17, 2)
+    assert (content.pck["pck@0.05"], content.pck["pck@0.1"]) == (0.0, 1.0)
     torso = np.linalg.norm(GRID[[11, 12]].mean(0) - GRID[[5, 6]].mean(0))
-    assert content["torso_error"] == pytest.approx(shift / torso)
-    for joint in content["per_joint"].values():
+    assert content.torso_error == pytest.approx(shift / torso)
+    for joint in content.per_joint.values():
         assert sum(joint["kinds"].values()) == pytest.approx(1)
     k = 2 * COCO17.sigmas[ANKLE]
     assert ankle["oks"] == pytest.approx(np.exp(-(shift**2) / (2 * SIDE**2 * k**2)))
@@ -133,8 +133,8 @@ def test_unmatched_predictions_have_scores_and_no_joints():
     content = evaluate_poses(
         from_coco_results([entry(person(), GRID + 5000), cat]), People.without_others([person()])
     )
-    assert (content["metrics"]["AP"], content["matched"]) == (0, 0)
-    assert "per_joint" not in content
+    assert (content.metrics["AP"], content.matched) == (0, 0)
+    assert content.per_joint is None
 
 
 @pytest.mark.parametrize("predictions", [0, 2])

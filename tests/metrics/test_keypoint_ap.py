@@ -11,6 +11,7 @@ import pytest
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
+from fidip.core.errors import DataError
 from fidip.core.people import Annotation, People
 from fidip.core.poses import Poses
 from fidip.core.skeleton import COCO17
@@ -195,10 +196,15 @@ def test_perfect_poses_are_described_as_perfect(people, poses):
         xy, poses.scores, poses.image_ids, poses.boxes_xywh, poses.box_scores, poses.index
     )
     content = evaluate_poses(perfect, people, perfect.index)
-    assert content["metrics"]["AP"] == pytest.approx(1.0)
-    assert content["oks"] == pytest.approx(1.0)
-    assert content["pck"]["pck@0.05"] == 1.0
-    assert content["per_joint"]["nose"]["count"] == 60
+    assert content.metrics["AP"] == pytest.approx(1.0)
+    assert content.oks == pytest.approx(1.0)
+    assert content.pck["pck@0.05"] == 1.0
+    assert content.per_joint["nose"]["count"] == 60
+
+
+def test_an_evaluation_needs_images():
+    with pytest.raises(DataError, match="people: no images"):
+        evaluate_poses(from_coco_results([]), People([], [], []))
 
 
 def test_of_two_equal_scores_the_later_pose_stays(poses):
@@ -271,7 +277,7 @@ def test_of_equal_scores_the_later_pose_is_matched_first(people, poses, suppress
     assert kept.tolist() == [1, 0]
     results = to_coco_results(both[kept])
     assert by_hand(annotations_to_coco(one), results).stats[0] == pytest.approx(0.5)
-    assert evaluate_poses(both[kept], one)["metrics"]["AP"] == pytest.approx(0.5)
+    assert evaluate_poses(both[kept], one).metrics["AP"] == pytest.approx(0.5)
 
 
 def test_an_annotation_with_id_0_can_be_found(people, poses):
@@ -386,7 +392,7 @@ def test_unknown_joints_do_not_turn_a_wrong_pose_into_a_right_one(people, poses,
     assert set(evaluate_keypoints(one, moved).metrics.values()) <= {0.0, None}
     assert average_precision(one, moved)[0] == 0
     found = evaluate_poses(moved, one, np.array([0]))
-    assert found["predictions"] == found["matched"] == (0 if len(unknown) == 17 else 1)
+    assert found.predictions == found.matched == (0 if len(unknown) == 17 else 1)
     assert joint_ap(moved, one)["nose"] == 0
 
 
@@ -415,9 +421,9 @@ def test_a_lost_person_is_a_missed_one(people):
         found = evaluate_poses(track.poses[rows], truth)
         # 10 hits before or among 5 misses, in the order of the frames: precision 1 up to recall .5
         recalls = np.linspace(0, 1, 101)
-        assert found["metrics"]["AP"] == pytest.approx((recalls <= right).mean() if right else 0)
-        assert found["metrics"]["AR"] == right
-        assert (found["predictions"], found["matched"]) == (len(track.poses[rows]) - 5, 20 * right)
+        assert found.metrics["AP"] == pytest.approx((recalls <= right).mean() if right else 0)
+        assert found.metrics["AR"] == right
+        assert (found.predictions, found.matched) == (len(track.poses[rows]) - 5, 20 * right)
 
 
 def test_the_size_of_an_unmatched_pose_is_that_of_its_known_joints(people, poses):

@@ -1,6 +1,7 @@
 """The page of a comparison in a browser, on a telephone and on a desk."""
 
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ from fidip.cli.run_comparison import compare_runs
 from fidip.data import read_annotations
 from fidip.io.coco import from_coco_results
 from fidip.io.json import write_json
-from fidip.metrics import evaluate_poses
+from fidip.metrics import GROUND_TRUTH, evaluate_poses
 
 TEST, IMAGES = "annotations/person_keypoints_validate_infant.json", "images/validate_infant"
 NARROW, WIDE = 420, 1200
@@ -38,11 +39,9 @@ def page_file(tiny_root, tmp_path_factory):
             )  # fmt: skip
         run = folder / "runs" / name
         write_json(run / "predictions.json", results if name != "lost" else [])
-        about = {"experiment": name, "seed": 0, "box_source": "ground truth", "minutes": 8.0}
-        write_json(
-            run / "results.json",
-            {**about, **evaluate_poses(from_coco_results(results), people)},
-        )
+        scores = evaluate_poses(from_coco_results(results), people)
+        about = {"experiment": name, "box_source": GROUND_TRUTH, "minutes": 8.0}
+        write_json(run / "results.json", replace(scores, **about).to_json())
         command = (
             f"python -m fidip.train experiment={name} data.root=data/demo resume=auto ckpt=a.ckpt"
         )

@@ -156,9 +156,9 @@ def score_start(config: DictConfig, start: DictConfig, leaked: int | None) -> No
     data = instantiate(_test_data(config, start, data_folder(out)))
     data.setup("test")
     poses = predict_boxes(config, start, data, data.test_set)
-    scores = {**score_poses(poses, data.test_people), "leaked_images": leaked}
+    scores = score_poses(poses, data.test_people)
     about = {"name": START, "group": config.group, "seed": config.seed}
-    write_results(run, results_of(scores, about, split=TEST), poses)
+    write_results(run, results_of(scores, about, split=TEST, leaked_images=leaked), poses)
 
 
 def predict_people(config: DictConfig, settings: DictConfig, people: People) -> Poses:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from fidip.data import (
     require_image_files,
 )
 from fidip.io.coco import from_coco_results, read_results, read_video_results
-from fidip.metrics import Calibration, without_duplicates
+from fidip.metrics import Calibration, Results, without_duplicates
 from fidip.nn.weights.checkpoint_files import training_images
 from fidip.nn.weights.net_weights import load_weights
 from fidip.report.scoring import score_poses, score_results
@@ -30,7 +31,7 @@ from fidip.tasks import ProgressBar, lightning
 from fidip.tasks.run_calibration import fit_run, read_run
 
 
-def score(config: DictConfig, trained: DictConfig) -> tuple[dict[str, Any], Poses | None]:
+def score(config: DictConfig, trained: DictConfig) -> tuple[Results, Poses | None]:
     """Return the scores of a split, and the poses if they were predicted.
 
     Args:
@@ -54,15 +55,13 @@ def score(config: DictConfig, trained: DictConfig) -> tuple[dict[str, Any], Pose
     file = config.second_annotator
     second = read_second_annotator(Path(file), people) if file else None
     scores, poses = score_people(config, trained, data, people)
-    scores["leaked_images"] = leaked
-    if second is not None:
-        scores["second_annotator"] = {"file": file, **second.agreement(people)}
-    return scores, poses
+    agreement = None if second is None else {"file": file, **second.agreement(people)}
+    return replace(scores, leaked_images=leaked, second_annotator=agreement), poses
 
 
 def score_people(
     config: DictConfig, trained: DictConfig, data: Any, people: People
-) -> tuple[dict[str, Any], Poses | None]:
+) -> tuple[Results, Poses | None]:
     """Score a results file, or poses predicted in labelled or detected boxes.
 
     Args:

@@ -21,6 +21,7 @@ from fidip.io.coco import from_coco_results, read_results
 from fidip.io.directories import output_folder
 from fidip.io.run_directory import RunDirectory
 from fidip.metrics import (
+    GROUND_TRUTH,
     BodySums,
     annotations_to_coco,
     body_sums,
@@ -42,7 +43,6 @@ from fidip.report import (
     read_runs,
     results_csv,
 )
-from fidip.report.scoring import GROUND_TRUTH
 
 AGREEMENT = 1e-6
 """Tolerance between recomputed metrics and those in ``results.json``."""

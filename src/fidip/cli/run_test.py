@@ -37,9 +37,9 @@ def test_source(
         The split, its AP after training, and its AP before, which is None without initial weights.
     """
 
-    def ap() -> float:
+    def ap() -> float | None:
         trainer.test(task, data.source_dataloader(), verbose=False)
-        return float(score_poses(task.predictions, data.source_people)["metrics"]["AP"])
+        return score_poses(task.predictions, data.source_people).metrics["AP"]
 
     after, before = ap(), None
     if config.ckpt and not absent_weights(config):
@@ -69,18 +69,21 @@ def write_test(
     data: Any = trainer.datamodule
     command = HydraConfig.get().job.config_name if HydraConfig.initialized() else None
     environment = run.write_environment(command, facts(config, trainer, minutes))
-    scores = score_poses(poses, data.test_set.annotations)
-    scores["leaked_images"] = len(data.leaked)
-    if source is not None:
-        scores["source"] = source
-    facts_of_run = {"split": "test", "minutes": minutes, "updates": trainer.global_step}
-    results = results_of(scores, config, **facts_of_run)
+    results = results_of(
+        score_poses(poses, data.test_set.annotations),
+        config,
+        split="test",
+        minutes=minutes,
+        updates=trainer.global_step,
+        leaked_images=len(data.leaked),
+        source=source,
+    )
     settings: Any = OmegaConf.to_container(config, resolve=True)
     write_text_atomic(run.card, model_card(settings, environment, results, run.best.is_file()))
     write_image(run.overlays, prediction_sheet(poses, data.test_set.annotations))
     write_results(run, results, poses)
-    print_table(results.to_json())
-    publish(trainer.loggers, results.to_json(), run.card, run.overlays)
+    print_table(results)
+    publish(trainer.loggers, results, run.card, run.overlays)
 
 
 def facts(config: DictConfig, trainer: pl.Trainer, minutes: float) -> dict[str, Any]:

@@ -2,38 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from fidip.core.poses import Poses
 from fidip.core.skeleton import COCO17
 from fidip.io.terminal import print_parts, text_table
+from fidip.metrics import GROUND_TRUTH, Results
 from fidip.metrics.body_scale import TABLE_NAMES
 from fidip.report.diagnosis_tables import diagnosis
 from fidip.report.formatting import show_interval, show_number
-from fidip.report.scoring import GROUND_TRUTH
 
 
-def print_table(scores: dict[str, Any]) -> None:
+def print_table(results: Results) -> None:
     """Print the ten COCO metrics with their intervals and conditions, and the error analysis.
 
     Args:
-        scores: content of ``results.json``.
+        results: results of a test.
     """
-    leaked = scores.get("leaked_images")
+    leaked = results.leaked_images
     print(
-        f"{_predicted(scores)}, {scores['box_source']} boxes, OKS by {scores['area_source']}"
+        f"{_predicted(results)}, {results.box_source} boxes, OKS by {results.area_source}"
         + (f", LEAKAGE: trained on {leaked} of the images" if leaked else "")
     )
-    intervals = scores["intervals"]
     rows = [
-        [name, show_number(value), show_interval(intervals.get(name), "")]
-        for name, value in scores["metrics"].items()
+        [name, show_number(value), show_interval(results.intervals.get(name), "")]
+        for name, value in results.metrics.items()
     ]
-    if "second_annotator" in scores:
-        second = scores["second_annotator"]
-        name = f"AP, second annotator ({second['images']} of {scores['images']} images)"
+    second = results.second_annotator
+    if second:
+        name = f"AP, second annotator ({second['images']} of {results.images} images)"
         rows.append([name, show_number(second["AP"]), show_interval(second["interval"], "")])
-    body_scaled = scores.get("body_scaled")
+    body_scaled = results.body_scaled
     if body_scaled:
         rows += [
             [shown, show_number(body_scaled[key]), show_interval(body_scaled["intervals"][key], "")]
@@ -41,10 +41,10 @@ def print_table(scores: dict[str, Any]) -> None:
         ]
     table = text_table(("", "value", "95 % interval over images"), rows)
     notes = [_people_with_scale(body_scaled)] if body_scaled else []
-    print_parts(table, *notes, *diagnosis(scores), width=80)
+    print_parts(table, *notes, *diagnosis(results), width=80)
 
 
-def _people_with_scale(body_scaled: dict[str, Any]) -> str:
+def _people_with_scale(body_scaled: Mapping[str, Any]) -> str:
     """Return how many people PCKsh and mKS are based on, and how many are left out."""
     people, left_out = body_scaled["people"], body_scaled["left_out"]
     return (
@@ -53,12 +53,12 @@ def _people_with_scale(body_scaled: dict[str, Any]) -> str:
     )
 
 
-def _predicted(scores: dict[str, Any]) -> str:
+def _predicted(results: Results) -> str:
     """Return how many people the numbers are based on."""
-    people = f"{scores['matched']} of {scores['instances']} people"
-    if scores["box_source"] != GROUND_TRUTH:
-        return f"{people} found by {scores['predictions']} predictions"
-    missed = " (the others count as missed)" if scores["matched"] < scores["instances"] else ""
+    people = f"{results.matched} of {results.instances} people"
+    if results.box_source != GROUND_TRUTH:
+        return f"{people} found by {results.predictions} predictions"
+    missed = " (the others count as missed)" if results.matched != results.instances else ""
     return f"{people} predicted{missed}"
 
 

@@ -25,10 +25,12 @@ from fidip.metrics.oks import (
     soft_oks_nms,
     without_duplicates,
 )
+from fidip.metrics.results import GROUND_TRUTH, Results
 from fidip.metrics.significance import Difference, Experiment, compare_experiments
 from fidip.metrics.view_agreement import agreement_beyond_chance, view_agreement
 
 __all__ = [
+    "GROUND_TRUTH",
     "KINDS",
     "NAMES",
     "BodyScaled",
@@ -39,6 +41,7 @@ __all__ = [
     "Experiment",
     "Interval",
     "Matches",
+    "Results",
     "agreement_beyond_chance",
     "annotations_to_coco",
     "area_source",

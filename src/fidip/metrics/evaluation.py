@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,7 @@ from fidip.metrics.error_kinds import KINDS, error_kinds
 from fidip.metrics.joints import joint_ap, torso_errors
 from fidip.metrics.keypoint_ap import evaluate_keypoints
 from fidip.metrics.oks import instance_oks, label_arrays, oks_per_joint, pck
+from fidip.metrics.results import GROUND_TRUTH, Results
 from fidip.metrics.slices import describe_slices
 
 PCK_FRACTIONS = (0.05, 0.1, 0.2)
@@ -80,7 +82,7 @@ def evaluate_poses(
     index: Ints | None = None,
     calibration: Calibration | None = None,
     source: str = "predictions",
-) -> dict[str, Any]:
+) -> Results:
     """Evaluate predicted people: AP, errors by joint and kind, slices, and reliability of scores.
 
     Args:
@@ -93,10 +95,11 @@ def evaluate_poses(
         source: origin of the poses, for messages.
 
     Returns:
-        The part of ``results.json`` that follows from predictions. ``instances`` is the number of
-        labelled people in ``images`` images; ``matched`` of them have one of the ``predictions``,
-        and the others count as missed. ``metrics`` are the ten COCO numbers, ``intervals`` their 95
-        % intervals over images, and ``slices`` AP by slice of people (``describe_slices``). Over
+        The results that follow from predictions; ``box_source`` is ``GROUND_TRUTH`` if ``index`` is
+        given, and ``unknown`` otherwise. ``instances`` is the number of labelled people in
+        ``images`` images; ``matched`` of them have one of the ``predictions``, and the others count
+        as missed. ``metrics`` are the ten COCO numbers, ``intervals`` their 95 % intervals over
+        images, and ``slices`` AP by slice of people (``describe_slices``). Over
         all labelled joints of matched predictions, and ``per_joint``: OKS, PCK (relative to the
         longer side of the box), torso-normalised error (``torso_errors``), fractions of the kinds
         of errors (``error_kinds``), AP (``joint_ap``), and the number of joints (``count``, and
@@ -107,7 +110,7 @@ def evaluate_poses(
         index has a box for everyone.
 
     Raises:
-        DataError: a pose is on an image that is not among ``people.images``.
+        DataError: ``people`` has no images, or a pose is on an image that is not among them.
         TypeError: ``people`` is a plain sequence of annotations.
 
     Example:
@@ -121,10 +124,12 @@ def evaluate_poses(
         ...     keypoints[None, :, :2], np.ones((1, 17), np.float32), image_ids=np.array([1])
         ... )
         >>> results = evaluate_poses(poses, people)
-        >>> round(results["metrics"]["AP"], 3), results["kinds"]["good"]
+        >>> round(results.metrics["AP"], 3), results.kinds["good"]
         (1.0, 1.0)
     """
     ids = [image.id for image in require_people(people).images]
+    if not ids:
+        raise DataError("people: no images; expected labelled people or images without people")
     strange = poses.image_ids[~np.isin(poses.image_ids, ids)].tolist()
     if strange:
         raise DataError(
@@ -133,45 +138,47 @@ def evaluate_poses(
             "Choose the split with split= and data.test_split="
         )
     if index is not None:
-        return _describe(poses.detected, index[poses.known.any(axis=1)], people, calibration)
+        own = index[poses.known.any(axis=1)]
+        return _describe(poses.detected, own, people, calibration, box_source=GROUND_TRUTH)
     poses = poses.detected
     index = match_people(poses.xy, poses.image_ids, pose_scores(poses), people)
-    content = _describe(poses, index, people, calibration)
-    videos = count_detections(poses.image_ids, people)
-    return {**content, "videos": videos} if videos else content
+    videos = count_detections(poses.image_ids, people) or None
+    return _describe(poses, index, people, calibration, box_source="unknown", videos=videos)
 
 
 def _describe(
     poses: Poses,
     index: Ints,
     annotations: People,
-    calibration: Calibration | None = None,
-) -> dict[str, Any]:
+    calibration: Calibration | None,
+    **facts: Any,
+) -> Results:
     evaluation = evaluate_keypoints(annotations, poses, rounds=BOOTSTRAP_ROUNDS)
     found = index != UNMATCHED
     people = [annotations[i] for i in index[found]]
-    content = {
-        "area_source": area_source(annotations),
-        "images": len(annotations.images),
-        "instances": len(annotations),
-        "predictions": len(poses),
-        "matched": len(people),
-        "metrics": evaluation.metrics,
-        "intervals": evaluation.intervals,
-    }
+    results = Results(
+        area_source=area_source(annotations),
+        images=len(annotations.images),
+        instances=len(annotations),
+        predictions=len(poses),
+        matched=len(people),
+        metrics=evaluation.metrics,
+        intervals=evaluation.intervals,
+        **facts,
+    )
     if not people:
-        return content
-    return {
-        **content,
+        return results
+    return replace(
+        results,
         **_describe_joints(
             poses.xy[found], index[found], annotations, joint_ap(poses, annotations)
         ),
-        "body_scaled": _describe_body_scaled(poses.xy[found], people, annotations),
-        "reliability": describe_reliability(
+        body_scaled=_describe_body_scaled(poses.xy[found], people, annotations),
+        reliability=describe_reliability(
             pose_scores(poses)[found], instance_oks(poses.xy[found], people), calibration
         ),
-        "slices": describe_slices(poses, index, annotations, SLICE_ROUNDS),
-    }
+        slices=describe_slices(poses, index, annotations, SLICE_ROUNDS),
+    )
 
 
 def body_sums(xy: Floats, index: Ints, people: People) -> BodySums:

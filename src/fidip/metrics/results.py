@@ -8,6 +8,8 @@ from typing import Any
 
 SCHEMA_VERSION = 2
 """Version of the fields below. Files of fidip 0.1 have no version and count as version 1."""
+GROUND_TRUTH = "ground truth"
+"""Source of the boxes of labelled people."""
 FORMER_RESULT_KEYS = {"contaminated": "leaked_images", "human": "second_annotator"}
 """Current keys by key of version 1."""
 
@@ -19,13 +21,13 @@ class Results:
     Fractions are in [0, 1]; None means not available.
 
     Attributes:
-        experiment: name of the experiment.
+        experiment: name of the experiment; empty for predictions that are not of a run.
         group: group of experiments in W&B.
         seed: seed of the run.
         split: split that was tested on.
         minutes: training time in minutes.
         updates: number of updates of the network.
-        box_source: source of the boxes, such as ``ground truth``.
+        box_source: source of the boxes, such as ``GROUND_TRUTH``.
         area_source: area that OKS is relative to: ``segment area`` or ``box area``.
         images, instances, predictions: numbers of images, labelled people and predicted people.
         matched: number of predictions that match a labelled person.
@@ -48,7 +50,7 @@ class Results:
         schema_version: version of these fields.
     """
 
-    experiment: str
+    experiment: str = ""
     group: str | None = None
     seed: int = 0
     split: str | None = None

@@ -2,48 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from fidip.io.terminal import text_table
-from fidip.metrics import KINDS
+from fidip.metrics import KINDS, Results
 from fidip.report.formatting import show_interval, show_number
 from fidip.report.infant_tables import total
 
 
-def diagnosis(scores: dict[str, Any]) -> list[Table | str]:
+def diagnosis(results: Results) -> list[Table | str]:
     """Return tables of joints, slices and videos and a line on calibration.
 
     Args:
-        scores: content of ``results.json``.
+        results: results of a test.
 
     Returns:
         The tables; only that of videos if no prediction matches a labelled person.
     """
-    videos = [_video_table(scores["videos"])] if scores.get("videos") else []
-    if "per_joint" not in scores:
+    videos = [_video_table(results.videos)] if results.videos else []
+    if results.per_joint is None or results.reliability is None:
         return [*videos]
-    tables = [_joint_table(scores)]
-    if scores["slices"]:
-        tables.append(_slice_table(scores["slices"]))
-    return [*tables, *videos, _reliability(scores["reliability"])]
+    tables = [_joint_table(results, results.per_joint)]
+    if results.slices:
+        tables.append(_slice_table(results.slices))
+    return [*tables, *videos, _reliability(results.reliability)]
 
 
-def _joint_table(scores: dict[str, Any]) -> Table:
+def _joint_table(results: Results, per_joint: Mapping[str, Any]) -> Table:
     """Return a table of joints: number of labels, AP, PCK, torso error and kinds of error."""
     columns = ("n", "AP", "PCK.1", "torso", *KINDS)
-    joints = scores["per_joint"]
     every = {
-        **scores,
-        **scores["pck"],
-        "count": sum(joint["count"] for joint in joints.values()),
-        "ap": scores["metrics"]["AP"],
+        **(results.pck or {}),
+        "count": sum(joint["count"] for joint in per_joint.values()),
+        "ap": results.metrics["AP"],
+        "torso_error": results.torso_error,
+        "kinds": results.kinds,
     }
     rows = []
-    for name, row in {"all": every, **joints}.items():
+    for name, row in {"all": every, **per_joint}.items():
         numbers = [show_number(row.get(key)) for key in ("ap", "pck@0.1", "torso_error")]
         fractions = [_percent(row["kinds"][kind]) for kind in KINDS]
         rows.append([name.replace("_", " "), str(row["count"]), *numbers, *fractions])
@@ -51,7 +51,7 @@ def _joint_table(scores: dict[str, Any]) -> Table:
     return _table(title, columns, rows)
 
 
-def _slice_table(slices: dict[str, Any]) -> Table:
+def _slice_table(slices: Mapping[str, Any]) -> Table:
     """Return a table of slices: AP with the numbers of people and images and the interval."""
     rows = []
     for name, values in slices.items():
@@ -61,7 +61,7 @@ def _slice_table(slices: dict[str, Any]) -> Table:
     return _table("slices", ("people", "images", "AP", "95 % interval"), rows)
 
 
-def _video_table(videos: dict[str, Any]) -> Table:
+def _video_table(videos: Mapping[str, Mapping[str, int]]) -> Table:
     """Return a table of videos: frames without a detection, detections beyond one per person."""
     columns = ("frames", "people", "predictions", "missed", "redundant")
     every = ("all", {key: total(videos, key) for key in columns})
@@ -79,7 +79,7 @@ def _table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) ->
     )  # fmt: skip
 
 
-def _reliability(reliability: dict[str, Any]) -> str:
+def _reliability(reliability: Mapping[str, Any]) -> str:
     """Return the calibration error in one line."""
     after = reliability.get("calibrated")
     calibrated = f", calibrated {after['ece']:.3f}" if after else ""

@@ -3,46 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from fidip.core.people import People
 from fidip.core.poses import Poses
 from fidip.io.json import write_json
 from fidip.io.run_directory import RunDirectory
-from fidip.metrics import (
-    Calibration,
-    evaluate_poses,
-    to_coco_results,
-)
-from fidip.metrics.results import Results
+from fidip.metrics import Calibration, Results, evaluate_poses, to_coco_results
 
-GROUND_TRUTH = "ground truth"
 DECIMALS = 4
 """Decimals of coordinates in ``predictions.json``."""
 
 
-def score_poses(
-    poses: Poses, people: People, calibration: Calibration | None = None
-) -> dict[str, Any]:
+def score_poses(poses: Poses, people: People, calibration: Calibration | None = None) -> Results:
     """Score poses that were predicted in the boxes of labelled people.
 
     Args:
         poses: the poses, in image px.
         people: the labelled people.
         calibration: calibration of the scores, if there is one.
-
-    Returns:
-        The scores by name, as in ``results.json``.
     """
-    return {
-        "box_source": GROUND_TRUTH,
-        **evaluate_poses(poses.rounded(), people, poses.index, calibration),
-    }
+    return evaluate_poses(poses.rounded(), people, poses.index, calibration)
 
 
-def score_results(
-    poses: Poses, people: People, boxes: str, source: str = "predictions"
-) -> dict[str, Any]:
+def score_results(poses: Poses, people: People, boxes: str, source: str = "predictions") -> Results:
     """Score poses of people that a detector found.
 
     Args:
@@ -50,14 +35,11 @@ def score_results(
         people: the labelled people.
         boxes: source of the boxes.
         source: name of the poses in messages.
-
-    Returns:
-        The scores by name, as in ``results.json``.
     """
-    return {"box_source": boxes, **evaluate_poses(poses, people, source=source)}
+    return replace(evaluate_poses(poses, people, source=source), box_source=boxes)
 
 
-def results_of(scores: Mapping[str, Any], settings: Mapping[str, Any], **facts: Any) -> Results:
+def results_of(scores: Results, settings: Mapping[str, Any], **facts: Any) -> Results:
     """Return the results of a run.
 
     Args:
@@ -66,7 +48,7 @@ def results_of(scores: Mapping[str, Any], settings: Mapping[str, Any], **facts: 
         facts: further fields of ``Results``.
     """
     about = {"experiment": settings["name"], "group": settings["group"], "seed": settings["seed"]}
-    return Results.from_json({**about, **facts, **scores})
+    return replace(scores, **about, **facts)
 
 
 def write_results(run: RunDirectory, results: Results, poses: Poses | None) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 from pytorch_lightning.loggers import Logger, WandbLogger
 
+from fidip.metrics import Results
 from fidip.tasks.lightning import drop_anonymous
 
 log = logging.getLogger(__name__)
@@ -122,7 +123,7 @@ def announce(loggers: Sequence[Logger], config: Mapping[str, Any]) -> None:
 
 def publish(
     loggers: Sequence[Logger],
-    scores: Mapping[str, Any],
+    results: Results,
     card: Path | None = None,
     picture: Path | None = None,
 ) -> None:
@@ -130,23 +131,21 @@ def publish(
 
     Args:
         loggers: of the run.
-        scores: content of ``results.json``.
+        results: results of a test.
         card: the model card, if there is one.
         picture: the overlays; sent only if the logger sends images.
     """
     for logger in loggers:
         if isinstance(logger, WandbRun):
-            _publish(logger, scores, card, picture)
+            _publish(logger, results, card, picture)
 
 
-def _publish(
-    logger: WandbRun, scores: Mapping[str, Any], card: Path | None, picture: Path | None
-) -> None:
+def _publish(logger: WandbRun, results: Results, card: Path | None, picture: Path | None) -> None:
     import wandb
 
     run = logger.experiment
-    run.summary.update({f"test/{name}": value for name, value in scores["metrics"].items()})
-    columns, rows = joint_table(scores["per_joint"])
+    run.summary.update({f"test/{name}": value for name, value in results.metrics.items()})
+    columns, rows = joint_table(results.per_joint or {})
     run.log({"test/joints": wandb.Table(columns=columns, data=rows)})
     if logger.images and picture is not None:
         logger.log_image("test/overlays", [str(picture)])

@@ -15,17 +15,16 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from fidip.adapt.agreement import VIEWS, areas_in_crops, keypoints_in_views
+from fidip.adapt.agreement import ViewPredictions
 from fidip.cli.loading import saved_config
 from fidip.cli.targets import instantiate
 from fidip.core.data_parts import DataPart
 from fidip.io.atomic import write_text_atomic
 from fidip.io.run_directory import RunDirectory
-from fidip.metrics import agreement_beyond_chance, view_agreement
+from fidip.metrics import view_agreement
 from fidip.tasks.callbacks.target_agreement import AT_MOST, keypoint_predictor
 
 CRITERIA = ("agreement", "teacher_agreement", "similarity", "confidence")
@@ -55,7 +54,7 @@ def restore(task: Any, checkpoint: Path) -> None:
 @torch.no_grad()
 def criteria_on(task: Any, batches: Any) -> dict[str, float]:
     """Return the criteria of a task with its weights on batches of the target."""
-    scores, by_view, by_teacher, areas = [], [], [], []
+    scores = []
 
     def predict(crops: Tensor) -> Tensor:
         xy: Tensor
@@ -63,22 +62,14 @@ def criteria_on(task: Any, batches: Any) -> dict[str, float]:
         scores.append(confidence.flatten())
         return xy
 
-    for batch in batches:
-        by_view.append(keypoints_in_views(predict, batch.crops))
-        areas.append(areas_in_crops(batch.boxes_xywh, batch.crop_to_image))
-        if task.labelling_net is not None:
-            teacher = keypoint_predictor(task.labelling_net, task.codec)
-            by_teacher.append(keypoints_in_views(teacher, batch.crops, VIEWS[:1]))
-    xy, area = np.concatenate(by_view, axis=1), np.concatenate(areas)
-    found = {
-        "agreement": agreement_beyond_chance(xy, area),
-        "similarity": float(view_agreement(xy, area).mean()),
+    labelling_net = task.labelling_net
+    teacher = None if labelling_net is None else keypoint_predictor(labelling_net, task.codec)
+    found = ViewPredictions.of(predict, batches, teacher)
+    return {
+        **found.criteria(),
+        "similarity": float(view_agreement(found.xy, found.area).mean()),
         "confidence": float(torch.cat(scores).mean()),
     }
-    if by_teacher:
-        both = np.concatenate([xy[:1], np.concatenate(by_teacher, axis=1)])
-        found["teacher_agreement"] = agreement_beyond_chance(both, area)
-    return found
 
 
 def read(file: Path) -> dict[str, dict[str, str]]:

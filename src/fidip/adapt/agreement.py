@@ -102,18 +102,48 @@ def label_free_criteria(
         >>> label_free_criteria(middle, [Batch.collate(samples)], teacher=middle)
         {'agreement': 0.0, 'teacher_agreement': 0.0}
     """
-    by_view, by_teacher, areas = [], [], []
-    for batch in batches:
-        by_view.append(keypoints_in_views(predict, batch.crops, views))
-        areas.append(areas_in_crops(batch.boxes_xywh, batch.crop_to_image))
-        if teacher is not None:
-            by_teacher.append(keypoints_in_views(teacher, batch.crops, views[:1]))
-    xy, area = np.concatenate(by_view, axis=1), np.concatenate(areas)
-    found = {"agreement": agreement_beyond_chance(xy, area)}
-    if by_teacher:
-        both = np.concatenate([xy[:1], np.concatenate(by_teacher, axis=1)])
-        found["teacher_agreement"] = agreement_beyond_chance(both, area)
-    return found
+    return ViewPredictions.of(predict, batches, teacher, views).criteria()
+
+
+@dataclass(frozen=True)
+class ViewPredictions:
+    """Keypoints predicted in views of N crops.
+
+    Attributes:
+        xy: (V, N, K, 2) in px of the crops.
+        teacher_xy: (1, N, K, 2), by the teacher in the first view; None without a teacher.
+        area: (N,) areas of the people in px² of the crops.
+    """
+
+    xy: Floats
+    teacher_xy: Floats | None
+    area: Floats
+
+    @classmethod
+    def of(
+        cls,
+        predict: PredictKeypoints,
+        batches: Iterable[Batch],
+        teacher: PredictKeypoints | None = None,
+        views: Sequence[FixedView] = VIEWS,
+    ) -> ViewPredictions:
+        """Predict crops in views; the arguments are those of ``label_free_criteria``."""
+        by_view, by_teacher, areas = [], [], []
+        for batch in batches:
+            by_view.append(keypoints_in_views(predict, batch.crops, views))
+            areas.append(areas_in_crops(batch.boxes_xywh, batch.crop_to_image))
+            if teacher is not None:
+                by_teacher.append(keypoints_in_views(teacher, batch.crops, views[:1]))
+        teacher_xy = np.concatenate(by_teacher, axis=1) if by_teacher else None
+        return cls(np.concatenate(by_view, axis=1), teacher_xy, np.concatenate(areas))
+
+    def criteria(self) -> dict[str, float]:
+        """Return the criteria as ``label_free_criteria``."""
+        found = {"agreement": agreement_beyond_chance(self.xy, self.area)}
+        if self.teacher_xy is not None:
+            both = np.concatenate([self.xy[:1], self.teacher_xy])
+            found["teacher_agreement"] = agreement_beyond_chance(both, self.area)
+        return found
 
 
 def keypoints_in_views(

@@ -125,5 +125,6 @@ def test_a_model_card_names_all_methods_and_their_weights():
         "method": "Replay + L2SP",
         "replay map weight": 1.0,
         "replay feature weight": 0.001,
+        "replay target weight": 0.0,
         "l2 sp weight": 1e-5,
     }

@@ -16,9 +16,9 @@ METHOD = "mean_teacher_replay"
 UNLABELLED, REPLAYED = np.array([0, 0, 1, 0]), np.array([0, 1, 0, 1])
 
 
-@pytest.mark.parametrize("weights", [(0.0, 0.0, 0.0), (2.0, 0.5, 0.25)])
+@pytest.mark.parametrize("weights", [(0.0, 0.0, 0.0, 0.0), (2.0, 0.5, 0.25, 1.5)])
 def test_updates_follow_the_analytic_gradient_of_all_terms(weights):
-    pseudo, maps, features = weights
+    pseudo, maps, features, target = weights
     batch = replace(
         BATCH,
         labelled=torch.tensor(1.0 - UNLABELLED).float()[:, None],
@@ -27,16 +27,17 @@ def test_updates_follow_the_analytic_gradient_of_all_terms(weights):
     )
     methods = {
         "mean_teacher": mean_teacher(weight=pseudo, average=MovingAverage(decay=0.5)),
-        "replay": Replay(map_weight=maps, feature_weight=features),
+        "replay": Replay(map_weight=maps, feature_weight=features, target_weight=target),
     }
     task = fit(Combined(methods=methods), batches=[batch] * 5, codec=TeachingCodec(), loss=weighted)
     w = average = start = 0.7
-    old = X[REPLAYED > 0]
+    old, unlabelled = X[REPLAYED > 0], X[UNLABELLED > 0]
     for _ in range(5):
         average = (average + w) / 2
         gradient = np.mean((1 - UNLABELLED) * (w * X - T) * X)
         gradient += pseudo * np.mean(UNLABELLED * (w - average) * X**2)
         gradient += maps * np.mean((w - start) * old**2)
         gradient += features * 2 * (w - start) / start**2
+        gradient += target * np.mean((w - start) * unlabelled**2)
         w -= RATE * gradient
     assert task.net.w.item() == pytest.approx(w, rel=1e-6)

@@ -93,7 +93,7 @@ _EYEBALL = linear((225, 220, 215)).astype(np.float32)
 
 
 @njit(cache=True, error_model="numpy")
-def _face(texture, blush, skin, eyes, iris, is_open):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
+def _face(texture, blush, skin, eyes, iris, is_open):  # type: ignore[no-untyped-def]  # noqa: PLR0912  # pragma: no cover - compiled
     """Return colours (N, 3) of a face at rest coordinates (N, 3).
 
     ``blush`` (N,) is in [0, 1], ``eyes`` the midpoint and the distance; all numbers are 32-bit.

@@ -69,6 +69,21 @@ def test_the_defaults_are_those_of_the_configuration():
     assert (method.weight, method.pretraining_epochs) == (config.weight, config.domain_epochs)
 
 
+def test_the_domain_head_has_its_own_optimizer_and_schedule():
+    schedule = object()
+    method = Adversarial(
+        domain_head=lambda channels: nn.Linear(channels, 1),
+        domain_optimizer=torch.optim.SGD,
+        domain_scheduler=schedule,
+    )
+    net = nn.Conv2d(3, 4, 1)
+    net.feature_channels = 4
+    method.attach(net)
+    domain = method.optimizers(net)["domain"]
+    assert (domain.optimizer, domain.scheduler) == (torch.optim.SGD, schedule)
+    assert [p.shape for p in domain.parameters] == [(1, 4), (1,)]
+
+
 def test_the_weight_is_whole_from_the_start_or_grows_to_it():
     assert [always(p) for p in (0.0, 0.5, 1.0)] == [1.0, 1.0, 1.0]
     # tanh(steepness * progress / 2), written otherwise

@@ -110,6 +110,12 @@ def test_times_have_microseconds():
     assert labels["frame"].tolist() == [0, 1, 2]
 
 
+def test_people_of_a_photograph_are_numbered_from_0():
+    poses = Poses(**{**POSES, "times": None, "image_ids": np.array([7, 3, 7])})
+    assert poses.row_labels()["person"].tolist() == [0, 0, 1]
+    assert poses.row_labels()["file_name"].tolist() == ["a", "b", "c"]
+
+
 def test_coordinates_are_rounded_as_they_are_written():
     xy = np.full((3, 17, 2), 1 / 3)
     poses = Poses(**{**POSES, "xy": xy})

@@ -164,6 +164,12 @@ def test_intervals_hold_the_value(people, poses):
     assert evaluation.intervals["AP"][1] - evaluation.intervals["AP"][0] > 0.02
 
 
+def test_the_seed_draws_other_images(people, poses):
+    first, again, other = (evaluate_keypoints(people, poses, 20, seed) for seed in (0, 0, 1))
+    assert first.intervals == again.intervals != other.intervals
+    assert first.metrics == other.metrics
+
+
 def test_oks_is_pycocotools_oks(people, poses):
     evaluation = by_hand(annotations_to_coco(people), to_coco_results(poses))
     keypoints = np.stack([a.keypoints for a in people])

@@ -82,6 +82,28 @@ def test_a_method_is_added_to_existing_runs(root, outputs, tmp_path):
     assert len(after) == len(before) + 1
 
 
+def test_archived_runs_give_the_same_page_and_are_not_run_again(
+    root, outputs, tmp_path, page_of, monkeypatch
+):
+    archive, folder, restored = script("archive"), tmp_path / "runs", tmp_path / "restored"
+    monkeypatch.chdir(outputs)
+    archive.pack(outputs, folder)
+    names = ["adaptation-finetune.tar.xz", "adaptation-mean_teacher.tar.xz"]
+    assert sorted(file.name for file in folder.iterdir()) == names
+    packed = {file.name: file.read_bytes() for file in folder.iterdir()}
+    archive.unpack(restored, folder)
+    assert not list(restored.rglob("*.ckpt"))
+    for file in restored.rglob("*.*"):
+        assert file.is_dir() or f"{outputs}/" not in file.read_text()
+    assert page_of(restored) == page_of(outputs)
+    archive.pack(restored, folder)
+    assert packed == {file.name: file.read_bytes() for file in folder.iterdir()}
+    times = {file: file.stat().st_mtime_ns for file in restored.rglob("*.json")}
+    archive.unpack(restored, folder)
+    sweep(root, restored, "sweep=adaptation", "method=finetune", "data.target_labels=0,1")
+    assert times == {file: file.stat().st_mtime_ns for file in restored.rglob("*.json")}
+
+
 def copied(outputs, folder, start, method, seed, ap_kept, ap_before=0.5):
     """A finished run under the name of another method, with other weights on adults."""
     (source,) = outputs.glob("adaptation-finetune-night-0/*/*")

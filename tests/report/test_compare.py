@@ -72,14 +72,15 @@ def test_seeds_are_put_together(runs):
     assert lines[-1] == "the labels are gone"
 
 
-def test_what_is_left_of_pretraining_is_a_column(runs):
-    for i, (ap, before) in enumerate([(0.2, 0.5), (0.3, 0.5), (0.01, None)]):
+@pytest.mark.parametrize(("scratch", "shown"), [(0.01, "0.010"), (None, "n/a")])
+def test_what_is_left_of_pretraining_is_a_column(runs, scratch, shown):
+    for i, (ap, before) in enumerate([(0.2, 0.5), (0.3, 0.5), (scratch, None)]):
         source = {"split": "validate_adult", "AP": ap, "AP_before": before}
         runs[i] = replace(runs[i], results=replace(runs[i].results, source=source))
     text = markdown(runs, NOTHING)
     assert "| AP, source | kept | minutes |" in text.splitlines()[0]
     assert "| 0.250 | 50% | 2.0 |" in text.splitlines()[2]
-    assert "| 0.010 | n/a | 2.0 |" in text.splitlines()[3]
+    assert f"| {shown} | n/a | 2.0 |" in text.splitlines()[3]
     assert "on validate_adult" in text
 
 

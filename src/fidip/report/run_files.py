@@ -80,7 +80,7 @@ class _Video(_Stored):
 
 class _Source(_Stored):
     split: Line
-    AP: RoundedFraction
+    AP: RoundedFraction | None
     AP_before: RoundedFraction | None
 
 

@@ -67,10 +67,10 @@ def _are_source_tested(runs: list[Run]) -> bool:
 
 def _source_cells(group: list[Run]) -> list[str]:
     """Return mean AP on the source, and its ratio to the AP before training, if known."""
-    tests = [run.results.source for run in group if run.results.source]
-    if len(tests) < len(group):
+    known = [ap for run in group if (ap := (run.results.source or {}).get("AP")) is not None]
+    if len(known) < len(group):
         return ["n/a", "n/a"]
-    after = sum(test["AP"] for test in tests) / len(tests)
+    after = sum(known) / len(known)
     fraction = kept(group)
     return [f"{after:.3f}", "n/a" if fraction is None else f"{fraction:.0%}"]
 

@@ -184,3 +184,11 @@ def test_a_run_that_was_resumed_offline_is_sent_whole(tmp_path, monkeypatch):
 def test_a_table_of_joints_has_numbers_only():
     joints = {"nose": {"oks": 0.5, "kinds": {"good": 1}}, "left_ear": {"oks": None, "kinds": {}}}
     assert joint_table(joints) == (["joint", "oks"], [["nose", 0.5], ["left_ear", None]])
+
+
+def test_an_evaluation_that_matches_nobody_is_sent(train, tmp_path, tiny_root, cli):
+    (tmp_path / "empty.json").write_text("[]")
+    arguments = ["predictions=empty.json", f"data.root={tiny_root}", "logger=wandb", "out=scored"]
+    cli("evaluate", *arguments)
+    (found,) = offline(tmp_path)
+    assert "test/AP" in logged(found)

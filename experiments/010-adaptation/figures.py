@@ -22,7 +22,7 @@ def grid(
     draw: Callable[[Axes, list[Row], dict[str, Any]], None],
     shared: bool = False,
 ) -> Figure:
-    """Draw a panel for each start and value of a column, and one legend of the methods.
+    """Draw a panel for each start and value of a column, and one legend of the drawn methods.
 
     With ``shared``, panels share their axes: that of AP within a start.
     """
@@ -45,7 +45,10 @@ def grid(
             axes.set_title(f"{SHORT.get(start, start)}: {value}", fontsize=10)
             axes.grid(alpha=0.25, linewidth=0.6)
             axes.tick_params(labelbottom=True)  # the panel below may be hidden
-    handles = [Line2D([], [], linestyle="", **style) for style in styles.values()]
+    drawn = {label for axes in panels.flat for label in axes.get_legend_handles_labels()[1]}
+    handles = [
+        Line2D([], [], linestyle="", **style) for name, style in styles.items() if name in drawn
+    ]
     figure.legend(handles=handles, loc="outside right upper", frameon=False, fontsize=8)
     return figure
 

@@ -197,7 +197,7 @@ def test_the_interval_of_a_mean_difference_is_that_of_simulated_errors():
     assert interval == pytest.approx(simulated, abs=2e-4)
 
 
-def test_the_page_orders_labels_and_lists_what_is_missing(outputs, tmp_path, page_of):
+def test_the_page_orders_labels_and_lists_what_is_missing(outputs, tmp_path, page_of, capsys):
     folder = Path(shutil.copytree(outputs, tmp_path / "outputs"))
     (lost,) = folder.glob("adaptation-mean_teacher-night-1/*/*/results.json")
     lost.unlink()
@@ -205,6 +205,7 @@ def test_the_page_orders_labels_and_lists_what_is_missing(outputs, tmp_path, pag
     rows = [line.split(" | ")[:2] for line in text.split("### night")[1].splitlines()[4:7]]
     assert rows == [["| 0", "finetune"], ["| 0", "mean_teacher"], ["| 1", "finetune"]]
     assert "adaptation-mean_teacher-night-1, seed 0: not finished" in text.split("## Missing")[1]
+    assert "missing runs or comparisons: 1;" in capsys.readouterr().out
 
 
 def test_the_page_lists_seeds_and_the_closed_part_of_the_gap(outputs, tmp_path, page_of):

@@ -216,6 +216,8 @@ def main(outputs: Path, out: Path, rounds: int = 1000) -> None:
     plane = grid(rows, lambda row: f"{row.cell.shown_labels} labels", draw_plane, shared=True)
     plane.savefig(out / "plane.png", dpi=110)
     grid(rows, lambda row: row.cell.target, draw_labels).savefig(out / "labels.png", dpi=110)
+    if gaps:
+        print(f"missing runs or comparisons: {len(gaps)}; {out}/results.md lists them at its end")
 
 
 if __name__ == "__main__":

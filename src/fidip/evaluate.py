@@ -19,7 +19,8 @@ from fidip.cli.score_table import print_table
 from fidip.core.errors import shown
 from fidip.core.poses import Poses
 from fidip.io.directories import output_folder, require_new
-from fidip.io.run_directory import RunDirectory, is_first_process
+from fidip.io.processes import is_first_process
+from fidip.io.run_directory import RunDirectory
 from fidip.metrics import Results
 from fidip.report.scoring import results_of, write_results
 from fidip.tasks import announce, publish

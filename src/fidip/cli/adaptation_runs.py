@@ -33,7 +33,8 @@ from fidip.core.poses import Poses
 from fidip.core.skeleton import COCO17
 from fidip.data import count_leaked
 from fidip.data.adaptation_data import TEST, UNLABELLED, train_split
-from fidip.io.run_directory import AUTO, RunDirectory
+from fidip.io.run_directory import RunDirectory
+from fidip.io.run_settings import AUTO
 from fidip.nn import PoseNet
 from fidip.nn.optimization import PoseLoss
 from fidip.nn.weights.checkpoint_files import read_weights, training_images

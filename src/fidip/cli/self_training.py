@@ -34,7 +34,8 @@ from fidip.io.atomic import atomic_folder
 from fidip.io.coco import annotation_file
 from fidip.io.hashing import hash_files
 from fidip.io.json import read_object, write_json
-from fidip.io.run_directory import AUTO, RunDirectory
+from fidip.io.run_directory import RunDirectory
+from fidip.io.run_settings import AUTO
 from fidip.nn.weights.checkpoint_files import resolve_ckpt
 
 EXPERIMENT = "adapt_videos_unlabelled"

@@ -25,7 +25,9 @@ from fidip.cli import explain
 from fidip.cli.preflight import check_one_run, require_some
 from fidip.core.errors import ConfigError, DataError, DiskError, RunError
 from fidip.io.json import read_object, write_json
-from fidip.io.run_directory import AUTO, RunDirectory, is_first_process
+from fidip.io.processes import is_first_process
+from fidip.io.run_directory import RunDirectory
+from fidip.io.run_settings import AUTO
 from fidip.io.terminal import print_parts, text_table
 
 

@@ -13,7 +13,8 @@ from pytorch_lightning.plugins.environments import SLURMEnvironment
 
 from fidip.cli.preflight import check_files, check_run_settings
 from fidip.cli.targets import instantiate
-from fidip.io.run_directory import RunDirectory, is_first_process
+from fidip.io.processes import is_first_process
+from fidip.io.run_directory import RunDirectory
 from fidip.tasks import AtomicCheckpoints, Float64, SyncedBatchNorms
 
 

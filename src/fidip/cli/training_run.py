@@ -18,7 +18,8 @@ from fidip.cli.run_test import test_source, write_test
 from fidip.cli.target_search import find_target_people
 from fidip.cli.targets import instantiate
 from fidip.cli.trainer import check_new_run, make_trainer, name_wandb_run
-from fidip.io.run_directory import AUTO, RunDirectory, run_directory_for
+from fidip.io.run_directory import RunDirectory
+from fidip.io.run_settings import AUTO, run_directory_for
 from fidip.nn.weights.checkpoint_files import training_images
 from fidip.nn.weights.net_weights import load_weights
 from fidip.tasks import announce

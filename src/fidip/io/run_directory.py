@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import csv
-import hashlib
-import json
 import logging
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,40 +16,11 @@ from fidip.io.atomic import disk_errors, is_intact, require_folder, write_text_a
 from fidip.io.environment import environment
 from fidip.io.json import write_json
 from fidip.io.locks import lock
+from fidip.io.processes import is_first_process
+from fidip.io.run_settings import AUTO, comparable_settings, relocated
 from fidip.io.yaml import load_settings, parse_settings, to_yaml
 
 log = logging.getLogger(__name__)
-
-RANKS = ("RANK", "LOCAL_RANK", "NODE_RANK", "GROUP_RANK", "SLURM_PROCID")
-"""Environment variables with the rank of a process; all are 0 in the first process."""
-
-AUTO = "auto"
-"""``resume=auto`` continues the run of the same settings if there is one."""
-
-WHERE_AND_HOW = ("resume", "overwrite", "sweep")
-"""Settings that may differ when a run is started again."""
-
-
-def run_directory_for(resume: str | None, runs: str, new: str, overrides: Sequence[str]) -> str:
-    """Return the directory of a run: the one to resume, or a new one below ``runs``.
-
-    Args:
-        resume: a run directory, AUTO or None.
-        runs: folder of the experiment's runs.
-        new: unique name of a new run.
-        overrides: settings of the command line; with AUTO, they determine the name.
-    """
-    if resume is None:
-        return f"{runs}/{new}"
-    if resume != AUTO:
-        return resume
-    settings = sorted(text for text in overrides if not text.startswith("resume="))
-    return f"{runs}/auto-{hashlib.sha256(json.dumps(settings).encode()).hexdigest()[:10]}"
-
-
-def is_first_process() -> bool:
-    """Return whether this process writes the files of the run; works before PyTorch is set up."""
-    return all(os.environ.get(name, "0") == "0" for name in RANKS)
 
 
 @dataclass(frozen=True)
@@ -310,7 +279,7 @@ class RunDirectory:
         """Return settings with the absolute path of this folder as the run directory."""
         if "run_dir" not in settings:
             return settings
-        adapted: dict[str, Any] = _moved(settings, settings["run_dir"], str(self.root.resolve()))
+        adapted: dict[str, Any] = relocated(settings, settings["run_dir"], str(self.root.resolve()))
         return adapted
 
     @property
@@ -328,8 +297,8 @@ class RunDirectory:
         Raises:
             RunError: the settings differ.
         """
-        saved = _identity(self.read_config())
-        given = _identity(self._in_place(parse_settings(to_yaml(settings))))
+        saved = comparable_settings(self.read_config())
+        given = comparable_settings(self._in_place(parse_settings(to_yaml(settings))))
         other = sorted(
             key for key in saved.keys() | given.keys() if saved.get(key) != given.get(key)
         )
@@ -352,22 +321,3 @@ class RunDirectory:
         known = {**environment(command), **facts}
         write_json(self.environment, known)
         return known
-
-
-def _identity(settings: dict[str, Any]) -> dict[str, Any]:
-    """Return the settings that must not change when a run is started again."""
-    wandb = settings.get("logger", {}).get("wandb")
-    if isinstance(wandb, dict):
-        wandb.pop("id", None)
-    return {key: value for key, value in settings.items() if key not in WHERE_AND_HOW}
-
-
-def _moved(settings: Any, old: str, new: str) -> Any:
-    """Return settings with paths below the folder ``old`` moved to ``new``."""
-    if isinstance(settings, dict):
-        return {key: _moved(value, old, new) for key, value in settings.items()}
-    if isinstance(settings, list):
-        return [_moved(value, old, new) for value in settings]
-    if settings == old or str(settings).startswith(f"{old}{os.sep}"):
-        return new + settings[len(old) :]
-    return settings

@@ -7,8 +7,9 @@ import pytest
 
 from fidip.core.errors import DataError
 from fidip.core.skeleton import COCO17
-from fidip.io import records
-from fidip.io.records import LARGEST, LONGEST_NAME, LONGEST_SIDE, LONGEST_TEXT, RecordError
+from fidip.io import record_fields, records
+from fidip.io.record_fields import LARGEST, LONGEST_NAME, LONGEST_SIDE, LONGEST_TEXT
+from fidip.io.records import RecordError
 
 MISSING = object()
 
@@ -18,35 +19,36 @@ def record_of(value):
 
 
 ACCEPTED = [
-    (records.integer, [0, -1, 640, -(2**63), 2**63 - 1]),
-    (records.number, [0, -1, 0.5, LARGEST, -LARGEST]),
-    (records.positive, [1, 1e-9, LARGEST]),
-    (records.image_side, [1, 640, LONGEST_SIDE, 640.0]),
-    (records.text, ["a", "é", "a b", "人", "x" * LONGEST_TEXT, "a\u00a0b"]),
-    (records.objects, [[], [{}], [{"a": 1}, {}]]),
-    (records.mapping, [{}, {"a": 1}]),
+    (record_fields.integer, [0, -1, 640, -(2**63), 2**63 - 1]),
+    (record_fields.number, [0, -1, 0.5, LARGEST, -LARGEST]),
+    (record_fields.positive, [1, 1e-9, LARGEST]),
+    (record_fields.image_side, [1, 640, LONGEST_SIDE, 640.0]),
+    (record_fields.text, ["a", "é", "a b", "人", "x" * LONGEST_TEXT, "a\u00a0b"]),
+    (record_fields.objects, [[], [{}], [{"a": 1}, {}]]),
+    (record_fields.mapping, [{}, {"a": 1}]),
 ]
 NUMBERS = "expected a finite number"
 REFUSED = [
-    (records.integer, "an integer of 64 bits",
+    (record_fields.integer, "an integer of 64 bits",
      [2**63, -(2**63) - 1, 1.0, True, "1", None, MISSING]),
-    (records.number, NUMBERS, [True, "1", None, MISSING, math.nan, math.inf, [1]]),
-    (records.number, rf"{NUMBERS} between -1e\+12 and 1e\+12$", [2e12, -2e12, 10**13, -(10**400)]),
-    (records.positive, "a number above 0", [0, -1, -0.5]),
-    (records.positive, NUMBERS, [None, MISSING]),
+    (record_fields.number, NUMBERS, [True, "1", None, MISSING, math.nan, math.inf, [1]]),
+    (record_fields.number, rf"{NUMBERS} between -1e\+12 and 1e\+12$",
+     [2e12, -2e12, 10**13, -(10**400)]),
+    (record_fields.positive, "a number above 0", [0, -1, -0.5]),
+    (record_fields.positive, NUMBERS, [None, MISSING]),
     (
-        records.image_side,
+        record_fields.image_side,
         f"a whole number of px from 1 to {LONGEST_SIDE}",
         [0, -1, LONGEST_SIDE + 1, 1.5, 0.5, True, "1", None, MISSING, math.nan],
     ),
-    (records.flag, "expected true or false", [2, -1, "true", 0.0, 1.0]),
-    (records.text, "expected a text$", ["", 1, None, MISSING, ["a"]]),
-    (records.text, f"of {LONGEST_TEXT + 1} characters, expected at most {LONGEST_TEXT}$",
+    (record_fields.flag, "expected true or false", [2, -1, "true", 0.0, 1.0]),
+    (record_fields.text, "expected a text$", ["", 1, None, MISSING, ["a"]]),
+    (record_fields.text, f"of {LONGEST_TEXT + 1} characters, expected at most {LONGEST_TEXT}$",
      ["x" * (LONGEST_TEXT + 1)]),
-    (records.text, "a text without control characters",
+    (record_fields.text, "a text without control characters",
      ["a\nb", "\x7f", "\ud800", "\u2028", "\u2029"]),
-    (records.objects, "expected a list of objects", [{}, "a", 1, [1], [{}, None]]),
-    (records.mapping, "expected an object", [[], "a", 1, None, MISSING]),
+    (record_fields.objects, "expected a list of objects", [{}, "a", 1, [1], [{}, None]]),
+    (record_fields.mapping, "expected an object", [[], "a", 1, None, MISSING]),
 ]  # fmt: skip
 
 
@@ -59,10 +61,10 @@ def test_values_up_to_the_limits_are_returned(read, values):
 
 
 def test_numbers_are_returned_in_the_type_that_is_promised():
-    assert type(records.number({"f": 1}, "f")) is float
-    assert type(records.positive({"f": 1}, "f")) is float
-    assert type(records.image_side({"f": 640.0}, "f")) is int
-    assert records.numbers({"f": [1, 2]}, "f", 2).dtype == np.float64
+    assert type(record_fields.number({"f": 1}, "f")) is float
+    assert type(record_fields.positive({"f": 1}, "f")) is float
+    assert type(record_fields.image_side({"f": 640.0}, "f")) is int
+    assert record_fields.numbers({"f": [1, 2]}, "f", 2).dtype == np.float64
 
 
 @pytest.mark.parametrize(("read", "words", "values"), REFUSED)
@@ -78,24 +80,24 @@ def test_other_values_are_refused_with_field_and_value(read, words, values):
 
 def test_a_message_shows_the_value():
     for read in (
-        records.integer,
-        records.image_side,
-        records.number,
-        records.mapping,
-        records.text,
+        record_fields.integer,
+        record_fields.image_side,
+        record_fields.number,
+        record_fields.mapping,
+        record_fields.text,
     ):
         with pytest.raises(RecordError, match=r"^f is \[7, 8\]"):
             read({"f": [7, 8]}, "f")
     with pytest.raises(RecordError, match=r"^f is 'no', expected true or false$"):
-        records.flag({"f": "no"}, "f")
+        record_fields.flag({"f": "no"}, "f")
     with pytest.raises(RecordError, match=r"^f is \[7\], expected a list of objects$"):
-        records.objects({"f": [7]}, "f")
+        record_fields.objects({"f": [7]}, "f")
     with pytest.raises(RecordError, match=r"^f is -0\.5, expected a number above 0$"):
-        records.positive({"f": -0.5}, "f")
+        record_fields.positive({"f": -0.5}, "f")
     with pytest.raises(RecordError, match=r"^f is 'xxxxxxxxxxxx\.\.\.xxxxxxxxxxxxx' of 1001 "):
-        records.text({"f": "x" * 1001}, "f")
+        record_fields.text({"f": "x" * 1001}, "f")
     with pytest.raises(RecordError, match=r"^f is 'a\\n\\xe9', expected"):
-        records.text({"f": "a\né"}, "f")
+        record_fields.text({"f": "a\né"}, "f")
 
 
 @pytest.mark.parametrize(
@@ -103,11 +105,11 @@ def test_a_message_shows_the_value():
     [(True, True), (False, False), (1, True), (0, False), (None, None), (MISSING, None)],
 )
 def test_flags_may_be_written_as_numbers_or_left_out(value, expected):
-    assert records.flag(record_of(value), "f") is expected
+    assert record_fields.flag(record_of(value), "f") is expected
 
 
 def test_a_list_of_objects_may_be_left_out():
-    assert records.objects({}, "f") == records.objects({"f": None}, "f") == []
+    assert record_fields.objects({}, "f") == record_fields.objects({"f": None}, "f") == []
 
 
 NAMES = {
@@ -122,20 +124,20 @@ NAMES = {
 
 @pytest.mark.parametrize("name", NAMES.values(), ids=NAMES)
 def test_paths_inside_the_folder_are_returned(name):
-    assert records.file_name({"file_name": name}) == name
-    assert records.file_name({"other": name}, "other") == name
+    assert record_fields.file_name({"file_name": name}) == name
+    assert record_fields.file_name({"other": name}, "other") == name
 
 
 @pytest.mark.parametrize("name", ["/a.jpg", "../a.jpg", "a/../../b", ".", "a/..", "..", "./"])
 def test_paths_that_lead_out_of_the_folder_are_refused(name):
     with pytest.raises(RecordError, match=f"^file_name is '{name}', expected a path inside"):
-        records.file_name({"file_name": name})
+        record_fields.file_name({"file_name": name})
 
 
 @pytest.mark.parametrize("name", ["x" * 256, "a/" + "x" * 256, "x" * 256 + "/a", "é" * 128])
 def test_names_that_file_systems_cannot_store_are_refused(name):
     with pytest.raises(RecordError, match=r"^f is '.*', expected names of at most 255 bytes$"):
-        records.below("f", name)
+        record_fields.below("f", name)
 
 
 @pytest.mark.parametrize(
@@ -153,7 +155,7 @@ def test_names_that_file_systems_cannot_store_are_refused(name):
 )
 def test_lists_of_other_values_are_refused(values, words):
     with pytest.raises(RecordError, match=f"^{words}( 1e.12)?$"):
-        records.numbers(record_of(values), "f", 3)
+        record_fields.numbers(record_of(values), "f", 3)
 
 
 @pytest.mark.parametrize(
@@ -164,7 +166,7 @@ def test_lists_of_other_values_are_refused(values, words):
     ],
 )  # fmt: skip
 def test_boxes_of_which_four_pixels_are_in_the_image_are_returned(bbox):
-    assert records.box({"bbox": bbox}, (100, 80)).tolist() == bbox
+    assert record_fields.box({"bbox": bbox}, (100, 80)).tolist() == bbox
 
 
 @pytest.mark.parametrize(
@@ -187,26 +189,26 @@ def test_boxes_of_which_four_pixels_are_in_the_image_are_returned(bbox):
 )
 def test_other_boxes_are_refused(bbox, words):
     with pytest.raises(RecordError, match=words):
-        records.box({"bbox": bbox}, (100, 80))
+        record_fields.box({"bbox": bbox}, (100, 80))
 
 
 def test_keypoints_are_triplets_with_a_visibility():
     flat = np.arange(3.0 * len(COCO17))
     flat[2::3] = np.arange(len(COCO17)) % 3
-    keypoints = records.keypoints({"keypoints": flat.tolist()})
+    keypoints = record_fields.keypoints({"keypoints": flat.tolist()})
     np.testing.assert_array_equal(keypoints, flat.reshape(17, 3))
     for visibility, shown in ((3, "3"), (-1, "-1"), (0.5, "0.5")):
         flat[[2, 5]] = visibility
         with pytest.raises(
             RecordError, match=f"^keypoints has visibility {shown}, expected 0, 1 or 2$"
         ):
-            records.keypoints({"keypoints": flat.tolist()})
+            record_fields.keypoints({"keypoints": flat.tolist()})
     with pytest.raises(RecordError, match=r"^keypoints has 48 values, expected 51$"):
-        records.keypoints({"keypoints": [0] * 48})
+        record_fields.keypoints({"keypoints": [0] * 48})
 
 
 def whole(record):
-    return records.integer(record, "f")
+    return record_fields.integer(record, "f")
 
 
 def test_malformed_records_are_named_by_id_or_position():

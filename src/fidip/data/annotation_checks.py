@@ -13,7 +13,8 @@ from fidip.core.people import Annotation, People
 from fidip.core.skeleton import COCO17
 from fidip.data.annotation_records import FileNames
 from fidip.io.labels.labelled import plain
-from fidip.io.records import RecordError, listed, objects
+from fidip.io.record_fields import objects
+from fidip.io.records import RecordError, listed
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,7 @@ from fidip.core.errors import DataError
 from fidip.core.people import Annotation, ImageInfo
 from fidip.core.skeleton import COCO17
 from fidip.io.coco import PERSON
-from fidip.io.records import (
-    RecordError,
+from fidip.io.record_fields import (
     box,
     file_name,
     flag,
@@ -29,6 +28,7 @@ from fidip.io.records import (
     positive,
     text,
 )
+from fidip.io.records import RecordError
 
 CROWDS = "crowds"
 UNLABELLED = "without a labelled joint"

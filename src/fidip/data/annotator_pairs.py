@@ -15,15 +15,8 @@ from fidip.core.people import Annotation, ImageInfo, People, require_people
 from fidip.data.annotation_checks import list_of
 from fidip.data.annotation_records import is_person
 from fidip.io.json import read_json
-from fidip.io.records import (
-    file_name,
-    flag,
-    image_side,
-    integer,
-    keypoints,
-    listed,
-    parse_records,
-)
+from fidip.io.record_fields import file_name, flag, image_side, integer, keypoints
+from fidip.io.records import listed, parse_records
 from fidip.metrics.annotator_agreement import describe_agreement
 
 NO_ID = -1

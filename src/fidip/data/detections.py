@@ -10,7 +10,8 @@ from fidip.core.errors import DataError
 from fidip.core.people import Annotation, ImageInfo, People, require_people
 from fidip.data.annotation_records import NO_JOINTS, is_person
 from fidip.io.json import read_json
-from fidip.io.records import box, integer, number, parse_records
+from fidip.io.record_fields import box, integer, number
+from fidip.io.records import parse_records
 
 
 def read_detections(path: Path, people: People, threshold: float = 0.0) -> list[Annotation]:

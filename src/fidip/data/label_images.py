@@ -18,7 +18,8 @@ from fidip.io.images import decode_rgb, encode_image, write_image
 from fidip.io.json import read_bytes
 from fidip.io.labels.labelled import Labelled
 from fidip.io.media_files import PHOTOS, VIDEOS
-from fidip.io.records import RecordError, box, listed
+from fidip.io.record_fields import box
+from fidip.io.records import RecordError, listed
 from fidip.io.video import Video, frames_at
 
 UPLOADED = re.compile(r"^[0-9a-f]{8}-")

@@ -32,7 +32,8 @@ from fidip.io.coco import (
 from fidip.io.images import decode_rgb
 from fidip.io.json import read_bytes, read_object, write_json
 from fidip.io.media_files import UNSUPPORTED_PHOTOS, is_photo
-from fidip.io.records import Record, RecordError, numbers
+from fidip.io.record_fields import numbers
+from fidip.io.records import Record, RecordError
 
 log = logging.getLogger(__name__)
 NAME = "labels.json"

@@ -29,7 +29,8 @@ from fidip.io.images import write_image
 from fidip.io.json import write_json
 from fidip.io.media_files import check_readable, find_media, is_photo
 from fidip.io.paths import cache_dir
-from fidip.io.records import RecordError, box
+from fidip.io.record_fields import box
+from fidip.io.records import RecordError
 from fidip.io.video import Video, frame_numbers, frames_at, read_photo
 
 BOXES, FRAMES = "boxes.json", "frames"

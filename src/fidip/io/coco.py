@@ -18,7 +18,8 @@ from fidip.core.people import Annotation, ImageInfo, People, require_people
 from fidip.core.poses import Poses, pose_scores
 from fidip.core.skeleton import COCO17
 from fidip.io.json import read_json
-from fidip.io.records import integer, number, numbers, parse_records
+from fidip.io.record_fields import integer, number, numbers
+from fidip.io.records import parse_records
 
 PREFIX = "person_keypoints_"
 """Prefix of the names of annotation files, followed by the name of the split."""

@@ -14,7 +14,8 @@ from fidip.core.people import Annotation
 from fidip.core.poses import Poses
 from fidip.io.hashing import hash_files
 from fidip.io.json import read_json, write_json
-from fidip.io.records import RecordError, number
+from fidip.io.record_fields import number
+from fidip.io.records import RecordError
 from fidip.io.run_directory import RunDirectory
 from fidip.io.yaml import to_yaml
 from fidip.metrics import Calibration, fit_calibration, instance_oks, pose_scores

@@ -39,7 +39,8 @@ from fidip.io.labels.labelled import (
     one_line,
     require_one_each,
 )
-from fidip.io.records import LARGEST, RecordError, file_name, image_side, listed
+from fidip.io.record_fields import LARGEST, file_name, image_side
+from fidip.io.records import RecordError, listed
 
 PERSON, BOX = "person", "box"
 """Names of the labels."""

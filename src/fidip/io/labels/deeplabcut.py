@@ -15,7 +15,8 @@ from fidip.core.errors import DataError
 from fidip.io.json import read_bytes
 from fidip.io.labels.hdf5 import Hdf5, open_hdf5
 from fidip.io.labels.labelled import Joints, Labelled, Point, coordinate, one_line
-from fidip.io.records import RecordError, below, listed, text
+from fidip.io.record_fields import below, text
+from fidip.io.records import RecordError, listed
 
 TABLE_HEADS = (("scorer", "bodyparts", "coords"), ("scorer", "individuals", "bodyparts", "coords"))
 """Names of the header rows of projects with one animal and with several."""

@@ -16,7 +16,8 @@ from fidip.io.json import read_bytes
 from fidip.io.labels.deeplabcut import csv_rows
 from fidip.io.labels.labelled import Joints, Labelled, Point, coordinate, inside, one_line, plain
 from fidip.io.labels.xlsx import read_workbook
-from fidip.io.records import RecordError, image_side, listed, text
+from fidip.io.record_fields import image_side, text
+from fidip.io.records import RecordError, listed
 
 IMAGE_NAMES = {"image", "images", "img", "imagename", "file", "filename", "frame", "frames"}
 """Names of the column of the image, or of the number of its frame."""

@@ -35,18 +35,8 @@ from fidip.io.labels.labelled import (
     plain,
     require_one_each,
 )
-from fidip.io.records import (
-    RecordError,
-    below,
-    image_side,
-    listed,
-    mapping,
-    number,
-    numbers,
-    objects,
-    text,
-    try_records,
-)
+from fidip.io.record_fields import below, image_side, mapping, number, numbers, objects, text
+from fidip.io.records import RecordError, listed, try_records
 
 LOCAL_FILES = "/data/local-files/"
 """Path of Label Studio's server for files of its own computer; ``d`` names the file."""

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from fidip.core.arrays import ImageSize
 from fidip.core.errors import DataError
 from fidip.core.skeleton import COCO17
-from fidip.io.records import LARGEST, RecordError, below, text
+from fidip.io.record_fields import LARGEST, below, text
+from fidip.io.records import RecordError
 
 OCCLUDED, VISIBLE = 1, 2
 """Visibility of labelled keypoints."""

@@ -24,7 +24,8 @@ from fidip.io.labels.labelled import (
     one_line,
     plain,
 )
-from fidip.io.records import RecordError, image_side, numbers, objects, text
+from fidip.io.record_fields import image_side, numbers, objects, text
+from fidip.io.records import RecordError
 
 PEOPLE = {"person", "infant", "baby", "child"}
 """Labels of rectangles that are the box of a person."""

@@ -19,7 +19,8 @@ from fidip.io.images import decode_rgb, encode_image
 from fidip.io.json import AGAIN, parse_json, read_object
 from fidip.io.labels.hdf5 import Hdf5, open_hdf5
 from fidip.io.labels.labelled import Joints, Labelled, Point, inside
-from fidip.io.records import LONGEST_SIDE, RecordError, integer, listed, mapping, objects, text
+from fidip.io.record_fields import LONGEST_SIDE, integer, mapping, objects, text
+from fidip.io.records import RecordError, listed
 
 USER = 0
 """Type of instances that a person labelled; others are predictions."""

@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import reprlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import partial
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any, NamedTuple
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from fidip.core.arrays import ImageSize
 from fidip.core.errors import DataError
-from fidip.io.images import decode_rgb, encode_image
 from fidip.io.json import AGAIN, parse_json, read_object
 from fidip.io.labels.hdf5 import Hdf5, open_hdf5
-from fidip.io.labels.labelled import Joints, Labelled, Point, inside
-from fidip.io.record_fields import LONGEST_SIDE, integer, mapping, objects, text
+from fidip.io.labels.labelled import Joints, Labelled, Point
+from fidip.io.labels.sleap_sources import Source, embedded_image, source_indices, source_of
+from fidip.io.record_fields import integer, mapping, objects, text
 from fidip.io.records import RecordError, listed
 
 USER = 0
@@ -30,25 +27,6 @@ CENTRED = 1.1
 """First version of the format in which integers are the centres of pixels."""
 STANDARD_COLOURS = 1.4
 """First version of the format in which packages hold images with colours in the usual order."""
-
-
-@dataclass(frozen=True)
-class Source:
-    """Video, image sequence, or images in a package.
-
-    Attributes:
-        names: path of the video, or paths of the images of a sequence.
-        is_video: whether there is one path, of a video.
-        wh: (width, height) in px; None if unknown.
-        group: name of the group of images in the file; None if they are elsewhere.
-        rows: row in the package by frame number.
-    """
-
-    names: Sequence[str]
-    is_video: bool
-    wh: ImageSize | None = None
-    group: str | None = None
-    rows: dict[int, int] | None = None
 
 
 class Instance(NamedTuple):
@@ -98,7 +76,7 @@ def read_slp(path: Path, joints: Joints) -> list[Labelled]:
         try:
             skeletons = _skeletons(content)
             videos = [
-                _video(path, parse_json(each.encode(), path), file)
+                source_of(path, parse_json(each.encode(), path), file)
                 for each in file.texts("videos_json")
             ]
             corner = 0.5 if version < CENTRED else 0.0
@@ -127,7 +105,7 @@ def read_sleap_json(path: Path, joints: Joints) -> list[Labelled]:
         raise DataError(f"{path}: has no skeletons and labels; expected SLEAP's JSON export")
     try:
         skeletons = _skeletons(content)
-        videos = [_video(path, video) for video in objects(content, "videos")]
+        videos = [source_of(path, video) for video in objects(content, "videos")]
         frames = objects(content, "labeled_frames" if is_dictionary else "labels")
         found = [each for frame in frames for each in _json_instances(frame, skeletons, joints)]
     except RecordError as problem:
@@ -179,7 +157,7 @@ def _person(
     if video.group is not None and video.rows is not None:
         row = video.rows.get(each.frame)
         if row is not None:
-            embedded = partial(_embedded_image, path, video.group, row, is_swapped)
+            embedded = partial(embedded_image, path, video.group, row, is_swapped)
     return Labelled(
         video.names[0], keypoints, frame=each.frame, image_wh=video.wh, embedded=embedded
     )
@@ -210,49 +188,6 @@ def _node_name(node: object, names: Sequence[str]) -> str:
     return text({"node": node}, "node")
 
 
-def _video(path: Path, content: Any, file: Hdf5 | None = None) -> Source:
-    """Return the source that an entry of the list of videos describes."""
-    if not isinstance(content, dict):
-        raise RecordError(f"a video is {reprlib.repr(content)}, expected an object")
-    backend = mapping(content, "backend") if isinstance(content.get("backend"), dict) else {}
-    names = backend.get("filenames") or content.get("filename") or backend.get("filename")
-    if isinstance(names, list):
-        listing = [inside("filename", str(each)) for each in names]
-        return Source(listing, is_video=False, wh=_shape(content, backend))
-    name = str(backend.get("filename", names))
-    is_packed = name == "."
-    name = path.name if is_packed else inside("filename", name)
-    group = str(backend.get("dataset") or "").removesuffix("/video")
-    if file is None or not is_packed or not group:
-        return Source([name], is_video=True, wh=_shape(content, backend))
-    rows = {}
-    if file.has(f"{group}/frame_numbers"):
-        rows = {int(n): i for i, n in enumerate(file.numbers(f"{group}/frame_numbers", 1))}
-    return Source([_original(path, file, group)], is_video=True, group=group, rows=rows)
-
-
-def _original(path: Path, file: Hdf5, group: str) -> str:
-    """Return the name of the video that the images of a package were taken from."""
-    content = file.attribute(f"{group}/source_video", "json")
-    if isinstance(content, str):
-        entry = parse_json(content.encode(), path)
-        backend = entry.get("backend") if isinstance(entry, dict) else None
-        name = backend.get("filename") if isinstance(backend, dict) else None
-        if isinstance(name, str) and name not in ("", "."):
-            return inside("filename", name)
-    return f"{path.name.split('.')[0]}_{PurePosixPath(group).name}"
-
-
-def _shape(content: dict[str, Any], backend: dict[str, Any]) -> ImageSize | None:
-    """Return the size from a shape (frames, height, width, channels); None if there is none."""
-    shape = backend.get("shape") or content.get("shape")
-    if not isinstance(shape, list) or len(shape) != 4:
-        return None
-    sides = shape[2], shape[1]
-    is_known = all(type(side) is int and 0 < side <= LONGEST_SIDE for side in sides)
-    return sides if is_known else None
-
-
 def _instances(
     file: Hdf5,
     videos: Sequence[Source],
@@ -267,7 +202,7 @@ def _instances(
     )
     points = file.fields("points", "x", "y", "visible")
     xy = np.stack([points["x"], points["y"]], axis=1).astype(np.float64) - corner
-    indices = _video_indices(videos, {int(video) for video in frames["video"]})
+    indices = source_indices(videos, {int(video) for video in frames["video"]})
     for frame in frames:
         number = int(frame["frame_idx"])
         for row in instances[int(frame["instance_id_start"]) : int(frame["instance_id_end"])]:
@@ -283,17 +218,6 @@ def _instances(
                 )
             video, visible = int(frame["video"]), points["visible"][part].astype(bool)
             yield Instance(indices.get(video, -1), number, nodes, xy[part], visible)
-
-
-def _video_indices(videos: Sequence[Source], used: set[int]) -> dict[int, int]:
-    """Return the index in the list of videos by the number that frames use.
-
-    Older packages use the number in the name of the group of images, such as ``video15``.
-    """
-    if used == set(range(len(videos))):
-        return {number: number for number in used}
-    groups = [(video.group or "").removeprefix("video") for video in videos]
-    return {int(n) if n.isdecimal() else index: index for index, n in enumerate(groups)}
 
 
 def _skeleton(skeletons: Sequence[Sequence[str]], index: int) -> Sequence[str]:
@@ -350,20 +274,3 @@ def _coordinate(point: dict[str, Any], axis: str) -> float:
     if value is not None and type(value) not in (int, float):
         raise RecordError(f"{axis} of a point is {reprlib.repr(value)}, expected a number")
     return np.nan if value is None else float(value)
-
-
-def _embedded_image(path: Path, group: str, row: int, is_swapped: bool) -> bytes:
-    """Return an image of a package as the content of an image file."""
-    with open_hdf5(path) as file:
-        name = f"{group}/video"
-        data = np.asarray(file.row(name, row))
-        kind = file.attribute(name, "format")
-        order = file.attribute(name, "channel_order") or ("BGR" if is_swapped else "RGB")
-    if kind in (None, "hdf5"):
-        if data.ndim != 3 or data.dtype != np.uint8 or data.shape[2] not in (1, 3):
-            raise DataError(f"{path}: image {row} of {group} is not an 8-bit image; {AGAIN}")
-        return encode_image(np.broadcast_to(data, (*data.shape[:2], 3)), ".png")
-    content = data.tobytes().rstrip(b"\0")
-    if order == "BGR":  # stored with red and blue swapped
-        return encode_image(cv2.cvtColor(decode_rgb(content, path), cv2.COLOR_BGR2RGB), ".png")
-    return content

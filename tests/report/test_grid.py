@@ -8,7 +8,7 @@ import pytest
 
 from fidip.metrics import NAMES, Difference
 from fidip.report import Comparison, latex_table, latex_tables, read_runs
-from fidip.report.grid import RunPosition, missing_runs, swept
+from fidip.report.grid import RunPosition, axes_of, follows_seed, missing_runs, swept
 from fidip.report.latex import escape
 from fidip.report.sweeps import lines_of, scale_of, sweep_curves
 
@@ -73,6 +73,23 @@ def test_settings_that_differ_together_are_one_axis():
     other = {"optimizer.lr": 2, "task.optimizer.lr": 2, "net.width": 3}
     assert swept([one, other, other]) == ["optimizer.lr"]
     assert swept([one]) == []
+
+
+def test_a_start_of_each_seed_is_no_axis():
+    weights = [RunPosition("a", seed, {"ckpt": f"runs/home/{seed}", "lr": 0.1}) for seed in (0, 10)]
+    assert axes_of(weights) == {"a": []}
+    assert missing_runs(weights) == []
+    other = RunPosition("a", 10, {"ckpt": "runs/clinic/10", "lr": 0.1})
+    assert axes_of([*weights, other]) == {"a": ["ckpt"]}
+    crossed = [RunPosition("a", s, {"ckpt": f"runs/{c}"}) for s in (0, 1) for c in (0, 1)]
+    assert axes_of(crossed) == {"a": ["ckpt"]}
+
+
+def test_only_a_text_with_the_whole_number_follows_the_seed():
+    assert not follows_seed([0, 1], [0, 1])
+    assert not follows_seed(["runs/10", "runs/11"], [0, 1])
+    assert not follows_seed(["runs/a", "runs/a"], [0, 1])
+    assert follows_seed(["runs/v2_10", "runs/v2_11"], [10, 11])
 
 
 def test_the_curve_joins_the_values_in_order(found):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from itertools import product
 from typing import Any, NamedTuple
@@ -94,11 +95,52 @@ def swept(settings: Sequence[Mapping[str, Any]]) -> list[str]:
 def axes_of(places: Sequence[RunPosition]) -> dict[str, list[str]]:
     """Return the swept settings by experiment.
 
+    Settings that follow the seed are not among them, see ``follows_seed``.
+
     Args:
         places: positions of all runs.
+
+    Example:
+        >>> axes_of([RunPosition("a", lr, {"lr": lr, "ckpt": f"runs/{lr}"}) for lr in (0, 1)])
+        {'a': ['lr']}
     """
-    names = dict.fromkeys(place.name for place in places)
-    return {name: swept([p.settings for p in places if p.name == name]) for name in names}
+    experiments: dict[str, list[RunPosition]] = {}
+    for place in places:
+        experiments.setdefault(place.name, []).append(place)
+    return {name: swept(_own_settings(group)) for name, group in experiments.items()}
+
+
+def _own_settings(places: Sequence[RunPosition]) -> list[dict[str, Any]]:
+    """Return the settings of each run of an experiment without those that follow the seed."""
+    seeds = [place.seed for place in places]
+    keys = {key for place in places for key in place.settings}
+    following = {k for k in keys if follows_seed([p.settings.get(k) for p in places], seeds)}
+    return [{k: v for k, v in place.settings.items() if k not in following} for place in places]
+
+
+def follows_seed(values: Sequence[Any], seeds: Sequence[int]) -> bool:
+    """Return whether a setting differs between runs by their seeds only.
+
+    Such a setting has the seed in it, as ``ckpt=runs/${seed}`` has, which starts every seed from
+    other weights.
+
+    Args:
+        values: the setting of each run.
+        seeds: the seed of each run.
+
+    Example:
+        >>> follows_seed(["runs/1", "runs/2"], [1, 2]), follows_seed(["runs/1", "runs/2"], [1, 1])
+        (True, False)
+    """
+    templates = set()
+    for value, seed in zip(values, seeds, strict=True):
+        if not isinstance(value, str):
+            return False
+        template, count = re.subn(rf"(?<!\d){seed}(?!\d)", "${seed}", value)
+        if not count:
+            return False
+        templates.add(template)
+    return len(templates) == 1
 
 
 def label(name: str, axes: Mapping[str, Any]) -> str:

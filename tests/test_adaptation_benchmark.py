@@ -2,6 +2,7 @@
 
 import csv
 import math
+import re
 import shutil
 from pathlib import Path
 
@@ -302,6 +303,27 @@ def test_the_forward_passes_of_all_methods_of_the_sweeps_are_known():
         methods = compose(f"sweep={name}").hydra.sweeper.params.method.split(",")
         found |= {(start, method) for method in methods}
     assert known == found
+
+
+def guide_format(value):
+    """A number as in ``+.012``, and .000 without a sign."""
+    text = f"{float(value):+.3f}".replace("0.", ".", 1)
+    return text[1:] if text in ("+.000", "-.000") else text
+
+
+def test_differences_in_tables_of_the_pages_are_those_of_the_benchmark():
+    """Every difference with an interval in a table is the AP of a row of differences.csv."""
+    with (FOLDER / "differences.csv").open(encoding="utf-8") as file:
+        known = {
+            "{} ({} to {})".format(*(guide_format(row[k]) for k in ("difference", "low", "high")))
+            for row in csv.DictReader(file)
+            if row["number"] == "AP"
+        }
+    for page in (FOLDER / "README.md", FOLDER.parents[1] / "docs" / "how-to" / "method.md"):
+        tables = [line for line in page.read_text(encoding="utf-8").splitlines() if line[:1] == "|"]
+        quoted = re.findall(r"[+-]?\.\d{3} \([+-]?\.\d{3} to [+-]?\.\d{3}\)", "\n".join(tables))
+        assert len(quoted) >= 10
+        assert set(quoted) - known == set(), page
 
 
 def test_the_whole_benchmark_has_408_runs():

@@ -36,16 +36,19 @@ def comparable_settings(settings: dict[str, Any]) -> dict[str, Any]:
     """Return the settings that must not change when a run is started again.
 
     Args:
-        settings: all settings of a run; the id of its W&B run is removed from them.
+        settings: all settings of a run.
 
     Example:
-        >>> comparable_settings({"seed": 0, "resume": "auto"})
-        {'seed': 0}
+        >>> comparable_settings({"resume": "auto", "logger": {"wandb": {"id": 1, "project": "a"}}})
+        {'logger': {'wandb': {'project': 'a'}}}
     """
-    wandb = settings.get("logger", {}).get("wandb")
+    found = {key: value for key, value in settings.items() if key not in WHERE_AND_HOW}
+    loggers = found.get("logger", {})
+    wandb = loggers.get("wandb")
     if isinstance(wandb, dict):
-        wandb.pop("id", None)
-    return {key: value for key, value in settings.items() if key not in WHERE_AND_HOW}
+        without_id = {key: value for key, value in wandb.items() if key != "id"}
+        found["logger"] = {**loggers, "wandb": without_id}
+    return found
 
 
 def relocated(settings: Any, old: str, new: str) -> Any:
